@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+# peelfs: `make` builds, `make demo` shows, `make check` tests. See README.
+#
+#   SAN=address,undefined | thread   sanitizers (each has its own build folder)
+#   DEV=1                            more warnings, all of them errors
+#   V=1                              show the commands
+#   PREFIX, DESTDIR, CC, CFLAGS, CPPFLAGS, LDFLAGS   as usual
+
+PREFIX  ?= /usr/local
+VERSION := 0.1.0
+PKGS    := fuse3 libcurl yajl zlib libzstd libcrypto
+comma   := ,
+
+B := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
+Q := $(if $(V),,@)
+
+CFLAGS ?= -O2 -g
+override CFLAGS += -std=c11 -pthread -Wall -Wextra -Wshadow -Wpointer-arith \
+	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
+override CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=314 -I. \
+	-DPEELFS_VERSION='"$(VERSION)"'
+override LDFLAGS += -pthread
+ifdef DEV
+override CFLAGS += -Werror -Wformat=2 -Wwrite-strings -Wold-style-definition
+endif
+ifdef SAN
+override CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+override LDFLAGS += -fsanitize=$(SAN)
+endif
+
+# ISA-L decodes gzip twice as fast as zlib; it exists for x86-64 and arm64.
+ifeq ($(shell pkg-config --exists libisal && echo yes),yes)
+PKGS += libisal
+override CPPFLAGS += -DHAVE_ISAL
+endif
+# Asked of pkg-config once, and only when something is compiled.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+
+MAINS    := fs/main.c fs/peelctl.c
+SOURCES  := $(filter-out $(MAINS),$(wildcard base/*.c registry/*.c tar/*.c fs/*.c))
+HEADERS  := $(wildcard base/*.h registry/*.h tar/*.h fs/*.h)
+LIB      := $(B)/libpeelfs.a
+PROGRAMS := $(B)/peelfs $(B)/peelctl
+UNIT     := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAY   := $(FUZZ:%=$(B)/replay/%)
+
+all: $(PROGRAMS)
+
+$(B)/peelfs: $(B)/fs/main.o $(LIB)
+$(B)/peelctl: $(B)/fs/peelctl.o $(LIB)
+$(PROGRAMS):
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(LIB): $(SOURCES:%.c=$(B)/%.o)
+	@echo "  AR    $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/%.o: %.c
+	@echo "  CC    $<"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/unit/%: $(B)/tests/unit/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# The corpora, replayed without a fuzzing engine; `make fuzz` has the engine.
+$(B)/replay/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+check: deps all layers headers check-unit check-fuzz check-e2e
+
+check-unit: $(UNIT)
+	prove $(UNIT)
+
+check-fuzz: $(REPLAY)
+	$(Q)tests/fuzz/replay-all $(B)
+
+check-e2e: all
+	tests/e2e/run $(abspath $(B))
+
+check-oom: $(UNIT)
+	$(Q)tests/unit/oom $(UNIT)
+
+demo: deps all
+	$(Q)tests/demo $(B)
+
+bench: deps all
+	$(Q)tests/bench/run $(B)
+
+# SECONDS_EACH= of every target, with libFuzzer (clang).
+fuzz:
+	$(Q)tests/fuzz/run "$(FUZZ)"
+
+layers:
+	$(Q)tests/layers
+
+headers:
+	$(Q)for h in $(HEADERS); do \
+		$(CC) $(CPPFLAGS) $(CFLAGS) -Werror -fsyntax-only -x c $$h || exit 1; done
+
+lint:
+	$(Q)$(MAKE) B=$(B)/lint CC=clang DEV=1 all
+	$(Q)tests/lint $(SOURCES) $(MAINS)
+
+format-check:
+	clang-format --dry-run -Werror $(SOURCES) $(MAINS) $(HEADERS)
+
+install: all
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(wildcard man/*.1)
+
+deps:
+	$(Q)tests/deps
+
+clean:
+	rm -rf build
+
+.PHONY: all check check-unit check-fuzz check-e2e check-oom demo bench fuzz layers headers \
+	lint format-check install deps clean
+.SECONDARY:

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Foreign text ends up in these sentences: a terminal must not obey it. */
+static void make_printable(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+	}
+}
+
+int err_set(struct err *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!e)
+		return code;
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	make_printable(e->text);
+	return code;
+}
+
+int err_prefix(struct err *e, int code, const char *fmt, ...)
+{
+	char rest[ERR_TEXT_MAX];
+	va_list ap;
+	int len;
+
+	if (!e)
+		return code;
+	memcpy(rest, e->text, sizeof(rest));
+	va_start(ap, fmt);
+	len = vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	if (len >= 0 && (size_t)len + 3 < sizeof(e->text)) {
+		memcpy(e->text + len, ": ", 3);
+		strncat(e->text, rest, sizeof(e->text) - (size_t)len - 3);
+	}
+	make_printable(e->text);
+	return code;
+}

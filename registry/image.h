@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One image, resolved: the documents that describe it, byte for byte and
+ * verified, and its layers. Plain data, read-only once made.
+ */
+#ifndef REGISTRY_IMAGE_H
+#define REGISTRY_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "registry/platform.h"
+
+struct err;
+
+/* image-spec descriptor.md */
+struct annotation {
+	char *key;
+	char *value;
+};
+
+struct descriptor {
+	struct digest digest;
+	uint64_t size; /* bytes of the blob, as stored */
+	char *media_type;
+	char *artifact_type; /* or NULL */
+	struct annotation *annotations;
+	size_t n_annotations;
+	char **urls; /* of foreign layers */
+	size_t n_urls;
+	bool has_platform;
+	struct platform platform; /* of an entry of an index */
+};
+
+/* NULL when there is none. Borrowed. */
+const char *descriptor_annotation(const struct descriptor *d, const char *key);
+void descriptor_release(struct descriptor *d);
+
+/* Ceilings. What others take is 4 MiB a document and, in practice, 127 layers. */
+#define DOCUMENT_MAX   (4u << 20)
+#define IMAGE_LAYERS_MAX 1000
+
+struct image {
+	char *name; /* the reference as resolved: "docker.io/library/nginx:1.27", "oci:dir:tag" */
+	bool has_index;
+	struct buf index; /* if the reference led to an image index */
+	struct buf manifest;
+	struct buf config;
+	struct descriptor index_descriptor; /* if has_index: digest, size, media type */
+	struct descriptor manifest_descriptor;
+	struct descriptor config_descriptor;
+	struct platform platform; /* of the config */
+	bool has_created;
+	int64_t created; /* of the config, seconds since the epoch */
+	struct descriptor *layers; /* base first */
+	struct digest *diff_ids;   /* n_layers of them: of the uncompressed tar */
+	size_t n_layers;
+	struct descriptor *platforms; /* the other images of the index */
+	size_t n_platforms;
+};
+
+/* NULL is fine. */
+void image_free(struct image *img);
+
+#endif
