@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A layer, open for reading: its index, and its bytes from the store or, where the
+ * store lacks them, from the blob, span by span. The door of tar/ for fs/.
+ *
+ * Getting the index is the slow part, and happens once per blob: see layer_load().
+ * After that a layer is safe in any thread and never changes.
+ */
+#ifndef TAR_LAYER_H
+#define TAR_LAYER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "tar/index.h"
+
+struct err;
+struct source;
+struct store;
+
+struct layer;
+
+/* How far it is; read it at any time, from any thread. */
+enum layer_state {
+	LAYER_WAITING, /* nothing done yet, or another process is at it */
+	LAYER_INDEXING,
+	LAYER_READY,
+	LAYER_BROKEN, /* reads of it are EIO */
+};
+
+struct layer_progress {
+	enum layer_state state;
+	bool was_stored;     /* the index was in the store */
+	uint64_t blob_size;  /* compressed bytes in all */
+	uint64_t blob_done;  /* of them, gone through by the first pass */
+	uint64_t fetched;    /* compressed bytes taken from the blob, first pass and spans */
+	uint64_t spans_read; /* spans that had to be fetched */
+	uint64_t decoded;
+	uint32_t entries;
+	uint32_t milliseconds; /* that loading took */
+};
+
+/*
+ * A layer that is not loaded yet. @blob gives its compressed bytes and is taken (also
+ * by a failure); @store is borrowed.
+ */
+int layer_new(struct store *store, const struct digest *digest, struct source *blob,
+	      struct layer **out);
+/* NULL is fine. No call may be under way. */
+void layer_free(struct layer *l);
+
+/*
+ * Gets the index: from the store, or by streaming the layer once, which also fills
+ * the store with its decoded bytes. Call it once, from one thread; many layers may
+ * be loaded at once. Ends early with -EINTR when *@cancelled becomes true.
+ * A failure leaves the layer LAYER_BROKEN, and layer_error() has the sentence.
+ */
+int layer_load(struct layer *l, const bool *cancelled, struct err *e);
+
+const struct digest *layer_digest(const struct layer *l);
+void layer_progress(const struct layer *l, struct layer_progress *out);
+/* Why it is broken; "" when it is not. */
+const char *layer_error(const struct layer *l);
+/* NULL until LAYER_READY. Borrowed. */
+const struct index *layer_index(const struct layer *l);
+
+/*
+ * Makes the decoded bytes [off, off + *len) ready to be read, and says where: @len is
+ * shortened to what one answer can hold (the end of a span). Either data->fd >= 0 and
+ * the bytes are in that file at data->off, or they are in memory at data->mem. They
+ * stay there until layer_unget().
+ *
+ * Waits for the network if need be. @cancelled may be NULL; when *@cancelled becomes
+ * true and layer_wake() is called the wait ends with -EINTR, while the fetch goes on
+ * for the store's sake. -EBADMSG or -EIO when the bytes cannot be had, with a sentence.
+ */
+struct layer_data {
+	int fd;
+	uint64_t off;
+	const void *mem;
+	void *hold; /* layer.c's own */
+};
+int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
+	      struct layer_data *data, struct err *e);
+void layer_unget(struct layer *l, struct layer_data *data);
+/* Lets every waiter look at its @cancelled. */
+void layer_wake(struct layer *l);
+
+#endif
