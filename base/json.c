@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A tree over yajl's event parser. yajl's own tree builder has no depth limit and
+ * stops at the first of two equal keys; both matter for foreign documents.
+ *
+ * A value under construction is kept by its parent from the start, so a failure at
+ * any event leaves one tree that json_free() takes down. Freeing recurses, at most
+ * JSON_DEPTH_MAX deep. Cost: one allocation a value, one a text, and arrays that
+ * double. An array of one-digit numbers is what costs most: about 25 times its text.
+ */
+#include "base/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <yajl/yajl_parse.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Small, as there may be millions: which member of the union counts is told by type. */
+struct json {
+	uint8_t type;
+	bool truth;
+	bool has_number; /* a whole number that fits */
+	uint32_t count;	 /* of a container; see is_full() */
+	union {
+		int64_t number;
+		char *text; /* NULL if the string holds a NUL */
+		struct {
+			struct json **values;
+			char **keys; /* of an object: as many as values */
+		};
+	};
+};
+
+struct builder {
+	struct json *stack[JSON_DEPTH_MAX]; /* the open containers, outermost first */
+	size_t depth;
+	struct json *root;
+	char *key; /* read, its value to come */
+	int rc;
+};
+
+/* Arrays double when they are full, so their room follows from their count. */
+static bool is_full(uint32_t count)
+{
+	return count == 0 || (count >= 4 && (count & (count - 1)) == 0);
+}
+
+static int grow(struct json *j)
+{
+	size_t room = j->count ? (size_t)j->count * 2 : 4;
+	void *p;
+
+	if (!is_full(j->count))
+		return 0;
+	if (j->count > UINT32_MAX / 2)
+		return -ENOMEM;
+	p = realloc(j->values, room * sizeof(*j->values));
+	if (!p)
+		return -ENOMEM;
+	j->values = p;
+	if (j->type == JSON_OBJECT) {
+		p = realloc(j->keys, room * sizeof(*j->keys));
+		if (!p)
+			return -ENOMEM;
+		j->keys = p;
+	}
+	return 0;
+}
+
+/* A new value in the innermost container, or the root. NULL, and b->rc, on failure. */
+static struct json *add(struct builder *b, enum json_type type)
+{
+	struct json *parent = b->depth ? b->stack[b->depth - 1] : NULL;
+	struct json *j = calloc(1, sizeof(*j));
+
+	if (!j || (parent && grow(parent) < 0)) {
+		free(j);
+		b->rc = -ENOMEM;
+		return NULL;
+	}
+	j->type = (uint8_t)type;
+	if (!parent) {
+		b->root = j;
+		return j;
+	}
+	parent->values[parent->count] = j;
+	if (parent->type == JSON_OBJECT) {
+		parent->keys[parent->count] = b->key;
+		b->key = NULL;
+	}
+	parent->count++;
+	return j;
+}
+
+static int on_null(void *arg)
+{
+	return add(arg, JSON_NULL) != NULL;
+}
+
+static int on_bool(void *arg, int value)
+{
+	struct json *j = add(arg, JSON_BOOL);
+
+	if (j)
+		j->truth = value != 0;
+	return j != NULL;
+}
+
+/* yajl checked the grammar; what has a fraction or an exponent is not whole here. */
+static int on_number(void *arg, const char *text, size_t len)
+{
+	struct json *j = add(arg, JSON_NUMBER);
+	char digits[32], *end;
+
+	if (!j)
+		return 0;
+	if (len >= sizeof(digits))
+		return 1;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	errno = 0;
+	j->number = strtoll(digits, &end, 10);
+	j->has_number = errno == 0 && *end == '\0';
+	return 1;
+}
+
+static char *copy_text(const unsigned char *text, size_t len)
+{
+	char *copy = malloc(len + 1);
+
+	if (copy) {
+		memcpy(copy, text, len);
+		copy[len] = '\0';
+	}
+	return copy;
+}
+
+static int on_string(void *arg, const unsigned char *text, size_t len)
+{
+	struct builder *b = arg;
+	struct json *j = add(b, JSON_STRING);
+
+	if (!j || memchr(text, '\0', len))
+		return j != NULL;
+	j->text = copy_text(text, len);
+	if (!j->text)
+		b->rc = -ENOMEM;
+	return j->text != NULL;
+}
+
+/* A key with a NUL inside is cut there: no caller asks for one. */
+static int on_key(void *arg, const unsigned char *text, size_t len)
+{
+	struct builder *b = arg;
+
+	b->key = copy_text(text, len);
+	if (!b->key)
+		b->rc = -ENOMEM;
+	return b->key != NULL;
+}
+
+static int open_container(struct builder *b, enum json_type type)
+{
+	struct json *j;
+
+	if (b->depth == JSON_DEPTH_MAX) {
+		b->rc = -E2BIG;
+		return 0;
+	}
+	j = add(b, type);
+	if (j)
+		b->stack[b->depth++] = j;
+	return j != NULL;
+}
+
+static int on_object(void *arg)
+{
+	return open_container(arg, JSON_OBJECT);
+}
+
+static int on_array(void *arg)
+{
+	return open_container(arg, JSON_ARRAY);
+}
+
+static int on_close(void *arg)
+{
+	((struct builder *)arg)->depth--;
+	return 1;
+}
+
+static int parse_failure(yajl_handle y, const struct builder *b, const void *data, size_t len,
+			 struct err *e)
+{
+	unsigned char *why;
+	int rc;
+
+	if (b->rc == -E2BIG)
+		return err_set(e, -E2BIG, "JSON nested deeper than %d levels", JSON_DEPTH_MAX);
+	if (b->rc < 0)
+		return err_set(e, b->rc, "out of memory");
+	why = yajl_get_error(y, 0, data, len);
+	rc = err_set(e, -EBADMSG, "not valid JSON: %.100s", why ? (char *)why : "cut short");
+	if (why)
+		yajl_free_error(y, why);
+	return rc;
+}
+
+int json_parse(const void *data, size_t len, struct json **out, struct err *e)
+{
+	static const yajl_callbacks callbacks = {
+		.yajl_null = on_null,
+		.yajl_boolean = on_bool,
+		.yajl_number = on_number,
+		.yajl_string = on_string,
+		.yajl_start_map = on_object,
+		.yajl_map_key = on_key,
+		.yajl_end_map = on_close,
+		.yajl_start_array = on_array,
+		.yajl_end_array = on_close,
+	};
+	struct builder b = {0};
+	yajl_handle y = yajl_alloc(&callbacks, NULL, &b);
+	int rc = 0;
+
+	if (!y)
+		return err_set(e, -ENOMEM, "out of memory");
+	if (yajl_parse(y, data, len) != yajl_status_ok ||
+	    yajl_complete_parse(y) != yajl_status_ok || !b.root)
+		rc = parse_failure(y, &b, data, len, e);
+	yajl_free(y);
+	free(b.key);
+	if (rc < 0)
+		json_free(b.root);
+	else
+		*out = b.root;
+	return rc;
+}
+
+void json_free(struct json *j)
+{
+	size_t i;
+
+	if (!j)
+		return;
+	for (i = 0; i < j->count; i++) {
+		json_free(j->values[i]);
+		if (j->type == JSON_OBJECT)
+			free(j->keys[i]);
+	}
+	if (j->type == JSON_OBJECT || j->type == JSON_ARRAY)
+		free(j->values);
+	if (j->type == JSON_OBJECT)
+		free(j->keys);
+	if (j->type == JSON_STRING)
+		free(j->text);
+	free(j);
+}
+
+enum json_type json_type(const struct json *j)
+{
+	return (enum json_type)j->type;
+}
+
+const struct json *json_member(const struct json *j, const char *key)
+{
+	size_t i;
+
+	if (!j || j->type != JSON_OBJECT)
+		return NULL;
+	for (i = j->count; i-- > 0;) {
+		if (!strcmp(j->keys[i], key))
+			return j->values[i];
+	}
+	return NULL;
+}
+
+const struct json *json_item(const struct json *j, size_t i)
+{
+	return j && j->type == JSON_ARRAY && i < j->count ? j->values[i] : NULL;
+}
+
+size_t json_count(const struct json *j)
+{
+	return j ? j->count : 0;
+}
+
+const char *json_key(const struct json *j, size_t i)
+{
+	return j && j->type == JSON_OBJECT && i < j->count ? j->keys[i] : NULL;
+}
+
+const struct json *json_value(const struct json *j, size_t i)
+{
+	return j && i < json_count(j) ? j->values[i] : NULL;
+}
+
+const char *json_string(const struct json *j)
+{
+	return j && j->type == JSON_STRING ? j->text : NULL;
+}
+
+const char *json_member_string(const struct json *j, const char *key)
+{
+	return json_string(json_member(j, key));
+}
+
+bool json_int(const struct json *j, int64_t *out)
+{
+	if (!j || !j->has_number)
+		return false;
+	*out = j->number;
+	return true;
+}
+
+bool json_member_int(const struct json *j, const char *key, int64_t *out)
+{
+	return json_int(json_member(j, key), out);
+}
+
+bool json_is_true(const struct json *j)
+{
+	return j && j->truth;
+}
+
+/*
+ * Bytes of the well-formed UTF-8 character at @p (RFC 3629: shortest form, no
+ * surrogates, at most U+10FFFF), or 0.
+ */
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+	unsigned char low = 0x80, high = 0xbf;
+	size_t n, i;
+
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] >= 0xc2 && p[0] <= 0xdf)
+		n = 2;
+	else if ((p[0] & 0xf0) == 0xe0)
+		n = 3;
+	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	if (p[0] == 0xe0)
+		low = 0xa0;
+	else if (p[0] == 0xed)
+		high = 0x9f;
+	else if (p[0] == 0xf0)
+		low = 0x90;
+	else if (p[0] == 0xf4)
+		high = 0x8f;
+	if (left < n || p[1] < low || p[1] > high)
+		return 0;
+	for (i = 2; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return n;
+}
+
+static int append_escaped(struct buf *b, unsigned char c)
+{
+	static const char plain[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
+	const char *at = memchr(plain, c, sizeof(plain) - 1);
+
+	if (at)
+		return buf_printf(b, "\\%c", letter[at - plain]);
+	return buf_printf(b, "\\u%04x", c);
+}
+
+int json_append_string(struct buf *b, const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text, *end = p + len, *run = p;
+	int rc = buf_append_text(b, "\"");
+
+	while (rc == 0 && p < end) {
+		size_t n = utf8_length(p, (size_t)(end - p));
+		bool plain = n > 1 || (n == 1 && *p >= ' ' && *p != '"' && *p != '\\' &&
+				       *p != 0x7f);
+
+		if (plain) {
+			p += n;
+			continue;
+		}
+		rc = buf_append(b, run, (size_t)(p - run));
+		if (rc == 0)
+			rc = n ? append_escaped(b, *p) : buf_append_text(b, "\xef\xbf\xbd");
+		run = ++p;
+	}
+	if (rc == 0)
+		rc = buf_append(b, run, (size_t)(p - run));
+	return rc < 0 ? rc : buf_append_text(b, "\"");
+}
