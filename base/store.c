@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define NOTE_MAX     4096
+#define STALE_SECONDS 3600
+#define LOCK_POLL_NS 50000000 /* how soon a waiter sees that it may go on, or should stop */
+
+struct store {
+	char *dir; /* NULL: private, in unnamed files */
+	int fd;	   /* of dir; -1 */
+	int tmp;   /* of dir/tmp; -1 */
+};
+
+struct slot {
+	struct store *store; /* borrowed */
+	int dir;  /* of layers/ALG/HEX; -1 if private */
+	int lock; /* -1 until locked */
+	int data; /* -1 until asked for */
+	uint64_t *map; /* of `filled` */
+	size_t map_bits;
+	pthread_mutex_t mutex; /* guards data, map while they are set up */
+};
+
+/* Directories */
+
+static int make_path(const char *path)
+{
+	char *copy = strdup(path), *p;
+	int rc = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	for (p = copy + 1; rc == 0; p++) {
+		char c = *p;
+
+		if (c != '/' && c != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+			rc = -errno;
+		*p = c;
+		if (c == '\0')
+			break;
+	}
+	free(copy);
+	return rc;
+}
+
+static char *default_dir(void)
+{
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	char *dir = NULL;
+	int rc;
+
+	if (cache && cache[0] == '/')
+		rc = asprintf(&dir, "%s/peelfs", cache);
+	else if (geteuid() == 0)
+		rc = asprintf(&dir, "/var/cache/peelfs");
+	else if (home && home[0] == '/')
+		rc = asprintf(&dir, "%s/.cache/peelfs", home);
+	else
+		rc = asprintf(&dir, "/tmp/peelfs-%u", (unsigned)geteuid());
+	return rc < 0 ? NULL : dir;
+}
+
+/* A directory below @at, made if missing; each part of @path is one level. */
+static int open_below(int at, const char *path)
+{
+	char part[DIGEST_TEXT_MAX];
+	int fd = dup(at), next;
+
+	while (fd >= 0 && *path) {
+		size_t len = strcspn(path, "/");
+
+		memcpy(part, path, len);
+		part[len] = '\0';
+		path += len + (path[len] == '/');
+		if (mkdirat(fd, part, 0700) < 0 && errno != EEXIST)
+			goto fail;
+		next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (next < 0)
+			goto fail;
+		close(fd);
+		fd = next;
+	}
+	return fd < 0 ? -errno : fd;
+fail:
+	next = -errno;
+	close(fd);
+	return next;
+}
+
+/*
+ * The bytes in the store are shown as a layer's after no more than a checksum, so
+ * nobody else may be able to write them.
+ */
+static int check_owner(int fd, const char *dir, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_set(e, -errno, "cannot stat %s: %s", dir, strerror(errno));
+	if (st.st_uid != geteuid())
+		return err_set(e, -EACCES, "%s belongs to another user", dir);
+	if ((st.st_mode & 022) && fchmod(fd, 0700) < 0)
+		return err_set(e, -errno, "others may write to %s", dir);
+	return 0;
+}
+
+static void clean_tmp(struct store *s);
+
+int store_open(const char *dir, struct store **out, struct err *e)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return -ENOMEM;
+	s->fd = s->tmp = -1;
+	s->dir = dir ? strdup(dir) : default_dir();
+	if (!s->dir) {
+		rc = -ENOMEM;
+		goto fail;
+	}
+	rc = make_path(s->dir);
+	if (rc == 0) {
+		s->fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		rc = s->fd < 0 ? -errno : 0;
+	}
+	if (rc < 0) {
+		err_set(e, rc, "cannot use %s as the cache: %s", s->dir, strerror(-rc));
+		goto fail;
+	}
+	rc = check_owner(s->fd, s->dir, e);
+	if (rc < 0)
+		goto fail;
+	s->tmp = open_below(s->fd, "tmp");
+	if (s->tmp < 0) {
+		rc = err_set(e, s->tmp, "cannot write to the cache %s: %s", s->dir,
+			     strerror(-s->tmp));
+		goto fail;
+	}
+	clean_tmp(s);
+	*out = s;
+	return 0;
+fail:
+	store_close(s);
+	return rc;
+}
+
+int store_open_private(struct store **out, struct err *e)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return err_set(e, -ENOMEM, "out of memory");
+	s->fd = s->tmp = -1;
+	*out = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	if (s->fd >= 0)
+		close(s->fd);
+	if (s->tmp >= 0)
+		close(s->tmp);
+	free(s->dir);
+	free(s);
+}
+
+const char *store_dir(const struct store *s)
+{
+	return s->dir;
+}
+
+/* Whole small files */
+
+static int read_file(int dir, const char *name, size_t max, struct buf *out)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc = 0;
+	struct stat st;
+	ssize_t n = 1;
+	void *to;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size > max)
+		rc = -ENOENT;
+	while (rc == 0 && n > 0 && out->len < (size_t)st.st_size) {
+		rc = buf_reserve(out, (size_t)st.st_size - out->len, &to);
+		if (rc < 0)
+			break;
+		n = read(fd, to, (size_t)st.st_size - out->len);
+		if (n < 0)
+			rc = -errno;
+		else
+			buf_advance(out, (size_t)n);
+	}
+	close(fd);
+	return rc;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/*
+ * An unnamed file: it costs nothing to lose it. A private store has its files where
+ * long-lived temporary ones go, for a layer is too large for memory.
+ */
+static int new_file(struct store *s)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd;
+
+	if (s->dir)
+		fd = openat(s->tmp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	else
+		fd = open(dir && *dir ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+/* An index is small enough for memory, where there is no better place. */
+static int new_index_file(struct store *s)
+{
+	int fd = new_file(s);
+
+	if (fd >= 0)
+		return fd;
+	fd = memfd_create("peelfs-index", MFD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Left in tmp/ by a process that was killed between a link and a rename. */
+static void clean_tmp(struct store *s)
+{
+	time_t old = time(NULL) - STALE_SECONDS;
+	struct dirent *entry;
+	struct stat st;
+	DIR *dir;
+	int fd = openat(s->tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return;
+	}
+	while ((entry = readdir(dir))) {
+		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode) && st.st_mtime < old)
+			(void)unlinkat(fd, entry->d_name, 0);
+	}
+	closedir(dir);
+}
+
+/*
+ * Gives @fd the name @name in @dir, in place of what has it: linkat() cannot replace,
+ * so the new file gets a name in tmp/ first, and rename() does the rest.
+ */
+static int give_name(struct store *s, int fd, int dir, const char *name)
+{
+	char self[64], tmp[64];
+	int rc = 0;
+
+	if (fsync(fd) < 0)
+		return -errno;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	snprintf(tmp, sizeof(tmp), "%d-%d", (int)getpid(), fd);
+	(void)unlinkat(s->tmp, tmp, 0); /* of a process long dead that had our number */
+	if (linkat(AT_FDCWD, self, s->tmp, tmp, AT_SYMLINK_FOLLOW) < 0)
+		return -errno;
+	if (renameat(s->tmp, tmp, dir, name) < 0) {
+		rc = -errno;
+		(void)unlinkat(s->tmp, tmp, 0);
+	} else if (fsync(dir) < 0) {
+		rc = -errno;
+	}
+	return rc;
+}
+
+static int put_file(struct store *s, const char *folder, const char *name, const void *data,
+		    size_t len)
+{
+	int dir = -1, fd, rc;
+
+	if (!s->dir)
+		return -ENOENT;
+	fd = new_file(s);
+	if (fd < 0)
+		return fd;
+	rc = write_all(fd, data, len);
+	if (rc == 0)
+		rc = dir = open_below(s->fd, folder);
+	if (dir >= 0)
+		rc = give_name(s, fd, dir, name);
+	if (dir >= 0)
+		close(dir);
+	close(fd);
+	return rc;
+}
+
+static int get_file(struct store *s, const char *folder, const char *name, size_t max,
+		    struct buf *out)
+{
+	int dir, rc;
+
+	if (!s->dir)
+		return -ENOENT;
+	dir = openat(s->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -ENOENT;
+	rc = read_file(dir, name, max, out);
+	close(dir);
+	return rc;
+}
+
+static void documents_folder(const struct digest *d, char *out, size_t size)
+{
+	snprintf(out, size, "documents/%s", digest_alg_name(d->alg));
+}
+
+int store_get_document(struct store *s, const struct digest *d, size_t max, struct buf *out)
+{
+	char folder[32], hex[DIGEST_TEXT_MAX];
+	struct digest have;
+	int rc;
+
+	documents_folder(d, folder, sizeof(folder));
+	rc = get_file(s, folder, digest_hex(d, hex), max, out);
+	if (rc == 0)
+		rc = digest_of(d->alg, buf_text(out), out->len, &have);
+	if (rc == 0 && !digest_equal(d, &have))
+		rc = -ENOENT;
+	if (rc < 0)
+		buf_clear(out);
+	return rc == -ENOMEM ? rc : rc < 0 ? -ENOENT : 0;
+}
+
+int store_put_document(struct store *s, const struct digest *d, const void *data, size_t len)
+{
+	char folder[32], hex[DIGEST_TEXT_MAX];
+
+	documents_folder(d, folder, sizeof(folder));
+	return put_file(s, folder, digest_hex(d, hex), data, len);
+}
+
+static int note_name(const char *name, char *hex)
+{
+	struct digest d;
+	int rc = digest_of(DIGEST_SHA256, name, strlen(name), &d);
+
+	if (rc == 0)
+		digest_hex(&d, hex);
+	return rc;
+}
+
+int store_get_note(struct store *s, const char *name, struct buf *out)
+{
+	char hex[DIGEST_TEXT_MAX];
+	int rc = note_name(name, hex);
+
+	return rc < 0 ? rc : get_file(s, "names", hex, NOTE_MAX, out);
+}
+
+int store_put_note(struct store *s, const char *name, const char *text)
+{
+	char hex[DIGEST_TEXT_MAX];
+	int rc = note_name(name, hex);
+
+	if (rc == 0 && strlen(text) > NOTE_MAX)
+		rc = -E2BIG;
+	return rc < 0 ? rc : put_file(s, "names", hex, text, strlen(text));
+}
+
+/* Slots */
+
+int store_slot(struct store *s, const struct digest *layer, struct slot **out, struct err *e)
+{
+	char path[16 + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
+	struct slot *sl = calloc(1, sizeof(*sl));
+	int rc;
+
+	if (!sl)
+		return -ENOMEM;
+	sl->store = s;
+	sl->dir = sl->lock = sl->data = -1;
+	rc = -pthread_mutex_init(&sl->mutex, NULL);
+	if (rc < 0) {
+		free(sl);
+		return rc;
+	}
+	if (s->dir) {
+		snprintf(path, sizeof(path), "layers/%s/%s", digest_alg_name(layer->alg),
+			 digest_hex(layer, hex));
+		sl->dir = open_below(s->fd, path);
+		if (sl->dir < 0) {
+			rc = err_set(e, sl->dir, "cannot write to the cache %s: %s", s->dir,
+				     strerror(-sl->dir));
+			slot_close(sl);
+			return rc;
+		}
+	}
+	*out = sl;
+	return 0;
+}
+
+void slot_close(struct slot *sl)
+{
+	if (!sl)
+		return;
+	if (sl->map)
+		munmap(sl->map, (sl->map_bits + 63) / 64 * sizeof(uint64_t));
+	if (sl->data >= 0)
+		close(sl->data);
+	if (sl->lock >= 0)
+		close(sl->lock);
+	if (sl->dir >= 0)
+		close(sl->dir);
+	pthread_mutex_destroy(&sl->mutex);
+	free(sl);
+}
+
+int slot_lock(struct slot *sl, const bool *cancelled)
+{
+	static const struct timespec pause = {.tv_nsec = LOCK_POLL_NS};
+
+	if (sl->dir < 0)
+		return 0;
+	sl->lock = openat(sl->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (sl->lock < 0)
+		return -errno;
+	/* Asked again and again, for a flock() that waits cannot be called off. */
+	while (flock(sl->lock, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED))
+			return -EINTR;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+void slot_unlock(struct slot *sl)
+{
+	if (sl->lock >= 0)
+		close(sl->lock);
+	sl->lock = -1;
+}
+
+int slot_open_index(struct slot *sl)
+{
+	int fd;
+
+	if (sl->dir < 0)
+		return -ENOENT;
+	fd = openat(sl->dir, "index", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+void slot_drop(struct slot *sl)
+{
+	if (sl->dir < 0)
+		return;
+	(void)unlinkat(sl->dir, "index", 0);
+	(void)unlinkat(sl->dir, "data", 0);
+	(void)unlinkat(sl->dir, "filled", 0);
+}
+
+int slot_new_index(struct slot *sl)
+{
+	return new_index_file(sl->store);
+}
+
+int slot_publish_index(struct slot *sl, int fd)
+{
+	return sl->dir < 0 ? 0 : give_name(sl->store, fd, sl->dir, "index");
+}
+
+static int open_data(struct slot *sl)
+{
+	if (sl->dir < 0)
+		return new_file(sl->store);
+	sl->data = openat(sl->dir, "data", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return sl->data < 0 ? -errno : sl->data;
+}
+
+int slot_data(struct slot *sl)
+{
+	int rc;
+
+	pthread_mutex_lock(&sl->mutex);
+	if (sl->data < 0) {
+		rc = open_data(sl);
+		if (rc >= 0)
+			sl->data = rc;
+	} else {
+		rc = sl->data;
+	}
+	pthread_mutex_unlock(&sl->mutex);
+	return rc;
+}
+
+int slot_map(struct slot *sl, size_t n)
+{
+	size_t len = (n + 63) / 64 * sizeof(uint64_t);
+	void *map;
+	int fd, rc;
+
+	if (len == 0)
+		return 0;
+	if (sl->dir < 0)
+		fd = new_file(sl->store);
+	else
+		fd = openat(sl->dir, "filled", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return fd == -1 ? -errno : fd;
+	/* Room on the disk first: a write to a mapped hole of a full one is a SIGBUS. */
+	rc = -posix_fallocate(fd, 0, (off_t)len);
+	if (rc == 0) {
+		map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (map == MAP_FAILED) {
+			rc = -errno;
+		} else {
+			sl->map = map;
+			sl->map_bits = n;
+		}
+	}
+	close(fd);
+	return rc;
+}
+
+bool slot_is_filled(const struct slot *sl, size_t i)
+{
+	if (i >= sl->map_bits)
+		return false;
+	return __atomic_load_n(&sl->map[i / 64], __ATOMIC_ACQUIRE) >> (i % 64) & 1;
+}
+
+void slot_set_filled(struct slot *sl, size_t i, bool filled)
+{
+	uint64_t bit = UINT64_C(1) << (i % 64);
+
+	if (i >= sl->map_bits)
+		return;
+	if (filled)
+		__atomic_fetch_or(&sl->map[i / 64], bit, __ATOMIC_RELEASE);
+	else
+		__atomic_fetch_and(&sl->map[i / 64], ~bit, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading a layer by spans.
+ *
+ * A span is ready when its bytes are in the store's data file and this process has
+ * seen that they are right: it wrote them itself, or has read them back once and
+ * found the checksum of the index. Ready spans are read without a lock held for
+ * longer than looking that up.
+ *
+ * Any other span is made ready by a fill: a thread that reads back, or fetches and
+ * decodes, and writes to the data file. There is one fill for a span at a time; those
+ * who want the span wait for it, and may go away while it goes on. Where the data
+ * file cannot take a span (a full disk), its fill keeps the bytes in memory, and a few
+ * such fills are kept, for the next read is mostly of the same span.
+ */
+#include "tar/layer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/num.h"
+#include "base/source.h"
+#include "base/store.h"
+#include "tar/checksum.h"
+#include "tar/pass.h"
+
+/* Fills whose bytes are in memory alone: 16 MiB of ordinary spans. */
+#define KEEP_IN_MEMORY 16
+
+struct fill {
+	struct fill *next;
+	struct layer *layer;
+	uint32_t span;
+	unsigned refs;	/* readers, the list, and the thread while it is at it */
+	bool done;
+	int rc;
+	struct err err;
+	char *mem;	/* the bytes, if they are not in the data file */
+};
+
+struct layer {
+	struct store *store; /* borrowed */
+	struct source *blob;
+	struct digest digest;
+	struct slot *slot;
+	struct index *index; /* NULL until LAYER_READY; then never changes */
+	int data_fd;	     /* the slot's; -1: nothing is kept on disk */
+	enum layer_state state; /* atomic */
+	bool was_stored;
+	uint32_t milliseconds;
+	struct pass pass; /* its counters are atomic */
+	uint64_t fetched; /* by spans; atomic */
+	uint64_t spans_read;
+	struct err error;
+
+	pthread_mutex_t mutex; /* guards all below */
+	pthread_cond_t changed;
+	struct fill *fills; /* newest first; done ones stay while their bytes are in memory */
+	unsigned threads;
+	uint64_t *ready; /* one bit a span */
+};
+
+int layer_new(struct store *store, const struct digest *digest, struct source *blob,
+	      struct layer **out)
+{
+	struct layer *l = calloc(1, sizeof(*l));
+
+	if (!l) {
+		source_unref(blob);
+		return -ENOMEM;
+	}
+	l->store = store;
+	l->blob = blob;
+	l->digest = *digest;
+	l->data_fd = -1;
+	pthread_mutex_init(&l->mutex, NULL);
+	pthread_cond_init(&l->changed, NULL);
+	*out = l;
+	return 0;
+}
+
+static void fill_unref(struct fill *f)
+{
+	if (--f->refs > 0)
+		return;
+	free(f->mem);
+	free(f);
+}
+
+void layer_free(struct layer *l)
+{
+	struct fill *f, *next;
+
+	if (!l)
+		return;
+	pthread_mutex_lock(&l->mutex);
+	while (l->threads > 0)
+		pthread_cond_wait(&l->changed, &l->mutex);
+	pthread_mutex_unlock(&l->mutex);
+	for (f = l->fills; f; f = next) {
+		next = f->next;
+		fill_unref(f);
+	}
+	free(l->ready);
+	index_close(l->index);
+	slot_close(l->slot);
+	source_unref(l->blob);
+	pthread_cond_destroy(&l->changed);
+	pthread_mutex_destroy(&l->mutex);
+	free(l);
+}
+
+const struct digest *layer_digest(const struct layer *l)
+{
+	return &l->digest;
+}
+
+const struct index *layer_index(const struct layer *l)
+{
+	return __atomic_load_n(&l->state, __ATOMIC_ACQUIRE) == LAYER_READY ? l->index : NULL;
+}
+
+const char *layer_error(const struct layer *l)
+{
+	return __atomic_load_n(&l->state, __ATOMIC_ACQUIRE) == LAYER_BROKEN ? l->error.text : "";
+}
+
+void layer_progress(const struct layer *l, struct layer_progress *out)
+{
+	uint64_t first_pass = __atomic_load_n(&l->pass.done, __ATOMIC_RELAXED);
+
+	*out = (struct layer_progress){
+		.state = __atomic_load_n(&l->state, __ATOMIC_ACQUIRE),
+		.blob_size = l->blob->size,
+		.blob_done = first_pass,
+		.fetched = first_pass + __atomic_load_n(&l->fetched, __ATOMIC_RELAXED),
+		.spans_read = __atomic_load_n(&l->spans_read, __ATOMIC_RELAXED),
+		.decoded = __atomic_load_n(&l->pass.decoded, __ATOMIC_RELAXED),
+		.entries = __atomic_load_n(&l->pass.entries, __ATOMIC_RELAXED),
+	};
+	if (out->state != LAYER_READY)
+		return;
+	out->was_stored = l->was_stored;
+	out->milliseconds = l->milliseconds;
+	out->decoded = index_info(l->index)->decoded_size;
+	out->entries = index_info(l->index)->n_entries;
+	if (l->was_stored)
+		out->blob_done = l->blob->size;
+}
+
+/* Getting the index */
+
+static bool is_ready(const struct layer *l, uint32_t span)
+{
+	return l->ready[span / 64] >> (span % 64) & 1;
+}
+
+static void set_ready(struct layer *l, uint32_t span)
+{
+	l->ready[span / 64] |= UINT64_C(1) << (span % 64);
+}
+
+/* What the first pass wrote is in the data file, and right: this process decoded it. */
+static int mark_kept(struct layer *l)
+{
+	uint32_t i, n = index_info(l->index)->n_spans;
+	struct span sp;
+	int rc;
+
+	for (i = 0; i < n; i++) {
+		rc = index_span(l->index, i, &sp);
+		if (rc < 0)
+			return rc;
+		if (sp.out + sp.out_len > l->pass.kept)
+			break;
+		set_ready(l, i);
+		slot_set_filled(l->slot, i, true);
+	}
+	return 0;
+}
+
+/* Takes @fd. The layer is usable after this. */
+static int use_index(struct layer *l, int fd, struct err *e)
+{
+	struct index *ix = NULL;
+	int rc = index_open(fd, &l->digest, &ix, e);
+
+	if (rc < 0)
+		return rc;
+	if (index_info(ix)->blob_size != l->blob->size) {
+		index_close(ix);
+		return err_set(e, -EBADMSG, "an index for a blob of another size");
+	}
+	free(l->ready);
+	l->ready = calloc(index_info(ix)->n_spans / 64 + 1, sizeof(*l->ready));
+	if (!l->ready) {
+		index_close(ix);
+		return -ENOMEM;
+	}
+	/* Without a map or a data file, spans live in memory. */
+	l->data_fd = slot_data(l->slot);
+	if (l->data_fd < 0 || slot_map(l->slot, index_info(ix)->n_spans) < 0)
+		l->data_fd = -1;
+	l->index = ix;
+	return 0;
+}
+
+/* -ENOENT: there is none, or none that is of use. */
+static int use_stored_index(struct layer *l)
+{
+	int fd = slot_open_index(l->slot), rc;
+
+	if (fd < 0)
+		return -ENOENT;
+	rc = use_index(l, fd, NULL);
+	l->was_stored = rc == 0;
+	return rc == -ENOMEM ? rc : rc < 0 ? -ENOENT : 0;
+}
+
+static int build_index(struct layer *l, const bool *cancelled, struct err *e)
+{
+	int fd, own, rc;
+
+	slot_drop(l->slot);
+	fd = slot_new_index(l->slot);
+	if (fd < 0)
+		return err_set(e, fd, "no place for an index: %s", strerror(-fd));
+	l->pass.blob = l->blob;
+	l->pass.digest = &l->digest;
+	l->pass.index_fd = fd;
+	l->pass.data_fd = slot_data(l->slot);
+	l->pass.cancelled = cancelled;
+	rc = pass_run(&l->pass, e);
+	if (rc < 0)
+		goto out;
+	own = dup(fd);
+	rc = own < 0 ? -errno : use_index(l, own, e);
+	if (rc == 0)
+		rc = mark_kept(l);
+	if (rc == 0) /* a store that cannot keep it is no reason to fail */
+		(void)slot_publish_index(l->slot, fd);
+out:
+	if (rc < 0)
+		slot_drop(l->slot);
+	close(fd);
+	return rc;
+}
+
+static int get_index(struct layer *l, const bool *cancelled, struct err *e)
+{
+	int rc = store_slot(l->store, &l->digest, &l->slot, e);
+
+	if (rc < 0)
+		return rc;
+	rc = use_stored_index(l);
+	if (rc != -ENOENT)
+		return rc;
+	rc = slot_lock(l->slot, cancelled);
+	if (rc < 0)
+		return err_set(e, rc, "cannot lock the cache: %s", strerror(-rc));
+	rc = use_stored_index(l); /* another process may have made it meanwhile */
+	if (rc == -ENOENT) {
+		__atomic_store_n(&l->state, LAYER_INDEXING, __ATOMIC_RELEASE);
+		rc = build_index(l, cancelled, e);
+	}
+	slot_unlock(l->slot);
+	return rc;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+int layer_load(struct layer *l, const bool *cancelled, struct err *e)
+{
+	char text[DIGEST_TEXT_MAX];
+	uint64_t start = now_ms();
+	int rc = get_index(l, cancelled, &l->error);
+
+	if (rc < 0) {
+		if (!l->error.text[0])
+			err_set(&l->error, rc, "%s", strerror(-rc));
+		err_prefix(&l->error, rc, "layer %s", digest_format(&l->digest, text));
+		__atomic_store_n(&l->state, LAYER_BROKEN, __ATOMIC_RELEASE);
+		return err_set(e, rc, "%s", l->error.text);
+	}
+	l->milliseconds = (uint32_t)(now_ms() - start);
+	__atomic_store_n(&l->state, LAYER_READY, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* Fills */
+
+static int read_back(struct layer *l, const struct span *sp, char *mem)
+{
+	size_t done = 0;
+
+	while (done < sp->out_len) {
+		ssize_t n = pread(l->data_fd, mem + done, sp->out_len - done,
+				  (off_t)(sp->out + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -EBADMSG;
+		done += (size_t)n;
+	}
+	return checksum(0, mem, sp->out_len) == sp->crc ? 0 : -EBADMSG;
+}
+
+static bool write_data(struct layer *l, const struct span *sp, const char *mem)
+{
+	size_t done = 0;
+
+	while (l->data_fd >= 0 && done < sp->out_len) {
+		ssize_t n = pwrite(l->data_fd, mem + done, sp->out_len - done,
+				   (off_t)(sp->out + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	return l->data_fd >= 0;
+}
+
+/* Outside the lock: reads the span back, or fetches it. */
+static int run_fill(struct layer *l, struct fill *f)
+{
+	bool filled = l->data_fd >= 0 && slot_is_filled(l->slot, f->span);
+	struct span sp;
+	int rc = index_span(l->index, f->span, &sp);
+
+	if (rc < 0)
+		return err_set(&f->err, rc, "the index is damaged");
+	f->mem = malloc(sp.out_len ? sp.out_len : 1);
+	if (!f->mem)
+		return -ENOMEM;
+	if (filled && sp.has_crc && read_back(l, &sp, f->mem) == 0) {
+		free(f->mem);
+		f->mem = NULL;
+		return 0;
+	}
+	slot_set_filled(l->slot, f->span, false);
+	__atomic_fetch_add(&l->spans_read, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&l->fetched, sp.in_len, __ATOMIC_RELAXED);
+	rc = span_load(&sp, l->blob, f->mem, &f->err);
+	if (rc == 0 && write_data(l, &sp, f->mem)) {
+		slot_set_filled(l->slot, f->span, true);
+		free(f->mem);
+		f->mem = NULL;
+	}
+	return rc;
+}
+
+static void remove_fill(struct layer *l, struct fill *f)
+{
+	struct fill **link = &l->fills;
+
+	while (*link != f)
+		link = &(*link)->next;
+	*link = f->next;
+	fill_unref(f);
+}
+
+/* Lets go of the oldest bytes that are kept in memory. */
+static void trim_memory(struct layer *l)
+{
+	struct fill *f, *oldest = NULL;
+	unsigned kept = 0;
+
+	for (f = l->fills; f; f = f->next) {
+		if (f->done) {
+			oldest = f;
+			kept++;
+		}
+	}
+	if (kept > KEEP_IN_MEMORY)
+		remove_fill(l, oldest);
+}
+
+static void *fill_main(void *arg)
+{
+	struct fill *f = arg;
+	struct layer *l = f->layer;
+	int rc = run_fill(l, f);
+
+	pthread_mutex_lock(&l->mutex);
+	f->rc = rc;
+	f->done = true;
+	if (rc == 0 && !f->mem)
+		set_ready(l, f->span);
+	if (rc < 0 || !f->mem)
+		remove_fill(l, f);
+	else
+		trim_memory(l);
+	fill_unref(f);
+	l->threads--;
+	pthread_cond_broadcast(&l->changed);
+	pthread_mutex_unlock(&l->mutex);
+	return NULL;
+}
+
+/* With the lock held: the fill for a span, begun if there is none. */
+static int find_or_start(struct layer *l, uint32_t span, struct fill **out)
+{
+	struct fill *f;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int rc;
+
+	for (f = l->fills; f; f = f->next) {
+		if (f->span == span) {
+			*out = f;
+			return 0;
+		}
+	}
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	f->layer = l;
+	f->span = span;
+	f->refs = 2;
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	rc = -pthread_create(&thread, &attr, fill_main, f);
+	pthread_attr_destroy(&attr);
+	if (rc < 0) {
+		free(f);
+		return rc;
+	}
+	l->threads++;
+	f->next = l->fills;
+	l->fills = f;
+	*out = f;
+	return 0;
+}
+
+/*
+ * Waits, with the lock held, until the span is ready, or a fill has its bytes in memory
+ * (then *out is that fill, referenced).
+ */
+static int wait_for_span(struct layer *l, uint32_t span, const bool *cancelled,
+			 struct fill **out, struct err *e)
+{
+	struct fill *f = NULL;
+	int rc = 0;
+
+	*out = NULL;
+	if (is_ready(l, span))
+		return 0;
+	rc = find_or_start(l, span, &f);
+	if (rc < 0)
+		return err_set(e, rc, "cannot read a span: %s", strerror(-rc));
+	f->refs++;
+	while (!f->done) {
+		if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED)) {
+			rc = -EINTR;
+			break;
+		}
+		pthread_cond_wait(&l->changed, &l->mutex);
+	}
+	if (rc == 0 && f->rc < 0)
+		rc = err_set(e, f->rc, "%s", f->err.text[0] ? f->err.text : strerror(-f->rc));
+	if (rc == 0 && f->mem)
+		*out = f;
+	else
+		fill_unref(f);
+	return rc;
+}
+
+int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
+	      struct layer_data *data, struct err *e)
+{
+	char text[DIGEST_TEXT_MAX];
+	struct fill *f = NULL;
+	struct span sp;
+	uint32_t i;
+	int rc;
+
+	rc = index_span_at(l->index, off, &i);
+	if (rc == 0)
+		rc = index_span(l->index, i, &sp);
+	if (rc == 0 && off - sp.out >= sp.out_len)
+		rc = -EBADMSG;
+	if (rc < 0)
+		return err_set(e, -EBADMSG, "layer %s: its index is damaged",
+			       digest_format(&l->digest, text));
+	if (*len > sp.out_len - (off - sp.out))
+		*len = (size_t)(sp.out_len - (off - sp.out));
+
+	pthread_mutex_lock(&l->mutex);
+	rc = wait_for_span(l, i, cancelled, &f, e);
+	pthread_mutex_unlock(&l->mutex);
+	if (rc < 0)
+		return err_prefix(e, rc, "layer %s", digest_format(&l->digest, text));
+	*data = (struct layer_data){.fd = -1, .hold = f};
+	if (f) {
+		data->mem = f->mem + (off - sp.out);
+	} else {
+		data->fd = l->data_fd;
+		data->off = off;
+	}
+	return 0;
+}
+
+void layer_unget(struct layer *l, struct layer_data *data)
+{
+	if (!data->hold)
+		return;
+	pthread_mutex_lock(&l->mutex);
+	fill_unref(data->hold);
+	pthread_mutex_unlock(&l->mutex);
+	data->hold = NULL;
+}
+
+void layer_wake(struct layer *l)
+{
+	pthread_mutex_lock(&l->mutex);
+	pthread_cond_broadcast(&l->changed);
+	pthread_mutex_unlock(&l->mutex);
+}

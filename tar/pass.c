@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#include "tar/pass.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/pipe.h"
+#include "base/source.h"
+#include "tar/decoder.h"
+#include "tar/reader.h"
+#include "tar/tree.h"
+
+#define CHUNK	 (256 * 1024)
+#define N_CHUNKS 4
+#define PAGE	 4096
+
+/* The side that takes decoded bytes. */
+struct sink {
+	struct pass *pass;
+	struct pipe *pipe;
+	struct tree *tree;
+	struct reader *reader;
+	struct hasher *hasher; /* of the file that is going by */
+	uint32_t file;	       /* its number in the tree, or TREE_NO_FILE */
+	uint64_t left;	       /* bytes of it to come */
+	bool full;	       /* nothing more can be kept */
+	int rc;
+	struct err err;
+};
+
+/* Keeping the decoded bytes */
+
+static bool is_zero(const char *page, size_t len)
+{
+	return page[0] == 0 && !memcmp(page, page + 1, len - 1);
+}
+
+static void write_run(struct sink *s, const char *data, size_t len, uint64_t off)
+{
+	while (len > 0 && !s->full) {
+		ssize_t n = pwrite(s->pass->data_fd, data, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			s->full = true; /* the rest is fetched again when it is read */
+			return;
+		}
+		data += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+}
+
+/*
+ * Pages of zeros are left as holes: padding, sparse files that were not archived as
+ * such, and archives made to fill a disk.
+ */
+static void keep(struct sink *s, const char *data, size_t len, uint64_t off)
+{
+	size_t at = 0, run = 0; /* [run, at) waits to be written */
+
+	while (at < len && !s->full) {
+		size_t n = PAGE - (off + at) % PAGE;
+
+		if (n > len - at)
+			n = len - at;
+		if (n == PAGE && is_zero(data + at, n)) {
+			write_run(s, data + run, at - run, off + run);
+			run = at + n;
+		}
+		at += n;
+	}
+	write_run(s, data + run, at - run, off + run);
+	if (!s->full)
+		s->pass->kept = off + len;
+}
+
+/* The archive's entries */
+
+static void end_of_file(struct sink *s)
+{
+	struct digest d;
+
+	if (s->file == TREE_NO_FILE)
+		return;
+	hasher_finish(s->hasher, &d);
+	tree_set_digest(s->tree, s->file, d.bytes);
+	s->file = TREE_NO_FILE;
+}
+
+static int on_entry(void *arg, const struct tar_entry *entry)
+{
+	struct sink *s = arg;
+	int rc = tree_add(s->tree, entry, &s->file, &s->err);
+
+	if (rc < 0)
+		return rc;
+	/*
+	 * Of a sparse file the holes would have to be hashed too, and they can be of any
+	 * length; of an empty one there is nothing.
+	 */
+	if (entry->is_sparse || entry->size == 0)
+		s->file = TREE_NO_FILE;
+	s->left = entry->stored;
+	return 0;
+}
+
+static int on_content(void *arg, const void *data, size_t len)
+{
+	struct sink *s = arg;
+
+	if (s->file == TREE_NO_FILE)
+		return 0;
+	hasher_update(s->hasher, data, len);
+	s->left -= len;
+	if (s->left == 0)
+		end_of_file(s);
+	return 0;
+}
+
+static int take(struct sink *s, const void *data, size_t len, uint64_t off)
+{
+	int rc;
+
+	if (s->pass->data_fd >= 0)
+		keep(s, data, len, off);
+	rc = reader_feed(s->reader, data, len, &s->err);
+	__atomic_store_n(&s->pass->decoded, off + len, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->pass->entries, tree_count(s->tree), __ATOMIC_RELAXED);
+	return rc;
+}
+
+static void *sink_main(void *arg)
+{
+	struct sink *s = arg;
+	const void *data = NULL;
+	uint64_t off = 0;
+	ssize_t n;
+	int rc = 0;
+
+	while (rc == 0 && (n = pipe_next(s->pipe, &data)) != 0) {
+		rc = n < 0 ? (int)n : take(s, data, (size_t)n, off);
+		off += n > 0 ? (size_t)n : 0;
+	}
+	if (rc == 0)
+		rc = reader_finish(s->reader, &s->err);
+	if (rc < 0)
+		pipe_stop(s->pipe, rc);
+	s->rc = rc;
+	return NULL;
+}
+
+static int sink_init(struct sink *s, struct pass *p)
+{
+	static const struct reader_ops ops = {.entry = on_entry, .content = on_content};
+	int rc;
+
+	memset(s, 0, sizeof(*s));
+	s->pass = p;
+	s->file = TREE_NO_FILE;
+	rc = pipe_new(CHUNK, N_CHUNKS, &s->pipe);
+	if (rc == 0)
+		rc = tree_new(p->index_fd, &s->tree);
+	if (rc == 0)
+		rc = reader_new(&ops, s, &s->reader);
+	if (rc == 0)
+		rc = hasher_new(DIGEST_SHA256, &s->hasher);
+	return rc;
+}
+
+static void sink_release(struct sink *s)
+{
+	hasher_free(s->hasher);
+	reader_free(s->reader);
+	tree_free(s->tree);
+	pipe_free(s->pipe);
+}
+
+/* The side that gives them */
+
+/*
+ * Spans are noted while the other thread adds entries to the same tree: the two touch
+ * different parts of it (tree_add_span() only what holds spans).
+ */
+static int on_span(void *arg, const struct span *sp)
+{
+	return tree_add_span(((struct sink *)arg)->tree, sp);
+}
+
+static int on_output(void *arg, const void *data, size_t len)
+{
+	return pipe_write(((struct sink *)arg)->pipe, data, len);
+}
+
+static int check_blob(const struct pass *p, struct hasher *hasher, struct err *e)
+{
+	char want[DIGEST_TEXT_MAX], have[DIGEST_TEXT_MAX];
+	struct digest d;
+
+	if (p->done != p->blob->size)
+		return err_set(e, -EBADMSG, "%llu bytes long, where the manifest says %llu",
+			       (unsigned long long)p->done, (unsigned long long)p->blob->size);
+	hasher_finish(hasher, &d);
+	if (digest_equal(&d, p->digest))
+		return 0;
+	return err_set(e, -EBADMSG, "its bytes have the digest %s, not %s", digest_format(&d, have),
+		       digest_format(p->digest, want));
+}
+
+/*
+ * When decoding fails the rest of the blob is still hashed: if the digest is wrong too,
+ * that is the better reason, and the transfer's fault, not the image's.
+ */
+static int decode_all(struct pass *p, struct hasher *hasher, struct decoder *decoder,
+		      struct stream *stream, struct err *e)
+{
+	const void *data = NULL;
+	struct err blob_err = {""};
+	int rc = 0, blob_rc;
+	ssize_t n;
+
+	while ((n = stream_next(stream, &data, e)) > 0) {
+		if (p->cancelled && __atomic_load_n(p->cancelled, __ATOMIC_RELAXED))
+			return err_set(e, -EINTR, "interrupted");
+		hasher_update(hasher, data, (size_t)n);
+		if (rc == 0)
+			rc = decoder_feed(decoder, data, (size_t)n, e);
+		__atomic_store_n(&p->done, p->done + (uint64_t)n, __ATOMIC_RELAXED);
+		if (rc < 0 && rc != -EBADMSG)
+			return rc;
+	}
+	if (n < 0)
+		return (int)n;
+	if (rc == 0)
+		rc = decoder_finish(decoder, e);
+	blob_rc = check_blob(p, hasher, &blob_err);
+	if (blob_rc < 0)
+		*e = blob_err;
+	return blob_rc < 0 ? blob_rc : rc;
+}
+
+static int run(struct pass *p, struct sink *s, struct hasher *hasher,
+	       struct decoder *decoder, struct stream *stream, struct err *e)
+{
+	struct err err = {""};
+	pthread_t thread;
+	int rc = -pthread_create(&thread, NULL, sink_main, s);
+
+	if (rc < 0)
+		return err_set(e, rc, "cannot start a thread: %s", strerror(-rc));
+	rc = decode_all(p, hasher, decoder, stream, &err);
+	pipe_end(s->pipe, rc);
+	pthread_join(thread, NULL);
+	if (rc == 0)
+		rc = s->rc;
+	if (!err.text[0]) /* what a callback returned came through without words */
+		err = s->err;
+	if (rc < 0 && e)
+		*e = err;
+	return rc;
+}
+
+static int finish(struct pass *p, struct sink *s, struct decoder *decoder, struct err *e)
+{
+	struct tree_facts facts = {
+		.blob = *p->digest,
+		.blob_size = p->blob->size,
+		.decoded_size = p->decoded,
+		.compression = decoder_compression(decoder),
+	};
+
+	return tree_finish(s->tree, &facts, e);
+}
+
+int pass_run(struct pass *p, struct err *e)
+{
+	static const struct decoder_ops ops = {.output = on_output, .span = on_span};
+	struct decoder *decoder = NULL;
+	struct hasher *hasher = NULL;
+	struct stream *stream = NULL;
+	struct sink sink;
+	int rc;
+
+	p->done = p->decoded = p->kept = 0;
+	p->entries = 0;
+	rc = sink_init(&sink, p);
+	if (rc == 0)
+		rc = hasher_new(p->digest->alg, &hasher);
+	if (rc == 0)
+		rc = decoder_new(&ops, &sink, &decoder);
+	if (rc == 0)
+		rc = source_stream(p->blob, 0, &stream, e);
+	if (rc == 0)
+		rc = run(p, &sink, hasher, decoder, stream, e);
+	if (rc == 0)
+		rc = finish(p, &sink, decoder, e);
+	stream_close(stream);
+	decoder_free(decoder);
+	hasher_free(hasher);
+	sink_release(&sink);
+	return rc;
+}
