@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+import os
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+import layout
+import mounting
+import registry as registry_of
+
+
+@pytest.fixture(scope="session")
+def registry():
+    where = tempfile.mkdtemp(prefix="peelfs-e2e-registry-")
+    with registry_of.running(where) as r:
+        yield r
+    shutil.rmtree(where)
+
+
+@pytest.fixture
+def images(tmp_path):
+    return layout.Layout(tmp_path / "layout")
+
+
+@pytest.fixture(autouse=True)
+def ends(request):
+    """Each test ends in time, and leaves no process, mount or sanitizer report."""
+    marker = request.node.get_closest_marker("limit")
+    with mounting.Limit(marker.args[0] if marker else 30) as limit:
+        yield
+    mounting.end_everything()
+    reports = mounting.sanitizer_reports()
+    left = mounting.daemons()
+    for pid in left:
+        os.kill(pid, 9)
+    assert not limit.passed, "took longer than %d seconds" % limit.seconds
+    assert not reports, "sanitizer:\n" + "\n".join(reports)
+    assert not left, "processes left: %r" % left
+
+
+def pytest_sessionfinish(session, exitstatus):
+    shutil.rmtree(mounting.reports, ignore_errors=True)
