@@ -218,9 +218,11 @@ def sparse_gnu(name, pieces, real_size, **more):
     return out + pad(stored(pieces))
 
 
-def sparse_pax(name, pieces, real_size, version, **more):
-    """Pax sparse "0.0", "0.1" or "1.0"."""
+def sparse_pax(name, pieces, real_size, version, last=None, **more):
+    """Pax sparse "0.0", "0.1" or "1.0". The map ends as GNU tar ends it, with a piece
+    of no bytes at the end of the file, or with `last`."""
     body = stored(pieces)
+    pieces = pieces + ([(real_size, b"")] if last is None else last)
     if version == "1.0":
         records = [("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"),
                    ("GNU.sparse.name", name), ("GNU.sparse.realsize", str(real_size))]
