@@ -15,6 +15,7 @@ Where they say nothing or something else than DESIGN "The merge", the tests that
 use them leave the case out, and have a tree written by hand instead.
 """
 import contextlib
+import decimal
 import io
 import os
 import shutil
@@ -45,17 +46,17 @@ def untar(tar, into, tool):
 
 
 def explicit_dirs(tar, top):
-    """The directories under `top` that the archive has entries for."""
-    found = set()
+    """The directories under `top` that the archive has entries for, and their times."""
+    found = {}
     with tarfile.open(fileobj=io.BytesIO(tar), errors="surrogateescape") as t:
         for member in t:
             if member.isdir():
                 path = os.path.normpath(os.path.join(top, os.fsencode(member.name)))
-                if path == top:
-                    found.add(top)
-                else:
+                if path != top:
                     head, base = os.path.split(path)
-                    found.add(os.path.join(os.path.realpath(head), base))
+                    path = os.path.join(os.path.realpath(head), base)
+                text = member.pax_headers.get("mtime", member.mtime)
+                found[path] = int(decimal.Decimal(text) * 10 ** 9)
     return found
 
 
@@ -68,7 +69,6 @@ def make_upper(top, explicit, lower):
         path, below, is_opaque = todo.pop()
         if below is not None and (os.path.islink(below) or not os.path.isdir(below)):
             below = None
-        st = os.lstat(path)
         names = os.listdir(path)
         markers = {n for n in names if n.startswith(WH)}
         replaced = set()
@@ -81,8 +81,10 @@ def make_upper(top, explicit, lower):
             replaced.add(gone)
         if OPAQUE in markers or is_opaque:
             os.setxattr(path, "trusted.overlay.opaque", b"y")
-        os.utime(path, ns=(st.st_mtime_ns, st.st_mtime_ns))
-        if path not in explicit:
+        if path in explicit:
+            # Unpackers lose it when entries of a directory are not in one run.
+            os.utime(path, ns=(explicit[path],) * 2)
+        else:
             imply(path, below)
         if OPAQUE in markers:
             below = None
