@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reader is a state machine over the pieces it is fed. Where it stands:
+ *
+ *	AT_HEADER  --entry-->  (maps)  -->  IN_CONTENT  -->  IN_PADDING  --> AT_HEADER
+ *		   --x g L K->  IN_META  ------------------>  IN_PADDING
+ *		   --vendor-->  IN_SKIPPED  --------------->  IN_PADDING
+ *		   --2 zero blocks-->  AT_END
+ *
+ * Headers and the blocks of sparse maps are looked at whole: in the piece when they lie
+ * in it, else gathered in `block`. Content is never gathered. An entry is told once all
+ * of it but the content is known, so after the sparse maps that come between: then the
+ * header has to outlive its piece, and a copy is kept. The common entry is not copied,
+ * and costs no allocation.
+ *
+ * What stands for the next entry (x, L, K) waits in a buf each, at most 1 MiB, and the
+ * last of a kind counts; so a run of them needs no ceiling, however long. A global
+ * header has a buf of its own and leaves them alone.
+ *
+ * Who names an entry, the strongest first: GNU.sparse.name, L (K), pax, the header.
+ */
+#include "tar/reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "tar/header.h"
+#include "tar/pax.h"
+#include "tar/sparse.h"
+
+#define SHOWN_MAX 128 /* of a path, in a sentence */
+
+enum state {
+	AT_HEADER,
+	IN_META,	/* the body of x, g, L or K */
+	IN_SKIPPED,	/* the body of what is passed over */
+	IN_GNU_MAP,	/* blocks that continue an old GNU map */
+	IN_CONTENT_MAP, /* a map of form 1.0, at the content's beginning */
+	IN_CONTENT,
+	IN_PADDING,
+	AT_END,
+};
+
+struct reader {
+	const struct reader_ops *ops;
+	void *arg;
+	enum state state;
+	uint64_t pos;	    /* of the next byte, in the archive */
+	uint64_t left;	    /* bytes of this state that are to come */
+	uint64_t header_at; /* the last header, for sentences */
+	unsigned zero_blocks;
+	size_t gathered; /* bytes of `block` */
+	uint8_t block[HEADER_SIZE];
+	uint8_t kept[HEADER_SIZE]; /* the header of a sparse entry */
+
+	struct buf *meta; /* which one of these is being filled */
+	struct buf pax_body;
+	struct buf global_body;
+	struct buf long_name;
+	struct buf long_link;
+	bool is_pending; /* something waits for the next entry */
+	struct pax pax;
+	struct sparse_map map;
+
+	struct tar_entry entry;
+	char joined[HEADER_SIZE]; /* prefix and name */
+	char shown[SHOWN_MAX];	  /* the path, for sentences */
+};
+
+int reader_new(const struct reader_ops *ops, void *arg, struct reader **out)
+{
+	struct reader *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->ops = ops;
+	r->arg = arg;
+	buf_init(&r->pax_body, PAX_MAX_BODY);
+	buf_init(&r->global_body, PAX_MAX_BODY);
+	buf_init(&r->long_name, PAX_MAX_BODY);
+	buf_init(&r->long_link, PAX_MAX_BODY);
+	sparse_init(&r->map);
+	*out = r;
+	return 0;
+}
+
+void reader_free(struct reader *r)
+{
+	if (!r)
+		return;
+	buf_release(&r->pax_body);
+	buf_release(&r->global_body);
+	buf_release(&r->long_name);
+	buf_release(&r->long_link);
+	sparse_release(&r->map);
+	free(r);
+}
+
+/* Puts before the sentence where it is. */
+static int locate(const struct reader *r, int rc, struct err *e)
+{
+	if (r->shown[0])
+		return err_prefix(e, rc, "tar entry \"%s\" at byte %llu", r->shown,
+				  (unsigned long long)r->header_at);
+	return err_prefix(e, rc, "tar header at byte %llu", (unsigned long long)r->header_at);
+}
+
+/* Content, bodies and maps end at a multiple of the block size. */
+static void begin_padding(struct reader *r)
+{
+	r->left = -r->pos % HEADER_SIZE;
+	r->state = r->left > 0 ? IN_PADDING : AT_HEADER;
+}
+
+static void begin_skipping(struct reader *r, uint64_t size)
+{
+	r->left = size;
+	r->state = IN_SKIPPED;
+	if (size == 0)
+		begin_padding(r);
+}
+
+/* What stood for one entry does not stand for another. */
+static void forget_pending(struct reader *r)
+{
+	if (!r->is_pending)
+		return;
+	pax_clear(&r->pax);
+	buf_clear(&r->long_name);
+	buf_clear(&r->long_link);
+	r->is_pending = false;
+}
+
+static int end_meta(struct reader *r, struct err *e)
+{
+	struct buf *b = r->meta;
+	struct pax_record record;
+	size_t pos = 0;
+	int rc = 0;
+
+	begin_padding(r);
+	if (b == &r->global_body) {
+		/* Not applied, but what comes is read only if this makes sense. */
+		do {
+			rc = pax_next(b->data, b->len, &pos, &record, e);
+		} while (rc > 0);
+		return rc;
+	}
+	r->is_pending = true;
+	if (b == &r->pax_body)
+		rc = pax_parse(&r->pax, b->data, b->len, &r->map, e);
+	return rc;
+}
+
+static int begin_meta(struct reader *r, struct buf *b, uint64_t size, struct err *e)
+{
+	if (size > PAX_MAX_BODY)
+		return err_set(e, -E2BIG, "an extended header of %llu bytes, more than %u",
+			       (unsigned long long)size, PAX_MAX_BODY);
+	buf_clear(b);
+	r->meta = b;
+	r->left = size;
+	r->state = IN_META;
+	return size > 0 ? 0 : end_meta(r, e);
+}
+
+/* The entry's path and link; they stay where they are until the next entry. */
+static void set_names(struct reader *r, const struct header *h)
+{
+	struct tar_entry *t = &r->entry;
+	size_t len;
+
+	if (r->pax.sparse_name.data && h->type != 'S') {
+		t->path = r->pax.sparse_name.data;
+		t->path_len = r->pax.sparse_name.len;
+	} else if (r->long_name.len > 0 && r->long_name.data[0] != '\0') {
+		t->path = r->long_name.data;
+		t->path_len = strlen(r->long_name.data);
+	} else if (r->pax.path.data) {
+		t->path = r->pax.path.data;
+		t->path_len = r->pax.path.len;
+	} else if (h->prefix_len > 0) {
+		memcpy(r->joined, h->prefix, h->prefix_len);
+		r->joined[h->prefix_len] = '/';
+		memcpy(r->joined + h->prefix_len + 1, h->name, h->name_len);
+		t->path = r->joined;
+		t->path_len = h->prefix_len + 1 + h->name_len;
+	} else {
+		/* Without any name it is about the folder that the archive is of. */
+		t->path = h->name_len > 0 ? h->name : ".";
+		t->path_len = h->name_len > 0 ? h->name_len : 1;
+	}
+	len = t->path_len < SHOWN_MAX ? t->path_len : SHOWN_MAX - 1;
+	memcpy(r->shown, t->path, len);
+	r->shown[len] = '\0';
+}
+
+static void set_link(struct reader *r, const struct header *h)
+{
+	struct tar_entry *t = &r->entry;
+
+	if (h->type != '1' && h->type != '2')
+		return;
+	t->is_hardlink = h->type == '1';
+	if (r->long_link.len > 0 && r->long_link.data[0] != '\0') {
+		t->link = r->long_link.data;
+		t->link_len = strlen(r->long_link.data);
+	} else if (r->pax.link.data) {
+		t->link = r->pax.link.data;
+		t->link_len = r->pax.link.len;
+	} else {
+		t->link = h->link;
+		t->link_len = h->link_len;
+	}
+}
+
+/* What pax says, else what the header says, if an unsigned 32-bit field can hold it. */
+static int take_id(const struct pax_number *said, int64_t written, const char *what,
+		   uint32_t *out, struct err *e)
+{
+	int64_t v = said->is_set ? (int64_t)said->value : written;
+
+	if (v < 0 || v > UINT32_MAX)
+		return err_set(e, -EBADMSG, "the %s %lld is negative or beyond 32 bits", what,
+			       (long long)v);
+	*out = (uint32_t)v;
+	return 0;
+}
+
+static int set_numbers(struct reader *r, const struct header *h, struct err *e)
+{
+	struct tar_entry *t = &r->entry;
+	const struct pax *p = &r->pax;
+	int rc;
+
+	t->mtime = p->mtime.is_set ? p->mtime.sec : h->mtime;
+	t->mtime_ns = p->mtime.is_set ? p->mtime.ns : 0;
+	rc = take_id(&p->uid, h->uid, "uid", &t->uid, e);
+	if (rc < 0)
+		return rc;
+	rc = take_id(&p->gid, h->gid, "gid", &t->gid, e);
+	if (rc < 0 || (h->type != '3' && h->type != '4'))
+		return rc;
+	rc = take_id(&p->dev_major, h->dev_major, "device", &t->rdev_major, e);
+	if (rc < 0)
+		return rc;
+	return take_id(&p->dev_minor, h->dev_minor, "device", &t->rdev_minor, e);
+}
+
+/*
+ * Before there was a type for directories, a '/' at the name's end made one. Some writers
+ * still do it beside the type of a file; no file with content is hidden by that.
+ */
+static bool is_old_directory(const struct tar_entry *t, const struct header *h, uint64_t size)
+{
+	return t->path[t->path_len - 1] == '/' &&
+	       (h->type == '\0' || (h->type == '0' && size == 0));
+}
+
+static void set_type(struct reader *r, const struct header *h)
+{
+	struct tar_entry *t = &r->entry;
+	uint64_t size = r->pax.size.is_set ? r->pax.size.value : h->size;
+	uint32_t type = header_file_type(h);
+
+	if (is_old_directory(t, h, size))
+		type = S_IFDIR;
+	t->mode = type | h->mode;
+	if (type == S_IFREG && header_has_content(h))
+		t->size = t->stored = size;
+}
+
+/* The map is complete. 1: the entry can be told. */
+static int end_map(struct reader *r, struct err *e)
+{
+	struct tar_entry *t = &r->entry;
+	int rc = sparse_check(&r->map, t->size, t->stored, e);
+
+	if (rc < 0)
+		return rc;
+	t->is_sparse = true;
+	t->extents = r->map.extents;
+	t->n_extents = r->map.n;
+	return 1;
+}
+
+static int begin_gnu_map(struct reader *r, const struct header *h, const uint8_t *block,
+			 struct err *e)
+{
+	int64_t size;
+	int rc;
+
+	if (!h->is_gnu)
+		return err_set(e, -ENOTSUP, "star's form of sparse files is not read");
+	if (!header_number(block + 483, 12, &size) || size < 0)
+		return err_set(e, -EBADMSG, "the size of the sparse file is no number");
+	r->entry.size = (uint64_t)size;
+	sparse_clear(&r->map);
+	rc = sparse_add_gnu(&r->map, block + 386, 4, e);
+	if (rc < 0)
+		return rc;
+	if (block[482] == 0)
+		return end_map(r, e);
+	r->state = IN_GNU_MAP;
+	return 0;
+}
+
+/* 21 pairs, and at 504 whether one more block follows. */
+static int take_gnu_map(struct reader *r, const uint8_t *block, struct err *e)
+{
+	int rc = sparse_add_gnu(&r->map, block, 21, e);
+
+	if (rc < 0)
+		return rc;
+	return block[504] ? 0 : end_map(r, e);
+}
+
+static int need_map_block(struct reader *r, struct err *e)
+{
+	if (r->entry.stored < HEADER_SIZE)
+		return err_set(e, -EBADMSG, "the content ends inside its sparse map");
+	return 0;
+}
+
+static int take_content_map(struct reader *r, const uint8_t *block, struct err *e)
+{
+	int rc = sparse_feed(&r->map, block, HEADER_SIZE, e);
+
+	if (rc < 0)
+		return rc;
+	r->entry.stored -= HEADER_SIZE;
+	return rc > 0 ? end_map(r, e) : need_map_block(r, e);
+}
+
+static int begin_pax_map(struct reader *r, struct err *e)
+{
+	const struct pax *p = &r->pax;
+	const struct pax_number *size = &p->sparse_size;
+	bool in_content = p->sparse_major.is_set && p->sparse_major.value == 1;
+
+	if (p->sparse_major.value > 1 || p->sparse_minor.value > !in_content)
+		return err_set(e, -ENOTSUP, "sparse files of form %llu.%llu are not read",
+			       (unsigned long long)p->sparse_major.value,
+			       (unsigned long long)p->sparse_minor.value);
+	if (!size->is_set)
+		size = &p->sparse_realsize;
+	if (!size->is_set)
+		return err_set(e, -EBADMSG, "the sparse file has no size");
+	r->entry.size = size->value;
+	if (!in_content)
+		return end_map(r, e);
+	sparse_clear(&r->map);
+	r->state = IN_CONTENT_MAP;
+	return need_map_block(r, e);
+}
+
+static bool pax_is_sparse(const struct pax *p)
+{
+	return p->has_map || p->sparse_major.is_set || p->sparse_size.is_set ||
+	       p->sparse_realsize.is_set;
+}
+
+/* An entry's header. 1: it can be told; 0: more must be read before. */
+static int begin_entry(struct reader *r, const struct header *h, const uint8_t *block,
+		       struct err *e)
+{
+	int rc;
+
+	r->entry = (struct tar_entry){
+		.xattrs = r->pax.xattrs,
+		.n_xattrs = r->pax.n_xattrs,
+	};
+	set_names(r, h);
+	set_link(r, h);
+	set_type(r, h);
+	rc = set_numbers(r, h, e);
+	if (rc < 0)
+		return rc;
+	if (!S_ISREG(r->entry.mode) || r->entry.is_hardlink)
+		return 1;
+	if (r->pax.holes.data)
+		return err_set(e, -ENOTSUP, "Solaris' form of sparse files is not read");
+	if (h->type == 'S')
+		return begin_gnu_map(r, h, block, e);
+	return pax_is_sparse(&r->pax) ? begin_pax_map(r, e) : 1;
+}
+
+static int take_header(struct reader *r, const uint8_t *block, struct err *e)
+{
+	struct header h;
+	int rc;
+
+	if (header_is_zero(block)) {
+		/* One alone is odd, but then the archive goes on (as for GNU tar). */
+		if (++r->zero_blocks == 2)
+			r->state = AT_END;
+		return 0;
+	}
+	r->zero_blocks = 0;
+	r->header_at = r->pos - HEADER_SIZE;
+	r->shown[0] = '\0';
+	if (block[156] == 'S' || pax_is_sparse(&r->pax))
+		block = memcpy(r->kept, block, HEADER_SIZE);
+	rc = header_parse(block, &h, e);
+	if (rc < 0)
+		return rc;
+	switch (header_kind(&h)) {
+	case HEADER_PAX:
+		return begin_meta(r, &r->pax_body, h.size, e);
+	case HEADER_GLOBAL:
+		return begin_meta(r, &r->global_body, h.size, e);
+	case HEADER_LONG_NAME:
+		return begin_meta(r, &r->long_name, h.size, e);
+	case HEADER_LONG_LINK:
+		return begin_meta(r, &r->long_link, h.size, e);
+	case HEADER_VENDOR:
+		begin_skipping(r, r->pax.size.is_set ? r->pax.size.value : h.size);
+		forget_pending(r);
+		return 0;
+	case HEADER_ENTRY:
+		break;
+	}
+	return begin_entry(r, &h, block, e);
+}
+
+static int tell_entry(struct reader *r)
+{
+	int rc;
+
+	r->entry.data = r->pos;
+	rc = r->ops->entry(r->arg, &r->entry);
+	if (rc < 0)
+		return rc;
+	forget_pending(r);
+	r->left = r->entry.stored;
+	r->state = IN_CONTENT;
+	if (r->left == 0)
+		begin_padding(r);
+	return 0;
+}
+
+static int take_block(struct reader *r, const uint8_t *block, struct err *e)
+{
+	int rc;
+
+	if (r->state == AT_HEADER)
+		rc = take_header(r, block, e);
+	else if (r->state == IN_GNU_MAP)
+		rc = take_gnu_map(r, block, e);
+	else
+		rc = take_content_map(r, block, e);
+	if (rc < 0)
+		return locate(r, rc, e);
+	return rc > 0 ? tell_entry(r) : 0;
+}
+
+/* Each of these uses up some of the piece, at least one byte, and gives how much. */
+static ssize_t feed_block(struct reader *r, const uint8_t *data, size_t len, struct err *e)
+{
+	size_t used = HEADER_SIZE - r->gathered;
+	int rc;
+
+	if (used == HEADER_SIZE && len >= HEADER_SIZE) {
+		r->pos += used;
+		rc = take_block(r, data, e);
+		return rc < 0 ? rc : (ssize_t)used;
+	}
+	if (used > len)
+		used = len;
+	memcpy(r->block + r->gathered, data, used);
+	r->gathered += used;
+	r->pos += used;
+	if (r->gathered < HEADER_SIZE)
+		return (ssize_t)used;
+	r->gathered = 0;
+	rc = take_block(r, r->block, e);
+	return rc < 0 ? rc : (ssize_t)used;
+}
+
+static ssize_t feed_bytes(struct reader *r, const uint8_t *data, size_t len, struct err *e)
+{
+	size_t used = len < r->left ? len : (size_t)r->left;
+	int rc = 0;
+
+	r->left -= used;
+	r->pos += used;
+	if (r->state == IN_META) {
+		rc = buf_append(r->meta, data, used);
+		if (rc < 0)
+			err_set(e, rc, "no memory for an extended header");
+		else if (r->left == 0)
+			rc = end_meta(r, e);
+		if (rc < 0)
+			return locate(r, rc, e);
+		return (ssize_t)used;
+	}
+	if (r->state == IN_CONTENT)
+		rc = r->ops->content(r->arg, data, used);
+	if (rc < 0)
+		return rc;
+	if (r->left == 0)
+		begin_padding(r);
+	return (ssize_t)used;
+}
+
+int reader_feed(struct reader *r, const void *data, size_t len, struct err *e)
+{
+	const uint8_t *p = data;
+	ssize_t used;
+
+	while (len > 0 && r->state != AT_END) {
+		if (r->state == AT_HEADER || r->state == IN_GNU_MAP ||
+		    r->state == IN_CONTENT_MAP)
+			used = feed_block(r, p, len, e);
+		else
+			used = feed_bytes(r, p, len, e);
+		if (used < 0)
+			return (int)used;
+		p += used;
+		len -= (size_t)used;
+	}
+	return 0;
+}
+
+int reader_finish(struct reader *r, struct err *e)
+{
+	if (r->gathered > 0 && r->state == AT_HEADER)
+		return err_set(e, -EBADMSG, "the tar archive ends inside a header, at byte %llu",
+			       (unsigned long long)r->pos);
+	if (r->state == AT_HEADER || r->state == IN_PADDING) {
+		if (!r->is_pending)
+			return 0;
+	} else if (r->state == AT_END) {
+		return 0;
+	}
+	err_set(e, -EBADMSG, "the archive ends inside it, at byte %llu",
+		(unsigned long long)r->pos);
+	return locate(r, -EBADMSG, e);
+}
