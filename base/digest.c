@@ -156,6 +156,16 @@ void hasher_finish(struct hasher *h, struct digest *out)
 	*out = d;
 }
 
+void hasher_peek(const struct hasher *h, struct digest *out)
+{
+	struct hasher copy = {.alg = h->alg, .ctx = EVP_MD_CTX_new()};
+
+	*out = (struct digest){0};
+	if (copy.ctx && EVP_MD_CTX_copy_ex(copy.ctx, h->ctx) == 1)
+		hasher_finish(&copy, out);
+	EVP_MD_CTX_free(copy.ctx);
+}
+
 int digest_of(enum digest_alg alg, const void *data, size_t len, struct digest *out)
 {
 	struct hasher *h = NULL;

@@ -54,5 +54,7 @@ void hasher_free(struct hasher *h);
 void hasher_update(struct hasher *h, const void *data, size_t len);
 /* Gives the digest of all since the start, and starts again. */
 void hasher_finish(struct hasher *h, struct digest *out);
+/* Gives the digest of all since the start, and goes on. */
+void hasher_peek(const struct hasher *h, struct digest *out);
 
 #endif
