@@ -16,25 +16,22 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/storefile.h"
 
 #define NOTE_MAX     4096
 #define STALE_SECONDS 3600
 #define LOCK_POLL_NS 50000000 /* how soon a waiter sees that it may go on, or should stop */
+#define LIMIT_DEFAULT ((uint64_t)10 << 30)
 
-struct store {
-	char *dir; /* NULL: private, in unnamed files */
-	int fd;	   /* of dir; -1 */
-	int tmp;   /* of dir/tmp; -1 */
-};
 
 struct slot {
 	struct store *store; /* borrowed */
 	int dir;  /* of layers/ALG/HEX; -1 if private */
 	int lock; /* -1 until locked */
 	int data; /* -1 until asked for */
-	uint64_t *map; /* of `filled` */
-	size_t map_bits;
-	pthread_mutex_t mutex; /* guards data, map while they are set up */
+	struct slot_row *rows; /* of `spans`, mapped */
+	size_t n_rows;
+	pthread_mutex_t mutex; /* guards data while it is set up */
 };
 
 /* Directories */
@@ -157,6 +154,7 @@ int store_open(const char *dir, struct store **out, struct err *e)
 		goto fail;
 	}
 	clean_tmp(s);
+	s->limit = LIMIT_DEFAULT;
 	*out = s;
 	return 0;
 fail:
@@ -185,6 +183,11 @@ void store_close(struct store *s)
 		close(s->tmp);
 	free(s->dir);
 	free(s);
+}
+
+void store_set_limit(struct store *s, uint64_t limit)
+{
+	s->limit = limit ? limit : LIMIT_DEFAULT;
 }
 
 const char *store_dir(const struct store *s)
@@ -440,8 +443,8 @@ void slot_close(struct slot *sl)
 {
 	if (!sl)
 		return;
-	if (sl->map)
-		munmap(sl->map, (sl->map_bits + 63) / 64 * sizeof(uint64_t));
+	if (sl->rows)
+		munmap(sl->rows, sl->n_rows * sizeof(*sl->rows));
 	if (sl->data >= 0)
 		close(sl->data);
 	if (sl->lock >= 0)
@@ -495,7 +498,7 @@ void slot_drop(struct slot *sl)
 		return;
 	(void)unlinkat(sl->dir, "index", 0);
 	(void)unlinkat(sl->dir, "data", 0);
-	(void)unlinkat(sl->dir, "filled", 0);
+	(void)unlinkat(sl->dir, "spans", 0);
 }
 
 int slot_new_index(struct slot *sl)
@@ -510,10 +513,21 @@ int slot_publish_index(struct slot *sl, int fd)
 
 static int open_data(struct slot *sl)
 {
+	int fd;
+
 	if (sl->dir < 0)
 		return new_file(sl->store);
-	sl->data = openat(sl->dir, "data", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return sl->data < 0 ? -errno : sl->data;
+	fd = openat(sl->dir, "data", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	/* Waits at most for an eviction that is at it. */
+	while (flock(fd, LOCK_SH) < 0) {
+		if (errno != EINTR) {
+			close(fd);
+			return -errno;
+		}
+	}
+	return fd;
 }
 
 int slot_data(struct slot *sl)
@@ -534,18 +548,18 @@ int slot_data(struct slot *sl)
 
 int slot_map(struct slot *sl, size_t n)
 {
-	size_t len = (n + 63) / 64 * sizeof(uint64_t);
+	size_t len = n * sizeof(*sl->rows);
 	void *map;
 	int fd, rc;
 
 	if (len == 0)
 		return 0;
 	if (sl->dir < 0)
-		fd = new_file(sl->store);
+		fd = new_index_file(sl->store);
 	else
-		fd = openat(sl->dir, "filled", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		fd = openat(sl->dir, "spans", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return fd == -1 ? -errno : fd;
+		return sl->dir < 0 ? fd : -errno;
 	/* Room on the disk first: a write to a mapped hole of a full one is a SIGBUS. */
 	rc = -posix_fallocate(fd, 0, (off_t)len);
 	if (rc == 0) {
@@ -553,29 +567,40 @@ int slot_map(struct slot *sl, size_t n)
 		if (map == MAP_FAILED) {
 			rc = -errno;
 		} else {
-			sl->map = map;
-			sl->map_bits = n;
+			sl->rows = map;
+			sl->n_rows = n;
 		}
 	}
 	close(fd);
 	return rc;
 }
 
-bool slot_is_filled(const struct slot *sl, size_t i)
+/* Minutes since the epoch; 0 means "not there". */
+static uint32_t this_minute(void)
 {
-	if (i >= sl->map_bits)
-		return false;
-	return __atomic_load_n(&sl->map[i / 64], __ATOMIC_ACQUIRE) >> (i % 64) & 1;
+	return (uint32_t)(time(NULL) / 60);
 }
 
-void slot_set_filled(struct slot *sl, size_t i, bool filled)
+bool slot_is_filled(const struct slot *sl, size_t i)
 {
-	uint64_t bit = UINT64_C(1) << (i % 64);
+	return i < sl->n_rows && __atomic_load_n(&sl->rows[i].used, __ATOMIC_ACQUIRE) != 0;
+}
 
-	if (i >= sl->map_bits)
+void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len)
+{
+	if (i >= sl->n_rows)
 		return;
-	if (filled)
-		__atomic_fetch_or(&sl->map[i / 64], bit, __ATOMIC_RELEASE);
-	else
-		__atomic_fetch_and(&sl->map[i / 64], ~bit, __ATOMIC_RELEASE);
+	if (len > 0) {
+		__atomic_store_n(&sl->rows[i].off, off, __ATOMIC_RELAXED);
+		__atomic_store_n(&sl->rows[i].len, len, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&sl->rows[i].used, len > 0 ? this_minute() : 0, __ATOMIC_RELEASE);
+}
+
+void slot_touch(struct slot *sl, size_t i)
+{
+	uint32_t now = this_minute();
+
+	if (slot_is_filled(sl, i) && __atomic_load_n(&sl->rows[i].used, __ATOMIC_RELAXED) != now)
+		__atomic_store_n(&sl->rows[i].used, now, __ATOMIC_RELAXED);
 }

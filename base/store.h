@@ -6,15 +6,20 @@
  *	DIR/names/HEX               a small note under a name's SHA-256 (a tag's last digest)
  *	DIR/layers/ALG/HEX/index    a layer's index; never changes once there
  *	DIR/layers/ALG/HEX/data     the layer's decoded bytes at their offsets, sparse
- *	DIR/layers/ALG/HEX/filled   one bit a span: is it in data?
+ *	DIR/layers/ALG/HEX/spans    a row for each span: where it is in data, and when it
+ *	                            was last read, or that it is not there
  *	DIR/layers/ALG/HEX/lock     held exclusively while the layer is indexed
  *	DIR/tmp/                    files being written
  *
  * A file appears under its name by rename, after fsync, or not at all: a kill at
  * any moment leaves at worst a file in tmp/, removed by a later open. `data` and
- * `filled` are the exception: bits are set after the bytes are written, and what
- * is read back is checked by its reader, so a power cut costs a second fetch and
- * never shows a wrong byte.
+ * `spans` are the exception: a row is set after the bytes are written, and what is
+ * read back is checked by its reader, so a power cut costs a second fetch and never
+ * shows a wrong byte.
+ *
+ * The store has a limit. When it is reached, the spans that were read longest ago are
+ * punched out of `data`, of layers that no mount has open: those hold a shared lock on
+ * it. Indexes go last. A store that is full all the same takes no more data.
  *
  * Any number of processes and threads may use one directory at once.
  */
@@ -88,16 +93,50 @@ int slot_publish_index(struct slot *sl, int fd);
 
 /*
  * The descriptor of the decoded bytes, opened for reading and writing; it lives
- * as long as the slot. Negative errno if there can be none.
+ * as long as the slot, and keeps others from evicting. Negative errno if there can be
+ * none.
  */
 int slot_data(struct slot *sl);
 
 /*
- * The map of what is filled, @n bits, shared by all processes. Asked for once
- * after the index is known. slot_is_filled() and slot_set_filled() are wait-free.
+ * The rows of @n spans, shared by all processes. Asked for once, after the index is
+ * known; without it nothing is ever filled. The others are wait-free.
  */
 int slot_map(struct slot *sl, size_t n);
 bool slot_is_filled(const struct slot *sl, size_t i);
-void slot_set_filled(struct slot *sl, size_t i, bool filled);
+/* Bytes [off, off + len) of data are span @i now; @len 0: it is not there. */
+void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len);
+/* Span @i is read: it goes later than others. */
+void slot_touch(struct slot *sl, size_t i);
+
+/* Limits */
+
+/*
+ * At most @limit bytes of data and indexes (0: the default, 10 GiB), and never the last
+ * twentieth of the disk.
+ */
+void store_set_limit(struct store *s, uint64_t limit);
+/*
+ * May @len more bytes be written? Evicts when they do not fit, so it may take a while;
+ * false if that was not enough.
+ */
+bool store_make_room(struct store *s, uint64_t len);
+
+/* What the store holds of one layer. */
+struct slot_info {
+	struct digest digest;
+	uint64_t index_bytes; /* on the disk */
+	uint64_t data_bytes;  /* on the disk */
+	uint64_t last_read;   /* seconds since the epoch, by the minute; 0 never */
+	bool in_use;	      /* some mount has it open */
+};
+
+/* Calls @fn for each layer; a negative return ends it and is given back. */
+int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *info), void *arg);
+/*
+ * Evicts until at most @keep bytes are held; indexes only if @keep is 0. *freed is what
+ * was gained.
+ */
+int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e);
 
 #endif

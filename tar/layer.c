@@ -8,10 +8,17 @@
  * longer than looking that up.
  *
  * Any other span is made ready by a fill: a thread that reads back, or fetches and
- * decodes, and writes to the data file. There is one fill for a span at a time; those
- * who want the span wait for it, and may go away while it goes on. Where the data
- * file cannot take a span (a full disk), its fill keeps the bytes in memory, and a few
- * such fills are kept, for the next read is mostly of the same span.
+ * decodes, and writes to the data file. A fill is for a run of spans, so that what is
+ * likely to be read next comes with one request. There is one fill for a span at a
+ * time; those who want the span wait for it, and may go away while it goes on. Where
+ * the data file cannot take a span (a full disk), a fill for that span alone keeps its
+ * bytes in memory, and a few such fills are kept, for the next read is mostly of the
+ * same span.
+ *
+ * How long a run: a reader that goes through a layer, in order or nearly so, doubles
+ * it with each fill, and once it reads what was fetched ahead the next run is begun
+ * beside it. A read elsewhere fetches one span. Errors end a run early and in silence;
+ * whoever wants a span of it asks for that one alone, and is told.
  */
 #include "tar/layer.h"
 
@@ -26,21 +33,41 @@
 #include "base/num.h"
 #include "base/source.h"
 #include "base/store.h"
-#include "tar/checksum.h"
 #include "tar/pass.h"
 
 /* Fills whose bytes are in memory alone: 16 MiB of ordinary spans. */
 #define KEEP_IN_MEMORY 16
 
+/* The longest run, in bytes of output: 1 s of a slow link, and as much memory. */
+#define RUN_MAX	  (16u << 20)
+
+/*
+ * Readers that go through a layer, told apart by where they are; as many as one
+ * person has going at a time.
+ */
+#define N_READERS 4
+
+/* So near, in bytes of output, is the same reader: directories are not in archive order. */
+#define NEAR	  (32u << 20)
+
+struct reader_state {
+	uint32_t first; /* its last run: spans [first, end) */
+	uint32_t end;
+	uint64_t bytes; /* how long the next run is to be */
+	bool ahead;	/* the run behind this one was begun */
+	uint64_t used;	/* for choosing the one to forget */
+};
+
 struct fill {
 	struct fill *next;
 	struct layer *layer;
-	uint32_t span;
-	unsigned refs;	/* readers, the list, and the thread while it is at it */
+	uint32_t first; /* spans [first, first + n) */
+	uint32_t n;
+	unsigned refs;	/* waiters, the list, and the thread while it is at it */
 	bool done;
-	int rc;
+	int rc;		/* of a fill for one span; a run has no errors */
 	struct err err;
-	char *mem;	/* the bytes, if they are not in the data file */
+	char *mem;	/* of one span: its bytes, if they are not in the data file */
 };
 
 struct layer {
@@ -62,7 +89,10 @@ struct layer {
 	pthread_cond_t changed;
 	struct fill *fills; /* newest first; done ones stay while their bytes are in memory */
 	unsigned threads;
+	bool full;	 /* the data file takes no more: no use in reading ahead */
 	uint64_t *ready; /* one bit a span */
+	struct reader_state readers[N_READERS];
+	uint64_t clock; /* of reader_state.used */
 };
 
 int layer_new(struct store *store, const struct digest *digest, struct source *blob,
@@ -179,7 +209,7 @@ static int mark_kept(struct layer *l)
 		if (sp.out + sp.out_len > l->pass.kept)
 			break;
 		set_ready(l, i);
-		slot_set_filled(l->slot, i, true);
+		slot_set_filled(l->slot, i, sp.out, (uint32_t)sp.out_len);
 	}
 	return 0;
 }
@@ -234,6 +264,7 @@ static int build_index(struct layer *l, const bool *cancelled, struct err *e)
 	l->pass.digest = &l->digest;
 	l->pass.index_fd = fd;
 	l->pass.data_fd = slot_data(l->slot);
+	l->pass.store = l->store;
 	l->pass.cancelled = cancelled;
 	rc = pass_run(&l->pass, e);
 	if (rc < 0)
@@ -314,14 +345,16 @@ static int read_back(struct layer *l, const struct span *sp, char *mem)
 			return -EBADMSG;
 		done += (size_t)n;
 	}
-	return checksum(0, mem, sp->out_len) == sp->crc ? 0 : -EBADMSG;
+	return span_check(sp, mem);
 }
 
 static bool write_data(struct layer *l, const struct span *sp, const char *mem)
 {
 	size_t done = 0;
 
-	while (l->data_fd >= 0 && done < sp->out_len) {
+	if (l->data_fd < 0 || !store_make_room(l->store, sp->out_len))
+		return false;
+	while (done < sp->out_len) {
 		ssize_t n = pwrite(l->data_fd, mem + done, sp->out_len - done,
 				   (off_t)(sp->out + done));
 
@@ -331,36 +364,146 @@ static bool write_data(struct layer *l, const struct span *sp, const char *mem)
 			return false;
 		done += (size_t)n;
 	}
-	return l->data_fd >= 0;
+	return true;
 }
 
-/* Outside the lock: reads the span back, or fetches it. */
-static int run_fill(struct layer *l, struct fill *f)
+static void mark_ready(struct layer *l, uint32_t span, const struct span *sp)
 {
-	bool filled = l->data_fd >= 0 && slot_is_filled(l->slot, f->span);
+	slot_set_filled(l->slot, span, sp->out, (uint32_t)sp->out_len);
+	pthread_mutex_lock(&l->mutex);
+	set_ready(l, span);
+	pthread_cond_broadcast(&l->changed);
+	pthread_mutex_unlock(&l->mutex);
+}
+
+/* @mem has room for the span. 0: the bytes are there, and right. */
+static int load(struct layer *l, const struct span *sp, struct source *from, char *mem,
+		struct err *e)
+{
+	__atomic_fetch_add(&l->spans_read, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&l->fetched, sp->in_len, __ATOMIC_RELAXED);
+	return span_load(sp, from, mem, e);
+}
+
+/* One span, which someone waits for. */
+static int fill_one(struct layer *l, struct fill *f)
+{
 	struct span sp;
-	int rc = index_span(l->index, f->span, &sp);
+	int rc = index_span(l->index, f->first, &sp);
+	char *mem;
 
 	if (rc < 0)
-		return err_set(&f->err, rc, "the index is damaged");
-	f->mem = malloc(sp.out_len ? sp.out_len : 1);
-	if (!f->mem)
+		return err_set(&f->err, rc, "its index is damaged");
+	mem = malloc(sp.out_len ? sp.out_len : 1);
+	if (!mem)
 		return -ENOMEM;
-	if (filled && sp.has_crc && read_back(l, &sp, f->mem) == 0) {
-		free(f->mem);
-		f->mem = NULL;
+	if (slot_is_filled(l->slot, f->first)) {
+		if (read_back(l, &sp, mem) == 0) {
+			free(mem);
+			mark_ready(l, f->first, &sp);
+			return 0;
+		}
+		slot_set_filled(l->slot, f->first, 0, 0);
+	}
+	rc = load(l, &sp, l->blob, mem, &f->err);
+	if (rc == 0 && !write_data(l, &sp, mem)) {
+		f->mem = mem;
 		return 0;
 	}
-	slot_set_filled(l->slot, f->span, false);
-	__atomic_fetch_add(&l->spans_read, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&l->fetched, sp.in_len, __ATOMIC_RELAXED);
-	rc = span_load(&sp, l->blob, f->mem, &f->err);
-	if (rc == 0 && write_data(l, &sp, f->mem)) {
-		slot_set_filled(l->slot, f->span, true);
-		free(f->mem);
-		f->mem = NULL;
-	}
+	free(mem);
+	if (rc == 0)
+		mark_ready(l, f->first, &sp);
 	return rc;
+}
+
+/*
+ * The compressed bytes of a run, in memory, to be read at the offsets they have in the
+ * blob.
+ */
+struct run {
+	struct source source;
+	uint64_t start;
+	uint64_t len;
+	char *bytes;
+};
+
+static ssize_t run_pread(struct source *s, void *buf, size_t len, uint64_t off, struct err *e)
+{
+	struct run *r = (struct run *)s;
+
+	if (off < r->start || !range_fits(off - r->start, len, r->len))
+		return err_set(e, -EBADMSG, "a span that is not where its neighbours are");
+	memcpy(buf, r->bytes + (off - r->start), len);
+	return (ssize_t)len;
+}
+
+static void run_release(struct source *s)
+{
+	free(((struct run *)s)->bytes);
+}
+
+/* Where the compressed bytes of the fill's spans begin and end. */
+static int run_extent(struct layer *l, const struct fill *f, uint64_t *start, uint64_t *len)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+	struct span sp;
+	uint32_t i;
+	int rc;
+
+	for (i = f->first; i < f->first + f->n; i++) {
+		rc = index_span(l->index, i, &sp);
+		if (rc < 0)
+			return rc;
+		if (sp.in < low)
+			low = sp.in;
+		if (sp.in + sp.in_len > high)
+			high = sp.in + sp.in_len;
+	}
+	*start = low;
+	*len = high - low;
+	return 0;
+}
+
+/*
+ * A run of spans that are not in the data file. What goes wrong is left for whoever
+ * wants a span of it.
+ */
+static void fill_run(struct layer *l, struct fill *f)
+{
+	static const struct source_ops ops = {.pread = run_pread, .release = run_release};
+	struct run run = {.bytes = NULL};
+	char *mem = NULL;
+	struct span sp;
+	uint32_t i;
+	int rc;
+
+	source_init(&run.source, &ops, l->blob->size);
+	rc = run_extent(l, f, &run.start, &run.len);
+	/* Runs are of spans one behind the other; else the gap would be fetched in vain. */
+	if (rc < 0 || run.len > 4 * (uint64_t)RUN_MAX)
+		return;
+	run.bytes = malloc(run.len);
+	if (!run.bytes || source_read_all(l->blob, run.bytes, run.len, run.start, NULL) < 0)
+		goto out;
+	for (i = f->first; i < f->first + f->n; i++) {
+		rc = index_span(l->index, i, &sp);
+		if (rc < 0)
+			break;
+		free(mem);
+		mem = malloc(sp.out_len ? sp.out_len : 1);
+		if (!mem || load(l, &sp, &run.source, mem, NULL) < 0)
+			break;
+		if (!write_data(l, &sp, mem)) {
+			pthread_mutex_lock(&l->mutex);
+			l->full = true;
+			pthread_mutex_unlock(&l->mutex);
+			break;
+		}
+		mark_ready(l, i, &sp);
+	}
+	free(mem);
+out:
+	source_unref(&run.source);
 }
 
 static void remove_fill(struct layer *l, struct fill *f)
@@ -393,17 +536,22 @@ static void *fill_main(void *arg)
 {
 	struct fill *f = arg;
 	struct layer *l = f->layer;
-	int rc = run_fill(l, f);
+	int rc = 0;
+
+	if (f->n == 1)
+		rc = fill_one(l, f);
+	else
+		fill_run(l, f);
 
 	pthread_mutex_lock(&l->mutex);
 	f->rc = rc;
 	f->done = true;
-	if (rc == 0 && !f->mem)
-		set_ready(l, f->span);
-	if (rc < 0 || !f->mem)
-		remove_fill(l, f);
-	else
+	if (f->mem) {
+		l->full = true;
 		trim_memory(l);
+	} else {
+		remove_fill(l, f);
+	}
 	fill_unref(f);
 	l->threads--;
 	pthread_cond_broadcast(&l->changed);
@@ -411,25 +559,29 @@ static void *fill_main(void *arg)
 	return NULL;
 }
 
-/* With the lock held: the fill for a span, begun if there is none. */
-static int find_or_start(struct layer *l, uint32_t span, struct fill **out)
+static struct fill *find_fill(const struct layer *l, uint32_t span)
 {
 	struct fill *f;
+
+	for (f = l->fills; f; f = f->next) {
+		if (span - f->first < f->n) /* unsigned: below first is far above n */
+			return f;
+	}
+	return NULL;
+}
+
+static int start_fill(struct layer *l, uint32_t first, uint32_t n, struct fill **out)
+{
+	struct fill *f = calloc(1, sizeof(*f));
 	pthread_attr_t attr;
 	pthread_t thread;
 	int rc;
 
-	for (f = l->fills; f; f = f->next) {
-		if (f->span == span) {
-			*out = f;
-			return 0;
-		}
-	}
-	f = calloc(1, sizeof(*f));
 	if (!f)
 		return -ENOMEM;
 	f->layer = l;
-	f->span = span;
+	f->first = first;
+	f->n = n;
 	f->refs = 2;
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
@@ -446,6 +598,107 @@ static int find_or_start(struct layer *l, uint32_t span, struct fill **out)
 	return 0;
 }
 
+/* Reading ahead, all with the lock held */
+
+static uint64_t span_out(const struct layer *l, uint32_t span)
+{
+	struct span sp;
+
+	return index_span(l->index, span, &sp) < 0 ? 0 : sp.out;
+}
+
+/* The reader that reads near @span, or the one that was longest idle, begun anew. */
+static struct reader_state *reader_near(struct layer *l, uint32_t span)
+{
+	uint64_t here = span_out(l, span);
+	struct reader_state *r, *oldest = &l->readers[0];
+	unsigned i;
+
+	for (i = 0; i < N_READERS; i++) {
+		r = &l->readers[i];
+		if (r->bytes > 0 && here + NEAR >= span_out(l, r->first) &&
+		    here <= span_out(l, r->end) + NEAR)
+			goto out;
+		if (r->used < oldest->used)
+			oldest = r;
+	}
+	r = oldest;
+	*r = (struct reader_state){.first = span, .end = span};
+out:
+	r->used = ++l->clock;
+	return r;
+}
+
+/* How many spans from @first on are wanted, and neither there nor on their way. */
+static uint32_t run_length(const struct layer *l, uint32_t first, uint64_t bytes)
+{
+	uint32_t n = 0, all = index_info(l->index)->n_spans;
+	struct span sp;
+
+	while (first + n < all && !is_ready(l, first + n) &&
+	       !slot_is_filled(l->slot, first + n) && !find_fill(l, first + n) &&
+	       index_span(l->index, first + n, &sp) == 0 && sp.skip == 0) {
+		n++;
+		if (sp.out_len >= bytes)
+			break;
+		bytes -= sp.out_len;
+	}
+	return n;
+}
+
+static void start_run(struct layer *l, struct reader_state *r, uint32_t first, uint32_t n)
+{
+	struct fill *f;
+
+	r->first = first;
+	r->end = first + n;
+	r->ahead = false;
+	r->bytes = r->bytes < RUN_MAX ? r->bytes * 2 : RUN_MAX;
+	(void)start_fill(l, first, n, &f);
+}
+
+/* @span is not there: the run to begin with it. */
+static uint32_t run_for_miss(struct layer *l, uint32_t span)
+{
+	struct reader_state *r;
+	uint32_t n;
+
+	if (l->full || l->data_fd < 0 || slot_is_filled(l->slot, span))
+		return 1;
+	r = reader_near(l, span);
+	if (r->bytes == 0)
+		r->bytes = SPAN_TARGET;
+	n = run_length(l, span, r->bytes);
+	r->first = span;
+	r->end = span + (n ? n : 1);
+	r->ahead = false;
+	if (r->bytes < RUN_MAX)
+		r->bytes *= 2;
+	return n ? n : 1;
+}
+
+/* @span is read and there: if it was fetched ahead, go on fetching ahead. */
+static void read_on(struct layer *l, uint32_t span)
+{
+	uint32_t n, all = index_info(l->index)->n_spans;
+	struct reader_state *r;
+	unsigned i;
+
+	if (l->full || l->data_fd < 0)
+		return;
+	for (i = 0; i < N_READERS; i++) {
+		r = &l->readers[i];
+		if (r->bytes > SPAN_TARGET && !r->ahead && span - r->first < r->end - r->first &&
+		    r->end - r->first > 1 && r->end < all) {
+			r->ahead = true;
+			n = run_length(l, r->end, r->bytes);
+			if (n > 1)
+				start_run(l, r, r->end, n);
+			return;
+		}
+	}
+}
+
 /*
  * Waits, with the lock held, until the span is ready, or a fill has its bytes in memory
  * (then *out is that fill, referenced).
@@ -453,30 +706,39 @@ static int find_or_start(struct layer *l, uint32_t span, struct fill **out)
 static int wait_for_span(struct layer *l, uint32_t span, const bool *cancelled,
 			 struct fill **out, struct err *e)
 {
-	struct fill *f = NULL;
-	int rc = 0;
+	unsigned tries;
 
 	*out = NULL;
-	if (is_ready(l, span))
-		return 0;
-	rc = find_or_start(l, span, &f);
-	if (rc < 0)
-		return err_set(e, rc, "cannot read a span: %s", strerror(-rc));
-	f->refs++;
-	while (!f->done) {
-		if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED)) {
-			rc = -EINTR;
-			break;
+	for (tries = 0; !is_ready(l, span); tries++) {
+		struct fill *f = find_fill(l, span);
+		int rc = 0;
+
+		if (!f) /* a run that did not bring it is not tried again */
+			rc = start_fill(l, span, tries ? 1 : run_for_miss(l, span), &f);
+		if (rc < 0)
+			return err_set(e, rc, "cannot read a span: %s", strerror(-rc));
+		f->refs++;
+		while (!f->done && !is_ready(l, span)) {
+			if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED)) {
+				fill_unref(f);
+				return -EINTR;
+			}
+			pthread_cond_wait(&l->changed, &l->mutex);
 		}
-		pthread_cond_wait(&l->changed, &l->mutex);
-	}
-	if (rc == 0 && f->rc < 0)
-		rc = err_set(e, f->rc, "%s", f->err.text[0] ? f->err.text : strerror(-f->rc));
-	if (rc == 0 && f->mem)
-		*out = f;
-	else
+		if (f->mem) {
+			*out = f;
+			return 0;
+		}
+		rc = f->rc;
+		if (rc < 0)
+			err_set(e, rc, "%s", f->err.text[0] ? f->err.text : strerror(-rc));
 		fill_unref(f);
-	return rc;
+		if (rc < 0)
+			return rc;
+	}
+	slot_touch(l->slot, span);
+	read_on(l, span);
+	return 0;
 }
 
 int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,

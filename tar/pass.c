@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/pipe.h"
 #include "base/source.h"
+#include "base/store.h"
 #include "tar/decoder.h"
 #include "tar/reader.h"
 #include "tar/tree.h"
@@ -41,6 +42,8 @@ static bool is_zero(const char *page, size_t len)
 
 static void write_run(struct sink *s, const char *data, size_t len, uint64_t off)
 {
+	if (len > 0 && !s->full)
+		s->full = !store_make_room(s->pass->store, len);
 	while (len > 0 && !s->full) {
 		ssize_t n = pwrite(s->pass->data_fd, data, len, (off_t)off);
 

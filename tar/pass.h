@@ -21,12 +21,14 @@
 
 struct err;
 struct source;
+struct store;
 
 struct pass {
 	struct source *blob;
 	const struct digest *digest; /* what the blob must have */
 	int index_fd;		     /* an empty file */
 	int data_fd;		     /* for the decoded bytes, sparse; -1: they are not kept */
+	struct store *store;	     /* that data_fd is in, asked for room; borrowed */
 	const bool *cancelled;	     /* or NULL */
 	/* Written on the way, atomically; read them from any thread. */
 	uint64_t done;	  /* compressed bytes */

@@ -62,6 +62,9 @@ struct span {
  */
 int span_load(const struct span *sp, struct source *blob, void *out, struct err *e);
 
+/* Are these out_len bytes the span's output? By its checksum, or else its digest. */
+int span_check(const struct span *sp, const void *out);
+
 /* Is this what span_load() can take? For spans that come from a file. */
 bool span_is_sane(const struct span *sp, uint64_t blob_size);
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What store.c and evict.c both know of the store's inside; nobody else includes this.
+ */
+#ifndef BASE_STOREFILE_H
+#define BASE_STOREFILE_H
+
+#include <stdint.h>
+
+struct store {
+	char *dir; /* NULL: private, in unnamed files */
+	int fd;	   /* of dir; -1 */
+	int tmp;   /* of dir/tmp; -1 */
+	uint64_t limit;
+	/*
+	 * Bytes that may be written before the disk is looked at again; atomic. Counting is
+	 * a walk over all layers, and the limit need not be met to the byte.
+	 */
+	int64_t room;
+};
+
+/* A row of the file `spans`; each field is written and read atomically. */
+struct slot_row {
+	uint64_t off; /* in data */
+	uint32_t len;
+	uint32_t used; /* minute it was last read, since the epoch; 0: not in data */
+};
+
+_Static_assert(sizeof(struct slot_row) == 16, "slot_row is a file format");
+
+#endif
