@@ -506,14 +506,14 @@ out:
 	source_unref(&run.source);
 }
 
-static void remove_fill(struct layer *l, struct fill *f)
+/* Off the list, whose reference the caller has now. */
+static void unlink_fill(struct layer *l, struct fill *f)
 {
 	struct fill **link = &l->fills;
 
 	while (*link != f)
 		link = &(*link)->next;
 	*link = f->next;
-	fill_unref(f);
 }
 
 /* Lets go of the oldest bytes that are kept in memory. */
@@ -528,8 +528,10 @@ static void trim_memory(struct layer *l)
 			kept++;
 		}
 	}
-	if (kept > KEEP_IN_MEMORY)
-		remove_fill(l, oldest);
+	if (kept > KEEP_IN_MEMORY) {
+		unlink_fill(l, oldest);
+		fill_unref(oldest);
+	}
 }
 
 static void *fill_main(void *arg)
@@ -550,7 +552,8 @@ static void *fill_main(void *arg)
 		l->full = true;
 		trim_memory(l);
 	} else {
-		remove_fill(l, f);
+		unlink_fill(l, f);
+		f->refs--; /* the list's; the thread's goes below */
 	}
 	fill_unref(f);
 	l->threads--;
