@@ -529,16 +529,17 @@ int reader_feed(struct reader *r, const void *data, size_t len, struct err *e)
 
 int reader_finish(struct reader *r, struct err *e)
 {
-	if (r->gathered > 0 && r->state == AT_HEADER)
+	bool is_between = r->state == AT_HEADER || r->state == IN_PADDING;
+
+	if (r->state == AT_END || (is_between && r->gathered == 0 && !r->is_pending))
+		return 0;
+	if (!is_between)
+		err_set(e, -EBADMSG, "the archive ends inside it, at byte %llu",
+			(unsigned long long)r->pos);
+	else if (r->gathered == 0)
+		err_set(e, -EBADMSG, "the archive ends before the entry that it is for");
+	else
 		return err_set(e, -EBADMSG, "the tar archive ends inside a header, at byte %llu",
 			       (unsigned long long)r->pos);
-	if (r->state == AT_HEADER || r->state == IN_PADDING) {
-		if (!r->is_pending)
-			return 0;
-	} else if (r->state == AT_END) {
-		return 0;
-	}
-	err_set(e, -EBADMSG, "the archive ends inside it, at byte %llu",
-		(unsigned long long)r->pos);
 	return locate(r, -EBADMSG, e);
 }

@@ -5,9 +5,11 @@
  * to the contract: names without NUL, extents that ascend and add up, content that is
  * where the entry says.
  *
- * The last 8 bytes say how to cut, the others are the archive.
+ * The last 8 bytes say how to cut, the others are the archive. Headers in it get the
+ * checksum that they need: a fuzzer would never guess it.
  */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -154,15 +156,39 @@ static int tell(struct told *t, const uint8_t *cuts, struct err *e)
 	return rc;
 }
 
+/* A header is known by how nearly all writers end the field of the checksum. */
+static void mend_sums(uint8_t *archive, size_t size)
+{
+	char text[8];
+	size_t i;
+
+	for (; size >= 512; archive += 512, size -= 512) {
+		unsigned sum = 0;
+
+		if (archive[154] != '\0' || archive[155] != ' ')
+			continue;
+		memset(archive + 148, ' ', 8);
+		for (i = 0; i < 512; i++)
+			sum += archive[i];
+		snprintf(text, sizeof(text), "%06o", sum);
+		memcpy(archive + 148, text, 7);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct err whole_err = {""}, part_err = {""};
 	struct told whole = {0}, part;
+	uint8_t *archive;
 	int rc;
 
 	if (size < CUTS)
 		return 0;
-	whole.archive = data;
+	archive = malloc(size);
+	need(archive != NULL);
+	memcpy(archive, data, size);
+	mend_sums(archive, size - CUTS);
+	whole.archive = archive;
 	whole.size = size - CUTS;
 	part = whole;
 	rc = tell(&whole, NULL, &whole_err);
@@ -170,5 +196,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	need(whole.sum == part.sum && whole.at == part.at);
 	need((rc < 0) == (whole_err.text[0] != '\0'));
 	need(strcmp(whole_err.text, part_err.text) == 0);
+	free(archive);
 	return 0;
 }
