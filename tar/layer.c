@@ -443,25 +443,70 @@ static void run_release(struct source *s)
 }
 
 /* Where the compressed bytes of the fill's spans begin and end. */
-static int run_extent(struct layer *l, const struct fill *f, uint64_t *start, uint64_t *len)
+static void run_extent(const struct span *spans, uint32_t n, struct run *run)
 {
 	uint64_t low = UINT64_MAX, high = 0;
-	struct span sp;
 	uint32_t i;
-	int rc;
 
-	for (i = f->first; i < f->first + f->n; i++) {
-		rc = index_span(l->index, i, &sp);
-		if (rc < 0)
-			return rc;
-		if (sp.in < low)
-			low = sp.in;
-		if (sp.in + sp.in_len > high)
-			high = sp.in + sp.in_len;
+	for (i = 0; i < n; i++) {
+		if (spans[i].in < low)
+			low = spans[i].in;
+		if (spans[i].in + spans[i].in_len > high)
+			high = spans[i].in + spans[i].in_len;
 	}
-	*start = low;
-	*len = high - low;
+	run->start = low;
+	run->len = high - low;
+}
+
+/* The spans of a fill, and where they go. */
+struct batch {
+	struct layer *layer;
+	uint32_t first;	    /* of the fill */
+	struct span *spans; /* of the fill, in order */
+	uint32_t n;
+	uint32_t at; /* the group that is being loaded begins here */
+};
+
+static int give_span(void *arg, size_t i, const void *out)
+{
+	struct batch *b = arg;
+	struct layer *l = b->layer;
+	const struct span *sp = &b->spans[b->at + i];
+
+	if (!write_data(l, sp, out)) {
+		pthread_mutex_lock(&l->mutex);
+		l->full = true;
+		pthread_mutex_unlock(&l->mutex);
+		return -ENOSPC;
+	}
+	__atomic_fetch_add(&l->spans_read, 1, __ATOMIC_RELAXED);
+	mark_ready(l, b->first + b->at + (uint32_t)i, sp);
 	return 0;
+}
+
+/* Loads the batch group by group: spans that share their input are made in one go. */
+static int load_batch(struct batch *b, struct source *from)
+{
+	uint32_t n;
+	int rc = 0;
+
+	for (b->at = 0; rc == 0 && b->at < b->n; b->at += n) {
+		const struct span *sp = &b->spans[b->at];
+		char *mem;
+
+		for (n = 1; b->at + n < b->n && sp[n].in == sp->in && sp[n].skip > 0; n++)
+			;
+		if (n > 1) {
+			rc = span_load_parts(sp, n, from, give_span, b, NULL);
+			continue;
+		}
+		mem = malloc(sp->out_len ? sp->out_len : 1);
+		rc = mem ? span_load(sp, from, mem, NULL) : -ENOMEM;
+		if (rc == 0)
+			rc = give_span(b, 0, mem);
+		free(mem);
+	}
+	return rc;
 }
 
 /*
@@ -471,38 +516,35 @@ static int run_extent(struct layer *l, const struct fill *f, uint64_t *start, ui
 static void fill_run(struct layer *l, struct fill *f)
 {
 	static const struct source_ops ops = {.pread = run_pread, .release = run_release};
+	struct batch batch = {.layer = l, .first = f->first, .n = f->n};
 	struct run run = {.bytes = NULL};
-	char *mem = NULL;
-	struct span sp;
+	bool is_one_input;
 	uint32_t i;
-	int rc;
+	int rc = 0;
 
 	source_init(&run.source, &ops, l->blob->size);
-	rc = run_extent(l, f, &run.start, &run.len);
-	/* Runs are of spans one behind the other; else the gap would be fetched in vain. */
-	if (rc < 0 || run.len > 4 * (uint64_t)RUN_MAX)
+	batch.spans = calloc(f->n, sizeof(*batch.spans));
+	if (!batch.spans)
 		return;
-	run.bytes = malloc(run.len);
-	if (!run.bytes || source_read_all(l->blob, run.bytes, run.len, run.start, NULL) < 0)
+	for (i = 0; rc == 0 && i < f->n; i++)
+		rc = index_span(l->index, f->first + i, &batch.spans[i]);
+	if (rc < 0)
 		goto out;
-	for (i = f->first; i < f->first + f->n; i++) {
-		rc = index_span(l->index, i, &sp);
-		if (rc < 0)
-			break;
-		free(mem);
-		mem = malloc(sp.out_len ? sp.out_len : 1);
-		if (!mem || load(l, &sp, &run.source, mem, NULL) < 0)
-			break;
-		if (!write_data(l, &sp, mem)) {
-			pthread_mutex_lock(&l->mutex);
-			l->full = true;
-			pthread_mutex_unlock(&l->mutex);
-			break;
-		}
-		mark_ready(l, i, &sp);
+	run_extent(batch.spans, f->n, &run);
+	is_one_input = batch.spans[0].in_len == run.len;
+	__atomic_fetch_add(&l->fetched, run.len, __ATOMIC_RELAXED);
+	if (is_one_input && run.len > RUN_MAX) { /* a long zstd frame: as a stream */
+		(void)load_batch(&batch, l->blob);
+		goto out;
 	}
-	free(mem);
+	/* Runs are of spans one behind the other; else the gap would be fetched in vain. */
+	if (run.len > 4 * (uint64_t)RUN_MAX)
+		goto out;
+	run.bytes = malloc(run.len);
+	if (run.bytes && source_read_all(l->blob, run.bytes, run.len, run.start, NULL) == 0)
+		(void)load_batch(&batch, &run.source);
 out:
+	free(batch.spans);
 	source_unref(&run.source);
 }
 
@@ -640,7 +682,7 @@ static uint32_t run_length(const struct layer *l, uint32_t first, uint64_t bytes
 
 	while (first + n < all && !is_ready(l, first + n) &&
 	       !slot_is_filled(l->slot, first + n) && !find_fill(l, first + n) &&
-	       index_span(l->index, first + n, &sp) == 0 && sp.skip == 0) {
+	       index_span(l->index, first + n, &sp) == 0) {
 		n++;
 		if (sp.out_len >= bytes)
 			break;
@@ -660,24 +702,57 @@ static void start_run(struct layer *l, struct reader_state *r, uint32_t first, u
 	(void)start_fill(l, first, n, &f);
 }
 
-/* @span is not there: the run to begin with it. */
-static uint32_t run_for_miss(struct layer *l, uint32_t span)
+/*
+ * For a span that is made from where others are made too, all that is passed on the way
+ * to it: the first one that is not there.
+ */
+static uint32_t first_on_the_way(const struct layer *l, uint32_t span)
+{
+	uint32_t first = span, at = span;
+	struct span sp;
+
+	while (at > 0 && index_span(l->index, at, &sp) == 0 && sp.skip > 0) {
+		at--;
+		if (is_ready(l, at) || find_fill(l, at))
+			break;
+		first = at;
+	}
+	return first;
+}
+
+/* Behind the last of the spans that are made from the same input as @span. */
+static uint32_t end_of_input(const struct layer *l, uint32_t span)
+{
+	uint32_t end = span + 1;
+	struct span sp;
+
+	while (index_span(l->index, end, &sp) == 0 && sp.skip > 0)
+		end++;
+	return end;
+}
+
+/* @span is not there: begins a fill that brings it, and what will be read next. */
+static int start_for_miss(struct layer *l, uint32_t span, struct fill **out)
 {
 	struct reader_state *r;
-	uint32_t n;
+	uint32_t first, n;
 
 	if (l->full || l->data_fd < 0 || slot_is_filled(l->slot, span))
-		return 1;
+		return start_fill(l, span, 1, out);
 	r = reader_near(l, span);
 	if (r->bytes == 0)
 		r->bytes = SPAN_TARGET;
-	n = run_length(l, span, r->bytes);
-	r->first = span;
-	r->end = span + (n ? n : 1);
+	first = first_on_the_way(l, span);
+	n = span - first + run_length(l, span, r->bytes);
+	/* The way to the next part would lead through this one again: go to the end. */
+	if (first < span && r->bytes > SPAN_TARGET)
+		n = end_of_input(l, span) - first;
+	r->first = first;
+	r->end = first + n;
 	r->ahead = false;
 	if (r->bytes < RUN_MAX)
 		r->bytes *= 2;
-	return n ? n : 1;
+	return start_fill(l, first, n, out);
 }
 
 /* @span is read and there: if it was fetched ahead, go on fetching ahead. */
@@ -717,7 +792,7 @@ static int wait_for_span(struct layer *l, uint32_t span, const bool *cancelled,
 		int rc = 0;
 
 		if (!f) /* a run that did not bring it is not tried again */
-			rc = start_fill(l, span, tries ? 1 : run_for_miss(l, span), &f);
+			rc = tries ? start_fill(l, span, 1, &f) : start_for_miss(l, span, &f);
 		if (rc < 0)
 			return err_set(e, rc, "cannot read a span: %s", strerror(-rc));
 		f->refs++;

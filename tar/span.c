@@ -34,7 +34,8 @@ struct load {
 	uint8_t *piece; /* unless stream */
 	size_t room;	/* of it */
 	uint64_t fetched;
-	uint64_t skip; /* output still to be thrown away */
+	struct flow flow; /* what was fetched and is not used up */
+	uint64_t skip;	  /* output still to be thrown away */
 	uint8_t *waste;
 	uint8_t *out; /* where the next byte goes */
 	size_t left;
@@ -82,8 +83,10 @@ static ssize_t fetch(struct load *l, const uint8_t **data)
 }
 
 /* Decodes what was fetched, as far as the span's output goes. */
-static int decode(struct load *l, struct flow *flow)
+static int decode(struct load *l)
 {
+	struct flow *flow = &l->flow;
+
 	for (;;) {
 		bool wasted = l->skip > 0;
 		size_t room = wasted ? (l->skip < WASTE ? (size_t)l->skip : WASTE) : l->left;
@@ -132,47 +135,44 @@ out:
 	return rc;
 }
 
+/* Until the span's output is there, and all of its input, if that has the digest. */
 static int run(struct load *l)
 {
-	bool is_first = l->span->kind == SPAN_DEFLATE;
+	bool is_first = l->span->kind == SPAN_DEFLATE && l->fetched == 0;
 	const uint8_t *data = NULL;
 	ssize_t n;
-	int rc;
+	int rc = 0;
 
-	/* Once there is no more to decode, the rest is fetched for the digest alone. */
-	while (l->left > 0 || l->hasher) {
-		struct flow flow = {0};
-
+	if (l->fetched > 0)
+		rc = decode(l);
+	while (rc == 0 && (l->left > 0 || l->hasher)) {
 		n = fetch(l, &data);
 		if (n <= 0)
 			return (int)n;
-		flow.in = data;
-		flow.in_len = (size_t)n;
-		rc = is_first ? start_block(l, &flow) : 0;
+		l->flow.in = data;
+		l->flow.in_len = (size_t)n;
+		rc = is_first ? start_block(l, &l->flow) : 0;
 		is_first = false;
 		if (rc == 0)
-			rc = decode(l, &flow);
-		if (rc < 0)
-			return rc;
+			rc = decode(l);
 	}
-	return 0;
+	return rc;
 }
 
-static int load_init(struct load *l)
+/* @is_one_of_many: of the spans of one input, each made from where the last one ended. */
+static int load_init(struct load *l, bool is_one_of_many)
 {
 	const struct span *sp = l->span;
 	int rc = 0;
 
-	l->skip = sp->skip;
-	l->left = (size_t)sp->out_len;
 	l->room = sp->in_len < FETCH_MAX ? (size_t)sp->in_len : FETCH_MAX;
-	if (sp->in_len > FETCH_MAX && sp->skip > 0) {
+	if (sp->in_len > FETCH_MAX && (sp->skip > 0 || is_one_of_many)) {
 		rc = source_stream(l->blob, sp->in, &l->stream, l->e);
 	} else {
 		l->piece = malloc(l->room);
 		rc = l->piece ? 0 : -ENOMEM;
 	}
-	if (rc == 0 && sp->skip > 0) {
+	if (rc == 0 && !l->waste && (sp->skip > 0 || is_one_of_many)) {
 		l->waste = malloc(WASTE);
 		rc = l->waste ? 0 : -ENOMEM;
 	}
@@ -183,27 +183,45 @@ static int load_init(struct load *l)
 	return rc;
 }
 
+static void load_release(struct load *l)
+{
+	gzip_free(l->gzip);
+	zstd_free(l->zstd);
+	hasher_free(l->hasher);
+	stream_close(l->stream);
+	free(l->piece);
+	free(l->waste);
+}
+
+/* Decodes on from where the load is, @made bytes behind the start of its input. */
+static int load_next(struct load *l, const struct span *sp, uint64_t made, void *out)
+{
+	int rc;
+
+	l->span = sp;
+	l->skip = sp->skip - made;
+	l->out = out;
+	l->left = (size_t)sp->out_len;
+	rc = run(l);
+	if (rc == 0 && l->left > 0)
+		rc = corrupt(l, "the compressed bytes end too early");
+	return rc;
+}
+
 static int load_decoded(const struct span *sp, struct source *blob, void *out, struct err *e)
 {
-	struct load l = {.span = sp, .blob = blob, .e = e, .out = out};
+	struct load l = {.span = sp, .blob = blob, .e = e};
 	struct digest digest;
-	int rc = load_init(&l);
+	int rc = load_init(&l, false);
 
 	if (rc == 0)
-		rc = run(&l);
+		rc = load_next(&l, sp, 0, out);
 	if (rc == 0 && l.hasher) {
 		hasher_finish(l.hasher, &digest);
 		if (memcmp(digest.bytes, sp->digest, sizeof(sp->digest)))
 			rc = corrupt(&l, "the compressed bytes have another digest");
 	}
-	if (rc == 0 && l.left > 0)
-		rc = corrupt(&l, "the compressed bytes end too early");
-	gzip_free(l.gzip);
-	zstd_free(l.zstd);
-	hasher_free(l.hasher);
-	stream_close(l.stream);
-	free(l.piece);
-	free(l.waste);
+	load_release(&l);
 	return rc;
 }
 
@@ -237,6 +255,43 @@ int span_load(const struct span *sp, struct source *blob, void *out, struct err 
 	else
 		rc = load_decoded(sp, blob, out, e);
 	return rc < 0 ? rc : check_output(sp, out, e);
+}
+
+static bool may_follow(const struct span *sp, const struct span *before)
+{
+	return sp->in == before->in && sp->in_len == before->in_len &&
+	       sp->kind == before->kind && sp->skip >= before->skip + before->out_len;
+}
+
+int span_load_parts(const struct span *spans, size_t n, struct source *blob, span_give_fn *give,
+		    void *arg, struct err *e)
+{
+	struct load l = {.span = spans, .blob = blob, .e = e};
+	uint64_t made = 0, longest = 0;
+	void *out = NULL;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < n; i++) {
+		if (!span_is_sane(&spans[i], blob->size) || !spans[i].digest_is_of_output ||
+		    (i > 0 && !may_follow(&spans[i], &spans[i - 1])))
+			return err_set(e, -EBADMSG, "spans that cannot be");
+		if (spans[i].out_len > longest)
+			longest = spans[i].out_len;
+	}
+	out = malloc(longest + 1);
+	rc = out ? load_init(&l, true) : -ENOMEM;
+	for (i = 0; rc == 0 && i < n; i++) {
+		rc = load_next(&l, &spans[i], made, out);
+		made = spans[i].skip + spans[i].out_len;
+		if (rc == 0)
+			rc = check_output(&spans[i], out, e);
+		if (rc == 0)
+			rc = give(arg, i, out);
+	}
+	free(out);
+	load_release(&l);
+	return rc;
 }
 
 int span_check(const struct span *sp, const void *out)

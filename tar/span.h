@@ -62,6 +62,15 @@ struct span {
  */
 int span_load(const struct span *sp, struct source *blob, void *out, struct err *e);
 
+/*
+ * Spans that begin at one byte of the blob and follow each other in `skip`: the parts of a
+ * long zstd frame. They are made in one decoding, and each one's checked output is
+ * lent to @give; what that returns below 0 ends it and is given back.
+ */
+typedef int span_give_fn(void *arg, size_t i, const void *out);
+int span_load_parts(const struct span *spans, size_t n, struct source *blob, span_give_fn *give,
+		    void *arg, struct err *e);
+
 /* Are these out_len bytes the span's output? By its checksum, or else its digest. */
 int span_check(const struct span *sp, const void *out);
 
