@@ -5,12 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Foreign text ends up in these sentences: a terminal must not obey it. */
+/*
+ * Foreign text ends up in these sentences: a terminal must not obey it. U+0080 to
+ * U+009F, C2 80 to C2 9F in UTF-8, are control characters too.
+ */
 static void make_printable(char *text)
 {
 	for (; *text; text++) {
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
+		unsigned char c = (unsigned char)*text, next = (unsigned char)text[1];
+
+		if (c < ' ' || c == 0x7f)
 			*text = '?';
+		else if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+			text[0] = text[1] = '?';
 	}
 }
 

@@ -249,7 +249,7 @@ static int hold_layer(void *arg, int dir, const struct digest *digest)
 		return -ENOMEM;
 	}
 	ev->layers = more;
-	layer.dir = dup(dir);
+	layer.dir = fcntl(dir, F_DUPFD_CLOEXEC, 0);
 	layer.rows = map_rows(dir, &layer.n_rows);
 	rc = add_victims(ev, &layer);
 	ev->layers[ev->n_layers++] = layer;

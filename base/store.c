@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,9 +40,12 @@ struct slot {
 
 static int make_path(const char *path)
 {
-	char *copy = strdup(path), *p;
+	char *copy, *p;
 	int rc = 0;
 
+	if (!*path)
+		return -ENOENT;
+	copy = strdup(path);
 	if (!copy)
 		return -ENOMEM;
 	for (p = copy + 1; rc == 0; p++) {
@@ -80,7 +85,7 @@ static char *default_dir(void)
 static int open_below(int at, const char *path)
 {
 	char part[DIGEST_TEXT_MAX];
-	int fd = dup(at), next;
+	int fd = fcntl(at, F_DUPFD_CLOEXEC, 0), next;
 
 	while (fd >= 0 && *path) {
 		size_t len = strcspn(path, "/");
@@ -105,7 +110,8 @@ fail:
 
 /*
  * The bytes in the store are shown as a layer's after no more than a checksum, so
- * nobody else may be able to write them.
+ * nobody else may be able to write them. A directory that others could write to is
+ * refused and not mended: what is in it may be theirs, or it may be /tmp.
  */
 static int check_owner(int fd, const char *dir, struct err *e)
 {
@@ -115,8 +121,8 @@ static int check_owner(int fd, const char *dir, struct err *e)
 		return err_set(e, -errno, "cannot stat %s: %s", dir, strerror(errno));
 	if (st.st_uid != geteuid())
 		return err_set(e, -EACCES, "%s belongs to another user", dir);
-	if ((st.st_mode & 022) && fchmod(fd, 0700) < 0)
-		return err_set(e, -errno, "others may write to %s", dir);
+	if (st.st_mode & 022)
+		return err_set(e, -EACCES, "others than its owner may write to %s", dir);
 	return 0;
 }
 
@@ -237,20 +243,57 @@ static int write_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
+#define RANDOM_NAME 17
+
 /*
- * An unnamed file: it costs nothing to lose it. A private store has its files where
- * long-lived temporary ones go, for a layer is too large for memory.
+ * Not made of our pid: processes that share a store may have the same one, each in a
+ * container of its own.
+ */
+static int random_name(char *out)
+{
+	uint64_t r;
+
+	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
+		return -EAGAIN;
+	snprintf(out, RANDOM_NAME, "%016llx", (unsigned long long)r);
+	return 0;
+}
+
+/* An unnamed file in @dir: it costs nothing to lose it. */
+static int new_unnamed(int dir)
+{
+	int fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char name[RANDOM_NAME];
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd < 0 ? -errno : fd;
+	/* NFS, and overlayfs of old: a named one, that loses its name. */
+	if (random_name(name) < 0)
+		return -EAGAIN;
+	fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	(void)unlinkat(dir, name, 0);
+	return fd;
+}
+
+/*
+ * A private store has its files where long-lived temporary ones go, for a layer is too
+ * large for memory.
  */
 static int new_file(struct store *s)
 {
-	const char *dir = getenv("TMPDIR");
-	int fd;
+	const char *path = getenv("TMPDIR");
+	int dir, fd;
 
 	if (s->dir)
-		fd = openat(s->tmp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	else
-		fd = open(dir && *dir ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : fd;
+		return new_unnamed(s->tmp);
+	dir = open(path && *path ? path : "/var/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -errno;
+	fd = new_unnamed(dir);
+	close(dir);
+	return fd;
 }
 
 /* An index is small enough for memory, where there is no better place. */
@@ -288,22 +331,45 @@ static void clean_tmp(struct store *s)
 	closedir(dir);
 }
 
+/* All of @fd in a new file @name in @dir, on the disk. */
+static int copy_file(int fd, int dir, const char *name)
+{
+	int to = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), rc = 0;
+	off_t off = 0;
+	ssize_t n;
+
+	if (to < 0)
+		return -errno;
+	do {
+		n = sendfile(to, fd, &off, 1 << 30);
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0 || fsync(to) < 0)
+		rc = -errno;
+	close(to);
+	if (rc < 0)
+		(void)unlinkat(dir, name, 0);
+	return rc;
+}
+
 /*
  * Gives @fd the name @name in @dir, in place of what has it: linkat() cannot replace,
- * so the new file gets a name in tmp/ first, and rename() does the rest.
+ * so the new file gets a name in tmp/ first, and rename() does the rest. What has no
+ * place on this disk, or lost its name on the way, is copied.
  */
 static int give_name(struct store *s, int fd, int dir, const char *name)
 {
-	char self[64], tmp[64];
-	int rc = 0;
+	char self[64], tmp[RANDOM_NAME];
+	int rc = random_name(tmp);
 
+	if (rc < 0)
+		return rc;
 	if (fsync(fd) < 0)
 		return -errno;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	snprintf(tmp, sizeof(tmp), "%d-%d", (int)getpid(), fd);
-	(void)unlinkat(s->tmp, tmp, 0); /* of a process long dead that had our number */
 	if (linkat(AT_FDCWD, self, s->tmp, tmp, AT_SYMLINK_FOLLOW) < 0)
-		return -errno;
+		rc = copy_file(fd, s->tmp, tmp);
+	if (rc < 0)
+		return rc;
 	if (renameat(s->tmp, tmp, dir, name) < 0) {
 		rc = -errno;
 		(void)unlinkat(s->tmp, tmp, 0);
@@ -409,7 +475,7 @@ int store_put_note(struct store *s, const char *name, const char *text)
 
 /* Slots */
 
-int store_slot(struct store *s, const struct digest *layer, struct slot **out, struct err *e)
+int store_slot(struct store *s, const struct digest *layer, struct slot **out)
 {
 	char path[16 + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
 	struct slot *sl = calloc(1, sizeof(*sl));
@@ -428,12 +494,8 @@ int store_slot(struct store *s, const struct digest *layer, struct slot **out, s
 		snprintf(path, sizeof(path), "layers/%s/%s", digest_alg_name(layer->alg),
 			 digest_hex(layer, hex));
 		sl->dir = open_below(s->fd, path);
-		if (sl->dir < 0) {
-			rc = err_set(e, sl->dir, "cannot write to the cache %s: %s", s->dir,
-				     strerror(-sl->dir));
-			slot_close(sl);
-			return rc;
-		}
+		if (sl->dir < 0) /* a full disk: the layer must do without, not fail */
+			sl->dir = -1;
 	}
 	*out = sl;
 	return 0;
@@ -462,12 +524,12 @@ int slot_lock(struct slot *sl, const bool *cancelled)
 	if (sl->dir < 0)
 		return 0;
 	sl->lock = openat(sl->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (sl->lock < 0)
-		return -errno;
+	if (sl->lock < 0) /* no room even for that: two may do the work of one */
+		return 0;
 	/* Asked again and again, for a flock() that waits cannot be called off. */
 	while (flock(sl->lock, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
+			return 0;
 		if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED))
 			return -EINTR;
 		nanosleep(&pause, NULL);

@@ -68,16 +68,21 @@ int store_put_document(struct store *s, const struct digest *d, const void *data
 int store_get_note(struct store *s, const char *name, struct buf *out);
 int store_put_note(struct store *s, const char *name, const char *text);
 
-/* One layer's place in the store. */
+/*
+ * One layer's place in the store. Where its directory cannot be made (a full disk), it
+ * is a private one, as all those of a private store: nothing of it outlives the process.
+ */
 struct slot;
 
-int store_slot(struct store *s, const struct digest *layer, struct slot **out, struct err *e);
+/* 0 or -ENOMEM. */
+int store_slot(struct store *s, const struct digest *layer, struct slot **out);
 void slot_close(struct slot *sl);
 
 /*
  * The right to index this layer, for one process and thread: waits for whoever has
- * it, at most until *@cancelled. A process that dies gives it up. Check for an
- * index again once it is yours. @cancelled may be NULL.
+ * it, at most until *@cancelled (-EINTR). A process that dies gives it up. Check for an
+ * index again once it is yours. @cancelled may be NULL. A store that has no place for a
+ * lock gives the right to everybody.
  */
 int slot_lock(struct slot *sl, const bool *cancelled);
 void slot_unlock(struct slot *sl);

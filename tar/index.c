@@ -221,7 +221,7 @@ static bool row_is_sane(const struct index *ix, uint32_t id, const struct index_
 {
 	uint32_t n = ix->info.n_entries;
 
-	if ((id > 0 && row->parent >= id) || row->parent >= n || row->inode >= n)
+	if ((id > 0 ? row->parent >= id : row->parent != 0) || row->inode >= n)
 		return false;
 	if (S_ISDIR(row->mode))
 		return row->inode == id && row->b <= n && (row->b == 0 || row->a > id) &&

@@ -23,6 +23,7 @@
 #include "tar/layer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,16 +227,24 @@ static int use_index(struct layer *l, int fd, struct err *e)
 		index_close(ix);
 		return err_set(e, -EBADMSG, "an index for a blob of another size");
 	}
+	/* Damage is found now, when it can be mended: later it could only be told as EIO. */
+	rc = index_verify(ix);
+	if (rc < 0) {
+		index_close(ix);
+		return err_set(e, rc, "an index is damaged");
+	}
 	free(l->ready);
 	l->ready = calloc(index_info(ix)->n_spans / 64 + 1, sizeof(*l->ready));
 	if (!l->ready) {
 		index_close(ix);
 		return -ENOMEM;
 	}
-	/* Without a map or a data file, spans live in memory. */
+	/* Without a data file spans live in memory; without a map, for this process alone. */
 	l->data_fd = slot_data(l->slot);
-	if (l->data_fd < 0 || slot_map(l->slot, index_info(ix)->n_spans) < 0)
+	if (l->data_fd < 0)
 		l->data_fd = -1;
+	else
+		(void)slot_map(l->slot, index_info(ix)->n_spans);
 	l->index = ix;
 	return 0;
 }
@@ -269,7 +278,7 @@ static int build_index(struct layer *l, const bool *cancelled, struct err *e)
 	rc = pass_run(&l->pass, e);
 	if (rc < 0)
 		goto out;
-	own = dup(fd);
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	rc = own < 0 ? -errno : use_index(l, own, e);
 	if (rc == 0)
 		rc = mark_kept(l);
@@ -284,7 +293,7 @@ out:
 
 static int get_index(struct layer *l, const bool *cancelled, struct err *e)
 {
-	int rc = store_slot(l->store, &l->digest, &l->slot, e);
+	int rc = store_slot(l->store, &l->digest, &l->slot);
 
 	if (rc < 0)
 		return rc;
@@ -293,7 +302,7 @@ static int get_index(struct layer *l, const bool *cancelled, struct err *e)
 		return rc;
 	rc = slot_lock(l->slot, cancelled);
 	if (rc < 0)
-		return err_set(e, rc, "cannot lock the cache: %s", strerror(-rc));
+		return err_set(e, rc, "interrupted");
 	rc = use_stored_index(l); /* another process may have made it meanwhile */
 	if (rc == -ENOENT) {
 		__atomic_store_n(&l->state, LAYER_INDEXING, __ATOMIC_RELEASE);
@@ -799,7 +808,7 @@ static int wait_for_span(struct layer *l, uint32_t span, const bool *cancelled,
 		while (!f->done && !is_ready(l, span)) {
 			if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED)) {
 				fill_unref(f);
-				return -EINTR;
+				return err_set(e, -EINTR, "interrupted");
 			}
 			pthread_cond_wait(&l->changed, &l->mutex);
 		}

@@ -277,6 +277,9 @@ static int finish(struct pass *p, struct sink *s, struct decoder *decoder, struc
 		.compression = decoder_compression(decoder),
 	};
 
+	/* A layer ends in zeros, which were not written: they must be there to be read. */
+	if (p->data_fd >= 0 && ftruncate(p->data_fd, (off_t)p->decoded) < 0)
+		p->kept = 0;
 	return tree_finish(s->tree, &facts, e);
 }
 
@@ -289,8 +292,6 @@ int pass_run(struct pass *p, struct err *e)
 	struct sink sink;
 	int rc;
 
-	p->done = p->decoded = p->kept = 0;
-	p->entries = 0;
 	rc = sink_init(&sink, p);
 	if (rc == 0)
 		rc = hasher_new(p->digest->alg, &hasher);

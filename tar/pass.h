@@ -30,7 +30,7 @@ struct pass {
 	int data_fd;		     /* for the decoded bytes, sparse; -1: they are not kept */
 	struct store *store;	     /* that data_fd is in, asked for room; borrowed */
 	const bool *cancelled;	     /* or NULL */
-	/* Written on the way, atomically; read them from any thread. */
+	/* Zero at first; written on the way, atomically: read them from any thread. */
 	uint64_t done;	  /* compressed bytes */
 	uint64_t decoded; /* bytes */
 	uint32_t entries;

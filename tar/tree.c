@@ -278,27 +278,11 @@ static int fill(struct tree *t, struct index_row *row, const struct tar_entry *e
 	case S_IFBLK:
 		row->a = e->rdev_major;
 		row->b = e->rdev_minor;
-		/* What a whiteout is to overlayfs; some archives are taken of its upper directory. */
-		if (S_ISCHR(e->mode) && row->a == 0 && row->b == 0)
-			row->flags |= ENTRY_WHITEOUT;
 		break;
 	}
 	if (e->n_xattrs == 0)
 		return 0;
 	return flat_add_xattrs(&t->flat, e->xattrs, e->n_xattrs, &row->xattrs);
-}
-
-static void mark_whiteout(struct tree *t, uint32_t id, const char *name, size_t len)
-{
-	struct index_row *dir = &t->nodes.rows[t->nodes.rows[id].parent];
-
-	if (len < 4 || memcmp(name, ".wh.", 4))
-		return;
-	t->nodes.rows[id].flags |= ENTRY_WHITEOUT;
-	if (len == 12 && !memcmp(name, ".wh..wh..opq", 12))
-		dir->flags |= ENTRY_OPAQUE;
-	else
-		dir->flags |= ENTRY_WHITEOUTS;
 }
 
 /*
@@ -309,7 +293,6 @@ static int place(struct tree *t, uint32_t dir, const char *name, size_t len, boo
 		 uint32_t *out)
 {
 	uint32_t old = nodes_find(&t->nodes, dir, name, len);
-	int rc;
 
 	if (old != NODE_NONE && is_dir && node_is_dir(&t->nodes.rows[old])) {
 		t->nodes.rows[old].flags &= (uint8_t)~ENTRY_IMPLIED;
@@ -320,10 +303,7 @@ static int place(struct tree *t, uint32_t dir, const char *name, size_t len, boo
 		nodes_kill(&t->nodes, old);
 		t->last_dir_node = NODE_NONE;
 	}
-	rc = nodes_add(&t->nodes, dir, name, len, out);
-	if (rc == 0)
-		mark_whiteout(t, *out, name, len);
-	return rc;
+	return nodes_add(&t->nodes, dir, name, len, out);
 }
 
 /*
@@ -404,6 +384,12 @@ int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct e
 		flat_skip(&t->flat, "%.*s...: a name of %zu bytes", shown(len), path, name_len);
 		return 0;
 	}
+	if (!e->is_hardlink && S_ISLNK(e->mode) &&
+	    (e->link_len == 0 || e->link_len > INDEX_PATH_MAX)) {
+		flat_skip(&t->flat, "%.*s: a symlink to a name of %zu bytes", shown(len), path,
+			  e->link_len);
+		return 0;
+	}
 	rc = parent_of(t, path, dirs, &dir);
 	if (rc == -ENAMETOOLONG || rc == -ELOOP) {
 		flat_skip(&t->flat, "%.*s: its directory cannot be: %s", shown(len), path,
@@ -438,8 +424,8 @@ int tree_add_span(struct tree *t, const struct span *sp)
 
 /*
  * A link that was laid before its target: some archives are sorted by what is read
- * first. A chain of such links is followed to its end; one that runs in a circle,
- * or is longer than any real one, binds to nothing.
+ * first. A chain of such links is followed to its end. 0; 1 if it is left out, for it
+ * runs in a circle, or is longer than any real one, or ends at a directory.
  */
 static int bind_late(struct tree *t, uint32_t id)
 {
@@ -469,27 +455,70 @@ static int bind_late(struct tree *t, uint32_t id)
 		row->inode = target;
 		return 0;
 	}
-	flat_skip(&t->flat, "%.*s: a hard link %s", row->name_len,
+	flat_skip(&t->flat, "%.*s: a hard link %s", shown(row->name_len),
 		  t->nodes.strings.data + row->name,
 		  hops < SYMLINKS_MAX ? "to a directory" : "in a circle of hard links");
-	nodes_kill(&t->nodes, id);
+	return 1;
+}
+
+/* What is left out goes at the end, so that all links of a circle see that it is one. */
+static int bind_all(struct tree *t)
+{
+	uint32_t *ids = (uint32_t *)(void *)t->pending.data;
+	size_t i, n = t->pending.len / sizeof(*ids), n_out = 0;
+	int rc;
+
+	for (i = 0; i < n; i++) {
+		if (t->nodes.rows[ids[i]].flags & NODE_DEAD)
+			continue;
+		rc = bind_late(t, ids[i]);
+		if (rc < 0)
+			return rc;
+		if (rc > 0)
+			ids[n_out++] = ids[i];
+	}
+	for (i = 0; i < n_out; i++)
+		nodes_kill(&t->nodes, ids[i]);
 	return 0;
+}
+
+/*
+ * What hides names of lower layers: by its own name, or by being what a whiteout is to
+ * overlayfs, for some archives are taken of its upper directory. There most of them are
+ * hard links to one, so this waits until all are bound.
+ */
+static void mark_whiteouts(struct tree *t)
+{
+	struct index_row *rows = t->nodes.rows;
+	uint32_t i;
+
+	for (i = 1; i < t->nodes.n; i++) {
+		const char *name = t->nodes.strings.data + rows[i].name;
+		const struct index_row *inode = &rows[rows[i].inode];
+		struct index_row *dir = &rows[rows[i].parent];
+
+		if (rows[i].flags & NODE_DEAD)
+			continue;
+		if (rows[i].name_len < 4 || memcmp(name, ".wh.", 4)) {
+			if (!S_ISCHR(inode->mode) || inode->a != 0 || inode->b != 0)
+				continue;
+		} else if (rows[i].name_len == 12 && !memcmp(name, ".wh..wh..opq", 12)) {
+			rows[i].flags |= ENTRY_WHITEOUT;
+			dir->flags |= ENTRY_OPAQUE;
+			continue;
+		}
+		rows[i].flags |= ENTRY_WHITEOUT;
+		dir->flags |= ENTRY_WHITEOUTS;
+	}
 }
 
 int tree_finish(struct tree *t, const struct tree_facts *facts, struct err *e)
 {
-	size_t i, n = t->pending.len / sizeof(uint32_t);
-	int rc;
+	int rc = bind_all(t);
 
-	for (i = 0; i < n; i++) {
-		uint32_t id = ((uint32_t *)(void *)t->pending.data)[i];
-
-		if (t->nodes.rows[id].flags & NODE_DEAD)
-			continue;
-		rc = bind_late(t, id);
-		if (rc < 0)
-			return rc;
-	}
+	if (rc < 0)
+		return rc;
+	mark_whiteouts(t);
 	rc = flat_write(&t->flat, &t->nodes, t->writer, facts);
 	if (rc < 0)
 		return err_set(e, rc, "cannot write the index: %s", strerror(-rc));

@@ -2,8 +2,11 @@
 #include "tar/writer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -62,12 +65,43 @@ static int write_all(int fd, const void *data, size_t len, uint64_t off)
 	return 0;
 }
 
+/*
+ * The disk is full: what there is of the index, and what is to come, has room in memory.
+ * Under the same descriptor, so that nobody needs to know.
+ */
+static int move_to_memory(struct writer *w)
+{
+	int mem = memfd_create("peelfs-index", MFD_CLOEXEC), rc = 0;
+	off_t off = 0;
+	ssize_t n;
+
+	if (mem < 0)
+		return -errno;
+	do {
+		n = sendfile(mem, w->fd, &off, 1 << 30);
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0 || dup3(mem, w->fd, O_CLOEXEC) < 0)
+		rc = -errno;
+	close(mem);
+	return rc;
+}
+
+static int put(struct writer *w, const void *data, size_t len, uint64_t off)
+{
+	int rc = write_all(w->fd, data, len, off);
+
+	if (rc != -ENOSPC && rc != -EDQUOT)
+		return rc;
+	rc = move_to_memory(w);
+	return rc < 0 ? rc : write_all(w->fd, data, len, off);
+}
+
 static void flush_block(struct writer *w)
 {
 	uint32_t crc = checksum(0, w->block, w->len);
 	int rc;
 
-	rc = write_all(w->fd, w->block, w->len, w->off);
+	rc = put(w, w->block, w->len, w->off);
 	if (rc == 0)
 		rc = buf_append(&w->crcs, &crc, sizeof(crc));
 	if (rc < 0 && w->error == 0)
@@ -146,10 +180,10 @@ int writer_finish(struct writer *w, struct index_head *head)
 	head->crc = 0;
 	head->crc = checksum(0, head, sizeof(*head));
 
-	rc = write_all(w->fd, w->crcs.data, w->crcs.len, w->off);
+	rc = put(w, w->crcs.data, w->crcs.len, w->off);
 	if (rc == 0)
-		rc = write_all(w->fd, zeros, sizeof(zeros), sizeof(*head));
+		rc = put(w, zeros, sizeof(zeros), sizeof(*head));
 	if (rc == 0)
-		rc = write_all(w->fd, head, sizeof(*head), 0);
+		rc = put(w, head, sizeof(*head), 0);
 	return rc;
 }

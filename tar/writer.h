@@ -12,7 +12,7 @@
 
 struct writer;
 
-/* @fd is an empty file, borrowed. */
+/* @fd is an empty file, borrowed. If its disk is full, it becomes a file in memory. */
 int writer_new(int fd, struct writer **out);
 void writer_free(struct writer *w);
 
