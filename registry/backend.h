@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an image lies in, whatever it is: a registry, a layout directory, an archive.
+ * Each gives the document that the reference names, any other by its descriptor, and
+ * blobs as sources; resolve.c makes an image of that.
+ */
+#ifndef REGISTRY_BACKEND_H
+#define REGISTRY_BACKEND_H
+
+#include "registry/image.h"
+#include "registry/origin.h"
+
+struct backend;
+
+struct backend_ops {
+	/*
+	 * The document that the reference names: its bytes to @bytes (an empty buf with
+	 * its ceiling), and to @d its digest, size and media type (which may be "").
+	 * The digest is that of the bytes, and the one asked for if there was one.
+	 */
+	int (*root)(struct backend *b, struct buf *bytes, struct descriptor *d, struct err *e);
+	/* The bytes of a document by descriptor, unverified; NULL d->media_type: a blob. */
+	int (*document)(struct backend *b, const struct descriptor *d, struct buf *bytes,
+			struct err *e);
+	/* See origin_blob(). */
+	int (*blob)(struct backend *b, const struct descriptor *d, struct source **out,
+		    struct err *e);
+	/* Optional. */
+	void (*stats)(struct backend *b, struct origin_stats *out);
+	/* Frees @b. */
+	void (*close)(struct backend *b);
+};
+
+/* The head of every backend. */
+struct backend {
+	const struct backend_ops *ops;
+	char *name;	     /* the reference in full, for people and as image->name; owned */
+	struct store *store; /* borrowed; may be NULL */
+	bool is_local;	     /* its documents are on disk already: not worth keeping twice */
+	origin_warn_fn *warn;
+	void *warn_arg;
+};
+
+void backend_warn(struct backend *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* "oci:" is cut off: DIR[:TAG]. */
+int layout_open(const char *text, struct backend **out, struct err *e);
+/* A reference to a registry. */
+int repository_open(const char *text, const struct origin_options *options, struct store *store,
+		    struct backend **out, struct err *e);
+
+#endif

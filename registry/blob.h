@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A blob in a registry as a source: read by range request, streamed by one request.
+ * The bytes are unverified; their number is the descriptor's.
+ */
+#ifndef REGISTRY_BLOB_H
+#define REGISTRY_BLOB_H
+
+#include "registry/image.h"
+
+struct err;
+struct remote;
+struct source;
+
+/* Makes no request. @remote outlives the source; @d is copied. */
+int blob_new(struct remote *remote, const struct descriptor *d, struct source **out,
+	     struct err *e);
+
+#endif

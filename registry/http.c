@@ -1,0 +1,886 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One thread owns the curl multi handle and all easy handles; other threads hand it
+ * transfers through a queue and wait on the transfer's condition.
+ *
+ *	http_open() -> queue -> start -> curl -> on_header, on_body -> ring -> transfer_next()
+ *
+ * The ring is written by the transfer thread alone and read by the transfer's reader
+ * alone; the lock guards only its two counters, so bytes are copied without it. A
+ * body that finds the ring full is paused (curl keeps the piece it could not give,
+ * at most 16 KiB) and goes on when half of the ring is free.
+ *
+ * A transfer is freed by whoever leaves it last: its reader (closed) or the thread
+ * (done). The reader never touches curl, so that closing is a flag and a wake-up.
+ *
+ * Bulk transfers speak HTTP/1.1: each then has a connection of its own, and a slow
+ * reader holds back its own TCP window and nothing else. Over one HTTP/2 connection
+ * curl would have to buffer up to 32 MiB for each paused stream.
+ */
+#include "registry/http.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include <curl/curl.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/num.h"
+#include "registry/reference.h"
+
+#define CONNECTIONS_DEFAULT 8
+#define CONNECT_SECONDS	    10L
+#define RING_SMALL	    (128u << 10) /* a document or a span or two */
+#define RING_BULK	    (1u << 20)	 /* some ms of a fast link, so that a decoder can run */
+#define HEADER_VALUE_MAX    HTTP_URL_MAX /* the longest is a Location */
+
+/* A host that transfers run to. Never freed before the http: there are few. */
+struct host {
+	struct host *next;
+	unsigned running, bulk; /* transfers under way, and how many of them are bulk */
+	char origin[];
+};
+
+struct http {
+	pthread_mutex_t lock; /* guards what follows up to the mark */
+	bool has_thread, stop;
+	pthread_t thread;
+	struct transfer *queue; /* not started, in the order of arrival */
+	CURLM *multi;
+	/* from here on the thread's alone */
+	struct transfer *running;
+	struct host *hosts;
+	unsigned connections;
+	uint64_t requests, bytes, errors; /* atomic */
+};
+
+struct transfer {
+	struct transfer *next; /* in the queue, then among the running */
+	struct http *http;
+	CURL *easy; /* the thread's, once queued */
+	struct curl_slist *headers;
+	struct host *host;
+	char *origin;
+	bool bulk;
+	char why[CURL_ERROR_SIZE];
+	struct http_head head; /* read-only once has_head */
+	size_t ring_size;
+	char *ring; /* made by the first piece of body */
+
+	pthread_mutex_t lock; /* guards all that follows */
+	pthread_cond_t moved;
+	int64_t started; /* 0: still in the queue */
+	bool has_head, done, closed, paused;
+	int rc; /* once done */
+	uint64_t written, taken; /* bytes through the ring so far */
+	size_t lent;
+};
+
+int64_t http_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Life of a transfer */
+
+static void head_release(struct http_head *h)
+{
+	free(h->content_type);
+	free(h->digest);
+	free(h->challenge);
+	free(h->location);
+	free(h->link);
+	free(h->retry_after);
+	free(h->content_range);
+	free(h->content_encoding);
+	*h = (struct http_head){0};
+}
+
+static void transfer_free(struct transfer *t)
+{
+	if (t->easy)
+		curl_easy_cleanup(t->easy);
+	curl_slist_free_all(t->headers);
+	head_release(&t->head);
+	pthread_mutex_destroy(&t->lock);
+	pthread_cond_destroy(&t->moved);
+	free(t->ring);
+	free(t->origin);
+	free(t);
+}
+
+/* The thread is through with it; the reader may free it from now on. */
+static void finish(struct transfer *t, int rc)
+{
+	bool closed;
+
+	pthread_mutex_lock(&t->lock);
+	t->done = true;
+	t->rc = rc;
+	closed = t->closed;
+	pthread_cond_broadcast(&t->moved);
+	pthread_mutex_unlock(&t->lock);
+	if (closed)
+		transfer_free(t);
+}
+
+/* What curl calls, in the transfer thread */
+
+static void keep_field(char **to, const char *value, size_t len, bool join)
+{
+	size_t old = *to && join ? strlen(*to) : 0;
+	char *text;
+
+	if (len + old + 2 > HEADER_VALUE_MAX)
+		return; /* too long to be meant well: as if it were not there */
+	text = malloc(old + len + 3);
+	if (!text)
+		return;
+	if (old) {
+		memcpy(text, *to, old);
+		memcpy(text + old, ", ", 2);
+		old += 2;
+	}
+	memcpy(text + old, value, len);
+	text[old + len] = '\0';
+	free(*to);
+	*to = text;
+}
+
+static void on_field(struct http_head *h, const char *name, size_t name_len, const char *value,
+		     size_t len)
+{
+	const struct {
+		const char *name;
+		char **to;
+		bool join;
+	} fields[] = {
+		{"content-type", &h->content_type, false},
+		{"docker-content-digest", &h->digest, false},
+		{"www-authenticate", &h->challenge, true},
+		{"location", &h->location, false},
+		{"link", &h->link, true},
+		{"retry-after", &h->retry_after, false},
+		{"content-range", &h->content_range, false},
+		{"content-encoding", &h->content_encoding, false},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (strlen(fields[i].name) == name_len &&
+		    !strncasecmp(fields[i].name, name, name_len)) {
+			keep_field(fields[i].to, value, len, fields[i].join);
+			return;
+		}
+	}
+	if (name_len == 14 && !strncasecmp(name, "content-length", 14))
+		h->has_length = num_parse(value, len, INT64_MAX, &h->length);
+}
+
+/* The head is whole: whoever waits for it may look. */
+static void head_is_whole(struct transfer *t)
+{
+	long status = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status < 200)
+		return; /* "100 Continue" and its like: another head follows */
+	t->head.status = (int)status;
+	if (status >= 400 && status != 401)
+		__atomic_fetch_add(&t->http->errors, 1, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&t->lock);
+	t->has_head = true;
+	pthread_cond_broadcast(&t->moved);
+	pthread_mutex_unlock(&t->lock);
+}
+
+static size_t on_header(char *line, size_t one, size_t len, void *arg)
+{
+	struct transfer *t = arg;
+	const char *colon;
+	size_t end = len, start;
+
+	(void)one;
+	if (t->has_head)
+		return len; /* trailers */
+	while (end > 0 && strchr("\r\n \t", line[end - 1]) && line[end - 1])
+		end--;
+	if (end == 0) {
+		head_is_whole(t);
+		return len;
+	}
+	colon = memchr(line, ':', end);
+	if (end > 5 && !strncmp(line, "HTTP/", 5)) {
+		head_release(&t->head);
+	} else if (colon) {
+		start = (size_t)(colon - line) + 1;
+		while (start < end && (line[start] == ' ' || line[start] == '\t'))
+			start++;
+		on_field(&t->head, line, (size_t)(colon - line), line + start, end - start);
+	}
+	return len;
+}
+
+/* Copies what fits as a whole; a false return means that it must wait. */
+static bool ring_put(struct transfer *t, const char *data, size_t len)
+{
+	size_t at, first;
+	uint64_t used;
+	bool fits;
+
+	pthread_mutex_lock(&t->lock);
+	used = t->written - t->taken;
+	t->paused = len > t->ring_size - used;
+	fits = !t->paused;
+	pthread_mutex_unlock(&t->lock);
+	if (!fits)
+		return false;
+	at = (size_t)(t->written % t->ring_size);
+	first = len < t->ring_size - at ? len : t->ring_size - at;
+	memcpy(t->ring + at, data, first);
+	memcpy(t->ring, data + first, len - first);
+	pthread_mutex_lock(&t->lock);
+	t->written += len;
+	pthread_cond_broadcast(&t->moved);
+	pthread_mutex_unlock(&t->lock);
+	return true;
+}
+
+static size_t on_body(char *data, size_t one, size_t len, void *arg)
+{
+	struct transfer *t = arg;
+
+	(void)one;
+	if (!t->ring)
+		t->ring = malloc(t->ring_size);
+	if (!t->ring || len > t->ring_size)
+		return len + 1; /* ends the transfer */
+	if (!ring_put(t, data, len))
+		return CURL_WRITEFUNC_PAUSE;
+	__atomic_fetch_add(&t->http->bytes, len, __ATOMIC_RELAXED);
+	return len;
+}
+
+/* The transfer thread */
+
+static int code_of(CURLcode code)
+{
+	switch (code) {
+	case CURLE_OK:
+		return 0;
+	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return -EINVAL;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_CONNECT:
+		return -ECONNREFUSED;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+		return -EPROTO;
+	case CURLE_OPERATION_TIMEDOUT:
+		return -ETIMEDOUT;
+	case CURLE_OUT_OF_MEMORY:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
+static struct host *find_host(struct http *h, const char *origin)
+{
+	struct host *host;
+
+	for (host = h->hosts; host; host = host->next) {
+		if (!strcmp(host->origin, origin))
+			return host;
+	}
+	host = calloc(1, sizeof(*host) + strlen(origin) + 1);
+	if (!host)
+		return NULL;
+	strcpy(host->origin, origin);
+	host->next = h->hosts;
+	h->hosts = host;
+	return host;
+}
+
+/* May one more transfer go to this host now? */
+static bool has_room(const struct http *h, const struct host *host, bool bulk)
+{
+	unsigned most = h->connections > 2 ? h->connections - 2 : 1;
+
+	return host->running < h->connections && (!bulk || host->bulk < most);
+}
+
+/* Off the running, without curl. */
+static void unlink_running(struct http *h, struct transfer *t)
+{
+	struct transfer **p;
+
+	for (p = &h->running; *p != t; p = &(*p)->next)
+		;
+	*p = t->next;
+	t->host->running--;
+	t->host->bulk -= t->bulk;
+}
+
+static void end(struct http *h, struct transfer *t, CURLcode code)
+{
+	curl_multi_remove_handle(h->multi, t->easy);
+	unlink_running(h, t);
+	if (code != CURLE_OK)
+		__atomic_fetch_add(&h->errors, 1, __ATOMIC_RELAXED);
+	if (!t->why[0])
+		snprintf(t->why, sizeof(t->why), "%s", curl_easy_strerror(code));
+	finish(t, code == CURLE_OK && !t->has_head ? -EIO : code_of(code));
+}
+
+static void start(struct http *h, struct transfer *t)
+{
+	t->next = h->running;
+	h->running = t;
+	t->host->running++;
+	t->host->bulk += t->bulk;
+	pthread_mutex_lock(&t->lock);
+	t->started = http_now();
+	pthread_cond_broadcast(&t->moved);
+	pthread_mutex_unlock(&t->lock);
+	__atomic_fetch_add(&h->requests, 1, __ATOMIC_RELAXED);
+	if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)
+		end(h, t, CURLE_OUT_OF_MEMORY);
+}
+
+static bool is_closed(struct transfer *t)
+{
+	bool closed;
+
+	pthread_mutex_lock(&t->lock);
+	closed = t->closed;
+	pthread_mutex_unlock(&t->lock);
+	return closed;
+}
+
+/* The first of the queue that may start, small ones before bulk; off the queue. */
+static struct transfer *take_startable(struct http *h, bool bulk)
+{
+	struct transfer **p, *t = NULL;
+
+	pthread_mutex_lock(&h->lock);
+	for (p = &h->queue; *p; p = &(*p)->next) {
+		if ((*p)->bulk != bulk)
+			continue;
+		(*p)->host = find_host(h, (*p)->origin);
+		if (!(*p)->host || is_closed(*p) || has_room(h, (*p)->host, bulk)) {
+			t = *p;
+			*p = t->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&h->lock);
+	return t;
+}
+
+static void start_queued(struct http *h)
+{
+	struct transfer *t;
+	int bulk;
+
+	for (bulk = 0; bulk < 2; bulk++) {
+		while ((t = take_startable(h, bulk))) {
+			if (!t->host)
+				finish(t, -ENOMEM);
+			else if (is_closed(t))
+				finish(t, -ECANCELED);
+			else
+				start(h, t);
+		}
+	}
+}
+
+/* What readers asked for since the last round: to go on, or to break off. */
+static void serve_readers(struct http *h)
+{
+	struct transfer *t, *next;
+
+	for (t = h->running; t; t = next) {
+		bool closed, resume;
+
+		next = t->next;
+		pthread_mutex_lock(&t->lock);
+		closed = t->closed;
+		resume = t->paused && t->written - t->taken <= t->ring_size / 2;
+		if (resume)
+			t->paused = false;
+		pthread_mutex_unlock(&t->lock);
+		if (closed) {
+			curl_multi_remove_handle(h->multi, t->easy);
+			unlink_running(h, t);
+			finish(t, -ECANCELED);
+		} else if (resume) {
+			curl_easy_pause(t->easy, CURLPAUSE_CONT);
+		}
+	}
+}
+
+static void reap(struct http *h)
+{
+	struct transfer *t;
+	CURLMsg *msg;
+	int left;
+
+	while ((msg = curl_multi_info_read(h->multi, &left))) {
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+		end(h, t, msg->data.result);
+	}
+}
+
+static void *run(void *arg)
+{
+	struct http *h = arg;
+	bool stop = false;
+	int still;
+
+	while (!stop) {
+		start_queued(h);
+		serve_readers(h);
+		curl_multi_perform(h->multi, &still);
+		reap(h);
+		start_queued(h);
+		curl_multi_poll(h->multi, NULL, 0, 1000, NULL);
+		pthread_mutex_lock(&h->lock);
+		stop = h->stop;
+		pthread_mutex_unlock(&h->lock);
+	}
+	return NULL;
+}
+
+/* The thread is started by the first request, so that a program may fork before. */
+static int ensure_thread(struct http *h, struct err *e)
+{
+	sigset_t all, old;
+	int rc = 0;
+
+	if (h->has_thread)
+		return 0;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = -pthread_create(&h->thread, NULL, run, h);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc < 0)
+		return err_set(e, rc, "cannot start a thread: %s", strerror(-rc));
+	h->has_thread = true;
+	return 0;
+}
+
+int http_new(unsigned connections, struct http **out, struct err *e)
+{
+	struct http *h = calloc(1, sizeof(*h));
+
+	if (!h || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		free(h);
+		return err_set(e, -ENOMEM, "out of memory");
+	}
+	pthread_mutex_init(&h->lock, NULL);
+	h->connections = connections ? connections : CONNECTIONS_DEFAULT;
+	h->multi = curl_multi_init();
+	if (!h->multi) {
+		http_free(h);
+		return err_set(e, -ENOMEM, "out of memory");
+	}
+	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+	curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)h->connections);
+	*out = h;
+	return 0;
+}
+
+void http_free(struct http *h)
+{
+	struct host *host;
+
+	if (!h)
+		return;
+	if (h->has_thread) {
+		pthread_mutex_lock(&h->lock);
+		h->stop = true;
+		pthread_mutex_unlock(&h->lock);
+		curl_multi_wakeup(h->multi);
+		pthread_join(h->thread, NULL);
+		start_queued(h); /* what was closed before the thread saw it */
+		serve_readers(h);
+	}
+	curl_multi_cleanup(h->multi);
+	curl_global_cleanup();
+	while ((host = h->hosts)) {
+		h->hosts = host->next;
+		free(host);
+	}
+	pthread_mutex_destroy(&h->lock);
+	free(h);
+}
+
+void http_stats(struct http *h, struct http_stats *out)
+{
+	out->requests = __atomic_load_n(&h->requests, __ATOMIC_RELAXED);
+	out->bytes = __atomic_load_n(&h->bytes, __ATOMIC_RELAXED);
+	out->errors = __atomic_load_n(&h->errors, __ATOMIC_RELAXED);
+}
+
+/* A request made ready */
+
+static int add_header(struct transfer *t, const char *name, const char *value)
+{
+	size_t len = strlen(name) + strlen(value) + 3;
+	char *line = malloc(len);
+	struct curl_slist *list = NULL;
+
+	if (line) {
+		snprintf(line, len, "%s: %s", name, value);
+		list = curl_slist_append(t->headers, line);
+		explicit_bzero(line, len);
+		free(line);
+	}
+	if (!list)
+		return -ENOMEM;
+	t->headers = list;
+	return 0;
+}
+
+static int set_headers(struct transfer *t, const struct http_request *rq)
+{
+	int rc = 0;
+
+	if (rq->accept)
+		rc = add_header(t, "Accept", rq->accept);
+	/* An answer in another coding would make byte offsets meaningless. */
+	if (rc == 0)
+		rc = add_header(t, "Accept-Encoding", "identity");
+	if (rc == 0 && rq->authorization)
+		rc = add_header(t, "Authorization", rq->authorization);
+	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
+	return rc;
+}
+
+static void set_tls(CURL *easy, const struct http_tls *tls)
+{
+	if (!tls)
+		return;
+	if (tls->ca_file)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca_file);
+	if (tls->cert_file)
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
+	if (tls->key_file)
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key_file);
+	if (tls->insecure) {
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+}
+
+static void set_body(CURL *easy, const struct http_request *rq)
+{
+	char range[48];
+
+	if (rq->head)
+		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+	if (rq->form)
+		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, rq->form);
+	if (!rq->has_range)
+		return;
+	snprintf(range, sizeof(range), "%llu-", (unsigned long long)rq->first);
+	if (rq->last != HTTP_TO_THE_END)
+		snprintf(range + strlen(range), sizeof(range) - strlen(range), "%llu",
+			 (unsigned long long)rq->last);
+	curl_easy_setopt(easy, CURLOPT_RANGE, range);
+}
+
+static int set_up(struct transfer *t, const struct http_request *rq)
+{
+	CURL *easy = t->easy;
+
+	curl_easy_setopt(easy, CURLOPT_URL, rq->url);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, (char *)t);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->why);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "peelfs/" PEELFS_VERSION);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+			 rq->bulk ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, rq->bulk ? 262144L : 65536L);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+	/* No proxy can reach what is meant by this machine's loopback; Go's rule too. */
+	if (reference_host_is_loopback(strstr(t->origin, "://") + 3))
+		curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+	set_tls(easy, rq->tls);
+	set_body(easy, rq);
+	return set_headers(t, rq);
+}
+
+static int transfer_new(struct http *h, const struct http_request *rq, struct transfer **out,
+			struct err *e)
+{
+	struct transfer *t = calloc(1, sizeof(*t));
+	pthread_condattr_t attr;
+	struct buf origin;
+	int rc;
+
+	if (!t)
+		return err_set(e, -ENOMEM, "out of memory");
+	t->http = h;
+	t->bulk = rq->bulk;
+	t->ring_size = rq->bulk ? RING_BULK : RING_SMALL;
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&t->moved, &attr);
+	pthread_condattr_destroy(&attr);
+	buf_init(&origin, HTTP_URL_MAX);
+	rc = http_url_origin(rq->url, &origin);
+	if (rc == 0) {
+		t->origin = buf_take(&origin);
+		t->easy = curl_easy_init();
+		rc = t->easy && t->origin ? set_up(t, rq) : -ENOMEM;
+	}
+	buf_release(&origin);
+	if (rc < 0) {
+		transfer_free(t);
+		return err_set(e, rc, rc == -EINVAL ? "not a URL that can be asked: %.200s"
+						    : "out of memory", rq->url);
+	}
+	*out = t;
+	return 0;
+}
+
+static int enqueue(struct http *h, struct transfer *t, struct err *e)
+{
+	struct transfer **p;
+	int rc;
+
+	pthread_mutex_lock(&h->lock);
+	rc = ensure_thread(h, e);
+	if (rc == 0) {
+		for (p = &h->queue; *p; p = &(*p)->next)
+			;
+		*p = t;
+	}
+	pthread_mutex_unlock(&h->lock);
+	if (rc == 0)
+		curl_multi_wakeup(h->multi);
+	return rc;
+}
+
+/* What readers call */
+
+/* Waits for news; false at the deadline. The lock is held. */
+static bool wait_until(struct transfer *t, int64_t until)
+{
+	struct timespec ts = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+
+	return pthread_cond_timedwait(&t->moved, &t->lock, &ts) != ETIMEDOUT;
+}
+
+static int failure(struct transfer *t, struct err *e)
+{
+	return err_set(e, t->rc, "%s: %s", t->origin, t->why);
+}
+
+int http_open(struct http *h, const struct http_request *rq, int64_t *until,
+	      struct transfer **out, struct err *e)
+{
+	int64_t queued = http_now();
+	struct transfer *t = NULL;
+	int rc = transfer_new(h, rq, &t, e);
+
+	if (rc < 0)
+		return rc;
+	rc = enqueue(h, t, e);
+	if (rc < 0) {
+		transfer_free(t);
+		return rc;
+	}
+	pthread_mutex_lock(&t->lock);
+	while (!t->started && !t->done)
+		pthread_cond_wait(&t->moved, &t->lock);
+	if (t->started)
+		*until += t->started - queued;
+	while (!t->has_head && !t->done) {
+		if (!wait_until(t, *until) && !t->has_head && !t->done) {
+			rc = err_set(e, -ETIMEDOUT, "%s: no answer in time", t->origin);
+			break;
+		}
+	}
+	if (rc == 0 && t->done && (t->rc < 0 && !t->has_head))
+		rc = failure(t, e);
+	pthread_mutex_unlock(&t->lock);
+	if (rc < 0)
+		transfer_close(t);
+	else
+		*out = t;
+	return rc;
+}
+
+const struct http_head *transfer_head(const struct transfer *t)
+{
+	return &t->head;
+}
+
+/* Gives back what was lent; the thread is woken when a pause can end. */
+static void give_back(struct transfer *t)
+{
+	t->taken += t->lent;
+	t->lent = 0;
+	if (t->paused && t->written - t->taken <= t->ring_size / 2)
+		curl_multi_wakeup(t->http->multi);
+}
+
+ssize_t transfer_next(struct transfer *t, const void **data, size_t max, int64_t until,
+		      struct err *e)
+{
+	size_t at, len;
+	ssize_t rc = 0;
+
+	pthread_mutex_lock(&t->lock);
+	give_back(t);
+	while (t->written == t->taken && !t->done && rc == 0) {
+		if (!wait_until(t, until) && t->written == t->taken && !t->done)
+			rc = err_set(e, -ETIMEDOUT, "%s: the answer stopped coming", t->origin);
+	}
+	if (rc == 0 && t->written > t->taken) {
+		at = (size_t)(t->taken % t->ring_size);
+		len = (size_t)(t->written - t->taken);
+		if (len > t->ring_size - at)
+			len = t->ring_size - at;
+		if (len > max)
+			len = max;
+		*data = t->ring + at;
+		t->lent = len;
+		rc = (ssize_t)len;
+	} else if (rc == 0 && t->rc < 0) {
+		rc = failure(t, e);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return rc;
+}
+
+void transfer_close(struct transfer *t)
+{
+	struct http *h;
+	bool done;
+
+	if (!t)
+		return;
+	h = t->http;
+	pthread_mutex_lock(&t->lock);
+	done = t->done;
+	t->closed = true;
+	if (!done)
+		curl_multi_wakeup(h->multi); /* before the thread may free t and us, h */
+	pthread_mutex_unlock(&t->lock);
+	if (done)
+		transfer_free(t);
+}
+
+int transfer_read_all(struct transfer *t, struct buf *body, int64_t until, struct err *e)
+{
+	const void *data;
+	ssize_t n;
+
+	while ((n = transfer_next(t, &data, RING_SMALL, until, e)) > 0) {
+		if (buf_append(body, data, (size_t)n) < 0)
+			return err_set(e, -E2BIG, "%s: an answer of over %zu bytes, too large for "
+						  "what was asked",
+				       t->origin, body->max);
+	}
+	return (int)n;
+}
+
+/* URLs */
+
+static int append_url(CURLU *u, struct buf *out)
+{
+	char *text = NULL;
+	int rc = -EINVAL;
+
+	if (curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
+		rc = buf_append_text(out, text);
+	curl_free(text);
+	return rc;
+}
+
+int http_url_join(const char *base, const char *link, struct buf *out)
+{
+	CURLU *u = curl_url();
+	int rc = -EINVAL;
+
+	if (!u)
+		return -ENOMEM;
+	/* Setting a URL on one that is there resolves it as a link (RFC 3986, 5). */
+	if (curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK &&
+	    curl_url_set(u, CURLUPART_URL, link, CURLU_URLENCODE) == CURLUE_OK)
+		rc = append_url(u, out);
+	curl_url_cleanup(u);
+	return rc;
+}
+
+int http_url_origin(const char *url, struct buf *out)
+{
+	char *scheme = NULL, *host = NULL, *port = NULL, *c;
+	CURLU *u = curl_url();
+	int rc = -EINVAL;
+
+	if (!u)
+		return -ENOMEM;
+	if (strlen(url) <= HTTP_URL_MAX && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+	    (!strcasecmp(scheme, "http") || !strcasecmp(scheme, "https"))) {
+		for (c = host; *c; c++) {
+			if (*c >= 'A' && *c <= 'Z')
+				*c = (char)(*c + 'a' - 'A');
+		}
+		rc = buf_printf(out, "%s://%s:%s", scheme, host, port);
+	}
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(u);
+	return rc;
+}
+
+int http_escape(struct buf *out, const char *text)
+{
+	char *escaped = curl_easy_escape(NULL, text, (int)strlen(text));
+	int rc = escaped ? buf_append_text(out, escaped) : -ENOMEM;
+
+	curl_free(escaped);
+	return rc;
+}
+
+int http_url_query(struct buf *url, const char *name, const char *value)
+{
+	int rc = buf_printf(url, "%c%s=", strchr(buf_text(url), '?') ? '&' : '?', name);
+
+	return rc < 0 ? rc : http_escape(url, value);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP requests, made by one thread that drives curl. The only file that knows curl.
+ *
+ * One exchange is one request and one answer: redirects, challenges and retries are
+ * the callers'. The body is handed over as it comes, through a ring that holds the
+ * sender back when its reader is slow, so memory is bounded whatever the size.
+ *
+ * Requests to one host (scheme, name and port) share at most `connections`
+ * transfers at a time; more of them wait their turn. Bulk transfers never take the
+ * last two, and small requests go first.
+ *
+ * Failures, told apart so that callers can decide what to try again:
+ *	-ECONNREFUSED	nobody answers there: no such name, no route, refused
+ *	-EPROTO		TLS: the certificate is not trusted, or no TLS is spoken
+ *	-ETIMEDOUT	too slow
+ *	-EIO		broken off, or no HTTP
+ *	-E2BIG		a body larger than was said to be read
+ *	-EINVAL		not a URL that is asked
+ *
+ * All calls are safe in any thread; one transfer has one reader.
+ */
+#ifndef REGISTRY_HTTP_H
+#define REGISTRY_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct buf;
+struct err;
+
+struct http;
+
+struct http_stats {
+	uint64_t requests;
+	uint64_t bytes;	 /* of bodies */
+	uint64_t errors; /* failed exchanges, and answers of 400 and more but 401 */
+};
+
+/* @connections: at most so many transfers a host; 0 is the default. No thread yet. */
+int http_new(unsigned connections, struct http **out, struct err *e);
+/* All transfers must be closed. NULL is fine. */
+void http_free(struct http *h);
+void http_stats(struct http *h, struct http_stats *out);
+
+/* How a host proves itself, and we to it. NULL members: the system's, none. */
+struct http_tls {
+	const char *ca_file;
+	const char *cert_file;
+	const char *key_file;
+	bool insecure; /* believe any certificate */
+};
+
+#define HTTP_TO_THE_END UINT64_MAX
+
+/* All is borrowed until http_open() returns. NULL members are not sent. */
+struct http_request {
+	const char *url;
+	const char *accept;
+	const char *authorization; /* secret */
+	const char *form;	   /* secret; makes it a POST */
+	bool head;
+	bool has_range;
+	uint64_t first, last; /* inclusive; last may be HTTP_TO_THE_END */
+	bool bulk;
+	const struct http_tls *tls;
+};
+
+/* What the answer says before its body. Text is NULL if not said. */
+struct http_head {
+	int status;
+	bool has_length;
+	uint64_t length;
+	char *content_type;
+	char *digest; /* Docker-Content-Digest */
+	char *challenge; /* WWW-Authenticate, several joined by ", " */
+	char *location;
+	char *link;
+	char *retry_after;
+	char *content_range;
+	char *content_encoding;
+};
+
+struct transfer;
+
+/* Milliseconds of a clock that never jumps: what deadlines are given in. */
+int64_t http_now(void);
+
+/*
+ * Sends the request and waits for the head of the answer, until *@until. The time
+ * that the request spent in the queue does not count: *@until is moved on by it.
+ */
+int http_open(struct http *h, const struct http_request *rq, int64_t *until,
+	      struct transfer **out, struct err *e);
+/* Borrowed for the life of the transfer. */
+const struct http_head *transfer_head(const struct transfer *t);
+/*
+ * Waits for more of the body and lends at most @max bytes of it until the next call.
+ * Their number, 0 at the end of the body, or an error as above: a body shorter than
+ * its Content-Length is -EIO. What is not asked for stays in the ring.
+ */
+ssize_t transfer_next(struct transfer *t, const void **data, size_t max, int64_t until,
+		      struct err *e);
+/* Breaks off what is still under way. NULL is fine. */
+void transfer_close(struct transfer *t);
+
+/* Reads the rest of the body into @body, up to its ceiling. */
+int transfer_read_all(struct transfer *t, struct buf *body, int64_t until, struct err *e);
+
+/* Appends the absolute URL that @link means on the page @base. -EINVAL if none. */
+int http_url_join(const char *base, const char *link, struct buf *out);
+/* Appends "scheme://host:port" of @url, in one spelling. -EINVAL for what is no http(s) URL. */
+int http_url_origin(const char *url, struct buf *out);
+/* Appends "name=value", the value escaped, with the ? or & that must come before. */
+int http_url_query(struct buf *url, const char *name, const char *value);
+/* Appends @text escaped as a value of a form. */
+int http_escape(struct buf *out, const char *text);
+
+/* Longer URLs are not asked: signed ones reach 2 KiB. */
+#define HTTP_URL_MAX 16384
+
+#endif

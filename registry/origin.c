@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/origin.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "registry/backend.h"
+#include "registry/resolve.h"
+
+/*
+ * The root document is asked once and kept: a tag that moves while the image is
+ * mounted must not make one platform newer than another.
+ */
+struct origin {
+	struct backend *backend;
+	pthread_mutex_t lock; /* held while the root is asked: a second one waits for it */
+	bool has_root;
+	struct buf root;
+	struct descriptor root_descriptor;
+};
+
+void backend_warn(struct backend *b, const char *fmt, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list ap;
+
+	if (!b->warn)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	b->warn(b->warn_arg, text);
+}
+
+static const char *after(const char *text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(text, prefix, len) ? NULL : text + len;
+}
+
+static int open_backend(const char *source, const struct origin_options *options,
+			struct store *store, struct backend **out, struct err *e)
+{
+	static const char *const not_read[] = {"containers-storage:", "docker-daemon:", "sif:",
+					       "tarball:", "oci-archive:", "docker-archive:", "dir:"};
+	const char *rest;
+	size_t i;
+
+	if ((rest = after(source, "oci:")))
+		return layout_open(rest, out, e);
+	for (i = 0; i < sizeof(not_read) / sizeof(not_read[0]); i++) {
+		if (after(source, not_read[i]))
+			return err_set(e, -ENOTSUP, "%s: sources of the form %s are not read",
+				       source, not_read[i]);
+	}
+	rest = after(source, "docker://");
+	return repository_open(rest ? rest : source, options, store, out, e);
+}
+
+int origin_open(const char *source, const struct origin_options *options,
+		struct store *store, struct origin **out, struct err *e)
+{
+	struct origin *o = calloc(1, sizeof(*o));
+	int rc;
+
+	if (!o)
+		return err_set(e, -ENOMEM, "out of memory");
+	rc = open_backend(source, options, store, &o->backend, e);
+	if (rc < 0) {
+		free(o);
+		return rc;
+	}
+	pthread_mutex_init(&o->lock, NULL);
+	*out = o;
+	return 0;
+}
+
+void origin_close(struct origin *o)
+{
+	if (!o)
+		return;
+	o->backend->ops->close(o->backend);
+	descriptor_release(&o->root_descriptor);
+	buf_release(&o->root);
+	pthread_mutex_destroy(&o->lock);
+	free(o);
+}
+
+static int ensure_root(struct origin *o, struct err *e)
+{
+	struct descriptor d = {0};
+	struct buf bytes;
+	int rc = 0;
+
+	pthread_mutex_lock(&o->lock);
+	if (!o->has_root) {
+		buf_init(&bytes, DOCUMENT_MAX);
+		rc = o->backend->ops->root(o->backend, &bytes, &d, e);
+		if (rc == 0) {
+			o->root = bytes;
+			o->root_descriptor = d;
+			o->has_root = true;
+		} else {
+			buf_release(&bytes);
+		}
+	}
+	pthread_mutex_unlock(&o->lock);
+	return rc;
+}
+
+int origin_resolve(struct origin *o, const struct platform *want, struct image **out,
+		   struct err *e)
+{
+	int rc = ensure_root(o, e);
+
+	if (rc < 0)
+		return rc;
+	/* From here on the root is read-only. */
+	return resolve_image(o->backend, &o->root, &o->root_descriptor, want, out, e);
+}
+
+int origin_blob(struct origin *o, const struct descriptor *d, struct source **out,
+		struct err *e)
+{
+	return o->backend->ops->blob(o->backend, d, out, e);
+}
+
+void origin_stats(struct origin *o, struct origin_stats *out)
+{
+	*out = (struct origin_stats){0};
+	if (o->backend->ops->stats)
+		o->backend->ops->stats(o->backend, out);
+}
+
+void origin_on_warning(struct origin *o, origin_warn_fn *fn, void *arg)
+{
+	o->backend->warn = fn;
+	o->backend->warn_arg = arg;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/remote.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "registry/auth.h"
+#include "registry/follow.h"
+#include "registry/reference.h"
+#include "registry/refusal.h"
+#include "registry/retry.h"
+
+#define TIMEOUT_DEFAULT 60
+#define ENDPOINTS_MAX	16
+
+/* An endpoint that never answered is given up after so many tries: it may not exist. */
+#define FIRST_TRIES 3
+
+struct place {
+	struct endpoint at;
+	struct auth *auth;
+	bool has_answered; /* atomic */
+};
+
+struct remote {
+	struct http *http;
+	struct http_tls elsewhere;
+	char *cacert;
+	unsigned timeout;
+	struct place places[ENDPOINTS_MAX];
+	size_t n;
+	size_t current;	  /* atomic: the one that answered last */
+	uint64_t retries; /* atomic */
+};
+
+static void endpoint_release(struct endpoint *ep)
+{
+	free(ep->base);
+	free(ep->prefix);
+	free(ep->path);
+	free(ep->name);
+	free(ep->namespace);
+	*ep = (struct endpoint){0};
+}
+
+void remote_free(struct remote *r)
+{
+	size_t i;
+
+	if (!r)
+		return;
+	for (i = 0; i < r->n; i++) {
+		auth_free(r->places[i].auth);
+		endpoint_release(&r->places[i].at);
+	}
+	free(r->cacert);
+	free(r);
+}
+
+static int add_place(struct remote *r, const char *scheme, const char *host, const char *path,
+		     bool is_guess, bool insecure, struct err *e)
+{
+	struct place *p = &r->places[r->n];
+	size_t len = strlen(scheme) + strlen(host) + 4;
+
+	r->n++;
+	p->at.base = malloc(len);
+	p->at.prefix = strdup("/v2");
+	p->at.path = strdup(path);
+	p->at.name = strdup(host);
+	if (!p->at.base || !p->at.prefix || !p->at.path || !p->at.name)
+		return err_set(e, -ENOMEM, "out of memory");
+	snprintf(p->at.base, len, "%s://%s", scheme, host);
+	p->at.is_guess = is_guess;
+	p->at.tls.ca_file = r->cacert;
+	p->at.tls.insecure = insecure;
+	return auth_new(r->http, p->at.base, path, &p->at.tls, &r->elsewhere, NULL, &p->auth, e);
+}
+
+/*
+ * Loopback is asked in the clear first, as containerd does, but for port 443; a
+ * registry called insecure is asked by TLS first, as Docker does.
+ */
+static int add_places(struct remote *r, const struct reference *ref, bool insecure, struct err *e)
+{
+	const char *host = strcmp(ref->host, "docker.io") ? ref->host : "registry-1.docker.io";
+	const char *port = strrchr(host, ':');
+	bool clear_first = reference_host_is_loopback(host) && !(port && !strcmp(port, ":443"));
+	int rc;
+
+	if (clear_first) {
+		rc = add_place(r, "http", host, ref->path, false, insecure, e);
+		return rc < 0 ? rc : add_place(r, "https", host, ref->path, true, insecure, e);
+	}
+	rc = add_place(r, "https", host, ref->path, false, insecure, e);
+	if (rc == 0 && insecure)
+		rc = add_place(r, "http", host, ref->path, true, insecure, e);
+	return rc;
+}
+
+int remote_new(struct http *http, const struct reference *ref,
+	       const struct remote_options *options, struct remote **out, struct err *e)
+{
+	struct remote *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (!r)
+		return err_set(e, -ENOMEM, "out of memory");
+	r->http = http;
+	r->timeout = options->timeout ? options->timeout : TIMEOUT_DEFAULT;
+	if (options->cacert) {
+		r->cacert = strdup(options->cacert);
+		if (!r->cacert) {
+			remote_free(r);
+			return err_set(e, -ENOMEM, "out of memory");
+		}
+	}
+	r->elsewhere.ca_file = r->cacert;
+	r->elsewhere.insecure = options->insecure;
+	rc = add_places(r, ref, options->insecure, e);
+	if (rc < 0)
+		remote_free(r);
+	else
+		*out = r;
+	return rc;
+}
+
+int64_t remote_deadline(const struct remote *r)
+{
+	return http_now() + (int64_t)r->timeout * 1000;
+}
+
+uint64_t remote_retries(const struct remote *r)
+{
+	return __atomic_load_n(&r->retries, __ATOMIC_RELAXED);
+}
+
+void remote_count_retry(struct remote *r)
+{
+	__atomic_fetch_add(&r->retries, 1, __ATOMIC_RELAXED);
+}
+
+struct http *remote_http(struct remote *r)
+{
+	return r->http;
+}
+
+const struct http_tls *remote_elsewhere(const struct remote *r)
+{
+	return &r->elsewhere;
+}
+
+/* One place, asked once more and once again */
+
+struct asking {
+	struct remote *remote;
+	struct place *place;
+	struct retry retry;
+	bool challenged; /* and answered: a second time is a refusal */
+	struct buf first; /* the URL at the registry */
+	struct buf url;	  /* where the way ended */
+	bool foreign;
+};
+
+/* One try gets a third of the time, so that a stalled answer can be asked anew. */
+static int64_t try_until(const struct asking *a)
+{
+	int64_t until = http_now() + (int64_t)a->remote->timeout * 1000 / 3;
+
+	return until < a->retry.until ? until : a->retry.until;
+}
+
+/* Sends it with what auth says; waits in the queue move the deadline. */
+static int send_once(struct asking *a, const struct remote_request *rq, char **used,
+		     struct transfer **out, struct err *e)
+{
+	struct http_request http = {
+		.url = buf_text(&a->first),
+		.accept = rq->accept,
+		.head = rq->head,
+		.bulk = rq->bulk,
+		.has_range = rq->has_range,
+		.first = rq->first,
+		.last = rq->last,
+		.tls = &a->place->at.tls,
+	};
+	int rc = auth_get(a->place->auth, a->retry.until, used, e);
+	int64_t until, before;
+
+	if (rc < 0)
+		return rc;
+	http.authorization = *used;
+	until = before = try_until(a);
+	rc = http_follow(a->remote->http, &http, &a->remote->elsewhere, &until, &a->url,
+			 &a->foreign, out, e);
+	a->retry.until += until - before;
+	return rc;
+}
+
+/* Some answer 401 without a challenge; all have one at the root of the API. */
+static int ask_root(struct asking *a, char **challenge, struct err *e)
+{
+	struct http_request rq = {.tls = &a->place->at.tls};
+	struct transfer *t = NULL;
+	int64_t until = try_until(a);
+	struct buf url;
+	int rc;
+
+	buf_init(&url, HTTP_URL_MAX);
+	rc = buf_printf(&url, "%s%s/", a->place->at.base, a->place->at.prefix);
+	rq.url = buf_text(&url);
+	if (rc == 0)
+		rc = http_open(a->remote->http, &rq, &until, &t, e);
+	if (rc == 0 && transfer_head(t)->challenge)
+		*challenge = strdup(transfer_head(t)->challenge);
+	transfer_close(t);
+	buf_release(&url);
+	return rc;
+}
+
+/* After a 401: 0 if another try may do. */
+static int answer_challenge(struct asking *a, const struct http_head *head, const char *used,
+			    struct err *e)
+{
+	char *challenge = NULL;
+	int rc = auth_refused(a->place->auth, used, head->challenge, e);
+
+	if (rc != -ENOENT)
+		return rc;
+	rc = ask_root(a, &challenge, e);
+	if (rc == 0)
+		rc = auth_refused(a->place->auth, used, challenge, e);
+	free(challenge);
+	if (rc == -ENOENT)
+		rc = err_set(e, -EACCES, "%s answers 401 Unauthorized and does not say what it wants",
+			     a->place->at.name);
+	return rc;
+}
+
+/* @why and the errno for people and for the caller's table. */
+static int describe(const struct asking *a, int rc, struct err *e)
+{
+	const struct endpoint *ep = &a->place->at;
+
+	switch (rc) {
+	case -ECONNREFUSED:
+		return err_prefix(e, -EIO, "cannot reach the registry %s", ep->name);
+	case -EPROTO:
+		return err_prefix(e, -EIO,
+				  "no trusted TLS with the registry %s (a CA file can be given "
+				  "with -o cacert=, and -o insecure trusts anyone)",
+				  ep->name);
+	case -ETIMEDOUT:
+		return err_prefix(e, -EIO, "the registry %s is too slow", ep->name);
+	default:
+		return rc;
+	}
+}
+
+/* The answer is there and is no success. True: try again. */
+static bool judge(struct asking *a, struct transfer *t, const char *used, int *rc, struct err *e)
+{
+	const struct http_head *head = transfer_head(t);
+	const char *host = a->foreign ? "the host that the registry redirects to"
+				      : a->place->at.name;
+
+	if (head->status == 401 && !a->foreign && !a->challenged) {
+		a->challenged = true;
+		*rc = answer_challenge(a, head, used, e);
+		return *rc == 0;
+	}
+	*rc = refusal(t, host, try_until(a), e);
+	return retry_is_worth(head->status) && retry_wait(&a->retry, head->retry_after);
+}
+
+static int ask_place(struct asking *a, const struct remote_request *rq, struct transfer **out,
+		     struct err *e)
+{
+	struct transfer *t;
+	bool again = true;
+	char *used;
+	int rc = 0;
+
+	while (again) {
+		t = NULL;
+		used = NULL;
+		rc = send_once(a, rq, &used, &t, e);
+		if (rc < 0) {
+			again = retry_is_worth_error(rc) &&
+				(__atomic_load_n(&a->place->has_answered, __ATOMIC_RELAXED) ||
+				 a->retry.tries + 1 < FIRST_TRIES) &&
+				!a->place->at.is_guess && retry_wait(&a->retry, NULL);
+		} else {
+			int status = transfer_head(t)->status;
+
+			__atomic_store_n(&a->place->has_answered, true, __ATOMIC_RELAXED);
+			again = false;
+			if (status != 200 && status != 206) {
+				again = judge(a, t, used, &rc, e);
+				transfer_close(t);
+				t = NULL;
+			}
+		}
+		if (again && rc < 0)
+			remote_count_retry(a->remote);
+		secret_free(used);
+	}
+	if (rc < 0)
+		return describe(a, rc, e);
+	*out = t;
+	return 0;
+}
+
+static int first_url(const struct endpoint *ep, const char *what, struct buf *url)
+{
+	int rc = buf_printf(url, "%s%s/%s/%s", ep->base, ep->prefix, ep->path, what);
+
+	if (rc == 0 && ep->namespace)
+		rc = http_url_query(url, "ns", ep->namespace);
+	return rc;
+}
+
+static int ask_at(struct remote *r, size_t i, const struct remote_request *rq, int64_t *until,
+		  struct buf *url, struct transfer **out, struct err *e)
+{
+	struct asking a = {.remote = r, .place = &r->places[i]};
+	int rc;
+
+	retry_init(&a.retry, *until);
+	buf_init(&a.first, HTTP_URL_MAX);
+	buf_init(&a.url, HTTP_URL_MAX);
+	rc = first_url(&a.place->at, rq->what, &a.first);
+	if (rc == 0)
+		rc = ask_place(&a, rq, out, e);
+	*until = a.retry.until;
+	if (rc == 0 && url) {
+		buf_clear(url);
+		if (a.foreign)
+			rc = buf_append_text(url, buf_text(&a.url));
+	}
+	buf_release(&a.first);
+	buf_release(&a.url);
+	return rc;
+}
+
+int remote_open(struct remote *r, const struct remote_request *rq, int64_t *until,
+		struct buf *url, struct transfer **out, struct err *e)
+{
+	size_t start = __atomic_load_n(&r->current, __ATOMIC_RELAXED), i;
+	struct err one = {""};
+	int rc = -EIO, now;
+
+	for (i = 0; i < r->n; i++) {
+		size_t at = (start + i) % r->n;
+
+		now = ask_at(r, at, rq, until, url, out, &one);
+		if (now == 0) {
+			__atomic_store_n(&r->current, at, __ATOMIC_RELAXED);
+			return 0;
+		}
+		/* A guess that fails as well says less than what was tried first. */
+		if (i == 0 || !r->places[at].at.is_guess) {
+			rc = now;
+			err_set(e, rc, "%s", one.text);
+		}
+		if (now == -ENOMEM || (now != -EIO && r->n > 1 && r->places[(at + 1) % r->n].at.is_guess))
+			break;
+	}
+	return rc;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One repository as it is reached: its registry and that one's mirrors, asked in
+ * order, with challenges answered, redirects followed, and what fails for a moment
+ * tried again (distribution-spec; FORMATS of redirects and retries in blob.c).
+ */
+#ifndef REGISTRY_REMOTE_H
+#define REGISTRY_REMOTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "registry/http.h"
+
+struct buf;
+struct err;
+struct reference;
+struct remote;
+
+/* A place to ask. All text is owned. */
+struct endpoint {
+	char *base;	/* "https://registry-1.docker.io", no path */
+	char *prefix;	/* of its API: "/v2" */
+	char *path;	/* the repository's name there */
+	char *name;	/* the key of its credentials and the name for people: "docker.io" */
+	char *namespace; /* the host that it stands for (the ns parameter), or NULL */
+	bool is_guess;	/* the other scheme of the one before: its errors say nothing new */
+	struct http_tls tls;
+};
+
+struct remote_options {
+	const char *cacert;
+	bool insecure;
+	unsigned timeout; /* seconds; 0 the default */
+};
+
+/* @ref is copied, @http borrowed. */
+int remote_new(struct http *http, const struct reference *ref,
+	       const struct remote_options *options, struct remote **out, struct err *e);
+/* Transfers must be closed. NULL is fine. */
+void remote_free(struct remote *r);
+
+/* A deadline from now, for one wait. */
+int64_t remote_deadline(const struct remote *r);
+uint64_t remote_retries(const struct remote *r);
+void remote_count_retry(struct remote *r);
+struct http *remote_http(struct remote *r);
+/* What other hosts' certificates are checked against. May be NULL. */
+const struct http_tls *remote_elsewhere(const struct remote *r);
+
+struct remote_request {
+	const char *what; /* below the repository: "manifests/latest" */
+	const char *accept;
+	bool head, bulk;
+	bool has_range;
+	uint64_t first, last; /* as http.h */
+};
+
+/*
+ * Asks until an answer of 200 or 206 is there, or *@until is near. @url, if not NULL,
+ * gets where the way ended if that is another host, else nothing. Errors:
+ * -ENOENT not there, -EACCES refused, -EBADMSG a range past the end, -EIO all else.
+ */
+int remote_open(struct remote *r, const struct remote_request *rq, int64_t *until,
+		struct buf *url, struct transfer **out, struct err *e);
+
+#endif

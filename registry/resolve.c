@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An index may hold images, further indexes, and entries that say no platform. The
+ * best image that says it suits is taken; else the indexes are gone into; else the
+ * entries that say nothing are asked, by their config. Of equals the first wins.
+ */
+#include "registry/resolve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/store.h"
+#include "registry/manifest.h"
+
+/* An index of indexes of indexes is more than anyone has. */
+#define NESTING_MAX 4
+/* Entries without a platform that are tried. */
+#define UNSAID_MAX 16
+
+static int out_of_memory(struct err *e)
+{
+	return err_set(e, -ENOMEM, "out of memory");
+}
+
+/* Documents */
+
+static int check_document(const struct buf *bytes, const struct descriptor *d, struct err *e)
+{
+	char text[DIGEST_TEXT_MAX];
+	struct digest real;
+	int rc;
+
+	if (bytes->len != d->size)
+		return err_set(e, -EBADMSG, "%s: %zu bytes, where its descriptor says %llu",
+			       digest_format(&d->digest, text), bytes->len,
+			       (unsigned long long)d->size);
+	rc = digest_of(d->digest.alg, bytes->data, bytes->len, &real);
+	if (rc < 0)
+		return out_of_memory(e);
+	if (!digest_equal(&real, &d->digest))
+		return err_set(e, -EBADMSG, "%s: the bytes that came have another digest",
+			       digest_format(&d->digest, text));
+	return 0;
+}
+
+/* A document by descriptor, verified: from the store, or from the backend and kept. */
+static int get_document(struct backend *b, const struct descriptor *d, struct buf *out,
+			struct err *e)
+{
+	char text[DIGEST_TEXT_MAX];
+	int rc;
+
+	if (d->size > DOCUMENT_MAX)
+		return err_set(e, -E2BIG, "%s: a document of %llu bytes, more than the %u that are "
+					  "read",
+			       digest_format(&d->digest, text), (unsigned long long)d->size,
+			       DOCUMENT_MAX);
+	buf_init(out, DOCUMENT_MAX);
+	if (b->store && store_get_document(b->store, &d->digest, DOCUMENT_MAX, out) == 0 &&
+	    check_document(out, d, NULL) == 0)
+		return 0;
+	buf_clear(out);
+	rc = b->ops->document(b, d, out, e);
+	if (rc == 0)
+		rc = check_document(out, d, e);
+	if (rc < 0)
+		buf_release(out);
+	else if (b->store && !b->is_local)
+		(void)store_put_document(b->store, &d->digest, out->data, out->len);
+	return rc;
+}
+
+/* Choice */
+
+static char *copy_text(const char *text)
+{
+	return text ? strdup(text) : NULL;
+}
+
+/* Digest, size and media type: what an image keeps of a document. */
+static int copy_descriptor(const struct descriptor *d, struct descriptor *out)
+{
+	*out = (struct descriptor){
+		.digest = d->digest,
+		.size = d->size,
+		.media_type = strdup(d->media_type ? d->media_type : ""),
+		.artifact_type = copy_text(d->artifact_type),
+		.has_platform = d->has_platform,
+		.platform = d->platform,
+	};
+	return out->media_type ? 0 : -ENOMEM;
+}
+
+struct search {
+	struct backend *backend;
+	const struct platform *want;
+	int depth;
+	/* what was found; owned */
+	struct descriptor found;
+	struct buf manifest;
+};
+
+static int search_index(struct search *s, const struct entries *en, struct err *e);
+
+static int take(struct search *s, const struct descriptor *d, struct buf *bytes)
+{
+	if (copy_descriptor(d, &s->found) < 0)
+		return -ENOMEM;
+	s->manifest = *bytes;
+	*bytes = (struct buf){0};
+	return 0;
+}
+
+static int try_best(struct search *s, const struct entries *en, struct err *e)
+{
+	const struct descriptor *best = NULL;
+	unsigned score, most = 0;
+	struct buf bytes;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < en->n; i++) {
+		const struct descriptor *d = &en->list[i];
+
+		if (document_kind_of(d->media_type) != DOCUMENT_MANIFEST || !d->has_platform)
+			continue;
+		score = platform_match(s->want, &d->platform);
+		if (score > most) {
+			most = score;
+			best = d;
+		}
+	}
+	if (!best)
+		return -ENOENT;
+	rc = get_document(s->backend, best, &bytes, e);
+	if (rc == 0)
+		rc = take(s, best, &bytes);
+	return rc;
+}
+
+static int try_nested(struct search *s, const struct entries *en, struct err *e)
+{
+	size_t i;
+	int rc = -ENOENT;
+
+	for (i = 0; i < en->n && rc == -ENOENT; i++) {
+		const struct descriptor *d = &en->list[i];
+		struct entries inner = {0};
+		struct buf bytes;
+
+		if (document_kind_of(d->media_type) != DOCUMENT_INDEX)
+			continue;
+		if (d->has_platform && !platform_match(s->want, &d->platform))
+			continue;
+		if (s->depth == NESTING_MAX)
+			return err_set(e, -E2BIG, "image indexes nested deeper than %d levels",
+				       NESTING_MAX);
+		rc = get_document(s->backend, d, &bytes, e);
+		if (rc < 0)
+			break;
+		rc = entries_parse(bytes.data, bytes.len, &inner, e);
+		if (rc == 0) {
+			s->depth++;
+			rc = search_index(s, &inner, e);
+			s->depth--;
+		}
+		entries_release(&inner);
+		buf_release(&bytes);
+	}
+	return rc;
+}
+
+/* Does the config of this manifest say that it suits? */
+static int suits(struct search *s, const struct buf *bytes, struct err *e)
+{
+	struct manifest m = {0};
+	struct config c = {0};
+	struct buf config = {0};
+	int rc = manifest_parse(bytes->data, bytes->len, &m, e);
+
+	if (rc == 0)
+		rc = get_document(s->backend, &m.config, &config, e);
+	if (rc == 0)
+		rc = config_parse(config.data, config.len, &c, e);
+	if (rc == 0 && !platform_match(s->want, &c.platform))
+		rc = -ENOENT;
+	config_release(&c);
+	manifest_release(&m);
+	buf_release(&config);
+	return rc;
+}
+
+static int try_unsaid(struct search *s, const struct entries *en, struct err *e)
+{
+	size_t i, tried = 0;
+	int rc = -ENOENT;
+
+	for (i = 0; i < en->n && tried < UNSAID_MAX; i++) {
+		const struct descriptor *d = &en->list[i];
+		struct buf bytes;
+
+		if (document_kind_of(d->media_type) != DOCUMENT_MANIFEST || d->has_platform)
+			continue;
+		tried++;
+		rc = get_document(s->backend, d, &bytes, e);
+		if (rc < 0)
+			return rc;
+		rc = suits(s, &bytes, e);
+		if (rc == 0)
+			rc = take(s, d, &bytes);
+		buf_release(&bytes);
+		if (rc == 0 || rc == -EIO || rc == -ENOMEM)
+			return rc;
+	}
+	return -ENOENT;
+}
+
+static int search_index(struct search *s, const struct entries *en, struct err *e)
+{
+	int rc = try_best(s, en, e);
+
+	if (rc == -ENOENT)
+		rc = try_nested(s, en, e);
+	if (rc == -ENOENT)
+		rc = try_unsaid(s, en, e);
+	return rc;
+}
+
+static int none_suits(const struct entries *en, const struct platform *want, struct err *e)
+{
+	char text[PLATFORM_TEXT_MAX];
+	struct buf list;
+	size_t i;
+	int rc;
+
+	buf_init(&list, ERR_TEXT_MAX / 2); /* what does not fit is left out */
+	for (i = 0; i < en->n; i++) {
+		if (en->list[i].has_platform &&
+		    buf_printf(&list, "%s%s", list.len ? ", " : "",
+			       platform_format(&en->list[i].platform, '/', text)) < 0)
+			break;
+	}
+	rc = err_set(e, -ENOENT, "no image for %s in it; there is %s (choose with -o platform=)",
+		     platform_format(want, '/', text), list.len ? buf_text(&list) : "none at all");
+	buf_release(&list);
+	return rc;
+}
+
+/* Putting the image together */
+
+/* The entries that are other images, moved out of @en. */
+static int keep_platforms(struct image *img, struct entries *en)
+{
+	size_t i;
+
+	img->platforms = calloc(en->n ? en->n : 1, sizeof(*img->platforms));
+	if (!img->platforms)
+		return -ENOMEM;
+	for (i = 0; i < en->n; i++) {
+		struct descriptor *d = &en->list[i];
+
+		if (document_kind_of(d->media_type) != DOCUMENT_MANIFEST || !d->has_platform ||
+		    digest_equal(&d->digest, &img->manifest_descriptor.digest))
+			continue;
+		img->platforms[img->n_platforms++] = *d;
+		*d = (struct descriptor){0};
+	}
+	return 0;
+}
+
+static int copy_root(const struct buf *root, const struct descriptor *d, const char *media,
+		     struct buf *bytes, struct descriptor *out)
+{
+	int rc;
+
+	buf_init(bytes, DOCUMENT_MAX);
+	rc = buf_append(bytes, root->data, root->len);
+	if (rc == 0)
+		rc = copy_descriptor(d, out);
+	if (rc == 0 && media[0]) {
+		free(out->media_type);
+		out->media_type = strdup(media);
+		rc = out->media_type ? 0 : -ENOMEM;
+	}
+	return rc;
+}
+
+static int choose(struct backend *b, const struct buf *root, const struct descriptor *d,
+		  const char *media, const struct platform *want, struct image *img, struct err *e)
+{
+	struct search s = {.backend = b, .want = want};
+	struct entries en = {0};
+	int rc = entries_parse(root->data, root->len, &en, e);
+
+	if (rc < 0)
+		return rc;
+	rc = search_index(&s, &en, e);
+	img->manifest = s.manifest;
+	img->manifest_descriptor = s.found;
+	if (rc == -ENOENT)
+		rc = none_suits(&en, want, e);
+	if (rc == 0) {
+		img->has_index = true;
+		rc = copy_root(root, d, media, &img->index, &img->index_descriptor);
+	}
+	if (rc == 0)
+		rc = keep_platforms(img, &en);
+	entries_release(&en);
+	return rc;
+}
+
+static int fill_layers(struct image *img, struct manifest *m, struct config *c, struct err *e)
+{
+	if (m->n_layers != c->n_diff_ids)
+		return err_set(e, -EBADMSG,
+			       "the manifest has %zu layers, its config has diff IDs of %zu",
+			       m->n_layers, c->n_diff_ids);
+	img->layers = m->layers;
+	img->n_layers = m->n_layers;
+	m->layers = NULL;
+	m->n_layers = 0;
+	img->diff_ids = c->diff_ids;
+	c->diff_ids = NULL;
+	return 0;
+}
+
+static int fill(struct backend *b, struct image *img, const struct platform *want,
+		struct err *e)
+{
+	char have[PLATFORM_TEXT_MAX], wanted[PLATFORM_TEXT_MAX];
+	struct manifest m = {0};
+	struct config c = {0};
+	int rc = manifest_parse(img->manifest.data, img->manifest.len, &m, e);
+
+	if (rc == 0)
+		rc = get_document(b, &m.config, &img->config, e);
+	if (rc == 0)
+		rc = config_parse(img->config.data, img->config.len, &c, e);
+	if (rc == 0)
+		rc = fill_layers(img, &m, &c, e);
+	if (rc == 0) {
+		img->config_descriptor = m.config;
+		m.config = (struct descriptor){0};
+		img->platform = c.platform;
+		img->has_created = c.has_created;
+		img->created = c.created;
+		if (c.platform.os[0] && c.platform.arch[0] && !img->has_index &&
+		    !platform_match(want, &c.platform))
+			backend_warn(b, "%s: the image is for %s, not for %s", b->name,
+				     platform_format(&c.platform, '/', have),
+				     platform_format(want, '/', wanted));
+	}
+	manifest_release(&m);
+	config_release(&c);
+	return rc;
+}
+
+static int build(struct backend *b, const struct buf *root, const struct descriptor *d,
+		 const struct platform *want, struct image *img, struct err *e)
+{
+	enum document_kind kind;
+	const char *media = "";
+	int rc = document_kind(root->data, root->len, d->media_type, &kind, &media, e);
+
+	if (rc < 0)
+		return rc;
+	switch (kind) {
+	case DOCUMENT_INDEX:
+		rc = choose(b, root, d, media, want, img, e);
+		break;
+	case DOCUMENT_MANIFEST:
+		rc = copy_root(root, d, media, &img->manifest, &img->manifest_descriptor);
+		break;
+	case DOCUMENT_SCHEMA1:
+		return err_set(e, -ENOTSUP,
+			       "an image of Docker's schema 1, which is no longer read: push it "
+			       "again with a current tool");
+	default:
+		return err_set(e, -ENOTSUP, "neither an image nor an image index, but %.100s",
+			       d->media_type && d->media_type[0] ? d->media_type
+								 : "something else");
+	}
+	if (rc == -ENOMEM)
+		return out_of_memory(e);
+	return rc < 0 ? rc : fill(b, img, want, e);
+}
+
+int resolve_image(struct backend *b, const struct buf *root, const struct descriptor *d,
+		  const struct platform *want, struct image **out, struct err *e)
+{
+	struct image *img = calloc(1, sizeof(*img));
+	int rc;
+
+	if (!img)
+		return out_of_memory(e);
+	img->name = strdup(b->name);
+	rc = img->name ? build(b, root, d, want, img, e) : out_of_memory(e);
+	if (rc < 0) {
+		image_free(img);
+		return err_prefix(e, rc, "%s", b->name);
+	}
+	*out = img;
+	return 0;
+}
