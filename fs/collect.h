@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of the merge, for merge.c and listing.c: how one name of a merged
+ * directory is decided.
+ */
+#ifndef FS_COLLECT_H
+#define FS_COLLECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fs/merge.h"
+#include "fs/node.h"
+
+/* A walk along the names of one layer's directory. */
+struct cursor {
+	uint32_t first;
+	uint32_t next; /* the entry under the cursor */
+	uint32_t end;
+	struct entry entry; /* good while next < end */
+};
+
+/* What a name is: a file of one layer, or a directory of some. */
+struct found {
+	bool is_dir;
+	bool is_described; /* of a directory: entry and layer are of one that mentions it */
+	uint32_t layer;
+	struct entry entry;
+	size_t n; /* of a directory: who has a say, from the top down */
+	struct place say[NODE_LAYERS_MAX];
+};
+
+/*
+ * Decides @name among the @n layers of @say. Their entries are looked up, or, with
+ * @cursors (one for each of @say), are those under the cursors that bear the name.
+ * 0, -ENOENT, -EBADMSG.
+ */
+int collect(const struct merge_layer *layers, const struct place *say, size_t n,
+	    const char *name, size_t len, const struct cursor *cursors, struct found *out);
+
+const struct merge_layer *merge_layers(const struct merge *m);
+/* Of what was found, what is shown. 0, -ENOENT for a hard link that leads nowhere, -EBADMSG. */
+int merge_show(const struct merge *m, const struct found *f, struct shown *out);
+
+/* A whiteout's own name, or one that no program could ask for: never shown. */
+bool name_is_hidden(const char *name, size_t len);
+/* As the indexes order them. */
+int name_compare(const char *a, size_t a_len, const char *b, size_t b_len);
+
+#endif

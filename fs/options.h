@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line of peelfs, also as mount(8) writes it: operands may come before
+ * options, and the options of mount(8) itself are taken and passed over.
+ */
+#ifndef FS_OPTIONS_H
+#define FS_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "registry/platform.h"
+
+struct err;
+
+enum options_action { OPTIONS_MOUNT, OPTIONS_HELP, OPTIONS_VERSION };
+
+enum layout { LAYOUT_IMAGE, LAYOUT_ROOTFS };
+
+struct options {
+	enum options_action action;
+	char *source;
+	char *mountpoint; /* as given */
+	bool foreground;
+	bool debug; /* libfuse's own trace, in the foreground */
+	bool verbose;
+
+	bool allow_other;
+	bool default_permissions;
+	struct buf kernel; /* ",nosuid,nodev...": what goes down to libfuse, escaped */
+
+	char *cache_dir; /* NULL: the user's own */
+	enum layout layout;
+	struct platform platform;
+	char *authfile;
+	char *cacert;
+	bool insecure;
+	bool offline;
+	unsigned connections; /* 0: the default */
+	unsigned timeout;
+};
+
+/*
+ * 0, -EINVAL with a sentence for what cannot be understood, -ENOMEM. @is_root: whether
+ * `dev` and `suid` may be asked for. Release @out in any case.
+ */
+int options_parse(struct options *out, int argc, char **argv, bool is_root, struct err *e);
+void options_release(struct options *o);
+
+/* Appends @text as a value in a comma list of options. */
+int options_append_escaped(struct buf *b, const char *text);
+
+/* What -h prints. */
+const char *options_help(void);
+
+#endif
