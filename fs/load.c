@@ -136,10 +136,9 @@ static int load_all(struct mount *m)
 	return 0;
 }
 
-/* The failure that stands for all, and the sentences about bad layers. */
+/* The failure that stands for all, and the sentences about bad layers, which name them. */
 static int judge(struct mount *m, struct err *e)
 {
-	char digest[DIGEST_TEXT_MAX];
 	size_t i;
 	int r = 0;
 
@@ -149,8 +148,7 @@ static int judge(struct mount *m, struct err *e)
 		/* Who was only stopped by another's failure says nothing of it. */
 		if (l->loaded == 0 || is_bad_layer(l->loaded) || (l->loaded == -EINTR && r < 0))
 			continue;
-		r = err_set(e, l->loaded, "layer %s: %s",
-			    digest_format(&l->descriptor->digest, digest), l->why.text);
+		r = err_set(e, l->loaded, "%s", l->why.text);
 		if (r != -EINTR)
 			return r;
 	}
@@ -160,10 +158,9 @@ static int judge(struct mount *m, struct err *e)
 		if (l->loaded == 0)
 			continue;
 		m->view.n_broken++;
-		digest_format(&l->descriptor->digest, digest);
 		if (m->options->layout == LAYOUT_ROOTFS)
-			return err_set(e, l->loaded, "layer %s: %s", digest, l->why.text);
-		log_error(m->log, "layer %s: %s; rootfs/ cannot be shown", digest, l->why.text);
+			return err_set(e, l->loaded, "%s", l->why.text);
+		log_error(m->log, "%s; rootfs/ cannot be shown", l->why.text);
 	}
 	return r;
 }
@@ -199,6 +196,7 @@ static int merge_all(struct mount *m, struct err *e)
 		parts[i].index = layer_index(m->layers[parts[i].slot].layer);
 		info = index_info(parts[i].index);
 		m->has_xattrs |= info->has_xattrs;
+		m->has_sparse |= info->has_sparse;
 		m->content_size += info->content_size;
 		m->n_entries += info->n_entries;
 	}

@@ -112,16 +112,14 @@ struct mount_layer *mount_slot(struct mount *m, uint32_t slot)
 	return slot < m->n_layers ? &m->layers[slot] : NULL;
 }
 
-int mount_failed(struct mount *m, struct mount_layer *l, int code, const struct err *e)
+int mount_failed(struct mount *m, struct mount_layer *l, int code, const char *why)
 {
-	char digest[DIGEST_TEXT_MAX];
 	unsigned bit = 1u << (-code & 31);
 
 	if (code == -EINTR || code == -ENOMEM)
 		return code;
-	__atomic_add_fetch(&l->errors, 1, __ATOMIC_RELAXED);
-	if (!(__atomic_fetch_or(&l->said, bit, __ATOMIC_RELAXED) & bit))
-		log_error(m->log, "layer %s: %s", digest_format(&l->descriptor->digest, digest),
-			  e->text[0] ? e->text : "its index is damaged; mount again to rebuild it");
+	__atomic_add_fetch(l ? &l->errors : &m->errors, 1, __ATOMIC_RELAXED);
+	if (!(__atomic_fetch_or(l ? &l->said : &m->said, bit, __ATOMIC_RELAXED) & bit))
+		log_error(m->log, "%s", why);
 	return code == -EACCES ? code : -EIO;
 }

@@ -90,10 +90,13 @@ struct mount {
 	bool is_loaded;
 	bool cancelled; /* atomic */
 
-	bool has_xattrs;
+	bool has_xattrs; /* any layer */
+	bool has_sparse;
 	uint64_t content_size; /* sum over the layers */
 	uint64_t n_entries;
 
+	unsigned said;	 /* atomic: as of a layer, for what no layer can be blamed for */
+	uint64_t errors; /* atomic */
 	struct waiters waiters;
 	uint64_t ops[N_OPS]; /* atomic */
 
@@ -129,10 +132,10 @@ void mount_progress(struct mount *m, struct mount_progress *out);
 struct mount_layer *mount_slot(struct mount *m, uint32_t slot);
 
 /*
- * Counts a failure to read and logs the sentence, once for a layer and errno. Gives
- * the (negative) errno that a program shall see.
+ * Counts a failure to read and logs the sentence @why, once for a layer (NULL: none
+ * in particular) and errno. Gives the (negative) errno that a program shall see.
  */
-int mount_failed(struct mount *m, struct mount_layer *l, int code, const struct err *e);
+int mount_failed(struct mount *m, struct mount_layer *l, int code, const char *why);
 
 static inline void mount_count(struct mount *m, enum mount_op op)
 {

@@ -191,6 +191,7 @@ int index_open(int fd, const struct digest *blob, struct index **out, struct err
 		.n_foreign = rows(head, SECTION_FOREIGN),
 		.n_skipped = head->n_skipped,
 		.has_xattrs = head->has_xattrs,
+		.has_sparse = head->sections[SECTION_EXTENTS].len > 0,
 		.compression = head->compression,
 	};
 	*out = ix;

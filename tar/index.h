@@ -79,6 +79,7 @@ struct index_info {
 	uint32_t n_foreign; /* entries with ENTRY_FOREIGN */
 	uint32_t n_skipped; /* entries of the archive that cannot be shown */
 	bool has_xattrs;
+	bool has_sparse; /* files with holes */
 	uint8_t compression; /* enum compression */
 };
 

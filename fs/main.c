@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peelfs: mounts a container image straight from its registry, read-only.
+ *
+ *	main thread	options; fork; waits for loading, draws the bar, takes signals;
+ *			then libfuse's loop
+ *	loader		resolves the image and gets the layers, with helpers of its own
+ *
+ * A wait for loading that a signal ends does not depend on the loader's good will:
+ * nothing is mounted yet, and the store bears a kill at any moment.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "fs/daemon.h"
+#include "fs/log.h"
+#include "fs/mount.h"
+#include "fs/options.h"
+#include "fs/progress.h"
+#include "fs/session.h"
+
+/* As mount(8). */
+#define EXIT_USAGE 1
+#define EXIT_MOUNT 32
+
+/* What a loader gets after a signal, to leave tidily. */
+#define GRACE_MS 2000
+
+struct program {
+	struct options options;
+	struct log log;
+	struct daemon daemon;
+	struct mount mount;
+	char mountpoint[PATH_MAX];
+};
+
+struct loader {
+	struct mount *mount;
+	pthread_t waiter;
+	bool done; /* atomic */
+	int result;
+	struct err err;
+};
+
+static void *run_loader(void *arg)
+{
+	struct loader *l = arg;
+
+	l->result = mount_load(l->mount, &l->err);
+	__atomic_store_n(&l->done, true, __ATOMIC_SEQ_CST);
+	pthread_kill(l->waiter, SIGUSR1);
+	return NULL;
+}
+
+/* The next signal, or 0 after @ms. */
+static int next_signal(long ms)
+{
+	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	sigset_t set;
+	int signal;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
+	signal = sigtimedwait(&set, NULL, &time);
+	return signal < 0 ? 0 : signal;
+}
+
+/* Until the loader is done, or a signal and the grace after it have passed: -EINTR. */
+static int wait_for_loader(struct program *p, struct loader *l)
+{
+	struct progress progress;
+	int left = INT_MAX, signal;
+
+	progress_init(&progress);
+	while (!__atomic_load_n(&l->done, __ATOMIC_SEQ_CST) && left > 0) {
+		progress_draw(&progress, &p->mount);
+		signal = next_signal(100);
+		if (left == INT_MAX && ((signal && signal != SIGUSR1) ||
+					daemon_is_orphan(&p->daemon))) {
+			mount_cancel(&p->mount);
+			left = GRACE_MS;
+		} else if (left < INT_MAX && signal == 0) {
+			left -= 100;
+		}
+	}
+	progress_wipe(&progress, &p->mount);
+	return left == INT_MAX ? 0 : -EINTR;
+}
+
+/* 0, or negative with a sentence. Does not return if the loader does not let go. */
+static int load(struct program *p, struct err *e)
+{
+	struct loader l = {.mount = &p->mount, .waiter = pthread_self()};
+	pthread_t thread;
+	int r;
+
+	r = pthread_create(&thread, NULL, run_loader, &l);
+	if (r != 0)
+		return err_set(e, -r, "cannot start a thread: %s", strerror(r));
+	r = wait_for_loader(p, &l);
+	if (!__atomic_load_n(&l.done, __ATOMIC_SEQ_CST)) {
+		log_error(&p->log, "interrupted");
+		daemon_tell(&p->daemon, EXIT_MOUNT);
+		_exit(EXIT_MOUNT);
+	}
+	pthread_join(thread, NULL);
+	if (r == -EINTR)
+		return err_set(e, r, "interrupted");
+	*e = l.err;
+	return l.result;
+}
+
+/* Called when the mount answers, by the thread that answers first. */
+static void on_ready(void *arg)
+{
+	struct program *p = arg;
+
+	log_info(&p->log, "%s is mounted at %s", p->mount.view.image->name, p->mountpoint);
+	if (p->options.foreground)
+		return;
+	log_to_syslog(&p->log);
+	daemon_detach();
+	daemon_tell(&p->daemon, 0);
+}
+
+/* From here on there are threads. The exit status. */
+static int run(struct program *p)
+{
+	struct err e = {""};
+	int r;
+
+	r = mount_open(&p->mount, &p->options, &p->log, &e);
+	if (r == 0)
+		r = load(p, &e);
+	if (r == 0)
+		r = session_run(&p->mount, p->mountpoint, on_ready, p, &e);
+	if (r < 0)
+		log_error(&p->log, "%s", e.text[0] ? e.text : strerror(-r));
+	mount_close(&p->mount);
+	daemon_tell(&p->daemon, r < 0 ? EXIT_MOUNT : EXIT_SUCCESS);
+	return r < 0 ? EXIT_MOUNT : EXIT_SUCCESS;
+}
+
+/* Best known before the work, since it may take long. */
+static int find_mountpoint(struct program *p)
+{
+	const char *given = p->options.mountpoint;
+	struct stat st;
+
+	if (!realpath(given, p->mountpoint) || stat(p->mountpoint, &st) < 0) {
+		log_error(&p->log, "cannot mount at %s: %s", given, strerror(errno));
+		return EXIT_MOUNT;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		log_error(&p->log, "cannot mount at %s: it is not a directory", given);
+		return EXIT_MOUNT;
+	}
+	return EXIT_SUCCESS;
+}
+
+static int start(struct program *p)
+{
+	int status = find_mountpoint(p);
+
+	if (status != EXIT_SUCCESS)
+		return status;
+	daemon_block_signals();
+	status = daemon_split(&p->daemon, p->options.foreground);
+	if (status >= 0)
+		return status;
+	if (status == -1)
+		return run(p);
+	log_error(&p->log, "cannot start a process: %s", strerror(errno));
+	return EXIT_MOUNT;
+}
+
+int main(int argc, char **argv)
+{
+	static struct program program;
+	struct program *p = &program;
+	struct err e = {"out of memory"};
+	int r, status = EXIT_SUCCESS;
+
+	r = options_parse(&p->options, argc, argv, geteuid() == 0, &e);
+	log_init(&p->log, p->options.verbose);
+	if (r < 0) {
+		log_error(&p->log, "%s", e.text);
+		status = EXIT_USAGE;
+	} else if (p->options.action == OPTIONS_HELP) {
+		fputs(options_help(), stdout);
+	} else if (p->options.action == OPTIONS_VERSION) {
+		printf("peelfs %s\n", PEELFS_VERSION);
+	} else {
+		status = start(p);
+	}
+	options_release(&p->options);
+	return status;
+}

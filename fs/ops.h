@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file system as libfuse calls it: requests in, exactly one reply each. Their
+ * userdata is the struct served.
+ */
+#ifndef FS_OPS_H
+#define FS_OPS_H
+
+#include <stdbool.h>
+
+struct fuse_lowlevel_ops;
+struct mount;
+
+struct served {
+	struct mount *mount;
+	/* Called once, when the kernel has been answered and requests can come. */
+	void (*ready)(void *arg);
+	void *arg;
+	/* What the kernel offers: */
+	bool no_open;
+	bool no_opendir;
+};
+
+const struct fuse_lowlevel_ops *ops_table(void);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libfuse's loop waits in the main thread; a signal thread ends it. Not a handler: it
+ * has to wake the requests that wait for the network, which takes locks.
+ */
+#include "fs/session.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include <fuse_lowlevel.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "fs/mount.h"
+#include "fs/ops.h"
+#include "fs/options.h"
+
+/* Requests that wait for the network take a thread each. */
+#define THREADS_MAX 32
+
+/* The kernel takes a page of options. */
+#define ARGS_MAX 4096
+
+/* What libfuse and the kernel are told. */
+static int make_options(const struct mount *m, struct buf *out)
+{
+	const struct options *o = m->options;
+	int r;
+
+	r = buf_append_text(out, "-oro,subtype=peelfs,fsname=");
+	if (r == 0)
+		r = options_append_escaped(out, o->source);
+	if (r == 0 && o->allow_other)
+		r = buf_append_text(out, ",allow_other");
+	if (r == 0 && o->default_permissions)
+		r = buf_append_text(out, ",default_permissions");
+	return r < 0 ? r : buf_append_text(out, buf_text(&o->kernel));
+}
+
+static struct fuse_session *new_session(const struct mount *m, struct served *s)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *se = NULL;
+	struct buf text;
+
+	buf_init(&text, ARGS_MAX);
+	if (make_options(m, &text) == 0 && fuse_opt_add_arg(&args, "peelfs") == 0 &&
+	    fuse_opt_add_arg(&args, buf_text(&text)) == 0 &&
+	    (!m->options->debug || fuse_opt_add_arg(&args, "-d") == 0))
+		se = fuse_session_new(&args, ops_table(), sizeof(*ops_table()), s);
+	fuse_opt_free_args(&args);
+	buf_release(&text);
+	return se;
+}
+
+struct watch {
+	struct mount *mount;
+	struct fuse_session *session;
+	pthread_t main;
+	pthread_t thread;
+	bool ended; /* atomic: the loop has been left */
+};
+
+static void *watch_signals(void *arg)
+{
+	struct timespec pause = {.tv_nsec = 20 * 1000000};
+	struct watch *w = arg;
+	sigset_t set;
+	int signal;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1); /* ours: the loop has ended by itself */
+	sigwait(&set, &signal);
+	if (signal == SIGUSR1)
+		return NULL;
+	waiters_close(&w->mount->waiters);
+	fuse_session_exit(w->session);
+	/*
+	 * The loop looks at that when its wait is interrupted. An interruption that comes
+	 * just before the wait is lost, so there are more.
+	 */
+	while (!__atomic_load_n(&w->ended, __ATOMIC_SEQ_CST)) {
+		pthread_kill(w->main, SIGUSR2);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+static int start_watch(struct watch *w)
+{
+	struct sigaction nothing = {.sa_handler = ignore};
+	sigset_t set;
+	int r;
+
+	sigaction(SIGUSR2, &nothing, NULL);
+	w->main = pthread_self();
+	r = pthread_create(&w->thread, NULL, watch_signals, w);
+	if (r != 0)
+		return -r;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	return 0;
+}
+
+static void end_watch(struct watch *w)
+{
+	__atomic_store_n(&w->ended, true, __ATOMIC_SEQ_CST);
+	pthread_kill(w->thread, SIGUSR1);
+	pthread_join(w->thread, NULL);
+}
+
+static int run_loop(struct mount *m, struct fuse_session *se, struct err *e)
+{
+	struct watch w = {.mount = m, .session = se};
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int r;
+
+	if (!config)
+		return err_set(e, -ENOMEM, "out of memory");
+	fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
+	r = start_watch(&w);
+	if (r == 0) {
+		r = fuse_session_loop_mt(se, config);
+		end_watch(&w);
+	}
+	fuse_loop_cfg_destroy(config);
+	return r < 0 ? err_set(e, r, "the session with the kernel failed: %s", strerror(-r)) : 0;
+}
+
+int session_run(struct mount *m, const char *mountpoint, void (*ready)(void *arg), void *arg,
+		struct err *e)
+{
+	struct served s = {.mount = m, .ready = ready, .arg = arg};
+	struct fuse_session *se = new_session(m, &s);
+	int r;
+
+	if (!se)
+		return err_set(e, -EINVAL, "libfuse does not take the mount options");
+	if (fuse_session_mount(se, mountpoint) != 0) {
+		fuse_session_destroy(se);
+		return err_set(e, -EIO, "cannot mount at %s", mountpoint);
+	}
+	r = run_loop(m, se, e);
+	fuse_session_unmount(se);
+	fuse_session_destroy(se);
+	return r;
+}

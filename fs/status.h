@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The mount in numbers: what .peelfs/status.json says. */
+#ifndef FS_STATUS_H
+#define FS_STATUS_H
+
+struct buf;
+struct mount;
+
+/* Some hundred bytes for each of a thousand layers, with sentences. */
+#define STATUS_MAX (4u << 20)
+
+/* Appends the JSON text. 0, -ENOMEM, -E2BIG. */
+int status_render(struct mount *m, struct buf *out);
+
+#endif

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/views.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "fs/content.h"
+#include "fs/merge.h"
+#include "fs/mount.h"
+#include "fs/node.h"
+#include "fs/options.h"
+#include "fs/synthetic.h"
+#include "tar/layer.h"
+
+/* WHAT A NODE IS */
+
+/*
+ * A node with what serves it: the merged tree (kind NODE_MERGED), a layer's entry
+ * (NODE_FILE), or a row (NODE_SYNTHETIC).
+ */
+struct place_of {
+	struct node node;
+	bool is_root; /* of the merged tree */
+	struct merge *merge;
+	struct mount_layer *layer;
+};
+
+static int bad_index(struct mount *m, struct mount_layer *l, int code)
+{
+	return mount_failed(m, l, code, "the index of a layer is damaged");
+}
+
+/* The merge does not say whose index it was. */
+static int merge_failed(struct mount *m, int code)
+{
+	return code == -ENOENT ? code : bad_index(m, NULL, code);
+}
+
+static void find_node(struct mount *m, uint64_t id, struct place_of *out)
+{
+	memset(out, 0, sizeof(*out));
+	node_unpack(id, &out->node);
+	if (id == VIEWS_TOP && m->options->layout == LAYOUT_ROOTFS) {
+		out->node.kind = NODE_MERGED;
+		out->is_root = true;
+	}
+	if (out->node.kind == NODE_MERGED)
+		out->merge = m->view.merge;
+	if (out->node.kind == NODE_FILE)
+		out->layer = mount_slot(m, out->node.layer);
+}
+
+static int get_dir(struct mount *m, const struct place_of *p, struct merged_dir **out)
+{
+	struct place at = {.layer = p->node.layer, .entry = p->node.entry};
+	int r;
+
+	if (!p->merge)
+		return -EIO;
+	r = p->is_root ? merge_root(p->merge, out) : merge_dir(p->merge, at, out);
+	return r < 0 ? merge_failed(m, r) : 0;
+}
+
+static int get_file(struct mount *m, const struct place_of *p, struct entry *out)
+{
+	int r;
+
+	if (!p->layer || !layer_index(p->layer->layer))
+		return -EIO;
+	r = index_entry(layer_index(p->layer->layer), p->node.entry, out);
+	return r < 0 ? bad_index(m, p->layer, r) : 0;
+}
+
+/* ATTRIBUTES */
+
+static int fill_attr(const struct index *ix, const struct entry *e, struct stat *st)
+{
+	uint64_t stored = e->size;
+	int r = 0;
+
+	st->st_mode = e->mode;
+	st->st_uid = e->uid;
+	st->st_gid = e->gid;
+	st->st_size = (off_t)e->size;
+	st->st_rdev = makedev(e->rdev_major, e->rdev_minor);
+	st->st_mtim.tv_sec = e->mtime;
+	st->st_mtim.tv_nsec = e->mtime_ns;
+	st->st_atim = st->st_ctim = st->st_mtim;
+	if (e->flags & ENTRY_SPARSE)
+		r = index_stored(ix, e, &stored);
+	st->st_blocks = S_ISREG(e->mode) ? (blkcnt_t)((stored + 511) / 512) : 0;
+	return r;
+}
+
+static int fill_item(struct mount *m, const struct shown *s, struct item *out)
+{
+	struct mount_layer *l = s->is_described ? mount_slot(m, s->slot) : NULL;
+	int r;
+
+	memset(out, 0, sizeof(*out));
+	out->node = s->node;
+	out->attr.st_ino = s->ino;
+	if (l) {
+		r = fill_attr(layer_index(l->layer), &s->entry, &out->attr);
+		if (r < 0)
+			return bad_index(m, l, r);
+	} else {
+		out->attr.st_mode = S_IFDIR | 0755;
+	}
+	out->attr.st_nlink = s->nlink;
+	return 0;
+}
+
+static int describe_dir(struct mount *m, struct merge *merge, const struct merged_dir *dir,
+			struct item *out)
+{
+	struct shown s;
+	int r = merge_describe(merge, dir, &s);
+
+	return r < 0 ? merge_failed(m, r) : fill_item(m, &s, out);
+}
+
+static int describe_file(struct mount *m, uint64_t id, const struct place_of *p,
+			 struct item *out)
+{
+	struct shown s = {.node = id, .is_described = true, .slot = p->node.layer};
+	int r = get_file(m, p, &s.entry);
+
+	if (r < 0)
+		return r;
+	s.ino = node_ino(p->layer->seed, p->node.entry);
+	s.nlink = s.entry.nlink +
+		  merge_extra_links(m->view.merge, p->node.layer, p->node.entry);
+	return fill_item(m, &s, out);
+}
+
+int views_describe(struct mount *m, uint64_t id, struct item *out)
+{
+	struct merged_dir *dir;
+	struct place_of p;
+	int r;
+
+	find_node(m, id, &p);
+	switch (p.node.kind) {
+	case NODE_SYNTHETIC:
+		return synthetic_describe(m, &p.node, out);
+	case NODE_FILE:
+		return describe_file(m, id, &p, out);
+	case NODE_MERGED:
+		r = get_dir(m, &p, &dir);
+		if (r < 0)
+			return r;
+		r = describe_dir(m, p.merge, dir, out);
+		merged_dir_unref(dir);
+		return r;
+	default:
+		return -ESTALE;
+	}
+}
+
+/* NAMES */
+
+/* The row of a synthetic directory as a node: a row may stand for another tree. */
+static int describe_row(struct mount *m, const struct node *row, struct item *out)
+{
+	struct merged_dir *dir;
+	int r;
+
+	if (row->layer != ROW_ROOTFS || !m->view.merge)
+		return synthetic_describe(m, row, out);
+	r = merge_root(m->view.merge, &dir);
+	if (r < 0)
+		return merge_failed(m, r);
+	r = describe_dir(m, m->view.merge, dir, out);
+	merged_dir_unref(dir);
+	return r;
+}
+
+static int lookup_merged(struct mount *m, const struct place_of *p, const char *name,
+			 struct item *out)
+{
+	struct merged_dir *dir;
+	struct shown s;
+	int r;
+
+	r = get_dir(m, p, &dir);
+	if (r < 0)
+		return r;
+	r = merge_lookup(p->merge, dir, name, strlen(name), &s);
+	r = r < 0 ? merge_failed(m, r) : fill_item(m, &s, out);
+	merged_dir_unref(dir);
+	return r;
+}
+
+/* The stand-in for a root that cannot be shown. */
+static bool is_broken_root(const struct mount *m, const struct node *n)
+{
+	return n->kind == NODE_SYNTHETIC && n->layer == ROW_ROOTFS && !m->view.merge;
+}
+
+int views_lookup(struct mount *m, uint64_t parent, const char *name, struct item *out)
+{
+	struct place_of p;
+	struct node row;
+	int r;
+
+	find_node(m, parent, &p);
+	if (p.node.kind == NODE_MERGED)
+		return lookup_merged(m, &p, name, out);
+	if (p.node.kind != NODE_SYNTHETIC)
+		return -ENOTDIR;
+	if (is_broken_root(m, &p.node))
+		return -EIO;
+	r = synthetic_find(m, &p.node, name, &row);
+	return r < 0 ? r : describe_row(m, &row, out);
+}
+
+/* LISTS */
+
+struct views_list {
+	struct mount *m;
+	struct place_of at;
+	struct merged_dir *dir;	 /* of a merged directory */
+	struct listing *listing; /* the same; NULL before the first name */
+	uint64_t cookie;	 /* of the last name: 1 ".", 2 "..", then the others */
+	char name[NAME_MAX + 1];
+};
+
+#define N_DOTS 2
+
+int views_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct views_list **out)
+{
+	struct views_list *l = calloc(1, sizeof(*l));
+	int r = 0;
+
+	if (!l)
+		return -ENOMEM;
+	l->m = m;
+	l->cookie = cookie;
+	find_node(m, node, &l->at);
+	if (is_broken_root(m, &l->at.node))
+		r = -EIO;
+	else if (l->at.node.kind == NODE_MERGED)
+		r = get_dir(m, &l->at, &l->dir);
+	else if (l->at.node.kind != NODE_SYNTHETIC)
+		r = -ENOTDIR;
+	if (r < 0)
+		views_list_close(l);
+	else
+		*out = l;
+	return r;
+}
+
+void views_list_close(struct views_list *l)
+{
+	if (!l)
+		return;
+	listing_close(l->listing);
+	merged_dir_unref(l->dir);
+	free(l);
+}
+
+static int describe_parent(struct views_list *l, struct item *out)
+{
+	struct merge *merge = l->at.merge;
+	struct merged_dir *dir;
+	struct node row;
+	int r;
+
+	if (l->at.node.kind == NODE_SYNTHETIC) {
+		synthetic_parent(&l->at.node, &row);
+		return synthetic_describe(l->m, &row, out);
+	}
+	r = merge_parent(merge, l->dir, &dir);
+	if (r < 0)
+		return merge_failed(l->m, r);
+	/* Above the merged root is the top, if that is not the root itself. */
+	if (dir->node == l->dir->node && l->m->options->layout == LAYOUT_IMAGE)
+		r = views_describe(l->m, VIEWS_TOP, out);
+	else
+		r = describe_dir(l->m, merge, dir, out);
+	merged_dir_unref(dir);
+	return r;
+}
+
+static int next_merged(struct views_list *l, struct item *out)
+{
+	const char *name;
+	struct shown s;
+	uint64_t after = l->cookie - N_DOTS;
+	size_t len;
+	int r = 0;
+
+	if (!l->listing)
+		r = listing_open(l->at.merge, l->dir, after, &l->listing);
+	if (r == 0)
+		r = listing_next(l->listing, &name, &len, &s, &after);
+	if (r <= 0)
+		return r < 0 && r != -EINVAL ? merge_failed(l->m, r) : r;
+	r = fill_item(l->m, &s, out);
+	if (r < 0)
+		return r;
+	memcpy(l->name, name, len);
+	l->name[len] = '\0';
+	l->cookie = after + N_DOTS;
+	return 1;
+}
+
+static int next_row(struct views_list *l, struct item *out)
+{
+	int row = (int)(l->cookie - N_DOTS) - 1, r;
+	struct node node;
+	const char *name = synthetic_next(l->m, &l->at.node, &row, &node);
+
+	if (!name)
+		return 0;
+	l->cookie = (uint64_t)row + N_DOTS + 1;
+	strcpy(l->name, name);
+	r = describe_row(l->m, &node, out);
+	return r < 0 ? r : 1;
+}
+
+int views_list_next(struct views_list *l, const char **name, struct item *out,
+		    uint64_t *cookie)
+{
+	int r;
+
+	if (l->cookie < N_DOTS) {
+		strcpy(l->name, l->cookie == 0 ? "." : "..");
+		if (l->cookie > 0)
+			r = describe_parent(l, out);
+		else if (l->dir)
+			r = describe_dir(l->m, l->at.merge, l->dir, out);
+		else
+			r = synthetic_describe(l->m, &l->at.node, out);
+		l->cookie++;
+		r = r < 0 ? r : 1;
+	} else {
+		r = l->dir ? next_merged(l, out) : next_row(l, out);
+	}
+	*name = l->name;
+	*cookie = l->cookie;
+	return r;
+}
+
+/* CONTENTS */
+
+int views_readlink(struct mount *m, uint64_t id, char *buf, size_t size)
+{
+	struct place_of p;
+	struct entry e;
+	int r;
+
+	find_node(m, id, &p);
+	if (p.node.kind != NODE_FILE)
+		return -EINVAL;
+	r = get_file(m, &p, &e);
+	if (r < 0)
+		return r;
+	if (!S_ISLNK(e.mode))
+		return -EINVAL;
+	if (e.link_len >= size)
+		return -ENAMETOOLONG;
+	memcpy(buf, e.link, e.link_len);
+	buf[e.link_len] = '\0';
+	return 0;
+}
+
+ssize_t views_read(struct mount *m, uint64_t id, void *buf, size_t size, uint64_t off,
+		   const bool *cancelled)
+{
+	struct place_of p;
+	struct entry e;
+	int r;
+
+	find_node(m, id, &p);
+	if (p.node.kind == NODE_SYNTHETIC)
+		return synthetic_read(m, &p.node, buf, size, off);
+	if (p.node.kind != NODE_FILE)
+		return -EISDIR;
+	r = get_file(m, &p, &e);
+	if (r < 0)
+		return r;
+	if (!S_ISREG(e.mode))
+		return -EINVAL;
+	return content_read(m, p.layer, &e, buf, size, off, cancelled);
+}
+
+off_t views_seek(struct mount *m, uint64_t id, off_t off, int whence)
+{
+	struct place_of p;
+	struct item item;
+	struct entry e;
+	int r;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return -EINVAL;
+	find_node(m, id, &p);
+	if (p.node.kind == NODE_FILE) {
+		r = get_file(m, &p, &e);
+		return r < 0 ? r : content_seek(m, p.layer, &e, off, whence);
+	}
+	r = views_describe(m, id, &item);
+	if (r < 0)
+		return r;
+	if (off < 0 || off >= item.attr.st_size)
+		return -ENXIO;
+	return whence == SEEK_DATA ? off : item.attr.st_size;
+}
+
+struct mount_layer *views_layer(struct mount *m, uint64_t id)
+{
+	struct place_of p;
+
+	find_node(m, id, &p);
+	return p.layer;
+}
+
+/* EXTENDED ATTRIBUTES */
+
+/* Overlayfs keeps its own notes in these; of a layer below it they would mislead it. */
+static bool is_shown_xattr(const struct xattr *x)
+{
+	static const char *const hidden[] = {"trusted.overlay.", "user.overlay."};
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		size_t len = strlen(hidden[i]);
+
+		if (x->name_len >= len && memcmp(x->name, hidden[i], len) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Whose xattrs a node shows, and where they begin; *pos is 0 if there are none. */
+static int find_xattrs(struct mount *m, uint64_t id, struct mount_layer **l, uint64_t *pos)
+{
+	struct merged_dir *dir;
+	struct place_of p;
+	struct shown s;
+	int r = 0;
+
+	*pos = 0;
+	find_node(m, id, &p);
+	if (p.node.kind == NODE_FILE) {
+		*l = p.layer;
+		r = get_file(m, &p, &s.entry);
+		*pos = r < 0 ? 0 : s.entry.xattrs;
+	} else if (p.node.kind == NODE_MERGED) {
+		r = get_dir(m, &p, &dir);
+		if (r < 0)
+			return r;
+		r = merge_describe(p.merge, dir, &s);
+		merged_dir_unref(dir);
+		if (r < 0)
+			return merge_failed(m, r);
+		*l = s.is_described ? mount_slot(m, s.slot) : NULL;
+		*pos = *l ? s.entry.xattrs : 0;
+	}
+	return r;
+}
+
+ssize_t views_getxattr(struct mount *m, uint64_t id, const char *name, void *buf, size_t size)
+{
+	struct mount_layer *l;
+	struct xattr x;
+	uint64_t pos;
+	int r = find_xattrs(m, id, &l, &pos);
+
+	while (r == 0 && pos != 0) {
+		r = index_xattr(layer_index(l->layer), &pos, &x);
+		if (r < 0)
+			return bad_index(m, l, r);
+		if (x.name_len != strlen(name) || memcmp(x.name, name, x.name_len) != 0 ||
+		    !is_shown_xattr(&x))
+			continue;
+		if (size == 0)
+			return (ssize_t)x.value_len;
+		if (x.value_len > size)
+			return -ERANGE;
+		memcpy(buf, x.value, x.value_len);
+		return (ssize_t)x.value_len;
+	}
+	return r < 0 ? r : -ENODATA;
+}
+
+ssize_t views_listxattr(struct mount *m, uint64_t id, char *buf, size_t size)
+{
+	struct mount_layer *l;
+	struct xattr x;
+	uint64_t pos;
+	size_t len = 0;
+	int r = find_xattrs(m, id, &l, &pos);
+
+	while (r == 0 && pos != 0) {
+		r = index_xattr(layer_index(l->layer), &pos, &x);
+		if (r < 0)
+			return bad_index(m, l, r);
+		if (!is_shown_xattr(&x))
+			continue;
+		if (size > 0) {
+			if (x.name_len + 1 > size - len)
+				return -ERANGE;
+			memcpy(buf + len, x.name, x.name_len);
+			buf[len + x.name_len] = '\0';
+		}
+		len += x.name_len + 1;
+	}
+	return r < 0 ? r : (ssize_t)len;
+}
