@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -32,14 +33,14 @@ def ends(request):
     marker = request.node.get_closest_marker("limit")
     with mounting.Limit(marker.args[0] if marker else 30) as limit:
         yield
-    mounting.end_everything()
     reports = mounting.sanitizer_reports()
-    left = mounting.daemons()
-    for pid in left:
-        os.kill(pid, 9)
+    left = ["process %d: %r" % item for item in mounting.daemons().items()] + mounting.mounts()
+    mounting.end_everything()
+    for path in mounting.mounts():
+        subprocess.run(["umount", "-l", path], capture_output=True, timeout=10)
     assert not limit.passed, "took longer than %d seconds" % limit.seconds
     assert not reports, "sanitizer:\n" + "\n".join(reports)
-    assert not left, "processes left: %r" % left
+    assert not left, "left behind: %r" % left
 
 
 def pytest_sessionfinish(session, exitstatus):

@@ -8,7 +8,6 @@ whiteouts only in directories that a lower layer has or this one names.
 import random
 
 import archive
-from archive import as_bytes
 
 NAMES = ["a", "b", "c", "d", "e", "lib", "x y", "\u00e9", "long-" + "n" * 120]
 XATTRS = ["user.one", "user.two", "trusted.three"]

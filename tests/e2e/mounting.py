@@ -182,6 +182,17 @@ class Mount:
 def end_everything():
     for thing in list(live):
         thing.kill()
+    for pid in daemons():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def mounts():
+    """The mount points of peelfs under the temporary directory."""
+    with open("/proc/self/mountinfo") as f:
+        fields = [line.split(" ") for line in f]
+    return [field[4] for field in fields if "fuse.peelfs" in field and
+            field[4].startswith(tempfile.gettempdir())]
 
 
 class Limit:

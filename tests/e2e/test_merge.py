@@ -4,7 +4,7 @@ import pytest
 
 from archive import (TIME, char, directory, entry, file, hardlink, opaque, pax_global, symlink,
                      whiteout)
-from cases import ALL, OVERLAY, Cases
+from cases import OVERLAY, Cases
 from tree import Dir, File, Implied, Link, Node
 
 T2 = TIME + 1000

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Each form of tar header that image layers hold, as files on the mount."""
+import os
+
 import pytest
 
-from archive import (BLOCK, END, GNU, TIME, USTAR, V7, base256, block, char, directory, entry,
-                     expand, fifo, file, gnu_long, hardlink, header, layer, libarchive_records,
-                     pad, pax, record, sparse_gnu, sparse_pax, symlink, xattr_records)
+from archive import (BLOCK, END, GNU, V7, block, char, directory, expand, fifo, file, gnu_long,
+                     hardlink, header, layer, libarchive_records, pad, pax, sparse_gnu,
+                     sparse_pax, symlink, xattr_records)
 from cases import OVERLAY, Cases
+from mounting import mount
 from tree import Dir, File, Link, Node
 
 CASES = Cases()
@@ -226,8 +229,6 @@ def test_peelfs(case, images):
 @pytest.mark.parametrize("form", ["gnu", "0.0", "0.1", "1.0"])
 def test_sparse_blocks_and_holes(form, pieces, real, images):
     """st_blocks says what is stored, SEEK_DATA and SEEK_HOLE where."""
-    import os
-    from mounting import mount
     made = sparse_gnu("f", pieces, real) if form == "gnu" else \
         sparse_pax("f", pieces, real, form)
     with mount(images.image([layer(made)])) as m:

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""The command line: exit codes, words, signals, and what is left behind."""
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from archive import file, layer
+from mounting import (PEELFS, SLOWER, environment, eventually, find_daemon, foreground, is_mounted,
+                      mount, run)
+
+
+@pytest.fixture
+def source(images):
+    return images.image([layer(file("f", "1"))])
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "mnt").mkdir()
+    return str(tmp_path / "mnt")
+
+
+# Words
+
+@pytest.mark.core
+def test_version():
+    done = run("-V")
+    assert done.returncode == 0 and done.stderr == ""
+    assert re.match(r"peelfs \d+\.\d+\.\d+", done.stdout)
+
+
+@pytest.mark.core
+def test_help():
+    done = run("-h")
+    assert done.returncode == 0 and done.stderr == ""
+    for word in ("SOURCE", "MOUNTPOINT", "cache_dir=", "platform=", "layout=", "-f", "-d", "-v",
+                 "-h", "-V", "-o"):
+        assert word in done.stdout, word
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("arguments", [
+    (), ("one",), ("-x", "a", "/mnt"), ("a", "b", "c"), ("-o",), ("-o", "platform=", "a", "/mnt"),
+    ("-o", "layout=odd", "a", "/mnt"), ("-o", "no_such_option", "a", "/mnt"),
+    ("-o", "platform=a/b/c/d", "a", "/mnt"), ("--no-such", "a", "/mnt")], ids=repr)
+def test_usage_errors(arguments):
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert done.stderr and done.stdout == ""
+    assert done.stderr.startswith("peelfs: ") or "usage" in done.stderr.lower()
+
+
+@pytest.mark.parametrize("what", ["missing", "a file"])
+def test_mount_point_that_is_none(source, tmp_path, what):
+    path = tmp_path / "point"
+    if what == "a file":
+        path.write_text("")
+    done = run("-o", "cache_dir=%s" % (tmp_path / "cache"), source, str(path))
+    assert done.returncode == 32
+    assert str(path) in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_options_in_any_place(source, place, tmp_path):
+    """mount(8) puts operands first."""
+    done = run(source, place, "-o", "ro,cache_dir=%s" % (tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    assert is_mounted(place)
+    pid = find_daemon(place)
+    subprocess.run(["fusermount3", "-u", place], check=True, timeout=10)
+    assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
+
+
+def test_relative_paths(images, tmp_path):
+    """Mount point and layout are seen from where the command is given."""
+    images.image([layer(file("f", "1"))])
+    (tmp_path / "mnt").mkdir()
+    done = run("-o", "cache_dir=cache", "oci:layout:latest", "mnt", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    path = str(tmp_path / "mnt")
+    assert is_mounted(path) and (tmp_path / "cache").is_dir()
+    assert open(path + "/rootfs/f").read() == "1"
+    pid = find_daemon("mnt")
+    subprocess.run(["fusermount3", "-u", path], check=True, timeout=10)
+    assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
+
+
+def test_mount_point_with_odd_characters(source, tmp_path):
+    path = tmp_path / "a b\tc,d\\e"
+    path.mkdir()
+    done = run("-o", "cache_dir=%s" % (tmp_path / "cache"), source, str(path))
+    assert done.returncode == 0, done.stderr
+    assert (path / "rootfs" / "f").read_text() == "1"
+    pid = find_daemon(str(path))
+    subprocess.run(["umount", str(path)], check=True, timeout=10)
+    assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
+
+
+def test_cache_of_root(source, place):
+    """In /var/cache, which is another one here."""
+    done = subprocess.run(["unshare", "-m", "sh", "-ec", """
+        mount -t tmpfs tmpfs /var/cache
+        "$1" "$2" "$3"
+        cat "$3/rootfs/f"
+        stat -c " %a" /var/cache/peelfs
+        fusermount3 -u "$3"
+        """, "sh", PEELFS, source, place], env=environment(), capture_output=True, text=True,
+                          timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 700\n", "")
+    assert eventually(lambda: not find_daemon(place))
+
+
+@pytest.mark.core
+def test_cache_that_cannot_be_written(source, place, tmp_path):
+    """Without a store it works from memory, and says so once."""
+    (tmp_path / "file").write_text("")
+    with mount(source, cache=tmp_path / "file" / "cache", quiet=False) as m:
+        assert open(m.at("f")).read() == "1"
+        assert m.stderr.count("\n") == 1 and "cache" in m.stderr
+
+
+# In the foreground
+
+@pytest.mark.core
+def test_foreground(source):
+    with foreground(source) as m:
+        assert m.child.poll() is None
+        assert eventually(lambda: os.path.exists(m.at("f")))
+        subprocess.run(["fusermount3", "-u", m.path], check=True, timeout=10)
+        assert m.child.wait(20 * SLOWER) == 0
+        m.log.seek(0)
+        assert m.log.read() == b""
+
+
+@pytest.mark.parametrize("flag", ["-d", "-v"])
+def test_traces(source, flag):
+    with foreground(source, arguments=("-f", flag)) as m:
+        assert open(m.at("f")).read() == "1"
+        subprocess.run(["fusermount3", "-u", m.path], check=True, timeout=10)
+        assert m.child.wait(20 * SLOWER) == 0
+        m.log.seek(0)
+        assert m.log.read()
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+@pytest.mark.parametrize("background", [False, True], ids=["foreground", "background"])
+def test_signals_unmount(source, name, background):
+    number = getattr(signal, name)
+    if background:
+        with mount(source) as m:
+            assert open(m.at("f")).read() == "1"
+            os.kill(m.pid, number)
+            assert eventually(m.has_ended)
+            assert m.status_code == 0
+            assert not is_mounted(m.path)
+    else:
+        with foreground(source) as m:
+            os.kill(m.pid, number)
+            assert m.child.wait(20 * SLOWER) == 0
+            assert not is_mounted(m.path)
+
+
+def test_signal_while_files_are_open(source):
+    with foreground(source) as m:
+        with open(m.at("f")) as f:
+            os.kill(m.pid, signal.SIGTERM)
+            assert m.child.wait(20 * SLOWER) == 0
+            assert not is_mounted(m.path)
+            with pytest.raises(OSError):
+                os.fstat(f.fileno()), f.read(), os.listdir(m.path + "/rootfs")
+
+
+def test_killed_daemon_leaves_a_store_that_works(images, tmp_path):
+    source = images.image([layer(file("f", b"x" * 3000000)), layer(file("g", "2"))])
+    with foreground(source, cache=tmp_path / "cache") as m:
+        os.kill(m.pid, signal.SIGKILL)
+        m.child.wait(10)
+    with mount(source, cache=tmp_path / "cache") as m:
+        assert open(m.at("f"), "rb").read() == b"x" * 3000000
+
+
+# On a terminal
+
+def on_terminal(*arguments):
+    """Output and exit status of peelfs with a terminal for stderr."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(PEELFS, [PEELFS, *arguments], environment(TERM="xterm"))
+    out, end = b"", time.monotonic() + 30 * SLOWER
+    while time.monotonic() < end:
+        if select.select([fd], [], [], 0.1)[0]:
+            try:
+                piece = os.read(fd, 4096)
+            except OSError:
+                break
+            if not piece:
+                break
+            out += piece
+    _, status = os.waitpid(pid, 0)
+    os.close(fd)
+    return out, os.waitstatus_to_exitcode(status)
+
+
+def test_progress_on_a_terminal(images, place, tmp_path):
+    source = images.image([layer(file("f%d" % i, os.urandom(20 << 20))) for i in range(2)])
+    out, code = on_terminal("-o", "cache_dir=%s" % (tmp_path / "cache"), source, place)
+    assert code == 0, out
+    assert is_mounted(place)
+    assert b"\r" in out and re.search(rb"\d+ ?%|[0-9.]+ ?[KMG]i?B", out), out
+    pid = find_daemon(place)
+    subprocess.run(["fusermount3", "-u", place], check=True, timeout=10)
+    assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
+
+
+# A registry that does not answer
+
+class Stalling:
+    """Accepts connections and says nothing more."""
+
+    def __enter__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(16)
+        self.host = "127.0.0.1:%d" % self.socket.getsockname()[1]
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_interrupted_before_the_mount(place, tmp_path, name):
+    with Stalling() as server:
+        child = subprocess.Popen([PEELFS, "-o", "cache_dir=%s" % (tmp_path / "cache"),
+                                  server.host + "/x:t", place], stderr=subprocess.PIPE,
+                                 env=environment())
+        time.sleep(0.5 * SLOWER)
+        assert child.poll() is None
+        child.send_signal(getattr(signal, name))
+        try:
+            code = child.wait(10 * SLOWER)
+        finally:
+            child.kill()
+        assert code != 0
+        assert not is_mounted(place)
+
+
+def test_stall_ends(place, tmp_path):
+    with Stalling() as server:
+        done = run("-o", "cache_dir=%s,timeout=2" % (tmp_path / "cache"), server.host + "/x:t",
+                   place, timeout=25)
+        assert done.returncode == 32
+        assert server.host in done.stderr and done.stderr.count("\n") == 1
+
+
+# peelctl and the manual are of the house
+
+def test_manual_names_every_option():
+    with open(os.path.join(os.path.dirname(__file__), "../../man/peelfs.1")) as f:
+        manual = f.read().replace("\\-", "-")
+    for option in re.findall(r"(?m)^\s+(?:-o )?([a-z_]+)=?", run("-h").stdout):
+        assert option in manual, option
