@@ -125,7 +125,8 @@ case("opaque directory inside an opaque directory",
 # One object over another
 
 case("directory over directory: metadata of the upper, names of both",
-     [[directory("d", mode=0o700, uid=1, gid=2, mtime=T2, xattrs={"user.a": "1"}), file("d/a", "1")],
+     [[directory("d", mode=0o700, uid=1, gid=2, mtime=T2, xattrs={"user.a": "1"}),
+       file("d/a", "1")],
       [directory("d", mode=0o1777, uid=3, gid=4), file("d/b", "2")]],
      {"d": Dir(0o1777, uid=3, gid=4), "d/a": File("1"), "d/b": File("2")})
 
