@@ -169,13 +169,19 @@ static int begin_meta(struct reader *r, struct buf *b, uint64_t size, struct err
 	return size > 0 ? 0 : end_meta(r, e);
 }
 
+/* As Go has it: a size alone makes no sparse file. */
+static bool pax_is_sparse(const struct pax *p)
+{
+	return p->has_map || p->sparse_major.is_set;
+}
+
 /* The entry's path and link; they stay where they are until the next entry. */
 static void set_names(struct reader *r, const struct header *h)
 {
 	struct tar_entry *t = &r->entry;
 	size_t len;
 
-	if (r->pax.sparse_name.data && h->type != 'S') {
+	if (r->pax.sparse_name.data && pax_is_sparse(&r->pax) && h->type != 'S') {
 		t->path = r->pax.sparse_name.data;
 		t->path_len = r->pax.sparse_name.len;
 	} else if (r->long_name.len > 0 && r->long_name.data[0] != '\0') {
@@ -256,10 +262,13 @@ static int set_numbers(struct reader *r, const struct header *h, struct err *e)
  * Before there was a type for directories, a '/' at the name's end made one. Some writers
  * still do it beside the type of a file; no file with content is hidden by that.
  */
-static bool is_old_directory(const struct tar_entry *t, const struct header *h, uint64_t size)
+static bool is_old_directory(const struct reader *r, const struct header *h, uint64_t size)
 {
-	return t->path[t->path_len - 1] == '/' &&
-	       (h->type == '\0' || (h->type == '0' && size == 0));
+	const struct tar_entry *t = &r->entry;
+
+	if (t->path[t->path_len - 1] != '/')
+		return false;
+	return h->type == '\0' || (h->type == '0' && size == 0 && !pax_is_sparse(&r->pax));
 }
 
 static void set_type(struct reader *r, const struct header *h)
@@ -268,7 +277,7 @@ static void set_type(struct reader *r, const struct header *h)
 	uint64_t size = r->pax.size.is_set ? r->pax.size.value : h->size;
 	uint32_t type = header_file_type(h);
 
-	if (is_old_directory(t, h, size))
+	if (is_old_directory(r, h, size))
 		type = S_IFDIR;
 	t->mode = type | h->mode;
 	if (type == S_IFREG && header_has_content(h))
@@ -357,12 +366,6 @@ static int begin_pax_map(struct reader *r, struct err *e)
 	sparse_clear(&r->map);
 	r->state = IN_CONTENT_MAP;
 	return need_map_block(r, e);
-}
-
-static bool pax_is_sparse(const struct pax *p)
-{
-	return p->has_map || p->sparse_major.is_set || p->sparse_size.is_set ||
-	       p->sparse_realsize.is_set;
 }
 
 /* An entry's header. 1: it can be told; 0: more must be read before. */

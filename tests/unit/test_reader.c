@@ -579,6 +579,12 @@ static void test_pax_sparse(void)
 	add_records("GNU.sparse.size=10", "GNU.sparse.map=8,4", NULL, NULL);
 	archive_entry(&archive, "d", '5', "");
 	expect("no file", 0, "d0644 0:0 0 d\n");
+	add_records("GNU.sparse.size=10", real, NULL, NULL);
+	archive_entry(&archive, "s", '0', "abcd");
+	expect("a size and no map", 0, "-0644 0:0 0 s size 4 at 1536: abcd\n");
+	add_records("GNU.sparse.size=10", "GNU.sparse.map=10,0", "GNU.sparse.name=s/", NULL);
+	archive_entry(&archive, "s", '0', "");
+	expect("no folder", 0, "-0644 0:0 0 s/ size 10 sparse\n");
 }
 
 static void test_callbacks(void)
