@@ -25,6 +25,7 @@ struct index {
 	 * check one block twice, and find the same.
 	 */
 	uint64_t *checked;
+	bool *damaged; /* atomic; by pointer, for it is set where the index is const */
 };
 
 /* Sections of rows: the length must be a multiple of this. */
@@ -50,8 +51,10 @@ static int check_block(const struct index *ix, uint64_t block)
 	if (len > INDEX_BLOCK)
 		len = INDEX_BLOCK;
 	memcpy(&crc, ix->map + ix->head->blocks.off + block * sizeof(crc), sizeof(crc));
-	if (checksum(0, ix->map + off, (size_t)len) != crc)
+	if (checksum(0, ix->map + off, (size_t)len) != crc) {
+		__atomic_store_n(ix->damaged, true, __ATOMIC_RELAXED);
 		return -EBADMSG;
+	}
 	__atomic_fetch_or(word, bit, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -177,7 +180,8 @@ int index_open(int fd, const struct digest *blob, struct index **out, struct err
 		goto out;
 	head = ix->head;
 	ix->checked = calloc(head->blocks.len / sizeof(uint32_t) / 64 + 1, sizeof(uint64_t));
-	if (!ix->checked) {
+	ix->damaged = calloc(1, sizeof(*ix->damaged));
+	if (!ix->checked || !ix->damaged) {
 		rc = -ENOMEM;
 		goto out;
 	}
@@ -209,6 +213,7 @@ void index_close(struct index *ix)
 	if (ix->map)
 		munmap((void *)(uintptr_t)ix->map, ix->size);
 	free(ix->checked);
+	free(ix->damaged);
 	free(ix);
 }
 
@@ -520,6 +525,11 @@ int index_skipped(const struct index *ix, const char **text, size_t *len)
 	*len = (size_t)ix->head->sections[SECTION_SKIPPED].len;
 	*text = at(ix, SECTION_SKIPPED, 0, *len);
 	return *text ? 0 : -EBADMSG;
+}
+
+bool index_is_damaged(const struct index *ix)
+{
+	return __atomic_load_n(ix->damaged, __ATOMIC_RELAXED);
 }
 
 int index_verify(const struct index *ix)

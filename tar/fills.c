@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A span is ready when its bytes are in the store's data file and this process has
+ * seen that they are right: it wrote them itself, or has read them back once and
+ * found the checksum of the index. Ready spans are read without a lock held for
+ * longer than looking that up.
+ *
+ * Any other span is made ready by a fill: a thread that reads back, or fetches and
+ * decodes, and writes to the data file. A fill is for a run of spans, so that what is
+ * likely to be read next comes with one request (ahead.h says how much). There is one
+ * fill for a span at a time; those who want the span wait for it, and may go away
+ * while it goes on. Once what was fetched ahead is read, the next run is begun beside it.
+ *
+ * Errors end a run early and in silence; whoever wants a span of it asks for that one
+ * alone, and is told. Where the data file cannot take a span (a full disk), a fill for
+ * that span alone keeps its bytes in memory, and a few such fills are kept, for the next
+ * read is mostly of the same span.
+ */
+#include "tar/fills.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/source.h"
+#include "base/store.h"
+#include "tar/ahead.h"
+#include "tar/batch.h"
+#include "tar/index.h"
+
+/* Fills whose bytes are in memory alone: 16 MiB of ordinary spans. */
+#define KEEP_IN_MEMORY 16
+
+struct fill {
+	struct fill *next;
+	struct fills *owner;
+	uint32_t first; /* spans [first, first + n) */
+	uint32_t n;
+	unsigned refs;	/* waiters, the list, and the thread while it is at it */
+	bool done;
+	int rc;		/* of a fill for one span; a run has no errors */
+	struct err err;
+	char *mem;	/* of one span: its bytes, if they are not in the data file */
+};
+
+struct fills {
+	const struct index *index;
+	struct source *blob;
+	struct store *store;
+	struct slot *slot;
+	int data_fd;
+	uint64_t n_loaded; /* atomic */
+	uint64_t n_fetched; /* bytes; atomic */
+
+	pthread_mutex_t mutex; /* guards all below */
+	pthread_cond_t changed;
+	struct fill *list; /* newest first; done ones stay while their bytes are in memory */
+	unsigned threads;
+	bool full;	 /* the data file takes no more: no use in reading ahead */
+	uint64_t *ready; /* one bit a span */
+	struct ahead ahead;
+};
+
+static void fill_unref(struct fill *f)
+{
+	if (--f->refs > 0)
+		return;
+	free(f->mem);
+	free(f);
+}
+
+int fills_new(const struct index *ix, struct source *blob, struct store *store,
+	      struct slot *slot, int data_fd, struct fills **out)
+{
+	struct fills *fs = calloc(1, sizeof(*fs));
+
+	if (!fs)
+		return -ENOMEM;
+	fs->ready = calloc(index_info(ix)->n_spans / 64 + 1, sizeof(*fs->ready));
+	if (!fs->ready) {
+		free(fs);
+		return -ENOMEM;
+	}
+	fs->index = ix;
+	fs->blob = blob;
+	fs->store = store;
+	fs->slot = slot;
+	fs->data_fd = data_fd;
+	pthread_mutex_init(&fs->mutex, NULL);
+	pthread_cond_init(&fs->changed, NULL);
+	*out = fs;
+	return 0;
+}
+
+void fills_free(struct fills *fs)
+{
+	struct fill *f, *next;
+
+	if (!fs)
+		return;
+	pthread_mutex_lock(&fs->mutex);
+	while (fs->threads > 0)
+		pthread_cond_wait(&fs->changed, &fs->mutex);
+	pthread_mutex_unlock(&fs->mutex);
+	for (f = fs->list; f; f = next) {
+		next = f->next;
+		fill_unref(f);
+	}
+	free(fs->ready);
+	pthread_cond_destroy(&fs->changed);
+	pthread_mutex_destroy(&fs->mutex);
+	free(fs);
+}
+
+static bool is_ready(const struct fills *fs, uint32_t span)
+{
+	return fs->ready[span / 64] >> (span % 64) & 1;
+}
+
+static void set_ready(struct fills *fs, uint32_t span)
+{
+	fs->ready[span / 64] |= UINT64_C(1) << (span % 64);
+}
+
+int fills_set_kept(struct fills *fs, uint64_t kept)
+{
+	uint32_t i, n = index_info(fs->index)->n_spans;
+	struct span sp;
+	int rc;
+
+	for (i = 0; i < n; i++) {
+		rc = index_span(fs->index, i, &sp);
+		if (rc < 0)
+			return rc;
+		if (sp.out + sp.out_len > kept)
+			break;
+		set_ready(fs, i);
+		slot_set_filled(fs->slot, i, sp.out, (uint32_t)sp.out_len);
+	}
+	return 0;
+}
+
+void fills_count(const struct fills *fs, uint64_t *spans, uint64_t *bytes)
+{
+	*spans = __atomic_load_n(&fs->n_loaded, __ATOMIC_RELAXED);
+	*bytes = __atomic_load_n(&fs->n_fetched, __ATOMIC_RELAXED);
+}
+
+/* Reading back and writing, outside the lock */
+
+static int read_back(struct fills *fs, const struct span *sp, char *mem)
+{
+	size_t done = 0;
+
+	while (done < sp->out_len) {
+		ssize_t n = pread(fs->data_fd, mem + done, sp->out_len - done,
+				  (off_t)(sp->out + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -EBADMSG;
+		done += (size_t)n;
+	}
+	return span_check(sp, mem);
+}
+
+static bool write_data(struct fills *fs, const struct span *sp, const char *mem)
+{
+	size_t done = 0;
+
+	if (fs->data_fd < 0 || !store_make_room(fs->store, sp->out_len))
+		return false;
+	while (done < sp->out_len) {
+		ssize_t n = pwrite(fs->data_fd, mem + done, sp->out_len - done,
+				   (off_t)(sp->out + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	return true;
+}
+
+static void mark_ready(struct fills *fs, uint32_t span, const struct span *sp)
+{
+	slot_set_filled(fs->slot, span, sp->out, (uint32_t)sp->out_len);
+	pthread_mutex_lock(&fs->mutex);
+	set_ready(fs, span);
+	pthread_cond_broadcast(&fs->changed);
+	pthread_mutex_unlock(&fs->mutex);
+}
+
+/* Fills */
+
+/* One span, which someone waits for. */
+static int fill_one(struct fills *fs, struct fill *f)
+{
+	struct span sp;
+	int rc = index_span(fs->index, f->first, &sp);
+	char *mem;
+
+	if (rc < 0)
+		return err_set(&f->err, rc, "its index is damaged");
+	mem = malloc(sp.out_len + 1);
+	if (!mem)
+		return -ENOMEM;
+	if (fs->data_fd >= 0 && slot_is_filled(fs->slot, f->first)) {
+		if (read_back(fs, &sp, mem) == 0) {
+			free(mem);
+			mark_ready(fs, f->first, &sp);
+			return 0;
+		}
+		slot_set_filled(fs->slot, f->first, 0, 0);
+	}
+	__atomic_fetch_add(&fs->n_loaded, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&fs->n_fetched, sp.in_len, __ATOMIC_RELAXED);
+	rc = span_load(&sp, fs->blob, mem, &f->err);
+	if (rc == 0 && !write_data(fs, &sp, mem)) {
+		f->mem = mem;
+		return 0;
+	}
+	free(mem);
+	if (rc == 0)
+		mark_ready(fs, f->first, &sp);
+	return rc;
+}
+
+static int take_span(void *arg, uint32_t span, const struct span *sp, const void *out)
+{
+	struct fills *fs = arg;
+
+	__atomic_fetch_add(&fs->n_loaded, 1, __ATOMIC_RELAXED);
+	if (write_data(fs, sp, out)) {
+		mark_ready(fs, span, sp);
+		return 0;
+	}
+	pthread_mutex_lock(&fs->mutex);
+	fs->full = true;
+	pthread_mutex_unlock(&fs->mutex);
+	return -ENOSPC;
+}
+
+/* Off the list, whose reference the caller has now. */
+static void unlink_fill(struct fills *fs, struct fill *f)
+{
+	struct fill **link = &fs->list;
+
+	while (*link != f)
+		link = &(*link)->next;
+	*link = f->next;
+}
+
+/* Lets go of the oldest bytes that are kept in memory. */
+static void trim_memory(struct fills *fs)
+{
+	struct fill *f, *oldest = NULL;
+	unsigned kept = 0;
+
+	for (f = fs->list; f; f = f->next) {
+		if (f->done) {
+			oldest = f;
+			kept++;
+		}
+	}
+	if (kept > KEEP_IN_MEMORY) {
+		unlink_fill(fs, oldest);
+		fill_unref(oldest);
+	}
+}
+
+static void *fill_main(void *arg)
+{
+	struct fill *f = arg;
+	struct fills *fs = f->owner;
+	int rc = 0;
+
+	if (f->n == 1)
+		rc = fill_one(fs, f);
+	else
+		(void)batch_load(fs->index, fs->blob, f->first, f->n, take_span, fs,
+				 &fs->n_fetched);
+
+	pthread_mutex_lock(&fs->mutex);
+	f->rc = rc;
+	f->done = true;
+	if (f->mem) {
+		fs->full = true;
+		trim_memory(fs);
+	} else {
+		unlink_fill(fs, f);
+		f->refs--; /* the list's; the thread's goes below */
+	}
+	fill_unref(f);
+	fs->threads--;
+	pthread_cond_broadcast(&fs->changed);
+	pthread_mutex_unlock(&fs->mutex);
+	return NULL;
+}
+
+static struct fill *find_fill(const struct fills *fs, uint32_t span)
+{
+	struct fill *f;
+
+	for (f = fs->list; f; f = f->next) {
+		if (span >= f->first && span - f->first < f->n)
+			return f;
+	}
+	return NULL;
+}
+
+static int start_fill(struct fills *fs, uint32_t first, uint32_t n, struct fill **out)
+{
+	struct fill *f = calloc(1, sizeof(*f));
+	pthread_attr_t attr;
+	pthread_t thread;
+	int rc;
+
+	if (!f)
+		return -ENOMEM;
+	f->owner = fs;
+	f->first = first;
+	f->n = n;
+	f->refs = 2;
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	rc = -pthread_create(&thread, &attr, fill_main, f);
+	pthread_attr_destroy(&attr);
+	if (rc < 0) {
+		free(f);
+		return rc;
+	}
+	fs->threads++;
+	f->next = fs->list;
+	fs->list = f;
+	*out = f;
+	return 0;
+}
+
+/* Which spans to fill, all with the lock held */
+
+/* How many from @first on are wanted, and neither there nor on their way. */
+static uint32_t run_length(const struct fills *fs, uint32_t first, uint64_t bytes)
+{
+	struct span sp;
+	uint32_t at;
+
+	for (at = first; index_span(fs->index, at, &sp) == 0; at++) {
+		if (is_ready(fs, at) || slot_is_filled(fs->slot, at) || find_fill(fs, at))
+			break;
+		if (sp.out_len >= bytes)
+			return at + 1 - first;
+		bytes -= sp.out_len;
+	}
+	return at - first;
+}
+
+/*
+ * For a span that is made from where others are made too, all that is passed on the way
+ * to it: the first one that is not there.
+ */
+static uint32_t first_on_the_way(const struct fills *fs, uint32_t span)
+{
+	uint32_t first = span;
+	struct span sp;
+
+	while (first > 0 && index_span(fs->index, first, &sp) == 0 && sp.skip > 0 &&
+	       !is_ready(fs, first - 1) && !find_fill(fs, first - 1))
+		first--;
+	return first;
+}
+
+/* Behind the last of the spans that are made from the same input as @span. */
+static uint32_t end_of_input(const struct fills *fs, uint32_t span)
+{
+	uint32_t end = span + 1;
+	struct span sp;
+
+	while (index_span(fs->index, end, &sp) == 0 && sp.skip > 0)
+		end++;
+	return end;
+}
+
+/* @span is not there: begins a fill that brings it, and what will be read next. */
+static int start_for_miss(struct fills *fs, uint32_t span, struct fill **out)
+{
+	struct ahead_reader *r;
+	uint32_t first, n;
+
+	if (fs->full || fs->data_fd < 0 || slot_is_filled(fs->slot, span))
+		return start_fill(fs, span, 1, out);
+	r = ahead_on_miss(&fs->ahead, fs->index, span);
+	first = first_on_the_way(fs, span);
+	n = span - first + run_length(fs, span, r->bytes);
+	/* The way to the next part would lead through this one again: go to the end. */
+	if (first < span && r->bytes > SPAN_TARGET)
+		n = end_of_input(fs, span) - first;
+	ahead_began(r, first, n);
+	return start_fill(fs, first, n, out);
+}
+
+/* @span is read and there: if it was fetched ahead, go on fetching ahead. */
+static void read_on(struct fills *fs, uint32_t span)
+{
+	struct ahead_reader *r = ahead_on_hit(&fs->ahead, span);
+	struct fill *f;
+	uint32_t first, n;
+
+	if (!r || fs->full)
+		return;
+	first = r->end;
+	n = run_length(fs, first, r->bytes);
+	/* A short one is left for the reader to miss: it is not worth a request of its own. */
+	if (n > 1 && start_fill(fs, first, n, &f) == 0)
+		ahead_began(r, first, n);
+}
+
+/* Waits, with the lock held, for one fill that is to bring the span. */
+static int wait_for_fill(struct fills *fs, struct fill *f, uint32_t span,
+			 const bool *cancelled, struct err *e)
+{
+	while (!f->done && !is_ready(fs, span)) {
+		if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED))
+			return -EINTR;
+		pthread_cond_wait(&fs->changed, &fs->mutex);
+	}
+	if (!f->done || f->rc == 0)
+		return 0;
+	return err_set(e, f->rc, "%s", f->err.text[0] ? f->err.text : strerror(-f->rc));
+}
+
+static int get_locked(struct fills *fs, uint32_t span, const bool *cancelled,
+		      struct fill **hold, struct err *e)
+{
+	unsigned tries;
+
+	for (tries = 0; !is_ready(fs, span); tries++) {
+		struct fill *f = find_fill(fs, span);
+		int rc = 0;
+
+		if (!f) /* a run that did not bring it is not tried again */
+			rc = tries ? start_fill(fs, span, 1, &f) : start_for_miss(fs, span, &f);
+		if (rc < 0)
+			return err_set(e, rc, "cannot read a span: %s", strerror(-rc));
+		f->refs++;
+		rc = wait_for_fill(fs, f, span, cancelled, e);
+		if (rc == 0 && f->mem) {
+			*hold = f;
+			return 0;
+		}
+		fill_unref(f);
+		if (rc < 0)
+			return rc;
+	}
+	slot_touch(fs->slot, span);
+	read_on(fs, span);
+	return 0;
+}
+
+int fills_get(struct fills *fs, uint32_t span, const bool *cancelled, struct fill **hold,
+	      const void **mem, struct err *e)
+{
+	int rc;
+
+	*hold = NULL;
+	pthread_mutex_lock(&fs->mutex);
+	rc = get_locked(fs, span, cancelled, hold, e);
+	pthread_mutex_unlock(&fs->mutex);
+	if (*hold)
+		*mem = (*hold)->mem;
+	return rc;
+}
+
+void fills_unhold(struct fills *fs, struct fill *hold)
+{
+	if (!hold)
+		return;
+	pthread_mutex_lock(&fs->mutex);
+	fill_unref(hold);
+	pthread_mutex_unlock(&fs->mutex);
+}
+
+void fills_wake(struct fills *fs)
+{
+	pthread_mutex_lock(&fs->mutex);
+	pthread_cond_broadcast(&fs->changed);
+	pthread_mutex_unlock(&fs->mutex);
+}
