@@ -13,12 +13,13 @@
 
 int pax_next(char *body, size_t len, size_t *pos, struct pax_record *out, struct err *e)
 {
-	char *line = body + *pos, *space, *key, *equals;
+	char *line, *space, *key, *equals;
 	size_t left = len - *pos;
 	uint64_t n;
 
 	if (left == 0)
 		return 0;
+	line = body + *pos; /* an empty body may have no memory */
 	space = memchr(line, ' ', left);
 	if (!space || !num_parse(line, (size_t)(space - line), left, &n) ||
 	    n < (size_t)(space - line) + 4 || line[n - 1] != '\n')
