@@ -159,15 +159,14 @@ static int settle(struct gzip_cutter *c)
 			  c->head, c->head_len);
 	if (rc == -ENOMEM)
 		return rc;
-	c->packed_len = window_pack(&c->window, c->packed);
-	return 0;
+	return window_pack(&c->window, c->packed, &c->packed_len);
 }
 
 /* Input is short: the window stays whole. */
-static void settle_whole(struct gzip_cutter *c)
+static int settle_whole(struct gzip_cutter *c)
 {
 	c->is_unsettled = false;
-	c->packed_len = window_pack(&c->window, c->packed);
+	return window_pack(&c->window, c->packed, &c->packed_len);
 }
 
 /* Counts in what was just made. */
@@ -303,7 +302,9 @@ int gzip_cutter_feed(struct gzip_cutter *c, const void *data, size_t len, struct
 
 		input_shift(c);
 		if (c->is_unsettled && c->filled > sizeof(c->input) - INPUT_BATCH) {
-			settle_whole(c);
+			rc = settle_whole(c);
+			if (rc < 0)
+				return rc;
 			input_shift(c);
 		}
 		n = sizeof(c->input) - c->filled;

@@ -138,7 +138,8 @@ size_t inflate_pack(const void *data, size_t len, void *out, size_t room)
 	z_stream strm = {0};
 	size_t done = 0;
 
-	if (deflateInit2(&strm, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+	/* A few KB are packed: level, window and memory as small as cost them nothing. */
+	if (deflateInit2(&strm, 5, Z_DEFLATED, -12, 6, Z_DEFAULT_STRATEGY) != Z_OK)
 		return 0;
 	strm.next_in = (Bytef *)(uintptr_t)data;
 	strm.avail_in = (uInt)len;

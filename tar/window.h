@@ -17,8 +17,8 @@ struct window {
 	uint8_t bytes[INFLATE_WINDOW]; /* the last @len bytes before the span */
 };
 
-/* Room that window_pack() never exceeds. */
-#define WINDOW_PACKED_MAX (INFLATE_WINDOW + 64)
+/* Room that window_pack() never exceeds: nothing is saved, and what that costs. */
+#define WINDOW_PACKED_MAX (INFLATE_WINDOW + 4096)
 
 /*
  * Zeroes the bytes that are not referred to, and drops those before the first one
@@ -30,8 +30,8 @@ struct window {
 int window_strip(struct window *w, struct inflate *probe, const uint8_t *in, size_t in_len,
 		 unsigned bits, const uint8_t *out, size_t out_len);
 
-/* Packs a window into @out, which has WINDOW_PACKED_MAX bytes. Gives the length, 0 if empty. */
-size_t window_pack(const struct window *w, uint8_t *out);
+/* Packs a window into @out, which has WINDOW_PACKED_MAX bytes. *len is 0 if it is empty. */
+int window_pack(const struct window *w, uint8_t *out, size_t *len);
 /* -EBADMSG for what window_pack() cannot have made. @w is then undefined. */
 int window_unpack(const void *packed, size_t len, struct window *w);
 
