@@ -426,7 +426,7 @@ static int wait_for_fill(struct fills *fs, struct fill *f, uint32_t span,
 {
 	while (!f->done && !is_ready(fs, span)) {
 		if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED))
-			return -EINTR;
+			return err_set(e, -EINTR, "interrupted");
 		pthread_cond_wait(&fs->changed, &fs->mutex);
 	}
 	if (!f->done || f->rc == 0)

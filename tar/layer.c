@@ -120,10 +120,21 @@ static int use_index(struct layer *l, int fd, struct err *e)
 		index_close(ix);
 		return err_set(e, -EBADMSG, "an index for a blob of another size");
 	}
-	/* Without a map or a data file, spans live in memory. */
+	/*
+	 * Damage is found now, when it can be mended: later it is EIO until the next mount.
+	 * It costs little beside a mount: a checksum goes at the speed of memory.
+	 */
+	rc = index_verify(ix);
+	if (rc < 0) {
+		index_close(ix);
+		return err_set(e, rc, "an index is damaged");
+	}
+	/* Without a data file spans live in memory; without a map, for this process alone. */
 	l->data_fd = slot_data(l->slot);
-	if (l->data_fd < 0 || slot_map(l->slot, index_info(ix)->n_spans) < 0)
+	if (l->data_fd < 0)
 		l->data_fd = -1;
+	else
+		(void)slot_map(l->slot, index_info(ix)->n_spans);
 	rc = fills_new(ix, l->blob, l->store, l->slot, l->data_fd, &l->fills);
 	if (rc < 0)
 		index_close(ix);
