@@ -14,6 +14,9 @@
 #include "tar/fills.h"
 #include "tar/pass.h"
 
+/* An index of so many entries has 6 MiB or so: half a millisecond. */
+#define VERIFY_ENTRIES_MAX 50000
+
 struct layer {
 	struct store *store; /* borrowed */
 	struct source *blob;
@@ -51,8 +54,6 @@ void layer_free(struct layer *l)
 	if (!l)
 		return;
 	fills_free(l->fills);
-	if (l->index && index_is_damaged(l->index))
-		slot_drop(l->slot); /* so that the next mount makes a new one */
 	index_close(l->index);
 	slot_close(l->slot);
 	source_unref(l->blob);
@@ -76,7 +77,11 @@ const struct digest *layer_digest(const struct layer *l)
 
 const struct index *layer_index(const struct layer *l)
 {
-	return state_of(l) == LAYER_READY ? l->index : NULL;
+	if (state_of(l) != LAYER_READY)
+		return NULL;
+	if (index_is_damaged(l->index))
+		slot_drop(l->slot); /* so that the next mount makes a new one */
+	return l->index;
 }
 
 const char *layer_error(const struct layer *l)
@@ -121,10 +126,11 @@ static int use_index(struct layer *l, int fd, struct err *e)
 		return err_set(e, -EBADMSG, "an index for a blob of another size");
 	}
 	/*
-	 * Damage is found now, when it can be mended: later it is EIO until the next mount.
-	 * It costs little beside a mount: a checksum goes at the speed of memory.
+	 * Damage that is found now is mended; later it is EIO until the next mount. So a
+	 * whole index is looked at, unless it is one of the few that would take milliseconds.
 	 */
-	rc = index_verify(ix);
+	if (index_info(ix)->n_entries <= VERIFY_ENTRIES_MAX)
+		rc = index_verify(ix);
 	if (rc < 0) {
 		index_close(ix);
 		return err_set(e, rc, "an index is damaged");
