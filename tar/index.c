@@ -527,9 +527,10 @@ int index_skipped(const struct index *ix, const char **text, size_t *len)
 	return *text ? 0 : -EBADMSG;
 }
 
-bool index_is_damaged(const struct index *ix)
+bool index_take_damage(const struct index *ix)
 {
-	return __atomic_load_n(ix->damaged, __ATOMIC_RELAXED);
+	return __atomic_load_n(ix->damaged, __ATOMIC_RELAXED) &&
+	       __atomic_exchange_n(ix->damaged, false, __ATOMIC_RELAXED);
 }
 
 int index_verify(const struct index *ix)

@@ -130,8 +130,8 @@ int index_foreign(const struct index *ix, uint32_t i, uint32_t *id);
 /* What could not be shown: lines of text, the first ones if there were many. Borrowed. */
 int index_skipped(const struct index *ix, const char **text, size_t *len);
 
-/* Was a block found whose checksum is wrong? */
-bool index_is_damaged(const struct index *ix);
+/* Was a block found, since this was last asked, whose checksum is wrong? */
+bool index_take_damage(const struct index *ix);
 /* Reads and checks every block of the file. 0 or -EBADMSG. */
 int index_verify(const struct index *ix);
 

@@ -79,8 +79,8 @@ const struct index *layer_index(const struct layer *l)
 {
 	if (state_of(l) != LAYER_READY)
 		return NULL;
-	if (index_is_damaged(l->index))
-		slot_drop(l->slot); /* so that the next mount makes a new one */
+	if (index_take_damage(l->index))
+		slot_drop(l->slot); /* once, so that the next mount makes a new one */
 	return l->index;
 }
 
