@@ -6,13 +6,14 @@
  *	a whiteout as an entry (char 0:0)	the name ends here
  *	anything but a directory		it is the answer if nothing was found
  *						above it; in any case the name ends here
- *	a directory				has a say; an opaque one ends it
+ *	a directory				has a say; below an opaque one nobody has
  *	nothing, or a directory, but ".wh.NAME" beside it	the name ends here
  *
  * So a whiteout acts on the layers below it only, wherever it stood in its archive,
  * and a layer with both `.wh.d` and `d/` shows the new `d` alone. The metadata are
- * those of the topmost entry that the archive really has: a directory that is only
- * implied by a path below it says nothing about itself.
+ * those of the topmost entry that an archive really has: a directory that is only
+ * implied by a path below it says nothing about itself, and that may lead to an entry
+ * below an opaque one, which hides its namesakes' children and not what it is.
  */
 #include "fs/collect.h"
 
@@ -66,27 +67,40 @@ static int find_whiteout(const struct index *ix, const struct entry *dir, const 
 	return index_find(ix, dir, marker, MARKER_LEN + len, &e);
 }
 
-/* Counts in what a layer has under the name. True if nothing below it matters. */
-static bool add_child(struct found *out, uint32_t layer, const struct entry *e)
+/* Takes an entry as the one whose metadata are shown, unless there is one. */
+static void describe(struct found *out, uint32_t layer, const struct entry *e)
+{
+	if (out->is_described || (e->flags & ENTRY_IMPLIED))
+		return;
+	out->is_described = true;
+	out->entry = *e;
+	out->layer = layer;
+}
+
+bool found_add(struct found *out, uint32_t layer, const struct entry *e)
 {
 	if (e->flags & ENTRY_WHITEOUT)
 		return true;
 	if (!S_ISDIR(e->mode)) {
-		if (out->n == 0) {
-			out->entry = *e;
-			out->layer = layer;
-			out->is_described = true;
-		}
+		if (!out->is_dir)
+			describe(out, layer, e);
 		return true;
 	}
-	if (!out->is_described && !(e->flags & ENTRY_IMPLIED)) {
-		out->entry = *e;
-		out->layer = layer;
-		out->is_described = true;
-	}
+	describe(out, layer, e);
 	out->is_dir = true;
-	out->say[out->n++] = (struct place){.layer = layer, .entry = e->id};
-	return e->flags & ENTRY_OPAQUE;
+	if (!out->is_closed)
+		out->say[out->n++] = (struct place){.layer = layer, .entry = e->id};
+	if (e->flags & ENTRY_OPAQUE)
+		out->is_closed = true;
+	return out->is_closed && out->is_described;
+}
+
+void found_init(struct found *f)
+{
+	f->is_dir = false;
+	f->is_described = false;
+	f->is_closed = false;
+	f->n = 0;
 }
 
 int collect(const struct merge_layer *layers, const struct place *say, size_t n,
@@ -96,9 +110,7 @@ int collect(const struct merge_layer *layers, const struct place *say, size_t n,
 	size_t i;
 	int r;
 
-	out->is_dir = false;
-	out->is_described = false;
-	out->n = 0;
+	found_init(out);
 	for (i = 0; i < n; i++) {
 		const struct index *ix = layers[say[i].layer].index;
 
@@ -106,7 +118,7 @@ int collect(const struct merge_layer *layers, const struct place *say, size_t n,
 		if (r < 0)
 			return r == -ENOENT ? -EBADMSG : r;
 		r = find_child(ix, &dir, name, len, cursors ? &cursors[i] : NULL, &child);
-		if (r == 0 && add_child(out, say[i].layer, &child))
+		if (r == 0 && found_add(out, say[i].layer, &child))
 			break;
 		if (r < 0 && r != -ENOENT)
 			return r;

@@ -24,12 +24,20 @@ struct cursor {
 /* What a name is: a file of one layer, or a directory of some. */
 struct found {
 	bool is_dir;
-	bool is_described; /* of a directory: entry and layer are of one that mentions it */
+	bool is_described; /* else a directory that no archive has an entry for */
+	bool is_closed;	   /* nobody further down has a say */
 	uint32_t layer;
 	struct entry entry;
 	size_t n; /* of a directory: who has a say, from the top down */
 	struct place say[NODE_LAYERS_MAX];
 };
+
+void found_init(struct found *f);
+/*
+ * Counts in what the next layer has under the name. True if no layer below it
+ * matters.
+ */
+bool found_add(struct found *f, uint32_t layer, const struct entry *e);
 
 /*
  * Decides @name among the @n layers of @say. Their entries are looked up, or, with

@@ -40,20 +40,13 @@ static int find_root(const struct merge *m, size_t n, struct found *out)
 	struct entry e;
 	int r;
 
+	found_init(out);
 	out->is_dir = true;
-	out->is_described = false;
-	out->n = 0;
 	while (n-- > 0) {
 		r = index_entry(m->layers[n].index, 0, &e);
 		if (r < 0)
 			return r == -ENOENT ? -EBADMSG : r;
-		out->say[out->n++] = (struct place){.layer = (uint32_t)n, .entry = 0};
-		if (!out->is_described && !(e.flags & ENTRY_IMPLIED)) {
-			out->is_described = true;
-			out->entry = e;
-			out->layer = (uint32_t)n;
-		}
-		if (e.flags & ENTRY_OPAQUE)
+		if (found_add(out, (uint32_t)n, &e))
 			break;
 	}
 	return 0;
@@ -156,13 +149,16 @@ static uint64_t dir_node(const struct merge *m, const struct place *say, size_t 
 	return node_pack(&node);
 }
 
-static uint64_t dir_ino(const struct merge *m, const struct place *say, size_t n)
+/* Of what it is: all that have a say, and who describes it, if that is another one. */
+static uint64_t dir_ino(const struct merge *m, const struct found *f)
 {
 	uint64_t sum = 0;
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		sum = node_ino_add(sum, m->dir_seeds[say[i].layer], say[i].entry);
+	for (i = 0; i < f->n; i++)
+		sum = node_ino_add(sum, m->dir_seeds[f->say[i].layer], f->say[i].entry);
+	if (f->n > 0 && f->is_described && f->layer < f->say[f->n - 1].layer)
+		sum = node_ino_add(sum, m->dir_seeds[f->layer], f->entry.id);
 	return node_ino_end(sum);
 }
 
@@ -175,7 +171,10 @@ static int keep_dir(struct merge *m, const struct found *f, struct merged_dir **
 		return -ENOMEM;
 	dir->refs = 1;
 	dir->node = dir_node(m, f->say, f->n);
-	dir->ino = dir_ino(m, f->say, f->n);
+	dir->ino = dir_ino(m, f);
+	dir->is_described = f->is_described;
+	if (f->is_described)
+		dir->described_by = (struct place){.layer = f->layer, .entry = f->entry.id};
 	dir->n = f->n;
 	memcpy(dir->say, f->say, f->n * sizeof(dir->say[0]));
 	dircache_put(m->cache, dir);
@@ -220,17 +219,17 @@ int merge_parent(struct merge *m, const struct merged_dir *dir, struct merged_di
 	return merge_dir(m, at, out);
 }
 
-static void show_dir(const struct merge *m, const struct found *f, struct shown *out)
+/* Of @by, unless that is NULL. */
+static void show_dir(const struct merge *m, uint32_t layer, const struct entry *by,
+		     struct shown *out)
 {
 	out->is_dir = true;
-	out->node = dir_node(m, f->say, f->n);
-	out->ino = dir_ino(m, f->say, f->n);
-	out->is_described = f->is_described;
+	out->is_described = by != NULL;
 	out->nlink = 1;
-	if (f->is_described) {
-		out->entry = f->entry;
-		out->layer = f->layer;
-		out->slot = m->layers[f->layer].slot;
+	if (by) {
+		out->entry = *by;
+		out->layer = layer;
+		out->slot = m->layers[layer].slot;
 	}
 }
 
@@ -242,7 +241,9 @@ int merge_show(const struct merge *m, const struct found *f, struct shown *out)
 	int r;
 
 	if (f->is_dir) {
-		show_dir(m, f, out);
+		show_dir(m, f->layer, f->is_described ? &f->entry : NULL, out);
+		out->node = dir_node(m, f->say, f->n);
+		out->ino = dir_ino(m, f);
 		return 0;
 	}
 	if (f->entry.flags & ENTRY_FOREIGN) {
@@ -272,22 +273,17 @@ int merge_show(const struct merge *m, const struct found *f, struct shown *out)
 
 int merge_describe(const struct merge *m, const struct merged_dir *dir, struct shown *out)
 {
-	struct found f;
-	size_t i;
-	int r;
+	const struct place *by = &dir->described_by;
+	struct entry e;
+	int r = 0;
 
-	f.is_dir = true;
-	f.is_described = false;
-	f.n = dir->n;
-	memcpy(f.say, dir->say, dir->n * sizeof(f.say[0]));
-	for (i = 0; i < dir->n && !f.is_described; i++) {
-		r = index_entry(m->layers[f.say[i].layer].index, f.say[i].entry, &f.entry);
-		if (r < 0)
-			return r == -ENOENT ? -EBADMSG : r;
-		f.is_described = !(f.entry.flags & ENTRY_IMPLIED);
-		f.layer = f.say[i].layer;
-	}
-	show_dir(m, &f, out);
+	if (dir->is_described)
+		r = index_entry(m->layers[by->layer].index, by->entry, &e);
+	if (r < 0)
+		return r == -ENOENT ? -EBADMSG : r;
+	show_dir(m, by->layer, dir->is_described ? &e : NULL, out);
+	out->node = dir->node;
+	out->ino = dir->ino;
 	return 0;
 }
 

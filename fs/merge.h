@@ -36,6 +36,8 @@ struct merged_dir {
 	unsigned refs; /* atomic */
 	uint64_t node;
 	uint64_t ino;
+	bool is_described;
+	struct place described_by; /* whose metadata are its own */
 	size_t n;
 	struct place say[]; /* from the top down; none only for the root of no layers */
 };
