@@ -30,6 +30,7 @@ struct remote {
 	struct http *http;
 	struct http_tls elsewhere;
 	char *cacert;
+	bool offline;
 	unsigned timeout;
 	struct place places[ENDPOINTS_MAX];
 	size_t n;
@@ -111,6 +112,7 @@ int remote_new(struct http *http, const struct reference *ref,
 	if (!r)
 		return err_set(e, -ENOMEM, "out of memory");
 	r->http = http;
+	r->offline = options->offline;
 	r->timeout = options->timeout ? options->timeout : TIMEOUT_DEFAULT;
 	if (options->cacert) {
 		r->cacert = strdup(options->cacert);
@@ -132,6 +134,17 @@ int remote_new(struct http *http, const struct reference *ref,
 int64_t remote_deadline(const struct remote *r)
 {
 	return http_now() + (int64_t)r->timeout * 1000;
+}
+
+bool remote_is_reached(const struct remote *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++) {
+		if (__atomic_load_n(&r->places[i].has_answered, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
 }
 
 uint64_t remote_retries(const struct remote *r)
@@ -354,6 +367,8 @@ int remote_open(struct remote *r, const struct remote_request *rq, int64_t *unti
 	struct err one = {""};
 	int rc = -EIO, now;
 
+	if (r->offline)
+		return err_set(e, -EIO, "not in the cache, and -o offline asks no registry");
 	for (i = 0; i < r->n; i++) {
 		size_t at = (start + i) % r->n;
 

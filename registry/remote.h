@@ -32,6 +32,7 @@ struct endpoint {
 struct remote_options {
 	const char *cacert;
 	bool insecure;
+	bool offline;	  /* every request fails, unsent */
 	unsigned timeout; /* seconds; 0 the default */
 };
 
@@ -43,6 +44,8 @@ void remote_free(struct remote *r);
 
 /* A deadline from now, for one wait. */
 int64_t remote_deadline(const struct remote *r);
+/* Has any of its hosts ever answered anything? */
+bool remote_is_reached(const struct remote *r);
 uint64_t remote_retries(const struct remote *r);
 void remote_count_retry(struct remote *r);
 struct http *remote_http(struct remote *r);

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* An image in a registry's repository. */
+/*
+ * An image in a registry's repository.
+ *
+ * What the store holds is not asked for. A document by its digest is then complete
+ * without a request; a tag is asked each time, but by HEAD if the store has what it
+ * was last: many registries do not count that against their limits, and mostly it is
+ * all that is needed. A tag that is not in the store is asked by GET at once, to save
+ * a round trip. When the registry cannot be had, the last answer stands, with a warning.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +27,7 @@ struct repository {
 	struct reference reference;
 	struct http *http;
 	struct remote *remote;
+	bool offline;
 };
 
 /* Lists come first for people; registries do not weigh. */
@@ -67,20 +76,154 @@ static int root_digest(struct repository *r, const struct buf *bytes, struct des
 	return 0;
 }
 
+/* What the store knows of a tag: "DIGEST MEDIA-TYPE" under "tag REFERENCE". */
+
+static void note_name(const struct repository *r, struct buf *name)
+{
+	buf_init(name, REFERENCE_TEXT_MAX + 8);
+	(void)buf_printf(name, "tag %s", r->backend.name);
+}
+
+static bool recall(struct repository *r, struct descriptor *d)
+{
+	struct buf name, note;
+	const char *space;
+	bool known;
+
+	if (!r->backend.store)
+		return false;
+	note_name(r, &name);
+	buf_init(&note, 4096);
+	known = store_get_note(r->backend.store, buf_text(&name), &note) == 0;
+	space = known ? strchr(buf_text(&note), ' ') : NULL;
+	known = space && digest_parse(note.data, (size_t)(space - note.data), &d->digest) == 0;
+	if (known)
+		d->media_type = strdup(space + 1);
+	buf_release(&name);
+	buf_release(&note);
+	return known;
+}
+
+static void remember(struct repository *r, const struct buf *bytes, const struct descriptor *d)
+{
+	char digest[DIGEST_TEXT_MAX];
+	struct buf name, note;
+
+	if (!r->backend.store ||
+	    store_put_document(r->backend.store, &d->digest, bytes->data, bytes->len) < 0 ||
+	    r->reference.has_digest)
+		return;
+	note_name(r, &name);
+	buf_init(&note, 4096);
+	if (buf_printf(&note, "%s %s", digest_format(&d->digest, digest),
+		       d->media_type ? d->media_type : "") == 0)
+		(void)store_put_note(r->backend.store, buf_text(&name), buf_text(&note));
+	buf_release(&name);
+	buf_release(&note);
+}
+
+/* The document of d->digest from the store, with its size. */
+static bool from_store(struct repository *r, struct buf *bytes, struct descriptor *d)
+{
+	if (!r->backend.store ||
+	    store_get_document(r->backend.store, &d->digest, DOCUMENT_MAX, bytes) < 0) {
+		buf_clear(bytes);
+		return false;
+	}
+	d->size = bytes->len;
+	return true;
+}
+
+/* Does the registry still give this digest for the tag? -ESTALE if not, or not said. */
+static int ask_head(struct repository *r, const char *what, const struct digest *known,
+		    struct err *e)
+{
+	struct remote_request rq = {.what = what, .accept = accept_all, .head = true};
+	int64_t until = remote_deadline(r->remote);
+	struct transfer *t = NULL;
+	struct digest now;
+	const char *text;
+	int rc = remote_open(r->remote, &rq, &until, NULL, &t, e);
+
+	if (rc < 0)
+		return rc;
+	text = transfer_head(t)->digest;
+	if (!text || digest_parse(text, strlen(text), &now) < 0 || !digest_equal(&now, known))
+		rc = -ESTALE;
+	transfer_close(t);
+	return rc;
+}
+
+static int from_registry(struct repository *r, const char *what, struct buf *bytes,
+			 struct descriptor *out, struct err *e)
+{
+	struct descriptor d = {0};
+	int rc = get(r, what, accept_all, bytes, &d.media_type, e);
+
+	if (rc == 0)
+		rc = root_digest(r, bytes, &d, e);
+	if (rc < 0) {
+		descriptor_release(&d);
+		return rc;
+	}
+	remember(r, bytes, &d);
+	*out = d;
+	return 0;
+}
+
+/* A tag whose last document, in @bytes and @d, is known. */
+static int check_tag(struct repository *r, const char *what, struct buf *bytes,
+		     struct descriptor *d, struct err *e)
+{
+	struct descriptor fresh = {0};
+	struct buf now;
+	int rc;
+
+	rc = r->offline ? -EIO : ask_head(r, what, &d->digest, e);
+	if (rc == 0 || r->offline)
+		return 0;
+	if (rc == -ESTALE || (rc == -EIO && remote_is_reached(r->remote))) {
+		buf_init(&now, DOCUMENT_MAX);
+		rc = from_registry(r, what, &now, &fresh, e);
+		if (rc == 0) {
+			buf_release(bytes);
+			descriptor_release(d);
+			*bytes = now;
+			*d = fresh;
+			return 0;
+		}
+		buf_release(&now);
+	}
+	if (rc != -EIO && rc != -EACCES)
+		return rc;
+	backend_warn(&r->backend, "%s: showing what it was last: %s", r->backend.name,
+		     e ? e->text : "the registry cannot be asked");
+	return 0;
+}
+
 static int repository_root(struct backend *b, struct buf *bytes, struct descriptor *out,
 			   struct err *e)
 {
 	struct repository *r = (struct repository *)b;
 	struct descriptor d = {0};
 	char text[DIGEST_TEXT_MAX], what[WHAT_MAX];
+	struct err own;
 	int rc;
 
+	if (!e)
+		e = &own; /* a warning may want the words */
 	snprintf(what, sizeof(what), "manifests/%s",
 		 r->reference.has_digest ? digest_format(&r->reference.digest, text)
 					 : r->reference.tag);
-	rc = get(r, what, accept_all, bytes, &d.media_type, e);
-	if (rc == 0)
-		rc = root_digest(r, bytes, &d, e);
+	if (r->reference.has_digest) {
+		d.digest = r->reference.digest;
+		rc = from_store(r, bytes, &d) ? 0 : from_registry(r, what, bytes, &d, e);
+	} else if (recall(r, &d) && from_store(r, bytes, &d)) {
+		rc = check_tag(r, what, bytes, &d, e);
+	} else {
+		descriptor_release(&d);
+		rc = from_registry(r, what, bytes, &d, e);
+	}
 	if (rc < 0) {
 		descriptor_release(&d);
 		return err_prefix(e, rc, "%s", b->name);
@@ -145,6 +288,7 @@ int repository_open(const char *text, const struct origin_options *options, stru
 	struct remote_options remote = {
 		.cacert = options->cacert,
 		.insecure = options->insecure,
+		.offline = options->offline,
 		.timeout = options->timeout,
 	};
 	struct repository *r = calloc(1, sizeof(*r));
@@ -155,6 +299,7 @@ int repository_open(const char *text, const struct origin_options *options, stru
 		return err_set(e, -ENOMEM, "out of memory");
 	r->backend.ops = &repository_ops;
 	r->backend.store = store;
+	r->offline = options->offline;
 	rc = reference_parse(text, &r->reference, e);
 	if (rc == 0) {
 		r->backend.name = strdup(reference_format(&r->reference, name));
