@@ -22,33 +22,20 @@
 
 struct auth {
 	struct http *http;
-	char *base, *repository;
+	char *base, *repository, *host, *authfile;
 	const struct http_tls *tls, *elsewhere;
-	struct credential cred;
 
 	pthread_mutex_t lock; /* guards all that follows */
 	pthread_cond_t changed;
 	struct challenge challenge; /* scheme OTHER: none met yet */
 	char *value;		    /* of the Authorization field */
 	int64_t renew_at;	    /* on http_now()'s clock */
-	bool fetching;
+	bool fetching;		    /* by one thread, which then owns what follows */
+	struct credential cred;
+	bool has_cred;	   /* they were looked for */
+	bool is_refused;   /* what was made of them last */
+	struct err trouble; /* why they could not be found; "" if all went well */
 };
-
-void secret_free(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
-}
-
-void credential_release(struct credential *c)
-{
-	secret_free(c->user);
-	secret_free(c->password);
-	secret_free(c->identity_token);
-	secret_free(c->registry_token);
-	*c = (struct credential){0};
-}
 
 static void wipe(struct buf *b)
 {
@@ -57,31 +44,30 @@ static void wipe(struct buf *b)
 	buf_release(b);
 }
 
-int auth_new(struct http *http, const char *base, const char *repository,
-	     const struct http_tls *tls, const struct http_tls *elsewhere,
-	     struct credential *cred, struct auth **out, struct err *e)
+static int out_of_memory(struct err *e)
+{
+	return err_set(e, -ENOMEM, "out of memory");
+}
+
+int auth_new(struct http *http, const struct auth_options *options, struct auth **out,
+	     struct err *e)
 {
 	struct auth *a = calloc(1, sizeof(*a));
 
-	if (!a) {
-		if (cred)
-			credential_release(cred);
-		return err_set(e, -ENOMEM, "out of memory");
-	}
+	if (!a)
+		return out_of_memory(e);
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->changed, NULL);
 	a->http = http;
-	a->tls = tls;
-	a->elsewhere = elsewhere;
-	if (cred) {
-		a->cred = *cred;
-		*cred = (struct credential){0};
-	}
-	a->base = strdup(base);
-	a->repository = strdup(repository);
-	if (!a->base || !a->repository) {
+	a->tls = options->tls;
+	a->elsewhere = options->elsewhere;
+	a->base = strdup(options->base);
+	a->repository = strdup(options->repository);
+	a->host = strdup(options->host);
+	a->authfile = options->authfile ? strdup(options->authfile) : NULL;
+	if (!a->base || !a->repository || !a->host || (options->authfile && !a->authfile)) {
 		auth_free(a);
-		return err_set(e, -ENOMEM, "out of memory");
+		return out_of_memory(e);
 	}
 	*out = a;
 	return 0;
@@ -97,6 +83,8 @@ void auth_free(struct auth *a)
 	pthread_cond_destroy(&a->changed);
 	free(a->base);
 	free(a->repository);
+	free(a->host);
+	free(a->authfile);
 	free(a);
 }
 
@@ -339,10 +327,96 @@ static int fetch_token(struct auth *a, const struct challenge *c, int64_t until,
 	return rc;
 }
 
-static int copy_value(const char *value, char **out)
+/* Making the value; by the one thread that has a->fetching */
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* True if there are credentials other than those that we had. */
+static bool look_for_credentials(struct auth *a)
+{
+	struct credential now = {0};
+	bool changed;
+
+	a->trouble.text[0] = '\0';
+	if (credentials_find(a->authfile, a->host, a->repository, &now, &a->trouble) == 0)
+		a->trouble.text[0] = '\0';
+	changed = !same_text(now.user, a->cred.user) ||
+		  !same_text(now.password, a->cred.password) ||
+		  !same_text(now.identity_token, a->cred.identity_token) ||
+		  !same_text(now.registry_token, a->cred.registry_token);
+	credential_release(&a->cred);
+	a->cred = now;
+	a->has_cred = true;
+	return changed;
+}
+
+static int no_password(const struct auth *a, struct err *e)
+{
+	return err_set(e, -EACCES,
+		       "%s wants a user and a password: log in with `docker login` or `podman "
+		       "login`, or name the file that holds them with -o authfile=",
+		       a->host);
+}
+
+static int refused(const struct auth *a, struct err *e)
+{
+	return err_set(e, -EACCES, "%s refuses the user and password that we have: log in again",
+		       a->host);
+}
+
+static int registry_token(const struct auth *a, struct token *out, struct err *e)
+{
+	struct buf b;
+
+	buf_init(&b, TOKEN_ANSWER_MAX);
+	if (buf_printf(&b, "Bearer %s", a->cred.registry_token) == 0)
+		out->value = buf_take(&b);
+	wipe(&b);
+	out->seconds = TOKEN_SECONDS_MAX;
+	return out->value ? 0 : out_of_memory(e);
+}
+
+static int try_value(struct auth *a, const struct challenge *c, int64_t until,
+		     struct token *out, struct err *e)
+{
+	if (a->is_refused && (a->cred.registry_token || c->scheme == CHALLENGE_BASIC))
+		return refused(a, e);
+	if (a->cred.registry_token)
+		return registry_token(a, out, e);
+	if (c->scheme == CHALLENGE_BEARER)
+		return fetch_token(a, c, until, out, e);
+	if (!a->cred.user || !a->cred.password)
+		return no_password(a, e);
+	out->seconds = TOKEN_SECONDS_MAX;
+	return basic_value(&a->cred, &out->value) < 0 ? out_of_memory(e) : 0;
+}
+
+static int make_value(struct auth *a, const struct challenge *c, int64_t until,
+		      struct token *out, struct err *e)
+{
+	bool just_looked = !a->has_cred;
+	int rc;
+
+	if (just_looked)
+		look_for_credentials(a);
+	rc = try_value(a, c, until, out, e);
+	/* What a helper gives may have a short life: it is asked again, once. */
+	if (rc == -EACCES && !just_looked && look_for_credentials(a)) {
+		a->is_refused = false;
+		rc = try_value(a, c, until, out, e);
+	}
+	if (rc == -EACCES && a->trouble.text[0])
+		err_prefix(e, rc, "%s", a->trouble.text);
+	return rc;
+}
+
+static int copy_value(const char *value, char **out, struct err *e)
 {
 	*out = strdup(value);
-	return *out ? 0 : -ENOMEM;
+	return *out ? 0 : out_of_memory(e);
 }
 
 int auth_get(struct auth *a, int64_t until, char **out, struct err *e)
@@ -356,14 +430,13 @@ int auth_get(struct auth *a, int64_t until, char **out, struct err *e)
 	/* The one that fetches has a deadline of its own, so this wait ends too. */
 	while (a->fetching)
 		pthread_cond_wait(&a->changed, &a->lock);
-	if (a->value && (a->challenge.scheme != CHALLENGE_BEARER || a->cred.registry_token ||
-			 http_now() < a->renew_at)) {
-		rc = copy_value(a->value, out);
-	} else if (a->challenge.scheme == CHALLENGE_BEARER) {
+	if (a->value && http_now() < a->renew_at) {
+		rc = copy_value(a->value, out, e);
+	} else if (a->challenge.scheme != CHALLENGE_OTHER) {
 		a->fetching = true;
 		c = a->challenge;
 		pthread_mutex_unlock(&a->lock);
-		rc = fetch_token(a, &c, until, &token, e);
+		rc = make_value(a, &c, until, &token, e);
 		pthread_mutex_lock(&a->lock);
 		a->fetching = false;
 		secret_free(a->value);
@@ -371,41 +444,14 @@ int auth_get(struct auth *a, int64_t until, char **out, struct err *e)
 		/* A tenth of its life is kept back for requests on their way. */
 		a->renew_at = http_now() + token.seconds * 900;
 		if (rc == 0)
-			rc = copy_value(a->value, out);
+			rc = copy_value(a->value, out, e);
 		pthread_cond_broadcast(&a->changed);
 	}
 	pthread_mutex_unlock(&a->lock);
 	return rc;
 }
 
-static int no_password(const struct auth *a, struct err *e)
-{
-	return err_set(e, -EACCES,
-		       "%s wants a user and a password: log in with `docker login` or `podman "
-		       "login`, or name the file that holds them with -o authfile=",
-		       a->base);
-}
-
-/* The challenge is learnt; with what is known of us, can it be met? */
-static int meet(struct auth *a, struct err *e)
-{
-	if (a->cred.registry_token && !a->value) {
-		struct buf b;
-
-		buf_init(&b, TOKEN_ANSWER_MAX);
-		if (buf_printf(&b, "Bearer %s", a->cred.registry_token) == 0)
-			a->value = buf_take(&b);
-		wipe(&b);
-		return a->value ? 0 : -ENOMEM;
-	}
-	if (a->challenge.scheme == CHALLENGE_BEARER)
-		return 0;
-	if (!a->cred.user || !a->cred.password)
-		return no_password(a, e);
-	return a->value ? 0 : basic_value(&a->cred, &a->value);
-}
-
-int auth_refused(struct auth *a, const char *used, const char *challenge, struct err *e)
+int auth_refused(struct auth *a, const char *used, const char *challenge)
 {
 	struct challenge c;
 	int rc = challenge ? challenge_choose(challenge, &c) : -ENOENT;
@@ -422,15 +468,11 @@ int auth_refused(struct auth *a, const char *used, const char *challenge, struct
 		pthread_cond_wait(&a->changed, &a->lock);
 	/* A value that was renewed since the request left is as good as a new one. */
 	if (!a->value || (used && !strcmp(used, a->value))) {
-		if (used && (c.scheme == CHALLENGE_BASIC || a->cred.registry_token))
-			rc = err_set(e, -EACCES, "%s refuses the user and password that we have",
-				     a->base);
+		a->is_refused = used != NULL;
 		secret_free(a->value);
 		a->value = NULL;
 		a->challenge = c;
-		if (rc == 0)
-			rc = meet(a, e);
 	}
 	pthread_mutex_unlock(&a->lock);
-	return rc;
+	return 0;
 }

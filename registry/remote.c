@@ -29,7 +29,7 @@ struct place {
 struct remote {
 	struct http *http;
 	struct http_tls elsewhere;
-	char *cacert;
+	char *cacert, *authfile;
 	bool offline;
 	unsigned timeout;
 	struct place places[ENDPOINTS_MAX];
@@ -59,6 +59,7 @@ void remote_free(struct remote *r)
 		endpoint_release(&r->places[i].at);
 	}
 	free(r->cacert);
+	free(r->authfile);
 	free(r);
 }
 
@@ -66,6 +67,13 @@ static int add_place(struct remote *r, const char *scheme, const char *host, con
 		     bool is_guess, bool insecure, struct err *e)
 {
 	struct place *p = &r->places[r->n];
+	struct auth_options auth = {
+		.repository = path,
+		.host = host,
+		.authfile = r->authfile,
+		.tls = &p->at.tls,
+		.elsewhere = &r->elsewhere,
+	};
 	size_t len = strlen(scheme) + strlen(host) + 4;
 
 	r->n++;
@@ -79,7 +87,8 @@ static int add_place(struct remote *r, const char *scheme, const char *host, con
 	p->at.is_guess = is_guess;
 	p->at.tls.ca_file = r->cacert;
 	p->at.tls.insecure = insecure;
-	return auth_new(r->http, p->at.base, path, &p->at.tls, &r->elsewhere, NULL, &p->auth, e);
+	auth.base = p->at.base;
+	return auth_new(r->http, &auth, &p->auth, e);
 }
 
 /*
@@ -114,12 +123,11 @@ int remote_new(struct http *http, const struct reference *ref,
 	r->http = http;
 	r->offline = options->offline;
 	r->timeout = options->timeout ? options->timeout : TIMEOUT_DEFAULT;
-	if (options->cacert) {
-		r->cacert = strdup(options->cacert);
-		if (!r->cacert) {
-			remote_free(r);
-			return err_set(e, -ENOMEM, "out of memory");
-		}
+	r->cacert = options->cacert ? strdup(options->cacert) : NULL;
+	r->authfile = options->authfile ? strdup(options->authfile) : NULL;
+	if ((options->cacert && !r->cacert) || (options->authfile && !r->authfile)) {
+		remote_free(r);
+		return err_set(e, -ENOMEM, "out of memory");
 	}
 	r->elsewhere.ca_file = r->cacert;
 	r->elsewhere.insecure = options->insecure;
@@ -240,13 +248,13 @@ static int answer_challenge(struct asking *a, const struct http_head *head, cons
 			    struct err *e)
 {
 	char *challenge = NULL;
-	int rc = auth_refused(a->place->auth, used, head->challenge, e);
+	int rc = auth_refused(a->place->auth, used, head->challenge);
 
 	if (rc != -ENOENT)
 		return rc;
 	rc = ask_root(a, &challenge, e);
 	if (rc == 0)
-		rc = auth_refused(a->place->auth, used, challenge, e);
+		rc = auth_refused(a->place->auth, used, challenge);
 	free(challenge);
 	if (rc == -ENOENT)
 		rc = err_set(e, -EACCES, "%s answers 401 Unauthorized and does not say what it wants",

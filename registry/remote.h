@@ -30,6 +30,7 @@ struct endpoint {
 };
 
 struct remote_options {
+	const char *authfile;
 	const char *cacert;
 	bool insecure;
 	bool offline;	  /* every request fails, unsent */

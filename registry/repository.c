@@ -286,6 +286,7 @@ int repository_open(const char *text, const struct origin_options *options, stru
 		    struct backend **out, struct err *e)
 {
 	struct remote_options remote = {
+		.authfile = options->authfile,
 		.cacert = options->cacert,
 		.insecure = options->insecure,
 		.offline = options->offline,

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Keys are spelled in many ways: "host", "host:5000", "https://host", "https://host/v1/",
+ * "https://index.docker.io/v1/", "host/team/app". An exact key wins; then keys are
+ * reduced to their host and compared, where docker.io has three names.
+ *
+ * A helper knows only hosts. What it says with status 0 is JSON with a Secret; a user
+ * named "<token>" makes that an identity token. Its failures are words on its standard
+ * output, of which one sentence means "nobody".
+ */
+#include "registry/credentials.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "registry/helper.h"
+#include "registry/reference.h"
+
+#define FILE_MAX       (4u << 20) /* hundreds of logins take some 100 KiB */
+#define ANSWER_MAX     (1u << 20) /* a helper's: a token of the largest kind fits */
+#define HELPER_SECONDS 30	  /* a keychain may ask its owner */
+#define HUB_SERVER     "https://index.docker.io/v1/"
+
+void secret_free(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+void credential_release(struct credential *c)
+{
+	secret_free(c->user);
+	secret_free(c->password);
+	secret_free(c->identity_token);
+	secret_free(c->registry_token);
+	*c = (struct credential){0};
+}
+
+static void wipe(struct buf *b)
+{
+	if (b->data)
+		explicit_bzero(b->data, b->cap);
+	buf_release(b);
+}
+
+static bool is_empty(const struct credential *c)
+{
+	return !c->identity_token && !c->registry_token && !(c->user && c->password);
+}
+
+/* NULL for NULL and for "". */
+static char *copy_text(const char *text)
+{
+	return text && text[0] ? strdup(text) : NULL;
+}
+
+/* Entries of auths */
+
+static int base64_value(char c)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* RFC 4648, 4; padding may be missing. NULL for what is not base64. */
+static char *decode_base64(const char *text)
+{
+	size_t len = strlen(text), n = 0, i;
+	char *out = malloc(len / 4 * 3 + 4);
+	unsigned bits = 0;
+
+	if (!out)
+		return NULL;
+	while (len > 0 && text[len - 1] == '=')
+		len--;
+	for (i = 0; i < len; i++) {
+		int v = base64_value(text[i]);
+
+		if (v < 0) {
+			free(out);
+			return NULL;
+		}
+		bits = bits << 6 | (unsigned)v;
+		if (i % 4 > 0)
+			out[n++] = (char)(bits >> (6 - 2 * (i % 4)) & 0xff);
+	}
+	out[n] = '\0'; /* NULs at the end of a password go by themselves */
+	return out;
+}
+
+/* 0, or -ENOENT for an entry that says nothing, as helpers leave them. */
+static int take_entry(const struct json *entry, struct credential *out)
+{
+	const char *auth = json_member_string(entry, "auth");
+	char *plain = auth && auth[0] ? decode_base64(auth) : NULL, *colon;
+	struct credential c = {
+		.identity_token = copy_text(json_member_string(entry, "identitytoken")),
+		.registry_token = copy_text(json_member_string(entry, "registrytoken")),
+	};
+
+	colon = plain ? strchr(plain, ':') : NULL;
+	if (colon) {
+		c.user = strndup(plain, (size_t)(colon - plain));
+		c.password = strdup(colon + 1);
+	} else {
+		c.user = copy_text(json_member_string(entry, "username"));
+		c.password = copy_text(json_member_string(entry, "password"));
+	}
+	secret_free(plain);
+	if (is_empty(&c)) {
+		credential_release(&c);
+		return -ENOENT;
+	}
+	*out = c;
+	return 0;
+}
+
+/* "https://Host:5000/v1/" is "Host:5000": where the host begins, and its length. */
+static const char *host_of(const char *key, size_t *len)
+{
+	const char *scheme = strstr(key, "://");
+
+	if (scheme)
+		key = scheme + 3;
+	*len = strcspn(key, "/");
+	return key;
+}
+
+static bool is_hub(const char *host, size_t len)
+{
+	static const char *const names[] = {"docker.io", "index.docker.io", "registry-1.docker.io"};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strlen(names[i]) == len && !strncasecmp(names[i], host, len))
+			return true;
+	}
+	return false;
+}
+
+/* A key that is a host alone, in whatever spelling. */
+static bool is_host_key(const char *key, const char *host)
+{
+	size_t len;
+	const char *in_key = host_of(key, &len);
+
+	/* "host/team" without a scheme is a namespace, and not for all of the host. */
+	if (in_key == key && key[len] == '/' && key[len + 1] && strcmp(key + len, "/v1/") != 0)
+		return false;
+	if (is_hub(host, strlen(host)) && is_hub(in_key, len))
+		return true;
+	return strlen(host) == len && !strncasecmp(in_key, host, len);
+}
+
+static int find_in_auths(const struct json *auths, const char *host, const char *path,
+			 struct credential *out)
+{
+	char key[REFERENCE_TEXT_MAX];
+	char *slash;
+	size_t i;
+
+	snprintf(key, sizeof(key), "%s/%s", host, path);
+	for (;;) {
+		if (take_entry(json_member(auths, key), out) == 0)
+			return 0;
+		slash = strrchr(key, '/');
+		if (!slash)
+			break;
+		*slash = '\0';
+	}
+	for (i = 0; i < json_count(auths); i++) {
+		if (json_key(auths, i) && is_host_key(json_key(auths, i), host) &&
+		    take_entry(json_value(auths, i), out) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+/* Helpers */
+
+static int parse_answer(const struct buf *answer, const char *program, struct credential *out,
+			struct err *e)
+{
+	struct credential c = {0};
+	struct json *j = NULL;
+	const char *user, *secret;
+	int rc = json_parse(answer->data ? answer->data : "", answer->len, &j, NULL);
+
+	if (rc < 0)
+		return err_set(e, -EACCES, "%s: its answer is no JSON", program);
+	user = json_member_string(j, "Username");
+	secret = json_member_string(j, "Secret");
+	if (secret && secret[0] && user && !strcmp(user, "<token>")) {
+		c.identity_token = strdup(secret);
+	} else if (secret && secret[0] && user) {
+		c.user = strdup(user);
+		c.password = strdup(secret);
+	}
+	json_free(j);
+	if (is_empty(&c)) {
+		credential_release(&c);
+		return -ENOENT;
+	}
+	*out = c;
+	return 0;
+}
+
+static int ask_helper(const char *suffix, const char *server, struct credential *out,
+		      struct err *e)
+{
+	char program[128];
+	const char *argv[] = {program, "get", NULL};
+	struct buf answer;
+	int status = 0, rc;
+
+	/* The name comes from a file: it must not lead out of PATH. */
+	if (!suffix[0] || strlen(suffix) > 64 || strchr(suffix, '/'))
+		return err_set(e, -EACCES, "not the name of a credential helper: %.80s", suffix);
+	snprintf(program, sizeof(program), "docker-credential-%s", suffix);
+	buf_init(&answer, ANSWER_MAX);
+	rc = helper_run(argv, server, HELPER_SECONDS, &answer, &status, e);
+	if (rc < 0) {
+		rc = -EACCES;
+	} else if (status != 0) {
+		rc = -ENOENT;
+		if (!strstr(buf_text(&answer), "credentials not found"))
+			rc = err_set(e, -EACCES, "%s: %.200s", program,
+				     answer.len ? buf_text(&answer) : "failed without a word");
+	} else {
+		rc = parse_answer(&answer, program, out, e);
+	}
+	wipe(&answer);
+	return rc;
+}
+
+/* Helpers of Docker know its Hub by a URL, those of others by its name. */
+static int ask_helper_of(const char *suffix, const char *host, struct credential *out,
+			 struct err *e)
+{
+	int rc;
+
+	if (!is_hub(host, strlen(host)))
+		return ask_helper(suffix, host, out, e);
+	rc = ask_helper(suffix, HUB_SERVER, out, e);
+	return rc == -ENOENT ? ask_helper(suffix, "docker.io", out, e) : rc;
+}
+
+static const char *helper_for(const struct json *helpers, const char *host)
+{
+	const char *exact = json_member_string(helpers, host);
+	size_t i;
+
+	for (i = 0; !exact && i < json_count(helpers); i++) {
+		if (json_key(helpers, i) && is_host_key(json_key(helpers, i), host))
+			exact = json_string(json_value(helpers, i));
+	}
+	return exact;
+}
+
+/* Files */
+
+static int find_in(const struct json *j, const char *host, const char *path,
+		   struct credential *out, struct err *e)
+{
+	const char *suffix = helper_for(json_member(j, "credHelpers"), host);
+	const char *store = json_member_string(j, "credsStore");
+	const struct json *auths = json_member(j, "auths");
+	int rc = -ENOENT;
+
+	if (suffix && suffix[0])
+		return ask_helper_of(suffix, host, out, e);
+	if (store && store[0])
+		rc = ask_helper_of(store, host, out, e);
+	/* ~/.dockercfg is such a map itself. */
+	if (rc == -ENOENT)
+		rc = find_in_auths(auths ? auths : j, host, path, out);
+	return rc;
+}
+
+int credentials_in(const void *text, size_t len, const char *host, const char *path,
+		   struct credential *out, struct err *e)
+{
+	struct json *j = NULL;
+	int rc = json_parse(text, len, &j, e);
+
+	if (rc < 0)
+		return rc;
+	rc = find_in(j, host, path, out, e);
+	json_free(j);
+	return rc;
+}
+
+static int read_file(const char *path, struct buf *out)
+{
+	char chunk[4096];
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (rc == 0 && (n = read(fd, chunk, sizeof(chunk))) != 0)
+		rc = n < 0 ? -errno : buf_append(out, chunk, (size_t)n);
+	explicit_bzero(chunk, sizeof(chunk));
+	close(fd);
+	return rc;
+}
+
+/* @must: it was named, so it has to be there. */
+static int find_in_file(const char *path, bool must, const char *host, const char *repository,
+			struct credential *out, struct err *e)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, FILE_MAX);
+	rc = read_file(path, &text);
+	if (rc == 0 && text.len > 0) {
+		rc = credentials_in(text.data, text.len, host, repository, out, e);
+		if (rc < 0 && rc != -ENOENT)
+			rc = err_prefix(e, -EACCES, "%s", path);
+	} else if (rc < 0 && (must || (rc != -ENOENT && rc != -ENOTDIR && rc != -EACCES))) {
+		rc = err_set(e, -EACCES, "%s: %s", path, strerror(-rc));
+	} else {
+		rc = -ENOENT;
+	}
+	wipe(&text);
+	return rc;
+}
+
+static const char *home(void)
+{
+	const char *dir = getenv("HOME");
+	const struct passwd *pw;
+
+	if (dir && dir[0])
+		return dir;
+	pw = getpwuid(getuid());
+	return pw ? pw->pw_dir : "/";
+}
+
+/* "$VARIABLE/rest", or if that is not set "FALLBACK/rest". */
+static int place(char *out, size_t max, const char *variable, const char *fallback,
+		 const char *rest)
+{
+	const char *dir = getenv(variable);
+	int len = snprintf(out, max, "%s/%s", dir && dir[0] ? dir : fallback, rest);
+
+	return len < 0 || (size_t)len >= max ? -ENOENT : 0;
+}
+
+static int usual_places(const char *host, const char *path, struct credential *out,
+			struct err *e)
+{
+	const char *inline_text = getenv("DOCKER_AUTH_CONFIG");
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char run[64], config[4096], docker[4096], file[4200];
+	const struct {
+		const char *variable, *fallback, *rest;
+	} places[] = {
+		{"XDG_RUNTIME_DIR", run, "containers/auth.json"},
+		{"XDG_CONFIG_HOME", config, "containers/auth.json"},
+		{"DOCKER_CONFIG", docker, "config.json"},
+		{"HOME", home(), ".dockercfg"},
+	};
+	int rc = -ENOENT;
+	size_t i;
+
+	/* Without the variable the directory is named after it: /run/containers/UID. */
+	snprintf(run, sizeof(run), "/run/containers/%u", (unsigned)getuid());
+	snprintf(config, sizeof(config), "%s/.config", home());
+	snprintf(docker, sizeof(docker), "%s/.docker", home());
+	if (inline_text && inline_text[0])
+		rc = credentials_in(inline_text, strlen(inline_text), host, path, out, e);
+	for (i = 0; i < sizeof(places) / sizeof(places[0]) && rc == -ENOENT; i++) {
+		const char *rest = places[i].rest;
+
+		if (i == 0 && !(runtime && runtime[0]))
+			rest = "auth.json";
+		rc = place(file, sizeof(file), places[i].variable, places[i].fallback, rest);
+		if (rc == 0)
+			rc = find_in_file(file, false, host, path, out, e);
+	}
+	return rc;
+}
+
+int credentials_find(const char *authfile, const char *host, const char *path,
+		     struct credential *out, struct err *e)
+{
+	int rc;
+
+	*out = (struct credential){0};
+	if (!authfile)
+		authfile = getenv("REGISTRY_AUTH_FILE");
+	if (authfile && authfile[0])
+		rc = find_in_file(authfile, true, host, path, out, e);
+	else
+		rc = usual_places(host, path, out, e);
+	return rc == -ENOENT ? 0 : rc;
+}
