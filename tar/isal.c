@@ -8,13 +8,14 @@
  * (tmp_in_size bytes, read_in_length bits), and by then all output before the header
  * has been made. So boundaries are found by feeding few bytes at a time.
  *
- * A call costs about a microsecond, for it copies 32 KiB of history. So the search
- * goes in coarse steps: the state is saved, COARSE bytes are decoded, and if the
- * Huffman tables have changed a header was passed: the state is put back and the same
- * bytes are fed in FINE steps. A header of a dynamic block is seldom shorter than FINE
- * bytes; a stored block's length is known, so that its end is found at once. A fixed
- * block leaves no trace and its header has three bits: where coarse steps find nothing
- * for long, fine ones go on, and meet a boundary now and then.
+ * A call costs more than a microsecond, for it moves 32 KiB of history. So the search
+ * begins with long steps: the state is saved, STEP_MAX bytes are decoded, and if the
+ * Huffman tables have changed a header was passed: the state is put back, and the same
+ * bytes are gone through in shorter steps, down to STEP_MIN, which few headers of
+ * dynamic blocks fit into. A stored block's length is known, so its end is found at
+ * once. A fixed block leaves no trace, and its header has three bits; nor does a block
+ * with the tables of the one before: where long steps find nothing for PATIENCE bytes,
+ * short ones go on, and meet a boundary now and then.
  */
 #include "tar/isal.h"
 
@@ -31,25 +32,32 @@
 
 #include "tar/inflate.h"
 
-#define COARSE 2048
-#define FINE   32
-/* Input searched coarsely before it is searched finely. */
-#define PATIENCE (256 * 1024)
+#define STEP_MAX   2048
+#define STEP_RATIO 12
+#define STEP_MIN   (STEP_MAX / STEP_RATIO / STEP_RATIO)
+#define PATIENCE   (256 * 1024)
 
 struct isal {
 	struct inflate base;
-	size_t searched; /* input since a boundary was asked for */
-	size_t fine;	 /* input left to be fed in fine steps */
+	size_t searched; /* input, and a quarter of output, since a boundary was asked for */
+	size_t step;	 /* what is fed at a time */
+	size_t left;	 /* input until longer steps are taken again */
 	struct inflate_state s;
 	struct inflate_state saved;
 };
+
+static void search_reset(struct isal *e)
+{
+	e->searched = e->left = 0;
+	e->step = STEP_MAX;
+}
 
 static int isal_start(struct inflate *f, const void *window, size_t len, unsigned bits,
 		      unsigned value)
 {
 	struct isal *e = (struct isal *)f;
 
-	e->searched = e->fine = 0;
+	search_reset(e);
 	isal_inflate_init(&e->s);
 	e->s.crc_flag = ISAL_DEFLATE;
 	e->s.read_in = value;
@@ -110,60 +118,63 @@ static bool is_new_block(const struct inflate_state *was, const struct inflate_s
 	       memcmp(&was->lit_huff_code, &is->lit_huff_code, sizeof(is->lit_huff_code));
 }
 
-static int step_coarsely(struct isal *e, struct flow *flow)
+/* How much to feed next. */
+static size_t step_size(struct isal *e, const struct flow *flow)
+{
+	const struct inflate_state *s = &e->s;
+	size_t n;
+
+	if (e->left == 0)
+		e->step = e->searched < PATIENCE ? STEP_MAX : STEP_MIN;
+	n = e->step;
+	/* A stored block to its end, but for the bytes of it that were taken already. */
+	if (s->block_state == ISAL_BLOCK_TYPE0 && s->type0_block_len > s->read_in_length / 8)
+		n = (size_t)(s->type0_block_len - s->read_in_length / 8);
+	else if (s->block_state != ISAL_BLOCK_CODED)
+		n = STEP_MIN;
+	return n < flow->in_len ? n : flow->in_len;
+}
+
+/* A step that is taken back if it went past a header. */
+static int step_warily(struct isal *e, struct flow *flow, size_t n)
 {
 	struct flow was = *flow;
 	int rc;
 
 	state_copy(&e->saved, &e->s);
-	rc = step(e, flow, COARSE);
-	if (rc != INFLATE_MORE || is_at_header(&e->s) || !is_new_block(&e->saved, &e->s)) {
-		e->searched += was.in_len - flow->in_len;
+	rc = step(e, flow, n);
+	if (rc != INFLATE_MORE || is_at_header(&e->s) || !is_new_block(&e->saved, &e->s))
 		return rc;
-	}
 	state_copy(&e->s, &e->saved);
 	*flow = was;
-	e->fine = COARSE;
+	e->left = n;
+	e->step = n / STEP_RATIO;
 	return INFLATE_MORE;
-}
-
-static int step_finely(struct isal *e, struct flow *flow)
-{
-	struct inflate_state *s = &e->s;
-	size_t n = FINE, before = flow->in_len;
-	int rc;
-
-	/* A stored block's end is known, but for the bytes of it that were taken already. */
-	if (s->block_state == ISAL_BLOCK_TYPE0 && s->type0_block_len > s->read_in_length / 8)
-		n = (size_t)(s->type0_block_len - s->read_in_length / 8);
-	if (n > flow->in_len)
-		n = flow->in_len;
-	rc = step(e, flow, n);
-	n = before - flow->in_len;
-	e->searched += n;
-	e->fine -= n < e->fine ? n : e->fine;
-	return rc;
 }
 
 static int search(struct isal *e, struct flow *flow)
 {
 	struct inflate_state *s = &e->s;
+	size_t n;
 	int rc;
 
 	for (;;) {
+		struct flow was = *flow;
+
 		if (is_at_header(s) && is_drained(s))
 			return INFLATE_BLOCK;
 		if (flow->out_len == 0 || (flow->in_len == 0 && is_drained(s)))
 			return INFLATE_MORE;
-		if (!is_drained(s))
-			rc = step(e, flow, 0);
-		else if (s->block_state == ISAL_BLOCK_CODED && e->fine == 0 &&
-			 e->searched < PATIENCE && flow->in_len >= COARSE)
-			rc = step_coarsely(e, flow);
+		n = is_drained(s) ? step_size(e, flow) : 0;
+		if (s->block_state == ISAL_BLOCK_CODED && n > STEP_MIN)
+			rc = step_warily(e, flow, n);
 		else
-			rc = step_finely(e, flow);
+			rc = step(e, flow, n);
 		if (rc != INFLATE_MORE)
 			return rc;
+		n = was.in_len - flow->in_len;
+		e->searched += n + (was.out_len - flow->out_len) / 4;
+		e->left -= n < e->left ? n : e->left;
 	}
 }
 
@@ -173,7 +184,7 @@ static int isal_run(struct inflate *f, struct flow *flow, bool stop)
 
 	if (stop)
 		return search(e, flow);
-	e->searched = e->fine = 0;
+	search_reset(e);
 	return step(e, flow, flow->in_len);
 }
 
