@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+import fake as fake_of
 import layout
 import mounting
 import registry as registry_of
@@ -23,8 +24,22 @@ def registry():
 
 
 @pytest.fixture
+def new_registry(tmp_path):
+    """One that skopeo has never heard of, so that it makes what it is asked to."""
+    (tmp_path / "registry").mkdir()
+    with registry_of.running(tmp_path / "registry") as r:
+        yield r
+
+
+@pytest.fixture
 def images(tmp_path):
     return layout.Layout(tmp_path / "layout")
+
+
+@pytest.fixture
+def fake(images):
+    with fake_of.running(images) as f:
+        yield f
 
 
 @pytest.fixture(autouse=True)

@@ -79,7 +79,9 @@ class Layer:
             self.made[path] = self.looks()
             self.first.append(archive.file(path, data, **self.made[path]))
         elif kind == "dir":
-            self.first.append(archive.directory(path, **self.looks()))
+            # GNU tar leaves the setgid bit that a directory inherits.
+            looks = self.looks()
+            self.first.append(archive.directory(path, **{**looks, "mode": looks["mode"] & 0o1777}))
         elif kind == "symlink":
             self.first.append(archive.symlink(path, rng.choice(NAMES + ["../a", "/b", "nowhere"]),
                                               **{**self.looks(False), "mode": 0o777}))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The command line: exit codes, words, signals, and what is left behind."""
+import contextlib
 import os
 import pty
 import re
@@ -169,12 +170,14 @@ def test_signals_unmount(source, name, background):
 
 def test_signal_while_files_are_open(source):
     with foreground(source) as m:
-        with open(m.at("f")) as f:
-            os.kill(m.pid, signal.SIGTERM)
-            assert m.child.wait(20 * SLOWER) == 0
-            assert not is_mounted(m.path)
-            with pytest.raises(OSError):
-                os.fstat(f.fileno()), f.read(), os.listdir(m.path + "/rootfs")
+        fd = os.open(m.at("f"), os.O_RDONLY)
+        os.kill(m.pid, signal.SIGTERM)
+        assert m.child.wait(20 * SLOWER) == 0
+        assert not is_mounted(m.path)
+        with pytest.raises(OSError):
+            os.pread(fd, 10, 0)
+        with contextlib.suppress(OSError):
+            os.close(fd)
 
 
 def test_killed_daemon_leaves_a_store_that_works(images, tmp_path):
@@ -208,15 +211,18 @@ def on_terminal(*arguments):
     return out, os.waitstatus_to_exitcode(status)
 
 
-def test_progress_on_a_terminal(images, place, tmp_path):
-    source = images.image([layer(file("f%d" % i, os.urandom(20 << 20))) for i in range(2)])
-    out, code = on_terminal("-o", "cache_dir=%s" % (tmp_path / "cache"), source, place)
+def test_progress_on_a_terminal(images, fake, place, tmp_path):
+    """A bar for what takes long; it is wiped when the mount is there."""
+    fake.pace = 1 << 20
+    reference = fake.image("slow", [layer(file("f%d" % i, os.urandom(1 << 20))) for i in range(2)])
+    out, code = on_terminal("-o", "cache_dir=%s" % (tmp_path / "cache"), reference, place)
     assert code == 0, out
     assert is_mounted(place)
-    assert b"\r" in out and re.search(rb"\d+ ?%|[0-9.]+ ?[KMG]i?B", out), out
     pid = find_daemon(place)
     subprocess.run(["fusermount3", "-u", place], check=True, timeout=10)
     assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
+    assert re.search(rb"\r[^\r]*\d+\.\d+/2\.\d MiB +\d+\.\d MiB/s +layer [01]/2", out), out
+    assert out.rpartition(b"\r")[2].strip() in (b"", b"\x1b[K"), out
 
 
 # A registry that does not answer
@@ -235,22 +241,36 @@ class Stalling:
         self.socket.close()
 
 
-@pytest.mark.core
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_interrupted_before_the_mount(place, tmp_path, name):
-    with Stalling() as server:
-        child = subprocess.Popen([PEELFS, "-o", "cache_dir=%s" % (tmp_path / "cache"),
-                                  server.host + "/x:t", place], stderr=subprocess.PIPE,
-                                 env=environment())
-        time.sleep(0.5 * SLOWER)
-        assert child.poll() is None
+def interrupted(reference, place, tmp_path, name, until):
+    child = subprocess.Popen([PEELFS, "-o", "cache_dir=%s" % (tmp_path / "cache"), reference,
+                              place], stderr=subprocess.PIPE, env=environment(), text=True)
+    try:
+        assert eventually(until) and child.poll() is None
         child.send_signal(getattr(signal, name))
-        try:
-            code = child.wait(10 * SLOWER)
-        finally:
-            child.kill()
-        assert code != 0
-        assert not is_mounted(place)
+        _, err = child.communicate(timeout=10 * SLOWER)
+    finally:
+        child.kill()
+    assert child.returncode in (32, -getattr(signal, name))
+    assert err.count("\n") <= 1, err
+    assert not is_mounted(place)
+    assert eventually(lambda: not find_daemon(place))
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interrupted_while_resolving(place, tmp_path, name):
+    with Stalling() as server:
+        begun = time.monotonic()
+        interrupted(server.host + "/x:t", place, tmp_path, name,
+                    lambda: time.monotonic() > begun + 0.5)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interrupted_while_a_layer_comes(fake, place, tmp_path, name):
+    fake.silent.set()
+    interrupted(fake.image("silent", [layer(file("f", "1"))]), place, tmp_path, name,
+                lambda: fake.waiting)
 
 
 def test_stall_ends(place, tmp_path):

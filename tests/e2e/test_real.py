@@ -68,12 +68,12 @@ def test_oracles_agree(real, tmp_path):
 @pytest.mark.core
 @pytest.mark.limit(60)
 @pytest.mark.parametrize("kind", ["gzip", "zstd", "none"])
-def test_pushed_by_skopeo(real, registry, kind, tmp_path):
+def test_pushed_by_skopeo(real, new_registry, kind, tmp_path):
     source, want = real
     options = {"gzip": ["--dest-compress-format", "gzip"],
                "zstd": ["--dest-compress-format", "zstd", "--format", "oci"],
                "none": ["--dest-compress-format", "gzip", "--preserve-digests"]}[kind]
-    reference = registry.push(source, "real/" + kind, "t", *options)
+    reference = new_registry.push(source, "real/" + kind, "t", *options)
     with mount(reference, cache=tmp_path / "cache") as m:
         tree.assert_same(want, tree.dump(m.root))
         assert ("+" + kind if kind != "none" else "layer.v1.tar\"") in \

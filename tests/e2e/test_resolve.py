@@ -233,12 +233,13 @@ def test_artifact(images, tmp_path):
     fails(images.tag(manifest), words=["application/vnd.example.thing"], where=tmp_path)
 
 
-def test_schema_1(images, tmp_path):
-    manifest = images.document(
+def test_schema_1(fake, tmp_path):
+    text = json.dumps(
         {"schemaVersion": 1, "name": "x", "tag": "t", "architecture": "amd64",
-         "fsLayers": [{"blobSum": "sha256:" + "0" * 64}], "history": [{"v1Compatibility": "{}"}]},
-        "application/vnd.docker.distribution.manifest.v1+prettyjws")
-    fails(images.tag(manifest), words=["schema 1"], where=tmp_path)
+         "fsLayers": [{"blobSum": "sha256:" + "0" * 64}], "history": [{"v1Compatibility": "{}"}]})
+    for suffix in ("v1+prettyjws", "v1+json"):
+        reference = fake.tag("old", "t", text.encode(), layout.DOCKER + suffix)
+        fails(reference, words=["schema 1"], where=tmp_path)
 
 
 def test_encrypted_layer(images, tmp_path):

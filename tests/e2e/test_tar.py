@@ -76,7 +76,8 @@ case("signed checksum", [header("\xc3\xa9".encode("latin-1") * 20, size=1, check
      {b"\xc3\xa9" * 20: File("1")}, agree=OVERLAY)
 
 case("size on what has no data",
-     [header("d/", type=b"5", size=1234), header("s", type=b"2", link="d", size=77),
+     [header("d/", type=b"5", size=1234, mode=0o755),
+      header("s", type=b"2", link="d", size=77, mode=0o777),
       file("f", "1")],
      {"d": Dir(), "s": Link("d"), "f": File("1")}, agree=())
 
