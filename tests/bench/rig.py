@@ -26,25 +26,31 @@ class Failed(Exception):
     """A command went wrong: a benchmark without a result, which counts as missed."""
 
 
+def shell(command):
+    """What a shell command printed. Ends with all its children, also when we are stopped."""
+    process = subprocess.Popen(["bash", "-o", "pipefail", "-c", command], text=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, errors="surrogateescape",
+                               start_new_session=True)
+    try:
+        printed, complaint = process.communicate(timeout=LIMIT)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    if process.returncode != 0:
+        raise Failed("%s\n  exit %d: %s" % (command, process.returncode, complaint[-600:]))
+    return printed
+
+
 def clock(command, want=None):
     """Seconds that a shell command takes; its output must be WANT when that is given."""
     start = time.perf_counter()
-    run = subprocess.run(["bash", "-o", "pipefail", "-c", command], stdin=subprocess.DEVNULL,
-                         capture_output=True, text=True, errors="replace", timeout=LIMIT)
+    printed = shell(command).strip()
     seconds = time.perf_counter() - start
-    if run.returncode != 0:
-        raise Failed("%s\n  exit %d: %s" % (command, run.returncode, run.stderr[-600:]))
-    if want is not None and run.stdout.strip() != want:
-        raise Failed("%s\n  printed %.200r, not %r" % (command, run.stdout.strip(), want))
+    if want is not None and printed != want:
+        raise Failed("%s\n  printed %.200r, not %r" % (command, printed, want))
     return seconds
-
-
-def output(command):
-    run = subprocess.run(["bash", "-o", "pipefail", "-c", command], stdin=subprocess.DEVNULL,
-                         capture_output=True, text=True, errors="surrogateescape", timeout=LIMIT)
-    if run.returncode != 0:
-        raise Failed("%s\n  exit %d: %s" % (command, run.returncode, run.stderr[-600:]))
-    return run.stdout
 
 
 def free_port():
@@ -157,7 +163,7 @@ class Rig:
         if (name, tag) not in self.pushed:
             subprocess.run([os.path.join(HERE, "../images/make-images"), "-q", self.images, name],
                            check=True)
-            output("skopeo copy -q --dest-tls-verify=false oci:%s/%s:%s docker://%s/%s:%s" % (
+            shell("skopeo copy -q --dest-tls-verify=false oci:%s/%s:%s docker://%s/%s:%s" % (
                 self.images, name, tag, self.host, name, tag))
             self.pushed.add((name, tag))
         return "%s/%s:%s" % (self.host, name, tag)
@@ -166,7 +172,7 @@ class Rig:
         """URLs of an image's layers, as the registry's manifest has them."""
         self.image(name, tag)
         accept = "-H 'Accept: application/vnd.oci.image.manifest.v1+json'"
-        manifest = json.loads(output("curl -sf %s http://%s/v2/%s/manifests/%s" % (
+        manifest = json.loads(shell("curl -sf %s http://%s/v2/%s/manifests/%s" % (
             accept, self.host, name, tag)))
         return ["http://%s/v2/%s/blobs/%s" % (host or self.host, name, layer["digest"])
                 for layer in manifest["layers"]]
@@ -176,7 +182,7 @@ class Rig:
         if (name, tag) not in self.trees:
             self.image(name, tag)
             bundle = self.path("bundle")
-            output("umoci unpack --image %s/%s:%s %s" % (self.images, name, tag, bundle))
+            shell("umoci unpack --image %s/%s:%s %s" % (self.images, name, tag, bundle))
             self.trees[name, tag] = bundle + "/rootfs"
         return self.trees[name, tag]
 
@@ -227,7 +233,7 @@ class Rig:
             if time.monotonic() > deadline:
                 for pid in left:
                     os.kill(pid, signal.SIGKILL)
-                raise Failed("peelfs was still there 20 seconds after umount")
+                raise Failed("peelfs was still there 20 seconds after umount: %s" % left)
             time.sleep(0.01)
 
     @contextlib.contextmanager
