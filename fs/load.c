@@ -43,15 +43,19 @@ static size_t find_slot(const struct mount *m, const struct descriptor *d, size_
 static int add_layer(struct mount *m, struct mount_layer *l, const struct descriptor *d,
 		     struct err *e)
 {
+	char digest[DIGEST_TEXT_MAX];
 	struct source *blob;
 	int r;
 
-	r = origin_blob(m->origin, d, &blob, e);
-	if (r == 0)
-		r = layer_new(m->store, &d->digest, blob, &l->layer);
 	l->descriptor = d;
 	l->seed = node_seed(&d->digest);
-	return r;
+	r = origin_blob(m->origin, d, &blob, &l->why);
+	if (r == 0)
+		return layer_new(m->store, &d->digest, blob, &l->layer);
+	err_prefix(&l->why, r, "layer %s", digest_format(&d->digest, digest));
+	*e = l->why;
+	l->loaded = r;
+	return is_bad_layer(r) ? 0 : r;
 }
 
 /* One slot for each different layer of the image. */
@@ -98,6 +102,8 @@ static void *load_layers(void *arg)
 	while ((i = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED)) < m->n_layers) {
 		struct mount_layer *l = &m->layers[work->order[i]];
 
+		if (!l->layer)
+			continue;
 		l->loaded = layer_load(l->layer, &m->cancelled, &l->why);
 		if (l->loaded < 0 && !is_bad_layer(l->loaded))
 			mount_cancel(m);

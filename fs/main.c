@@ -6,8 +6,9 @@
  *			then libfuse's loop
  *	loader		resolves the image and gets the layers, with helpers of its own
  *
- * A wait for loading that a signal ends does not depend on the loader's good will:
- * nothing is mounted yet, and the store bears a kill at any moment.
+ * Leaving does not depend on the good will of a silent registry: who still waits for
+ * one when all is over has some time and is then left behind. Nothing is mounted any
+ * more by then, and the store bears a kill at any moment.
  */
 #include <errno.h>
 #include <limits.h>
@@ -32,8 +33,8 @@
 #define EXIT_USAGE 1
 #define EXIT_MOUNT 32
 
-/* What a loader gets after a signal, to leave tidily. */
-#define GRACE_MS 2000
+/* The time to leave tidily. */
+#define GRACE_SECONDS 2
 
 struct program {
 	struct options options;
@@ -90,7 +91,7 @@ static int wait_for_loader(struct program *p, struct loader *l)
 		if (left == INT_MAX && ((signal && signal != SIGUSR1) ||
 					daemon_is_orphan(&p->daemon))) {
 			mount_cancel(&p->mount);
-			left = GRACE_MS;
+			left = GRACE_SECONDS * 1000;
 		} else if (left < INT_MAX && signal == 0) {
 			left -= 100;
 		}
@@ -135,11 +136,32 @@ static void on_ready(void *arg)
 	daemon_tell(&p->daemon, 0);
 }
 
+static volatile sig_atomic_t exit_status;
+
+static void leave(int signal)
+{
+	(void)signal;
+	_exit(exit_status);
+}
+
+/* Tells the parent, and tidies up, but not for ever. */
+static void finish(struct program *p, int status)
+{
+	struct sigaction action = {.sa_handler = leave};
+
+	exit_status = status;
+	sigaction(SIGALRM, &action, NULL);
+	alarm(GRACE_SECONDS);
+	daemon_tell(&p->daemon, status);
+	mount_close(&p->mount);
+	alarm(0);
+}
+
 /* From here on there are threads. The exit status. */
 static int run(struct program *p)
 {
 	struct err e = {""};
-	int r;
+	int r, status;
 
 	r = mount_open(&p->mount, &p->options, &p->log, &e);
 	if (r == 0)
@@ -148,9 +170,9 @@ static int run(struct program *p)
 		r = session_run(&p->mount, p->mountpoint, on_ready, p, &e);
 	if (r < 0)
 		log_error(&p->log, "%s", e.text[0] ? e.text : strerror(-r));
-	mount_close(&p->mount);
-	daemon_tell(&p->daemon, r < 0 ? EXIT_MOUNT : EXIT_SUCCESS);
-	return r < 0 ? EXIT_MOUNT : EXIT_SUCCESS;
+	status = r < 0 ? EXIT_MOUNT : EXIT_SUCCESS;
+	finish(p, status);
+	return status;
 }
 
 /* Best known before the work, since it may take long. */

@@ -85,6 +85,14 @@ void mount_cancel(struct mount *m)
 	__atomic_store_n(&m->cancelled, true, __ATOMIC_SEQ_CST);
 }
 
+void mount_layer_progress(const struct mount_layer *l, struct layer_progress *out)
+{
+	if (l->layer)
+		layer_progress(l->layer, out);
+	else
+		*out = (struct layer_progress){.state = LAYER_BROKEN};
+}
+
 void mount_progress(struct mount *m, struct mount_progress *out)
 {
 	struct layer_progress p;
@@ -95,7 +103,7 @@ void mount_progress(struct mount *m, struct mount_progress *out)
 	out->is_resolved = m->n_layers > 0;
 	out->n_layers = m->n_layers;
 	for (i = 0; i < m->n_layers; i++) {
-		layer_progress(m->layers[i].layer, &p);
+		mount_layer_progress(&m->layers[i], &p);
 		out->size += m->layers[i].descriptor->size;
 		if (p.state >= LAYER_READY) {
 			out->bytes += m->layers[i].descriptor->size;

@@ -24,6 +24,7 @@
 #include "registry/image.h"
 
 struct layer;
+struct layer_progress;
 struct log;
 struct merge;
 struct options;
@@ -32,12 +33,12 @@ struct store;
 
 /* A layer, once, however often the image has it. Its place in the table is its slot. */
 struct mount_layer {
-	struct layer *layer;
+	struct layer *layer;		     /* NULL if there are no bytes for it */
 	const struct descriptor *descriptor; /* borrowed from the image */
 	uint64_t seed;			     /* node_seed() */
 	unsigned said;			     /* atomic: the errnos logged, a bit each */
 	uint64_t errors;		     /* atomic */
-	int loaded;			     /* what layer_load() returned */
+	int loaded;			     /* 0, or why it is broken */
 	struct err why;
 };
 
@@ -116,6 +117,9 @@ void mount_close(struct mount *m);
 int mount_load(struct mount *m, struct err *e);
 /* Ends mount_load() early. Any thread. */
 void mount_cancel(struct mount *m);
+
+/* How far a layer is, also one without bytes. */
+void mount_layer_progress(const struct mount_layer *l, struct layer_progress *out);
 
 /* Of all layers, for a person who waits. */
 struct mount_progress {

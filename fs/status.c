@@ -61,11 +61,12 @@ static void add(struct buf *out, int *r, const char *text)
 
 static void add_layer(struct buf *out, int *r, const struct mount_layer *l)
 {
-	const struct index *ix = layer_index(l->layer);
+	const struct index *ix;
 	struct layer_progress p;
 	char digest[DIGEST_TEXT_MAX];
 
-	layer_progress(l->layer, &p);
+	mount_layer_progress(l, &p);
+	ix = p.state == LAYER_READY ? layer_index(l->layer) : NULL;
 	add(out, r, "    {");
 	add_text(out, r, "digest", digest_format(&l->descriptor->digest, digest), ",\n     ");
 	add_text(out, r, "mediaType", l->descriptor->media_type, ",\n     ");
@@ -80,7 +81,7 @@ static void add_layer(struct buf *out, int *r, const struct mount_layer *l)
 	if (*r == 0)
 		*r = buf_printf(out, "\"seconds\": %u.%03u, ", p.milliseconds / 1000,
 				p.milliseconds % 1000);
-	add_text(out, r, "error", layer_error(l->layer), "}");
+	add_text(out, r, "error", l->loaded < 0 ? l->why.text : "", "}");
 }
 
 static void add_layers(struct buf *out, int *r, const struct mount *m)
@@ -105,8 +106,8 @@ static void add_sums(struct buf *out, int *r, const struct mount *m)
 	size_t i;
 
 	for (i = 0; i < m->n_layers; i++) {
-		layer_progress(m->layers[i].layer, &p);
-		ix = layer_index(m->layers[i].layer);
+		mount_layer_progress(&m->layers[i], &p);
+		ix = p.state == LAYER_READY ? layer_index(m->layers[i].layer) : NULL;
 		fetched += p.fetched;
 		stored += p.decoded;
 		hits += p.was_stored;

@@ -69,8 +69,8 @@ static int get_file(struct mount *m, const struct place_of *p, struct entry *out
 {
 	int r;
 
-	if (!p->layer || !layer_index(p->layer->layer))
-		return -EIO;
+	if (!p->layer || p->layer->loaded < 0)
+		return -ESTALE;
 	r = index_entry(layer_index(p->layer->layer), p->node.entry, out);
 	return r < 0 ? bad_index(m, p->layer, r) : 0;
 }
@@ -208,6 +208,8 @@ int views_lookup(struct mount *m, uint64_t parent, const char *name, struct item
 	struct node row;
 	int r;
 
+	if (strlen(name) > NAME_MAX)
+		return -ENAMETOOLONG;
 	find_node(m, parent, &p);
 	if (p.node.kind == NODE_MERGED)
 		return lookup_merged(m, &p, name, out);
