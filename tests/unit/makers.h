@@ -32,7 +32,7 @@ static void maker_append(struct buf *b, const void *data, size_t len)
 }
 
 /* Like what layers hold: text, machine code, compressed files, zeros, copies of it all. */
-static void make_plain(struct buf *b, size_t len)
+__attribute__((unused)) static void make_plain(struct buf *b, size_t len)
 {
 	static const char *const words[] = {"the ", "layer", " of ", "usr/lib", "\n", "int ",
 					    "0x00, ", "return", " = ", "peel ", "{\n\t", "};\n"};
@@ -130,7 +130,7 @@ static void make_member(struct buf *b, const uint8_t *data, size_t len, const st
 	maker_append(b, end, 8);
 }
 
-static void make_gzip(struct buf *b, const void *data, size_t len, const struct gzip_form *f)
+__attribute__((unused)) static void make_gzip(struct buf *b, const void *data, size_t len, const struct gzip_form *f)
 {
 	const uint8_t *p = data;
 	size_t step = f->member ? f->member : len;
@@ -186,7 +186,7 @@ static void make_frame(struct buf *b, const void *data, size_t len, const struct
 	ZSTD_freeCCtx(ctx);
 }
 
-static void make_zstd(struct buf *b, const void *data, size_t len, const struct zstd_form *f)
+__attribute__((unused)) static void make_zstd(struct buf *b, const void *data, size_t len, const struct zstd_form *f)
 {
 	const uint8_t *p = data;
 	size_t step = f->frame ? f->frame : len;

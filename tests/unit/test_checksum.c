@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#include <zlib.h>
+
+#include "tar/checksum.h"
+#include "tests/unit/test.h"
+
+int main(void)
+{
+	uint8_t data[5000];
+	size_t i, len, wrong = 0;
+
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * i >> 3);
+	is_int(checksum(0, "123456789", 9), 0xcbf43926, "the one that everyone has");
+	is_int(checksum(0, "", 0), 0, "of nothing");
+	for (len = 0; len < sizeof(data); len++) {
+		uint32_t part = checksum(0, data, len / 3);
+
+		if (checksum(part, data + len / 3, len - len / 3) != crc32(0, data, (uInt)len))
+			wrong++;
+	}
+	is_int(wrong, 0, "as zlib's, also in two parts");
+	return test_done();
+}
