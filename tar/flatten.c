@@ -95,14 +95,19 @@ int flat_add_xattrs(struct flat *f, const struct tar_xattr *xattrs, size_t n, ui
 
 int flat_add_extents(struct flat *f, const struct tar_entry *e, uint64_t *off)
 {
-	uint64_t head[2] = {e->n_extents, e->stored};
+	uint64_t head[2] = {0, e->stored};
 	uint64_t data = e->data, at = f->extents.len;
 	size_t i;
-	int rc = buf_append(&f->extents, head, sizeof(head));
+	int rc;
 
+	for (i = 0; i < e->n_extents; i++)
+		head[0] += e->extents[i].len > 0;
+	rc = buf_append(&f->extents, head, sizeof(head));
 	for (i = 0; rc == 0 && i < e->n_extents; i++) {
 		struct index_extent_row row = {e->extents[i].off, e->extents[i].len, data};
 
+		if (row.len == 0) /* many maps end in one: it would cut a hole in two */
+			continue;
 		data += row.len;
 		rc = buf_append(&f->extents, &row, sizeof(row));
 	}
