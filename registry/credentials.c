@@ -11,8 +11,6 @@
 #include "registry/credentials.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +22,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "registry/helper.h"
+#include "registry/place.h"
 #include "registry/reference.h"
 
 #define FILE_MAX       (4u << 20) /* hundreds of logins take some 100 KiB */
@@ -304,21 +303,6 @@ int credentials_in(const void *text, size_t len, const char *host, const char *p
 	return rc;
 }
 
-static int read_file(const char *path, struct buf *out)
-{
-	char chunk[4096];
-	ssize_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	while (rc == 0 && (n = read(fd, chunk, sizeof(chunk))) != 0)
-		rc = n < 0 ? -errno : buf_append(out, chunk, (size_t)n);
-	explicit_bzero(chunk, sizeof(chunk));
-	close(fd);
-	return rc;
-}
-
 /* @must: it was named, so it has to be there. */
 static int find_in_file(const char *path, bool must, const char *host, const char *repository,
 			struct credential *out, struct err *e)
@@ -327,7 +311,7 @@ static int find_in_file(const char *path, bool must, const char *host, const cha
 	int rc;
 
 	buf_init(&text, FILE_MAX);
-	rc = read_file(path, &text);
+	rc = place_read(path, &text);
 	if (rc == 0 && text.len > 0) {
 		rc = credentials_in(text.data, text.len, host, repository, out, e);
 		if (rc < 0 && rc != -ENOENT)
@@ -339,17 +323,6 @@ static int find_in_file(const char *path, bool must, const char *host, const cha
 	}
 	wipe(&text);
 	return rc;
-}
-
-static const char *home(void)
-{
-	const char *dir = getenv("HOME");
-	const struct passwd *pw;
-
-	if (dir && dir[0])
-		return dir;
-	pw = getpwuid(getuid());
-	return pw ? pw->pw_dir : "/";
 }
 
 /* "$VARIABLE/rest", or if that is not set "FALLBACK/rest". */
@@ -374,15 +347,15 @@ static int usual_places(const char *host, const char *path, struct credential *o
 		{"XDG_RUNTIME_DIR", run, "containers/auth.json"},
 		{"XDG_CONFIG_HOME", config, "containers/auth.json"},
 		{"DOCKER_CONFIG", docker, "config.json"},
-		{"HOME", home(), ".dockercfg"},
+		{"HOME", place_home(), ".dockercfg"},
 	};
 	int rc = -ENOENT;
 	size_t i;
 
 	/* Without the variable the directory is named after it: /run/containers/UID. */
 	snprintf(run, sizeof(run), "/run/containers/%u", (unsigned)getuid());
-	snprintf(config, sizeof(config), "%s/.config", home());
-	snprintf(docker, sizeof(docker), "%s/.docker", home());
+	snprintf(config, sizeof(config), "%s/.config", place_home());
+	snprintf(docker, sizeof(docker), "%s/.docker", place_home());
 	if (inline_text && inline_text[0])
 		rc = credentials_in(inline_text, strlen(inline_text), host, path, out, e);
 	for (i = 0; i < sizeof(places) / sizeof(places[0]) && rc == -ENOENT; i++) {
