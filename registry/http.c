@@ -579,8 +579,19 @@ static void set_tls(CURL *easy, const struct http_tls *tls)
 {
 	if (!tls)
 		return;
-	if (tls->ca_file)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca_file);
+	/*
+	 * This stands in for the system's file of certificates, not for its directory
+	 * (CURLOPT_CAPATH), which has the same.
+	 */
+	if (tls->ca_pem) {
+		struct curl_blob pem = {
+			.data = (void *)tls->ca_pem,
+			.len = strlen(tls->ca_pem),
+			.flags = CURL_BLOB_COPY,
+		};
+
+		curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &pem);
+	}
 	if (tls->cert_file)
 		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
 	if (tls->key_file)

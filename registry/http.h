@@ -45,9 +45,9 @@ int http_new(unsigned connections, struct http **out, struct err *e);
 void http_free(struct http *h);
 void http_stats(struct http *h, struct http_stats *out);
 
-/* How a host proves itself, and we to it. NULL members: the system's, none. */
+/* How a host proves itself, and we to it. NULL members: nothing more. */
 struct http_tls {
-	const char *ca_file;
+	const char *ca_pem; /* certificates trusted beside the system's, as text */
 	const char *cert_file;
 	const char *key_file;
 	bool insecure; /* believe any certificate */

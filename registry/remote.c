@@ -10,18 +10,21 @@
 #include "base/err.h"
 #include "registry/auth.h"
 #include "registry/follow.h"
+#include "registry/hosts.h"
 #include "registry/reference.h"
 #include "registry/refusal.h"
 #include "registry/retry.h"
 
 #define TIMEOUT_DEFAULT 60
-#define ENDPOINTS_MAX	16
 
 /* An endpoint that never answered is given up after so many tries: it may not exist. */
 #define FIRST_TRIES 3
 
+/* One to learn what is wanted, one for what has expired or was changed since. */
+#define CHALLENGES_MAX 2
+
 struct place {
-	struct endpoint at;
+	const struct endpoint *at;
 	struct auth *auth;
 	bool has_answered; /* atomic */
 };
@@ -29,24 +32,14 @@ struct place {
 struct remote {
 	struct http *http;
 	struct http_tls elsewhere;
-	char *cacert, *authfile;
+	char *ca_pem;
 	bool offline;
 	unsigned timeout;
-	struct place places[ENDPOINTS_MAX];
-	size_t n;
-	size_t current;	  /* atomic: the one that answered last */
-	uint64_t retries; /* atomic */
+	struct endpoints endpoints;
+	struct place *places; /* one for each endpoint */
+	size_t current;	      /* atomic: the one that answered last */
+	uint64_t retries;     /* atomic */
 };
-
-static void endpoint_release(struct endpoint *ep)
-{
-	free(ep->base);
-	free(ep->prefix);
-	free(ep->path);
-	free(ep->name);
-	free(ep->namespace);
-	*ep = (struct endpoint){0};
-}
 
 void remote_free(struct remote *r)
 {
@@ -54,61 +47,36 @@ void remote_free(struct remote *r)
 
 	if (!r)
 		return;
-	for (i = 0; i < r->n; i++) {
+	for (i = 0; r->places && i < r->endpoints.n; i++)
 		auth_free(r->places[i].auth);
-		endpoint_release(&r->places[i].at);
-	}
-	free(r->cacert);
-	free(r->authfile);
+	free(r->places);
+	endpoints_release(&r->endpoints);
+	free(r->ca_pem);
 	free(r);
 }
 
-static int add_place(struct remote *r, const char *scheme, const char *host, const char *path,
-		     bool is_guess, bool insecure, struct err *e)
+static int make_places(struct remote *r, const char *authfile, struct err *e)
 {
-	struct place *p = &r->places[r->n];
-	struct auth_options auth = {
-		.repository = path,
-		.host = host,
-		.authfile = r->authfile,
-		.tls = &p->at.tls,
-		.elsewhere = &r->elsewhere,
-	};
-	size_t len = strlen(scheme) + strlen(host) + 4;
+	size_t i;
+	int rc = 0;
 
-	r->n++;
-	p->at.base = malloc(len);
-	p->at.prefix = strdup("/v2");
-	p->at.path = strdup(path);
-	p->at.name = strdup(host);
-	if (!p->at.base || !p->at.prefix || !p->at.path || !p->at.name)
+	r->places = calloc(r->endpoints.n, sizeof(*r->places));
+	if (!r->places)
 		return err_set(e, -ENOMEM, "out of memory");
-	snprintf(p->at.base, len, "%s://%s", scheme, host);
-	p->at.is_guess = is_guess;
-	p->at.tls.ca_file = r->cacert;
-	p->at.tls.insecure = insecure;
-	auth.base = p->at.base;
-	return auth_new(r->http, &auth, &p->auth, e);
-}
+	for (i = 0; i < r->endpoints.n && rc == 0; i++) {
+		const struct endpoint *ep = &r->endpoints.list[i];
+		struct auth_options options = {
+			.base = ep->base,
+			.repository = ep->path,
+			.host = ep->name,
+			.authfile = authfile,
+			.tls = &ep->tls,
+			.elsewhere = &r->elsewhere,
+		};
 
-/*
- * Loopback is asked in the clear first, as containerd does, but for port 443; a
- * registry called insecure is asked by TLS first, as Docker does.
- */
-static int add_places(struct remote *r, const struct reference *ref, bool insecure, struct err *e)
-{
-	const char *host = strcmp(ref->host, "docker.io") ? ref->host : "registry-1.docker.io";
-	const char *port = strrchr(host, ':');
-	bool clear_first = reference_host_is_loopback(host) && !(port && !strcmp(port, ":443"));
-	int rc;
-
-	if (clear_first) {
-		rc = add_place(r, "http", host, ref->path, false, insecure, e);
-		return rc < 0 ? rc : add_place(r, "https", host, ref->path, true, insecure, e);
+		r->places[i].at = ep;
+		rc = auth_new(r->http, &options, &r->places[i].auth, e);
 	}
-	rc = add_place(r, "https", host, ref->path, false, insecure, e);
-	if (rc == 0 && insecure)
-		rc = add_place(r, "http", host, ref->path, true, insecure, e);
 	return rc;
 }
 
@@ -116,22 +84,21 @@ int remote_new(struct http *http, const struct reference *ref,
 	       const struct remote_options *options, struct remote **out, struct err *e)
 {
 	struct remote *r = calloc(1, sizeof(*r));
-	int rc;
+	int rc = 0;
 
 	if (!r)
 		return err_set(e, -ENOMEM, "out of memory");
 	r->http = http;
 	r->offline = options->offline;
 	r->timeout = options->timeout ? options->timeout : TIMEOUT_DEFAULT;
-	r->cacert = options->cacert ? strdup(options->cacert) : NULL;
-	r->authfile = options->authfile ? strdup(options->authfile) : NULL;
-	if ((options->cacert && !r->cacert) || (options->authfile && !r->authfile)) {
-		remote_free(r);
-		return err_set(e, -ENOMEM, "out of memory");
-	}
-	r->elsewhere.ca_file = r->cacert;
+	if (options->cacert)
+		rc = hosts_read_certificates(options->cacert, &r->ca_pem, e);
+	r->elsewhere.ca_pem = r->ca_pem;
 	r->elsewhere.insecure = options->insecure;
-	rc = add_places(r, ref, options->insecure, e);
+	if (rc == 0)
+		rc = hosts_find(ref, options->cacert, options->insecure, &r->endpoints, e);
+	if (rc == 0)
+		rc = make_places(r, options->authfile, e);
 	if (rc < 0)
 		remote_free(r);
 	else
@@ -148,7 +115,7 @@ bool remote_is_reached(const struct remote *r)
 {
 	size_t i;
 
-	for (i = 0; i < r->n; i++) {
+	for (i = 0; i < r->endpoints.n; i++) {
 		if (__atomic_load_n(&r->places[i].has_answered, __ATOMIC_RELAXED))
 			return true;
 	}
@@ -181,7 +148,7 @@ struct asking {
 	struct remote *remote;
 	struct place *place;
 	struct retry retry;
-	bool challenged; /* and answered: a second time is a refusal */
+	unsigned challenges; /* answered so far */
 	struct buf first; /* the URL at the registry */
 	struct buf url;	  /* where the way ended */
 	bool foreign;
@@ -207,7 +174,7 @@ static int send_once(struct asking *a, const struct remote_request *rq, char **u
 		.has_range = rq->has_range,
 		.first = rq->first,
 		.last = rq->last,
-		.tls = &a->place->at.tls,
+		.tls = &a->place->at->tls,
 	};
 	int rc = auth_get(a->place->auth, a->retry.until, used, e);
 	int64_t until, before;
@@ -225,14 +192,14 @@ static int send_once(struct asking *a, const struct remote_request *rq, char **u
 /* Some answer 401 without a challenge; all have one at the root of the API. */
 static int ask_root(struct asking *a, char **challenge, struct err *e)
 {
-	struct http_request rq = {.tls = &a->place->at.tls};
+	struct http_request rq = {.tls = &a->place->at->tls};
 	struct transfer *t = NULL;
 	int64_t until = try_until(a);
 	struct buf url;
 	int rc;
 
 	buf_init(&url, HTTP_URL_MAX);
-	rc = buf_printf(&url, "%s%s/", a->place->at.base, a->place->at.prefix);
+	rc = buf_printf(&url, "%s%s/", a->place->at->base, a->place->at->prefix);
 	rq.url = buf_text(&url);
 	if (rc == 0)
 		rc = http_open(a->remote->http, &rq, &until, &t, e);
@@ -258,14 +225,14 @@ static int answer_challenge(struct asking *a, const struct http_head *head, cons
 	free(challenge);
 	if (rc == -ENOENT)
 		rc = err_set(e, -EACCES, "%s answers 401 Unauthorized and does not say what it wants",
-			     a->place->at.name);
+			     a->place->at->name);
 	return rc;
 }
 
 /* @why and the errno for people and for the caller's table. */
 static int describe(const struct asking *a, int rc, struct err *e)
 {
-	const struct endpoint *ep = &a->place->at;
+	const struct endpoint *ep = a->place->at;
 
 	switch (rc) {
 	case -ECONNREFUSED:
@@ -287,10 +254,9 @@ static bool judge(struct asking *a, struct transfer *t, const char *used, int *r
 {
 	const struct http_head *head = transfer_head(t);
 	const char *host = a->foreign ? "the host that the registry redirects to"
-				      : a->place->at.name;
+				      : a->place->at->name;
 
-	if (head->status == 401 && !a->foreign && !a->challenged) {
-		a->challenged = true;
+	if (head->status == 401 && !a->foreign && a->challenges++ < CHALLENGES_MAX) {
 		*rc = answer_challenge(a, head, used, e);
 		return *rc == 0;
 	}
@@ -314,7 +280,7 @@ static int ask_place(struct asking *a, const struct remote_request *rq, struct t
 			again = retry_is_worth_error(rc) &&
 				(__atomic_load_n(&a->place->has_answered, __ATOMIC_RELAXED) ||
 				 a->retry.tries + 1 < FIRST_TRIES) &&
-				!a->place->at.is_guess && retry_wait(&a->retry, NULL);
+				!a->place->at->is_guess && retry_wait(&a->retry, NULL);
 		} else {
 			int status = transfer_head(t)->status;
 
@@ -340,8 +306,8 @@ static int first_url(const struct endpoint *ep, const char *what, struct buf *ur
 {
 	int rc = buf_printf(url, "%s%s/%s/%s", ep->base, ep->prefix, ep->path, what);
 
-	if (rc == 0 && ep->namespace)
-		rc = http_url_query(url, "ns", ep->namespace);
+	if (rc == 0 && ep->stands_for)
+		rc = http_url_query(url, "ns", ep->stands_for);
 	return rc;
 }
 
@@ -354,7 +320,7 @@ static int ask_at(struct remote *r, size_t i, const struct remote_request *rq, i
 	retry_init(&a.retry, *until);
 	buf_init(&a.first, HTTP_URL_MAX);
 	buf_init(&a.url, HTTP_URL_MAX);
-	rc = first_url(&a.place->at, rq->what, &a.first);
+	rc = first_url(a.place->at, rq->what, &a.first);
 	if (rc == 0)
 		rc = ask_place(&a, rq, out, e);
 	*until = a.retry.until;
@@ -368,30 +334,55 @@ static int ask_at(struct remote *r, size_t i, const struct remote_request *rq, i
 	return rc;
 }
 
+static bool is_for(const struct endpoint *ep, const struct remote_request *rq)
+{
+	return rq->by_tag ? !ep->no_tags : !ep->no_content;
+}
+
+/* A place that never answered must leave time for the others. */
+static int64_t share_of(const struct place *p, int64_t until, size_t left)
+{
+	int64_t now = http_now();
+
+	if (left < 2 || __atomic_load_n(&p->has_answered, __ATOMIC_RELAXED))
+		return until;
+	return now + (until - now) / 2;
+}
+
+/*
+ * All places in their order, the one that answered last first. Only silence leads on
+ * to a guess: what was said stands. The error of the registry itself, which is last,
+ * is the one to tell; a guess that fails as well says less than what came before.
+ */
 int remote_open(struct remote *r, const struct remote_request *rq, int64_t *until,
 		struct buf *url, struct transfer **out, struct err *e)
 {
-	size_t start = __atomic_load_n(&r->current, __ATOMIC_RELAXED), i;
+	size_t start = __atomic_load_n(&r->current, __ATOMIC_RELAXED), n = r->endpoints.n, i;
 	struct err one = {""};
-	int rc = -EIO, now;
+	int rc = -EIO, now = -EIO;
+	int64_t share, before;
 
 	if (r->offline)
 		return err_set(e, -EIO, "not in the cache, and -o offline asks no registry");
-	for (i = 0; i < r->n; i++) {
-		size_t at = (start + i) % r->n;
+	err_set(e, rc, "no host is configured to be asked for this");
+	for (i = 0; i < n && now != -ENOMEM; i++) {
+		size_t at = (start + i) % n;
+		const struct endpoint *ep = r->places[at].at;
 
-		now = ask_at(r, at, rq, until, url, out, &one);
+		if (!is_for(ep, rq) || (ep->is_guess && i > 0 && now != -EIO))
+			continue;
+		share = share_of(&r->places[at], *until, n - i);
+		before = share;
+		now = ask_at(r, at, rq, &share, url, out, &one);
+		*until += share - before;
 		if (now == 0) {
 			__atomic_store_n(&r->current, at, __ATOMIC_RELAXED);
 			return 0;
 		}
-		/* A guess that fails as well says less than what was tried first. */
-		if (i == 0 || !r->places[at].at.is_guess) {
+		if (i == 0 || !ep->is_guess) {
 			rc = now;
 			err_set(e, rc, "%s", one.text);
 		}
-		if (now == -ENOMEM || (now != -EIO && r->n > 1 && r->places[(at + 1) % r->n].at.is_guess))
-			break;
 	}
 	return rc;
 }

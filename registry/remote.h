@@ -18,17 +18,6 @@ struct err;
 struct reference;
 struct remote;
 
-/* A place to ask. All text is owned. */
-struct endpoint {
-	char *base;	/* "https://registry-1.docker.io", no path */
-	char *prefix;	/* of its API: "/v2" */
-	char *path;	/* the repository's name there */
-	char *name;	/* the key of its credentials and the name for people: "docker.io" */
-	char *namespace; /* the host that it stands for (the ns parameter), or NULL */
-	bool is_guess;	/* the other scheme of the one before: its errors say nothing new */
-	struct http_tls tls;
-};
-
 struct remote_options {
 	const char *authfile;
 	const char *cacert;
@@ -57,6 +46,7 @@ struct remote_request {
 	const char *what; /* below the repository: "manifests/latest" */
 	const char *accept;
 	bool head, bulk;
+	bool by_tag; /* the answer decides what a tag is: not every mirror is asked that */
 	bool has_range;
 	uint64_t first, last; /* as http.h */
 };

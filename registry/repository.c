@@ -39,10 +39,15 @@ static const char accept_all[] =
 
 #define WHAT_MAX (sizeof("manifests/") + DIGEST_TEXT_MAX + REFERENCE_TAG_MAX)
 
+/* @media, if it is wanted, gets the Content-Type: then it is the root that is asked. */
 static int get(struct repository *r, const char *what, const char *accept, struct buf *bytes,
 	       char **media, struct err *e)
 {
-	struct remote_request rq = {.what = what, .accept = accept};
+	struct remote_request rq = {
+		.what = what,
+		.accept = accept,
+		.by_tag = media && !r->reference.has_digest,
+	};
 	int64_t until = remote_deadline(r->remote);
 	struct transfer *t = NULL;
 	int rc = remote_open(r->remote, &rq, &until, NULL, &t, e);
@@ -138,7 +143,7 @@ static bool from_store(struct repository *r, struct buf *bytes, struct descripto
 static int ask_head(struct repository *r, const char *what, const struct digest *known,
 		    struct err *e)
 {
-	struct remote_request rq = {.what = what, .accept = accept_all, .head = true};
+	struct remote_request rq = {.what = what, .accept = accept_all, .head = true, .by_tag = true};
 	int64_t until = remote_deadline(r->remote);
 	struct transfer *t = NULL;
 	struct digest now;

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/hosts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "registry/hoststoml.h"
+#include "registry/place.h"
+#include "registry/registries.h"
+
+/* The system's own bundle is 220 KiB. */
+#define CERTIFICATES_MAX (4u << 20)
+
+/* What is common to all endpoints of one search. */
+struct search {
+	const struct reference *ref;
+	bool insecure;
+	char *ca_pem; /* of -o cacert; NULL: none */
+	struct endpoints found;
+	struct err *e;
+};
+
+static void endpoint_release(struct endpoint *ep)
+{
+	free(ep->base);
+	free(ep->prefix);
+	free(ep->path);
+	free(ep->name);
+	free(ep->stands_for);
+	free(ep->ca_pem);
+	free(ep->cert_file);
+	free(ep->key_file);
+	*ep = (struct endpoint){0};
+}
+
+void endpoints_release(struct endpoints *es)
+{
+	size_t i;
+
+	for (i = 0; i < es->n; i++)
+		endpoint_release(&es->list[i]);
+	free(es->list);
+	*es = (struct endpoints){0};
+}
+
+static int out_of_memory(struct err *e)
+{
+	return err_set(e, -ENOMEM, "out of memory");
+}
+
+/* Certificates */
+
+int hosts_read_certificates(const char *path, char **out, struct err *e)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, CERTIFICATES_MAX);
+	rc = place_read(path, &text);
+	if (rc == 0 && !strstr(buf_text(&text), "-----BEGIN"))
+		rc = err_set(e, -EINVAL, "%s: holds no certificate in PEM form", path);
+	else if (rc < 0)
+		rc = err_set(e, -EINVAL, "%s: %s", path, strerror(-rc));
+	else
+		*out = buf_take(&text);
+	buf_release(&text);
+	return rc;
+}
+
+/* More roots to trust; a line break between, as files may end without one. */
+static int add_roots(struct endpoint *ep, const char *pem)
+{
+	struct buf all;
+	int rc;
+
+	buf_init(&all, 2 * CERTIFICATES_MAX);
+	rc = buf_printf(&all, "%s\n%s", ep->ca_pem ? ep->ca_pem : "", pem);
+	if (rc == 0) {
+		free(ep->ca_pem);
+		ep->ca_pem = buf_take(&all);
+	}
+	buf_release(&all);
+	return rc;
+}
+
+static int add_roots_of(struct endpoint *ep, const char *path, struct err *e)
+{
+	char *pem = NULL;
+	int rc = hosts_read_certificates(path, &pem, e);
+
+	if (rc == 0 && add_roots(ep, pem) < 0)
+		rc = err_set(e, -EINVAL, "%s: too many certificates", path);
+	free(pem);
+	return rc;
+}
+
+static bool ends_in(const char *name, const char *end)
+{
+	size_t len = strlen(name), n = strlen(end);
+
+	return len > n && !strcmp(name + len - n, end);
+}
+
+/* One file of certs.d/HOST: a root, or a client's certificate, which has its key beside. */
+static int take_certificate(struct endpoint *ep, const char *folder, const char *name,
+			    struct err *e)
+{
+	char path[PATH_MAX], key[PATH_MAX];
+	size_t len;
+
+	if (place_join(path, folder, name) < 0)
+		return 0;
+	if (ends_in(name, ".crt"))
+		return add_roots_of(ep, path, e);
+	if (!ends_in(name, ".cert") || ep->cert_file)
+		return 0;
+	len = strlen(path) - strlen(".cert");
+	memcpy(key, path, len);
+	strcpy(key + len, ".key");
+	if (!place_exists(key))
+		return err_set(e, -EINVAL, "%s: has no key beside it", path);
+	ep->cert_file = strdup(path);
+	ep->key_file = strdup(key);
+	return ep->cert_file && ep->key_file ? 0 : out_of_memory(e);
+}
+
+static int take_folder(struct endpoint *ep, const char *folder, struct err *e)
+{
+	struct dirent **names = NULL;
+	int n = scandir(folder, &names, NULL, alphasort), i, rc = 0;
+
+	for (i = 0; i < n; i++) {
+		if (rc == 0)
+			rc = take_certificate(ep, folder, names[i]->d_name, e);
+		free(names[i]);
+	}
+	free(names);
+	return rc;
+}
+
+/* The first certs.d that knows @host. */
+static int find_certificates(struct endpoint *ep, const char *host, struct err *e)
+{
+	char places[6][PATH_MAX], folder[PATH_MAX];
+	size_t i;
+
+	place_config(places[0], "containers/certs.d");
+	strcpy(places[1], "/etc/containers/certs.d");
+	place_config(places[2], "docker/certs.d");
+	strcpy(places[3], "/etc/docker/certs.d");
+	place_config(places[4], "containerd/certs.d");
+	strcpy(places[5], "/etc/containerd/certs.d");
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (place_join(folder, places[i], host) == 0 && place_exists(folder))
+			return take_folder(ep, folder, e);
+	}
+	return 0;
+}
+
+/* Endpoints */
+
+/* A new one at the end of the list, with what all have. NULL for no memory. */
+static struct endpoint *add(struct search *s, const char *scheme, const char *host,
+			    const char *prefix, const char *path, const char *name)
+{
+	struct endpoints *es = &s->found;
+	struct endpoint *more = realloc(es->list, (es->n + 1) * sizeof(*more));
+	struct endpoint *ep;
+	size_t len = strlen(scheme) + strlen(host) + 4;
+
+	if (!more)
+		return NULL;
+	es->list = more;
+	ep = &more[es->n++];
+	*ep = (struct endpoint){
+		.base = malloc(len),
+		.prefix = strdup(prefix),
+		.path = strdup(path),
+		.name = strdup(name),
+	};
+	if (!ep->base || !ep->prefix || !ep->path || !ep->name ||
+	    (s->ca_pem && add_roots(ep, s->ca_pem) < 0))
+		return NULL;
+	snprintf(ep->base, len, "%s://%s", scheme, host);
+	return ep;
+}
+
+/* https as the name stands; @insecure lets it fall to any certificate. */
+static int add_scheme(struct search *s, const char *scheme, const char *host, const char *path,
+		      bool insecure, bool is_guess)
+{
+	const char *address = strcmp(host, "docker.io") ? host : "registry-1.docker.io";
+	struct endpoint *ep = add(s, scheme, address, "/v2", path, host);
+
+	if (!ep)
+		return out_of_memory(s->e);
+	ep->is_guess = is_guess;
+	ep->tls.insecure = insecure;
+	return !strcmp(scheme, "https") ? find_certificates(ep, host, s->e) : 0;
+}
+
+/*
+ * Loopback is asked in the clear first, as containerd does, but for port 443; a
+ * registry called insecure is asked by TLS first, as Docker does.
+ */
+static int add_host(struct search *s, const char *host, const char *path, bool insecure)
+{
+	const char *port = strrchr(host, ':');
+	bool clear = reference_host_is_loopback(host) && !(port && !strcmp(port, ":443"));
+	int rc = add_scheme(s, clear ? "http" : "https", host, path, insecure, false);
+
+	if (rc == 0 && (clear || insecure))
+		rc = add_scheme(s, clear ? "https" : "http", host, path, insecure, true);
+	return rc;
+}
+
+/* "host/path", as registries.conf gives it. */
+static int add_name(struct search *s, const char *name, bool insecure)
+{
+	const char *slash = strchr(name, '/');
+	size_t len = slash ? (size_t)(slash - name) : 0;
+	char *host;
+	int rc;
+
+	if (!slash || !reference_is_host(name, len) ||
+	    !reference_is_path(slash + 1, strlen(slash + 1)))
+		return err_set(s->e, -EINVAL, "registries.conf leads to %.200s, which is no name of "
+					      "an image", name);
+	host = strndup(name, len);
+	rc = host ? add_host(s, host, slash + 1, insecure) : out_of_memory(s->e);
+	free(host);
+	return rc;
+}
+
+/* registries.conf */
+
+static int add_mirrors(struct search *s, const struct registry *g, const char *name)
+{
+	size_t i;
+	int rc = 0;
+
+	if (g->mirror_by_digest_only && !s->ref->has_digest)
+		return 0;
+	for (i = 0; i < g->n_mirrors && rc == 0; i++) {
+		const struct mirror *m = &g->mirrors[i];
+		char *there;
+
+		if (!m->location ||
+		    (m->from == PULL_BY_DIGEST && !s->ref->has_digest) ||
+		    (m->from == PULL_BY_TAG && s->ref->has_digest))
+			continue;
+		there = registries_rewrite(g, name, m->location);
+		rc = there ? add_name(s, there, m->insecure || s->insecure) : out_of_memory(s->e);
+		free(there);
+	}
+	return rc;
+}
+
+static int add_registry(struct search *s, const struct registry *g, const char *name)
+{
+	char *there;
+	int rc;
+
+	if (g->blocked)
+		return err_set(s->e, -EACCES, "%s is blocked by registries.conf", name);
+	rc = add_mirrors(s, g, name);
+	there = rc == 0 ? registries_rewrite(g, name, g->location) : NULL;
+	if (rc == 0)
+		rc = there ? add_name(s, there, g->insecure || s->insecure) : out_of_memory(s->e);
+	free(there);
+	return rc;
+}
+
+/* hosts.toml */
+
+static int set_tls(struct endpoint *ep, const struct toml_host *th, struct err *e)
+{
+	size_t i;
+	int rc = 0;
+
+	ep->tls.insecure |= th->skip_verify;
+	for (i = 0; i < th->n_ca && rc == 0; i++)
+		rc = add_roots_of(ep, th->ca[i], e);
+	if (rc == 0 && th->client_cert) {
+		ep->cert_file = strdup(th->client_cert);
+		ep->key_file = strdup(th->client_key ? th->client_key : th->client_cert);
+		if (!ep->cert_file || !ep->key_file)
+			rc = out_of_memory(e);
+	}
+	return rc;
+}
+
+static int add_toml_host(struct search *s, const struct toml_host *th)
+{
+	const char *own = s->ref->host;
+	struct endpoint *ep = add(s, th->scheme, th->host, th->prefix, s->ref->path, th->host);
+
+	if (!ep)
+		return out_of_memory(s->e);
+	ep->tls.insecure = s->insecure;
+	ep->no_tags = !th->resolve;
+	ep->no_content = !th->pull;
+	if (strcmp(th->host, own) != 0 &&
+	    !(!strcmp(own, "docker.io") && !strcmp(th->host, "registry-1.docker.io"))) {
+		ep->stands_for = strdup(own);
+		if (!ep->stands_for)
+			return out_of_memory(s->e);
+	}
+	return set_tls(ep, th, s->e);
+}
+
+static int add_toml_hosts(struct search *s, const struct hosts_toml *ht)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < ht->n && rc == 0; i++) {
+		if (ht->list[i].resolve || ht->list[i].pull)
+			rc = add_toml_host(s, &ht->list[i]);
+	}
+	if (rc == 0 && !ht->has_server)
+		rc = add_host(s, s->ref->host, s->ref->path, s->insecure);
+	return rc;
+}
+
+/* All together */
+
+static int search(struct search *s)
+{
+	char name[REFERENCE_TEXT_MAX];
+	struct registries r = {0};
+	struct hosts_toml ht = {0};
+	const struct registry *g;
+	int rc = registries_load(&r, s->e);
+
+	if (rc < 0)
+		return rc;
+	g = registries_match(&r, reference_name(s->ref, name));
+	if (g) {
+		rc = add_registry(s, g, name);
+	} else {
+		rc = hosts_toml_load(s->ref->host, &ht, s->e);
+		if (rc == 0)
+			rc = add_toml_hosts(s, &ht);
+		else if (rc == -ENOENT)
+			rc = add_host(s, s->ref->host, s->ref->path, s->insecure);
+		hosts_toml_release(&ht);
+	}
+	registries_release(&r);
+	return rc;
+}
+
+int hosts_find(const struct reference *ref, const char *cacert, bool insecure,
+	       struct endpoints *out, struct err *e)
+{
+	struct search s = {.ref = ref, .insecure = insecure, .e = e};
+	size_t i;
+	int rc = cacert ? hosts_read_certificates(cacert, &s.ca_pem, e) : 0;
+
+	if (rc == 0)
+		rc = search(&s);
+	free(s.ca_pem);
+	if (rc < 0) {
+		endpoints_release(&s.found);
+		return rc;
+	}
+	for (i = 0; i < s.found.n; i++) {
+		struct endpoint *ep = &s.found.list[i];
+
+		ep->tls.ca_pem = ep->ca_pem;
+		ep->tls.cert_file = ep->cert_file;
+		ep->tls.key_file = ep->key_file;
+	}
+	*out = s.found;
+	return 0;
+}

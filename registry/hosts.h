@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a repository is to be had, in the order to ask: from registries.conf, else
+ * containerd's hosts.toml, else its own registry alone; with the certificates that
+ * are configured for each host.
+ *
+ * hosts.toml (containerd docs/hosts.md) is looked for in ~/.config/containerd/certs.d and
+ * /etc/containerd/certs.d, below HOST_PORT_, HOST:PORT or _default.
+ * Certificates (*.crt, *.cert with *.key) in the first of these that has HOST[:PORT]/ :
+ * ~/.config/containers/certs.d, /etc/containers/certs.d, ~/.config/docker/certs.d,
+ * /etc/docker/certs.d, and the two of containerd.
+ */
+#ifndef REGISTRY_HOSTS_H
+#define REGISTRY_HOSTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "registry/http.h"
+#include "registry/reference.h"
+
+struct err;
+
+/* A place to ask. All text is owned; what tls points to is the endpoint's. */
+struct endpoint {
+	char *base;	 /* "https://registry-1.docker.io", no path */
+	char *prefix;	 /* of its API: "/v2" */
+	char *path;	 /* the repository's name there */
+	char *name;	 /* whose credentials are used, for people too: "docker.io" */
+	char *stands_for; /* the host that it is a mirror of (the ns parameter), or NULL */
+	bool is_guess;	 /* the other scheme of the one before: its errors say nothing new */
+	bool no_tags;	 /* not trusted to say which digest a tag has */
+	bool no_content; /* only for that */
+	struct http_tls tls;
+	char *ca_pem, *cert_file, *key_file;
+};
+
+struct endpoints {
+	struct endpoint *list;
+	size_t n;
+};
+
+/*
+ * @cacert (may be NULL) is a file with certificates to trust beside the system's;
+ * @insecure: any certificate, and plain http where there is no TLS. -EACCES with a
+ * sentence for a registry that is blocked, -EINVAL for bad configuration.
+ */
+int hosts_find(const struct reference *ref, const char *cacert, bool insecure,
+	       struct endpoints *out, struct err *e);
+void endpoints_release(struct endpoints *es);
+
+/* The text of a file of certificates. -EINVAL with a sentence. */
+int hosts_read_certificates(const char *path, char **out, struct err *e);
+
+#endif

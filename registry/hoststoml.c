@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/hoststoml.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "registry/place.h"
+#include "registry/reference.h"
+#include "registry/toml.h"
+
+#define FILE_MAX  (1u << 20)
+#define HOSTS_MAX 64
+
+struct reading {
+	struct hosts_toml *out;
+	const char *folder;
+	char *server;
+	struct err *e;
+};
+
+static void host_release(struct toml_host *h)
+{
+	size_t i;
+
+	free(h->scheme);
+	free(h->host);
+	free(h->prefix);
+	for (i = 0; i < h->n_ca; i++)
+		free(h->ca[i]);
+	free(h->client_cert);
+	free(h->client_key);
+	free(h->url);
+}
+
+void hosts_toml_release(struct hosts_toml *ht)
+{
+	size_t i;
+
+	for (i = 0; i < ht->n; i++)
+		host_release(&ht->list[i]);
+	free(ht->list);
+	*ht = (struct hosts_toml){0};
+}
+
+/* The host of that key, made if it is new. NULL: no memory, or too many. */
+static struct toml_host *host_of(struct hosts_toml *ht, const char *url)
+{
+	struct toml_host *more;
+	size_t i;
+
+	for (i = 0; i < ht->n; i++) {
+		if (!strcmp(ht->list[i].url, url))
+			return &ht->list[i];
+	}
+	if (ht->n == HOSTS_MAX)
+		return NULL;
+	more = realloc(ht->list, (ht->n + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	ht->list = more;
+	more[ht->n] = (struct toml_host){.pull = true, .resolve = true, .url = strdup(url)};
+	return more[ht->n].url ? &more[ht->n++] : NULL;
+}
+
+/* File names are relative to the file that names them. */
+static char *absolute(const char *folder, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (name[0] == '/')
+		return strdup(name);
+	return place_join(path, folder, name) == 0 ? strdup(path) : NULL;
+}
+
+static int on_capability(struct toml_host *h, const struct toml_item *item)
+{
+	if (item->at == 0)
+		h->pull = h->resolve = false;
+	if (!strcmp(item->text, "pull"))
+		h->pull = true;
+	else if (!strcmp(item->text, "resolve"))
+		h->resolve = true;
+	return 0;
+}
+
+/* "file" with certificate and key, or ["cert", "key"], or a list of those: the first. */
+static int on_client(struct reading *rd, struct toml_host *h, const struct toml_item *item)
+{
+	char **to = item->at == 0 ? &h->client_cert : &h->client_key;
+
+	if (item->at > 1 || *to)
+		return 0;
+	*to = absolute(rd->folder, item->text);
+	return *to ? 0 : -ENOMEM;
+}
+
+static int on_host(struct reading *rd, struct toml_host *h, const struct toml_item *item)
+{
+	const char *key = item->path[2];
+
+	if (item->what == TOML_BOOL && !strcmp(key, "skip_verify"))
+		h->skip_verify = item->truth;
+	else if (item->what == TOML_BOOL && !strcmp(key, "override_path"))
+		h->override_path = item->truth;
+	if (item->what != TOML_STRING)
+		return 0;
+	if (!strcmp(key, "capabilities"))
+		return on_capability(h, item);
+	if (!strcmp(key, "client"))
+		return on_client(rd, h, item);
+	if (!strcmp(key, "ca") && h->n_ca < TOML_CA_MAX) {
+		h->ca[h->n_ca] = absolute(rd->folder, item->text);
+		return h->ca[h->n_ca++] ? 0 : -ENOMEM;
+	}
+	return 0;
+}
+
+static int on_item(void *arg, const struct toml_item *item)
+{
+	struct reading *rd = arg;
+	struct toml_host *h;
+
+	if (item->what == TOML_STRING && toml_is(item, 1, "server")) {
+		free(rd->server);
+		rd->server = strdup(item->text);
+		return rd->server ? 0 : -ENOMEM;
+	}
+	if (item->depth < 2 || strcmp(item->path[0], "host") != 0)
+		return 0;
+	h = host_of(rd->out, item->path[1]);
+	if (!h)
+		return -ENOMEM;
+	return item->depth == 3 ? on_host(rd, h, item) : 0;
+}
+
+/* "https://host:port/path", or without the scheme. */
+static int split_url(struct toml_host *h, struct err *e)
+{
+	const char *rest = strstr(h->url, "://"), *path;
+	size_t len, scheme = rest ? (size_t)(rest - h->url) : 0;
+	struct buf prefix;
+	int rc;
+
+	rest = rest ? rest + 3 : h->url;
+	len = strcspn(rest, "/");
+	path = rest + len;
+	if (!reference_is_host(rest, len) ||
+	    (scheme && strncmp(h->url, "https:", 6) != 0 && strncmp(h->url, "http:", 5) != 0))
+		return err_set(e, -EINVAL, "not the URL of a host: %.200s", h->url);
+	h->host = strndup(rest, len);
+	h->scheme = scheme ? strndup(h->url, scheme)
+			   : strdup(h->host && reference_host_is_loopback(h->host) ? "http" : "https");
+	len = strlen(path);
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	buf_init(&prefix, 4096);
+	rc = buf_append(&prefix, path, len);
+	/* A path that ends in /v2 is taken for whole, as containerd does. */
+	if (rc == 0 && !h->override_path && !(len >= 3 && !strncmp(path + len - 3, "/v2", 3)))
+		rc = buf_append_text(&prefix, "/v2");
+	h->prefix = prefix.len > 0 ? buf_take(&prefix) : strdup("");
+	buf_release(&prefix);
+	return rc == 0 && h->host && h->scheme && h->prefix ? 0 : -ENOMEM;
+}
+
+int hosts_toml_parse(const char *text, size_t len, const char *folder, struct hosts_toml *out,
+		     struct err *e)
+{
+	struct hosts_toml ht = {0};
+	struct reading rd = {.out = &ht, .folder = folder, .e = e};
+	size_t i;
+	int rc = toml_parse(text, len, on_item, &rd, e);
+
+	if (rc == 0 && rd.server) {
+		ht.has_server = true;
+		rc = host_of(&ht, rd.server) ? 0 : -ENOMEM;
+	}
+	for (i = 0; i < ht.n && rc == 0; i++)
+		rc = split_url(&ht.list[i], e);
+	free(rd.server);
+	if (rc == -ENOMEM)
+		err_set(e, rc, "too many hosts, or out of memory");
+	if (rc < 0)
+		hosts_toml_release(&ht);
+	else
+		*out = ht;
+	return rc;
+}
+
+/* Finding the file */
+
+static int load(const char *folder, struct hosts_toml *out, struct err *e)
+{
+	char path[PATH_MAX];
+	struct buf text;
+	int rc = place_join(path, folder, "hosts.toml");
+
+	if (rc < 0 || !place_exists(path))
+		return -ENOENT;
+	buf_init(&text, FILE_MAX);
+	rc = place_read(path, &text);
+	if (rc < 0)
+		err_set(e, rc, "%s", strerror(-rc));
+	else
+		rc = hosts_toml_parse(buf_text(&text), text.len, folder, out, e);
+	buf_release(&text);
+	return rc < 0 ? err_prefix(e, -EINVAL, "%s", path) : 0;
+}
+
+static int load_below(const char *root, const char *host, struct hosts_toml *out, struct err *e)
+{
+	const char *port = strrchr(host, ':');
+	char name[REFERENCE_HOST_MAX + 3], folder[PATH_MAX];
+	const char *names[] = {name, host, "_default"};
+	size_t i;
+	int rc = -ENOENT;
+
+	if (port && !strchr(port, ']'))
+		snprintf(name, sizeof(name), "%.*s_%s_", (int)(port - host), host, port + 1);
+	else
+		snprintf(name, sizeof(name), "%s", host);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]) && rc == -ENOENT; i++) {
+		if (place_join(folder, root, names[i]) == 0)
+			rc = load(folder, out, e);
+	}
+	return rc;
+}
+
+int hosts_toml_load(const char *host, struct hosts_toml *out, struct err *e)
+{
+	char own[PATH_MAX];
+	int rc = -ENOENT;
+
+	if (place_config(own, "containerd/certs.d") == 0)
+		rc = load_below(own, host, out, e);
+	return rc == -ENOENT ? load_below("/etc/containerd/certs.d", host, out, e) : rc;
+}
