@@ -21,8 +21,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "registry/confpath.h"
 #include "registry/helper.h"
-#include "registry/place.h"
 #include "registry/reference.h"
 
 #define FILE_MAX       (4u << 20) /* hundreds of logins take some 100 KiB */
@@ -311,7 +311,7 @@ static int find_in_file(const char *path, bool must, const char *host, const cha
 	int rc;
 
 	buf_init(&text, FILE_MAX);
-	rc = place_read(path, &text);
+	rc = confpath_read(path, &text);
 	if (rc == 0 && text.len > 0) {
 		rc = credentials_in(text.data, text.len, host, repository, out, e);
 		if (rc < 0 && rc != -ENOENT)
@@ -347,15 +347,15 @@ static int usual_places(const char *host, const char *path, struct credential *o
 		{"XDG_RUNTIME_DIR", run, "containers/auth.json"},
 		{"XDG_CONFIG_HOME", config, "containers/auth.json"},
 		{"DOCKER_CONFIG", docker, "config.json"},
-		{"HOME", place_home(), ".dockercfg"},
+		{"HOME", confpath_home(), ".dockercfg"},
 	};
 	int rc = -ENOENT;
 	size_t i;
 
 	/* Without the variable the directory is named after it: /run/containers/UID. */
 	snprintf(run, sizeof(run), "/run/containers/%u", (unsigned)getuid());
-	snprintf(config, sizeof(config), "%s/.config", place_home());
-	snprintf(docker, sizeof(docker), "%s/.docker", place_home());
+	snprintf(config, sizeof(config), "%s/.config", confpath_home());
+	snprintf(docker, sizeof(docker), "%s/.docker", confpath_home());
 	if (inline_text && inline_text[0])
 		rc = credentials_in(inline_text, strlen(inline_text), host, path, out, e);
 	for (i = 0; i < sizeof(places) / sizeof(places[0]) && rc == -ENOENT; i++) {

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "registry/hoststoml.h"
-#include "registry/place.h"
+#include "registry/confpath.h"
 #include "registry/registries.h"
 
 /* The system's own bundle is 220 KiB. */
@@ -62,7 +62,7 @@ int hosts_read_certificates(const char *path, char **out, struct err *e)
 	int rc;
 
 	buf_init(&text, CERTIFICATES_MAX);
-	rc = place_read(path, &text);
+	rc = confpath_read(path, &text);
 	if (rc == 0 && !strstr(buf_text(&text), "-----BEGIN"))
 		rc = err_set(e, -EINVAL, "%s: holds no certificate in PEM form", path);
 	else if (rc < 0)
@@ -114,7 +114,7 @@ static int take_certificate(struct endpoint *ep, const char *folder, const char 
 	char path[PATH_MAX], key[PATH_MAX];
 	size_t len;
 
-	if (place_join(path, folder, name) < 0)
+	if (confpath_join(path, folder, name) < 0)
 		return 0;
 	if (ends_in(name, ".crt"))
 		return add_roots_of(ep, path, e);
@@ -123,7 +123,7 @@ static int take_certificate(struct endpoint *ep, const char *folder, const char 
 	len = strlen(path) - strlen(".cert");
 	memcpy(key, path, len);
 	strcpy(key + len, ".key");
-	if (!place_exists(key))
+	if (!confpath_exists(key))
 		return err_set(e, -EINVAL, "%s: has no key beside it", path);
 	ep->cert_file = strdup(path);
 	ep->key_file = strdup(key);
@@ -150,14 +150,14 @@ static int find_certificates(struct endpoint *ep, const char *host, struct err *
 	char places[6][PATH_MAX], folder[PATH_MAX];
 	size_t i;
 
-	place_config(places[0], "containers/certs.d");
+	confpath_config(places[0], "containers/certs.d");
 	strcpy(places[1], "/etc/containers/certs.d");
-	place_config(places[2], "docker/certs.d");
+	confpath_config(places[2], "docker/certs.d");
 	strcpy(places[3], "/etc/docker/certs.d");
-	place_config(places[4], "containerd/certs.d");
+	confpath_config(places[4], "containerd/certs.d");
 	strcpy(places[5], "/etc/containerd/certs.d");
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (place_join(folder, places[i], host) == 0 && place_exists(folder))
+		if (confpath_join(folder, places[i], host) == 0 && confpath_exists(folder))
 			return take_folder(ep, folder, e);
 	}
 	return 0;

@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "registry/place.h"
+#include "registry/confpath.h"
 #include "registry/reference.h"
 #include "registry/toml.h"
 
@@ -74,7 +74,7 @@ static char *absolute(const char *folder, const char *name)
 
 	if (name[0] == '/')
 		return strdup(name);
-	return place_join(path, folder, name) == 0 ? strdup(path) : NULL;
+	return confpath_join(path, folder, name) == 0 ? strdup(path) : NULL;
 }
 
 static int on_capability(struct toml_host *h, const struct toml_item *item)
@@ -198,12 +198,12 @@ static int load(const char *folder, struct hosts_toml *out, struct err *e)
 {
 	char path[PATH_MAX];
 	struct buf text;
-	int rc = place_join(path, folder, "hosts.toml");
+	int rc = confpath_join(path, folder, "hosts.toml");
 
-	if (rc < 0 || !place_exists(path))
+	if (rc < 0 || !confpath_exists(path))
 		return -ENOENT;
 	buf_init(&text, FILE_MAX);
-	rc = place_read(path, &text);
+	rc = confpath_read(path, &text);
 	if (rc < 0)
 		err_set(e, rc, "%s", strerror(-rc));
 	else
@@ -225,7 +225,7 @@ static int load_below(const char *root, const char *host, struct hosts_toml *out
 	else
 		snprintf(name, sizeof(name), "%s", host);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]) && rc == -ENOENT; i++) {
-		if (place_join(folder, root, names[i]) == 0)
+		if (confpath_join(folder, root, names[i]) == 0)
 			rc = load(folder, out, e);
 	}
 	return rc;
@@ -236,7 +236,7 @@ int hosts_toml_load(const char *host, struct hosts_toml *out, struct err *e)
 	char own[PATH_MAX];
 	int rc = -ENOENT;
 
-	if (place_config(own, "containerd/certs.d") == 0)
+	if (confpath_config(own, "containerd/certs.d") == 0)
 		rc = load_below(own, host, out, e);
 	return rc == -ENOENT ? load_below("/etc/containerd/certs.d", host, out, e) : rc;
 }

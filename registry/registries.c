@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "registry/place.h"
+#include "registry/confpath.h"
 #include "registry/toml.h"
 
 /* Of each kind: a file with more is no one's configuration. */
@@ -265,7 +265,7 @@ static int load_file(struct registries *r, const char *path, struct err *e)
 	int rc;
 
 	buf_init(&text, FILE_MAX);
-	rc = place_read(path, &text);
+	rc = confpath_read(path, &text);
 	if (rc == 0 && text.len > 0)
 		rc = registries_parse(r, text.data, text.len, e);
 	else if (rc == -ENOENT || rc == -ENOTDIR || rc == -EACCES)
@@ -297,7 +297,7 @@ static int load_folder(struct registries *r, const char *folder, struct err *e)
 	int n = scandir(folder, &names, is_conf, by_name), i, rc = 0;
 
 	for (i = 0; i < n; i++) {
-		if (rc == 0 && place_join(path, folder, names[i]->d_name) == 0)
+		if (rc == 0 && confpath_join(path, folder, names[i]->d_name) == 0)
 			rc = load_file(r, path, e);
 		free(names[i]);
 	}
@@ -312,13 +312,13 @@ int registries_load(struct registries *out, struct err *e)
 	struct registries r = {0};
 	int rc;
 
-	place_config(own, "containers/registries.conf");
-	place_config(own_folder, "containers/registries.conf.d");
+	confpath_config(own, "containers/registries.conf");
+	confpath_config(own_folder, "containers/registries.conf.d");
 	if (only && only[0]) {
 		rc = load_file(&r, only, e);
 	} else {
 		rc = 0;
-		if (!place_exists(own)) {
+		if (!confpath_exists(own)) {
 			rc = load_file(&r, "/etc/containers/registries.conf", e);
 			if (rc == 0)
 				rc = load_folder(&r, "/etc/containers/registries.conf.d", e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "registry/place.h"
+#include "registry/confpath.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 
-const char *place_home(void)
+const char *confpath_home(void)
 {
 	const char *dir = getenv("HOME");
 	const struct passwd *pw;
@@ -30,26 +30,26 @@ static int checked(char *out, int len)
 	return -ENAMETOOLONG;
 }
 
-int place_config(char *out, const char *rest)
+int confpath_config(char *out, const char *rest)
 {
 	const char *dir = getenv("XDG_CONFIG_HOME");
 
 	if (dir && dir[0])
 		return checked(out, snprintf(out, PATH_MAX, "%s/%s", dir, rest));
-	return checked(out, snprintf(out, PATH_MAX, "%s/.config/%s", place_home(), rest));
+	return checked(out, snprintf(out, PATH_MAX, "%s/.config/%s", confpath_home(), rest));
 }
 
-int place_join(char *out, const char *folder, const char *name)
+int confpath_join(char *out, const char *folder, const char *name)
 {
 	return checked(out, snprintf(out, PATH_MAX, "%s/%s", folder, name));
 }
 
-bool place_exists(const char *path)
+bool confpath_exists(const char *path)
 {
 	return path[0] && access(path, F_OK) == 0;
 }
 
-int place_read(const char *path, struct buf *out)
+int confpath_read(const char *path, struct buf *out)
 {
 	char chunk[4096];
 	ssize_t n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where configuration lies: paths made and files read. */
-#ifndef REGISTRY_PLACE_H
-#define REGISTRY_PLACE_H
+#ifndef REGISTRY_CONFPATH_H
+#define REGISTRY_CONFPATH_H
 
 #include <limits.h>
 #include <stdbool.h>
@@ -9,16 +9,16 @@
 struct buf;
 
 /* $HOME, or what the user database says. Borrowed. */
-const char *place_home(void);
+const char *confpath_home(void);
 /*
  * These write a path to @out, which has PATH_MAX bytes. 0, or -ENAMETOOLONG and "".
- * place_config() is "$XDG_CONFIG_HOME/REST", by default "~/.config/REST".
+ * confpath_config() is "$XDG_CONFIG_HOME/REST", by default "~/.config/REST".
  */
-int place_config(char *out, const char *rest);
-int place_join(char *out, const char *folder, const char *name);
+int confpath_config(char *out, const char *rest);
+int confpath_join(char *out, const char *folder, const char *name);
 
-bool place_exists(const char *path);
+bool confpath_exists(const char *path);
 /* All of a file, up to the ceiling of @out, which may hold secrets. Negative errno. */
-int place_read(const char *path, struct buf *out);
+int confpath_read(const char *path, struct buf *out);
 
 #endif
