@@ -138,7 +138,7 @@ static void test_flips(unsigned n_more, size_t step, const char *what)
 
 	for (at = 0; at < im.size; at += step, n++)
 		try_damage(&im, at, at % 3 ? 1 << at % 8 : 0xff, &truth, &a, &t);
-	ok(t.refused > 0 && t.found > 0 && t.same > 0,
+	ok(t.refused > 0 && t.found > 0 && (step > 1 || t.same > 0),
 	   "%s: of %u flips %u are seen at opening, %u later, %u do not matter", what, n,
 	   t.refused, t.found, t.same);
 	is_int(t.wrong, 0, "nothing wrong is said");
