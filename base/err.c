@@ -36,19 +36,24 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 
 int err_prefix(struct err *e, int code, const char *fmt, ...)
 {
-	char rest[ERR_TEXT_MAX];
+	struct err old;
+	size_t len, room;
 	va_list ap;
-	int len;
 
 	if (!e)
 		return code;
-	memcpy(rest, e->text, sizeof(rest));
+	old = *e;
 	va_start(ap, fmt);
-	len = vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	if (len >= 0 && (size_t)len + 3 < sizeof(e->text)) {
-		memcpy(e->text + len, ": ", 3);
-		strncat(e->text, rest, sizeof(e->text) - (size_t)len - 3);
+	len = strlen(e->text);
+	room = sizeof(e->text) - 1 - len;
+	if (room > 2) {
+		memcpy(e->text + len, ": ", 2);
+		len += 2;
+		room -= 2;
+		memcpy(e->text + len, old.text, strnlen(old.text, room));
+		e->text[len + strnlen(old.text, room)] = '\0';
 	}
 	make_printable(e->text);
 	return code;

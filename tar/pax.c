@@ -134,9 +134,9 @@ static bool base64_decode(char *text, size_t *len)
 }
 
 /*
- * Sets, replaces, or with an empty value takes back (drop_empty() does the rest). Who
- * writes LIBARCHIVE.xattr writes SCHILY.xattr beside it, which is what is read elsewhere
- * and so wins.
+ * Sets or replaces. An empty value is a value: other keys fall back to the header by it,
+ * but there is no xattr in a header. Who writes LIBARCHIVE.xattr writes SCHILY.xattr beside
+ * it, which is what is read elsewhere and so wins.
  */
 static int set_xattr(struct pax *p, const char *name, size_t name_len, const char *value,
 		     size_t len, bool is_decoded, struct err *e)
@@ -178,17 +178,6 @@ static int take_xattr(struct pax *p, struct pax_record *r, struct err *e)
 	}
 	name[name_len] = '\0';
 	return set_xattr(p, name, name_len, r->value, r->value_len, is_decoded, e);
-}
-
-static void drop_empty(struct pax *p)
-{
-	size_t from, to = 0;
-
-	for (from = 0; from < p->n_xattrs; from++) {
-		if (p->xattrs[from].len > 0)
-			p->xattrs[to++] = p->xattrs[from];
-	}
-	p->n_xattrs = to;
 }
 
 static int take_map(struct pax *p, const struct pax_record *r, struct sparse_map *map,
@@ -323,6 +312,5 @@ int pax_parse(struct pax *p, char *body, size_t len, struct sparse_map *map, str
 		if (rc < 0)
 			return rc;
 	}
-	drop_empty(p);
 	return rc;
 }
