@@ -41,10 +41,17 @@ struct backend {
 	void *warn_arg;
 };
 
+/* All of a source into @out, up to its ceiling: -E2BIG with a sentence beyond. */
+int source_to_buf(struct source *s, struct buf *out, struct err *e);
+
 void backend_warn(struct backend *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* "oci:" is cut off: DIR[:TAG]. */
-int layout_open(const char *text, struct backend **out, struct err *e);
+enum layout_form { LAYOUT_OCI, LAYOUT_ARCHIVE, LAYOUT_PLAIN };
+
+/* What follows "oci:", "oci-archive:" or "dir:". */
+int layout_open(const char *text, enum layout_form form, struct backend **out, struct err *e);
+/* What follows "docker-archive:". */
+int saved_open(const char *text, struct backend **out, struct err *e);
 /* A reference to a registry. */
 int repository_open(const char *text, const struct origin_options *options, struct store *store,
 		    struct backend **out, struct err *e);

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An image in an OCI layout directory (image-spec image-layout.md): index.json names
- * the images, blobs/ALG/HEX are the bytes. A tag is an annotation of an entry.
+ * An image on disk, in one of three forms that differ in where their files are:
+ *
+ *	oci:DIR[:TAG]		an OCI layout (image-spec image-layout.md): index.json names
+ *				the images, blobs/ALG/HEX are the bytes
+ *	oci-archive:FILE[:TAG]	a tar of that
+ *	dir:DIR			skopeo's: manifest.json, and the blobs under their bare HEX
+ *
+ * A tag is an annotation of an entry of index.json.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,46 +18,61 @@
 
 #include "base/err.h"
 #include "base/source.h"
+#include "registry/archive.h"
 #include "registry/backend.h"
 #include "registry/manifest.h"
 
 struct layout {
 	struct backend backend;
-	int dir;
-	char *tag; /* NULL: the only image there is */
+	int dir;		 /* -1: an archive */
+	struct archive *archive; /* NULL: a directory */
+	bool is_plain;		 /* of the form dir: */
+	char *tag;		 /* NULL: the only image there is */
 };
 
-static int read_file(int dir, const char *path, struct buf *out, struct err *e)
+/* Files */
+
+static int open_at(int dir, const char *path, struct source **out, struct err *e)
 {
-	char chunk[16384];
-	ssize_t n;
-	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int rc = 0;
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
 
 	if (fd < 0)
 		return err_set(e, errno == ENOENT ? -ENOENT : -EIO, "%s: %s", path,
 			       strerror(errno));
-	while (rc == 0 && (n = read(fd, chunk, sizeof(chunk))) != 0) {
-		if (n < 0 && errno != EINTR)
-			rc = err_set(e, -EIO, "%s: %s", path, strerror(errno));
-		else if (n > 0)
-			rc = buf_append(out, chunk, (size_t)n);
-	}
-	close(fd);
-	if (rc == -E2BIG)
-		err_set(e, rc, "%s: larger than the %zu bytes that are read", path, out->max);
-	return rc;
+	rc = source_file(fd, out, e);
+	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
 }
 
-/* "blobs/sha256/HEX" */
-static void blob_path(const struct digest *d, char *out, size_t max)
+static int open_file(struct layout *l, const char *path, struct source **out, struct err *e)
+{
+	return l->archive ? archive_member(l->archive, path, out, e)
+			  : open_at(l->dir, path, out, e);
+}
+
+static int read_file(struct layout *l, const char *path, struct buf *out, struct err *e)
+{
+	struct source *s = NULL;
+	int rc = open_file(l, path, &s, e);
+
+	if (rc < 0)
+		return rc;
+	rc = source_to_buf(s, out, e);
+	source_unref(s);
+	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
+}
+
+/* "blobs/sha256/HEX", or bare "HEX" */
+static void blob_path(const struct layout *l, const struct digest *d, char *out, size_t max)
 {
 	char hex[DIGEST_TEXT_MAX];
 
-	snprintf(out, max, "blobs/%s/%s", digest_alg_name(d->alg), digest_hex(d, hex));
+	if (l->is_plain)
+		snprintf(out, max, "%s", digest_hex(d, hex));
+	else
+		snprintf(out, max, "blobs/%s/%s", digest_alg_name(d->alg), digest_hex(d, hex));
 }
 
-#define PATH_TEXT_MAX (DIGEST_TEXT_MAX + 16)
+#define PATH_TEXT_MAX (DIGEST_TEXT_MAX + 32)
 
 static const char *tag_of(const struct descriptor *d)
 {
@@ -112,6 +133,22 @@ static bool is_one_for_many(const struct layout *l, const struct entries *en)
 	return !l->tag && en->n > 1;
 }
 
+/* Bytes that nothing vouches for: their digest is what it is. */
+static int root_of_bytes(const struct buf *from, const char *media, struct buf *bytes,
+			 struct descriptor *out)
+{
+	struct descriptor d = {.size = from->len, .media_type = strdup(media)};
+	int rc = d.media_type ? digest_of(DIGEST_SHA256, from->data, from->len, &d.digest) : -ENOMEM;
+
+	if (rc == 0)
+		rc = buf_append(bytes, from->data, from->len);
+	if (rc < 0)
+		descriptor_release(&d);
+	else
+		*out = d;
+	return rc;
+}
+
 static int take_root(struct layout *l, const struct descriptor *d, struct buf *bytes,
 		     struct descriptor *out, struct err *e)
 {
@@ -119,8 +156,8 @@ static int take_root(struct layout *l, const struct descriptor *d, struct buf *b
 	struct digest real;
 	int rc;
 
-	blob_path(&d->digest, path, sizeof(path));
-	rc = read_file(l->dir, path, bytes, e);
+	blob_path(l, &d->digest, path, sizeof(path));
+	rc = read_file(l, path, bytes, e);
 	if (rc < 0)
 		return rc;
 	if (digest_of(d->digest.alg, bytes->data, bytes->len, &real) < 0)
@@ -135,17 +172,16 @@ static int take_root(struct layout *l, const struct descriptor *d, struct buf *b
 	return out->media_type ? 0 : -ENOMEM;
 }
 
-static int layout_root(struct backend *b, struct buf *bytes, struct descriptor *out,
-		       struct err *e)
+static int root_of_index(struct layout *l, struct buf *bytes, struct descriptor *out,
+			 struct err *e)
 {
-	struct layout *l = (struct layout *)b;
 	const struct descriptor *d;
 	struct entries en = {0};
 	struct buf index;
 	int rc;
 
 	buf_init(&index, DOCUMENT_MAX);
-	rc = read_file(l->dir, "index.json", &index, e);
+	rc = read_file(l, "index.json", &index, e);
 	if (rc == -ENOENT)
 		rc = err_set(e, rc, "not an OCI layout: no index.json in it");
 	if (rc == 0)
@@ -154,43 +190,67 @@ static int layout_root(struct backend *b, struct buf *bytes, struct descriptor *
 	if (d) {
 		rc = take_root(l, d, bytes, out, e);
 	} else if (rc == 0 && is_one_for_many(l, &en)) {
-		*out = (struct descriptor){.size = index.len, .media_type = strdup(MEDIA_OCI_INDEX)};
-		rc = out->media_type ? digest_of(DIGEST_SHA256, index.data, index.len, &out->digest)
-				     : -ENOMEM;
-		if (rc == 0)
-			rc = buf_append(bytes, index.data, index.len);
+		rc = root_of_bytes(&index, MEDIA_OCI_INDEX, bytes, out);
 	} else if (rc == 0) {
 		rc = no_such_tag(l, &en, e);
 	}
 	entries_release(&en);
 	buf_release(&index);
+	return rc;
+}
+
+static int root_of_dir(struct layout *l, struct buf *bytes, struct descriptor *out,
+		       struct err *e)
+{
+	struct buf manifest;
+	int rc;
+
+	buf_init(&manifest, DOCUMENT_MAX);
+	rc = read_file(l, "manifest.json", &manifest, e);
+	if (rc == 0)
+		rc = root_of_bytes(&manifest, "", bytes, out);
+	buf_release(&manifest);
+	return rc;
+}
+
+static int layout_root(struct backend *b, struct buf *bytes, struct descriptor *out,
+		       struct err *e)
+{
+	struct layout *l = (struct layout *)b;
+	int rc = l->is_plain ? root_of_dir(l, bytes, out, e) : root_of_index(l, bytes, out, e);
+
 	return rc < 0 ? err_prefix(e, rc, "%s", b->name) : 0;
 }
 
 static int layout_document(struct backend *b, const struct descriptor *d, struct buf *bytes,
 			   struct err *e)
 {
+	struct layout *l = (struct layout *)b;
 	char path[PATH_TEXT_MAX];
+	int rc;
 
-	blob_path(&d->digest, path, sizeof(path));
-	return read_file(((struct layout *)b)->dir, path, bytes, e);
+	blob_path(l, &d->digest, path, sizeof(path) - strlen(".manifest.json"));
+	rc = read_file(l, path, bytes, e);
+	/* Of an index's images dir: keeps the manifests under names of their own. */
+	if (rc == -ENOENT && l->is_plain) {
+		strcat(path, ".manifest.json");
+		rc = read_file(l, path, bytes, e);
+	}
+	return rc;
 }
 
 static int layout_blob(struct backend *b, const struct descriptor *d, struct source **out,
 		       struct err *e)
 {
+	struct layout *l = (struct layout *)b;
 	char path[PATH_TEXT_MAX];
 	struct source *s;
-	int fd, rc;
+	int rc;
 
-	blob_path(&d->digest, path, sizeof(path));
-	fd = openat(((struct layout *)b)->dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return err_set(e, errno == ENOENT ? -ENOENT : -EIO, "%s: %s: %s", b->name, path,
-			       strerror(errno));
-	rc = source_file(fd, &s, e);
+	blob_path(l, &d->digest, path, sizeof(path));
+	rc = open_file(l, path, &s, e);
 	if (rc < 0)
-		return err_prefix(e, rc, "%s: %s", b->name, path);
+		return err_prefix(e, rc, "%s", b->name);
 	if (s->size != d->size) {
 		rc = err_set(e, -EBADMSG, "%s: %s has %llu bytes, the manifest says %llu", b->name,
 			     path, (unsigned long long)s->size, (unsigned long long)d->size);
@@ -205,6 +265,7 @@ static void layout_close(struct backend *b)
 {
 	struct layout *l = (struct layout *)b;
 
+	archive_free(l->archive);
 	if (l->dir >= 0)
 		close(l->dir);
 	free(l->tag);
@@ -219,36 +280,60 @@ static const struct backend_ops layout_ops = {
 	.close = layout_close,
 };
 
-int layout_open(const char *text, struct backend **out, struct err *e)
+/* Cuts "PATH[:TAG]" at its first colon. */
+static int split(const char *text, char **path, char **tag)
 {
 	const char *colon = strchr(text, ':');
-	size_t len = colon ? (size_t)(colon - text) : strlen(text);
+
+	*path = strndup(text, colon ? (size_t)(colon - text) : strlen(text));
+	*tag = colon && colon[1] ? strdup(colon + 1) : NULL;
+	return *path && (*tag || !colon || !colon[1]) ? 0 : -ENOMEM;
+}
+
+static int open_archive(struct layout *l, const char *path, struct err *e)
+{
+	struct source *file = NULL;
+	int rc = open_at(AT_FDCWD, path, &file, e);
+
+	if (rc < 0)
+		return rc;
+	rc = archive_new(file, &l->archive, e);
+	source_unref(file);
+	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
+}
+
+int layout_open(const char *text, enum layout_form form, struct backend **out, struct err *e)
+{
+	static const char *const prefixes[] = {"oci:", "oci-archive:", "dir:"};
 	struct layout *l = calloc(1, sizeof(*l));
-	size_t name_len = strlen(text) + sizeof("oci:");
-	char *dir = strndup(text, len);
+	size_t name_len = strlen(text) + sizeof("oci-archive:");
+	char *path = NULL;
 	int rc = -ENOMEM;
 
-	if (!l || !dir)
-		goto out;
+	if (!l)
+		return err_set(e, rc, "out of memory");
 	l->backend.ops = &layout_ops;
 	l->backend.is_local = true;
+	l->is_plain = form == LAYOUT_PLAIN;
 	l->dir = -1;
 	l->backend.name = malloc(name_len);
-	l->tag = colon && colon[1] ? strdup(colon + 1) : NULL;
-	if (!l->backend.name || (colon && colon[1] && !l->tag))
-		goto out;
-	snprintf(l->backend.name, name_len, "oci:%s", text);
-	l->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	rc = l->dir < 0 ? -errno : 0;
-out:
+	if (l->backend.name) {
+		snprintf(l->backend.name, name_len, "%s%s", prefixes[form], text);
+		rc = l->is_plain ? (path = strdup(text)) ? 0 : -ENOMEM : split(text, &path, &l->tag);
+	}
+	if (rc == 0 && form == LAYOUT_ARCHIVE) {
+		rc = open_archive(l, path, e);
+	} else if (rc == 0) {
+		l->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (l->dir < 0)
+			rc = err_set(e, -errno, "%s: %s", path, strerror(errno));
+	}
 	if (rc == -ENOMEM)
 		err_set(e, rc, "out of memory");
-	else if (rc < 0)
-		err_set(e, rc, "%s: %s", dir, strerror(-rc));
-	if (rc < 0 && l)
+	free(path);
+	if (rc < 0)
 		layout_close(&l->backend);
-	else if (rc == 0)
+	else
 		*out = &l->backend;
-	free(dir);
 	return rc;
 }

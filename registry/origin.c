@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/source.h"
 #include "registry/backend.h"
 #include "registry/resolve.h"
 
@@ -37,6 +38,23 @@ void backend_warn(struct backend *b, const char *fmt, ...)
 	b->warn(b->warn_arg, text);
 }
 
+int source_to_buf(struct source *s, struct buf *out, struct err *e)
+{
+	void *to;
+	int rc;
+
+	if (s->size > out->max)
+		return err_set(e, -E2BIG, "%llu bytes, more than the %zu that are read",
+			       (unsigned long long)s->size, out->max);
+	rc = buf_reserve(out, (size_t)s->size, &to);
+	if (rc < 0)
+		return err_set(e, rc, "out of memory");
+	rc = source_read_all(s, to, (size_t)s->size, 0, e);
+	if (rc == 0)
+		buf_advance(out, (size_t)s->size);
+	return rc;
+}
+
 static const char *after(const char *text, const char *prefix)
 {
 	size_t len = strlen(prefix);
@@ -48,12 +66,18 @@ static int open_backend(const char *source, const struct origin_options *options
 			struct store *store, struct backend **out, struct err *e)
 {
 	static const char *const not_read[] = {"containers-storage:", "docker-daemon:", "sif:",
-					       "tarball:", "oci-archive:", "docker-archive:", "dir:"};
+					       "tarball:"};
 	const char *rest;
 	size_t i;
 
 	if ((rest = after(source, "oci:")))
-		return layout_open(rest, out, e);
+		return layout_open(rest, LAYOUT_OCI, out, e);
+	if ((rest = after(source, "oci-archive:")))
+		return layout_open(rest, LAYOUT_ARCHIVE, out, e);
+	if ((rest = after(source, "dir:")))
+		return layout_open(rest, LAYOUT_PLAIN, out, e);
+	if ((rest = after(source, "docker-archive:")))
+		return saved_open(rest, out, e);
 	for (i = 0; i < sizeof(not_read) / sizeof(not_read[0]); i++) {
 		if (after(source, not_read[i]))
 			return err_set(e, -ENOTSUP, "%s: sources of the form %s are not read",

@@ -326,10 +326,8 @@ static int fill_layers(struct image *img, struct manifest *m, struct config *c, 
 	return 0;
 }
 
-static int fill(struct backend *b, struct image *img, const struct platform *want,
-		struct err *e)
+static int fill(struct backend *b, struct image *img, struct err *e)
 {
-	char have[PLATFORM_TEXT_MAX], wanted[PLATFORM_TEXT_MAX];
 	struct manifest m = {0};
 	struct config c = {0};
 	int rc = manifest_parse(img->manifest.data, img->manifest.len, &m, e);
@@ -346,11 +344,6 @@ static int fill(struct backend *b, struct image *img, const struct platform *wan
 		img->platform = c.platform;
 		img->has_created = c.has_created;
 		img->created = c.created;
-		if (c.platform.os[0] && c.platform.arch[0] && !img->has_index &&
-		    !platform_match(want, &c.platform))
-			backend_warn(b, "%s: the image is for %s, not for %s", b->name,
-				     platform_format(&c.platform, '/', have),
-				     platform_format(want, '/', wanted));
 	}
 	manifest_release(&m);
 	config_release(&c);
@@ -384,7 +377,7 @@ static int build(struct backend *b, const struct buf *root, const struct descrip
 	}
 	if (rc == -ENOMEM)
 		return out_of_memory(e);
-	return rc < 0 ? rc : fill(b, img, want, e);
+	return rc < 0 ? rc : fill(b, img, e);
 }
 
 int resolve_image(struct backend *b, const struct buf *root, const struct descriptor *d,
