@@ -148,9 +148,10 @@ static void parse_names(const uint8_t *block, struct header *h)
 	h->link = (const char *)block + 157;
 	h->link_len = text_len(block + 157, 100);
 	h->prefix = (const char *)block + PREFIX_AT;
-	if (is_posix)
-		h->prefix_len = text_len(block + PREFIX_AT,
-					 memcmp(block + 508, "tar", 4) == 0 ? STAR_LEN : PREFIX_LEN);
+	if (is_posix && memcmp(block + 508, "tar", 4) == 0)
+		h->prefix_len = text_len(block + PREFIX_AT, STAR_LEN);
+	else if (is_posix)
+		h->prefix_len = text_len(block + PREFIX_AT, PREFIX_LEN);
 	else
 		h->prefix_len = h->is_gnu ? stray_prefix_len(block) : 0;
 }
@@ -175,10 +176,12 @@ int header_parse(const uint8_t block[HEADER_SIZE], struct header *out, struct er
 	h.type = (char)block[156];
 	if (!header_number(block + 100, 8, &mode))
 		return err_set(e, -EBADMSG, "the mode is no number");
-	if (!header_number(block + 108, 8, &h.uid) || !header_number(block + 116, 8, &h.gid))
+	if (!header_number(block + 108, 8, &h.uid) ||
+	    !header_number(block + 116, 8, &h.gid))
 		return err_set(e, -EBADMSG, "the owner is no number");
 	if (!header_number(block + 124, 12, &size) || size < 0)
-		return err_set(e, -EBADMSG, "the size is no number, negative or above 2^63-1");
+		return err_set(e, -EBADMSG,
+			       "the size is no number, negative or above 2^63-1");
 	if (!header_number(block + 136, 12, &h.mtime))
 		return err_set(e, -EBADMSG, "the time is no number of 64 bits");
 	if (!parse_device(block, &h))

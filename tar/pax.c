@@ -22,14 +22,19 @@ int pax_next(char *body, size_t len, size_t *pos, struct pax_record *out, struct
 	line = body + *pos; /* an empty body may have no memory */
 	space = memchr(line, ' ', left);
 	if (!space || !num_parse(line, (size_t)(space - line), left, &n) ||
-	    n < (size_t)(space - line) + 4 || line[n - 1] != '\n')
-		return err_set(e, -EBADMSG, "the pax record at byte %zu of %zu has a wrong length",
-			       *pos, len);
+	    n < (size_t)(space - line) + 4 || line[n - 1] != '\n') {
+		err_set(e, -EBADMSG,
+			"the pax record at byte %zu of %zu has a wrong length", *pos,
+			len);
+		return -EBADMSG;
+	}
 	key = space + 1;
 	equals = memchr(key, '=', (size_t)(line + n - 1 - key));
-	if (!equals || equals == key || memchr(key, '\0', (size_t)(equals - key)))
-		return err_set(e, -EBADMSG, "the pax record at byte %zu of %zu has no key", *pos,
-			       len);
+	if (!equals || equals == key || memchr(key, '\0', (size_t)(equals - key))) {
+		err_set(e, -EBADMSG, "the pax record at byte %zu of %zu has no key", *pos,
+			len);
+		return -EBADMSG;
+	}
 	*out = (struct pax_record){
 		.key = key,
 		.key_len = (size_t)(equals - key),
@@ -83,7 +88,8 @@ static size_t percent_decode(char *text, size_t len)
 		char c = text[from];
 
 		if (c == '%' && len - from > 2) {
-			int high = hex_digit(text[from + 1]), low = hex_digit(text[from + 2]);
+			int high = hex_digit(text[from + 1]),
+			    low = hex_digit(text[from + 2]);
 
 			if (high >= 0 && low >= 0) {
 				c = (char)(high << 4 | low);
@@ -146,7 +152,8 @@ static int set_xattr(struct pax *p, const char *name, size_t name_len, const cha
 	if (name_len == 0 || memchr(name, '\0', name_len))
 		return err_set(e, -EBADMSG, "an xattr's name is empty or has a NUL");
 	if (name_len > PAX_MAX_XATTR_NAME || len > PAX_MAX_XATTR_VALUE)
-		return err_set(e, -E2BIG, "the xattr %.32s is longer than Linux allows", name);
+		return err_set(e, -E2BIG, "the xattr %.32s is longer than Linux allows",
+			       name);
 	for (i = 0; i < p->n_xattrs; i++) {
 		if (strcmp(p->xattrs[i].name, name) == 0)
 			break;
@@ -198,7 +205,7 @@ static int take_pair(struct pax *p, const struct pax_record *r, struct sparse_ma
 		return err_set(e, -EBADMSG, "the sparse map holds what is no number");
 	p->has_map = true;
 	return r->key_len == strlen("GNU.sparse.offset") ? sparse_add_offset(map, v, e)
-							  : sparse_add_length(map, v, e);
+							 : sparse_add_length(map, v, e);
 }
 
 enum form { TEXT, NUMBER, TIME, MAP, PAIR };
@@ -244,8 +251,8 @@ static const struct known *find_key(const struct pax_record *r)
 static int take_text(struct pax_text *to, const struct pax_record *r, struct err *e)
 {
 	if (memchr(r->value, '\0', r->value_len))
-		return err_set(e, -EBADMSG, "the pax record %.*s has a NUL", (int)r->key_len,
-			       r->key);
+		return err_set(e, -EBADMSG, "the pax record %.*s has a NUL",
+			       (int)r->key_len, r->key);
 	*to = (struct pax_text){0};
 	if (r->value_len > 0)
 		*to = (struct pax_text){.data = r->value, .len = r->value_len};
@@ -294,7 +301,8 @@ void pax_clear(struct pax *p)
 	memset(p, 0, offsetof(struct pax, xattrs));
 }
 
-int pax_parse(struct pax *p, char *body, size_t len, struct sparse_map *map, struct err *e)
+int pax_parse(struct pax *p, char *body, size_t len, struct sparse_map *map,
+	      struct err *e)
 {
 	struct pax_record r;
 	const struct known *k;
@@ -313,4 +321,9 @@ int pax_parse(struct pax *p, char *body, size_t len, struct sparse_map *map, str
 			return rc;
 	}
 	return rc;
+}
+
+bool pax_is_sparse(const struct pax *p)
+{
+	return p->has_map || p->sparse_major.is_set;
 }

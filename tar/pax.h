@@ -66,7 +66,7 @@ struct pax {
 	struct pax_number sparse_minor;
 	struct pax_number sparse_size;	   /* forms 0.0 and 0.1 */
 	struct pax_number sparse_realsize; /* form 1.0 */
-	bool has_map;			   /* records of form 0.0 or 0.1 were there */
+	bool has_map;			   /* of form 0.0 or 0.1 */
 	struct pax_text holes;		   /* SUN.holesdata: a sparse form of its own */
 	size_t n_xattrs;
 	struct tar_xattr xattrs[PAX_MAX_XATTRS];
@@ -94,6 +94,10 @@ void pax_clear(struct pax *p);
  * a failure: -EBADMSG, -E2BIG for xattrs over a ceiling or a map of too many extents,
  * -ENOMEM. Keys that nothing is made of are passed over.
  */
-int pax_parse(struct pax *p, char *body, size_t len, struct sparse_map *map, struct err *e);
+int pax_parse(struct pax *p, char *body, size_t len, struct sparse_map *map,
+	      struct err *e);
+
+/* Is the entry a sparse file of GNU's? As Go has it: a size alone makes none. */
+bool pax_is_sparse(const struct pax *p);
 
 #endif

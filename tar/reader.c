@@ -16,8 +16,6 @@
  * What stands for the next entry (x, L, K) waits in a buf each, at most 1 MiB, and the
  * last of a kind counts; so a run of them needs no ceiling, however long. A global
  * header has a buf of its own and leaves them alone.
- *
- * Who names an entry, the strongest first: GNU.sparse.name, L (K), pax, the header.
  */
 #include "tar/reader.h"
 
@@ -30,6 +28,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "tar/header.h"
+#include "tar/member.h"
 #include "tar/pax.h"
 #include "tar/sparse.h"
 
@@ -68,8 +67,8 @@ struct reader {
 	struct sparse_map map;
 
 	struct tar_entry entry;
-	char joined[HEADER_SIZE]; /* prefix and name */
-	char shown[SHOWN_MAX];	  /* the path, for sentences */
+	char joined[MEMBER_PATH_MAX];
+	char shown[SHOWN_MAX];
 };
 
 int reader_new(const struct reader_ops *ops, void *arg, struct reader **out)
@@ -107,7 +106,8 @@ static int locate(const struct reader *r, int rc, struct err *e)
 	if (r->shown[0])
 		return err_prefix(e, rc, "tar entry \"%s\" at byte %llu", r->shown,
 				  (unsigned long long)r->header_at);
-	return err_prefix(e, rc, "tar header at byte %llu", (unsigned long long)r->header_at);
+	return err_prefix(e, rc, "tar header at byte %llu",
+			  (unsigned long long)r->header_at);
 }
 
 /* Content, bodies and maps end at a multiple of the block size. */
@@ -160,128 +160,14 @@ static int end_meta(struct reader *r, struct err *e)
 static int begin_meta(struct reader *r, struct buf *b, uint64_t size, struct err *e)
 {
 	if (size > PAX_MAX_BODY)
-		return err_set(e, -E2BIG, "an extended header of %llu bytes, more than %u",
+		return err_set(e, -E2BIG,
+			       "an extended header of %llu bytes, more than %u",
 			       (unsigned long long)size, PAX_MAX_BODY);
 	buf_clear(b);
 	r->meta = b;
 	r->left = size;
 	r->state = IN_META;
 	return size > 0 ? 0 : end_meta(r, e);
-}
-
-/* As Go has it: a size alone makes no sparse file. */
-static bool pax_is_sparse(const struct pax *p)
-{
-	return p->has_map || p->sparse_major.is_set;
-}
-
-/* The entry's path and link; they stay where they are until the next entry. */
-static void set_names(struct reader *r, const struct header *h)
-{
-	struct tar_entry *t = &r->entry;
-	size_t len;
-
-	if (r->pax.sparse_name.data && pax_is_sparse(&r->pax) && h->type != 'S') {
-		t->path = r->pax.sparse_name.data;
-		t->path_len = r->pax.sparse_name.len;
-	} else if (r->long_name.len > 0 && r->long_name.data[0] != '\0') {
-		t->path = r->long_name.data;
-		t->path_len = strlen(r->long_name.data);
-	} else if (r->pax.path.data) {
-		t->path = r->pax.path.data;
-		t->path_len = r->pax.path.len;
-	} else if (h->prefix_len > 0) {
-		memcpy(r->joined, h->prefix, h->prefix_len);
-		r->joined[h->prefix_len] = '/';
-		memcpy(r->joined + h->prefix_len + 1, h->name, h->name_len);
-		t->path = r->joined;
-		t->path_len = h->prefix_len + 1 + h->name_len;
-	} else {
-		/* Without any name it is about the folder that the archive is of. */
-		t->path = h->name_len > 0 ? h->name : ".";
-		t->path_len = h->name_len > 0 ? h->name_len : 1;
-	}
-	len = t->path_len < SHOWN_MAX ? t->path_len : SHOWN_MAX - 1;
-	memcpy(r->shown, t->path, len);
-	r->shown[len] = '\0';
-}
-
-static void set_link(struct reader *r, const struct header *h)
-{
-	struct tar_entry *t = &r->entry;
-
-	if (h->type != '1' && h->type != '2')
-		return;
-	t->is_hardlink = h->type == '1';
-	if (r->long_link.len > 0 && r->long_link.data[0] != '\0') {
-		t->link = r->long_link.data;
-		t->link_len = strlen(r->long_link.data);
-	} else if (r->pax.link.data) {
-		t->link = r->pax.link.data;
-		t->link_len = r->pax.link.len;
-	} else {
-		t->link = h->link;
-		t->link_len = h->link_len;
-	}
-}
-
-/* What pax says, else what the header says, if an unsigned 32-bit field can hold it. */
-static int take_id(const struct pax_number *said, int64_t written, const char *what,
-		   uint32_t *out, struct err *e)
-{
-	int64_t v = said->is_set ? (int64_t)said->value : written;
-
-	if (v < 0 || v > UINT32_MAX)
-		return err_set(e, -EBADMSG, "the %s %lld is negative or beyond 32 bits", what,
-			       (long long)v);
-	*out = (uint32_t)v;
-	return 0;
-}
-
-static int set_numbers(struct reader *r, const struct header *h, struct err *e)
-{
-	struct tar_entry *t = &r->entry;
-	const struct pax *p = &r->pax;
-	int rc;
-
-	t->mtime = p->mtime.is_set ? p->mtime.sec : h->mtime;
-	t->mtime_ns = p->mtime.is_set ? p->mtime.ns : 0;
-	rc = take_id(&p->uid, h->uid, "uid", &t->uid, e);
-	if (rc < 0)
-		return rc;
-	rc = take_id(&p->gid, h->gid, "gid", &t->gid, e);
-	if (rc < 0 || (h->type != '3' && h->type != '4'))
-		return rc;
-	rc = take_id(&p->dev_major, h->dev_major, "device", &t->rdev_major, e);
-	if (rc < 0)
-		return rc;
-	return take_id(&p->dev_minor, h->dev_minor, "device", &t->rdev_minor, e);
-}
-
-/*
- * Before there was a type for directories, a '/' at the name's end made one. Some writers
- * still do it beside the type of a file; no file with content is hidden by that.
- */
-static bool is_old_directory(const struct reader *r, const struct header *h, uint64_t size)
-{
-	const struct tar_entry *t = &r->entry;
-
-	if (t->path[t->path_len - 1] != '/')
-		return false;
-	return h->type == '\0' || (h->type == '0' && size == 0 && !pax_is_sparse(&r->pax));
-}
-
-static void set_type(struct reader *r, const struct header *h)
-{
-	struct tar_entry *t = &r->entry;
-	uint64_t size = r->pax.size.is_set ? r->pax.size.value : h->size;
-	uint32_t type = header_file_type(h);
-
-	if (is_old_directory(r, h, size))
-		type = S_IFDIR;
-	t->mode = type | h->mode;
-	if (type == S_IFREG && header_has_content(h))
-		t->size = t->stored = size;
 }
 
 /* The map is complete. 1: the entry can be told. */
@@ -368,20 +254,33 @@ static int begin_pax_map(struct reader *r, struct err *e)
 	return need_map_block(r, e);
 }
 
+/* For sentences: the path may be gone with its piece by then. */
+static void show_path(struct reader *r)
+{
+	size_t len = r->entry.path_len;
+
+	if (len >= SHOWN_MAX)
+		len = SHOWN_MAX - 1;
+	memcpy(r->shown, r->entry.path, len);
+	r->shown[len] = '\0';
+}
+
 /* An entry's header. 1: it can be told; 0: more must be read before. */
 static int begin_entry(struct reader *r, const struct header *h, const uint8_t *block,
 		       struct err *e)
 {
+	struct member m = {
+		.header = h,
+		.pax = &r->pax,
+		.long_name = buf_text(&r->long_name),
+		.long_link = buf_text(&r->long_link),
+	};
 	int rc;
 
-	r->entry = (struct tar_entry){
-		.xattrs = r->pax.xattrs,
-		.n_xattrs = r->pax.n_xattrs,
-	};
-	set_names(r, h);
-	set_link(r, h);
-	set_type(r, h);
-	rc = set_numbers(r, h, e);
+	r->entry = (struct tar_entry){0};
+	member_names(&m, r->joined, &r->entry);
+	show_path(r);
+	rc = member_stat(&m, &r->entry, e);
 	if (rc < 0)
 		return rc;
 	if (!S_ISREG(r->entry.mode) || r->entry.is_hardlink)
@@ -463,7 +362,8 @@ static int take_block(struct reader *r, const uint8_t *block, struct err *e)
 }
 
 /* Each of these uses up some of the piece, at least one byte, and gives how much. */
-static ssize_t feed_block(struct reader *r, const uint8_t *data, size_t len, struct err *e)
+static ssize_t feed_block(struct reader *r, const uint8_t *data, size_t len,
+			  struct err *e)
 {
 	size_t used = HEADER_SIZE - r->gathered;
 	int rc;
@@ -485,7 +385,8 @@ static ssize_t feed_block(struct reader *r, const uint8_t *data, size_t len, str
 	return rc < 0 ? rc : (ssize_t)used;
 }
 
-static ssize_t feed_bytes(struct reader *r, const uint8_t *data, size_t len, struct err *e)
+static ssize_t feed_bytes(struct reader *r, const uint8_t *data, size_t len,
+			  struct err *e)
 {
 	size_t used = len < r->left ? len : (size_t)r->left;
 	int rc = 0;
@@ -542,7 +443,8 @@ int reader_finish(struct reader *r, struct err *e)
 	else if (r->gathered == 0)
 		err_set(e, -EBADMSG, "the archive ends before the entry that it is for");
 	else
-		return err_set(e, -EBADMSG, "the tar archive ends inside a header, at byte %llu",
+		return err_set(e, -EBADMSG,
+			       "the tar archive ends inside a header, at byte %llu",
 			       (unsigned long long)r->pos);
 	return locate(r, -EBADMSG, e);
 }

@@ -51,7 +51,8 @@ static int add(struct sparse_map *m, uint64_t off, uint64_t len, struct err *e)
 	int rc;
 
 	if (off < m->end)
-		return err_set(e, -EBADMSG, "the sparse map's extents overlap or descend");
+		return err_set(e, -EBADMSG,
+			       "the sparse map's extents overlap or descend");
 	if (!range_fits(off, len, INT64_MAX))
 		return err_set(e, -EBADMSG, "the sparse map goes beyond 2^63-1");
 	m->end = off + len;
@@ -72,8 +73,10 @@ int sparse_add_gnu(struct sparse_map *m, const uint8_t *pairs, size_t n, struct 
 
 	for (; n > 0 && pairs[0] != '\0'; n--, pairs += 2 * FIELD_LEN) {
 		if (!header_number(pairs, FIELD_LEN, &off) ||
-		    !header_number(pairs + FIELD_LEN, FIELD_LEN, &len) || off < 0 || len < 0)
-			return err_set(e, -EBADMSG, "the sparse map holds what is no number");
+		    !header_number(pairs + FIELD_LEN, FIELD_LEN, &len) || off < 0 ||
+		    len < 0)
+			return err_set(e, -EBADMSG,
+				       "the sparse map holds what is no number");
 		rc = add(m, (uint64_t)off, (uint64_t)len, e);
 		if (rc < 0)
 			return rc;
@@ -84,7 +87,8 @@ int sparse_add_gnu(struct sparse_map *m, const uint8_t *pairs, size_t n, struct 
 int sparse_add_offset(struct sparse_map *m, uint64_t off, struct err *e)
 {
 	if (m->has_off)
-		return err_set(e, -EBADMSG, "the sparse map has an offset without a length");
+		return err_set(e, -EBADMSG,
+			       "the sparse map has an offset without a length");
 	m->off = off;
 	m->has_off = true;
 	return 0;
@@ -93,7 +97,8 @@ int sparse_add_offset(struct sparse_map *m, uint64_t off, struct err *e)
 int sparse_add_length(struct sparse_map *m, uint64_t len, struct err *e)
 {
 	if (!m->has_off)
-		return err_set(e, -EBADMSG, "the sparse map has a length without an offset");
+		return err_set(e, -EBADMSG,
+			       "the sparse map has a length without an offset");
 	m->has_off = false;
 	return add(m, m->off, len, e);
 }
@@ -109,7 +114,8 @@ int sparse_add_list(struct sparse_map *m, const char *text, size_t len, struct e
 		if (!comma)
 			comma = end;
 		if (!num_parse(text, (size_t)(comma - text), INT64_MAX, &v))
-			return err_set(e, -EBADMSG, "the sparse map holds what is no number");
+			return err_set(e, -EBADMSG,
+				       "the sparse map holds what is no number");
 		rc = m->has_off ? sparse_add_length(m, v, e) : sparse_add_offset(m, v, e);
 		if (rc < 0 || comma == end)
 			return rc;
@@ -123,7 +129,8 @@ static int end_line(struct sparse_map *m, struct err *e)
 
 	if (!m->has_count) {
 		if (m->number > SPARSE_MAX_EXTENTS)
-			return err_set(e, -E2BIG, "the sparse map has more than %u extents",
+			return err_set(e, -E2BIG,
+				       "the sparse map has more than %u extents",
 				       SPARSE_MAX_EXTENTS);
 		m->has_count = true;
 		m->pairs_left = m->number;
@@ -155,21 +162,24 @@ int sparse_feed(struct sparse_map *m, const uint8_t *data, size_t len, struct er
 			m->number = m->number * 10 + digit; /* 19 digits fit 64 bits */
 			m->digits++;
 		} else {
-			return err_set(e, -EBADMSG, "the sparse map holds what is no number");
+			return err_set(e, -EBADMSG,
+				       "the sparse map holds what is no number");
 		}
 	}
 	return 0;
 }
 
-int sparse_check(const struct sparse_map *m, uint64_t size, uint64_t stored, struct err *e)
+int sparse_check(const struct sparse_map *m, uint64_t size, uint64_t stored,
+		 struct err *e)
 {
 	if (m->has_off)
-		return err_set(e, -EBADMSG, "the sparse map has an offset without a length");
+		return err_set(e, -EBADMSG,
+			       "the sparse map has an offset without a length");
 	if (m->end > size)
 		return err_set(e, -EBADMSG, "the sparse map goes beyond the file's size");
 	if (m->stored != stored)
 		return err_set(e, -EBADMSG,
-			       "the sparse map speaks of %llu bytes, the archive has %llu",
+			       "the sparse map has %llu bytes, the archive %llu",
 			       (unsigned long long)m->stored, (unsigned long long)stored);
 	return 0;
 }

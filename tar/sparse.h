@@ -63,6 +63,7 @@ int sparse_add_list(struct sparse_map *m, const char *text, size_t len, struct e
 int sparse_feed(struct sparse_map *m, const uint8_t *data, size_t len, struct err *e);
 
 /* Does the map fit a file of @size bytes of which @stored are in the archive? */
-int sparse_check(const struct sparse_map *m, uint64_t size, uint64_t stored, struct err *e);
+int sparse_check(const struct sparse_map *m, uint64_t size, uint64_t stored,
+		 struct err *e);
 
 #endif

@@ -486,7 +486,7 @@ static void test_gnu_sparse(void)
 
 	gnu_header(h, "s", 5, 1000);
 	archive_header(&archive, h);
-	expect_sentence("content and no map", -EBADMSG, "\"s\" at byte 0: the sparse map speaks");
+	expect_sentence("content and no map", -EBADMSG, "\"s\" at byte 0: the sparse map has");
 	gnu_header(h, "s", 0, 1000);
 	h[482] = 1;
 	archive_header(&archive, h);
