@@ -18,7 +18,8 @@
 
 static char place[PATH_MAX - 512];
 static pid_t place_owner;
-static char place_disk[PATH_MAX]; /* "": none */
+static char place_disks[8][PATH_MAX]; /* those that are mounted */
+static unsigned place_n_disks;
 
 static int place_remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
@@ -37,8 +38,8 @@ static void place_at_exit(void)
 {
 	if (getpid() != place_owner) /* a child that was forked leaves it alone */
 		return;
-	if (place_disk[0])
-		(void)umount2(place_disk, MNT_DETACH);
+	while (place_n_disks > 0)
+		(void)umount2(place_disks[--place_n_disks], MNT_DETACH);
 	place_remove(place);
 }
 
@@ -75,11 +76,14 @@ __attribute__((unused)) static bool place_small_disk(const char *path, const cha
 	char options[64];
 
 	snprintf(options, sizeof(options), "mode=0700,size=%s", size);
-	if (mkdir(path, 0700) < 0 || unshare(CLONE_NEWNS) < 0 ||
-	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("none", path, "tmpfs", 0, options) < 0)
+	if (place_n_disks == 8 || mkdir(path, 0700) < 0)
 		return false;
-	snprintf(place_disk, sizeof(place_disk), "%s", path);
+	if (place_n_disks == 0 && (unshare(CLONE_NEWNS) < 0 ||
+				   mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+		return false;
+	if (mount("none", path, "tmpfs", 0, options) < 0)
+		return false;
+	snprintf(place_disks[place_n_disks++], PATH_MAX, "%s", path);
 	return true;
 }
 
