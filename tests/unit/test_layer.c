@@ -75,7 +75,7 @@ static void make_archive(void)
 		archive_content(&plain, content.data + files[i].off, len);
 	}
 	archive_end(&plain);
-	archive_zeros(&plain, 8192);
+	archive_zeros(&plain, 8192 - plain.len % 4096); /* whole pages of them at the end */
 }
 
 static void make_forms(void)
@@ -413,6 +413,13 @@ static void test_form(const struct form *f)
 	check("store", f, 0, true, "its rows lie");
 	must(truncate(stored("store", f, "spans"), 5), "truncate");
 	check("store", f, 0, true, "its rows are cut");
+
+	must(unlink(stored("store", f, "spans")), "unlink");
+	must(mkdir(stored("store", f, "spans"), 0700), "mkdir");
+	check("store", f, 0, true, "its rows cannot be");
+	must(unlink(stored("store", f, "index")), "unlink");
+	check("store", f, 1, false, "nor when it is new");
+	must(rmdir(stored("store", f, "spans")), "rmdir");
 
 	flip_stored(stored("store", f, "index"), 3000);
 	check("store", f, 1, false, "its index is damaged: made anew");
