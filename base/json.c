@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tree over yajl's event parser. yajl's own tree builder has no depth limit and
- * stops at the first of two equal keys; both matter for foreign documents.
+ * yajl's event parser with ceilings, and a tree over it. yajl's own tree builder has no
+ * depth limit and stops at the first of two equal keys; both matter for foreign documents.
  *
  * A value under construction is kept by its parent from the start, so a failure at
  * any event leaves one tree that json_free() takes down. Freeing recurses, at most
@@ -36,12 +36,200 @@ struct json {
 	};
 };
 
+/* Events */
+
+/* yajl keeps a token that a feed has cut, so it gets no more than this at once. */
+#define FEED_MAX (64 * 1024)
+
+struct json_stream {
+	yajl_handle yajl;
+	json_event_fn *fn;
+	void *arg;
+	size_t depth;
+	size_t silent; /* bytes since the last event */
+	bool is_begun; /* the root value has come */
+	int rc;
+};
+
+static int tell(struct json_stream *js, struct json_event *ev)
+{
+	js->silent = 0;
+	js->is_begun = true;
+	ev->depth = js->depth;
+	js->rc = js->fn(js->arg, ev);
+	return js->rc == 0;
+}
+
+static int on_null(void *arg)
+{
+	return tell(arg, &(struct json_event){.type = JSON_NULL});
+}
+
+static int on_bool(void *arg, int value)
+{
+	return tell(arg, &(struct json_event){.type = JSON_BOOL, .truth = value != 0});
+}
+
+/* yajl checked the grammar; what has a fraction or an exponent is not whole here. */
+static int on_number(void *arg, const char *text, size_t len)
+{
+	struct json_event ev = {.type = JSON_NUMBER};
+	char digits[32], *end;
+
+	if (len < sizeof(digits)) {
+		memcpy(digits, text, len);
+		digits[len] = '\0';
+		errno = 0;
+		ev.number = strtoll(digits, &end, 10);
+		ev.is_whole = errno == 0 && *end == '\0';
+	}
+	return tell(arg, &ev);
+}
+
+static int on_string(void *arg, const unsigned char *text, size_t len)
+{
+	return tell(arg, &(struct json_event){
+				 .type = JSON_STRING, .text = (const char *)text, .len = len});
+}
+
+static int on_key(void *arg, const unsigned char *text, size_t len)
+{
+	return tell(arg, &(struct json_event){
+				 .kind = JSON_EVENT_KEY, .text = (const char *)text, .len = len});
+}
+
+static int open_container(struct json_stream *js, enum json_type type)
+{
+	if (js->depth == JSON_DEPTH_MAX) {
+		js->rc = -E2BIG;
+		return 0;
+	}
+	if (!tell(js, &(struct json_event){.kind = JSON_EVENT_OPEN, .type = type}))
+		return 0;
+	js->depth++;
+	return 1;
+}
+
+static int close_container(struct json_stream *js, enum json_type type)
+{
+	js->depth--;
+	return tell(js, &(struct json_event){.kind = JSON_EVENT_CLOSE, .type = type});
+}
+
+static int on_object(void *arg)
+{
+	return open_container(arg, JSON_OBJECT);
+}
+
+static int on_array(void *arg)
+{
+	return open_container(arg, JSON_ARRAY);
+}
+
+static int on_object_end(void *arg)
+{
+	return close_container(arg, JSON_OBJECT);
+}
+
+static int on_array_end(void *arg)
+{
+	return close_container(arg, JSON_ARRAY);
+}
+
+int json_stream_new(json_event_fn *fn, void *arg, struct json_stream **out)
+{
+	static const yajl_callbacks callbacks = {
+		.yajl_null = on_null,
+		.yajl_boolean = on_bool,
+		.yajl_number = on_number,
+		.yajl_string = on_string,
+		.yajl_start_map = on_object,
+		.yajl_map_key = on_key,
+		.yajl_end_map = on_object_end,
+		.yajl_start_array = on_array,
+		.yajl_end_array = on_array_end,
+	};
+	struct json_stream *js = calloc(1, sizeof(*js));
+
+	if (!js)
+		return -ENOMEM;
+	js->fn = fn;
+	js->arg = arg;
+	js->yajl = yajl_alloc(&callbacks, NULL, js);
+	if (!js->yajl) {
+		free(js);
+		return -ENOMEM;
+	}
+	*out = js;
+	return 0;
+}
+
+void json_stream_free(struct json_stream *js)
+{
+	if (!js)
+		return;
+	yajl_free(js->yajl);
+	free(js);
+}
+
+static int stream_failure(struct json_stream *js, const void *data, size_t len, struct err *e)
+{
+	unsigned char *why;
+	int rc;
+
+	if (js->rc == -E2BIG && js->depth == JSON_DEPTH_MAX)
+		return err_set(e, -E2BIG, "JSON nested deeper than %d levels", JSON_DEPTH_MAX);
+	if (js->rc < 0)
+		return js->rc;
+	why = yajl_get_error(js->yajl, 0, data, len);
+	rc = err_set(e, -EBADMSG, "not valid JSON: %.100s", why ? (char *)why : "cut short");
+	if (why)
+		yajl_free_error(js->yajl, why);
+	return rc;
+}
+
+static int feed(struct json_stream *js, const void *data, size_t len, struct err *e)
+{
+	js->silent += len;
+	if (yajl_parse(js->yajl, data, len) != yajl_status_ok)
+		return stream_failure(js, data, len, e);
+	return 0;
+}
+
+int json_stream_feed(struct json_stream *js, const void *data, size_t len, struct err *e)
+{
+	const char *p = data;
+	int rc = 0;
+
+	while (rc == 0 && len > 0) {
+		size_t n = len < FEED_MAX ? len : FEED_MAX;
+
+		rc = feed(js, p, n, e);
+		if (rc == 0 && js->silent > JSON_STREAM_TEXT_MAX)
+			rc = err_set(e, -E2BIG, "a JSON text of more than %u bytes",
+				     JSON_STREAM_TEXT_MAX);
+		p += n;
+		len -= n;
+	}
+	return rc;
+}
+
+int json_stream_finish(struct json_stream *js, struct err *e)
+{
+	if (yajl_complete_parse(js->yajl) != yajl_status_ok)
+		return stream_failure(js, NULL, 0, e);
+	if (!js->is_begun)
+		return err_set(e, -EBADMSG, "not valid JSON: cut short");
+	return 0;
+}
+
+/* The tree */
+
 struct builder {
 	struct json *stack[JSON_DEPTH_MAX]; /* the open containers, outermost first */
 	size_t depth;
 	struct json *root;
 	char *key; /* read, its value to come */
-	int rc;
 };
 
 /* Arrays double when they are full, so their room follows from their count. */
@@ -72,7 +260,7 @@ static int grow(struct json *j)
 	return 0;
 }
 
-/* A new value in the innermost container, or the root. NULL, and b->rc, on failure. */
+/* A new value in the innermost container, or the root. NULL: out of memory. */
 static struct json *add(struct builder *b, enum json_type type)
 {
 	struct json *parent = b->depth ? b->stack[b->depth - 1] : NULL;
@@ -80,7 +268,6 @@ static struct json *add(struct builder *b, enum json_type type)
 
 	if (!j || (parent && grow(parent) < 0)) {
 		free(j);
-		b->rc = -ENOMEM;
 		return NULL;
 	}
 	j->type = (uint8_t)type;
@@ -97,39 +284,7 @@ static struct json *add(struct builder *b, enum json_type type)
 	return j;
 }
 
-static int on_null(void *arg)
-{
-	return add(arg, JSON_NULL) != NULL;
-}
-
-static int on_bool(void *arg, int value)
-{
-	struct json *j = add(arg, JSON_BOOL);
-
-	if (j)
-		j->truth = value != 0;
-	return j != NULL;
-}
-
-/* yajl checked the grammar; what has a fraction or an exponent is not whole here. */
-static int on_number(void *arg, const char *text, size_t len)
-{
-	struct json *j = add(arg, JSON_NUMBER);
-	char digits[32], *end;
-
-	if (!j)
-		return 0;
-	if (len >= sizeof(digits))
-		return 1;
-	memcpy(digits, text, len);
-	digits[len] = '\0';
-	errno = 0;
-	j->number = strtoll(digits, &end, 10);
-	j->has_number = errno == 0 && *end == '\0';
-	return 1;
-}
-
-static char *copy_text(const unsigned char *text, size_t len)
+static char *copy_text(const char *text, size_t len)
 {
 	char *copy = malloc(len + 1);
 
@@ -140,106 +295,59 @@ static char *copy_text(const unsigned char *text, size_t len)
 	return copy;
 }
 
-static int on_string(void *arg, const unsigned char *text, size_t len)
-{
-	struct builder *b = arg;
-	struct json *j = add(b, JSON_STRING);
-
-	if (!j || memchr(text, '\0', len))
-		return j != NULL;
-	j->text = copy_text(text, len);
-	if (!j->text)
-		b->rc = -ENOMEM;
-	return j->text != NULL;
-}
-
 /* A key with a NUL inside is cut there: no caller asks for one. */
-static int on_key(void *arg, const unsigned char *text, size_t len)
+static int build_key(struct builder *b, const struct json_event *ev)
 {
-	struct builder *b = arg;
-
-	b->key = copy_text(text, len);
-	if (!b->key)
-		b->rc = -ENOMEM;
-	return b->key != NULL;
+	b->key = copy_text(ev->text, ev->len);
+	return b->key ? 0 : -ENOMEM;
 }
 
-static int open_container(struct builder *b, enum json_type type)
+static int build(void *arg, const struct json_event *ev)
 {
+	struct builder *b = arg;
 	struct json *j;
 
-	if (b->depth == JSON_DEPTH_MAX) {
-		b->rc = -E2BIG;
+	if (ev->kind == JSON_EVENT_KEY)
+		return build_key(b, ev);
+	if (ev->kind == JSON_EVENT_CLOSE) {
+		b->depth--;
 		return 0;
 	}
-	j = add(b, type);
-	if (j)
+	j = add(b, ev->type);
+	if (!j)
+		return -ENOMEM;
+	if (ev->kind == JSON_EVENT_OPEN)
 		b->stack[b->depth++] = j;
-	return j != NULL;
-}
-
-static int on_object(void *arg)
-{
-	return open_container(arg, JSON_OBJECT);
-}
-
-static int on_array(void *arg)
-{
-	return open_container(arg, JSON_ARRAY);
-}
-
-static int on_close(void *arg)
-{
-	((struct builder *)arg)->depth--;
-	return 1;
-}
-
-static int parse_failure(yajl_handle y, const struct builder *b, const void *data, size_t len,
-			 struct err *e)
-{
-	unsigned char *why;
-	int rc;
-
-	if (b->rc == -E2BIG)
-		return err_set(e, -E2BIG, "JSON nested deeper than %d levels", JSON_DEPTH_MAX);
-	if (b->rc < 0)
-		return err_set(e, b->rc, "out of memory");
-	why = yajl_get_error(y, 0, data, len);
-	rc = err_set(e, -EBADMSG, "not valid JSON: %.100s", why ? (char *)why : "cut short");
-	if (why)
-		yajl_free_error(y, why);
-	return rc;
+	else if (ev->type == JSON_BOOL)
+		j->truth = ev->truth;
+	if (ev->type == JSON_NUMBER) {
+		j->has_number = ev->is_whole;
+		j->number = ev->number;
+	}
+	if (ev->type == JSON_STRING && !memchr(ev->text, '\0', ev->len)) {
+		j->text = copy_text(ev->text, ev->len);
+		return j->text ? 0 : -ENOMEM;
+	}
+	return 0;
 }
 
 int json_parse(const void *data, size_t len, struct json **out, struct err *e)
 {
-	static const yajl_callbacks callbacks = {
-		.yajl_null = on_null,
-		.yajl_boolean = on_bool,
-		.yajl_number = on_number,
-		.yajl_string = on_string,
-		.yajl_start_map = on_object,
-		.yajl_map_key = on_key,
-		.yajl_end_map = on_close,
-		.yajl_start_array = on_array,
-		.yajl_end_array = on_close,
-	};
+	struct json_stream *js = NULL;
 	struct builder b = {0};
-	yajl_handle y = yajl_alloc(&callbacks, NULL, &b);
-	int rc = 0;
+	int rc = json_stream_new(build, &b, &js);
 
-	if (!y)
-		return err_set(e, -ENOMEM, "out of memory");
-	if (yajl_parse(y, data, len) != yajl_status_ok ||
-	    yajl_complete_parse(y) != yajl_status_ok || !b.root)
-		rc = parse_failure(y, &b, data, len, e);
-	yajl_free(y);
+	if (rc == 0)
+		rc = feed(js, data, len, e);
+	if (rc == 0)
+		rc = json_stream_finish(js, e);
+	json_stream_free(js);
 	free(b.key);
 	if (rc < 0)
 		json_free(b.root);
 	else
 		*out = b.root;
-	return rc;
+	return rc == -ENOMEM ? err_set(e, rc, "out of memory") : rc;
 }
 
 void json_free(struct json *j)

@@ -330,12 +330,15 @@ int flat_write(struct flat *f, struct nodes *ns, struct writer *w,
 		.decoded_size = facts->decoded_size,
 		.compression = (uint8_t)facts->compression,
 		.digest_alg = (uint8_t)facts->blob.alg,
+		.origin = (uint8_t)facts->origin,
+		.toc_alg = (uint8_t)facts->toc.alg,
 	};
 	struct order order = {0};
 	struct buf foreign;
 	int rc;
 
 	memcpy(head.digest, facts->blob.bytes, sizeof(head.digest));
+	memcpy(head.toc, facts->toc.bytes, sizeof(head.toc));
 	buf_init(&foreign, INDEX_ENTRIES_MAX * sizeof(uint32_t));
 	nodes_seal(ns);
 	rc = make_order(ns, &order);

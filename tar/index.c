@@ -119,7 +119,8 @@ static bool head_is_sane(const struct index_head *head, uint64_t size)
 	}
 	n_entries = head->sections[SECTION_ENTRIES].len / sizeof(struct index_row);
 	return n_entries >= 1 && n_entries <= INDEX_ENTRIES_MAX &&
-	       head->compression <= COMPRESSION_ZSTD;
+	       head->compression <= COMPRESSION_ZSTD && head->origin <= ORIGIN_SOCI &&
+	       head->toc_alg <= DIGEST_SHA512;
 }
 
 static bool is_of_blob(const struct index_head *head, const struct digest *blob)
@@ -165,6 +166,18 @@ static int check_head(const struct index *ix, const struct digest *blob, struct 
 	return 0;
 }
 
+const char *index_origin_name(enum index_origin origin)
+{
+	static const char *const names[] = {
+		[ORIGIN_STREAM] = "streamed",
+		[ORIGIN_ESTARGZ] = "estargz",
+		[ORIGIN_CHUNKED] = "zstd:chunked",
+		[ORIGIN_SOCI] = "soci",
+	};
+
+	return names[origin];
+}
+
 int index_open(int fd, const struct digest *blob, struct index **out, struct err *e)
 {
 	struct index *ix = calloc(1, sizeof(*ix));
@@ -187,6 +200,8 @@ int index_open(int fd, const struct digest *blob, struct index **out, struct err
 	}
 	ix->info = (struct index_info){
 		.blob = *blob,
+		.origin = (enum index_origin)head->origin,
+		.toc.alg = (enum digest_alg)head->toc_alg,
 		.blob_size = head->blob_size,
 		.decoded_size = head->decoded_size,
 		.content_size = head->content_size,
@@ -198,6 +213,7 @@ int index_open(int fd, const struct digest *blob, struct index **out, struct err
 		.has_sparse = head->sections[SECTION_EXTENTS].len > 0,
 		.compression = head->compression,
 	};
+	memcpy(ix->info.toc.bytes, head->toc, sizeof(head->toc));
 	*out = ix;
 	ix = NULL;
 out:

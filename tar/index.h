@@ -68,9 +68,25 @@ struct entry {
 	const uint8_t *digest; /* SHA-256 of the content of a regular file, or NULL if empty */
 };
 
+/*
+ * What an index was made from. A layer's own table is another thing than the layer: whoever
+ * has the blob's digest alone may not trust it, but only who has the table's.
+ */
+enum index_origin {
+	ORIGIN_STREAM,	/* all of the layer, which had the blob's digest */
+	ORIGIN_ESTARGZ, /* tables of contents, */
+	ORIGIN_CHUNKED, /* zstd:chunked */
+	ORIGIN_SOCI,	/* and an index beside the layer */
+};
+
+/* "streamed", "estargz", "zstd:chunked", "soci" */
+const char *index_origin_name(enum index_origin origin);
+
 /* The head of the file. */
 struct index_info {
 	struct digest blob;
+	enum index_origin origin;
+	struct digest toc;     /* of the table; DIGEST_NONE if ORIGIN_STREAM */
 	uint64_t blob_size;    /* compressed bytes */
 	uint64_t decoded_size; /* decoded bytes, all of them */
 	uint64_t content_size; /* sum of the sizes of the regular files */

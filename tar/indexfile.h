@@ -40,7 +40,7 @@
 #include <stdint.h>
 
 #define INDEX_MAGIC	  UINT64_C(0x3158444e49454550) /* "PEEINDX1" on a little-endian machine */
-#define INDEX_VERSION	  1
+#define INDEX_VERSION	  2
 #define INDEX_HEAD_SIZE	  4096
 #define INDEX_BLOCK_SHIFT 16
 #define INDEX_BLOCK	  (1u << INDEX_BLOCK_SHIFT)
@@ -86,8 +86,11 @@ struct index_head {
 	uint8_t compression;
 	uint8_t has_xattrs;
 	uint8_t digest_alg;
-	uint8_t zero[5];
+	uint8_t origin; /* enum index_origin */
+	uint8_t toc_alg;
+	uint8_t zero[3];
 	uint8_t digest[64];
+	uint8_t toc[64]; /* of the table that the index was made from */
 };
 
 struct index_row {
@@ -132,7 +135,7 @@ struct index_span_row {
 	uint8_t digest[32];
 };
 
-_Static_assert(sizeof(struct index_head) == 288, "index_head is a file format");
+_Static_assert(sizeof(struct index_head) == 352, "index_head is a file format");
 _Static_assert(sizeof(struct index_row) == 72, "index_row is a file format");
 _Static_assert(sizeof(struct index_extent_row) == 24, "index_extent_row is a file format");
 _Static_assert(sizeof(struct index_span_row) == 88, "index_span_row is a file format");

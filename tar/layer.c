@@ -11,6 +11,8 @@
 #include "base/err.h"
 #include "base/source.h"
 #include "base/store.h"
+#include "tar/carried.h"
+#include "tar/fetch.h"
 #include "tar/fills.h"
 #include "tar/pass.h"
 
@@ -22,7 +24,9 @@ struct layer {
 	struct source *blob;
 	struct digest digest;
 	struct slot *slot;
-	struct pass pass;	/* its counters are atomic */
+	struct carried carried;
+	uint64_t toc_fetched; /* bytes of what it carries; atomic */
+	struct pass pass;     /* its counters are atomic */
 	enum layer_state state; /* atomic; what follows is set before it is LAYER_READY or _BROKEN */
 	struct index *index;
 	struct fills *fills;
@@ -30,6 +34,7 @@ struct layer {
 	bool was_stored;
 	uint32_t milliseconds;
 	struct err error;
+	struct err warning;
 };
 
 int layer_new(struct store *store, const struct digest *digest, struct source *blob,
@@ -47,6 +52,11 @@ int layer_new(struct store *store, const struct digest *digest, struct source *b
 	l->data_fd = -1;
 	*out = l;
 	return 0;
+}
+
+void layer_hint(struct layer *l, const struct layer_hints *hints)
+{
+	(void)carried_parse(hints, &l->carried, &l->warning);
 }
 
 void layer_free(struct layer *l)
@@ -97,7 +107,8 @@ void layer_progress(const struct layer *l, struct layer_progress *out)
 		.state = state_of(l),
 		.blob_size = l->blob->size,
 		.blob_done = by_pass,
-		.fetched = by_pass,
+		.fetched = by_pass + __atomic_load_n(&l->toc_fetched, __ATOMIC_RELAXED),
+		.warning = "",
 		.decoded = __atomic_load_n(&l->pass.decoded, __ATOMIC_RELAXED),
 		.entries = __atomic_load_n(&l->pass.entries, __ATOMIC_RELAXED),
 	};
@@ -106,10 +117,12 @@ void layer_progress(const struct layer *l, struct layer_progress *out)
 	fills_count(l->fills, &out->spans_read, &by_spans);
 	out->fetched += by_spans;
 	out->was_stored = l->was_stored;
+	out->origin = index_info(l->index)->origin;
+	out->warning = l->warning.text;
 	out->milliseconds = l->milliseconds;
 	out->decoded = index_info(l->index)->decoded_size;
 	out->entries = index_info(l->index)->n_entries;
-	if (l->was_stored)
+	if (l->was_stored || out->origin != ORIGIN_STREAM)
 		out->blob_done = l->blob->size;
 }
 
@@ -124,6 +137,10 @@ static int use_index(struct layer *l, int fd, struct err *e)
 	if (index_info(ix)->blob_size != l->blob->size) {
 		index_close(ix);
 		return err_set(e, -EBADMSG, "an index for a blob of another size");
+	}
+	if (!carried_vouches(&l->carried, index_info(ix))) {
+		index_close(ix);
+		return err_set(e, -EBADMSG, "an index that nothing vouches for");
 	}
 	/*
 	 * Damage that is found now is mended; later it is EIO until the next mount. So a
@@ -161,14 +178,53 @@ static int use_stored_index(struct layer *l)
 	return rc == -ENOMEM ? rc : rc < 0 ? -ENOENT : 0;
 }
 
+static int new_index(struct layer *l, int *fd, struct err *e)
+{
+	*fd = slot_new_index(l->slot);
+	return *fd < 0 ? err_set(e, *fd, "no place for an index: %s", strerror(-*fd)) : 0;
+}
+
+/* Takes the index from @fd, which stays the caller's. */
+static int use_new_index(struct layer *l, int fd, struct err *e)
+{
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0), rc;
+
+	rc = own < 0 ? -errno : use_index(l, own, e);
+	if (rc == 0)
+		rc = fills_set_kept(l->fills, l->pass.kept);
+	if (rc == 0) /* a store that cannot keep it is no reason to fail */
+		(void)slot_publish_index(l->slot, fd);
+	return rc;
+}
+
+/* From the index that the layer carries. A failure but -EINTR is the warning. */
+static int use_carried_index(struct layer *l, const bool *cancelled, struct err *e)
+{
+	const struct fetch fetch = {l->blob, cancelled, &l->toc_fetched};
+	struct err why = {""};
+	uint64_t prefetch;
+	int fd, rc = new_index(l, &fd, &why);
+
+	if (rc < 0)
+		return rc;
+	rc = carried_index(&l->carried, &fetch, &l->digest, fd, &prefetch, &why);
+	if (rc == 0)
+		rc = use_new_index(l, fd, &why);
+	close(fd);
+	if (rc == -EINTR)
+		return err_set(e, rc, "%s", why.text);
+	if (rc < 0)
+		err_set(&l->warning, rc, "%s", why.text);
+	return rc;
+}
+
+/* By streaming all of it. */
 static int build_index(struct layer *l, const bool *cancelled, struct err *e)
 {
-	int fd, own, rc;
+	int fd, rc = new_index(l, &fd, e);
 
-	slot_drop(l->slot);
-	fd = slot_new_index(l->slot);
-	if (fd < 0)
-		return err_set(e, fd, "no place for an index: %s", strerror(-fd));
+	if (rc < 0)
+		return rc;
 	l->pass.blob = l->blob;
 	l->pass.digest = &l->digest;
 	l->pass.index_fd = fd;
@@ -176,18 +232,23 @@ static int build_index(struct layer *l, const bool *cancelled, struct err *e)
 	l->pass.store = l->store;
 	l->pass.cancelled = cancelled;
 	rc = pass_run(&l->pass, e);
-	if (rc < 0)
-		goto out;
-	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	rc = own < 0 ? -errno : use_index(l, own, e);
 	if (rc == 0)
-		rc = fills_set_kept(l->fills, l->pass.kept);
-	if (rc == 0) /* a store that cannot keep it is no reason to fail */
-		(void)slot_publish_index(l->slot, fd);
-out:
+		rc = use_new_index(l, fd, e);
+	close(fd);
+	return rc;
+}
+
+static int make_index(struct layer *l, const bool *cancelled, struct err *e)
+{
+	int rc = -ENOENT;
+
+	slot_drop(l->slot);
+	if (l->carried.origin != ORIGIN_STREAM)
+		rc = use_carried_index(l, cancelled, e);
+	if (rc < 0 && rc != -EINTR)
+		rc = build_index(l, cancelled, e);
 	if (rc < 0)
 		slot_drop(l->slot);
-	close(fd);
 	return rc;
 }
 
@@ -206,7 +267,7 @@ static int get_index(struct layer *l, const bool *cancelled, struct err *e)
 	rc = use_stored_index(l); /* another process may have made it meanwhile */
 	if (rc == -ENOENT) {
 		set_state(l, LAYER_INDEXING);
-		rc = build_index(l, cancelled, e);
+		rc = make_index(l, cancelled, e);
 	}
 	slot_unlock(l->slot);
 	return rc;

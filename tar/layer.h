@@ -33,9 +33,15 @@ enum layer_state {
 struct layer_progress {
 	enum layer_state state;
 	bool was_stored;     /* the index was in the store */
+	/*
+	 * Once it is LAYER_READY: what its index was made from, and why an index that the
+	 * layer carries was not used ("" if it was, or there is none). Borrowed.
+	 */
+	enum index_origin origin;
+	const char *warning;
 	uint64_t blob_size;  /* compressed bytes in all */
 	uint64_t blob_done;  /* of them, gone through by the first pass */
-	uint64_t fetched;    /* compressed bytes taken from the blob, first pass and spans */
+	uint64_t fetched;    /* compressed bytes taken from the blob, for any reason */
 	uint64_t spans_read; /* spans that had to be fetched */
 	uint64_t decoded;
 	uint32_t entries;
@@ -48,12 +54,30 @@ struct layer_progress {
  */
 int layer_new(struct store *store, const struct digest *digest, struct source *blob,
 	      struct layer **out);
+/*
+ * What the layer's descriptor says of an index that it carries, by the keys of its
+ * annotations. NULL: not said. Read for the call.
+ */
+struct layer_hints {
+	const char *estargz_digest; /* containerd.io/snapshot/stargz/toc.digest */
+	/*
+	 * io.github.containers.zstd-chunked.manifest-checksum and .manifest-position, or those
+	 * of io.containers.zstd-chunked
+	 */
+	const char *chunked_digest;
+	const char *chunked_position;
+};
+
+/* Before layer_load(). Hints that cannot be read are a warning there. */
+void layer_hint(struct layer *l, const struct layer_hints *hints);
+
 /* NULL is fine. No call may be under way. */
 void layer_free(struct layer *l);
 
 /*
- * Gets the index: from the store, or by streaming the layer once, which also fills
- * the store with its decoded bytes. Call it once, from one thread; many layers may
+ * Gets the index: from the store, or from the one that the layer carries, by a few small
+ * requests, or by streaming the layer once, which also fills the store with its decoded
+ * bytes. Call it once, from one thread; many layers may
  * be loaded at once. Ends early with -EINTR when *@cancelled becomes true.
  * A failure leaves the layer LAYER_BROKEN, and layer_error() has the sentence.
  */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/num.h"
 #include "tar/sparse.h"
@@ -101,44 +102,6 @@ static size_t percent_decode(char *text, size_t len)
 	return to;
 }
 
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* In place. libarchive leaves the padding out, others may not. */
-static bool base64_decode(char *text, size_t *len)
-{
-	size_t n = *len, i, to = 0;
-	uint32_t bits = 0;
-	unsigned have = 0;
-
-	while (n > 0 && text[n - 1] == '=')
-		n--;
-	if (n % 4 == 1)
-		return false;
-	for (i = 0; i < n; i++) {
-		int digit = base64_digit(text[i]);
-
-		if (digit < 0)
-			return false;
-		bits = bits << 6 | (uint32_t)digit;
-		have += 6;
-		if (have >= 8) {
-			have -= 8;
-			text[to++] = (char)(bits >> have);
-		}
-	}
-	*len = to;
-	return true;
-}
-
 /*
  * Sets or replaces. An empty value is a value: other keys fall back to the header by it,
  * but there is no xattr in a header. Who writes LIBARCHIVE.xattr writes SCHILY.xattr beside
@@ -180,6 +143,7 @@ static int take_xattr(struct pax *p, struct pax_record *r, struct err *e)
 
 	if (is_decoded) {
 		name_len = percent_decode(name, name_len);
+		/* libarchive leaves the padding out, others may not. */
 		if (!base64_decode(r->value, &r->value_len))
 			return err_set(e, -EBADMSG, "an xattr's value is not base64");
 	}

@@ -313,7 +313,8 @@ bool span_is_sane(const struct span *sp, uint64_t blob_size)
 		return false;
 	if (sp->out_len == 0 || sp->out_len > SPAN_OUT_MAX || !add_fits(sp->out, sp->out_len, &end))
 		return false;
-	if (sp->skip > sp->out)
+	/* Where chunks are laid one behind another, what is between them has no place. */
+	if (sp->skip > (sp->digest_is_of_output ? SPAN_OUT_MAX + sp->out : sp->out))
 		return false;
 	if (sp->kind == SPAN_PLAIN && (sp->in_len != sp->out_len || sp->skip > 0))
 		return false;

@@ -28,6 +28,7 @@
 
 #include "base/digest.h"
 #include "tar/decoder.h"
+#include "tar/index.h"
 #include "tar/reader.h"
 #include "tar/span.h"
 
@@ -57,6 +58,8 @@ struct tree_facts {
 	uint64_t blob_size;
 	uint64_t decoded_size;
 	enum compression compression;
+	enum index_origin origin;
+	struct digest toc; /* unless ORIGIN_STREAM */
 };
 
 /* Sorts and writes. 0 or negative errno; nothing but tree_free() may follow. */

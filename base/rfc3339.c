@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/rfc3339.h"
+
+/* What is left to read. */
+struct rest {
+	const char *at;
+	const char *end;
+};
+
+static bool take_char(struct rest *r, const char *any)
+{
+	for (; r->at < r->end && *any; any++) {
+		if (*r->at == *any) {
+			r->at++;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Exactly @digits digits, a number in [low, high]. */
+static bool take_number(struct rest *r, int digits, int low, int high, int *out)
+{
+	int v = 0;
+
+	for (; digits > 0; digits--) {
+		if (r->at == r->end || *r->at < '0' || *r->at > '9')
+			return false;
+		v = v * 10 + (*r->at++ - '0');
+	}
+	*out = v;
+	return v >= low && v <= high;
+}
+
+static bool take_fraction(struct rest *r, uint32_t *ns)
+{
+	const char *start = r->at;
+	uint32_t unit = 1000000000;
+
+	for (; r->at < r->end && *r->at >= '0' && *r->at <= '9'; r->at++) {
+		unit /= 10;
+		*ns += unit * (uint32_t)(*r->at - '0');
+	}
+	return r->at > start;
+}
+
+/* Seconds that the zone is ahead of UTC. */
+static bool take_zone(struct rest *r, int *ahead)
+{
+	bool is_behind = r->at < r->end && *r->at == '-';
+	int hours, minutes;
+
+	*ahead = 0;
+	if (take_char(r, "Zz"))
+		return true;
+	if (!take_char(r, "+-") || !take_number(r, 2, 0, 23, &hours) || !take_char(r, ":") ||
+	    !take_number(r, 2, 0, 59, &minutes))
+		return false;
+	*ahead = (is_behind ? -60 : 60) * (hours * 60 + minutes);
+	return true;
+}
+
+/*
+ * Days from the epoch to a date of the Gregorian calendar. Years are counted from
+ * March, so that the day that some have more is the last: then the days before month m
+ * are (153 m + 2) / 5.
+ */
+static int64_t days_to(int year, int month, int day)
+{
+	int64_t y = month <= 2 ? year - 1 : year;
+	int m = (month + 9) % 12;
+	int64_t leaps = (y + 400) / 4 - (y + 400) / 100 + (y + 400) / 400;
+
+	/* 719468 days from 0000-03-01 to 1970-01-01; 97 leap years in the 400 added */
+	return 365 * y + leaps - 97 + (153 * m + 2) / 5 + day - 1 - 719468;
+}
+
+bool rfc3339_parse(const char *text, size_t len, int64_t *sec, uint32_t *ns)
+{
+	struct rest r = {text, text + len};
+	int year, month, day, hour, minute, second, ahead;
+	uint32_t fraction = 0;
+
+	if (!take_number(&r, 4, 0, 9999, &year) || !take_char(&r, "-") ||
+	    !take_number(&r, 2, 1, 12, &month) || !take_char(&r, "-") ||
+	    !take_number(&r, 2, 1, 31, &day) || !take_char(&r, "Tt ") ||
+	    !take_number(&r, 2, 0, 23, &hour) || !take_char(&r, ":") ||
+	    !take_number(&r, 2, 0, 59, &minute) || !take_char(&r, ":") ||
+	    !take_number(&r, 2, 0, 60, &second))
+		return false;
+	if (take_char(&r, ".") && !take_fraction(&r, &fraction))
+		return false;
+	if (!take_zone(&r, &ahead) || r.at != r.end)
+		return false;
+	*sec = days_to(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - ahead;
+	*ns = fraction;
+	return true;
+}
