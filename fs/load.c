@@ -40,6 +40,27 @@ static size_t find_slot(const struct mount *m, const struct descriptor *d, size_
 	return slot;
 }
 
+/* What the manifest says of an index that the layer carries. */
+static void hint_layer(struct layer *l, const struct descriptor *d)
+{
+	struct layer_hints h = {
+		.estargz_digest =
+			descriptor_annotation(d, "containerd.io/snapshot/stargz/toc.digest"),
+		.chunked_digest = descriptor_annotation(
+			d, "io.github.containers.zstd-chunked.manifest-checksum"),
+		.chunked_position = descriptor_annotation(
+			d, "io.github.containers.zstd-chunked.manifest-position"),
+	};
+
+	if (!h.chunked_digest || !h.chunked_position) {
+		h.chunked_digest =
+			descriptor_annotation(d, "io.containers.zstd-chunked.manifest-checksum");
+		h.chunked_position =
+			descriptor_annotation(d, "io.containers.zstd-chunked.manifest-position");
+	}
+	layer_hint(l, &h);
+}
+
 static int add_layer(struct mount *m, struct mount_layer *l, const struct descriptor *d,
 		     struct err *e)
 {
@@ -50,8 +71,12 @@ static int add_layer(struct mount *m, struct mount_layer *l, const struct descri
 	l->descriptor = d;
 	l->seed = node_seed(&d->digest);
 	r = origin_blob(m->origin, d, &blob, &l->why);
-	if (r == 0)
-		return layer_new(m->store, &d->digest, blob, &l->layer);
+	if (r == 0) {
+		r = layer_new(m->store, &d->digest, blob, &l->layer);
+		if (r == 0)
+			hint_layer(l->layer, d);
+		return r;
+	}
 	err_prefix(&l->why, r, "layer %s", digest_format(&d->digest, digest));
 	*e = l->why;
 	l->loaded = r;
@@ -171,6 +196,23 @@ static int judge(struct mount *m, struct err *e)
 	return r;
 }
 
+static void log_warnings(struct mount *m)
+{
+	struct layer_progress p;
+	char digest[DIGEST_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < m->n_layers; i++) {
+		if (m->layers[i].loaded < 0)
+			continue;
+		layer_progress(m->layers[i].layer, &p);
+		if (p.warning[0])
+			log_warn(m->log, "layer %s: %s; all of it was fetched instead",
+				 digest_format(layer_digest(m->layers[i].layer), digest),
+				 p.warning);
+	}
+}
+
 static void log_unbound(struct mount *m)
 {
 	uint32_t i, layer, n = merge_unbound(m->view.merge);
@@ -228,6 +270,8 @@ int mount_load(struct mount *m, struct err *e)
 		r = load_all(m);
 	if (r == 0)
 		r = judge(m, e);
+	if (r == 0)
+		log_warnings(m);
 	if (r == 0 && m->view.n_broken == 0)
 		r = merge_all(m, e);
 	m->is_loaded = r == 0;

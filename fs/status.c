@@ -72,6 +72,8 @@ static void add_layer(struct buf *out, int *r, const struct mount_layer *l)
 	add_text(out, r, "mediaType", l->descriptor->media_type, ",\n     ");
 	add_text(out, r, "state", state_names[p.state], ", ");
 	add_text(out, r, "from", p.was_stored ? "store" : "registry", ", ");
+	add_text(out, r, "index", ix ? index_origin_name(p.origin) : "", ", ");
+	add_text(out, r, "warning", p.warning ? p.warning : "", ",\n     ");
 	add_number(out, r, "size", l->descriptor->size, ", ");
 	add_number(out, r, "fetched", p.fetched, ",\n     ");
 	add_number(out, r, "spansRead", p.spans_read, ", ");
