@@ -227,21 +227,17 @@ static uint32_t mode_of(const struct toc_entry *t)
 	return types[t->type] | (t->mode & 07777);
 }
 
-static size_t list_xattrs(const struct toc_entry *t, struct tar_xattr *out)
+static void list_xattrs(const struct toc_entry *t, struct tar_xattr *out)
 {
-	size_t i, n = 0;
+	size_t i;
 
 	for (i = 0; i < t->n_xattrs; i++) {
-		const struct toc_xattr *x = &t->xattrs[i];
-
-		if (x->len > 0)
-			out[n++] = (struct tar_xattr){
-				.name = t->bytes.data + x->name,
-				.value = t->bytes.data + x->value,
-				.len = x->len,
-			};
+		out[i] = (struct tar_xattr){
+			.name = t->bytes.data + t->xattrs[i].name,
+			.value = t->bytes.data + t->xattrs[i].value,
+			.len = t->xattrs[i].len,
+		};
 	}
-	return n;
 }
 
 /* @te has the size and the place of the content, or nothing. */
@@ -265,8 +261,9 @@ static int add_entry(struct toc *t, const struct toc_entry *from, struct tar_ent
 	te->mtime_ns = from->mtime_ns;
 	te->rdev_major = from->dev_major;
 	te->rdev_minor = from->dev_minor;
+	list_xattrs(from, xattrs);
 	te->xattrs = xattrs;
-	te->n_xattrs = list_xattrs(from, xattrs);
+	te->n_xattrs = from->n_xattrs;
 	rc = tree_add(t->tree, te, &file, &t->err);
 	if (rc == 0 && file != TREE_NO_FILE && te->size > 0 && from->digest.alg != DIGEST_NONE)
 		tree_set_digest(t->tree, file, from->digest.bytes);

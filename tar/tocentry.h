@@ -55,7 +55,7 @@ enum toc_type {
 struct toc_xattr {
 	size_t name;
 	size_t value;
-	size_t len; /* 0: as if it were not there, as in a tar */
+	size_t len;
 };
 
 struct toc_entry {
