@@ -7,7 +7,7 @@
  * ended with NUL, the coded ones decoded) and must live as long as they are used.
  *
  * A later record overrules an earlier one with the same key, and an empty value takes
- * it back.
+ * it back: but an xattr may be empty.
  */
 #ifndef TAR_PAX_H
 #define TAR_PAX_H

@@ -80,7 +80,7 @@ static void add_xattrs(struct told *t, const struct tar_entry *e)
 	size_t i, j;
 
 	for (i = 0; i < e->n_xattrs; i++) {
-		need(e->xattrs[i].len > 0 && e->xattrs[i].name[0]);
+		need(e->xattrs[i].name[0] != '\0');
 		for (j = 0; j < i; j++)
 			need(strcmp(e->xattrs[i].name, e->xattrs[j].name) != 0);
 		add_text(t, e->xattrs[i].name, strlen(e->xattrs[i].name));
