@@ -335,6 +335,7 @@ def test_second_mount_needs_no_registry(images, registry, tmp_path):
     assert stat.S_IMODE(os.stat(cache).st_mode) == 0o700
 
 
+@pytest.mark.core
 def test_two_mounts_share_a_store(images, tmp_path):
     source = images.image([layer(file("f", TEXT))])
     with mount(source, cache=tmp_path / "cache") as a, mount(source, cache=tmp_path / "cache") as b:
@@ -342,6 +343,7 @@ def test_two_mounts_share_a_store(images, tmp_path):
         assert open(a.at("f"), "rb").read() == open(b.at("f"), "rb").read() == TEXT
 
 
+@pytest.mark.core
 def test_many_mounts_start_at_once_on_a_new_store(images, tmp_path):
     source = images.image([layer(file("f%d" % i, TEXT[i:])) for i in range(3)])
     wrong = []
@@ -409,6 +411,7 @@ def test_read_that_waits_is_interrupted(waiting, name):
     assert open(m.at("f"), "rb").read() == TEXT
 
 
+@pytest.mark.core
 def test_readers_that_wait_get_the_same_bytes(waiting):
     m, fake = waiting
     children = [cat(m) for _ in range(4)]

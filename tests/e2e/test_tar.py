@@ -193,9 +193,10 @@ for name, pieces, real in (("few", PIECES, REAL), ("many", PIECES_MANY, REAL_MAN
              [sparse_pax("f", pieces, real, version), file("g", "after")],
              {"f": File(content), "g": File("after")},
              agree=OVERLAY)
-    # The end of the map may say less than the size does.
-    case("sparse 0.1 without an end, " + name,
-         [sparse_pax("f", pieces, real, "0.1", last=[])], {"f": File(content)}, agree=())
+    if pieces:
+        # The end of the map may say less than the size does.
+        case("sparse 0.1 without an end, " + name,
+             [sparse_pax("f", pieces, real, "0.1", last=[])], {"f": File(content)}, agree=())
 
 # Ends
 
