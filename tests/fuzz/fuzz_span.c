@@ -8,10 +8,13 @@
  *	the layer
  */
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/digest.h"
 #include "base/num.h"
-#include "tests/unit/spans.h"
+#include "base/source.h"
+#include "tar/span.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
