@@ -313,7 +313,8 @@ static int evict(struct store *s, uint64_t keep, uint64_t *before, uint64_t *hel
 
 	*before = ev.held;
 	if (rc == 0 && ev.held > keep) {
-		qsort(ev.victims, ev.n_victims, sizeof(*ev.victims), oldest_first);
+		if (ev.n_victims > 0)
+			qsort(ev.victims, ev.n_victims, sizeof(*ev.victims), oldest_first);
 		for (i = 0; i < ev.n_victims && ev.held > keep; i++)
 			evict_span(&ev, &ev.victims[i]);
 		for (i = 0; i < ev.n_layers && keep == 0; i++)

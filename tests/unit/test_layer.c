@@ -53,7 +53,7 @@ static void must(int rc, const char *what)
 /* Text, noise and zeros; the last file is zeros to the end of the archive. */
 static void make_archive(void)
 {
-	static const size_t sizes[] = {0, 1, 511, 512, 70000, 1500000, 4096, 333333};
+	static const size_t sizes[] = {0, 1, 511, 512, 70000, 800000, 4096, 333333};
 	uint8_t h[512];
 	char name[32];
 	size_t i;
@@ -61,7 +61,7 @@ static void make_archive(void)
 	archive_init(&plain);
 	archive_init(&content);
 	for (i = 0; i < N_FILES; i++) {
-		size_t len = i == N_FILES - 1 ? 2500000 : sizes[i % 8];
+		size_t len = i == N_FILES - 1 ? 1600000 : sizes[i % 8];
 
 		files[i].off = content.len;
 		files[i].len = len;
