@@ -105,6 +105,7 @@ struct blob {
 	unsigned fail;		  /* preads to fail, atomic */
 	bool *cancel;		  /* set in the middle of a stream */
 	unsigned slow_us;	  /* before each piece of a stream */
+	unsigned *stall;	  /* a stream says here that it goes no further */
 	bool held;		  /* preads wait, under the mutex */
 	unsigned waiting;
 	pthread_mutex_t mutex;
@@ -140,12 +141,16 @@ static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off,
 static ssize_t blob_next(struct stream *st, const void **data, struct err *e)
 {
 	struct blob_stream *bs = (struct blob_stream *)st;
-	struct timespec pause = {.tv_nsec = 1000 * (long)bs->blob->slow_us};
+	struct timespec wait = {.tv_nsec = 1000 * (long)bs->blob->slow_us};
 	uint64_t left = bs->blob->source.size - bs->off;
 	size_t n = left < 50001 ? (size_t)left : 50001;
 
 	if (bs->blob->slow_us)
-		nanosleep(&pause, NULL);
+		nanosleep(&wait, NULL);
+	if (bs->blob->stall && bs->off > 0) {
+		__atomic_store_n(bs->blob->stall, 1, __ATOMIC_RELEASE);
+		pause();
+	}
 	if (bs->blob->cancel && bs->off > bs->blob->source.size / 2)
 		__atomic_store_n(bs->blob->cancel, true, __ATOMIC_RELAXED);
 	if (bs->off > 0 && __atomic_load_n(&bs->blob->fail, __ATOMIC_RELAXED) > 0)
@@ -713,7 +718,8 @@ static void test_limit(void)
 }
 
 /* Loads in a child, and leaves how often it streamed. */
-static pid_t load_elsewhere(const struct form *f, unsigned *streams, unsigned *right)
+static pid_t load_elsewhere(const struct form *f, unsigned *streams, unsigned *right,
+			    unsigned *stall)
 {
 	pid_t pid = fork();
 
@@ -724,6 +730,7 @@ static pid_t load_elsewhere(const struct form *f, unsigned *streams, unsigned *r
 
 		blob_init(&b, f->bytes.data, f->bytes.len);
 		b.slow_us = 3000;
+		b.stall = stall;
 		if (layer_new(s, &f->digest, &b.source, &l) == 0 && layer_load(l, NULL, NULL) == 0) {
 			__atomic_fetch_add(streams, b.streams, __ATOMIC_RELAXED);
 			if (all_is_right(l, false) && b.preads == 0)
@@ -739,21 +746,22 @@ static void test_processes(void)
 	unsigned *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 				0);
 	pid_t pids[3], killed;
-	struct timespec pause = {.tv_nsec = 60000000};
+	struct timespec moment = {.tv_nsec = 60000000};
 	int i;
 
 	must(shared == MAP_FAILED ? -ENOMEM : 0, "shared memory");
 	for (i = 0; i < 3; i++)
-		pids[i] = load_elsewhere(&forms[GZIP], &shared[0], &shared[1]);
+		pids[i] = load_elsewhere(&forms[GZIP], &shared[0], &shared[1], NULL);
 	for (i = 0; i < 3; i++)
 		waitpid(pids[i], NULL, 0);
 	is_int(shared[0], 1, "three processes stream a layer once");
 	is_int(shared[1], 3, "and all read it");
 
-	killed = load_elsewhere(&forms[ZSTD], &shared[2], &shared[3]);
-	nanosleep(&pause, NULL);
-	pids[0] = load_elsewhere(&forms[ZSTD], &shared[2], &shared[3]);
-	nanosleep(&pause, NULL);
+	killed = load_elsewhere(&forms[ZSTD], &shared[2], &shared[3], &shared[4]);
+	while (!__atomic_load_n(&shared[4], __ATOMIC_ACQUIRE))
+		nanosleep(&moment, NULL);
+	pids[0] = load_elsewhere(&forms[ZSTD], &shared[2], &shared[3], NULL);
+	nanosleep(&moment, NULL);
 	kill(killed, SIGKILL);
 	waitpid(killed, NULL, 0);
 	waitpid(pids[0], NULL, 0);
