@@ -488,7 +488,13 @@ ssize_t views_getxattr(struct mount *m, uint64_t id, const char *name, void *buf
 		memcpy(buf, x.value, x.value_len);
 		return (ssize_t)x.value_len;
 	}
-	return r < 0 ? r : -ENODATA;
+	if (r < 0)
+		return r;
+	/*
+	 * `ls -l` asks this of every file, and no kernel keeps the answer. That there are
+	 * no labels here it remembers itself, and asks no more.
+	 */
+	return strcmp(name, "security.selinux") == 0 ? -EOPNOTSUPP : -ENODATA;
 }
 
 ssize_t views_listxattr(struct mount *m, uint64_t id, char *buf, size_t size)

@@ -47,8 +47,8 @@ ssize_t views_read(struct mount *m, uint64_t node, void *buf, size_t size, uint6
 off_t views_seek(struct mount *m, uint64_t node, off_t off, int whence);
 
 /*
- * As getxattr(2) and listxattr(2): the length, -ENODATA, -ERANGE if @size is not 0 and
- * too small.
+ * As getxattr(2) and listxattr(2): the length, -ENODATA (-EOPNOTSUPP for a label of
+ * SELinux), -ERANGE if @size is not 0 and too small.
  */
 ssize_t views_getxattr(struct mount *m, uint64_t node, const char *name, void *buf,
 		       size_t size);
