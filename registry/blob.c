@@ -77,7 +77,7 @@ static int ask_elsewhere(struct blob *b, const char *url, const struct remote_re
 		.last = rq->last,
 		.tls = remote_elsewhere(b->remote),
 	};
-	int64_t try = http_now() + (*until - http_now()) / 3, before = try;
+	int64_t try = remote_try(b->remote, *until), before = try;
 	struct transfer *t = NULL;
 	struct buf end;
 	bool foreign;
@@ -194,7 +194,7 @@ static ssize_t reading_next(struct reading *r, const void **data, size_t max, in
 	for (;;) {
 		size_t most = r->skip && r->skip < max ? (size_t)r->skip : max;
 
-		n = transfer_next(r->transfer, data, most, *until, e);
+		n = transfer_next(r->transfer, data, most, remote_try(remote, *until), e);
 		if (n <= 0 || r->skip == 0)
 			return n;
 		r->skip -= (uint64_t)n;

@@ -66,7 +66,7 @@ int http_follow(struct http *h, const struct http_request *rq,
 		if (rc < 0 || !is_redirect(transfer_head(t)))
 			break;
 		if (hops == HOPS_MAX)
-			rc = err_set(e, -EIO, "redirected more than %d times", HOPS_MAX);
+			rc = err_set(e, -ELOOP, "redirected more than %d times", HOPS_MAX);
 		else
 			rc = step(url, transfer_head(t)->location, e);
 		transfer_close(t);

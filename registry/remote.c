@@ -111,6 +111,13 @@ int64_t remote_deadline(const struct remote *r)
 	return http_now() + (int64_t)r->timeout * 1000;
 }
 
+int64_t remote_try(const struct remote *r, int64_t until)
+{
+	int64_t third = http_now() + (int64_t)r->timeout * 1000 / 3;
+
+	return third < until ? third : until;
+}
+
 bool remote_is_reached(const struct remote *r)
 {
 	size_t i;
@@ -154,14 +161,6 @@ struct asking {
 	bool foreign;
 };
 
-/* One try gets a third of the time, so that a stalled answer can be asked anew. */
-static int64_t try_until(const struct asking *a)
-{
-	int64_t until = http_now() + (int64_t)a->remote->timeout * 1000 / 3;
-
-	return until < a->retry.until ? until : a->retry.until;
-}
-
 /* Sends it with what auth says; waits in the queue move the deadline. */
 static int send_once(struct asking *a, const struct remote_request *rq, char **used,
 		     struct transfer **out, struct err *e)
@@ -182,7 +181,7 @@ static int send_once(struct asking *a, const struct remote_request *rq, char **u
 	if (rc < 0)
 		return rc;
 	http.authorization = *used;
-	until = before = try_until(a);
+	until = before = remote_try(a->remote, a->retry.until);
 	rc = http_follow(a->remote->http, &http, &a->remote->elsewhere, &until, &a->url,
 			 &a->foreign, out, e);
 	a->retry.until += until - before;
@@ -194,7 +193,7 @@ static int ask_root(struct asking *a, char **challenge, struct err *e)
 {
 	struct http_request rq = {.tls = &a->place->at->tls};
 	struct transfer *t = NULL;
-	int64_t until = try_until(a);
+	int64_t until = remote_try(a->remote, a->retry.until);
 	struct buf url;
 	int rc;
 
@@ -244,6 +243,8 @@ static int describe(const struct asking *a, int rc, struct err *e)
 				  ep->name);
 	case -ETIMEDOUT:
 		return err_prefix(e, -EIO, "the registry %s is too slow", ep->name);
+	case -ELOOP:
+		return err_prefix(e, -EIO, "the registry %s", ep->name);
 	default:
 		return rc;
 	}
@@ -260,7 +261,7 @@ static bool judge(struct asking *a, struct transfer *t, const char *used, int *r
 		*rc = answer_challenge(a, head, used, e);
 		return *rc == 0;
 	}
-	*rc = refusal(t, host, try_until(a), e);
+	*rc = refusal(t, host, remote_try(a->remote, a->retry.until), e);
 	return retry_is_worth(head->status) && retry_wait(&a->retry, head->retry_after);
 }
 

@@ -32,8 +32,10 @@ int remote_new(struct http *http, const struct reference *ref,
 /* Transfers must be closed. NULL is fine. */
 void remote_free(struct remote *r);
 
-/* A deadline from now, for one wait. */
+/* A deadline from now, for one wait with all its tries. */
 int64_t remote_deadline(const struct remote *r);
+/* And for one try, which gets a third of the time, so that what stalls can be asked anew. */
+int64_t remote_try(const struct remote *r, int64_t until);
 /* Has any of its hosts ever answered anything? */
 bool remote_is_reached(const struct remote *r);
 uint64_t remote_retries(const struct remote *r);

@@ -21,6 +21,7 @@
 #include "registry/manifest.h"
 #include "registry/reference.h"
 #include "registry/remote.h"
+#include "registry/retry.h"
 
 struct repository {
 	struct backend backend;
@@ -39,6 +40,36 @@ static const char accept_all[] =
 
 #define WHAT_MAX (sizeof("manifests/") + DIGEST_TEXT_MAX + REFERENCE_TAG_MAX)
 
+/* One document; a body that breaks off is asked for anew, it is small. */
+static int get_body(struct repository *r, const struct remote_request *rq, struct buf *bytes,
+		    char **media, struct err *e)
+{
+	struct transfer *t = NULL;
+	struct retry retry;
+	bool again;
+	int rc;
+
+	retry_init(&retry, remote_deadline(r->remote));
+	do {
+		again = false;
+		buf_clear(bytes);
+		rc = remote_open(r->remote, rq, &retry.until, NULL, &t, e);
+		if (rc < 0)
+			return rc;
+		rc = transfer_read_all(t, bytes, remote_try(r->remote, retry.until), e);
+		if (rc == 0 && media && transfer_head(t)->content_type) {
+			*media = strdup(transfer_head(t)->content_type);
+			rc = *media ? 0 : -ENOMEM;
+		}
+		transfer_close(t);
+		if (retry_is_worth_error(rc) && retry_wait(&retry, NULL)) {
+			remote_count_retry(r->remote);
+			again = true;
+		}
+	} while (again);
+	return retry_is_worth_error(rc) ? -EIO : rc;
+}
+
 /* @media, if it is wanted, gets the Content-Type: then it is the root that is asked. */
 static int get(struct repository *r, const char *what, const char *accept, struct buf *bytes,
 	       char **media, struct err *e)
@@ -48,21 +79,8 @@ static int get(struct repository *r, const char *what, const char *accept, struc
 		.accept = accept,
 		.by_tag = media && !r->reference.has_digest,
 	};
-	int64_t until = remote_deadline(r->remote);
-	struct transfer *t = NULL;
-	int rc = remote_open(r->remote, &rq, &until, NULL, &t, e);
 
-	if (rc < 0)
-		return rc;
-	rc = transfer_read_all(t, bytes, until, e);
-	if (rc < 0 && rc != -E2BIG && rc != -ENOMEM)
-		rc = -EIO;
-	if (rc == 0 && media && transfer_head(t)->content_type) {
-		*media = strdup(transfer_head(t)->content_type);
-		rc = *media ? 0 : -ENOMEM;
-	}
-	transfer_close(t);
-	return rc;
+	return get_body(r, &rq, bytes, media, e);
 }
 
 static int root_digest(struct repository *r, const struct buf *bytes, struct descriptor *d,
