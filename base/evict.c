@@ -6,9 +6,10 @@
  * mount that has it open leaves free: so a reader never sees bytes vanish. Of the
  * layers that can be had, the spans of all are sorted by the minute they were last
  * read, and punched out from the oldest on. The row is cleared first: a kill between
- * the two wastes disk until the layer is next evicted from, and nothing else.
+ * the two, or in the middle of a first pass, leaves bytes that no row speaks of. They go
+ * once no row of the layer does: then its data file is emptied.
  *
- * Cost: a stat of three files for each layer in the store, 24 bytes of memory for
+ * Cost: a stat of two files for each layer in the store, 12 bytes of memory for
  * each span; when the limit is met, a tenth of it is freed, so that this is seldom.
  */
 #include <dirent.h>
@@ -107,6 +108,8 @@ static int each_layer_of(int at, const char *alg, layer_fn *fn, void *arg)
 		if (len >= (int)sizeof(text) || digest_parse(text, (size_t)len, &digest) < 0)
 			continue;
 		dir = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (dir < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+			rc = -errno; /* not to be counted as nothing */
 		if (dir < 0)
 			continue;
 		rc = fn(arg, dir, &digest);
@@ -178,28 +181,69 @@ int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *inf
 
 /* Evicting */
 
+/*
+ * Layers are opened one after the other, never all at once: there may be more of them
+ * than a process may have descriptors.
+ */
+struct held_layer {
+	int data; /* locked; -1 */
+	struct slot_row *rows;
+	size_t n_rows;
+};
+
+/* false if it is not there, or in use. */
+static bool hold_layer(struct held_layer *layer, int dir)
+{
+	bool in_use;
+
+	*layer = (struct held_layer){.data = -1};
+	layer->data = lock_data(dir, &in_use);
+	if (layer->data < 0)
+		return false;
+	layer->rows = map_rows(dir, &layer->n_rows);
+	return true;
+}
+
+static void let_go(struct held_layer *layer)
+{
+	unmap_rows(layer->rows, layer->n_rows);
+	if (layer->data >= 0)
+		close(layer->data);
+	*layer = (struct held_layer){.data = -1};
+}
+
 struct victim {
 	uint32_t used;
 	uint32_t layer; /* in eviction.layers */
 	uint32_t row;
-	uint32_t len;
-};
-
-struct held_layer {
-	int dir;
-	int data; /* locked */
-	struct slot_row *rows;
-	size_t n_rows;
-	uint64_t index_bytes;
 };
 
 struct eviction {
-	struct held_layer *layers;
+	struct digest *layers;
 	size_t n_layers;
 	struct victim *victims;
 	size_t n_victims;
 	uint64_t held; /* bytes, of all layers, in use or not */
 };
+
+static uint64_t bytes_of_layer(int dir)
+{
+	uint64_t sum = 0;
+	struct stat st;
+
+	if (fstatat(dir, "data", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		sum += disk_bytes(&st);
+	if (fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		sum += disk_bytes(&st);
+	return sum;
+}
+
+static int count_layer(void *arg, int dir, const struct digest *digest)
+{
+	(void)digest;
+	*(uint64_t *)arg += bytes_of_layer(dir);
+	return 0;
+}
 
 static int add_victims(struct eviction *ev, const struct held_layer *layer)
 {
@@ -213,126 +257,161 @@ static int add_victims(struct eviction *ev, const struct held_layer *layer)
 	for (i = 0; i < layer->n_rows; i++) {
 		uint32_t used = __atomic_load_n(&layer->rows[i].used, __ATOMIC_RELAXED);
 
-		if (used == 0)
-			continue;
-		more[ev->n_victims++] = (struct victim){
-			.used = used,
-			.layer = (uint32_t)ev->n_layers,
-			.row = (uint32_t)i,
-			.len = layer->rows[i].len,
-		};
+		if (used != 0)
+			more[ev->n_victims++] =
+				(struct victim){used, (uint32_t)ev->n_layers, (uint32_t)i};
 	}
 	return 0;
 }
 
-/* Counts a layer, and holds it if nobody else does. */
-static int hold_layer(void *arg, int dir, const struct digest *digest)
+static int note_held(struct eviction *ev, const struct held_layer *layer,
+		     const struct digest *digest)
 {
-	struct eviction *ev = arg;
-	struct held_layer layer = {.dir = -1, .data = -1}, *more;
-	struct stat st;
-	bool in_use;
-	int rc;
+	size_t before = ev->n_victims;
+	struct digest *more;
+	int rc = add_victims(ev, layer);
 
-	(void)digest;
-	if (fstatat(dir, "data", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		ev->held += disk_bytes(&st);
-	if (fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		layer.index_bytes = disk_bytes(&st);
-	ev->held += layer.index_bytes;
-	layer.data = lock_data(dir, &in_use);
-	if (layer.data < 0)
-		return 0;
+	if (rc < 0)
+		return rc;
+	if (ev->n_victims == before) /* what is there is of use to nobody */
+		return ftruncate(layer->data, 0) < 0 ? -errno : 0;
 	more = realloc(ev->layers, (ev->n_layers + 1) * sizeof(*more));
-	if (!more) {
-		close(layer.data);
+	if (!more)
 		return -ENOMEM;
-	}
 	ev->layers = more;
-	layer.dir = fcntl(dir, F_DUPFD_CLOEXEC, 0);
-	layer.rows = map_rows(dir, &layer.n_rows);
-	rc = add_victims(ev, &layer);
-	ev->layers[ev->n_layers++] = layer;
+	more[ev->n_layers++] = *digest;
+	return 0;
+}
+
+/* Counts a layer, and notes its spans if nobody has it open. */
+static int note_layer(void *arg, int dir, const struct digest *digest)
+{
+	struct held_layer layer;
+	struct eviction *ev = arg;
+	int rc = 0;
+
+	if (hold_layer(&layer, dir)) {
+		rc = note_held(ev, &layer, digest);
+		let_go(&layer);
+	}
+	ev->held += bytes_of_layer(dir);
 	return rc;
 }
 
-static void release_eviction(struct eviction *ev)
+/* The oldest first; those of one layer together. */
+static int by_age(const void *a, const void *b)
 {
-	size_t i;
+	const struct victim *va = a, *vb = b;
 
-	for (i = 0; i < ev->n_layers; i++) {
-		unmap_rows(ev->layers[i].rows, ev->layers[i].n_rows);
-		close(ev->layers[i].data);
-		if (ev->layers[i].dir >= 0)
-			close(ev->layers[i].dir);
-	}
-	free(ev->layers);
-	free(ev->victims);
+	if (va->used != vb->used)
+		return va->used < vb->used ? -1 : 1;
+	return va->layer < vb->layer ? -1 : va->layer > vb->layer;
 }
 
-static int oldest_first(const void *a, const void *b)
+/* Again; it may be in use by now, or gone. */
+static bool hold_again(struct store *s, const struct digest *digest, struct held_layer *layer)
 {
-	uint32_t ua = ((const struct victim *)a)->used, ub = ((const struct victim *)b)->used;
+	char path[16 + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
+	bool is_held;
+	int dir;
 
-	return ua < ub ? -1 : ua > ub;
+	snprintf(path, sizeof(path), "layers/%s/%s", digest_alg_name(digest->alg),
+		 digest_hex(digest, hex));
+	dir = openat(s->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	is_held = dir >= 0 && hold_layer(layer, dir);
+	if (dir >= 0)
+		close(dir);
+	return is_held;
 }
 
-static void evict_span(struct eviction *ev, const struct victim *v)
+static void lose(struct eviction *ev, uint64_t bytes)
 {
-	struct held_layer *layer = &ev->layers[v->layer];
-	struct slot_row *row = &layer->rows[v->row];
+	ev->held -= bytes < ev->held ? bytes : ev->held;
+}
 
+static void evict_span(struct eviction *ev, struct held_layer *layer, const struct victim *v)
+{
+	struct slot_row *row;
+
+	if (v->row >= layer->n_rows)
+		return;
+	row = &layer->rows[v->row];
+	if (__atomic_load_n(&row->used, __ATOMIC_RELAXED) != v->used)
+		return; /* read since */
 	__atomic_store_n(&row->used, 0, __ATOMIC_RELEASE);
 	if (fallocate(layer->data, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)row->off,
 		      (off_t)row->len) == 0)
-		ev->held -= row->len < ev->held ? row->len : ev->held;
+		lose(ev, row->len);
 }
 
-/*
- * What a kill, or the first pass of a layer that proved bad, has left in data files
- * beside their spans.
- */
-static void drop_layer(struct eviction *ev, struct held_layer *layer)
+static void evict_spans(struct store *s, struct eviction *ev, uint64_t keep)
 {
-	struct stat st;
+	struct held_layer layer = {.data = -1};
+	uint32_t current = UINT32_MAX;
+	bool is_held = false;
+	size_t i;
 
-	if (fstat(layer->data, &st) == 0)
-		ev->held -= disk_bytes(&st) < ev->held ? disk_bytes(&st) : ev->held;
-	ev->held -= layer->index_bytes < ev->held ? layer->index_bytes : ev->held;
-	(void)unlinkat(layer->dir, "index", 0);
-	(void)unlinkat(layer->dir, "spans", 0);
-	(void)unlinkat(layer->dir, "data", 0);
+	if (ev->n_victims > 0)
+		qsort(ev->victims, ev->n_victims, sizeof(*ev->victims), by_age);
+	for (i = 0; i < ev->n_victims && ev->held > keep; i++) {
+		const struct victim *v = &ev->victims[i];
+
+		if (v->layer != current) {
+			let_go(&layer);
+			current = v->layer;
+			is_held = hold_again(s, &ev->layers[current], &layer);
+		}
+		if (is_held)
+			evict_span(ev, &layer, v);
+	}
+	let_go(&layer);
+}
+
+/* All of a layer that nobody has open. */
+static int drop_layer(void *arg, int dir, const struct digest *digest)
+{
+	struct eviction *ev = arg;
+	bool in_use;
+	int data = lock_data(dir, &in_use);
+
+	(void)digest;
+	if (in_use)
+		return 0;
+	lose(ev, bytes_of_layer(dir));
+	(void)unlinkat(dir, "index", 0);
+	(void)unlinkat(dir, "spans", 0);
+	(void)unlinkat(dir, "data", 0);
+	if (data >= 0)
+		close(data);
+	return 0;
 }
 
 /* Until at most @keep bytes are held; *held is what is left. */
-static int evict(struct store *s, uint64_t keep, uint64_t *before, uint64_t *held)
+static int evict(struct store *s, uint64_t keep, uint64_t *held)
 {
 	struct eviction ev = {0};
-	int rc = each_layer(s, hold_layer, &ev);
-	size_t i;
+	int rc = each_layer(s, note_layer, &ev);
 
-	*before = ev.held;
-	if (rc == 0 && ev.held > keep) {
-		if (ev.n_victims > 0)
-			qsort(ev.victims, ev.n_victims, sizeof(*ev.victims), oldest_first);
-		for (i = 0; i < ev.n_victims && ev.held > keep; i++)
-			evict_span(&ev, &ev.victims[i]);
-		for (i = 0; i < ev.n_layers && keep == 0; i++)
-			drop_layer(&ev, &ev.layers[i]);
-	}
+	if (rc == 0 && ev.held > keep)
+		evict_spans(s, &ev, keep);
+	if (rc == 0 && keep == 0)
+		rc = each_layer(s, drop_layer, &ev);
 	*held = ev.held;
-	release_eviction(&ev);
+	free(ev.layers);
+	free(ev.victims);
 	return rc;
 }
 
 int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e)
 {
 	uint64_t before = 0, held = 0;
-	int rc = evict(s, keep, &before, &held);
+	int rc = each_layer(s, count_layer, &before);
 
+	if (rc == 0)
+		rc = evict(s, keep, &held);
 	if (rc < 0)
 		return err_set(e, rc, "cannot prune %s: %s", s->dir, strerror(-rc));
-	*freed = before - held;
+	*freed = before > held ? before - held : 0; /* others may add at the same time */
 	return 0;
 }
 
@@ -351,7 +430,7 @@ static int64_t disk_room(const struct store *s)
 
 bool store_make_room(struct store *s, uint64_t len)
 {
-	uint64_t before = 0, held = 0, keep;
+	uint64_t held = 0, keep;
 	int64_t room, on_disk;
 
 	if (!s->dir)
@@ -359,13 +438,13 @@ bool store_make_room(struct store *s, uint64_t len)
 	if (__atomic_sub_fetch(&s->room, (int64_t)len, __ATOMIC_RELAXED) >= 0)
 		return true;
 	on_disk = disk_room(s);
-	if (evict(s, UINT64_MAX, &before, &held) < 0)
+	if (each_layer(s, count_layer, &held) < 0)
 		return false;
 	if (held + len > s->limit || on_disk < (int64_t)len) {
 		keep = s->limit - s->limit / 10;
 		if (on_disk < (int64_t)len && held > len && held - len < keep)
 			keep = held - len;
-		if (evict(s, keep > len ? keep - len : 1, &before, &held) < 0)
+		if (evict(s, keep > len ? keep - len : 1, &held) < 0)
 			return false;
 		on_disk = disk_room(s);
 	}
