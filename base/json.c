@@ -182,7 +182,8 @@ static int stream_failure(struct json_stream *js, const void *data, size_t len, 
 	if (js->rc < 0)
 		return js->rc;
 	why = yajl_get_error(js->yajl, 0, data, len);
-	rc = err_set(e, -EBADMSG, "not valid JSON: %.100s", why ? (char *)why : "cut short");
+	rc = err_set(e, -EBADMSG, "not valid JSON: %.*s", why ? (int)strcspn((char *)why, "\n") : 100,
+		     why ? (char *)why : "cut short");
 	if (why)
 		yajl_free_error(js->yajl, why);
 	return rc;

@@ -7,6 +7,16 @@
 /* So near, in bytes of output, is the same reader. */
 #define NEAR (32u << 20)
 
+/* The first run, where spans are small: what a request of its own takes the time of. */
+#define FIRST_RUN (128u << 10)
+
+static uint64_t first_run(const struct index *ix, uint32_t span)
+{
+	struct span sp;
+
+	return index_span(ix, span, &sp) == 0 && sp.out_len > FIRST_RUN ? sp.out_len : FIRST_RUN;
+}
+
 static uint64_t begin_of(const struct index *ix, uint32_t span)
 {
 	struct span sp;
@@ -28,7 +38,11 @@ struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint
 	}
 	if (r == a->readers + AHEAD_READERS) {
 		r = oldest;
-		*r = (struct ahead_reader){.first = span, .end = span + 1, .bytes = SPAN_TARGET};
+		*r = (struct ahead_reader){
+			.first = span,
+			.end = span + 1,
+			.bytes = first_run(ix, span),
+		};
 	}
 	r->used = ++a->clock;
 	return r;

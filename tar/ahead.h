@@ -3,7 +3,8 @@
  * Reading ahead: who reads a layer where, and how much to fetch for each.
  *
  * Whoever goes through a layer, in order or nearly so (directories are not in archive
- * order), gets runs that double; a read elsewhere is a new reader, and gets one span.
+ * order), gets runs that double; a read elsewhere is a new reader, and gets one span, or
+ * as many small ones as cost no more than the request itself.
  * Plain data: its owner's lock guards it.
  */
 #ifndef TAR_AHEAD_H

@@ -34,12 +34,17 @@
 /* Fills whose bytes are in memory alone: 16 MiB of ordinary spans. */
 #define KEEP_IN_MEMORY 16
 
+/* What is fetched unasked: as much as one who asked for it could wait for, a little at a time. */
+#define PREFETCH_MAX (64u << 20)
+#define PREFETCH_RUN (2u << 20)
+
 struct fill {
 	struct fill *next;
 	struct fills *owner;
 	uint32_t first; /* spans [first, first + n) */
 	uint32_t n;
 	unsigned refs;	/* waiters, the list, and the thread while it is at it */
+	bool is_prefetch;
 	bool done;
 	int rc;		/* of a fill for one span; a run has no errors */
 	struct err err;
@@ -62,6 +67,8 @@ struct fills {
 	bool full;	 /* the data file takes no more: no use in reading ahead */
 	uint64_t *ready; /* one bit a span */
 	struct ahead ahead;
+	uint32_t prefetch; /* spans [prefetch, prefetch_end) are to be fetched unasked */
+	uint32_t prefetch_end;
 };
 
 static void fill_unref(struct fill *f)
@@ -102,6 +109,7 @@ void fills_free(struct fills *fs)
 	if (!fs)
 		return;
 	pthread_mutex_lock(&fs->mutex);
+	fs->prefetch_end = 0;
 	while (fs->threads > 0)
 		pthread_cond_wait(&fs->changed, &fs->mutex);
 	pthread_mutex_unlock(&fs->mutex);
@@ -274,6 +282,8 @@ static void trim_memory(struct fills *fs)
 	}
 }
 
+static void prefetch_on(struct fills *fs);
+
 static void *fill_main(void *arg)
 {
 	struct fill *f = arg;
@@ -283,11 +293,13 @@ static void *fill_main(void *arg)
 	if (f->n == 1)
 		rc = fill_one(fs, f);
 	else
-		(void)batch_load(fs->index, fs->blob, f->first, f->n, take_span, fs,
-				 &fs->n_fetched);
+		rc = batch_load(fs->index, fs->blob, f->first, f->n, take_span, fs,
+				&fs->n_fetched);
 
 	pthread_mutex_lock(&fs->mutex);
-	f->rc = rc;
+	if (f->is_prefetch && rc == 0)
+		prefetch_on(fs);
+	f->rc = f->n == 1 ? rc : 0;
 	f->done = true;
 	if (f->mem) {
 		fs->full = true;
@@ -386,22 +398,61 @@ static uint32_t end_of_input(const struct fills *fs, uint32_t span)
 	return end;
 }
 
+static bool is_short_input(const struct fills *fs, uint32_t span)
+{
+	struct span sp;
+
+	return index_span(fs->index, span, &sp) == 0 && sp.in_len <= SPAN_TARGET;
+}
+
 /* @span is not there: begins a fill that brings it, and what will be read next. */
 static int start_for_miss(struct fills *fs, uint32_t span, struct fill **out)
 {
 	struct ahead_reader *r;
-	uint32_t first, n;
+	uint32_t first, n, end;
 
 	if (fs->full || fs->data_fd < 0 || slot_is_filled(fs->slot, span))
 		return start_fill(fs, span, 1, out);
 	r = ahead_on_miss(&fs->ahead, fs->index, span);
 	first = first_on_the_way(fs, span);
 	n = span - first + run_length(fs, span, r->bytes);
-	/* The way to the next part would lead through this one again: go to the end. */
-	if (first < span && r->bytes > SPAN_TARGET)
-		n = end_of_input(fs, span) - first;
+	/*
+	 * The way to the next part would lead through this one again, and what is fetched for
+	 * this one is fetched for all: go to the end, unless that is far and not yet asked for.
+	 */
+	end = end_of_input(fs, span);
+	if (end - first > n && (r->bytes > SPAN_TARGET || is_short_input(fs, span)))
+		n = end - first;
 	ahead_began(r, first, n);
 	return start_fill(fs, first, n, out);
+}
+
+/* The next run that is fetched unasked, if there is one. */
+static void prefetch_on(struct fills *fs)
+{
+	uint32_t n = 0;
+	struct fill *f;
+
+	while (fs->prefetch < fs->prefetch_end && !fs->full && n == 0) {
+		n = run_length(fs, fs->prefetch, PREFETCH_RUN);
+		fs->prefetch += n ? n : 1;
+	}
+	if (n > 0 && start_fill(fs, fs->prefetch - n, n, &f) == 0)
+		f->is_prefetch = true;
+}
+
+void fills_prefetch(struct fills *fs, uint64_t end)
+{
+	uint32_t last;
+
+	if (end > PREFETCH_MAX)
+		end = PREFETCH_MAX;
+	if (end == 0 || fs->data_fd < 0 || index_span_at(fs->index, end - 1, &last) < 0)
+		return;
+	pthread_mutex_lock(&fs->mutex);
+	fs->prefetch_end = last + 1;
+	prefetch_on(fs);
+	pthread_mutex_unlock(&fs->mutex);
 }
 
 /* @span is read and there: if it was fetched ahead, go on fetching ahead. */

@@ -39,6 +39,11 @@ int fills_set_kept(struct fills *fs, uint64_t kept);
 int fills_get(struct fills *fs, uint32_t span, const bool *cancelled, struct fill **hold,
 	      const void **mem, struct err *e);
 void fills_unhold(struct fills *fs, struct fill *hold);
+/*
+ * Begins to fetch what is below the decoded byte @end, in the background and in order, with
+ * a ceiling. Once at most.
+ */
+void fills_prefetch(struct fills *fs, uint64_t end);
 /* Lets every waiter look at its *@cancelled. */
 void fills_wake(struct fills *fs);
 

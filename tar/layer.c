@@ -202,7 +202,7 @@ static int use_carried_index(struct layer *l, const bool *cancelled, struct err 
 {
 	const struct fetch fetch = {l->blob, cancelled, &l->toc_fetched};
 	struct err why = {""};
-	uint64_t prefetch;
+	uint64_t prefetch = 0;
 	int fd, rc = new_index(l, &fd, &why);
 
 	if (rc < 0)
@@ -210,6 +210,8 @@ static int use_carried_index(struct layer *l, const bool *cancelled, struct err 
 	rc = carried_index(&l->carried, &fetch, &l->digest, fd, &prefetch, &why);
 	if (rc == 0)
 		rc = use_new_index(l, fd, &why);
+	if (rc == 0)
+		fills_prefetch(l->fills, prefetch);
 	close(fd);
 	if (rc == -EINTR)
 		return err_set(e, rc, "%s", why.text);

@@ -78,8 +78,11 @@ static int refuse(struct toc *t, int code, const char *what)
 {
 	const struct buf *name = t->entry->name.len ? &t->entry->name : &t->file->name;
 
-	return err_set(&t->err, code, "its table of contents %s (at %.*s)", what,
-		       name->len > 120 ? 120 : (int)name->len, buf_text(name));
+	err_set(&t->err, code, "its table of contents %s", what);
+	if (name->len > 0)
+		err_prefix(&t->err, code, "%.*s", name->len > 120 ? 120 : (int)name->len,
+			   buf_text(name));
+	return code;
 }
 
 /* Spans */

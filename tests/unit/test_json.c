@@ -108,8 +108,100 @@ static void test_append(void)
 	buf_release(&b);
 }
 
+/* Events */
+
+static int write_event(void *arg, const struct json_event *ev)
+{
+	static const char *const marks[] = {
+		[JSON_EVENT_VALUE] = "=", [JSON_EVENT_KEY] = "key ", [JSON_EVENT_OPEN] = "<",
+		[JSON_EVENT_CLOSE] = ">",
+	};
+	struct buf *b = arg;
+	int rc = buf_printf(b, "%zu%s", ev->depth, marks[ev->kind]);
+
+	if (rc == 0 && ev->text)
+		rc = buf_printf(b, "%.*s", (int)ev->len, ev->text);
+	else if (rc == 0 && ev->kind == JSON_EVENT_VALUE && ev->type == JSON_NUMBER)
+		rc = ev->is_whole ? buf_printf(b, "%lld", (long long)ev->number)
+				  : buf_append_text(b, "broken");
+	else if (rc == 0 && ev->kind == JSON_EVENT_VALUE)
+		rc = buf_append_text(b, ev->type == JSON_NULL ? "null" : ev->truth ? "true" : "false");
+	else if (rc == 0)
+		rc = buf_append_text(b, ev->type == JSON_ARRAY ? "array" : "object");
+	return rc == 0 ? buf_append_text(b, "\n") : rc;
+}
+
+/* @piece: bytes at once. */
+static int stream_all(const char *text, size_t len, size_t piece, struct buf *out, struct err *e)
+{
+	struct json_stream *js = NULL;
+	int rc = json_stream_new(write_event, out, &js);
+
+	while (rc == 0 && len > 0) {
+		size_t n = len < piece ? len : piece;
+
+		rc = json_stream_feed(js, text, n, e);
+		text += n;
+		len -= n;
+	}
+	if (rc == 0)
+		rc = json_stream_finish(js, e);
+	json_stream_free(js);
+	return rc;
+}
+
+static void test_stream(void)
+{
+	static const char text[] = "{\"a\": [1, -2.5, \"x\\ny\", {\"b\": null}], \"c\": true} ";
+	static const char want[] = "0<object\n1key a\n1<array\n2=1\n2=broken\n2=x\ny\n2<object\n"
+				   "3key b\n3=null\n2>object\n1>array\n1key c\n1=true\n0>object\n";
+	static const char *const bad[] = {"", " ", "{", "{} {}", "[1,]", "[\"\xff\"]", "nul"};
+	struct err e;
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 10000);
+	for (i = 1; i < sizeof(text); i++) {
+		buf_clear(&b);
+		is_int(stream_all(text, strlen(text), i, &b, NULL), 0, "pieces of %zu", i);
+		is_text(buf_text(&b), want, "the same is told");
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		e.text[0] = '\0';
+		is_int(stream_all(bad[i], strlen(bad[i]), 3, &b, &e), -EBADMSG, "\"%s\" is refused",
+		       bad[i]);
+		ok(e.text[0], "and said why");
+	}
+	buf_release(&b);
+	buf_init(&b, 3);
+	is_int(stream_all(text, strlen(text), 5, &b, NULL), -E2BIG, "what is told may end it");
+	buf_release(&b);
+}
+
+static void test_stream_ceilings(void)
+{
+	size_t len = 3u << 20;
+	char *text = malloc(len);
+	struct buf b;
+
+	if (!text)
+		exit(77);
+	buf_init(&b, len);
+	memset(text, 'a', len);
+	text[0] = '"';
+	text[len - 1] = '"';
+	is_int(stream_all(text, len, len, &b, NULL), -E2BIG, "a string of 3 MiB is refused");
+	is_int(b.len, 0, "and not told");
+	memset(text, '[', len);
+	is_int(stream_all(text, len, len, &b, NULL), -E2BIG, "and so are levels");
+	free(text);
+	buf_release(&b);
+}
+
 int main(void)
 {
+	test_stream();
+	test_stream_ceilings();
 	test_accepts();
 	test_values();
 	test_depth();

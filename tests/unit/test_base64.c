@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/base64.h"
+
+#include "tests/unit/test.h"
+
+int main(void)
+{
+	static const struct {
+		const char *in, *out; /* NULL: refused */
+	} rows[] = {
+		{"", ""},	    {"Zg==", "f"},	 {"Zm8=", "fo"}, {"Zm9v", "foo"},
+		{"Zm9vYg==", "foob"}, {"Zm9vYg", "foob"}, {"Zg", "f"},	 {"+/+/", "\xfb\xff\xbf"},
+		{"Z", NULL},	    {"Zm9vY", NULL},	 {"Zm 9v", NULL}, {"Zm9-", NULL},
+		{"Zm=v", NULL},
+	};
+	char text[64];
+	size_t i, len;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool good;
+
+		len = strlen(rows[i].in);
+		memcpy(text, rows[i].in, len);
+		good = base64_decode(text, &len);
+		if (!rows[i].out)
+			ok(!good, "\"%s\" is refused", rows[i].in);
+		else
+			ok(good && len == strlen(rows[i].out) && !memcmp(text, rows[i].out, len),
+			   "\"%s\" is decoded", rows[i].in);
+	}
+	return test_done();
+}
