@@ -45,6 +45,8 @@ static void mend(unsigned char *file, uint64_t body, uint64_t size)
 	head->version = INDEX_VERSION;
 	head->file_size = size;
 	head->compression %= 3;
+	head->origin %= 4;
+	head->toc_alg %= 4;
 	head->digest_alg = DIGEST_SHA256;
 	memset(head->digest, 0, sizeof(head->digest));
 	mend_sections(head, body);
