@@ -196,6 +196,11 @@ void store_set_limit(struct store *s, uint64_t limit)
 	s->limit = limit ? limit : LIMIT_DEFAULT;
 }
 
+void store_keep_no_data(struct store *s)
+{
+	s->keeps_no_data = true;
+}
+
 const char *store_dir(const struct store *s)
 {
 	return s->dir;
@@ -445,6 +450,53 @@ int store_put_document(struct store *s, const struct digest *d, const void *data
 	return put_file(s, folder, digest_hex(d, hex), data, len);
 }
 
+/* Damaged documents of one algorithm, whose folder @fd is taken. */
+static int check_folder(struct store *s, int fd, const char *alg, unsigned *bad)
+{
+	DIR *dir = fdopendir(fd);
+	char text[DIGEST_TEXT_MAX];
+	struct dirent *entry;
+	struct digest digest;
+	struct buf content;
+	int rc = 0;
+
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (rc == 0 && (entry = readdir(dir))) {
+		int len = snprintf(text, sizeof(text), "%s:%s", alg, entry->d_name);
+
+		if (len >= (int)sizeof(text) || digest_parse(text, (size_t)len, &digest) < 0)
+			continue;
+		buf_init(&content, SIZE_MAX / 2);
+		rc = store_get_document(s, &digest, content.max, &content);
+		if (rc == -ENOENT) {
+			rc = unlinkat(fd, entry->d_name, 0) < 0 ? -errno : 0;
+			++*bad;
+		}
+		buf_release(&content);
+	}
+	closedir(dir);
+	return rc;
+}
+
+int store_check_documents(struct store *s, unsigned *bad)
+{
+	static const enum digest_alg algs[] = {DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512};
+	char folder[32];
+	size_t i;
+	int fd, rc = 0;
+
+	for (i = 0; rc == 0 && s->dir && i < sizeof(algs) / sizeof(algs[0]); i++) {
+		snprintf(folder, sizeof(folder), "documents/%s", digest_alg_name(algs[i]));
+		fd = openat(s->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0)
+			rc = check_folder(s, fd, digest_alg_name(algs[i]), bad);
+	}
+	return rc;
+}
+
 static int note_name(const char *name, char *hex)
 {
 	struct digest d;
@@ -577,6 +629,8 @@ static int open_data(struct slot *sl)
 {
 	int fd;
 
+	if (sl->store->keeps_no_data)
+		return -ENOENT;
 	if (sl->dir < 0)
 		return new_file(sl->store);
 	fd = openat(sl->dir, "data", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

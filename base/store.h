@@ -61,6 +61,9 @@ int store_get_document(struct store *s, const struct digest *d, size_t max, stru
 /* 0 or negative errno; the caller may go on without. */
 int store_put_document(struct store *s, const struct digest *d, const void *data, size_t len);
 
+/* Hashes all documents, removes those that are damaged, and counts them. */
+int store_check_documents(struct store *s, unsigned *bad);
+
 /*
  * A note under a name (at most 4 KiB of text), replaced by a later one: the digest a
  * tag last had. Nothing vouches for it but the directory's mode.
@@ -121,6 +124,8 @@ void slot_touch(struct slot *sl, size_t i);
  * twentieth of the disk.
  */
 void store_set_limit(struct store *s, uint64_t limit);
+/* Layers' decoded bytes are not to be kept, only their indexes. */
+void store_keep_no_data(struct store *s);
 /*
  * May @len more bytes be written? Evicts when they do not fit, so it may take a while;
  * false if that was not enough.

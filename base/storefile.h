@@ -5,6 +5,7 @@
 #ifndef BASE_STOREFILE_H
 #define BASE_STOREFILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct store {
@@ -12,6 +13,7 @@ struct store {
 	int fd;	   /* of dir; -1 */
 	int tmp;   /* of dir/tmp; -1 */
 	uint64_t limit;
+	bool keeps_no_data;
 	/*
 	 * Bytes that may be written before the disk is looked at again; atomic. Counting is
 	 * a walk over all layers, and the limit need not be met to the byte.

@@ -27,8 +27,14 @@ static int open_store(struct mount *m, struct err *e)
 {
 	struct err why;
 
-	if (store_open(m->options->cache_dir, &m->store, &why) == 0)
+	if (m->options->cache == CACHE_NONE)
+		return store_open_private(&m->store, e);
+	if (store_open(m->options->cache_dir, &m->store, &why) == 0) {
+		store_set_limit(m->store, m->options->cache_size);
+		if (m->options->cache == CACHE_INDEX)
+			store_keep_no_data(m->store);
 		return 0;
+	}
 	log_warn(m->log, "%s; nothing is kept after this mount", why.text);
 	return store_open_private(&m->store, e);
 }

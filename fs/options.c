@@ -33,6 +33,8 @@ static const char help[] =
 	"    platform=OS/ARCH[/VARIANT]  of an image for many; this machine's if none\n"
 	"    layout=image|rootfs         rootfs: the root file system and nothing else\n"
 	"    cache_dir=DIR               where layers are kept\n"
+	"    cache_size=SIZE             at most so much there: 20G; 10G if not said\n"
+	"    cache=data|index|none       keep all, no contents, or nothing\n"
 	"    authfile=FILE               credentials for registries\n"
 	"    cacert=FILE                 a certificate authority to trust\n"
 	"    insecure                    allow http and unknown certificates\n"
@@ -54,6 +56,8 @@ enum kind {
 	FLAG,
 	TEXT,
 	NUMBER,
+	SIZE,
+	CACHE,
 	LAYOUT,
 	PLATFORM,
 };
@@ -76,6 +80,8 @@ static const struct known known[] = {
 	{"cacert", TEXT, AT(cacert)},
 	{"connections", NUMBER, AT(connections)},
 	{"timeout", NUMBER, AT(timeout)},
+	{"cache_size", SIZE, AT(cache_size)},
+	{"cache", CACHE, 0},
 	{"layout", LAYOUT, 0},
 	{"platform", PLATFORM, 0},
 
@@ -152,6 +158,19 @@ static int set_layout(struct options *o, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_cache(struct options *o, const char *value, struct err *e)
+{
+	if (strcmp(value, "data") == 0)
+		o->cache = CACHE_DATA;
+	else if (strcmp(value, "index") == 0)
+		o->cache = CACHE_INDEX;
+	else if (strcmp(value, "none") == 0)
+		o->cache = CACHE_NONE;
+	else
+		return err_set(e, -EINVAL, "cache=%s: it can be data, index or none", value);
+	return 0;
+}
+
 int options_append_escaped(struct buf *b, const char *text)
 {
 	int r = 0;
@@ -194,6 +213,13 @@ static int apply(struct options *o, const struct known *k, const char *option,
 			return err_set(e, -EINVAL, "%s: not a number that can be used", option);
 		*(unsigned *)field = (unsigned)number;
 		return 0;
+	case SIZE:
+		if (!num_parse_size(value, &number) || number == 0)
+			return err_set(e, -EINVAL, "%s: not a size, as 500M or 20G", option);
+		*(uint64_t *)field = number;
+		return 0;
+	case CACHE:
+		return set_cache(o, value, e);
 	case LAYOUT:
 		return set_layout(o, value, e);
 	case PLATFORM:

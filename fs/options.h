@@ -7,6 +7,7 @@
 #define FS_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "registry/platform.h"
@@ -16,6 +17,9 @@ struct err;
 enum options_action { OPTIONS_MOUNT, OPTIONS_HELP, OPTIONS_VERSION };
 
 enum layout { LAYOUT_IMAGE, LAYOUT_ROOTFS };
+
+/* What of the layers is kept on disk: indexes and decoded bytes, indexes alone, or nothing. */
+enum cache { CACHE_DATA, CACHE_INDEX, CACHE_NONE };
 
 struct options {
 	enum options_action action;
@@ -30,6 +34,8 @@ struct options {
 	struct buf kernel; /* ",nosuid,nodev...": what goes down to libfuse, escaped */
 
 	char *cache_dir; /* NULL: the user's own */
+	uint64_t cache_size; /* bytes; 0: the default */
+	enum cache cache;
 	enum layout layout;
 	struct platform platform;
 	char *authfile;

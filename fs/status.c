@@ -35,6 +35,11 @@ static const char *const op_names[N_OPS] = {
 	[OP_LSEEK] = "lseek",
 };
 
+const char *status_from(const struct layer_progress *p)
+{
+	return p->was_stored ? "store" : "registry";
+}
+
 /* Appends "key": "text" and what follows. Failures stick in *r. */
 static void add_text(struct buf *out, int *r, const char *key, const char *text,
 		     const char *after)
@@ -71,7 +76,7 @@ static void add_layer(struct buf *out, int *r, const struct mount_layer *l)
 	add_text(out, r, "digest", digest_format(&l->descriptor->digest, digest), ",\n     ");
 	add_text(out, r, "mediaType", l->descriptor->media_type, ",\n     ");
 	add_text(out, r, "state", state_names[p.state], ", ");
-	add_text(out, r, "from", p.was_stored ? "store" : "registry", ", ");
+	add_text(out, r, "from", status_from(&p), ", ");
 	add_text(out, r, "index", ix ? index_origin_name(p.origin) : "", ", ");
 	add_text(out, r, "warning", p.warning ? p.warning : "", ",\n     ");
 	add_number(out, r, "size", l->descriptor->size, ", ");

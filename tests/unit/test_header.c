@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
-#include "tests/unit/archive.h"
+#include "tests/unit/tarball.h"
 #include "tests/unit/test.h"
 
 static void test_numbers(void)

@@ -17,7 +17,7 @@
 #include "base/err.h"
 #include "base/source.h"
 #include "base/store.h"
-#include "tests/unit/archive.h"
+#include "tests/unit/tarball.h"
 #include "tests/unit/makers.h"
 #include "tests/unit/place.h"
 #include "tests/unit/test.h"

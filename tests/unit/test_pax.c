@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "tar/pax.h"
 #include "tar/sparse.h"
-#include "tests/unit/archive.h"
+#include "tests/unit/tarball.h"
 #include "tests/unit/test.h"
 
 static struct pax pax;

@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "tar/reader.h"
-#include "tests/unit/archive.h"
+#include "tests/unit/tarball.h"
 #include "tests/unit/test.h"
 
 static struct buf archive;

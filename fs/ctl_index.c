@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peelctl index: does for an image what the first mount would, and mounts nothing: its
+ * layers are then in the store. Says of each where its index is from.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "fs/ctl.h"
+#include "fs/log.h"
+#include "fs/mount.h"
+#include "fs/options.h"
+#include "fs/status.h"
+#include "tar/layer.h"
+
+static void print_layers(struct mount *m)
+{
+	struct layer_progress p;
+	char text[DIGEST_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < m->n_layers; i++) {
+		mount_layer_progress(&m->layers[i], &p);
+		printf("%s  %-12s %8.1f MiB  %8.1f MiB fetched  %u entries\n",
+		       digest_format(&m->layers[i].descriptor->digest, text), status_from(&p),
+		       (double)p.blob_size / (1 << 20), (double)p.fetched / (1 << 20), p.entries);
+	}
+}
+
+/* The words are peelfs's own, but for a mount point: options are parsed as there. */
+static int parse(struct options *o, char **words, struct err *e)
+{
+	char *argv[8] = {(char *)"peelctl"}, none[] = "/";
+	int argc = 1;
+
+	while (*words && argc < 6)
+		argv[argc++] = *words++;
+	if (*words)
+		return err_set(e, -1, "too many words");
+	argv[argc++] = none;
+	return options_parse(o, argc, argv, false, e);
+}
+
+int ctl_index(char **words)
+{
+	struct options options;
+	struct mount mount;
+	struct err e = {""};
+	struct log log;
+	int r;
+
+	if (!words[0])
+		return CTL_USAGE;
+	log_init(&log, false);
+	r = parse(&options, words, &e);
+	if (r < 0 || options.action != OPTIONS_MOUNT) {
+		options_release(&options);
+		return CTL_USAGE;
+	}
+	r = mount_open(&mount, &options, &log, &e);
+	if (r == 0)
+		r = mount_load(&mount, &e);
+	if (r == 0)
+		print_layers(&mount);
+	else
+		fprintf(stderr, "peelctl: %s: %s\n", options.source, e.text);
+	if (r == 0 && mount.view.n_broken)
+		r = -1;
+	mount_close(&mount);
+	options_release(&options);
+	return r < 0 ? 1 : 0;
+}

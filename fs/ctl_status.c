@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* peelctl status: one mount in full, or all of them, a line each. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "fs/ctl.h"
+#include "fs/status.h"
+
+static int64_t number(const struct json *j, const char *key)
+{
+	int64_t n = 0;
+
+	json_member_int(j, key, &n);
+	return n;
+}
+
+static const char *text(const struct json *j, const char *key)
+{
+	const char *s = json_member_string(j, key);
+
+	return s ? s : "";
+}
+
+static double mib(const struct json *j, const char *key)
+{
+	return (double)number(j, key) / (1 << 20);
+}
+
+static void print_layer(size_t i, const struct json *l)
+{
+	const char *hex = strchr(text(l, "digest"), ':');
+
+	printf("%5zu  %.12s  %-8s  %-12s %8.1f  %11.1f  %7" PRId64, i + 1, hex ? hex + 1 : "",
+	       text(l, "state"), text(l, "from"), mib(l, "size"), mib(l, "fetched"),
+	       number(l, "entries"));
+	if (number(l, "skipped"))
+		printf("  %" PRId64 " not shown", number(l, "skipped"));
+	if (number(l, "errors"))
+		printf("  %" PRId64 " errors", number(l, "errors"));
+	printf("\n");
+	if (text(l, "error")[0])
+		printf("       %s\n", text(l, "error"));
+}
+
+static void print_status(const struct json *j)
+{
+	const struct json *layers = json_member(j, "layers"), *net = json_member(j, "network");
+	size_t i;
+
+	printf("image     %s\nmanifest  %s\nplatform  %s\nstate     %s\nstore     %s\n\n",
+	       text(j, "image"), text(j, "manifest"), text(j, "platform"), text(j, "state"),
+	       text(j, "store")[0] ? text(j, "store") : "none: nothing is kept");
+	printf("layer  digest        state     index        size/MiB  fetched/MiB  entries\n");
+	for (i = 0; i < json_count(layers); i++)
+		print_layer(i, json_item(layers, i));
+	printf("\nnetwork   %" PRId64 " requests, %.1f MiB, %" PRId64 " errors, %" PRId64
+	       " retries\nerrors    %" PRId64 "\n",
+	       number(net, "requests"), mib(net, "bytes"), number(net, "errors"),
+	       number(net, "retries"), number(j, "errors"));
+}
+
+static int show(const char *mountpoint, bool raw, void (*print)(const struct json *j))
+{
+	struct json *j = NULL;
+	struct buf b;
+	int r;
+
+	buf_init(&b, STATUS_MAX);
+	r = ctl_read_json(mountpoint, ".peelfs/status.json", &b, &j);
+	if (r == 0 && raw)
+		fputs(buf_text(&b), stdout);
+	else if (r == 0)
+		print(j);
+	json_free(j);
+	buf_release(&b);
+	return r < 0 ? 1 : 0;
+}
+
+static void print_line(const struct json *j)
+{
+	printf("%s  %s  %.1f MiB fetched, %" PRId64 " errors\n", text(j, "image"),
+	       text(j, "state"), mib(j, "fetchedBytes"), number(j, "errors"));
+}
+
+static int list_mount(void *arg, const char *mountpoint)
+{
+	int *status = arg;
+
+	printf("%s  ", mountpoint);
+	fflush(stdout);
+	if (show(mountpoint, false, print_line) != 0) {
+		printf("\n");
+		*status = 1;
+	}
+	return 0;
+}
+
+int ctl_status(char **words)
+{
+	bool raw = words[0] && strcmp(words[0], "--json") == 0;
+	int status = 0;
+
+	words += raw;
+	if (words[0] && words[1])
+		return CTL_USAGE;
+	if (words[0])
+		return show(words[0], raw, print_status);
+	if (raw)
+		return CTL_USAGE;
+	return ctl_each_mount(list_mount, &status) < 0 ? 1 : status;
+}

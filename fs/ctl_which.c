@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peelctl which: the layer a file comes from, the build step that made it, its digest.
+ *
+ * The mount is asked for no more than its status: the layers' indexes are in the store,
+ * and merging them here gives what the mount shows.
+ */
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/store.h"
+#include "fs/ctl.h"
+#include "fs/merge.h"
+#include "fs/node.h"
+#include "fs/status.h"
+#include "registry/image.h"
+#include "tar/index.h"
+
+/* The image of one mount, as far as it takes to say where a file is from. */
+struct origin_of {
+	char mountpoint[PATH_MAX];
+	struct buf status_text, config_text;
+	struct json *status, *config;
+	struct store *store;
+	struct merge_layer *layers;
+	size_t n;
+	struct merge *merge;
+};
+
+static void release(struct origin_of *o)
+{
+	size_t i;
+
+	merge_free(o->merge);
+	for (i = 0; i < o->n; i++)
+		index_close((struct index *)(uintptr_t)o->layers[i].index);
+	free(o->layers);
+	store_close(o->store);
+	json_free(o->status);
+	json_free(o->config);
+	buf_release(&o->status_text);
+	buf_release(&o->config_text);
+}
+
+static const char *layer_text(const struct origin_of *o, size_t i)
+{
+	const char *text;
+
+	text = json_member_string(json_item(json_member(o->status, "layers"), i), "digest");
+	return text ? text : "";
+}
+
+static int open_layer(struct origin_of *o, size_t i)
+{
+	struct index *ix = NULL;
+	struct slot *slot = NULL;
+	struct digest digest;
+	struct err e = {""};
+	int r;
+
+	r = digest_parse(layer_text(o, i), strlen(layer_text(o, i)), &digest);
+	if (r == 0)
+		r = store_slot(o->store, &digest, &slot);
+	if (r == 0)
+		r = slot_open_index(slot);
+	if (r >= 0)
+		r = index_open(r, &digest, &ix, &e);
+	slot_close(slot);
+	if (r < 0) {
+		fprintf(stderr, "peelctl: layer %s: its index cannot be had from the cache: %s\n",
+			layer_text(o, i), e.text[0] ? e.text : strerror(-r));
+		return r;
+	}
+	o->layers[i] = (struct merge_layer){
+		.index = ix,
+		.slot = (uint32_t)i,
+		.seed = node_seed(&digest),
+	};
+	o->n = i + 1;
+	return 0;
+}
+
+static int open_layers(struct origin_of *o)
+{
+	size_t i, n = json_count(json_member(o->status, "layers"));
+	const char *dir = json_member_string(o->status, "store");
+	struct err e = {""};
+	int r;
+
+	if (!dir || !dir[0]) {
+		fprintf(stderr, "peelctl: %s keeps nothing in a cache to look at\n", o->mountpoint);
+		return -ENOENT;
+	}
+	r = store_open(dir, &o->store, &e);
+	if (r < 0) {
+		fprintf(stderr, "peelctl: %s\n", e.text);
+		return r;
+	}
+	o->layers = calloc(n + 1, sizeof(*o->layers));
+	if (!o->layers)
+		return -ENOMEM;
+	for (i = 0; r == 0 && i < n; i++)
+		r = open_layer(o, i);
+	return r < 0 ? r : merge_new(o->layers, n, 0, &o->merge);
+}
+
+static int open_mount(struct origin_of *o)
+{
+	int r;
+
+	buf_init(&o->status_text, STATUS_MAX);
+	buf_init(&o->config_text, DOCUMENT_MAX);
+	r = ctl_read_json(o->mountpoint, ".peelfs/status.json", &o->status_text, &o->status);
+	if (r == 0)
+		r = ctl_read_json(o->mountpoint, "config.json", &o->config_text, &o->config);
+	return r < 0 ? r : open_layers(o);
+}
+
+/* What of @path is below the mount point: the longest that fits is kept. */
+struct find {
+	const char *path;
+	char *mountpoint;
+};
+
+static int try_mount(void *arg, const char *mountpoint)
+{
+	struct find *f = arg;
+	size_t len = strlen(mountpoint);
+
+	if (strncmp(f->path, mountpoint, len) == 0 && f->path[len] == '/' &&
+	    len < PATH_MAX && len > strlen(f->mountpoint))
+		strcpy(f->mountpoint, mountpoint);
+	return 0;
+}
+
+/* The path with all but its last part followed: the file itself may be a symlink. */
+static int absolute(const char *path, char *out)
+{
+	char *copy = strdup(path), *copy2 = strdup(path), real[PATH_MAX];
+	int r = -ENOMEM;
+
+	if (copy && copy2) {
+		r = realpath(dirname(copy), real) ? 0 : -errno;
+		if (r == 0 && snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "",
+				       basename(copy2)) >= PATH_MAX)
+			r = -ENAMETOOLONG;
+	}
+	free(copy);
+	free(copy2);
+	return r;
+}
+
+/* The build step whose layer this is (image-spec config.md, "history"). */
+static const char *step_of(const struct origin_of *o, uint32_t layer)
+{
+	const struct json *history = json_member(o->config, "history"), *step;
+	const char *text = NULL;
+	uint32_t n = 0;
+	size_t i;
+
+	for (i = 0; i < json_count(history); i++) {
+		step = json_item(history, i);
+		if (json_is_true(json_member(step, "empty_layer")))
+			continue;
+		if (n++ == layer)
+			text = json_member_string(step, "created_by");
+	}
+	/* A history that does not fit the layers says nothing about any of them. */
+	return n == o->n ? text : NULL;
+}
+
+static void print(const struct origin_of *o, const char *path, const struct shown *s)
+{
+	const char *step = step_of(o, s->layer);
+	struct digest content = {.alg = DIGEST_SHA256};
+	char text[DIGEST_TEXT_MAX];
+
+	printf("%s\n", path);
+	if (!s->is_described) {
+		printf("  layer    none has an entry for this directory\n");
+		return;
+	}
+	printf("  layer    %u of %zu, %s\n", s->layer + 1, o->n, layer_text(o, s->layer));
+	if (step)
+		printf("  step     %s\n", step);
+	if (s->entry.digest) {
+		memcpy(content.bytes, s->entry.digest, 32);
+		printf("  content  %s\n", digest_format(&content, text));
+	}
+}
+
+/* @path is relative to the root of the merged tree. */
+static int find_shown(struct origin_of *o, const char *path, struct shown *out)
+{
+	struct merged_dir *dir = NULL, *next;
+	int r = merge_root(o->merge, &dir);
+
+	if (r == 0)
+		r = merge_describe(o->merge, dir, out);
+	while (r == 0 && *path) {
+		size_t len = strcspn(path, "/");
+
+		if (len > 0) {
+			next = NULL;
+			r = dir ? merge_lookup(o->merge, dir, path, len, out) : -ENOTDIR;
+			merged_dir_unref(dir);
+			dir = NULL;
+			if (r == 0 && out->is_dir) {
+				struct node node;
+
+				node_unpack(out->node, &node);
+				r = merge_dir(o->merge, (struct place){node.layer, node.entry}, &next);
+			}
+			dir = r == 0 ? next : NULL;
+		}
+		path += len + (path[len] == '/');
+	}
+	merged_dir_unref(dir);
+	return r;
+}
+
+static int which(const char *path)
+{
+	struct origin_of o = {.mountpoint = ""};
+	char full[PATH_MAX];
+	struct find find = {full, o.mountpoint};
+	struct shown shown;
+	const char *below;
+	int r = absolute(path, full);
+
+	if (r == 0 && ctl_each_mount(try_mount, &find) == 0 && !o.mountpoint[0])
+		r = -EXDEV;
+	if (r < 0) {
+		fprintf(stderr, "peelctl: %s: %s\n", path,
+			r == -EXDEV ? "not in a peelfs mount" : strerror(-r));
+		return r;
+	}
+	below = full + strlen(o.mountpoint) + 1;
+	if (strncmp(below, "rootfs", 6) != 0 || (below[6] && below[6] != '/')) {
+		fprintf(stderr, "peelctl: %s: not below rootfs/\n", path);
+		return -EINVAL;
+	}
+	r = open_mount(&o);
+	if (r == 0) {
+		r = find_shown(&o, below + 6, &shown);
+		if (r < 0)
+			fprintf(stderr, "peelctl: %s: %s\n", path, strerror(-r));
+		else
+			print(&o, path, &shown);
+	}
+	release(&o);
+	return r;
+}
+
+int ctl_which(char **words)
+{
+	int status = 0;
+
+	if (!words[0])
+		return CTL_USAGE;
+	for (; *words; words++) {
+		if (which(*words) < 0)
+			status = 1;
+	}
+	return status;
+}
