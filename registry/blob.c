@@ -123,10 +123,6 @@ static int check_head(const struct blob *b, const struct http_head *head, uint64
 	uint64_t size = b->source.size;
 	struct content_range range;
 
-	if (head->content_encoding && strcasecmp(head->content_encoding, "identity") != 0)
-		return err_set(e, -EBADMSG, "the registry sends it in the coding \"%.40s\", which "
-					    "was not asked for",
-			       head->content_encoding);
 	if (head->status == 200) {
 		if (head->has_length && head->length != size)
 			return err_set(e, -EBADMSG,
@@ -170,6 +166,8 @@ static int reading_open(struct blob *b, uint64_t first, uint64_t last, bool bulk
 	}
 	if (rc < 0)
 		rc = ask_registry(b, &rq, until, &t, e);
+	if (rc == 0)
+		rc = refuse_coding(t, e);
 	if (rc == 0)
 		rc = check_head(b, transfer_head(t), first, &out->skip, e);
 	if (rc < 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -89,4 +90,13 @@ int refusal(struct transfer *t, const char *host, int64_t until, struct err *e)
 	buf_release(&body);
 	snprintf(number, sizeof(number), "%d", status);
 	return err_set(e, code_of(status), "%s answers %s%s", host, known ? known : number, words);
+}
+
+int refuse_coding(const struct transfer *t, struct err *e)
+{
+	const char *coding = transfer_head(t)->content_encoding;
+
+	if (!coding || !strcasecmp(coding, "identity"))
+		return 0;
+	return err_set(e, -EBADMSG, "sent in the coding \"%.40s\", which was not asked for", coding);
 }

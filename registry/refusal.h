@@ -18,4 +18,10 @@ struct transfer;
  */
 int refusal(struct transfer *t, const char *host, int64_t until, struct err *e);
 
+/*
+ * -EBADMSG with a sentence if the body is in a coding, which was not asked for and
+ * would make byte offsets meaningless; else 0.
+ */
+int refuse_coding(const struct transfer *t, struct err *e);
+
 #endif

@@ -17,7 +17,7 @@
 
 #define TIMEOUT_DEFAULT 60
 
-/* An endpoint that never answered is given up after so many tries: it may not exist. */
+/* Rounds over all places, as long as none ever answered: there may be nobody. */
 #define FIRST_TRIES 3
 
 /* One to learn what is wanted, one for what has expired or was changed since. */
@@ -118,12 +118,17 @@ int64_t remote_try(const struct remote *r, int64_t until)
 	return third < until ? third : until;
 }
 
+static bool has_answered(const struct place *p)
+{
+	return __atomic_load_n(&p->has_answered, __ATOMIC_RELAXED);
+}
+
 bool remote_is_reached(const struct remote *r)
 {
 	size_t i;
 
 	for (i = 0; i < r->endpoints.n; i++) {
-		if (__atomic_load_n(&r->places[i].has_answered, __ATOMIC_RELAXED))
+		if (has_answered(&r->places[i]))
 			return true;
 	}
 	return false;
@@ -265,6 +270,7 @@ static bool judge(struct asking *a, struct transfer *t, const char *used, int *r
 	return retry_is_worth(head->status) && retry_wait(&a->retry, head->retry_after);
 }
 
+/* A place that never answered gets one try: the next may be the one that exists. */
 static int ask_place(struct asking *a, const struct remote_request *rq, struct transfer **out,
 		     struct err *e)
 {
@@ -278,10 +284,8 @@ static int ask_place(struct asking *a, const struct remote_request *rq, struct t
 		used = NULL;
 		rc = send_once(a, rq, &used, &t, e);
 		if (rc < 0) {
-			again = retry_is_worth_error(rc) &&
-				(__atomic_load_n(&a->place->has_answered, __ATOMIC_RELAXED) ||
-				 a->retry.tries + 1 < FIRST_TRIES) &&
-				!a->place->at->is_guess && retry_wait(&a->retry, NULL);
+			again = retry_is_worth_error(rc) && has_answered(a->place) &&
+				retry_wait(&a->retry, NULL);
 		} else {
 			int status = transfer_head(t)->status;
 
@@ -345,7 +349,7 @@ static int64_t share_of(const struct place *p, int64_t until, size_t left)
 {
 	int64_t now = http_now();
 
-	if (left < 2 || __atomic_load_n(&p->has_answered, __ATOMIC_RELAXED))
+	if (left < 2 || has_answered(p))
 		return until;
 	return now + (until - now) / 2;
 }
@@ -355,16 +359,14 @@ static int64_t share_of(const struct place *p, int64_t until, size_t left)
  * to a guess: what was said stands. The error of the registry itself, which is last,
  * is the one to tell; a guess that fails as well says less than what came before.
  */
-int remote_open(struct remote *r, const struct remote_request *rq, int64_t *until,
-		struct buf *url, struct transfer **out, struct err *e)
+static int ask_round(struct remote *r, const struct remote_request *rq, int64_t *until,
+		     struct buf *url, struct transfer **out, struct err *e)
 {
 	size_t start = __atomic_load_n(&r->current, __ATOMIC_RELAXED), n = r->endpoints.n, i;
 	struct err one = {""};
 	int rc = -EIO, now = -EIO;
 	int64_t share, before;
 
-	if (r->offline)
-		return err_set(e, -EIO, "not in the cache, and -o offline asks no registry");
 	err_set(e, rc, "no host is configured to be asked for this");
 	for (i = 0; i < n && now != -ENOMEM; i++) {
 		size_t at = (start + i) % n;
@@ -372,18 +374,34 @@ int remote_open(struct remote *r, const struct remote_request *rq, int64_t *unti
 
 		if (!is_for(ep, rq) || (ep->is_guess && i > 0 && now != -EIO))
 			continue;
-		share = share_of(&r->places[at], *until, n - i);
-		before = share;
+		share = before = share_of(&r->places[at], *until, n - i);
 		now = ask_at(r, at, rq, &share, url, out, &one);
 		*until += share - before;
 		if (now == 0) {
 			__atomic_store_n(&r->current, at, __ATOMIC_RELAXED);
 			return 0;
 		}
-		if (i == 0 || !ep->is_guess) {
+		if (i == 0 || !ep->is_guess || has_answered(&r->places[at])) {
 			rc = now;
 			err_set(e, rc, "%s", one.text);
 		}
 	}
+	return rc;
+}
+
+int remote_open(struct remote *r, const struct remote_request *rq, int64_t *until,
+		struct buf *url, struct transfer **out, struct err *e)
+{
+	struct retry rounds;
+	int rc;
+
+	if (r->offline)
+		return err_set(e, -EIO, "not in the cache, and -o offline asks no registry");
+	retry_init(&rounds, *until);
+	do {
+		rc = ask_round(r, rq, until, url, out, e);
+		rounds.until = *until;
+	} while (rc == -EIO && !remote_is_reached(r) && rounds.tries + 1 < FIRST_TRIES &&
+		 retry_wait(&rounds, NULL));
 	return rc;
 }

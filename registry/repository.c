@@ -20,6 +20,7 @@
 #include "registry/http.h"
 #include "registry/manifest.h"
 #include "registry/reference.h"
+#include "registry/refusal.h"
 #include "registry/remote.h"
 #include "registry/retry.h"
 
@@ -56,7 +57,9 @@ static int get_body(struct repository *r, const struct remote_request *rq, struc
 		rc = remote_open(r->remote, rq, &retry.until, NULL, &t, e);
 		if (rc < 0)
 			return rc;
-		rc = transfer_read_all(t, bytes, remote_try(r->remote, retry.until), e);
+		rc = refuse_coding(t, e);
+		if (rc == 0)
+			rc = transfer_read_all(t, bytes, remote_try(r->remote, retry.until), e);
 		if (rc == 0 && media && transfer_head(t)->content_type) {
 			*media = strdup(transfer_head(t)->content_type);
 			rc = *media ? 0 : -ENOMEM;

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: MIT
+"""A registry that misbehaves on request, over http or TLS, with or without tokens,
+and a blob store on another port that it can redirect to.
+
+`faults` holds what goes wrong: each request takes the first fault that is for it and
+has a turn left. `chance` makes any answer fail at random, from a seeded generator.
+"""
+import base64
+import contextlib
+import email.utils
+import http.server
+import json
+import os
+import random
+import re
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+import urllib.parse
+
+USER, PASSWORD = "me", "pass:word"
+SECRET = base64.b64encode(("%s:%s" % (USER, PASSWORD)).encode()).decode()
+
+
+class Fault:
+    def __init__(self, name, kind="blobs", times=1):
+        self.name, self.kind, self.left = name, kind, times
+
+
+class Bad:
+    def __init__(self, images, seed=0):
+        self.images = images
+        self.manifests = {}       # (repository, reference): (media type, bytes)
+        self.faults = []
+        self.chance = 0.0
+        self.random = random.Random(seed)
+        self.auth = None          # "basic", "token" (of anyone), "user token", "oauth"
+        self.token_seconds = 300
+        self.redirect = False     # blobs are at the store, behind URLs that expire
+        self.url_uses = 1000      # of one signed URL
+        self.pages = None         # tags a page
+        self.tokens = {}          # token: when it ends
+        self.urls = {}            # signature: uses left
+        self.asked = []           # (role, method, path, headers)
+        self.lock = threading.Lock()
+        self.ended = threading.Event()
+
+    def tag(self, repository, reference, data, media_type):
+        self.manifests[repository, reference] = (media_type, data)
+        self.manifests[repository, self.digest(data)] = (media_type, data)
+        return "%s/%s:%s" % (self.host, repository, reference)
+
+    def image(self, repository, layers, **more):
+        d = self.images.manifest(layers, **more)
+        return self.tag(repository, "t", self.images.read(d), d["mediaType"])
+
+    @staticmethod
+    def digest(data):
+        import layout
+        return layout.digest(data)
+
+    def fail(self, name, kind="blobs", times=1):
+        self.faults.append(Fault(name, kind, times))
+
+    def asked_for(self, text, role="registry"):
+        return [r for r in self.asked if r[0] == role and text in r[2]]
+
+    def take_fault(self, kind):
+        with self.lock:
+            for fault in self.faults:
+                if fault.kind == kind and fault.left != 0:
+                    fault.left -= 1
+                    return fault.name
+            if self.random.random() < self.chance:
+                return self.random.choice(["reset", "short", "503", "half", "drop", "502"])
+        return None
+
+    # Who may
+
+    def may(self, request):
+        said = request.headers["Authorization"] or ""
+        if self.auth == "basic":
+            return said == "Basic " + SECRET
+        if self.auth:
+            return said.startswith("Bearer ") and self.tokens.get(said[7:], 0) > time.monotonic()
+        return True
+
+    def challenge(self):
+        if self.auth == "basic":
+            return 'Basic realm="x, y"'
+        return ('Negotiate abc==, Bearer realm="%s/token?a=b",service="the service",'
+                'scope="repository:%%s:pull"' % self.url)
+
+    def give_token(self, request, form):
+        said = request.headers["Authorization"]
+        if self.auth == "user token" and said != "Basic " + SECRET:
+            return 401, {"details": "incorrect username or password"}
+        if self.auth == "oauth" and form.get("refresh_token") != ["identity"]:
+            return 400, {"error": "invalid_grant", "error_description": "no such token"}
+        token = "token-%d" % len(self.tokens)
+        self.tokens[token] = time.monotonic() + self.token_seconds
+        name = "access_token" if self.auth == "oauth" else "token"
+        return 200, {name: token, "expires_in": self.token_seconds}
+
+    # Answers
+
+    def registry(self, request):
+        url = urllib.parse.urlsplit(request.path)
+        if url.path == "/token":
+            length = int(request.headers["Content-Length"] or 0)
+            form = urllib.parse.parse_qs(request.rfile.read(length).decode())
+            fault = self.take_fault("token")
+            if fault:
+                return request.misbehave(fault, b"{}", "application/json")
+            status, body = self.give_token(request, form)
+            return request.give(status, json.dumps(body).encode(), "application/json")
+        found = re.fullmatch(r"/v2/(.+)/(manifests|blobs|tags)/([^/]+)", url.path)
+        if not self.may(request):
+            scope = found[1] if found else ""
+            text = self.challenge()
+            return request.give(401, b'{"errors":[{"code":"UNAUTHORIZED","message":"no"}]}',
+                                "application/json", {"WWW-Authenticate": text % scope if "%s" in text
+                                                     else text})
+        if url.path == "/v2/":
+            return request.give(200, b"{}", "application/json")
+        if found and found[2] == "manifests" and (found[1], found[3]) in self.manifests:
+            media, body = self.manifests[found[1], found[3]]
+            return request.misbehave(self.take_fault("manifests"), body, media,
+                                     {"Docker-Content-Digest": self.digest(body)})
+        if found and found[2] == "blobs":
+            with contextlib.suppress(OSError):
+                return self.blob(request, self.images.read({"digest": found[3]}), found[3])
+        return request.give(404, b'{"errors":[{"code":"NOT_FOUND","message":"no such thing"}]}',
+                            "application/json")
+
+    def blob(self, request, body, digest):
+        if self.redirect:
+            with self.lock:
+                signature = "s%d" % len(self.urls)
+                self.urls[signature] = self.url_uses
+            return request.give(307, b"", "text/plain", {
+                "Location": "%s/store/%s?signature=%s" % (self.store_url, digest, signature)})
+        return request.misbehave(self.take_fault("blobs"), body)
+
+    def store(self, request):
+        url = urllib.parse.urlsplit(request.path)
+        signature = urllib.parse.parse_qs(url.query).get("signature", [""])[0]
+        if request.headers["Authorization"]:
+            return request.give(400, b"Only one auth mechanism allowed", "text/plain")
+        with self.lock:
+            left = self.urls.get(signature, 0)
+            self.urls[signature] = left - 1
+        if left <= 0:
+            return request.give(403, b"<Error>expired</Error>", "application/xml")
+        body = self.images.read({"digest": url.path.rsplit("/", 1)[1]})
+        return request.misbehave(self.take_fault("blobs"), body)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        bad, role = self.server.bad, self.server.role
+        bad.asked.append((role, self.command, self.path, dict(self.headers)))
+        with contextlib.suppress(OSError):
+            getattr(bad, role)(self)
+
+    do_HEAD = do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+    def give(self, status, body, media="application/octet-stream", headers=None, length=None):
+        self.send_response(status)
+        for name, value in {"Content-Type": media,
+                            "Content-Length": str(len(body) if length is None else length),
+                            **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def break_off(self, hard):
+        if hard:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                       struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.wfile.flush()
+        if hard:
+            # TLS would say goodbye; a reset does not.
+            os.close(self.connection.detach())
+            raise ConnectionAbortedError
+
+    def misbehave(self, fault, body, media="application/octet-stream", headers=None):
+        headers = dict(headers or {})
+        span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
+        whole, status = body, 200
+        if span and fault != "no range":
+            first, last = int(span[1]), min(int(span[2] or len(body)), len(body) - 1)
+            shift = 1 if fault == "wrong start" else 0
+            headers["Content-Range"] = "bytes %d-%d/%d" % (first + shift, last, len(whole))
+            status, body = 206, body[first + shift:last + 1]
+        cut = self.server.bad.random.randrange(len(body)) if len(body) > 1 else 0
+        if fault in (None, "no range", "wrong start"):
+            self.give(status, body, media, headers)
+        elif fault in ("500", "502", "503"):
+            self.give(int(fault), b"<html>busy</html>", "text/html")
+        elif fault == "429":
+            self.give(429, b"{}", "application/json", {"Retry-After": "1"})
+        elif fault == "429 date":
+            self.give(429, b"{}", "application/json",
+                      {"Retry-After": email.utils.formatdate(time.time() + 2, usegmt=True)})
+        elif fault == "drop":
+            self.break_off(True)
+        elif fault in ("short", "reset", "half", "stall"):
+            self.give(status, body[:cut if fault != "half" else len(body) // 2], media, headers,
+                      length=len(body))
+            if fault == "stall":
+                self.wfile.flush()
+                self.server.bad.ended.wait(30)
+            self.break_off(fault == "reset")
+        elif fault == "long":
+            self.give(status, body + b"x" * 5000, media, headers)
+        elif fault == "wrong bytes":
+            self.give(status, body[:cut] + bytes([body[cut] ^ 1]) + body[cut + 1:], media, headers)
+        elif fault == "coding":
+            import gzip
+            self.give(status, gzip.compress(body), media, {**headers, "Content-Encoding": "gzip"})
+        elif fault == "no head" and self.command == "HEAD":
+            self.give(405, b"", "text/plain")
+        elif fault in ("no head", "no digest"):
+            headers.pop("Docker-Content-Digest", None)
+            self.give(status, body, media, headers)
+        else:
+            raise ValueError(fault)
+
+
+def make_ca(where):
+    """A test CA, and a certificate for loopback. (ca, certificate, key)"""
+    ca, key, crt = (os.path.join(where, n) for n in ("ca.crt", "key.pem", "crt.pem"))
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=where, check=True, capture_output=True,
+                       timeout=30)
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-days", "2", "-subj", "/CN=test CA", "-keyout", "ca.key", "-out", ca)
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-subj", "/CN=localhost", "-keyout", key, "-out", "csr.pem")
+    with open(os.path.join(where, "ext"), "w") as f:
+        f.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", "csr.pem", "-CA", ca, "-CAkey", "ca.key", "-CAcreateserial",
+            "-days", "2", "-extfile", "ext", "-out", crt)
+    return ca, crt, key
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    tls = None
+
+    def finish_request(self, request, client):
+        with contextlib.suppress(OSError):
+            if self.tls:
+                request = self.tls.wrap_socket(request, server_side=True)
+            self.RequestHandlerClass(request, client, self)
+
+    def handle_error(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def running(images, tls=None, seed=0):
+    """`tls`: what make_ca() gave."""
+    bad = Bad(images, seed)
+    servers, threads = [], []
+    for role in ("registry", "store"):
+        server = Server(("127.0.0.1", 0), Handler)
+        server.bad, server.role = bad, role
+        if tls:
+            server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            server.tls.load_cert_chain(tls[1], tls[2])
+        servers.append(server)
+        threads.append(threading.Thread(target=server.serve_forever,
+                                        kwargs={"poll_interval": 0.05}))
+    scheme = "https" if tls else "http"
+    bad.host = "localhost:%d" % servers[0].server_address[1]
+    bad.url = "%s://%s" % (scheme, bad.host)
+    bad.store_url = "%s://127.0.0.1:%d" % (scheme, servers[1].server_address[1])
+    for thread in threads:
+        thread.start()
+    try:
+        yield bad
+    finally:
+        bad.ended.set()
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+        for thread in threads:
+            thread.join()

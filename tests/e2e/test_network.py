@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+"""Registries that misbehave: the right bytes, or one sentence in bounded time; and no
+secret on a host it is not for."""
+import base64
+import json
+import os
+import random
+import shutil
+import tempfile
+import time
+
+import pytest
+
+import badregistry
+from archive import file, layer
+from mounting import eventually, mount, run
+from test_resolve import fails
+
+NOISE = random.Random(7).randbytes(1500000)
+
+
+@pytest.fixture(scope="session")
+def ca():
+    where = tempfile.mkdtemp(prefix="peelfs-e2e-ca-")
+    yield badregistry.make_ca(where)
+    shutil.rmtree(where)
+
+
+@pytest.fixture(params=["http", "https"])
+def bad(request, images, ca):
+    with badregistry.running(images, ca if request.param == "https" else None) as b:
+        b.options = ("cacert=" + ca[0], "timeout=9") if request.param == "https" else ("timeout=9",)
+        yield b
+
+
+@pytest.fixture
+def plain(images):
+    with badregistry.running(images) as b:
+        b.options = ("timeout=9",)
+        yield b
+
+
+def picture(b, name="team/app"):
+    return b.image(name, [layer(file("noise", NOISE)), layer(file("f", "text"))])
+
+
+def is_whole(m):
+    with open(m.at("noise"), "rb") as f:
+        assert f.read() == NOISE
+    with open(m.at("f")) as f:
+        assert f.read() == "text"
+
+
+# What can be mended
+
+@pytest.mark.parametrize("faults", [
+    ["short"], ["reset"], ["half"], ["stall"], ["drop"], ["500"], ["503"], ["429"],
+    ["429 date"], ["reset", "no range"], ["reset", "short", "503", "drop"],
+    ["half", "half", "half", "half", "half"]])
+def test_mended(bad, faults):
+    source = picture(bad)
+    for name in faults:
+        bad.fail(name)
+    with mount(source, *bad.options) as m:
+        is_whole(m)
+
+
+@pytest.mark.parametrize("fault", ["short", "reset", "drop", "503", "429", "no digest", "no head"])
+def test_documents_mended(bad, fault, tmp_path):
+    source = picture(bad)
+    bad.fail(fault, "manifests", times=2)
+    with mount(source, *bad.options, cache=tmp_path / "cache") as m:
+        is_whole(m)
+    bad.fail(fault, "manifests", times=2)
+    with mount(source, *bad.options, cache=tmp_path / "cache") as m:
+        is_whole(m)
+
+
+# What cannot
+
+@pytest.mark.parametrize("fault,error", [
+    ("wrong bytes", "digest"), ("coding", "coding"), ("long", "bytes")])
+def test_not_mended(plain, fault, error):
+    source = picture(plain)
+    plain.fail(fault, times=1000)
+    start = time.monotonic()
+    done = None
+    base = tempfile.mkdtemp()
+    path = os.path.join(base, "mnt")
+    os.mkdir(path)
+    done = run("-o", "timeout=4,cache_dir=" + base + "/cache", source, path)
+    assert time.monotonic() - start < 40
+    assert done.returncode == 32 and error in done.stderr, done
+
+
+@pytest.mark.parametrize("fault,error", [
+    ("wrong bytes", "another document"), ("500", "500"), ("drop", "localhost"), ("stall", "localhost")])
+def test_documents_not_mended(plain, fault, error, tmp_path):
+    source = picture(plain)
+    if fault == "wrong bytes":
+        digest = plain.digest(plain.manifests["team/app", "t"][1])
+        source = source.rpartition(":")[0] + "@" + digest
+    plain.fail(fault, "manifests", times=1000)
+    start = time.monotonic()
+    fails(source, "timeout=4", words=[error, "team/app"], where=tmp_path)
+    assert time.monotonic() - start < 20
+
+
+# Who may
+
+def authfile(tmp_path, host, entry):
+    path = tmp_path / "auth.json"
+    path.write_text(json.dumps({"auths": {host: entry}}))
+    return "authfile=%s" % path
+
+
+@pytest.mark.parametrize("auth,entry", [
+    ("basic", {"auth": badregistry.SECRET}), ("token", None),
+    ("user token", {"auth": badregistry.SECRET}), ("oauth", {"identitytoken": "identity"})])
+def test_auth(bad, auth, entry, tmp_path):
+    bad.auth = auth
+    bad.redirect = True
+    source = picture(bad)
+    options = (authfile(tmp_path, bad.host, entry),) if entry else ()
+    with mount(source, *bad.options, *options) as m:
+        is_whole(m)
+    tokens = [r for r in bad.asked if r[2].startswith("/token")]
+    assert len(tokens) == (0 if auth == "basic" else 1)
+    for role, method, path, headers in bad.asked:
+        if role == "store":
+            assert "Authorization" not in headers
+    if auth == "user token":
+        assert "scope=repository%3Ateam%2Fapp%3Apull" in tokens[0][2]
+        assert "service=the%20service" in tokens[0][2] and "a=b" in tokens[0][2]
+    if auth == "oauth":
+        assert tokens[0][1] == "POST"
+
+
+@pytest.mark.parametrize("auth,entry,word", [
+    ("basic", None, "log in"), ("basic", {"auth": base64.b64encode(b"a:b").decode()}, "refuses"),
+    ("user token", None, "password"), ("oauth", {"identitytoken": "old"}, "no such token")])
+def test_auth_refused(plain, auth, entry, word, tmp_path):
+    plain.auth = auth
+    source = picture(plain)
+    said = fails(source, authfile(tmp_path, plain.host if entry else "other", entry or {}),
+                 words=[word, plain.host], where=tmp_path)
+    for secret in (badregistry.SECRET, "a:b", badregistry.PASSWORD, "identity"):
+        assert secret not in said
+
+
+def test_token_that_ends_in_between(plain):
+    plain.auth, plain.token_seconds = "token", 2
+    plain.fail("half", times=3)
+    source = picture(plain)
+    with mount(source, *plain.options) as m:
+        time.sleep(2.5)
+        is_whole(m)
+
+
+def test_token_server_fails_for_a_moment(plain):
+    plain.auth = "token"
+    plain.fail("503", "token", times=2)
+    with mount(picture(plain), *plain.options) as m:
+        is_whole(m)
+
+
+def test_signed_urls_expire(bad):
+    bad.redirect, bad.url_uses = True, 1
+    for _ in range(4):
+        bad.fail("half")
+    with mount(picture(bad), *bad.options) as m:
+        is_whole(m)
+
+
+# TLS
+
+def test_unknown_certificate(images, ca, tmp_path):
+    with badregistry.running(images, ca) as b:
+        source = picture(b)
+        fails(source, "timeout=4", words=["localhost"], where=tmp_path)
+        with mount(source, "insecure") as m:
+            is_whole(m)
+
+
+# What the store has
+
+def test_registry_that_is_gone(images, tmp_path):
+    cache = tmp_path / "cache"
+    with badregistry.running(images) as b:
+        source = picture(b)
+        by_digest = source.rpartition(":")[0] + "@" + b.digest(b.manifests["team/app", "t"][1])
+        with mount(source, cache=cache) as m:
+            is_whole(m)
+        before = len(b.asked)
+        with mount(source, cache=cache) as m:
+            is_whole(m)
+        assert [r[1] for r in b.asked[before:]] == ["HEAD"]
+        before = len(b.asked)
+        with mount(by_digest, cache=cache) as m:
+            is_whole(m)
+        with mount(source, "offline", cache=cache) as m:
+            is_whole(m)
+        assert len(b.asked) == before
+        b.auth = "basic"
+        with mount(source, cache=cache, quiet=False) as m:
+            is_whole(m)
+            assert "what it was last" in m.stderr
+    with mount(source, cache=cache, quiet=False) as m:
+        is_whole(m)
+        assert "what it was last" in m.stderr
+    with mount(by_digest, cache=cache) as m:
+        is_whole(m)
+    fails(source.replace(":t", ":other"), "offline", words=["offline"], where=tmp_path)
+
+
+# Many times
+
+@pytest.mark.limit(120)
+@pytest.mark.parametrize("seed", range(3))
+def test_one_in_five_fails(images, seed):
+    with badregistry.running(images, seed=seed) as b:
+        b.chance = 0.2
+        source = picture(b)
+        for _ in range(4):
+            with mount(source, "timeout=20") as m:
+                is_whole(m)
