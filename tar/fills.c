@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/num.h"
 #include "base/source.h"
 #include "base/store.h"
 #include "tar/ahead.h"
@@ -38,13 +39,19 @@
 #define PREFETCH_MAX (64u << 20)
 #define PREFETCH_RUN (2u << 20)
 
+enum fill_kind {
+	FILL_FETCH,
+	FILL_PREFETCH, /* unasked; goes on with what is behind it */
+	FILL_BACK,     /* from the data file */
+};
+
 struct fill {
 	struct fill *next;
 	struct fills *owner;
 	uint32_t first; /* spans [first, first + n) */
 	uint32_t n;
 	unsigned refs;	/* waiters, the list, and the thread while it is at it */
-	bool is_prefetch;
+	enum fill_kind kind;
 	bool done;
 	int rc;		/* of a fill for one span; a run has no errors */
 	struct err err;
@@ -159,13 +166,12 @@ void fills_count(const struct fills *fs, uint64_t *spans, uint64_t *bytes)
 
 /* Reading back and writing, outside the lock */
 
-static int read_back(struct fills *fs, const struct span *sp, char *mem)
+static int read_data(struct fills *fs, char *mem, size_t len, uint64_t off)
 {
 	size_t done = 0;
 
-	while (done < sp->out_len) {
-		ssize_t n = pread(fs->data_fd, mem + done, sp->out_len - done,
-				  (off_t)(sp->out + done));
+	while (done < len) {
+		ssize_t n = pread(fs->data_fd, mem + done, len - done, (off_t)(off + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -173,7 +179,14 @@ static int read_back(struct fills *fs, const struct span *sp, char *mem)
 			return -EBADMSG;
 		done += (size_t)n;
 	}
-	return span_check(sp, mem);
+	return 0;
+}
+
+static int read_back(struct fills *fs, const struct span *sp, char *mem)
+{
+	int rc = read_data(fs, mem, (size_t)sp->out_len, sp->out);
+
+	return rc < 0 ? rc : span_check(sp, mem);
 }
 
 static bool write_data(struct fills *fs, const struct span *sp, const char *mem)
@@ -239,6 +252,41 @@ static int fill_one(struct fills *fs, struct fill *f)
 	return rc;
 }
 
+/*
+ * Spans that the data file has, one behind the other. What is not right is not there: whoever
+ * wants it asks for it alone.
+ */
+static int fill_back(struct fills *fs, struct fill *f)
+{
+	struct span first, sp;
+	uint32_t i = f->first, end = f->first + f->n;
+	uint64_t start, len;
+	char *mem;
+	int rc;
+
+	rc = index_span(fs->index, i, &first);
+	if (rc == 0)
+		rc = index_span(fs->index, end - 1, &sp);
+	if (rc < 0)
+		return rc;
+	start = first.out;
+	len = sp.out + sp.out_len - start;
+	mem = malloc(len);
+	if (!mem)
+		return -ENOMEM;
+	rc = read_data(fs, mem, len, start);
+	for (; rc == 0 && i < end; i++) {
+		rc = index_span(fs->index, i, &sp);
+		if (rc == 0 && range_fits(sp.out - start, sp.out_len, len) &&
+		    span_check(&sp, mem + (sp.out - start)) == 0)
+			mark_ready(fs, i, &sp);
+		else
+			slot_set_filled(fs->slot, i, 0, 0);
+	}
+	free(mem);
+	return rc;
+}
+
 static int take_span(void *arg, uint32_t span, const struct span *sp, const void *out)
 {
 	struct fills *fs = arg;
@@ -292,12 +340,14 @@ static void *fill_main(void *arg)
 
 	if (f->n == 1)
 		rc = fill_one(fs, f);
+	else if (f->kind == FILL_BACK)
+		rc = fill_back(fs, f);
 	else
 		rc = batch_load(fs->index, fs->blob, f->first, f->n, take_span, fs,
 				&fs->n_fetched);
 
 	pthread_mutex_lock(&fs->mutex);
-	if (f->is_prefetch && rc == 0)
+	if (f->kind == FILL_PREFETCH && rc == 0)
 		prefetch_on(fs);
 	f->rc = f->n == 1 ? rc : 0;
 	f->done = true;
@@ -326,7 +376,8 @@ static struct fill *find_fill(const struct fills *fs, uint32_t span)
 	return NULL;
 }
 
-static int start_fill(struct fills *fs, uint32_t first, uint32_t n, struct fill **out)
+static int start_fill(struct fills *fs, enum fill_kind kind, uint32_t first, uint32_t n,
+		      struct fill **out)
 {
 	struct fill *f = calloc(1, sizeof(*f));
 	pthread_attr_t attr;
@@ -336,6 +387,7 @@ static int start_fill(struct fills *fs, uint32_t first, uint32_t n, struct fill 
 	if (!f)
 		return -ENOMEM;
 	f->owner = fs;
+	f->kind = kind;
 	f->first = first;
 	f->n = n;
 	f->refs = 2;
@@ -405,14 +457,31 @@ static bool is_short_input(const struct fills *fs, uint32_t span)
 	return index_span(fs->index, span, &sp) == 0 && sp.in_len <= SPAN_TARGET;
 }
 
+/* @span is in the data file, and so may be those behind it. */
+static int start_back(struct fills *fs, uint32_t span, struct fill **out)
+{
+	uint64_t left = SPAN_TARGET;
+	struct span sp;
+	uint32_t at;
+
+	for (at = span; index_span(fs->index, at, &sp) == 0 && sp.out_len <= left; at++) {
+		if (is_ready(fs, at) || !slot_is_filled(fs->slot, at) || find_fill(fs, at))
+			break;
+		left -= sp.out_len;
+	}
+	return start_fill(fs, FILL_BACK, span, at > span ? at - span : 1, out);
+}
+
 /* @span is not there: begins a fill that brings it, and what will be read next. */
 static int start_for_miss(struct fills *fs, uint32_t span, struct fill **out)
 {
 	struct ahead_reader *r;
 	uint32_t first, n, end;
 
-	if (fs->full || fs->data_fd < 0 || slot_is_filled(fs->slot, span))
-		return start_fill(fs, span, 1, out);
+	if (fs->data_fd >= 0 && slot_is_filled(fs->slot, span))
+		return start_back(fs, span, out);
+	if (fs->full || fs->data_fd < 0)
+		return start_fill(fs, FILL_FETCH, span, 1, out);
 	r = ahead_on_miss(&fs->ahead, fs->index, span);
 	first = first_on_the_way(fs, span);
 	n = span - first + run_length(fs, span, r->bytes);
@@ -424,7 +493,7 @@ static int start_for_miss(struct fills *fs, uint32_t span, struct fill **out)
 	if (end - first > n && (r->bytes > SPAN_TARGET || is_short_input(fs, span)))
 		n = end - first;
 	ahead_began(r, first, n);
-	return start_fill(fs, first, n, out);
+	return start_fill(fs, FILL_FETCH, first, n, out);
 }
 
 /* The next run that is fetched unasked, if there is one. */
@@ -437,8 +506,8 @@ static void prefetch_on(struct fills *fs)
 		n = run_length(fs, fs->prefetch, PREFETCH_RUN);
 		fs->prefetch += n ? n : 1;
 	}
-	if (n > 0 && start_fill(fs, fs->prefetch - n, n, &f) == 0)
-		f->is_prefetch = true;
+	if (n > 0)
+		(void)start_fill(fs, FILL_PREFETCH, fs->prefetch - n, n, &f);
 }
 
 void fills_prefetch(struct fills *fs, uint64_t end)
@@ -467,7 +536,7 @@ static void read_on(struct fills *fs, uint32_t span)
 	first = r->end;
 	n = run_length(fs, first, r->bytes);
 	/* A short one is left for the reader to miss: it is not worth a request of its own. */
-	if (n > 1 && start_fill(fs, first, n, &f) == 0)
+	if (n > 1 && start_fill(fs, FILL_FETCH, first, n, &f) == 0)
 		ahead_began(r, first, n);
 }
 
@@ -495,7 +564,7 @@ static int get_locked(struct fills *fs, uint32_t span, const bool *cancelled,
 		int rc = 0;
 
 		if (!f) /* a run that did not bring it is not tried again */
-			rc = tries ? start_fill(fs, span, 1, &f) : start_for_miss(fs, span, &f);
+			rc = tries ? start_fill(fs, FILL_FETCH, span, 1, &f) : start_for_miss(fs, span, &f);
 		if (rc < 0)
 			return err_set(e, rc, "cannot read a span: %s", strerror(-rc));
 		f->refs++;
