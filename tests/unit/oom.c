@@ -54,20 +54,22 @@ static const void *home_of(const void *code)
 	return dladdr(code, &info) ? info.dli_fbase : NULL;
 }
 
+static bool is_program(const void *code)
+{
+	return home_of(code) == home_of((const void *)getauxval(AT_ENTRY));
+}
+
 static bool is_ours(const void *caller)
 {
-	const void *home = home_of(caller);
-
-	return home == home_of((const void *)getauxval(AT_ENTRY)) ||
-	       home == home_of((const void *)gnu_get_libc_version);
+	return is_program(caller) || home_of(caller) == home_of((const void *)gnu_get_libc_version);
 }
 
 static bool is_refused(const void *caller)
 {
 	void *callers[MAX_DEPTH];
 	uint64_t place = 0xcbf29ce484222325u;
-	bool refused;
-	int i, n;
+	bool refused, by_program = false;
+	int i, j, n;
 
 	if (!wanted || is_busy)
 		return false;
@@ -75,9 +77,12 @@ static bool is_refused(const void *caller)
 	n = is_ours(caller) ? backtrace(callers, MAX_DEPTH) : 0;
 	for (i = 0; i < n && callers[i] != caller;)
 		i++;
+	/* A sanitizer that greets a new thread asks libc too, and cannot do without. */
+	for (j = i; j < n; j++)
+		by_program = by_program || is_program(callers[j]);
 	for (n = n > i + CALLERS ? i + CALLERS : n; i < n; i++)
 		place = (place ^ (uintptr_t)callers[i]) * 0x100000001b3u;
-	refused = n > 0 && is_new(place | 1) && places == wanted;
+	refused = by_program && is_new(place | 1) && places == wanted;
 	is_busy = false;
 	if (refused)
 		errno = ENOMEM;

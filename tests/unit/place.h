@@ -68,6 +68,23 @@ __attribute__((unused)) static const char *place_path(const char *name)
 }
 
 /*
+ * A variable of the environment; NULL takes it away. Not setenv(), which leaks when there
+ * is no memory for its notes.
+ */
+__attribute__((unused)) static void place_env(const char *name, const char *value)
+{
+	static char texts[4][PATH_MAX];
+	static unsigned turn;
+	char *text = texts[turn++ % 4];
+
+	unsetenv(name);
+	if (!value)
+		return;
+	snprintf(text, PATH_MAX, "%s=%s", name, value);
+	(void)putenv(text);
+}
+
+/*
  * A new disk of @size at @path, seen by this process alone and gone with it. false for
  * whoever may not mount.
  */

@@ -679,7 +679,7 @@ static void test_private(void)
 	struct blob b;
 	int i, again;
 
-	setenv("TMPDIR", place, 1);
+	place_env("TMPDIR", place);
 	must(store_open_private(&s, NULL), "a private store");
 	for (i = 0; i < N_FORMS; i++) {
 		for (again = 0; again < 2; again++) {
@@ -690,13 +690,13 @@ static void test_private(void)
 			ok(b.streams == 1 && b.preads == 0, "by one pass, each time");
 		}
 	}
-	unsetenv("TMPDIR");
-	setenv("TMPDIR", "/proc/nowhere", 1);
+	place_env("TMPDIR", NULL);
+	place_env("TMPDIR", "/proc/nowhere");
 	is_int(load_form(s, &forms[GZIP], &b, &l, NULL), 0, "with no disk at all");
 	ok(all_is_right(l, false) && all_is_right(l, true), "every file is right");
 	ok(b.preads > 0, "fetched again: %u times", b.preads);
 	layer_free(l);
-	unsetenv("TMPDIR");
+	place_env("TMPDIR", NULL);
 	store_close(s);
 }
 

@@ -118,18 +118,18 @@ static void test_default_place(void)
 {
 	struct store *s = NULL;
 
-	setenv("XDG_CACHE_HOME", place, 1);
+	place_env("XDG_CACHE_HOME", place);
 	is_int(store_open(NULL, &s, NULL), 0, "the user's own place");
 	is_text(store_dir(s), place_path("peelfs"), "is where XDG says");
 	store_close(s);
-	setenv("XDG_CACHE_HOME", "relative", 1);
+	place_env("XDG_CACHE_HOME", "relative");
 	if (geteuid() != 0) {
-		setenv("HOME", place, 1);
+		place_env("HOME", place);
 		is_int(store_open(NULL, &s, NULL), 0, "but never a relative one");
 		is_text(store_dir(s), place_path(".cache/peelfs"), "then it is below HOME");
 		store_close(s);
 	}
-	unsetenv("XDG_CACHE_HOME");
+	place_env("XDG_CACHE_HOME", NULL);
 }
 
 /* Documents and notes */
@@ -218,7 +218,7 @@ static void test_private(void)
 	struct buf b;
 	int fd;
 
-	setenv("TMPDIR", place, 1);
+	place_env("TMPDIR", place);
 	buf_init(&b, 100);
 	is_int(store_open_private(&s, NULL), 0, "a private store");
 	ok(store_dir(s) == NULL, "has no place");
@@ -245,7 +245,7 @@ static void test_private(void)
 	slot_close(slot);
 	store_close(s);
 	buf_release(&b);
-	unsetenv("TMPDIR");
+	place_env("TMPDIR", NULL);
 }
 
 /* Slots */
