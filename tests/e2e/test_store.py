@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: MIT
+"""The store: shared, killed, full, damaged, bounded; and peelctl, which looks into it.
+
+PEELFS_KILLS is how often test_kill kills; 24 unless said.
+"""
+import contextlib
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from archive import directory, file, hardlink, layer, symlink, whiteout
+from mounting import PEELCTL, PEELFS, SLOWER, environment, eventually, is_mounted, mount, run
+
+KILLS = int(os.environ.get("PEELFS_KILLS", 24))
+
+
+def noise(seed, size):
+    """Bytes that gzip cannot shrink much, nor know by heart."""
+    return random.Random(seed).randbytes(size)
+
+
+def contents(seed, count, size):
+    return {"f%03d" % i: noise(seed + i, size) for i in range(count)}
+
+
+def image_of(images, files, name="latest", compression="gzip"):
+    tar = layer(directory("d"), *(file("d/" + n, data) for n, data in files.items()))
+    return images.image([images.layer(tar, compression)], name)
+
+
+def same(root, files):
+    for name, data in files.items():
+        with open(os.path.join(root, "d", name), "rb") as f:
+            if f.read() != data:
+                return False
+    return True
+
+
+def data_files(cache):
+    for folder, _, names in os.walk(cache):
+        for name in names:
+            if name == "data":
+                yield os.path.join(folder, name)
+
+
+def punch(path):
+    size = os.path.getsize(path)
+    os.truncate(path, 0)
+    os.truncate(path, size)
+
+
+def ctl(*words, timeout=60):
+    return run(*words, program=PEELCTL, timeout=timeout)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
+def test_what_is_gone_is_fetched_again(images, tmp_path, compression):
+    files = contents(1, 12, 700000)
+    source = image_of(images, files, compression=compression)
+    with mount(source, cache=tmp_path / "c") as m:
+        assert same(m.root, files)
+    for path in data_files(tmp_path / "c"):
+        punch(path)
+    with mount(source, cache=tmp_path / "c") as m:
+        assert m.status()["layers"][0]["from"] == "store"
+        name = random.Random(7).choice(sorted(files))
+        with open(m.at("d", name), "rb") as f:
+            assert f.read() == files[name]
+        few = m.status()["layers"][0]
+        assert same(m.root, files)
+        all_ = m.status()["layers"][0]
+        if compression == "gzip":
+            assert few["fetched"] < few["size"] / 2  # not the layer for one file
+        assert all_["errors"] == 0
+    with mount(source, cache=tmp_path / "c") as m:
+        assert same(m.root, files)
+        assert m.status()["layers"][0]["fetched"] == 0
+
+
+def test_a_flipped_bit_is_mended(images, tmp_path):
+    files = contents(2, 6, 900000)
+    source = image_of(images, files)
+    with mount(source, cache=tmp_path / "c"):
+        pass
+    rng = random.Random(3)
+    for path in data_files(tmp_path / "c"):
+        with open(path, "r+b") as f:
+            for _ in range(10):
+                f.seek(rng.randrange(os.path.getsize(path)))
+                byte = f.read(1)
+                f.seek(-1, os.SEEK_CUR)
+                f.write(bytes([byte[0] ^ 1 << rng.randrange(8)]))
+    with mount(source, cache=tmp_path / "c") as m:
+        assert same(m.root, files)
+
+
+@pytest.mark.parametrize("victim", ["index", "spans", "data", "lock"])
+@pytest.mark.parametrize("how", ["gone", "empty", "half", "swapped"])
+def test_a_file_of_the_store_is_not_what_it_was(images, tmp_path, victim, how):
+    files = contents(4, 5, 300000)
+    source = image_of(images, files)
+    with mount(source, cache=tmp_path / "c"):
+        pass
+    other = image_of(images, contents(5, 5, 300000), "other")
+    with mount(other, cache=tmp_path / "c"):
+        pass
+    paths = []
+    for folder, _, names in os.walk(tmp_path / "c" / "layers"):
+        if "index" in names:
+            paths.append(os.path.join(folder, victim))
+    assert len(paths) == 2
+    for path in paths:
+        if how == "gone":
+            os.unlink(path)
+        elif how == "empty":
+            os.truncate(path, 0)
+        elif how == "half":
+            os.truncate(path, os.path.getsize(path) // 2)
+    if how == "swapped":
+        os.rename(paths[0], paths[0] + "x")
+        os.rename(paths[1], paths[0])
+        os.rename(paths[0] + "x", paths[1])
+    with mount(source, cache=tmp_path / "c") as m:
+        assert same(m.root, files)
+
+
+@contextlib.contextmanager
+def small_disk(path, size):
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%d,mode=700" % size, "tmpfs", str(path)],
+                   check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+@pytest.mark.heavy
+@pytest.mark.limit(120)
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_full_disk(images, tmp_path, compression):
+    """A 20 MB disk, an image of 200 MB: everything can be read."""
+    files = contents(6, 40, 5 << 20)
+    source = image_of(images, files, compression=compression)
+    with small_disk(tmp_path / "disk", 20 << 20) as disk:
+        with mount(source, cache=disk / "c", quiet=False) as m:
+            assert same(m.root, files)
+            assert m.memory("RssAnon") < (160 << 20) * SLOWER
+        with mount(source, cache=disk / "c", quiet=False) as m:
+            names = sorted(files)
+            random.Random(8).shuffle(names)
+            for name in names[:6]:
+                assert same(m.root, {name: files[name]})
+
+
+def test_limit(images, tmp_path):
+    """cache_size= is kept, beside live mounts, by taking out what is not mounted."""
+    first, second = contents(9, 8, 2 << 20), contents(10, 8, 2 << 20)
+    a, b = image_of(images, first, "a"), image_of(images, second, "b")
+    with mount(a, "cache_size=24M", cache=tmp_path / "c") as m:
+        assert same(m.root, first)
+    with mount(b, "cache_size=24M", cache=tmp_path / "c") as m:
+        assert same(m.root, second)
+        held = sum(os.stat(p).st_blocks * 512 for p in data_files(tmp_path / "c"))
+        assert held <= 26 << 20
+        with mount(a, "cache_size=24M", cache=tmp_path / "c") as n:
+            assert same(n.root, first)
+            assert same(m.root, second)
+
+
+@pytest.mark.parametrize("kept", ["index", "none"])
+def test_cache_that_keeps_less(images, tmp_path, kept):
+    files = contents(11, 6, 700000)
+    source = image_of(images, files)
+    for _ in range(2):
+        with mount(source, "cache=" + kept, cache=tmp_path / "c") as m:
+            assert same(m.root, files)
+    held = [p for p in data_files(tmp_path / "c") if os.stat(p).st_blocks]
+    indexes = [n for _, _, names in os.walk(tmp_path / "c") for n in names if n == "index"]
+    assert not held
+    assert len(indexes) == (1 if kept == "index" else 0)
+
+
+@pytest.mark.heavy
+@pytest.mark.limit(60 + KILLS * 10)
+def test_kill(images, tmp_path):
+    """Four processes on one store, killed at any moment of first pass, reading and
+    eviction; after each round all bytes are compared."""
+    rng = random.Random(12)
+    sets = [contents(100 * i, 6, 1 << 20) for i in range(3)]
+    sources = [image_of(images, files, "t%d" % i) for i, files in enumerate(sets)]
+    cache = tmp_path / "c"
+    kills = 0
+    while kills < KILLS:
+        started = []
+        for i in range(4):
+            which = rng.randrange(3)
+            where = tmp_path / ("m%d-%d" % (kills, i))
+            where.mkdir()
+            child = subprocess.Popen(
+                [PEELFS, "-f", "-o", "cache_dir=%s,cache_size=10M" % cache, sources[which],
+                 str(where)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, env=environment())
+            started.append((child, where, which))
+        time.sleep(rng.random() * 0.3 * SLOWER)
+        readers = [subprocess.Popen(["cat", str(w / "rootfs/d/f003")], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL) for _, w, _ in started]
+        time.sleep(rng.random() * 0.1)
+        for child, where, _ in started:
+            child.kill()
+            child.wait()
+            kills += 1
+        for r in readers:
+            r.wait(20)
+        for _, where, _ in started:
+            if is_mounted(str(where)):
+                subprocess.run(["umount", "-l", str(where)], check=True)
+        which = rng.randrange(3)
+        with mount(sources[which], "cache_size=10M", cache=cache) as m:
+            assert same(m.root, sets[which])
+    done = ctl("cache", "verify", "--dir=%s" % cache)
+    assert "index is damaged" not in done.stdout
+
+
+# peelctl
+
+def test_verify_finds_damage(images, tmp_path):
+    files = contents(13, 4, 800000)
+    source = image_of(images, files)
+    with mount(source, cache=tmp_path / "c"):
+        pass
+    where = "--dir=%s" % (tmp_path / "c")
+    good = ctl("cache", "verify", where)
+    assert good.returncode == 0 and "0 damaged" in good.stdout
+    for path in data_files(tmp_path / "c"):
+        with open(path, "r+b") as f:
+            f.seek(1000000)
+            f.write(b"?")
+    bad = ctl("cache", "verify", where)
+    assert bad.returncode == 1 and "will be fetched again" in bad.stdout
+    assert ctl("cache", "verify", where).returncode == 0
+    [document, *_] = (tmp_path / "c/documents/sha256").iterdir() if \
+        (tmp_path / "c/documents/sha256").is_dir() else [None]
+    if document:
+        document.write_bytes(b"{}")
+        assert ctl("cache", "verify", where).returncode == 1
+    for folder, _, names in os.walk(tmp_path / "c/layers"):
+        if "index" in names:
+            with open(os.path.join(folder, "index"), "r+b") as f:
+                f.seek(5000)
+                f.write(b"\xff\xfe\xfd\xfc")
+    bad = ctl("cache", "verify", where)
+    assert bad.returncode == 1 and "index is damaged" in bad.stdout
+    with mount(source, cache=tmp_path / "c") as m:
+        assert same(m.root, files)
+
+
+def test_list_and_prune(images, tmp_path):
+    files = contents(14, 4, 800000)
+    where = "--dir=%s" % (tmp_path / "c")
+    with mount(image_of(images, files), cache=tmp_path / "c") as m:
+        assert "mounted" in ctl("cache", "list", where).stdout
+        assert ctl("cache", "prune", where).returncode == 0
+        assert same(m.root, files)
+        assert "1 layers" in ctl("cache", "list", where).stdout
+    assert ctl("cache", "prune", where, "1M").returncode == 0
+    assert "1 layers" in ctl("cache", "list", where).stdout  # the index stays
+    assert ctl("cache", "prune", where).returncode == 0
+    assert "0 layers" in ctl("cache", "list", where).stdout
+
+
+def test_which(images, tmp_path):
+    layers = [layer(directory("d"), file("d/a", "1"), file("d/b", "2"), symlink("s", "d/a")),
+              layer(file("d/b", "3"), whiteout("s"), hardlink("d/c", "d/b"))]
+    history = {"history": [{"created_by": "COPY one"}, {"created_by": "ENV x", "empty_layer": True},
+                           {"created_by": "RUN two"}]}
+    descriptors = [images.layer(tar) for tar in layers]
+    source = images.tag(images.manifest(descriptors, images.config(descriptors, more=history)))
+    with mount(source, cache=tmp_path / "c") as m:
+        one = ctl("which", m.at("d/a"), m.at("d/c")).stdout
+        assert re.search(r"d/a\n  layer    1 of 2, %s\n  step     COPY one\n  content  sha256:%s\n" % (
+            descriptors[0]["digest"], hashlib.sha256(b"1").hexdigest()), one)
+        assert re.search(r"d/c\n  layer    2 of 2, .*\n  step     RUN two\n  content  sha256:%s\n" %
+                         hashlib.sha256(b"3").hexdigest(), one)
+        assert ctl("which", m.at("s")).returncode == 1
+        assert ctl("which", "/etc/passwd").returncode == 1
+
+
+def test_status(images, tmp_path):
+    with mount(image_of(images, contents(15, 2, 1000)), cache=tmp_path / "c") as m:
+        assert json.loads(ctl("status", "--json", m.path).stdout)["state"] == "ready"
+        assert "layer" in ctl("status", m.path).stdout
+        assert m.path in ctl("status").stdout
+    assert ctl("status", str(tmp_path)).returncode == 1
+
+
+def test_index_without_a_mount(images, tmp_path):
+    files = contents(16, 3, 400000)
+    source = image_of(images, files)
+    done = ctl("index", "-o", "cache_dir=%s" % (tmp_path / "c"), source)
+    assert done.returncode == 0 and "sha256:" in done.stdout
+    with mount(source, cache=tmp_path / "c") as m:
+        assert m.status()["layers"][0]["from"] == "store"
+        assert same(m.root, files)
+        assert m.status()["layers"][0]["fetched"] == 0
