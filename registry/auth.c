@@ -318,7 +318,8 @@ static int fetch_token(struct auth *a, const struct challenge *c, int64_t until,
 	/* A registry without the repository often has no token server that knows it. */
 	if (rc == -ENOENT)
 		rc = -EACCES;
-	else if (rc == -ECONNREFUSED || rc == -EPROTO || rc == -ETIMEDOUT || rc == -ELOOP)
+	else if (rc == -ECONNREFUSED || rc == -EPROTO || rc == -ETIMEDOUT || rc == -ELOOP ||
+		 rc == -EKEYREJECTED)
 		rc = err_prefix(e, -EIO, "no token");
 	secret_free(authorization);
 	wipe(&form);

@@ -205,7 +205,7 @@ static bool may_go_on(struct blob *b, struct retry *retry, ssize_t rc)
 {
 	if ((rc != 0 && !retry_is_worth_error((int)rc)) || !retry_wait(retry, NULL))
 		return false;
-	remote_count_retry(b->remote);
+	http_count_retry(remote_http(b->remote));
 	return true;
 }
 
@@ -215,7 +215,7 @@ static int give_up(struct blob *b, ssize_t rc, uint64_t at, struct err *e)
 	if (rc == 0)
 		err_set(e, -EIO, "the answer ends at byte %llu of %llu", (unsigned long long)at,
 			(unsigned long long)b->source.size);
-	if (rc == 0 || retry_is_worth_error((int)rc) || rc == -EPROTO)
+	if (rc == 0 || retry_is_worth_error((int)rc))
 		rc = -EIO;
 	return err_prefix(e, (int)rc, "%s", b->what + strlen("blobs/"));
 }

@@ -58,7 +58,7 @@ struct http {
 	struct transfer *running;
 	struct host *hosts;
 	unsigned connections;
-	uint64_t requests, bytes, errors; /* atomic */
+	uint64_t requests, bytes, errors, retries; /* atomic */
 };
 
 struct transfer {
@@ -285,11 +285,12 @@ static int code_of(CURLcode code)
 	case CURLE_COULDNT_CONNECT:
 		return -ECONNREFUSED;
 	case CURLE_SSL_CONNECT_ERROR:
+		return -EPROTO;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
-		return -EPROTO;
+		return -EKEYREJECTED;
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
 	case CURLE_OUT_OF_MEMORY:
@@ -537,6 +538,12 @@ void http_stats(struct http *h, struct http_stats *out)
 	out->requests = __atomic_load_n(&h->requests, __ATOMIC_RELAXED);
 	out->bytes = __atomic_load_n(&h->bytes, __ATOMIC_RELAXED);
 	out->errors = __atomic_load_n(&h->errors, __ATOMIC_RELAXED);
+	out->retries = __atomic_load_n(&h->retries, __ATOMIC_RELAXED);
+}
+
+void http_count_retry(struct http *h)
+{
+	__atomic_fetch_add(&h->retries, 1, __ATOMIC_RELAXED);
 }
 
 /* A request made ready */

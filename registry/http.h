@@ -12,7 +12,8 @@
  *
  * Failures, told apart so that callers can decide what to try again:
  *	-ECONNREFUSED	nobody answers there: no such name, no route, refused
- *	-EPROTO		TLS: the certificate is not trusted, or no TLS is spoken
+ *	-EPROTO		no TLS is spoken there, or none that we speak
+ *	-EKEYREJECTED	TLS, but a certificate that is not trusted, theirs or ours
  *	-ETIMEDOUT	too slow
  *	-EIO		broken off, or no HTTP
  *	-E2BIG		a body larger than was said to be read
@@ -37,6 +38,7 @@ struct http_stats {
 	uint64_t requests;
 	uint64_t bytes;	 /* of bodies */
 	uint64_t errors; /* failed exchanges, and answers of 400 and more but 401 */
+	uint64_t retries; /* as their makers counted them */
 };
 
 /* @connections: at most so many transfers a host; 0 is the default. No thread yet. */
@@ -44,6 +46,8 @@ int http_new(unsigned connections, struct http **out, struct err *e);
 /* All transfers must be closed. NULL is fine. */
 void http_free(struct http *h);
 void http_stats(struct http *h, struct http_stats *out);
+/* A request is about to be made because another failed. */
+void http_count_retry(struct http *h);
 
 /* How a host proves itself, and we to it. NULL members: nothing more. */
 struct http_tls {

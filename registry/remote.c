@@ -38,7 +38,6 @@ struct remote {
 	struct endpoints endpoints;
 	struct place *places; /* one for each endpoint */
 	size_t current;	      /* atomic: the one that answered last */
-	uint64_t retries;     /* atomic */
 };
 
 void remote_free(struct remote *r)
@@ -132,16 +131,6 @@ bool remote_is_reached(const struct remote *r)
 			return true;
 	}
 	return false;
-}
-
-uint64_t remote_retries(const struct remote *r)
-{
-	return __atomic_load_n(&r->retries, __ATOMIC_RELAXED);
-}
-
-void remote_count_retry(struct remote *r)
-{
-	__atomic_fetch_add(&r->retries, 1, __ATOMIC_RELAXED);
 }
 
 struct http *remote_http(struct remote *r)
@@ -242,9 +231,11 @@ static int describe(const struct asking *a, int rc, struct err *e)
 	case -ECONNREFUSED:
 		return err_prefix(e, -EIO, "cannot reach the registry %s", ep->name);
 	case -EPROTO:
+		return err_prefix(e, -EIO, "no TLS with the registry %s", ep->name);
+	case -EKEYREJECTED:
 		return err_prefix(e, -EIO,
-				  "no trusted TLS with the registry %s (a CA file can be given "
-				  "with -o cacert=, and -o insecure trusts anyone)",
+				  "the certificate of %s is not trusted (-o cacert= names a file "
+				  "of those that are, -o insecure trusts any)",
 				  ep->name);
 	case -ETIMEDOUT:
 		return err_prefix(e, -EIO, "the registry %s is too slow", ep->name);
@@ -284,6 +275,8 @@ static int ask_place(struct asking *a, const struct remote_request *rq, struct t
 		used = NULL;
 		rc = send_once(a, rq, &used, &t, e);
 		if (rc < 0) {
+			if (rc == -EKEYREJECTED) /* an answer, of a kind */
+				__atomic_store_n(&a->place->has_answered, true, __ATOMIC_RELAXED);
 			again = retry_is_worth_error(rc) && has_answered(a->place) &&
 				retry_wait(&a->retry, NULL);
 		} else {
@@ -298,7 +291,7 @@ static int ask_place(struct asking *a, const struct remote_request *rq, struct t
 			}
 		}
 		if (again && rc < 0)
-			remote_count_retry(a->remote);
+			http_count_retry(a->remote->http);
 		secret_free(used);
 	}
 	if (rc < 0)

@@ -38,8 +38,6 @@ int64_t remote_deadline(const struct remote *r);
 int64_t remote_try(const struct remote *r, int64_t until);
 /* Has any of its hosts ever answered anything? */
 bool remote_is_reached(const struct remote *r);
-uint64_t remote_retries(const struct remote *r);
-void remote_count_retry(struct remote *r);
 struct http *remote_http(struct remote *r);
 /* What other hosts' certificates are checked against. May be NULL. */
 const struct http_tls *remote_elsewhere(const struct remote *r);

@@ -23,13 +23,19 @@
 #include "registry/refusal.h"
 #include "registry/remote.h"
 #include "registry/retry.h"
+#include "registry/shortname.h"
 
 struct repository {
 	struct backend backend;
-	struct reference reference;
 	struct http *http;
-	struct remote *remote;
+	/* The options of remotes to come; owned texts. */
+	struct remote_options options;
+	char *authfile, *cacert;
 	bool offline;
+	struct candidates names; /* a short name may be several, until the root is found */
+	/* The one in use: */
+	struct reference reference;
+	struct remote *remote;
 };
 
 /* Lists come first for people; registries do not weigh. */
@@ -66,7 +72,7 @@ static int get_body(struct repository *r, const struct remote_request *rq, struc
 		}
 		transfer_close(t);
 		if (retry_is_worth_error(rc) && retry_wait(&retry, NULL)) {
-			remote_count_retry(r->remote);
+			http_count_retry(r->http);
 			again = true;
 		}
 	} while (again);
@@ -227,17 +233,14 @@ static int check_tag(struct repository *r, const char *what, struct buf *bytes,
 	return 0;
 }
 
-static int repository_root(struct backend *b, struct buf *bytes, struct descriptor *out,
-			   struct err *e)
+/* The root under the name in use. */
+static int find_root(struct repository *r, struct buf *bytes, struct descriptor *out,
+		     struct err *e)
 {
-	struct repository *r = (struct repository *)b;
 	struct descriptor d = {0};
 	char text[DIGEST_TEXT_MAX], what[WHAT_MAX];
-	struct err own;
 	int rc;
 
-	if (!e)
-		e = &own; /* a warning may want the words */
 	snprintf(what, sizeof(what), "manifests/%s",
 		 r->reference.has_digest ? digest_format(&r->reference.digest, text)
 					 : r->reference.tag);
@@ -252,10 +255,55 @@ static int repository_root(struct backend *b, struct buf *bytes, struct descript
 	}
 	if (rc < 0) {
 		descriptor_release(&d);
-		return err_prefix(e, rc, "%s", b->name);
+		return err_prefix(e, rc, "%s", r->backend.name);
 	}
 	*out = d;
 	return 0;
+}
+
+/* Takes this name, and what it leads to, in use. */
+static int use_name(struct repository *r, const char *text, struct err *e)
+{
+	struct remote *remote = NULL;
+	struct reference ref;
+	char full[REFERENCE_TEXT_MAX], *name;
+	int rc = reference_parse(text, &ref, e);
+
+	if (rc == 0)
+		rc = remote_new(r->http, &ref, &r->options, &remote, e);
+	if (rc < 0)
+		return rc;
+	name = strdup(reference_format(&ref, full));
+	if (!name) {
+		remote_free(remote);
+		return err_set(e, -ENOMEM, "out of memory");
+	}
+	remote_free(r->remote);
+	free(r->backend.name);
+	r->remote = remote;
+	r->backend.name = name;
+	r->reference = ref;
+	return 0;
+}
+
+static int repository_root(struct backend *b, struct buf *bytes, struct descriptor *out,
+			   struct err *e)
+{
+	struct repository *r = (struct repository *)b;
+	struct err own;
+	size_t i;
+	int rc;
+
+	if (!e)
+		e = &own; /* a warning may want the words */
+	rc = find_root(r, bytes, out, e);
+	for (i = 1; rc < 0 && rc != -ENOMEM && i < r->names.n; i++) {
+		buf_clear(bytes);
+		rc = use_name(r, r->names.list[i], e);
+		if (rc == 0)
+			rc = find_root(r, bytes, out, e);
+	}
+	return rc;
 }
 
 static int repository_document(struct backend *b, const struct descriptor *d, struct buf *bytes,
@@ -286,7 +334,7 @@ static void repository_stats(struct backend *b, struct origin_stats *out)
 		.requests = s.requests,
 		.bytes = s.bytes,
 		.errors = s.errors,
-		.retries = remote_retries(r->remote),
+		.retries = s.retries,
 	};
 }
 
@@ -296,6 +344,9 @@ static void repository_close(struct backend *b)
 
 	remote_free(r->remote);
 	http_free(r->http);
+	candidates_release(&r->names);
+	free(r->authfile);
+	free(r->cacert);
 	free(b->name);
 	free(r);
 }
@@ -308,34 +359,40 @@ static const struct backend_ops repository_ops = {
 	.close = repository_close,
 };
 
-int repository_open(const char *text, const struct origin_options *options, struct store *store,
-		    struct backend **out, struct err *e)
+static int copy_options(struct repository *r, const struct origin_options *options)
 {
-	struct remote_options remote = {
-		.authfile = options->authfile,
-		.cacert = options->cacert,
+	r->offline = options->offline;
+	r->authfile = options->authfile ? strdup(options->authfile) : NULL;
+	r->cacert = options->cacert ? strdup(options->cacert) : NULL;
+	r->options = (struct remote_options){
+		.authfile = r->authfile,
+		.cacert = r->cacert,
 		.insecure = options->insecure,
 		.offline = options->offline,
 		.timeout = options->timeout,
 	};
+	return (options->authfile && !r->authfile) || (options->cacert && !r->cacert) ? -ENOMEM : 0;
+}
+
+int repository_open(const char *text, const struct origin_options *options, struct store *store,
+		    struct backend **out, struct err *e)
+{
 	struct repository *r = calloc(1, sizeof(*r));
-	char name[REFERENCE_TEXT_MAX];
 	int rc;
 
 	if (!r)
 		return err_set(e, -ENOMEM, "out of memory");
 	r->backend.ops = &repository_ops;
 	r->backend.store = store;
-	r->offline = options->offline;
-	rc = reference_parse(text, &r->reference, e);
-	if (rc == 0) {
-		r->backend.name = strdup(reference_format(&r->reference, name));
-		rc = r->backend.name ? 0 : err_set(e, -ENOMEM, "out of memory");
-	}
+	rc = copy_options(r, options);
+	if (rc < 0)
+		err_set(e, rc, "out of memory");
+	if (rc == 0)
+		rc = shortname_expand(text, &r->names, e);
 	if (rc == 0)
 		rc = http_new(options->connections, &r->http, e);
 	if (rc == 0)
-		rc = remote_new(r->http, &r->reference, &remote, &r->remote, e);
+		rc = use_name(r, r->names.list[0], e);
 	if (rc < 0)
 		repository_close(&r->backend);
 	else

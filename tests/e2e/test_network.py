@@ -177,7 +177,7 @@ def test_signed_urls_expire(bad):
 def test_unknown_certificate(images, ca, tmp_path):
     with badregistry.running(images, ca) as b:
         source = picture(b)
-        fails(source, "timeout=4", words=["localhost"], where=tmp_path)
+        fails(source, "timeout=4", words=["localhost", "certificate", "cacert"], where=tmp_path)
         with mount(source, "insecure") as m:
             is_whole(m)
 

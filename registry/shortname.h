@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names without a host ("nginx:1.27"): what registries.conf makes of them. An alias
+ * decides; else the hosts of unqualified-search-registries are tried in order; else it
+ * is docker.io, as Docker has it.
+ */
+#ifndef REGISTRY_SHORTNAME_H
+#define REGISTRY_SHORTNAME_H
+
+#include <stddef.h>
+
+struct err;
+
+/* References in full, in the order to try; at least one. */
+struct candidates {
+	char **list;
+	size_t n;
+};
+
+/* A name with a host is its own only candidate. -EINVAL for a bad registries.conf. */
+int shortname_expand(const char *text, struct candidates *out, struct err *e);
+void candidates_release(struct candidates *c);
+
+#endif
