@@ -200,7 +200,57 @@ static int on_output(void *arg, const void *data, size_t len)
 	return pipe_write(((struct sink *)arg)->pipe, data, len);
 }
 
-static int check_blob(const struct pass *p, struct hasher *hasher, struct err *e)
+/*
+ * The blob's digest, by a thread of its own: decoding is what a pass waits for, and has
+ * the digests of spans to make already.
+ */
+struct blob_hash {
+	struct pipe *pipe;
+	struct hasher *hasher;
+	pthread_t thread;
+	bool is_running;
+};
+
+static void *hash_main(void *arg)
+{
+	struct blob_hash *h = arg;
+	const void *data = NULL;
+	ssize_t n;
+
+	while ((n = pipe_next(h->pipe, &data)) > 0)
+		hasher_update(h->hasher, data, (size_t)n);
+	return NULL;
+}
+
+static int blob_hash_start(struct blob_hash *h, enum digest_alg alg)
+{
+	int rc = pipe_new(CHUNK, N_CHUNKS, &h->pipe);
+
+	if (rc == 0)
+		rc = hasher_new(alg, &h->hasher);
+	if (rc == 0)
+		rc = -pthread_create(&h->thread, NULL, hash_main, h);
+	h->is_running = rc == 0;
+	return rc;
+}
+
+static void blob_hash_stop(struct blob_hash *h)
+{
+	if (!h->is_running)
+		return;
+	pipe_end(h->pipe, 0);
+	pthread_join(h->thread, NULL);
+	h->is_running = false;
+}
+
+static void blob_hash_release(struct blob_hash *h)
+{
+	blob_hash_stop(h);
+	hasher_free(h->hasher);
+	pipe_free(h->pipe);
+}
+
+static int check_blob(const struct pass *p, struct blob_hash *hash, struct err *e)
 {
 	char want[DIGEST_TEXT_MAX], have[DIGEST_TEXT_MAX];
 	struct digest d;
@@ -208,7 +258,8 @@ static int check_blob(const struct pass *p, struct hasher *hasher, struct err *e
 	if (p->done != p->blob->size)
 		return err_set(e, -EBADMSG, "%llu bytes long, where the manifest says %llu",
 			       (unsigned long long)p->done, (unsigned long long)p->blob->size);
-	hasher_finish(hasher, &d);
+	blob_hash_stop(hash);
+	hasher_finish(hash->hasher, &d);
 	if (digest_equal(&d, p->digest))
 		return 0;
 	return err_set(e, -EBADMSG, "its bytes have the digest %s, not %s", digest_format(&d, have),
@@ -219,7 +270,7 @@ static int check_blob(const struct pass *p, struct hasher *hasher, struct err *e
  * When decoding fails the rest of the blob is still hashed: if the digest is wrong too,
  * that is the better reason, and the transfer's fault, not the image's.
  */
-static int decode_all(struct pass *p, struct hasher *hasher, struct decoder *decoder,
+static int decode_all(struct pass *p, struct blob_hash *hash, struct decoder *decoder,
 		      struct stream *stream, struct err *e)
 {
 	const void *data = NULL;
@@ -230,7 +281,7 @@ static int decode_all(struct pass *p, struct hasher *hasher, struct decoder *dec
 	while ((n = stream_next(stream, &data, e)) > 0) {
 		if (p->cancelled && __atomic_load_n(p->cancelled, __ATOMIC_RELAXED))
 			return err_set(e, -EINTR, "interrupted");
-		hasher_update(hasher, data, (size_t)n);
+		(void)pipe_write(hash->pipe, data, (size_t)n); /* whose reader never stops */
 		if (rc == 0)
 			rc = decoder_feed(decoder, data, (size_t)n, e);
 		__atomic_store_n(&p->done, p->done + (uint64_t)n, __ATOMIC_RELAXED);
@@ -241,13 +292,13 @@ static int decode_all(struct pass *p, struct hasher *hasher, struct decoder *dec
 		return (int)n;
 	if (rc == 0)
 		rc = decoder_finish(decoder, e);
-	blob_rc = check_blob(p, hasher, &blob_err);
+	blob_rc = check_blob(p, hash, &blob_err);
 	if (blob_rc < 0)
 		*e = blob_err;
 	return blob_rc < 0 ? blob_rc : rc;
 }
 
-static int run(struct pass *p, struct sink *s, struct hasher *hasher,
+static int run(struct pass *p, struct sink *s, struct blob_hash *hash,
 	       struct decoder *decoder, struct stream *stream, struct err *e)
 {
 	struct err err = {""};
@@ -256,7 +307,7 @@ static int run(struct pass *p, struct sink *s, struct hasher *hasher,
 
 	if (rc < 0)
 		return err_set(e, rc, "cannot start a thread: %s", strerror(-rc));
-	rc = decode_all(p, hasher, decoder, stream, &err);
+	rc = decode_all(p, hash, decoder, stream, &err);
 	pipe_end(s->pipe, rc);
 	pthread_join(thread, NULL);
 	if (rc == 0)
@@ -287,25 +338,25 @@ int pass_run(struct pass *p, struct err *e)
 {
 	static const struct decoder_ops ops = {.output = on_output, .span = on_span};
 	struct decoder *decoder = NULL;
-	struct hasher *hasher = NULL;
+	struct blob_hash hash = {0};
 	struct stream *stream = NULL;
 	struct sink sink;
 	int rc;
 
 	rc = sink_init(&sink, p);
 	if (rc == 0)
-		rc = hasher_new(p->digest->alg, &hasher);
+		rc = blob_hash_start(&hash, p->digest->alg);
 	if (rc == 0)
 		rc = decoder_new(&ops, &sink, &decoder);
 	if (rc == 0)
 		rc = source_stream(p->blob, 0, &stream, e);
 	if (rc == 0)
-		rc = run(p, &sink, hasher, decoder, stream, e);
+		rc = run(p, &sink, &hash, decoder, stream, e);
 	if (rc == 0)
 		rc = finish(p, &sink, decoder, e);
 	stream_close(stream);
 	decoder_free(decoder);
-	hasher_free(hasher);
+	blob_hash_release(&hash);
 	sink_release(&sink);
 	return rc;
 }

@@ -3,11 +3,11 @@
  * The first pass over a layer: all of its compressed bytes go by once, and nothing
  * that can be learnt from them is left for a second time.
  *
- *	blob -> SHA-256, must be the blob's digest at the end
+ *	blob -> (a second thread) -> SHA-256, must be the blob's digest at the end
  *	     -> decoder -> spans
  *	        |
- *	        +-> (a second thread) -> the store's data file
- *	                              -> tar reader -> tree, SHA-256 of each file
+ *	        +-> (a third thread) -> the store's data file
+ *	                             -> tar reader -> tree, SHA-256 of each file
  *
  * Memory does not depend on the layer but for the tree (tree.h).
  */
