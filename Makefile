@@ -4,9 +4,10 @@
 #   SAN=address,undefined | thread   sanitizers (each has its own build folder)
 #   DEV=1                            more warnings, all of them errors
 #   V=1                              show the commands
-#   PREFIX, DESTDIR, CC, CFLAGS, CPPFLAGS, LDFLAGS   as usual
+#   PREFIX, DESTDIR, SBINDIR (where mount(8) looks for its helpers), CC, CFLAGS, CPPFLAGS, LDFLAGS   as usual
 
 PREFIX  ?= /usr/local
+SBINDIR ?= /sbin
 VERSION := 0.1.0
 PKGS    := fuse3 libcurl yajl zlib libzstd libcrypto
 comma   := ,
@@ -74,7 +75,12 @@ $(B)/replay/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(LIB)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-check: deps all layers headers check-unit check-fuzz check-e2e
+# What deps installs is looked for when a Makefile is read: so the rest is another make.
+check: deps
+	$(Q)$(MAKE) all layers headers
+	$(Q)$(MAKE) check-unit
+	$(Q)$(MAKE) check-fuzz
+	$(Q)$(MAKE) check-e2e
 
 check-unit: $(UNIT)
 	prove $(UNIT)
@@ -88,10 +94,13 @@ check-e2e: all
 check-oom: $(UNIT)
 	$(Q)tests/unit/oom $(UNIT)
 
-demo: deps all
+demo: deps
+	$(Q)$(MAKE) all
 	$(Q)tests/demo $(B)
 
-bench: deps all
+bench:
+	$(Q)tests/deps build check bench
+	$(Q)$(MAKE) all
 	$(Q)tests/bench/run $(B)
 
 # SECONDS_EACH= of every target, with libFuzzer (clang).
@@ -115,6 +124,9 @@ format-check:
 install: all
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(wildcard man/*.1)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(wildcard man/*.8)
+	install -d $(DESTDIR)$(SBINDIR)
+	ln -sf $(PREFIX)/bin/peelfs $(DESTDIR)$(SBINDIR)/mount.peelfs
 
 deps:
 	$(Q)tests/deps
