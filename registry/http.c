@@ -6,8 +6,7 @@
  *	http_open() -> queue -> start -> curl -> on_header, on_body -> ring -> transfer_next()
  *
  * The ring is written by the transfer thread alone and read by the transfer's reader
- * alone; the lock guards only its two counters, so bytes are copied without it. A
- * body that finds the ring full is paused (curl keeps the piece it could not give,
+ * alone, and its bytes are copied without the lock. A body that finds the ring full is paused (curl keeps the piece it could not give,
  * at most 16 KiB) and goes on when half of the ring is free.
  *
  * A transfer is freed by whoever leaves it last: its reader (closed) or the thread
@@ -32,14 +31,14 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/num.h"
+#include "registry/answer.h"
 #include "registry/reference.h"
+#include "registry/ring.h"
 
 #define CONNECTIONS_DEFAULT 8
 #define CONNECT_SECONDS	    10L
 #define RING_SMALL	    (128u << 10) /* a document or a span or two */
 #define RING_BULK	    (1u << 20)	 /* some ms of a fast link, so that a decoder can run */
-#define HEADER_VALUE_MAX    HTTP_URL_MAX /* the longest is a Location */
 
 /* A host that transfers run to. Never freed before the http: there are few. */
 struct host {
@@ -71,16 +70,13 @@ struct transfer {
 	bool bulk;
 	char why[CURL_ERROR_SIZE];
 	struct http_head head; /* read-only once has_head */
-	size_t ring_size;
-	char *ring; /* made by the first piece of body */
 
 	pthread_mutex_t lock; /* guards all that follows */
 	pthread_cond_t moved;
 	int64_t started; /* 0: still in the queue */
 	bool has_head, done, closed, paused;
 	int rc; /* once done */
-	uint64_t written, taken; /* bytes through the ring so far */
-	size_t lent;
+	struct ring ring; /* but its bytes: see ring.h */
 };
 
 int64_t http_now(void)
@@ -93,28 +89,15 @@ int64_t http_now(void)
 
 /* Life of a transfer */
 
-static void head_release(struct http_head *h)
-{
-	free(h->content_type);
-	free(h->digest);
-	free(h->challenge);
-	free(h->location);
-	free(h->link);
-	free(h->retry_after);
-	free(h->content_range);
-	free(h->content_encoding);
-	*h = (struct http_head){0};
-}
-
 static void transfer_free(struct transfer *t)
 {
 	if (t->easy)
 		curl_easy_cleanup(t->easy);
 	curl_slist_free_all(t->headers);
-	head_release(&t->head);
+	answer_release(&t->head);
 	pthread_mutex_destroy(&t->lock);
 	pthread_cond_destroy(&t->moved);
-	free(t->ring);
+	ring_release(&t->ring);
 	free(t->origin);
 	free(t);
 }
@@ -136,57 +119,6 @@ static void finish(struct transfer *t, int rc)
 
 /* What curl calls, in the transfer thread */
 
-static void keep_field(char **to, const char *value, size_t len, bool join)
-{
-	size_t old = *to && join ? strlen(*to) : 0;
-	char *text;
-
-	if (len + old + 2 > HEADER_VALUE_MAX)
-		return; /* too long to be meant well: as if it were not there */
-	text = malloc(old + len + 3);
-	if (!text)
-		return;
-	if (old) {
-		memcpy(text, *to, old);
-		memcpy(text + old, ", ", 2);
-		old += 2;
-	}
-	memcpy(text + old, value, len);
-	text[old + len] = '\0';
-	free(*to);
-	*to = text;
-}
-
-static void on_field(struct http_head *h, const char *name, size_t name_len, const char *value,
-		     size_t len)
-{
-	const struct {
-		const char *name;
-		char **to;
-		bool join;
-	} fields[] = {
-		{"content-type", &h->content_type, false},
-		{"docker-content-digest", &h->digest, false},
-		{"www-authenticate", &h->challenge, true},
-		{"location", &h->location, false},
-		{"link", &h->link, true},
-		{"retry-after", &h->retry_after, false},
-		{"content-range", &h->content_range, false},
-		{"content-encoding", &h->content_encoding, false},
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (strlen(fields[i].name) == name_len &&
-		    !strncasecmp(fields[i].name, name, name_len)) {
-			keep_field(fields[i].to, value, len, fields[i].join);
-			return;
-		}
-	}
-	if (name_len == 14 && !strncasecmp(name, "content-length", 14))
-		h->has_length = num_parse(value, len, INT64_MAX, &h->length);
-}
-
 /* The head is whole: whoever waits for it may look. */
 static void head_is_whole(struct transfer *t)
 {
@@ -207,50 +139,27 @@ static void head_is_whole(struct transfer *t)
 static size_t on_header(char *line, size_t one, size_t len, void *arg)
 {
 	struct transfer *t = arg;
-	const char *colon;
-	size_t end = len, start;
 
 	(void)one;
-	if (t->has_head)
-		return len; /* trailers */
-	while (end > 0 && strchr("\r\n \t", line[end - 1]) && line[end - 1])
-		end--;
-	if (end == 0) {
+	if (!t->has_head && answer_line(&t->head, line, len)) /* else they are trailers */
 		head_is_whole(t);
-		return len;
-	}
-	colon = memchr(line, ':', end);
-	if (end > 5 && !strncmp(line, "HTTP/", 5)) {
-		head_release(&t->head);
-	} else if (colon) {
-		start = (size_t)(colon - line) + 1;
-		while (start < end && (line[start] == ' ' || line[start] == '\t'))
-			start++;
-		on_field(&t->head, line, (size_t)(colon - line), line + start, end - start);
-	}
 	return len;
 }
 
 /* Copies what fits as a whole; a false return means that it must wait. */
-static bool ring_put(struct transfer *t, const char *data, size_t len)
+static bool put(struct transfer *t, const char *data, size_t len)
 {
-	size_t at, first;
-	uint64_t used;
 	bool fits;
 
 	pthread_mutex_lock(&t->lock);
-	used = t->written - t->taken;
-	t->paused = len > t->ring_size - used;
-	fits = !t->paused;
+	fits = len <= ring_room(&t->ring);
+	t->paused = !fits;
 	pthread_mutex_unlock(&t->lock);
 	if (!fits)
 		return false;
-	at = (size_t)(t->written % t->ring_size);
-	first = len < t->ring_size - at ? len : t->ring_size - at;
-	memcpy(t->ring + at, data, first);
-	memcpy(t->ring, data + first, len - first);
+	ring_fill(&t->ring, data, len);
 	pthread_mutex_lock(&t->lock);
-	t->written += len;
+	ring_advance(&t->ring, len);
 	pthread_cond_broadcast(&t->moved);
 	pthread_mutex_unlock(&t->lock);
 	return true;
@@ -261,11 +170,9 @@ static size_t on_body(char *data, size_t one, size_t len, void *arg)
 	struct transfer *t = arg;
 
 	(void)one;
-	if (!t->ring)
-		t->ring = malloc(t->ring_size);
-	if (!t->ring || len > t->ring_size)
+	if (!ring_ensure(&t->ring) || len > t->ring.size)
 		return len + 1; /* ends the transfer */
-	if (!ring_put(t, data, len))
+	if (!put(t, data, len))
 		return CURL_WRITEFUNC_PAUSE;
 	__atomic_fetch_add(&t->http->bytes, len, __ATOMIC_RELAXED);
 	return len;
@@ -421,7 +328,7 @@ static void serve_readers(struct http *h)
 		next = t->next;
 		pthread_mutex_lock(&t->lock);
 		closed = t->closed;
-		resume = t->paused && t->written - t->taken <= t->ring_size / 2;
+		resume = t->paused && ring_room(&t->ring) >= t->ring.size / 2;
 		if (resume)
 			t->paused = false;
 		pthread_mutex_unlock(&t->lock);
@@ -666,7 +573,7 @@ static int transfer_new(struct http *h, const struct http_request *rq, struct tr
 		return err_set(e, -ENOMEM, "out of memory");
 	t->http = h;
 	t->bulk = rq->bulk;
-	t->ring_size = rq->bulk ? RING_BULK : RING_SMALL;
+	t->ring.size = rq->bulk ? RING_BULK : RING_SMALL;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -762,40 +669,23 @@ const struct http_head *transfer_head(const struct transfer *t)
 	return &t->head;
 }
 
-/* Gives back what was lent; the thread is woken when a pause can end. */
-static void give_back(struct transfer *t)
-{
-	t->taken += t->lent;
-	t->lent = 0;
-	if (t->paused && t->written - t->taken <= t->ring_size / 2)
-		curl_multi_wakeup(t->http->multi);
-}
-
 ssize_t transfer_next(struct transfer *t, const void **data, size_t max, int64_t until,
 		      struct err *e)
 {
-	size_t at, len;
 	ssize_t rc = 0;
 
 	pthread_mutex_lock(&t->lock);
-	give_back(t);
-	while (t->written == t->taken && !t->done && rc == 0) {
-		if (!wait_until(t, until) && t->written == t->taken && !t->done)
+	ring_give_back(&t->ring);
+	if (t->paused && ring_room(&t->ring) >= t->ring.size / 2)
+		curl_multi_wakeup(t->http->multi); /* the pause can end */
+	while (ring_is_empty(&t->ring) && !t->done && rc == 0) {
+		if (!wait_until(t, until) && ring_is_empty(&t->ring) && !t->done)
 			rc = err_set(e, -ETIMEDOUT, "%s: the answer stopped coming", t->origin);
 	}
-	if (rc == 0 && t->written > t->taken) {
-		at = (size_t)(t->taken % t->ring_size);
-		len = (size_t)(t->written - t->taken);
-		if (len > t->ring_size - at)
-			len = t->ring_size - at;
-		if (len > max)
-			len = max;
-		*data = t->ring + at;
-		t->lent = len;
-		rc = (ssize_t)len;
-	} else if (rc == 0 && t->rc < 0) {
+	if (rc == 0 && !ring_is_empty(&t->ring))
+		rc = (ssize_t)ring_lend(&t->ring, max, data);
+	else if (rc == 0 && t->rc < 0)
 		rc = failure(t, e);
-	}
 	pthread_mutex_unlock(&t->lock);
 	return rc;
 }

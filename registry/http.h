@@ -29,6 +29,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "registry/answer.h"
+
 struct buf;
 struct err;
 
@@ -72,21 +74,6 @@ struct http_request {
 	const struct http_tls *tls;
 };
 
-/* What the answer says before its body. Text is NULL if not said. */
-struct http_head {
-	int status;
-	bool has_length;
-	uint64_t length;
-	char *content_type;
-	char *digest; /* Docker-Content-Digest */
-	char *challenge; /* WWW-Authenticate, several joined by ", " */
-	char *location;
-	char *link;
-	char *retry_after;
-	char *content_range;
-	char *content_encoding;
-};
-
 struct transfer;
 
 /* Milliseconds of a clock that never jumps: what deadlines are given in. */
@@ -121,8 +108,5 @@ int http_url_origin(const char *url, struct buf *out);
 int http_url_query(struct buf *url, const char *name, const char *value);
 /* Appends @text escaped as a value of a form. */
 int http_escape(struct buf *out, const char *text);
-
-/* Longer URLs are not asked: signed ones reach 2 KiB. */
-#define HTTP_URL_MAX 16384
 
 #endif
