@@ -668,6 +668,10 @@ int slot_map(struct slot *sl, size_t n)
 	void *map;
 	int fd, rc;
 
+	if (sl->rows)
+		munmap(sl->rows, sl->n_rows * sizeof(*sl->rows));
+	sl->rows = NULL;
+	sl->n_rows = 0;
 	if (len == 0)
 		return 0;
 	if (sl->dir < 0)

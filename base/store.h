@@ -107,8 +107,8 @@ int slot_publish_index(struct slot *sl, int fd);
 int slot_data(struct slot *sl);
 
 /*
- * The rows of @n spans, shared by all processes. Asked for once, after the index is
- * known; without it nothing is ever filled. The others are wait-free.
+ * The rows of @n spans, shared by all processes. Asked for after the index is known, and
+ * before it is used; without it nothing is ever filled. The others are wait-free.
  */
 int slot_map(struct slot *sl, size_t n);
 bool slot_is_filled(const struct slot *sl, size_t i);

@@ -190,10 +190,17 @@ static int use_new_index(struct layer *l, int fd, struct err *e)
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0), rc;
 
 	rc = own < 0 ? -errno : use_index(l, own, e);
-	if (rc == 0)
-		rc = fills_set_kept(l->fills, l->pass.kept);
-	if (rc == 0) /* a store that cannot keep it is no reason to fail */
+	if (rc < 0)
+		return rc;
+	rc = fills_set_kept(l->fills, l->pass.kept);
+	if (rc == 0) { /* a store that cannot keep it is no reason to fail */
 		(void)slot_publish_index(l->slot, fd);
+		return 0;
+	}
+	fills_free(l->fills); /* what follows a carried index begins anew */
+	index_close(l->index);
+	l->fills = NULL;
+	l->index = NULL;
 	return rc;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tar/checksum.h"
+#include "tar/decoder.h"
 #include "tar/indexfile.h"
 #include "tests/unit/answers.h"
 
@@ -44,7 +45,9 @@ static void mend(unsigned char *file, uint64_t body, uint64_t size)
 	head->magic = INDEX_MAGIC;
 	head->version = INDEX_VERSION;
 	head->file_size = size;
-	head->compression %= 3;
+	head->compression %= COMPRESSION_ZSTD + 1;
+	head->origin %= ORIGIN_SOCI + 1;
+	head->toc_alg %= DIGEST_SHA512 + 1;
 	head->origin %= 4;
 	head->toc_alg %= 4;
 	head->digest_alg = DIGEST_SHA256;
