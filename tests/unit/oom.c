@@ -13,6 +13,7 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <gnu/libc-version.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@ void *malloc(size_t len);
 void *calloc(size_t n, size_t len);
 void *realloc(void *old, size_t len);
 
+static struct dl_find_object program, libc;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t seen[MAX_PLACES];
 static unsigned places;
 static unsigned wanted; /* 0 until main(): what sets the libraries up gets all it wants */
@@ -46,22 +49,11 @@ static bool is_new(uint64_t place)
 	return true;
 }
 
-/* Which program or library has this code; NULL for none. */
-static const void *home_of(const void *code)
+static bool is_in(const struct dl_find_object *home, const void *code)
 {
-	Dl_info info;
+	const char *p = code;
 
-	return dladdr(code, &info) ? info.dli_fbase : NULL;
-}
-
-static bool is_program(const void *code)
-{
-	return home_of(code) == home_of((const void *)getauxval(AT_ENTRY));
-}
-
-static bool is_ours(const void *caller)
-{
-	return is_program(caller) || home_of(caller) == home_of((const void *)gnu_get_libc_version);
+	return p >= (char *)home->dlfo_map_start && p < (char *)home->dlfo_map_end;
 }
 
 static bool is_refused(const void *caller)
@@ -74,15 +66,19 @@ static bool is_refused(const void *caller)
 	if (!wanted || is_busy)
 		return false;
 	is_busy = true;
-	n = is_ours(caller) ? backtrace(callers, MAX_DEPTH) : 0;
+	n = 0;
+	if (is_in(&program, caller) || is_in(&libc, caller))
+		n = backtrace(callers, MAX_DEPTH);
 	for (i = 0; i < n && callers[i] != caller;)
 		i++;
 	/* A sanitizer that greets a new thread asks libc too, and cannot do without. */
 	for (j = i; j < n; j++)
-		by_program = by_program || is_program(callers[j]);
+		by_program = by_program || is_in(&program, callers[j]);
 	for (n = n > i + CALLERS ? i + CALLERS : n; i < n; i++)
 		place = (place ^ (uintptr_t)callers[i]) * 0x100000001b3u;
+	pthread_mutex_lock(&lock);
 	refused = by_program && is_new(place | 1) && places == wanted;
+	pthread_mutex_unlock(&lock);
 	is_busy = false;
 	if (refused)
 		errno = ENOMEM;
@@ -127,6 +123,8 @@ int __libc_start_main(main_fn *run, int argc, char **argv, void *init, void *fin
 	start_fn *real = (start_fn *)dlsym(RTLD_NEXT, "__libc_start_main");
 	const char *text = getenv("OOM_SITE");
 
+	_dl_find_object((void *)getauxval(AT_ENTRY), &program);
+	_dl_find_object((void *)gnu_get_libc_version, &libc);
 	wanted = text ? (unsigned)atoi(text) : 0;
 	return real(run, argc, argv, init, fini, rtld_fini, stack);
 }
