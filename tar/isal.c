@@ -13,9 +13,12 @@
  * Huffman tables have changed a header was passed: the state is put back, and the same
  * bytes are gone through in shorter steps, down to STEP_MIN, which few headers of
  * dynamic blocks fit into. A stored block's length is known, so its end is found at
- * once. A fixed block leaves no trace, and its header has three bits; nor does a block
- * with the tables of the one before: where long steps find nothing for PATIENCE bytes,
- * short ones go on, and meet a boundary now and then.
+ * once.
+ *
+ * A block with the tables of the one before leaves no trace. So where long steps find
+ * nothing for PATIENCE bytes, short ones go on. A fixed block's header has three bits,
+ * and is met by chance; otherwise, if TRIES steps tell nothing either, it may be one
+ * block without end, and the next REST bytes are decoded at full speed.
  */
 #include "tar/isal.h"
 
@@ -35,20 +38,26 @@
 #define STEP_MAX   2048
 #define STEP_RATIO 12
 #define STEP_MIN   (STEP_MAX / STEP_RATIO / STEP_RATIO)
-#define PATIENCE   (256 * 1024)
+#define PATIENCE   (256u * 1024)
+#define TRIES	   8192
+#define REST	   (8u * 1024 * 1024)
 
 struct isal {
 	struct inflate base;
 	size_t searched; /* input, and a quarter of output, since a boundary was asked for */
 	size_t step;	 /* what is fed at a time */
 	size_t left;	 /* input until longer steps are taken again */
+	unsigned tries;	 /* short steps taken, when long ones had found nothing */
+	size_t rest;	 /* as searched: what is decoded without searching */
 	struct inflate_state s;
 	struct inflate_state saved;
+	struct inflate_huff_code_large fixed; /* the literals' table of a fixed block */
 };
 
 static void search_reset(struct isal *e)
 {
-	e->searched = e->left = 0;
+	e->searched = e->left = e->rest = 0;
+	e->tries = 0;
 	e->step = STEP_MAX;
 }
 
@@ -118,14 +127,25 @@ static bool is_new_block(const struct inflate_state *was, const struct inflate_s
 	       memcmp(&was->lit_huff_code, &is->lit_huff_code, sizeof(is->lit_huff_code));
 }
 
+static bool is_fixed(const struct isal *e)
+{
+	return !memcmp(&e->s.lit_huff_code, &e->fixed, sizeof(e->fixed));
+}
+
 /* How much to feed next. */
 static size_t step_size(struct isal *e, const struct flow *flow)
 {
 	const struct inflate_state *s = &e->s;
 	size_t n;
 
+	if (e->rest > 0)
+		return flow->in_len;
 	if (e->left == 0)
 		e->step = e->searched < PATIENCE ? STEP_MAX : STEP_MIN;
+	if (e->searched >= PATIENCE && ++e->tries == TRIES) {
+		e->tries = 0;
+		e->rest = is_fixed(e) ? 0 : REST;
+	}
 	n = e->step;
 	/* A stored block to its end, but for the bytes of it that were taken already. */
 	if (s->block_state == ISAL_BLOCK_TYPE0 && s->type0_block_len > s->read_in_length / 8)
@@ -166,15 +186,17 @@ static int search(struct isal *e, struct flow *flow)
 		if (flow->out_len == 0 || (flow->in_len == 0 && is_drained(s)))
 			return INFLATE_MORE;
 		n = is_drained(s) ? step_size(e, flow) : 0;
-		if (s->block_state == ISAL_BLOCK_CODED && n > STEP_MIN)
+		if (s->block_state == ISAL_BLOCK_CODED && n > STEP_MIN && e->searched < PATIENCE)
 			rc = step_warily(e, flow, n);
 		else
 			rc = step(e, flow, n);
 		if (rc != INFLATE_MORE)
 			return rc;
 		n = was.in_len - flow->in_len;
-		e->searched += n + (was.out_len - flow->out_len) / 4;
 		e->left -= n < e->left ? n : e->left;
+		n += (was.out_len - flow->out_len) / 4;
+		e->searched += n;
+		e->rest -= n < e->rest ? n : e->rest;
 	}
 }
 
@@ -208,6 +230,16 @@ static size_t isal_tail(const struct inflate *f, uint8_t *tail)
 	return n;
 }
 
+/* The tables are made by the library, from the header of a fixed block: 0, then 01. */
+static void fixed_init(struct isal *e)
+{
+	struct flow none = {0};
+
+	(void)isal_start(&e->base, NULL, 0, 3, 2);
+	(void)step(e, &none, 0);
+	e->fixed = e->s.lit_huff_code;
+}
+
 static void isal_free(struct inflate *f)
 {
 	free(f);
@@ -232,6 +264,7 @@ int isal_new(struct inflate **out)
 	if (!e)
 		return -ENOMEM;
 	e->base.ops = &ops;
+	fixed_init(e);
 	*out = &e->base;
 	return 0;
 }
