@@ -95,7 +95,8 @@ static int plain_span_end(struct decoder *d)
 	memcpy(d->span.digest, digest.bytes, sizeof(d->span.digest));
 	d->span.in_len = d->span.out_len;
 	rc = d->ops->span(d->arg, &d->span);
-	d->span = (struct span){.kind = SPAN_PLAIN, .has_crc = true, .in = end, .out = end};
+	d->span = (struct span){
+		.kind = SPAN_PLAIN, .has_crc = true, .in = end, .out = end};
 	return rc;
 }
 

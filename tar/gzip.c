@@ -36,7 +36,13 @@ enum part {
 	PART_PADDING,
 };
 
-enum flag { FLAG_HCRC = 2, FLAG_EXTRA = 4, FLAG_NAME = 8, FLAG_COMMENT = 16, FLAG_RESERVED = 0xe0 };
+enum flag {
+	FLAG_HCRC = 2,
+	FLAG_EXTRA = 4,
+	FLAG_NAME = 8,
+	FLAG_COMMENT = 16,
+	FLAG_RESERVED = 0xe0
+};
 
 struct gzip {
 	struct inflate *inflate;
@@ -182,7 +188,8 @@ static int run_header(struct gzip *g, struct flow *flow, struct err *e)
 		if (!collect(g, flow, 2))
 			return GZIP_MORE;
 		if (get_le16(g->got) != (g->header_crc & 0xffff))
-			return err_set(e, -EBADMSG, "gzip: the checksum of a header is wrong");
+			return err_set(e, -EBADMSG,
+				       "gzip: the checksum of a header is wrong");
 		return next_part(g, PART_HEADER_CRC);
 	}
 }
@@ -194,7 +201,8 @@ static int run_body(struct gzip *g, struct flow *flow, bool stop, struct err *e)
 	size_t n = (size_t)(flow->out - out);
 
 	if (rc < 0)
-		return err_set(e, rc, rc == -ENOMEM ? "out of memory" : "gzip: corrupt data");
+		return err_set(e, rc,
+			       rc == -ENOMEM ? "out of memory" : "gzip: corrupt data");
 	if (g->is_whole) {
 		g->crc = checksum(g->crc, out, n);
 		g->len += (uint32_t)n;
@@ -212,7 +220,8 @@ static int run_trailer(struct gzip *g, struct flow *flow, struct err *e)
 	if (!collect(g, flow, 8))
 		return GZIP_MORE;
 	if (g->is_whole && (get_le32(g->got) != g->crc || get_le32(g->got + 4) != g->len))
-		return err_set(e, -EBADMSG, "gzip: a member's checksum or length is wrong");
+		return err_set(e, -EBADMSG,
+			       "gzip: a member's checksum or length is wrong");
 	g->part = PART_BETWEEN;
 	return GZIP_MEMBER;
 }

@@ -26,12 +26,12 @@
 #include "tar/gzip.h"
 #include "tar/window.h"
 
-#define INPUT_ROOM  (256 * 1024)
+#define INPUT_ROOM (256 * 1024)
 /* Input that is gathered before it is decoded. */
 #define INPUT_BATCH (64 * 1024)
 #define OUTPUT_ROOM (256 * 1024)
 /* An engine sets aside at most a block's header (RFC 1951: below 300 bytes) and 8 bytes. */
-#define LAG	    1024
+#define LAG 1024
 
 struct gzip_cutter {
 	const struct decoder_ops *ops;
@@ -40,9 +40,9 @@ struct gzip_cutter {
 	struct inflate *probe;
 	struct hasher *hasher;
 
-	uint64_t base; /* offset in the layer of input[0] */
-	size_t taken;  /* of input: decoded */
-	size_t filled; /* of input */
+	uint64_t base;	     /* offset in the layer of input[0] */
+	size_t taken;	     /* of input: decoded */
+	size_t filled;	     /* of input */
 	uint64_t hashed;     /* offset in the layer */
 	uint64_t member_end; /* offset in the layer, of the last one that ended */
 
@@ -51,7 +51,8 @@ struct gzip_cutter {
 	size_t out_begin;     /* of output: not handed out yet */
 	size_t out_end;
 
-	struct span span; /* the one that is under way; window and digest come at its end */
+	struct span
+		span; /* the one that is under way; window and digest come at its end */
 	bool is_unsettled; /* its window still has all bytes */
 	size_t head_len;
 	struct window window;
@@ -102,7 +103,8 @@ static void hash_to(struct gzip_cutter *c, uint64_t end)
 {
 	if (end <= c->hashed)
 		return;
-	hasher_update(c->hasher, c->input + (c->hashed - c->base), (size_t)(end - c->hashed));
+	hasher_update(c->hasher, c->input + (c->hashed - c->base),
+		      (size_t)(end - c->hashed));
 	c->hashed = end;
 }
 
@@ -155,8 +157,8 @@ static int settle(struct gzip_cutter *c)
 	if (!c->is_unsettled)
 		return 0;
 	c->is_unsettled = false;
-	rc = window_strip(&c->window, c->probe, c->input + at, c->taken - at, c->span.bits,
-			  c->head, c->head_len);
+	rc = window_strip(&c->window, c->probe, c->input + at, c->taken - at,
+			  c->span.bits, c->head, c->head_len);
 	if (rc == -ENOMEM)
 		return rc;
 	return window_pack(&c->window, c->packed, &c->packed_len);
@@ -212,7 +214,8 @@ static int span_end(struct gzip_cutter *c, uint64_t end)
 	return c->ops->span(c->arg, &c->span);
 }
 
-static void span_begin(struct gzip_cutter *c, enum span_kind kind, uint64_t in, unsigned bits)
+static void span_begin(struct gzip_cutter *c, enum span_kind kind, uint64_t in,
+		       unsigned bits)
 {
 	c->span = (struct span){
 		.kind = kind,
@@ -230,7 +233,8 @@ static int cut_at_block(struct gzip_cutter *c)
 {
 	uint64_t bit = (c->base + c->taken) * 8 - gzip_behind(c->gzip), in = bit / 8;
 	unsigned bits = bit % 8;
-	size_t len = c->member_made < INFLATE_WINDOW ? (size_t)c->member_made : INFLATE_WINDOW;
+	size_t len = c->member_made < INFLATE_WINDOW ? (size_t)c->member_made
+						     : INFLATE_WINDOW;
 	int rc = span_end(c, in + (bits > 0));
 
 	if (rc < 0)

@@ -47,8 +47,8 @@ struct isal {
 	size_t searched; /* input, and a quarter of output, since a boundary was asked for */
 	size_t step;	 /* what is fed at a time */
 	size_t left;	 /* input until longer steps are taken again */
-	unsigned tries;	 /* short steps taken, when long ones had found nothing */
-	size_t rest;	 /* as searched: what is decoded without searching */
+	unsigned tries; /* short steps taken, when long ones had found nothing */
+	size_t rest;	/* as searched: what is decoded without searching */
 	struct inflate_state s;
 	struct inflate_state saved;
 	struct inflate_huff_code_large fixed; /* the literals' table of a fixed block */
@@ -71,8 +71,8 @@ static int isal_start(struct inflate *f, const void *window, size_t len, unsigne
 	e->s.crc_flag = ISAL_DEFLATE;
 	e->s.read_in = value;
 	e->s.read_in_length = (int32_t)bits;
-	if (len > 0 &&
-	    isal_inflate_set_dict(&e->s, (uint8_t *)(uintptr_t)window, (uint32_t)len) != COMP_OK)
+	if (len > 0 && isal_inflate_set_dict(&e->s, (uint8_t *)(uintptr_t)window,
+					     (uint32_t)len) != COMP_OK)
 		return -EBADMSG;
 	return 0;
 }
@@ -107,8 +107,8 @@ static int step(struct isal *e, struct flow *flow, size_t n)
 	flow->out += out_len - s->avail_out;
 	flow->out_len -= out_len - s->avail_out;
 	/* Nothing taken, nothing made: a caller that goes on would go on for ever. */
-	if (in_len > 0 && out_len > 0 && s->avail_in == in_len && s->avail_out == out_len &&
-	    s->block_state != ISAL_BLOCK_FINISH)
+	if (in_len > 0 && out_len > 0 && s->avail_in == in_len &&
+	    s->avail_out == out_len && s->block_state != ISAL_BLOCK_FINISH)
 		return -EBADMSG;
 	return s->block_state == ISAL_BLOCK_FINISH ? INFLATE_END : INFLATE_MORE;
 }
@@ -117,13 +117,15 @@ static int step(struct isal *e, struct flow *flow, size_t n)
 static void state_copy(struct inflate_state *to, const struct inflate_state *from)
 {
 	memcpy(to, from,
-	       offsetof(struct inflate_state, tmp_out_buffer) + (size_t)from->tmp_out_valid);
+	       offsetof(struct inflate_state, tmp_out_buffer) +
+		       (size_t)from->tmp_out_valid);
 }
 
 static bool is_new_block(const struct inflate_state *was, const struct inflate_state *is)
 {
 	return is->block_state == ISAL_BLOCK_TYPE0 ||
-	       memcmp(&was->dist_huff_code, &is->dist_huff_code, sizeof(is->dist_huff_code)) ||
+	       memcmp(&was->dist_huff_code, &is->dist_huff_code,
+		      sizeof(is->dist_huff_code)) ||
 	       memcmp(&was->lit_huff_code, &is->lit_huff_code, sizeof(is->lit_huff_code));
 }
 
@@ -148,7 +150,8 @@ static size_t step_size(struct isal *e, const struct flow *flow)
 	}
 	n = e->step;
 	/* A stored block to its end, but for the bytes of it that were taken already. */
-	if (s->block_state == ISAL_BLOCK_TYPE0 && s->type0_block_len > s->read_in_length / 8)
+	if (s->block_state == ISAL_BLOCK_TYPE0 &&
+	    s->type0_block_len > s->read_in_length / 8)
 		n = (size_t)(s->type0_block_len - s->read_in_length / 8);
 	else if (s->block_state != ISAL_BLOCK_CODED)
 		n = STEP_MIN;
@@ -186,7 +189,8 @@ static int search(struct isal *e, struct flow *flow)
 		if (flow->out_len == 0 || (flow->in_len == 0 && is_drained(s)))
 			return INFLATE_MORE;
 		n = is_drained(s) ? step_size(e, flow) : 0;
-		if (s->block_state == ISAL_BLOCK_CODED && n > STEP_MIN && e->searched < PATIENCE)
+		if (s->block_state == ISAL_BLOCK_CODED && n > STEP_MIN &&
+		    e->searched < PATIENCE)
 			rc = step_warily(e, flow, n);
 		else
 			rc = step(e, flow, n);

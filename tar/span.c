@@ -68,8 +68,8 @@ static ssize_t fetch(struct load *l, const uint8_t **data)
 		int rc;
 
 		n = (ssize_t)(left < l->room ? left : l->room);
-		rc = source_read_all(l->blob, l->piece, (size_t)n, l->span->in + l->fetched,
-				     l->e);
+		rc = source_read_all(l->blob, l->piece, (size_t)n,
+				     l->span->in + l->fetched, l->e);
 		if (rc < 0)
 			return rc;
 		*data = l->piece;
@@ -89,14 +89,16 @@ static int decode(struct load *l)
 
 	for (;;) {
 		bool wasted = l->skip > 0;
-		size_t room = wasted ? (l->skip < WASTE ? (size_t)l->skip : WASTE) : l->left;
+		size_t room = wasted ? (l->skip < WASTE ? (size_t)l->skip : WASTE)
+				     : l->left;
 		int rc;
 
 		if (room == 0)
 			return 0;
 		flow->out = wasted ? l->waste : l->out;
 		flow->out_len = room;
-		rc = l->gzip ? gzip_run(l->gzip, flow, false, l->e) : zstd_run(l->zstd, flow, l->e);
+		rc = l->gzip ? gzip_run(l->gzip, flow, false, l->e)
+			     : zstd_run(l->zstd, flow, l->e);
 		if (rc < 0)
 			return rc;
 		if (wasted) {
@@ -129,7 +131,8 @@ static int start_block(struct load *l, struct flow *flow)
 		value = (unsigned)*flow->in++ >> sp->bits;
 		flow->in_len--;
 	}
-	rc = gzip_start_block(l->gzip, w->bytes, w->len, sp->bits > 0 ? 8u - sp->bits : 0, value);
+	rc = gzip_start_block(l->gzip, w->bytes, w->len, sp->bits > 0 ? 8u - sp->bits : 0,
+			      value);
 out:
 	free(w);
 	return rc;
@@ -179,7 +182,8 @@ static int load_init(struct load *l, bool is_one_of_many)
 	if (rc == 0 && !sp->digest_is_of_output)
 		rc = hasher_new(DIGEST_SHA256, &l->hasher);
 	if (rc == 0)
-		rc = sp->kind == SPAN_ZSTD ? zstd_new(&l->zstd) : gzip_new(INFLATE_FASTEST, &l->gzip);
+		rc = sp->kind == SPAN_ZSTD ? zstd_new(&l->zstd)
+					   : gzip_new(INFLATE_FASTEST, &l->gzip);
 	return rc;
 }
 
@@ -208,7 +212,8 @@ static int load_next(struct load *l, const struct span *sp, uint64_t made, void 
 	return rc;
 }
 
-static int load_decoded(const struct span *sp, struct source *blob, void *out, struct err *e)
+static int load_decoded(const struct span *sp, struct source *blob, void *out,
+			struct err *e)
 {
 	struct load l = {.span = sp, .blob = blob, .e = e};
 	struct digest digest;
@@ -235,11 +240,13 @@ static int check_output(const struct span *sp, const void *out, struct err *e)
 		if (rc < 0)
 			return rc;
 		if (memcmp(digest.bytes, sp->digest, sizeof(sp->digest)))
-			return err_set(e, -EBADMSG, "the span at decoded byte %llu has another digest",
+			return err_set(e, -EBADMSG,
+				       "the span at decoded byte %llu has another digest",
 				       (unsigned long long)sp->out);
 	}
 	if (sp->has_crc && checksum(0, out, (size_t)sp->out_len) != sp->crc)
-		return err_set(e, -EBADMSG, "the span at decoded byte %llu has another checksum",
+		return err_set(e, -EBADMSG,
+			       "the span at decoded byte %llu has another checksum",
 			       (unsigned long long)sp->out);
 	return 0;
 }
@@ -263,8 +270,8 @@ static bool may_follow(const struct span *sp, const struct span *before)
 	       sp->kind == before->kind && sp->skip >= before->skip + before->out_len;
 }
 
-int span_load_parts(const struct span *spans, size_t n, struct source *blob, span_give_fn *give,
-		    void *arg, struct err *e)
+int span_load_parts(const struct span *spans, size_t n, struct source *blob,
+		    span_give_fn *give, void *arg, struct err *e)
 {
 	struct load l = {.span = spans, .blob = blob, .e = e};
 	uint64_t made = 0, longest = 0;
@@ -273,7 +280,8 @@ int span_load_parts(const struct span *spans, size_t n, struct source *blob, spa
 	int rc = 0;
 
 	for (i = 0; i < n; i++) {
-		if (!span_is_sane(&spans[i], blob->size) || !spans[i].digest_is_of_output ||
+		if (!span_is_sane(&spans[i], blob->size) ||
+		    !spans[i].digest_is_of_output ||
 		    (i > 0 && !may_follow(&spans[i], &spans[i - 1])))
 			return err_set(e, -EBADMSG, "spans that cannot be");
 		if (spans[i].out_len > longest)
@@ -307,11 +315,13 @@ bool span_is_sane(const struct span *sp, uint64_t blob_size)
 {
 	uint64_t end;
 
-	if (sp->kind > SPAN_ZSTD || sp->bits > 7 || (sp->bits > 0 && sp->kind != SPAN_DEFLATE))
+	if (sp->kind > SPAN_ZSTD || sp->bits > 7 ||
+	    (sp->bits > 0 && sp->kind != SPAN_DEFLATE))
 		return false;
 	if (sp->in_len == 0 || !range_fits(sp->in, sp->in_len, blob_size))
 		return false;
-	if (sp->out_len == 0 || sp->out_len > SPAN_OUT_MAX || !add_fits(sp->out, sp->out_len, &end))
+	if (sp->out_len == 0 || sp->out_len > SPAN_OUT_MAX ||
+	    !add_fits(sp->out, sp->out_len, &end))
 		return false;
 	/* Where chunks are laid one behind another, what is between them has no place. */
 	if (sp->skip > (sp->digest_is_of_output ? SPAN_OUT_MAX + sp->out : sp->out))

@@ -41,8 +41,8 @@ struct trace {
 };
 
 /* All of this is done for each span: eight bytes at a time, it does not count. */
-#define WORD sizeof(uint64_t)
-#define EACH_BYTE(v) ((v) * 0x0101010101010101u)
+#define WORD	     sizeof(uint64_t)
+#define EACH_BYTE(v) ((v)*0x0101010101010101u)
 
 static uint64_t get_word(const uint8_t *p)
 {
@@ -53,7 +53,8 @@ static uint64_t get_word(const uint8_t *p)
 }
 
 static int decode(struct inflate *probe, const uint8_t *window, size_t window_len,
-		  const uint8_t *in, size_t in_len, unsigned bits, uint8_t *out, size_t out_len)
+		  const uint8_t *in, size_t in_len, unsigned bits, uint8_t *out,
+		  size_t out_len)
 {
 	struct flow flow = {in, in_len, out, out_len};
 	int rc;
@@ -61,7 +62,8 @@ static int decode(struct inflate *probe, const uint8_t *window, size_t window_le
 	if (bits > 0 && in_len == 0)
 		return -EBADMSG;
 	if (bits > 0) {
-		rc = inflate_start(probe, window, window_len, 8 - bits, (unsigned)in[0] >> bits);
+		rc = inflate_start(probe, window, window_len, 8 - bits,
+				   (unsigned)in[0] >> bits);
 		flow.in++;
 		flow.in_len--;
 	} else {
@@ -96,14 +98,16 @@ static void mark_high(uint8_t *window, const uint8_t *bytes)
 	size_t i;
 
 	for (i = 0; i < INFLATE_WINDOW; i += WORD) {
-		uint64_t v = EACH_BYTE((uint64_t)i >> 8) | (~get_word(bytes + i) & EACH_BYTE(0x80));
+		uint64_t v = EACH_BYTE((uint64_t)i >> 8) |
+			     (~get_word(bytes + i) & EACH_BYTE(0x80));
 
 		memcpy(window + i, &v, WORD);
 	}
 }
 
 /* -EBADMSG if the output tells of a position outside the window. */
-static int find_used(struct trace *t, size_t window_len, const uint8_t *out, size_t out_len)
+static int find_used(struct trace *t, size_t window_len, const uint8_t *out,
+		     size_t out_len)
 {
 	size_t i = 0;
 
@@ -140,8 +144,8 @@ static void strip(struct window *w, const uint8_t *used)
 	memmove(w->bytes, w->bytes + first, w->len);
 }
 
-int window_strip(struct window *w, struct inflate *probe, const uint8_t *in, size_t in_len,
-		 unsigned bits, const uint8_t *out, size_t out_len)
+int window_strip(struct window *w, struct inflate *probe, const uint8_t *in,
+		 size_t in_len, unsigned bits, const uint8_t *out, size_t out_len)
 {
 	struct trace *t = malloc(sizeof(*t));
 	int rc;
@@ -230,7 +234,8 @@ int window_pack(const struct window *w, uint8_t *out, size_t *len)
 	raw = malloc(RAW_MAX + INFLATE_WINDOW);
 	if (!raw)
 		return -ENOMEM;
-	*len = inflate_pack(raw, pack_runs(w, raw, raw + RAW_MAX), out, WINDOW_PACKED_MAX);
+	*len = inflate_pack(raw, pack_runs(w, raw, raw + RAW_MAX), out,
+			    WINDOW_PACKED_MAX);
 	free(raw);
 	return *len == 0 ? -ENOMEM : 0;
 }
@@ -255,7 +260,8 @@ static int unpack_runs(const uint8_t *p, const uint8_t *end, struct window *w)
 			return -EBADMSG;
 		if (n == 0)
 			return bytes == end ? 0 : -EBADMSG;
-		if (gap > w->len - at || n > w->len - at - gap || n > (size_t)(end - bytes))
+		if (gap > w->len - at || n > w->len - at - gap ||
+		    n > (size_t)(end - bytes))
 			return -EBADMSG;
 		memcpy(w->bytes + at + gap, bytes, n);
 		at += gap + n;

@@ -27,8 +27,8 @@ struct window {
  * later cannot reach back so far. @probe is used for it.
  * -EBADMSG if @in does not give @out: then @w is as it was.
  */
-int window_strip(struct window *w, struct inflate *probe, const uint8_t *in, size_t in_len,
-		 unsigned bits, const uint8_t *out, size_t out_len);
+int window_strip(struct window *w, struct inflate *probe, const uint8_t *in,
+		 size_t in_len, unsigned bits, const uint8_t *out, size_t out_len);
 
 /* Packs a window into @out, which has WINDOW_PACKED_MAX bytes. *len is 0 if it is empty. */
 int window_pack(const struct window *w, uint8_t *out, size_t *len);

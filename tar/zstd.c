@@ -56,12 +56,14 @@ static int failure(size_t rc, struct err *e)
 	case ZSTD_error_memory_allocation:
 		return err_set(e, -ENOMEM, "out of memory");
 	case ZSTD_error_frameParameter_windowTooLarge:
-		return err_set(e, -E2BIG, "zstd: a frame wants a window of more than %u bytes",
+		return err_set(e, -E2BIG,
+			       "zstd: a frame wants a window of more than %u bytes",
 			       ZSTD_WINDOW_MAX);
 	case ZSTD_error_dictionary_wrong:
 		return err_set(e, -ENOTSUP, "zstd: a frame needs a dictionary");
 	default:
-		return err_set(e, -EBADMSG, "zstd: corrupt data (%s)", ZSTD_getErrorName(rc));
+		return err_set(e, -EBADMSG, "zstd: corrupt data (%s)",
+			       ZSTD_getErrorName(rc));
 	}
 }
 
@@ -101,7 +103,8 @@ static int begin(struct zstd *z, struct flow *flow, struct err *e)
 	if (z->n_magic < MAGIC_LEN)
 		return ZSTD_MORE;
 	v = get_le32(z->magic);
-	if (v != ZSTD_MAGICNUMBER && (v & ZSTD_MAGIC_SKIPPABLE_MASK) != ZSTD_MAGIC_SKIPPABLE_START)
+	if (v != ZSTD_MAGICNUMBER &&
+	    (v & ZSTD_MAGIC_SKIPPABLE_MASK) != ZSTD_MAGIC_SKIPPABLE_START)
 		return err_set(e, -EBADMSG, "zstd: neither a frame nor the end");
 	z->is_inside = true;
 	return decode(z, &magic, e);

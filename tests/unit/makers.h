@@ -35,8 +35,9 @@ static void maker_append(struct buf *b, const void *data, size_t len)
 /* Like what layers hold: text, machine code, compressed files, zeros, copies of it all. */
 __attribute__((unused)) static void make_plain(struct buf *b, size_t len)
 {
-	static const char *const words[] = {"the ", "layer", " of ", "usr/lib", "\n", "int ",
-					    "0x00, ", "return", " = ", "peel ", "{\n\t", "};\n"};
+	static const char *const words[] = {"the ", "layer", " of ",   "usr/lib",
+					    "\n",   "int ",  "0x00, ", "return",
+					    " = ",  "peel ", "{\n\t",  "};\n"};
 	uint8_t run[512];
 	size_t i;
 
@@ -62,7 +63,8 @@ __attribute__((unused)) static void make_plain(struct buf *b, size_t len)
 			while (b->len < end) {
 				at = b->len - 600 - random_next() % 32000;
 				memcpy(run, b->data + at, sizeof(run));
-				maker_append(b, run, 3 + random_next() % (sizeof(run) - 3));
+				maker_append(b, run,
+					     3 + random_next() % (sizeof(run) - 3));
 			}
 			break;
 		default:
@@ -88,11 +90,17 @@ struct gzip_form {
 };
 
 /* One member; its CRC is computed here, for a header with fields is made by hand. */
-static void make_member(struct buf *b, const uint8_t *data, size_t len, const struct gzip_form *f)
+static void make_member(struct buf *b, const uint8_t *data, size_t len,
+			const struct gzip_form *f)
 {
 	static const uint8_t plain[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3};
-	static const uint8_t all[] = {0x1f, 0x8b, 8, 2 | 4 | 8 | 16, 1, 2, 3, 4, 2, 3, 6, 0,
-				      'B', 'C', 2, 0, 7, 7, 'n', 'a', 'm', 'e', 0, 'c', 0};
+	static const uint8_t all[] = {0x1f, 0x8b, 8,   2 | 4 | 8 | 16,
+				      1,    2,	  3,   4,
+				      2,    3,	  6,   0,
+				      'B',  'C',  2,   0,
+				      7,    7,	  'n', 'a',
+				      'm',  'e',  0,   'c',
+				      0};
 	size_t step = f->flush_every ? f->flush_every : len;
 	uint32_t crc = (uint32_t)crc32(0, data, (uInt)len);
 	uint8_t out[65536], end[8];
@@ -113,7 +121,8 @@ static void make_member(struct buf *b, const uint8_t *data, size_t len, const st
 		exit(77);
 	s.next_in = (Bytef *)(uintptr_t)data;
 	while (rc != Z_STREAM_END) {
-		size_t left = len - (size_t)(s.next_in - data), n = left < step ? left : step;
+		size_t left = len - (size_t)(s.next_in - data),
+		       n = left < step ? left : step;
 
 		s.avail_in = (uInt)n;
 		do {
@@ -131,7 +140,8 @@ static void make_member(struct buf *b, const uint8_t *data, size_t len, const st
 	maker_append(b, end, 8);
 }
 
-__attribute__((unused)) static void make_gzip(struct buf *b, const void *data, size_t len, const struct gzip_form *f)
+__attribute__((unused)) static void make_gzip(struct buf *b, const void *data, size_t len,
+					      const struct gzip_form *f)
 {
 	const uint8_t *p = data;
 	size_t step = f->member ? f->member : len;
@@ -147,19 +157,21 @@ __attribute__((unused)) static void make_gzip(struct buf *b, const void *data, s
 
 struct zstd_form {
 	int level, window_log, checksum;
-	size_t frame; /* bytes of content in each, 0: one frame */
+	size_t frame;  /* bytes of content in each, 0: one frame */
 	int skippable; /* a skippable frame before each, and one at the end */
 	int is_stream; /* the frame does not say its size */
 };
 
 static void make_skippable(struct buf *b)
 {
-	static const uint8_t frame[] = {0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 'a', 'b', 'c'};
+	static const uint8_t frame[] = {0x5a, 0x2a, 0x4d, 0x18, 3,  0,
+					0,    0,    'a',  'b',	'c'};
 
 	maker_append(b, frame, sizeof(frame));
 }
 
-static void make_frame(struct buf *b, const void *data, size_t len, const struct zstd_form *f)
+static void make_frame(struct buf *b, const void *data, size_t len,
+		       const struct zstd_form *f)
 {
 	ZSTD_CCtx *ctx = ZSTD_createCCtx();
 	size_t room = ZSTD_compressBound(len) + 64, n;
@@ -187,7 +199,8 @@ static void make_frame(struct buf *b, const void *data, size_t len, const struct
 	ZSTD_freeCCtx(ctx);
 }
 
-__attribute__((unused)) static void make_zstd(struct buf *b, const void *data, size_t len, const struct zstd_form *f)
+__attribute__((unused)) static void make_zstd(struct buf *b, const void *data, size_t len,
+					      const struct zstd_form *f)
 {
 	const uint8_t *p = data;
 	size_t step = f->frame ? f->frame : len;

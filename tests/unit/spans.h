@@ -98,7 +98,8 @@ static int pass_run(struct pass *p, const void *data, size_t len, long piece, in
 		len -= n;
 	}
 	if (rc == 0)
-		rc = zlib ? gzip_cutter_finish(gzip, &p->err) : decoder_finish(d, &p->err);
+		rc = zlib ? gzip_cutter_finish(gzip, &p->err)
+			  : decoder_finish(d, &p->err);
 	gzip_cutter_free(gzip);
 	decoder_free(d);
 	p->rc = rc;
@@ -117,8 +118,8 @@ static void pass_release(struct pass *p)
 }
 
 /* Do the spans cover the output in order, and does each give its part? NULL, or what is wrong. */
-__attribute__((unused)) static const char *
-pass_check(const struct pass *p, const void *data, size_t len)
+__attribute__((unused)) static const char *pass_check(const struct pass *p,
+						      const void *data, size_t len)
 {
 	const char *wrong = NULL;
 	struct source *blob = NULL;

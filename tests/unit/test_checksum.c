@@ -16,7 +16,8 @@ int main(void)
 	for (len = 0; len < sizeof(data); len++) {
 		uint32_t part = checksum(0, data, len / 3);
 
-		if (checksum(part, data + len / 3, len - len / 3) != crc32(0, data, (uInt)len))
+		if (checksum(part, data + len / 3, len - len / 3) !=
+		    crc32(0, data, (uInt)len))
 			wrong++;
 	}
 	is_int(wrong, 0, "as zlib's, also in two parts");

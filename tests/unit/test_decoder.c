@@ -59,18 +59,37 @@ static void test_gzip(void)
 		{"fixed blocks", {.level = 6, .strategy = Z_FIXED}, SHORT_LEN},
 		{"huffman only", {.level = 6, .strategy = Z_HUFFMAN_ONLY}, SHORT_LEN},
 		{"run lengths", {.level = 6, .strategy = Z_RLE}, SHORT_LEN},
-		{"full flushes", {.level = 3, .flush_every = 50000, .flush = Z_FULL_FLUSH}, SHORT_LEN},
-		{"sync flushes", {.level = 3, .flush_every = 131072, .flush = Z_SYNC_FLUSH}, SHORT_LEN},
-		{"tiny flushes", {.level = 3, .flush_every = 700, .flush = Z_SYNC_FLUSH}, SHORT_LEN},
-		{"partial flushes", {.level = 3, .flush_every = 9000, .flush = Z_PARTIAL_FLUSH}, SHORT_LEN},
-		{"fixed, flushed", {.level = 3, .strategy = Z_FIXED, .flush_every = 999, .flush = Z_PARTIAL_FLUSH}, SHORT_LEN},
-		{"block flushes", {.level = 3, .flush_every = 5000, .flush = Z_BLOCK}, SHORT_LEN},
-		{"members of 64 KiB", {.level = 3, .member = 65280, .fields = 1}, SHORT_LEN},
+		{"full flushes",
+		 {.level = 3, .flush_every = 50000, .flush = Z_FULL_FLUSH},
+		 SHORT_LEN},
+		{"sync flushes",
+		 {.level = 3, .flush_every = 131072, .flush = Z_SYNC_FLUSH},
+		 SHORT_LEN},
+		{"tiny flushes",
+		 {.level = 3, .flush_every = 700, .flush = Z_SYNC_FLUSH},
+		 SHORT_LEN},
+		{"partial flushes",
+		 {.level = 3, .flush_every = 9000, .flush = Z_PARTIAL_FLUSH},
+		 SHORT_LEN},
+		{"fixed, flushed",
+		 {.level = 3,
+		  .strategy = Z_FIXED,
+		  .flush_every = 999,
+		  .flush = Z_PARTIAL_FLUSH},
+		 SHORT_LEN},
+		{"block flushes",
+		 {.level = 3, .flush_every = 5000, .flush = Z_BLOCK},
+		 SHORT_LEN},
+		{"members of 64 KiB",
+		 {.level = 3, .member = 65280, .fields = 1},
+		 SHORT_LEN},
 		{"members of 1.3 MB", {.level = 3, .member = 1300000}, SHORT_LEN},
 		{"members of 100 bytes", {.level = 6, .member = 100}, 300000},
 		{"all header fields", {.level = 6, .fields = 1}, 100000},
 		{"exactly a target", {.level = 3}, SPAN_TARGET},
-		{"members of a target", {.level = 3, .member = SPAN_TARGET}, 3 * SPAN_TARGET},
+		{"members of a target",
+		 {.level = 3, .member = SPAN_TARGET},
+		 3 * SPAN_TARGET},
 		{"one byte", {.level = 6}, 1},
 		{"nothing", {.level = 6}, 0},
 	};
@@ -82,7 +101,8 @@ static void test_gzip(void)
 		buf_init(&b, MAKER_MAX);
 		make_gzip(&b, plain.data, rows[i].len, &rows[i].form);
 		check(rows[i].name, b.data, b.len, plain.data, rows[i].len, 1 << 30);
-		check(rows[i].name, b.data, b.len, plain.data, rows[i].len, i % 2 ? -300 : -90000);
+		check(rows[i].name, b.data, b.len, plain.data, rows[i].len,
+		      i % 2 ? -300 : -90000);
 		buf_release(&b);
 	}
 }
@@ -95,15 +115,31 @@ static void test_zstd(void)
 		size_t len, min_spans, max_spans;
 	} rows[] = {
 		{"zstd", {.level = 3}, PLAIN_LEN, 7, 7},
-		{"zstd, size unknown", {.level = 3, .is_stream = 1, .checksum = 1}, PLAIN_LEN, 7, 7},
-		{"zstd --long=27", {.level = 1, .window_log = 27, .is_stream = 1}, PLAIN_LEN, 7, 7},
+		{"zstd, size unknown",
+		 {.level = 3, .is_stream = 1, .checksum = 1},
+		 PLAIN_LEN,
+		 7,
+		 7},
+		{"zstd --long=27",
+		 {.level = 1, .window_log = 27, .is_stream = 1},
+		 PLAIN_LEN,
+		 7,
+		 7},
 		{"zstd -9", {.level = 9, .checksum = 1}, 3u << 20, 1, 1},
-		{"frames of 64 KiB", {.level = 3, .frame = 65536, .checksum = 1}, PLAIN_LEN, 7, 7},
+		{"frames of 64 KiB",
+		 {.level = 3, .frame = 65536, .checksum = 1},
+		 PLAIN_LEN,
+		 7,
+		 7},
 		{"frames of 100 bytes", {.level = 3, .frame = 100}, 400000, 1, 1},
 		{"frames of 3 MB", {.level = 3, .frame = 3000000}, PLAIN_LEN, 3, 3},
 		{"frames of 5 MB", {.level = 3, .frame = 5000000}, PLAIN_LEN, 6, 6},
 		{"frames of 4 MiB", {.level = 3, .frame = 4u << 20}, PLAIN_LEN, 2, 2},
-		{"skippable frames", {.level = 3, .frame = 700000, .skippable = 1}, PLAIN_LEN, 6, 6},
+		{"skippable frames",
+		 {.level = 3, .frame = 700000, .skippable = 1},
+		 PLAIN_LEN,
+		 6,
+		 6},
 		{"skippable, long", {.level = 3, .skippable = 1}, PLAIN_LEN, 7, 7},
 		{"zstd, nothing", {.level = 3, .skippable = 1}, 0, 0, 0},
 		{"zstd, one byte", {.level = 3}, 1, 1, 1},
@@ -116,8 +152,10 @@ static void test_zstd(void)
 		buf_init(&b, MAKER_MAX);
 		make_zstd(&b, plain.data, rows[i].len, &rows[i].form);
 		n = check(rows[i].name, b.data, b.len, plain.data, rows[i].len, 1 << 30);
-		ok(n >= rows[i].min_spans && n <= rows[i].max_spans, "%s: %zu spans", rows[i].name, n);
-		check(rows[i].name, b.data, b.len, plain.data, rows[i].len, i % 2 ? -300 : -90000);
+		ok(n >= rows[i].min_spans && n <= rows[i].max_spans, "%s: %zu spans",
+		   rows[i].name, n);
+		check(rows[i].name, b.data, b.len, plain.data, rows[i].len,
+		      i % 2 ? -300 : -90000);
 		buf_release(&b);
 	}
 }
@@ -133,15 +171,17 @@ static void test_zstd_mixed(void)
 	for (i = 0; i + 1 < sizeof(at) / sizeof(at[0]); i++)
 		make_frame(&b, plain.data + at[i], at[i + 1] - at[i], &form);
 	/* 1, then 6 parts, then 1 */
-	is_int(check("long between short", b.data, b.len, plain.data, PLAIN_LEN, -5000), 8,
-	       "its spans");
+	is_int(check("long between short", b.data, b.len, plain.data, PLAIN_LEN, -5000),
+	       8, "its spans");
 	buf_release(&b);
 }
 
 static void test_plain(void)
 {
-	is_int(check("plain", plain.data, plain.len, plain.data, plain.len, -200000), 7, "its spans");
-	is_int(check("plain, a bit more", plain.data, SPAN_TARGET + 1, plain.data, SPAN_TARGET + 1, 512),
+	is_int(check("plain", plain.data, plain.len, plain.data, plain.len, -200000), 7,
+	       "its spans");
+	is_int(check("plain, a bit more", plain.data, SPAN_TARGET + 1, plain.data,
+		     SPAN_TARGET + 1, 512),
 	       2, "its spans");
 	check("plain, 3 bytes", plain.data, 3, plain.data, 3, 1);
 	is_int(check("no bytes at all", plain.data, 0, plain.data, 0, 1), 0, "its spans");
@@ -150,7 +190,8 @@ static void test_plain(void)
 static void test_byte_by_byte(void)
 {
 	static const struct gzip_form gzip = {.level = 6, .member = 700000, .fields = 1};
-	static const struct zstd_form zstd = {.level = 3, .frame = 700000, .skippable = 1};
+	static const struct zstd_form zstd = {
+		.level = 3, .frame = 700000, .skippable = 1};
 	struct buf b;
 
 	buf_init(&b, MAKER_MAX);
@@ -173,7 +214,8 @@ static void test_bomb(void)
 
 	buf_init(&b, MAKER_MAX);
 	make_gzip(&b, zeros, len, &gzip);
-	ok(check("zeros", b.data, b.len, zeros, len, -1000) >= 5, "zeros have several spans");
+	ok(check("zeros", b.data, b.len, zeros, len, -1000) >= 5,
+	   "zeros have several spans");
 	buf_clear(&b);
 	make_zstd(&b, zeros, len, &zstd);
 	ok(check("zeros by zstd", b.data, b.len, zeros, len, -1000) == 40, "and parts");
@@ -243,15 +285,16 @@ static void test_padding(void)
 	for (i = 0; i < 2; i++) {
 		struct pass p = {0};
 
-		is_int(pass_run(&p, b.data, b.len, 1 << 30, (int)i), -EBADMSG, "junk behind padding");
+		is_int(pass_run(&p, b.data, b.len, 1 << 30, (int)i), -EBADMSG,
+		       "junk behind padding");
 		pass_release(&p);
 	}
 	buf_release(&b);
 }
 
 /* @may_end: lengths at which the data may stop, for it is whole there. */
-static void try_cuts(const char *name, const struct buf *b, size_t want_len, const size_t *may_end,
-		     size_t n_ends)
+static void try_cuts(const char *name, const struct buf *b, size_t want_len,
+		     const size_t *may_end, size_t n_ends)
 {
 	size_t cut, i, wrong = 0;
 	int zlib;
@@ -277,7 +320,8 @@ static void try_cuts(const char *name, const struct buf *b, size_t want_len, con
 }
 
 /* What passes all checks has the right content, or at least spans that agree with it. */
-static void try_flips(const char *name, const struct buf *b, const void *want, size_t want_len)
+static void try_flips(const char *name, const struct buf *b, const void *want,
+		      size_t want_len)
 {
 	size_t at, accepted = 0, wrong = 0;
 	int zlib;
@@ -290,7 +334,8 @@ static void try_flips(const char *name, const struct buf *b, const void *want, s
 			if (zlib && compression_of(b->data, b->len) != COMPRESSION_GZIP)
 				break;
 			pass_run(&p, b->data, b->len, -500, zlib);
-			if (p.rc == 0 && compression_of(b->data, b->len) != COMPRESSION_PLAIN) {
+			if (p.rc == 0 &&
+			    compression_of(b->data, b->len) != COMPRESSION_PLAIN) {
 				accepted++;
 				if (p.len != want_len || memcmp(p.out, want, want_len))
 					wrong++;
@@ -304,7 +349,8 @@ static void try_flips(const char *name, const struct buf *b, const void *want, s
 		}
 		b->data[at] ^= (char)(1 << (at % 8));
 	}
-	is_int(wrong, 0, "%s: a flipped bit is found or harmless (%zu were harmless)", name, accepted);
+	is_int(wrong, 0, "%s: a flipped bit is found or harmless (%zu were harmless)",
+	       name, accepted);
 }
 
 static void test_damage(void)
@@ -339,7 +385,6 @@ static void test_damage(void)
 	buf_release(&b);
 }
 
-
 /* A frame that wants 256 MiB of history; and one that wants a dictionary. */
 static void test_zstd_refused(void)
 {
@@ -348,21 +393,31 @@ static void test_zstd_refused(void)
 		uint8_t frame[9];
 		int rc;
 	} rows[] = {
-		{"a window of 256 MiB", {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x90, 0x01, 0, 0}, -E2BIG},
-		{"a window of 128 MiB", {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x88, 0x01, 0, 0}, 0},
-		{"a dictionary", {0x28, 0xb5, 0x2f, 0xfd, 0x01, 0x00, 0x07, 1, 0}, -ENOTSUP},
-		{"a reserved bit", {0x28, 0xb5, 0x2f, 0xfd, 0x08, 0x00, 0x01, 0, 0}, -EBADMSG},
-		{"a reserved block", {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x00, 0x07, 0, 0}, -EBADMSG},
+		{"a window of 256 MiB",
+		 {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x90, 0x01, 0, 0},
+		 -E2BIG},
+		{"a window of 128 MiB",
+		 {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x88, 0x01, 0, 0},
+		 0},
+		{"a dictionary",
+		 {0x28, 0xb5, 0x2f, 0xfd, 0x01, 0x00, 0x07, 1, 0},
+		 -ENOTSUP},
+		{"a reserved bit",
+		 {0x28, 0xb5, 0x2f, 0xfd, 0x08, 0x00, 0x01, 0, 0},
+		 -EBADMSG},
+		{"a reserved block",
+		 {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x00, 0x07, 0, 0},
+		 -EBADMSG},
 	};
 	/* frames of the library's own past, which it still reads */
-	static const uint8_t old[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x00, 0x01, 0,
-				      0,    0x27, 0xb5, 0x2f, 0xfd};
+	static const uint8_t old[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x00, 0x01,
+				      0,    0,	  0x27, 0xb5, 0x2f, 0xfd};
 	struct pass p = {0};
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		is_int(pass_run(&p, rows[i].frame, 9, 1, 0), rows[i].rc, "%s: %s", rows[i].what,
-		       p.err.text);
+		is_int(pass_run(&p, rows[i].frame, 9, 1, 0), rows[i].rc, "%s: %s",
+		       rows[i].what, p.err.text);
 		pass_release(&p);
 	}
 	is_int(pass_run(&p, old, sizeof(old), 100, 0), -EBADMSG, "%s", p.err.text);
@@ -388,7 +443,8 @@ static void test_callback(void)
 			make_zstd(&b, plain.data, PLAIN_LEN, &zstd);
 		else
 			maker_append(&b, plain.data, PLAIN_LEN);
-		is_int(pass_run(&p, b.data, b.len, 100000, i == 1), -EFBIG, "the output is refused");
+		is_int(pass_run(&p, b.data, b.len, 100000, i == 1), -EFBIG,
+		       "the output is refused");
 		pass_release(&p);
 	}
 	buf_release(&b);
@@ -457,7 +513,8 @@ static void test_programs(void)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct buf b;
 
-		snprintf(command, sizeof(command), "command -v %s >/dev/null", rows[i].program);
+		snprintf(command, sizeof(command), "command -v %s >/dev/null",
+			 rows[i].program);
 		if (system(command) != 0) {
 			ok(true, "%s # SKIP it is not here", rows[i].program);
 			continue;
@@ -481,7 +538,8 @@ static void test_names(void)
 {
 	is_int(compression_of("\x1f\x8b\x08\x00", 4), COMPRESSION_GZIP, "gzip is told");
 	is_int(compression_of("\x28\xb5\x2f\xfd", 4), COMPRESSION_ZSTD, "zstd is told");
-	is_int(compression_of("\x5e\x2a\x4d\x18", 4), COMPRESSION_ZSTD, "a skippable frame is told");
+	is_int(compression_of("\x5e\x2a\x4d\x18", 4), COMPRESSION_ZSTD,
+	       "a skippable frame is told");
 	is_int(compression_of("etc/", 4), COMPRESSION_PLAIN, "anything else is plain");
 	is_int(compression_of("\x1f", 1), COMPRESSION_PLAIN, "and what is too short");
 	is_text(compression_name(COMPRESSION_GZIP), "gzip", "it has a name");

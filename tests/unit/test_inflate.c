@@ -13,10 +13,12 @@
 
 static struct buf plain;
 
-static const char *const names[] = {[INFLATE_FASTEST] = "fastest", [INFLATE_ZLIB] = "zlib"};
+static const char *const names[] = {
+	[INFLATE_FASTEST] = "fastest", [INFLATE_ZLIB] = "zlib"};
 
 /* Does the stream go on with the content at @at, when it is entered at @bit? */
-static bool goes_on(enum inflate_engine engine, const struct buf *raw, uint64_t bit, size_t at)
+static bool goes_on(enum inflate_engine engine, const struct buf *raw, uint64_t bit,
+		    size_t at)
 {
 	size_t before = at < INFLATE_WINDOW ? at : INFLATE_WINDOW;
 	size_t len = PLAIN_LEN - at < 70000 ? PLAIN_LEN - at : 70000;
@@ -45,7 +47,8 @@ static bool goes_on(enum inflate_engine engine, const struct buf *raw, uint64_t 
 }
 
 /* Decodes @raw, with junk after it, in pieces, and stops at every block it can. */
-static void walk(const char *what, enum inflate_engine engine, const struct buf *raw, size_t piece)
+static void walk(const char *what, enum inflate_engine engine, const struct buf *raw,
+		 size_t piece)
 {
 	size_t given = 0, made = 0, last = 0, n_tail, n_stops = 0, n_bad = 0;
 	uint8_t *out = malloc(PLAIN_LEN + 1), tail[INFLATE_TAIL];
@@ -58,7 +61,8 @@ static void walk(const char *what, enum inflate_engine engine, const struct buf 
 		size_t n = raw->len - given < piece ? raw->len - given : piece;
 		size_t room = PLAIN_LEN + 1 - made < 40000 ? PLAIN_LEN + 1 - made : 40000;
 		bool stop = made - last >= 40000;
-		struct flow flow = {(const uint8_t *)raw->data + given, n, out + made, room};
+		struct flow flow = {(const uint8_t *)raw->data + given, n, out + made,
+				    room};
 
 		rc = inflate_run(f, &flow, stop);
 		given += n - flow.in_len;
@@ -77,7 +81,8 @@ static void walk(const char *what, enum inflate_engine engine, const struct buf 
 	   "%s by %s in pieces of %zu", what, names[engine], piece);
 	ok(n_bad == 0 && n_stops > 0, "%zu places to go on from", n_stops);
 	ok(given - n_tail == raw->len - 20, "the end is found");
-	ok(!memcmp(tail, raw->data + given - n_tail, n_tail), "what was taken too much is told");
+	ok(!memcmp(tail, raw->data + given - n_tail, n_tail),
+	   "what was taken too much is told");
 	inflate_free(f);
 	free(out);
 }
@@ -91,7 +96,11 @@ static void test_walk(void)
 		{"level 1", {.level = 1}},
 		{"level 6", {.level = 6}},
 		{"stored", {.level = 0}},
-		{"fixed", {.level = 3, .strategy = Z_FIXED, .flush_every = 5000, .flush = Z_BLOCK}},
+		{"fixed",
+		 {.level = 3,
+		  .strategy = Z_FIXED,
+		  .flush_every = 5000,
+		  .flush = Z_BLOCK}},
 		{"flushed", {.level = 3, .flush_every = 30000, .flush = Z_SYNC_FLUSH}},
 		{"short blocks", {.level = 3, .flush_every = 300, .flush = Z_BLOCK}},
 	};
@@ -137,13 +146,15 @@ static void test_bad(void)
 			if (inflate_new((enum inflate_engine)engine, &f) < 0 ||
 			    inflate_start(f, NULL, 0, 0, 0) < 0)
 				abort();
-			is_int(inflate_run(f, &flow, false), -EBADMSG, "%s, %s", rows[i].what,
-			       names[engine]);
+			is_int(inflate_run(f, &flow, false), -EBADMSG, "%s, %s",
+			       rows[i].what, names[engine]);
 			/* an engine is as new after any failure */
-			flow = (struct flow){(const uint8_t *)"\x03\0", 2, out, sizeof(out)};
+			flow = (struct flow){(const uint8_t *)"\x03\0", 2, out,
+					     sizeof(out)};
 			if (inflate_start(f, NULL, 0, 0, 0) < 0)
 				abort();
-			is_int(inflate_run(f, &flow, false), INFLATE_END, "it can begin again");
+			is_int(inflate_run(f, &flow, false), INFLATE_END,
+			       "it can begin again");
 			inflate_free(f);
 		}
 	}
@@ -151,7 +162,8 @@ static void test_bad(void)
 
 static void test_crc(void)
 {
-	is_int(inflate_crc(0, "123456789", 9), 0xcbf43926, "the CRC-32 that everyone has");
+	is_int(inflate_crc(0, "123456789", 9), 0xcbf43926,
+	       "the CRC-32 that everyone has");
 }
 
 int main(void)

@@ -33,23 +33,31 @@ static int load(const struct span *sp, const struct buf *b, uint8_t *out)
 
 static void test_sane(void)
 {
-	static const struct span good = {.kind = SPAN_DEFLATE, .bits = 3, .in = 10, .in_len = 90,
-					 .out = 1000, .out_len = 500, .window = "x", .window_len = 1};
-	static const struct span plain_good = {.kind = SPAN_PLAIN, .in_len = 100, .out_len = 100};
+	static const struct span good = {.kind = SPAN_DEFLATE,
+					 .bits = 3,
+					 .in = 10,
+					 .in_len = 90,
+					 .out = 1000,
+					 .out_len = 500,
+					 .window = "x",
+					 .window_len = 1};
+	static const struct span plain_good = {
+		.kind = SPAN_PLAIN, .in_len = 100, .out_len = 100};
 	struct span sp = good;
 
 	ok(span_is_sane(&good, 100), "a good one");
 	ok(!span_is_sane(&good, 99), "longer than the layer");
 	ok(span_is_sane(&plain_good, 100), "a good plain one");
-#define BAD(base, change, what)                                                                    \
-	do {                                                                                       \
-		sp = base;                                                                         \
-		change;                                                                            \
-		ok(!span_is_sane(&sp, 100), what);                                                 \
+#define BAD(base, change, what)                    \
+	do {                                       \
+		sp = base;                         \
+		change;                            \
+		ok(!span_is_sane(&sp, 100), what); \
 	} while (0)
 	BAD(good, sp.bits = 8, "8 bits");
 	BAD(good, sp.kind = (enum span_kind)4, "an unknown kind");
-	BAD(good, sp.kind = SPAN_GZIP; sp.window = NULL; sp.window_len = 0, "bits before a member");
+	BAD(good, sp.kind = SPAN_GZIP; sp.window = NULL;
+	    sp.window_len = 0, "bits before a member");
 	BAD(good, sp.bits = 0; sp.kind = SPAN_ZSTD, "a window before a frame");
 	BAD(good, sp.window = NULL, "a window that is missing");
 	BAD(good, sp.in_len = 0, "no input");
@@ -154,11 +162,11 @@ static void test_changed(void)
 	good = &p.spans[1];
 	is_int(load(good, &b, out), 0, "the span is good");
 	ok(good->kind == SPAN_DEFLATE && good->window_len > 0, "it has a window");
-#define CHANGED(change, what)                                                                      \
-	do {                                                                                       \
-		sp = *good;                                                                        \
-		change;                                                                            \
-		is_int(load(&sp, &b, out), -EBADMSG, what);                                        \
+#define CHANGED(change, what)                               \
+	do {                                                \
+		sp = *good;                                 \
+		change;                                     \
+		is_int(load(&sp, &b, out), -EBADMSG, what); \
 	} while (0)
 	CHANGED(sp.in++, "another place");
 	CHANGED(sp.in_len--, "a shorter one");
@@ -169,7 +177,8 @@ static void test_changed(void)
 	CHANGED(sp.crc ^= 1, "another checksum");
 	CHANGED(sp.window_len--, "a shorter window");
 	CHANGED(sp.window = NULL; sp.window_len = 0, "no window");
-	CHANGED(sp.kind = SPAN_GZIP; sp.bits = 0; sp.window = NULL; sp.window_len = 0, "another kind");
+	CHANGED(sp.kind = SPAN_GZIP; sp.bits = 0; sp.window = NULL;
+		sp.window_len = 0, "another kind");
 	CHANGED(sp.skip = 1, "a skip");
 	window = malloc(good->window_len);
 	memcpy(window, good->window, good->window_len);
@@ -190,7 +199,8 @@ static void test_changed(void)
 	pass_release(&p);
 }
 
-static ssize_t pread_fails(struct source *s, void *buf, size_t len, uint64_t off, struct err *e)
+static ssize_t pread_fails(struct source *s, void *buf, size_t len, uint64_t off,
+			   struct err *e)
 {
 	(void)s;
 	(void)buf;
@@ -206,7 +216,8 @@ static void release_nothing(struct source *s)
 
 static void test_source_fails(void)
 {
-	static const struct source_ops ops = {.pread = pread_fails, .release = release_nothing};
+	static const struct source_ops ops = {.pread = pread_fails,
+					      .release = release_nothing};
 	struct span sp = {.in_len = 50u << 20, .out = 100, .out_len = 100};
 	struct source s;
 	uint8_t out[100];
@@ -218,7 +229,8 @@ static void test_source_fails(void)
 		sp.kind = (enum span_kind)kind;
 		sp.in_len = kind == SPAN_PLAIN ? 100 : 50u << 20;
 		sp.skip = kind == SPAN_ZSTD ? 100 : 0;
-		is_int(span_load(&sp, &s, out, &e), -EIO, "the source's error comes back");
+		is_int(span_load(&sp, &s, out, &e), -EIO,
+		       "the source's error comes back");
 		is_text(e.text, "no network", "and its sentence");
 	}
 }

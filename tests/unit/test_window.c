@@ -31,7 +31,8 @@ static void fill(size_t len, unsigned percent, unsigned run)
 
 static void test_pack(void)
 {
-	static const size_t lens[] = {1, 2, 7, 8, 9, 300, 20000, INFLATE_WINDOW - 1, INFLATE_WINDOW};
+	static const size_t lens[] = {
+		1, 2, 7, 8, 9, 300, 20000, INFLATE_WINDOW - 1, INFLATE_WINDOW};
 	static const unsigned percents[] = {0, 3, 20, 50, 80, 100}, runs[] = {1, 4, 300};
 	size_t i, k, m, len, wrong = 0;
 
@@ -80,27 +81,43 @@ static void test_damaged(void)
 		else if (rc != -EBADMSG)
 			wrong++;
 	}
-	is_int(wrong, 0, "damaged it is -EBADMSG, or is another window (%zu of %zu)", accepted,
-	       len * 8);
+	is_int(wrong, 0, "damaged it is -EBADMSG, or is another window (%zu of %zu)",
+	       accepted, len * 8);
 	packed[len] = 0;
 	is_int(window_unpack(packed, len + 1, &back), -EBADMSG, "nothing may follow");
 
 	/* the inner form, by hand: length 4; a gap of 1, a run of 2; the end */
 	p = raw;
-	memcpy(p, "\x04\x01\x02\x00\x00" "ab", 7);
+	memcpy(p,
+	       "\x04\x01\x02\x00\x00"
+	       "ab",
+	       7);
 	len = inflate_pack(raw, 7, packed, sizeof(packed));
 	ok(window_unpack(packed, len, &back) == 0 && back.len == 4 &&
-		   !memcmp(back.bytes, "\0ab\0", 4), "a run between zeros");
-	memcpy(p, "\x04\x01\x04\x00\x00" "abcd", 9);
+		   !memcmp(back.bytes, "\0ab\0", 4),
+	   "a run between zeros");
+	memcpy(p,
+	       "\x04\x01\x04\x00\x00"
+	       "abcd",
+	       9);
 	len = inflate_pack(raw, 9, packed, sizeof(packed));
 	is_int(window_unpack(packed, len, &back), -EBADMSG, "a run past the end");
-	memcpy(p, "\x04\x05\x01\x00\x00" "a", 6);
+	memcpy(p,
+	       "\x04\x05\x01\x00\x00"
+	       "a",
+	       6);
 	len = inflate_pack(raw, 6, packed, sizeof(packed));
 	is_int(window_unpack(packed, len, &back), -EBADMSG, "a gap past the end");
-	memcpy(p, "\x04\x01\x02\x00\x00" "a", 6);
+	memcpy(p,
+	       "\x04\x01\x02\x00\x00"
+	       "a",
+	       6);
 	len = inflate_pack(raw, 6, packed, sizeof(packed));
 	is_int(window_unpack(packed, len, &back), -EBADMSG, "a byte is missing");
-	memcpy(p, "\x04\x01\x02\x00\x00" "abc", 8);
+	memcpy(p,
+	       "\x04\x01\x02\x00\x00"
+	       "abc",
+	       8);
 	len = inflate_pack(raw, 8, packed, sizeof(packed));
 	is_int(window_unpack(packed, len, &back), -EBADMSG, "a byte too many");
 	memcpy(p, "\x81\x80\x02\x00\x00", 5);
@@ -152,23 +169,27 @@ static void test_strip(void)
 			abort();
 		memcpy(w.bytes, truth, sizeof(truth));
 		w.len = sizeof(truth);
-		is_int(window_strip(&w, probe, out, len, 0, data, sizeof(data)), 0, "strip");
+		is_int(window_strip(&w, probe, out, len, 0, data, sizeof(data)), 0,
+		       "strip");
 		ok(w.len <= sizeof(truth) - 990 && w.len >= sizeof(truth) - 1010,
 		   "what is before the first byte in use is gone (%zu)", w.len);
 		wrong = 0;
 		for (i = 0; i < w.len; i++) {
 			size_t at = sizeof(truth) - w.len + i;
-			bool in_use = (at >= 1000 && at < 1050) || (at >= 30000 && at < 30040);
+			bool in_use = (at >= 1000 && at < 1050) ||
+				      (at >= 30000 && at < 30040);
 			/* a match of three bytes may be found by chance, or end earlier */
-			if (in_use ? w.bytes[i] != truth[at] && w.bytes[i] != 0 : w.bytes[i] != 0)
+			if (in_use ? w.bytes[i] != truth[at] && w.bytes[i] != 0
+				   : w.bytes[i] != 0)
 				wrong++;
 		}
 		ok(wrong <= 40, "nothing else is left (%zu)", wrong);
 		memcpy(w.bytes, truth, sizeof(truth));
 		w.len = sizeof(truth);
-		is_int(window_strip(&w, probe, out, len / 2, 0, data, sizeof(data)), -EBADMSG,
-		       "input that does not give the output");
-		ok(w.len == sizeof(truth) && !memcmp(w.bytes, truth, w.len), "changes nothing");
+		is_int(window_strip(&w, probe, out, len / 2, 0, data, sizeof(data)),
+		       -EBADMSG, "input that does not give the output");
+		ok(w.len == sizeof(truth) && !memcmp(w.bytes, truth, w.len),
+		   "changes nothing");
 		inflate_free(probe);
 		probe = NULL;
 	}
