@@ -8,7 +8,7 @@
 #define NEAR (32u << 20)
 
 /* The first run, where spans are small: what a request of its own takes the time of. */
-#define FIRST_RUN (128u << 10)
+#define FIRST_RUN (64u << 10)
 
 static uint64_t first_run(const struct index *ix, uint32_t span)
 {
@@ -41,6 +41,7 @@ struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint
 		*r = (struct ahead_reader){
 			.first = span,
 			.end = span + 1,
+			.missed = span,
 			.bytes = first_run(ix, span),
 		};
 	}
@@ -53,8 +54,8 @@ struct ahead_reader *ahead_on_hit(struct ahead *a, uint32_t span)
 	struct ahead_reader *r;
 
 	for (r = a->readers; r < a->readers + AHEAD_READERS; r++) {
-		/* A run of one was no guess; nothing was fetched ahead. */
-		if (!r->went_on && r->end - r->first > 1 && span >= r->first && span < r->end) {
+		/* What was asked for is no guess; only what is beside it was fetched ahead. */
+		if (!r->went_on && span != r->missed && span >= r->first && span < r->end) {
 			r->went_on = true;
 			return r;
 		}
@@ -62,10 +63,11 @@ struct ahead_reader *ahead_on_hit(struct ahead *a, uint32_t span)
 	return NULL;
 }
 
-void ahead_began(struct ahead_reader *r, uint32_t first, uint32_t n)
+void ahead_began(struct ahead_reader *r, uint32_t first, uint32_t n, uint32_t missed)
 {
 	r->first = first;
 	r->end = first + n;
+	r->missed = missed;
 	r->went_on = false;
 	r->bytes = r->bytes < BATCH_MAX ? r->bytes * 2 : BATCH_MAX;
 }

@@ -21,6 +21,7 @@ struct index;
 struct ahead_reader {
 	uint32_t first; /* its last run: spans [first, end) */
 	uint32_t end;
+	uint32_t missed; /* the span of it that was asked for; end: none, it was a guess */
 	uint64_t bytes; /* of output, that its next run is to have; 0: an unused place */
 	bool went_on;	/* the run behind the last one was begun */
 	uint64_t used;	/* for choosing the one to forget */
@@ -38,7 +39,10 @@ struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint
  * another should be begun; NULL if there is none. Asked once for each run.
  */
 struct ahead_reader *ahead_on_hit(struct ahead *a, uint32_t span);
-/* Notes the run [first, first + n) that was begun for it. */
-void ahead_began(struct ahead_reader *r, uint32_t first, uint32_t n);
+/*
+ * Notes the run [first, first + n) that was begun for it, because of a miss of @missed, or
+ * ahead (then @missed is behind it).
+ */
+void ahead_began(struct ahead_reader *r, uint32_t first, uint32_t n, uint32_t missed);
 
 #endif

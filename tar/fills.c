@@ -492,7 +492,7 @@ static int start_for_miss(struct fills *fs, uint32_t span, struct fill **out)
 	end = end_of_input(fs, span);
 	if (end - first > n && (r->bytes > SPAN_TARGET || is_short_input(fs, span)))
 		n = end - first;
-	ahead_began(r, first, n);
+	ahead_began(r, first, n, span);
 	return start_fill(fs, FILL_FETCH, first, n, out);
 }
 
@@ -504,6 +504,8 @@ static void prefetch_on(struct fills *fs)
 
 	while (fs->prefetch < fs->prefetch_end && !fs->full && n == 0) {
 		n = run_length(fs, fs->prefetch, PREFETCH_RUN);
+		if (n > fs->prefetch_end - fs->prefetch)
+			n = fs->prefetch_end - fs->prefetch;
 		fs->prefetch += n ? n : 1;
 	}
 	if (n > 0)
@@ -537,7 +539,7 @@ static void read_on(struct fills *fs, uint32_t span)
 	n = run_length(fs, first, r->bytes);
 	/* A short one is left for the reader to miss: it is not worth a request of its own. */
 	if (n > 1 && start_fill(fs, FILL_FETCH, first, n, &f) == 0)
-		ahead_began(r, first, n);
+		ahead_began(r, first, n, first + n);
 }
 
 /* Waits, with the lock held, for one fill that is to bring the span. */

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/source.h"
 #include "base/store.h"
@@ -32,6 +34,7 @@ struct layer {
 	struct fills *fills;
 	int data_fd; /* the slot's; -1: nothing is kept on disk */
 	bool was_stored;
+	bool is_distrusted; /* a chunk was not what its table says; atomic */
 	uint32_t milliseconds;
 	struct err error;
 	struct err warning;
@@ -204,6 +207,46 @@ static int use_new_index(struct layer *l, int fd, struct err *e)
 	return rc;
 }
 
+/* Tables that chunks did not agree with are noted in the store, beside the blob they are of. */
+#define NOTE_MAX (2 * DIGEST_TEXT_MAX + 16)
+
+static void name_note(const struct layer *l, char *name)
+{
+	char blob[DIGEST_TEXT_MAX], toc[DIGEST_TEXT_MAX];
+
+	snprintf(name, NOTE_MAX, "bad-table %s %s", digest_format(&l->digest, blob),
+		 digest_format(&l->carried.toc, toc));
+}
+
+static bool is_distrusted(const struct layer *l)
+{
+	char name[NOTE_MAX];
+	struct buf text;
+	bool is;
+
+	name_note(l, name);
+	buf_init(&text, NOTE_MAX);
+	is = store_get_note(l->store, name, &text) == 0;
+	buf_release(&text);
+	return is;
+}
+
+/*
+ * A span of a carried index is not what its table says. It is EIO now, as the tree cannot
+ * be changed while it is in use; the next mount will stream the layer.
+ */
+static void distrust(struct layer *l)
+{
+	char name[NOTE_MAX];
+
+	if (index_info(l->index)->origin == ORIGIN_STREAM ||
+	    __atomic_exchange_n(&l->is_distrusted, true, __ATOMIC_RELAXED))
+		return;
+	name_note(l, name);
+	(void)store_put_note(l->store, name, "bad");
+	slot_drop(l->slot);
+}
+
 /* From the index that the layer carries. A failure but -EINTR is the warning. */
 static int use_carried_index(struct layer *l, const bool *cancelled, struct err *e)
 {
@@ -252,7 +295,9 @@ static int make_index(struct layer *l, const bool *cancelled, struct err *e)
 	int rc = -ENOENT;
 
 	slot_drop(l->slot);
-	if (l->carried.origin != ORIGIN_STREAM)
+	if (l->carried.origin != ORIGIN_STREAM && is_distrusted(l))
+		err_set(&l->warning, rc, "its table of contents was found to be wrong");
+	else if (l->carried.origin != ORIGIN_STREAM)
 		rc = use_carried_index(l, cancelled, e);
 	if (rc < 0 && rc != -EINTR)
 		rc = build_index(l, cancelled, e);
@@ -330,6 +375,8 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 		*len = (size_t)(sp.out_len - (off - sp.out));
 
 	rc = fills_get(l->fills, i, cancelled, &hold, &mem, e);
+	if (rc == -EBADMSG)
+		distrust(l);
 	if (rc < 0)
 		return err_prefix(e, rc, "layer %s", digest_format(&l->digest, text));
 	*data = (struct layer_data){.fd = -1, .hold = hold};
