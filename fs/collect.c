@@ -22,7 +22,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-
 #define MARKER	   ".wh."
 #define MARKER_LEN 4
 
@@ -54,8 +53,8 @@ static int find_child(const struct index *ix, const struct entry *dir, const cha
 }
 
 /* 0 if there is a whiteout of @name in @dir, else -ENOENT or -EBADMSG. */
-static int find_whiteout(const struct index *ix, const struct entry *dir, const char *name,
-			 size_t len)
+static int find_whiteout(const struct index *ix, const struct entry *dir,
+			 const char *name, size_t len)
 {
 	char marker[MARKER_LEN + NAME_MAX];
 	struct entry e;

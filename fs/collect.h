@@ -45,7 +45,8 @@ bool found_add(struct found *f, uint32_t layer, const struct entry *e);
  * 0, -ENOENT, -EBADMSG.
  */
 int collect(const struct merge_layer *layers, const struct place *say, size_t n,
-	    const char *name, size_t len, const struct cursor *cursors, struct found *out);
+	    const char *name, size_t len, const struct cursor *cursors,
+	    struct found *out);
 
 const struct merge_layer *merge_layers(const struct merge *m);
 /* Of what was found, what is shown. 0, -ENOENT for a hard link that leads nowhere, -EBADMSG. */

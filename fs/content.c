@@ -72,7 +72,8 @@ ssize_t content_read(struct mount *m, struct mount_layer *l, const struct entry 
 		if (data == HOLE)
 			memset((char *)buf + done, 0, piece);
 		else
-			r = read_piece(l->layer, (char *)buf + done, &piece, data, cancelled, &e);
+			r = read_piece(l->layer, (char *)buf + done, &piece, data,
+				       cancelled, &e);
 		if (r < 0)
 			break;
 		done += piece;
@@ -80,8 +81,8 @@ ssize_t content_read(struct mount *m, struct mount_layer *l, const struct entry 
 	return r < 0 ? mount_failed(m, l, r, e.text) : (ssize_t)done;
 }
 
-off_t content_seek(struct mount *m, struct mount_layer *l, const struct entry *file, off_t off,
-		   int whence)
+off_t content_seek(struct mount *m, struct mount_layer *l, const struct entry *file,
+		   off_t off, int whence)
 {
 	uint64_t at = (uint64_t)off, len, data;
 	int r;

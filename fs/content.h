@@ -24,7 +24,7 @@ ssize_t content_read(struct mount *m, struct mount_layer *l, const struct entry 
 		     void *buf, size_t size, uint64_t off, const bool *cancelled);
 
 /* SEEK_DATA and SEEK_HOLE, as lseek(2): the offset, -ENXIO, -EINVAL, -EIO. */
-off_t content_seek(struct mount *m, struct mount_layer *l, const struct entry *file, off_t off,
-		   int whence);
+off_t content_seek(struct mount *m, struct mount_layer *l, const struct entry *file,
+		   off_t off, int whence);
 
 #endif

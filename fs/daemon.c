@@ -34,7 +34,8 @@ void daemon_block_signals(void)
 /* Until the child has closed its end; what it told last. */
 static int wait_for_word(int pipe, int signals, pid_t child)
 {
-	struct pollfd fds[] = {{.fd = pipe, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = pipe, .events = POLLIN},
+			       {.fd = signals, .events = POLLIN}};
 	struct signalfd_siginfo info;
 	unsigned char word;
 	int status = -1;

@@ -83,7 +83,8 @@ int links_count(struct links *l, const struct merge_layer *layers)
 		const struct place *to = &l->all[i].to;
 
 		if (to->layer != LINK_UNBOUND)
-			l->targets[n++] = (struct target){layers[to->layer].slot, to->entry, 1};
+			l->targets[n++] = (struct target){layers[to->layer].slot,
+							  to->entry, 1};
 	}
 	qsort(l->targets, n, sizeof(*l->targets), compare_targets);
 	for (i = 0; i < n; i++) {

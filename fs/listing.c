@@ -186,8 +186,8 @@ int listing_next(struct listing *l, const char **name, size_t *len, struct shown
 		*len = c->entry.name_len;
 		r = -ENOENT;
 		if (!name_is_hidden(*name, *len))
-			r = collect(merge_layers(l->m), l->dir->say, l->dir->n, *name, *len,
-				    l->cursors, &l->found);
+			r = collect(merge_layers(l->m), l->dir->say, l->dir->n, *name,
+				    *len, l->cursors, &l->found);
 		if (r == 0)
 			r = merge_show(l->m, &l->found, out);
 		if (r < 0 && r != -ENOENT)

@@ -44,8 +44,8 @@ static size_t find_slot(const struct mount *m, const struct descriptor *d, size_
 static void hint_layer(struct layer *l, const struct descriptor *d)
 {
 	struct layer_hints h = {
-		.estargz_digest =
-			descriptor_annotation(d, "containerd.io/snapshot/stargz/toc.digest"),
+		.estargz_digest = descriptor_annotation(
+			d, "containerd.io/snapshot/stargz/toc.digest"),
 		.chunked_digest = descriptor_annotation(
 			d, "io.github.containers.zstd-chunked.manifest-checksum"),
 		.chunked_position = descriptor_annotation(
@@ -53,10 +53,10 @@ static void hint_layer(struct layer *l, const struct descriptor *d)
 	};
 
 	if (!h.chunked_digest || !h.chunked_position) {
-		h.chunked_digest =
-			descriptor_annotation(d, "io.containers.zstd-chunked.manifest-checksum");
-		h.chunked_position =
-			descriptor_annotation(d, "io.containers.zstd-chunked.manifest-position");
+		h.chunked_digest = descriptor_annotation(
+			d, "io.containers.zstd-chunked.manifest-checksum");
+		h.chunked_position = descriptor_annotation(
+			d, "io.containers.zstd-chunked.manifest-position");
 	}
 	layer_hint(l, &h);
 }
@@ -177,7 +177,8 @@ static int judge(struct mount *m, struct err *e)
 		struct mount_layer *l = &m->layers[i];
 
 		/* Who was only stopped by another's failure says nothing of it. */
-		if (l->loaded == 0 || is_bad_layer(l->loaded) || (l->loaded == -EINTR && r < 0))
+		if (l->loaded == 0 || is_bad_layer(l->loaded) ||
+		    (l->loaded == -EINTR && r < 0))
 			continue;
 		r = err_set(e, l->loaded, "%s", l->why.text);
 		if (r != -EINTR)
@@ -223,7 +224,8 @@ static void log_unbound(struct mount *m)
 		if (merge_unbound_path(m->view.merge, i, path, sizeof(path), &layer) < 0)
 			return;
 		digest_format(&m->view.image->layers[layer].digest, digest);
-		log_warn(m->log, "layer %s: %s is a hard link to nothing and is not shown%s",
+		log_warn(m->log,
+			 "layer %s: %s is a hard link to nothing and is not shown%s",
 			 digest, path, n > 1 ? ", nor are others" : "");
 	}
 }

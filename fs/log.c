@@ -30,7 +30,8 @@ static void say(struct log *l, int level, const char *fmt, va_list ap)
 	else
 		/* A bar is wiped first; it is drawn anew below the sentence. */
 		fprintf(stderr, "%speelfs: %s\n",
-			__atomic_load_n(&l->has_bar, __ATOMIC_RELAXED) ? "\r\033[K" : "", text);
+			__atomic_load_n(&l->has_bar, __ATOMIC_RELAXED) ? "\r\033[K" : "",
+			text);
 }
 
 void log_error(struct log *l, const char *fmt, ...)

@@ -88,8 +88,8 @@ static int wait_for_loader(struct program *p, struct loader *l)
 	while (!__atomic_load_n(&l->done, __ATOMIC_SEQ_CST) && left > 0) {
 		progress_draw(&progress, &p->mount);
 		signal = next_signal(100);
-		if (left == INT_MAX && ((signal && signal != SIGUSR1) ||
-					daemon_is_orphan(&p->daemon))) {
+		if (left == INT_MAX &&
+		    ((signal && signal != SIGUSR1) || daemon_is_orphan(&p->daemon))) {
 			mount_cancel(&p->mount);
 			left = GRACE_SECONDS * 1000;
 		} else if (left < INT_MAX && signal == 0) {
@@ -128,7 +128,8 @@ static void on_ready(void *arg)
 {
 	struct program *p = arg;
 
-	log_info(&p->log, "%s is mounted at %s", p->mount.view.image->name, p->mountpoint);
+	log_info(&p->log, "%s is mounted at %s", p->mount.view.image->name,
+		 p->mountpoint);
 	if (p->options.foreground)
 		return;
 	log_to_syslog(&p->log);

@@ -125,9 +125,10 @@ static int find_place(const struct merge *m, struct place at, struct found *f)
 	int r;
 
 	r = trail(ix, at.entry, &ids, &n);
-	if (r == 0)
-		r = find_root(m, m->n, f);
-	while (r == 0 && n-- > 0) {
+	if (r < 0)
+		return r;
+	r = find_root(m, m->n, f);
+	while (r >= 0 && n-- > 0) {
 		r = index_entry(ix, ids[n], &e);
 		if (r == 0)
 			r = step(m, f, e.name, e.name_len);
@@ -174,7 +175,8 @@ static int keep_dir(struct merge *m, const struct found *f, struct merged_dir **
 	dir->ino = dir_ino(m, f);
 	dir->is_described = f->is_described;
 	if (f->is_described)
-		dir->described_by = (struct place){.layer = f->layer, .entry = f->entry.id};
+		dir->described_by = (struct place){.layer = f->layer,
+						   .entry = f->entry.id};
 	dir->n = f->n;
 	memcpy(dir->say, f->say, f->n * sizeof(dir->say[0]));
 	dircache_put(m->cache, dir);
@@ -193,7 +195,7 @@ int merge_dir(struct merge *m, struct place at, struct merged_dir **out)
 	if (*out)
 		return 0;
 	r = m->n > 0 ? find_place(m, at, &f) : find_root(m, 0, &f);
-	return r < 0 ? r : keep_dir(m, &f, out);
+	return r != 0 ? r : keep_dir(m, &f, out);
 }
 
 int merge_root(struct merge *m, struct merged_dir **out)
@@ -287,8 +289,8 @@ int merge_describe(const struct merge *m, const struct merged_dir *dir, struct s
 	return 0;
 }
 
-int merge_lookup(struct merge *m, const struct merged_dir *dir, const char *name, size_t len,
-		 struct shown *out)
+int merge_lookup(struct merge *m, const struct merged_dir *dir, const char *name,
+		 size_t len, struct shown *out)
 {
 	struct merged_dir *kept;
 	struct found f;
@@ -339,7 +341,7 @@ static int bind_layer(struct merge *m, size_t layer)
 		r = index_foreign(ix, i, &from.entry);
 		if (r == 0)
 			r = index_entry(ix, from.entry, &e);
-		if (r < 0)
+		if (r != 0)
 			break;
 		r = bind_link(m, layer, &e, &to);
 		if (r == 0 || r == -ENOENT)
@@ -375,8 +377,8 @@ int merge_unbound_path(const struct merge *m, uint32_t i, char *path, size_t siz
 	while (r == 0 && n-- > 0) {
 		r = index_entry(ix, ids[n], &e);
 		if (r == 0 && len < size)
-			len += (size_t)snprintf(path + len, size - len, "%s%.*s", len ? "/" : "",
-						(int)e.name_len, e.name);
+			len += (size_t)snprintf(path + len, size - len, "%s%.*s",
+						len ? "/" : "", (int)e.name_len, e.name);
 	}
 	free(ids);
 	*layer = link->from.layer;
@@ -405,7 +407,8 @@ static void seed_dirs(struct merge *m)
 	}
 }
 
-int merge_new(const struct merge_layer *layers, size_t n, uint32_t image, struct merge **out)
+int merge_new(const struct merge_layer *layers, size_t n, uint32_t image,
+	      struct merge **out)
 {
 	struct merge *m = calloc(1, sizeof(*m) + n * sizeof(*layers));
 	size_t i;

@@ -51,14 +51,15 @@ struct shown {
 	uint32_t layer;	   /* number of the layer that has the entry */
 	uint32_t slot;
 	struct entry entry; /* of a file: the one that holds the inode */
-	uint32_t nlink;	    /* of a file: names in its layer, and links to it from other layers */
+	uint32_t nlink; /* of a file: in its layer, and links from other layers */
 };
 
 /*
  * @layers: base first, at most NODE_LAYERS_MAX. Binds the hard links that lead out of
  * their layer. -ENOMEM, -EBADMSG for a damaged index.
  */
-int merge_new(const struct merge_layer *layers, size_t n, uint32_t image, struct merge **out);
+int merge_new(const struct merge_layer *layers, size_t n, uint32_t image,
+	      struct merge **out);
 /* NULL is fine. */
 void merge_free(struct merge *m);
 
@@ -83,10 +84,11 @@ int merge_parent(struct merge *m, const struct merged_dir *dir, struct merged_di
 void merged_dir_unref(struct merged_dir *dir);
 
 /* What is shown for the directory itself. */
-int merge_describe(const struct merge *m, const struct merged_dir *dir, struct shown *out);
+int merge_describe(const struct merge *m, const struct merged_dir *dir,
+		   struct shown *out);
 /* 0, -ENOENT, -EBADMSG, -ENOMEM. */
-int merge_lookup(struct merge *m, const struct merged_dir *dir, const char *name, size_t len,
-		 struct shown *out);
+int merge_lookup(struct merge *m, const struct merged_dir *dir, const char *name,
+		 size_t len, struct shown *out);
 
 /*
  * The names of a directory, in order of their bytes. A name's cookie is a small number

@@ -39,7 +39,8 @@ static int open_store(struct mount *m, struct err *e)
 	return store_open_private(&m->store, e);
 }
 
-int mount_open(struct mount *m, const struct options *options, struct log *log, struct err *e)
+int mount_open(struct mount *m, const struct options *options, struct log *log,
+	       struct err *e)
 {
 	struct origin_options want = {
 		.authfile = options->authfile,

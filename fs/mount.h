@@ -107,7 +107,8 @@ struct mount {
 };
 
 /* Release with mount_close() in any case. */
-int mount_open(struct mount *m, const struct options *options, struct log *log, struct err *e);
+int mount_open(struct mount *m, const struct options *options, struct log *log,
+	       struct err *e);
 void mount_close(struct mount *m);
 
 /*

@@ -169,14 +169,15 @@ static size_t add_name(fuse_req_t req, char *buf, size_t size, const char *name,
 	struct fuse_entry_param e;
 
 	if (!plus)
-		return fuse_add_direntry(req, buf, size, name, &item->attr, (off_t)cookie);
+		return fuse_add_direntry(req, buf, size, name, &item->attr,
+					 (off_t)cookie);
 	fill_entry(item, &e);
 	return fuse_add_direntry_plus(req, buf, size, name, &e, (off_t)cookie);
 }
 
 /* Names into @buf, as many as fit; how many bytes. */
-static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t size, off_t off,
-			  bool plus)
+static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t size,
+			  off_t off, bool plus)
 {
 	struct views_list *l = NULL;
 	struct item item;
@@ -198,7 +199,8 @@ static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t siz
 	return r < 0 && done == 0 ? r : (ssize_t)done;
 }
 
-static void reply_names(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, bool plus)
+static void reply_names(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
+			bool plus)
 {
 	char *buf = malloc(size);
 	ssize_t n = buf ? list_names(req, node, buf, size, off, plus) : -ENOMEM;
@@ -248,8 +250,8 @@ static void on_interrupt(fuse_req_t req, void *arg)
 	waiter_cancel(arg);
 }
 
-static ssize_t read_layer(fuse_req_t req, fuse_ino_t node, char *buf, size_t size, off_t off,
-			  struct mount_layer *l)
+static ssize_t read_layer(fuse_req_t req, fuse_ino_t node, char *buf, size_t size,
+			  off_t off, struct mount_layer *l)
 {
 	struct mount *m = mount_of(req);
 	struct waiter w;

@@ -167,7 +167,8 @@ static int set_cache(struct options *o, const char *value, struct err *e)
 	else if (strcmp(value, "none") == 0)
 		o->cache = CACHE_NONE;
 	else
-		return err_set(e, -EINVAL, "cache=%s: it can be data, index or none", value);
+		return err_set(e, -EINVAL, "cache=%s: it can be data, index or none",
+			       value);
 	return 0;
 }
 
@@ -210,12 +211,14 @@ static int apply(struct options *o, const struct known *k, const char *option,
 		return set_text(field, value);
 	case NUMBER:
 		if (!num_parse(value, strlen(value), 1000000, &number) || number == 0)
-			return err_set(e, -EINVAL, "%s: not a number that can be used", option);
+			return err_set(e, -EINVAL, "%s: not a number that can be used",
+				       option);
 		*(unsigned *)field = (unsigned)number;
 		return 0;
 	case SIZE:
 		if (!num_parse_size(value, &number) || number == 0)
-			return err_set(e, -EINVAL, "%s: not a size, as 500M or 20G", option);
+			return err_set(e, -EINVAL, "%s: not a size, as 500M or 20G",
+				       option);
 		*(uint64_t *)field = number;
 		return 0;
 	case CACHE:
@@ -242,9 +245,10 @@ static int set_option(struct options *o, const char *option, bool is_root, bool 
 	if (strncmp(option, "x-", 2) == 0 || strncmp(option, "X-", 2) == 0)
 		return 0;
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strlen(known[i].name) == len && strncmp(known[i].name, option, len) == 0)
-			return apply(o, &known[i], option, option[len] ? option + len + 1 : NULL,
-				     is_root, e);
+		if (strlen(known[i].name) == len &&
+		    strncmp(known[i].name, option, len) == 0)
+			return apply(o, &known[i], option,
+				     option[len] ? option + len + 1 : NULL, is_root, e);
 	}
 	if (sloppy)
 		return 0;
@@ -291,14 +295,15 @@ struct words {
 static int add_operand(struct words *w, const char *text, struct err *e)
 {
 	if (w->n_operands == 2)
-		return err_set(e, -EINVAL, "%s: one source and one mount point are enough", text);
+		return err_set(e, -EINVAL,
+			       "%s: one source and one mount point are enough", text);
 	w->operands[w->n_operands++] = text;
 	return 0;
 }
 
 /* The letters of one argument; *next is the argument after it, taken if a letter needs it. */
-static int read_letters(struct options *o, struct words *w, const char *letters, char ***next,
-			struct err *e)
+static int read_letters(struct options *o, struct words *w, const char *letters,
+			char ***next, struct err *e)
 {
 	const char *value;
 	char c;
@@ -381,7 +386,8 @@ int options_parse(struct options *out, int argc, char **argv, bool is_root, stru
 	for (i = 0; r == 0 && out->action == OPTIONS_MOUNT && i < w.n_lists; i++)
 		r = set_options(out, w.lists[i], is_root, w.sloppy, e);
 	if (r == 0 && out->action == OPTIONS_MOUNT && w.n_operands < 2)
-		r = err_set(e, -EINVAL, "a source and a mount point are needed; see peelfs -h");
+		r = err_set(e, -EINVAL,
+			    "a source and a mount point are needed; see peelfs -h");
 	if (r == 0 && w.n_operands == 2) {
 		r = set_text(&out->source, w.operands[0]);
 		if (r == 0)

@@ -33,7 +33,7 @@ struct options {
 	bool default_permissions;
 	struct buf kernel; /* ",nosuid,nodev...": what goes down to libfuse, escaped */
 
-	char *cache_dir; /* NULL: the user's own */
+	char *cache_dir;     /* NULL: the user's own */
 	uint64_t cache_size; /* bytes; 0: the default */
 	enum cache cache;
 	enum layout layout;
@@ -50,7 +50,8 @@ struct options {
  * 0, -EINVAL with a sentence for what cannot be understood, -ENOMEM. @is_root: whether
  * `dev` and `suid` may be asked for. Release @out in any case.
  */
-int options_parse(struct options *out, int argc, char **argv, bool is_root, struct err *e);
+int options_parse(struct options *out, int argc, char **argv, bool is_root,
+		  struct err *e);
 void options_release(struct options *o);
 
 /* Appends @text as a value in a comma list of options. */

@@ -137,11 +137,13 @@ static int run_loop(struct mount *m, struct fuse_session *se, struct err *e)
 		end_watch(&w);
 	}
 	fuse_loop_cfg_destroy(config);
-	return r < 0 ? err_set(e, r, "the session with the kernel failed: %s", strerror(-r)) : 0;
+	return r < 0 ? err_set(e, r, "the session with the kernel failed: %s",
+			       strerror(-r))
+		     : 0;
 }
 
-int session_run(struct mount *m, const char *mountpoint, void (*ready)(void *arg), void *arg,
-		struct err *e)
+int session_run(struct mount *m, const char *mountpoint, void (*ready)(void *arg),
+		void *arg, struct err *e)
 {
 	struct served s = {.mount = m, .ready = ready, .arg = arg};
 	struct fuse_session *se = new_session(m, &s);

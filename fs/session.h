@@ -12,7 +12,7 @@ struct mount;
  * @ready is called once requests are answered, perhaps in another thread. 0, or
  * negative with a sentence if there was nothing to serve.
  */
-int session_run(struct mount *m, const char *mountpoint, void (*ready)(void *arg), void *arg,
-		struct err *e);
+int session_run(struct mount *m, const char *mountpoint, void (*ready)(void *arg),
+		void *arg, struct err *e);
 
 #endif

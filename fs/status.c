@@ -21,18 +21,12 @@ static const char *const state_names[] = {
 };
 
 static const char *const op_names[N_OPS] = {
-	[OP_LOOKUP] = "lookup",
-	[OP_GETATTR] = "getattr",
-	[OP_READLINK] = "readlink",
-	[OP_OPEN] = "open",
-	[OP_OPENDIR] = "opendir",
-	[OP_READ] = "read",
-	[OP_READDIR] = "readdir",
-	[OP_READDIRPLUS] = "readdirplus",
-	[OP_GETXATTR] = "getxattr",
-	[OP_LISTXATTR] = "listxattr",
-	[OP_STATFS] = "statfs",
-	[OP_LSEEK] = "lseek",
+	[OP_LOOKUP] = "lookup",	    [OP_GETATTR] = "getattr",
+	[OP_READLINK] = "readlink", [OP_OPEN] = "open",
+	[OP_OPENDIR] = "opendir",   [OP_READ] = "read",
+	[OP_READDIR] = "readdir",   [OP_READDIRPLUS] = "readdirplus",
+	[OP_GETXATTR] = "getxattr", [OP_LISTXATTR] = "listxattr",
+	[OP_STATFS] = "statfs",	    [OP_LSEEK] = "lseek",
 };
 
 const char *status_from(const struct layer_progress *p)
@@ -52,7 +46,8 @@ static void add_text(struct buf *out, int *r, const char *key, const char *text,
 		*r = buf_append_text(out, after);
 }
 
-static void add_number(struct buf *out, int *r, const char *key, uint64_t n, const char *after)
+static void add_number(struct buf *out, int *r, const char *key, uint64_t n,
+		       const char *after)
 {
 	if (*r == 0)
 		*r = buf_printf(out, "\"%s\": %" PRIu64 "%s", key, n, after);
@@ -73,7 +68,8 @@ static void add_layer(struct buf *out, int *r, const struct mount_layer *l)
 	mount_layer_progress(l, &p);
 	ix = p.state == LAYER_READY ? layer_index(l->layer) : NULL;
 	add(out, r, "    {");
-	add_text(out, r, "digest", digest_format(&l->descriptor->digest, digest), ",\n     ");
+	add_text(out, r, "digest", digest_format(&l->descriptor->digest, digest),
+		 ",\n     ");
 	add_text(out, r, "mediaType", l->descriptor->media_type, ",\n     ");
 	add_text(out, r, "state", state_names[p.state], ", ");
 	add_text(out, r, "from", status_from(&p), ", ");
@@ -121,7 +117,8 @@ static void add_sums(struct buf *out, int *r, const struct mount *m)
 		errors += m->layers[i].errors + (p.state == LAYER_BROKEN);
 		skipped += ix ? index_info(ix)->n_skipped : 0;
 	}
-	add_number(out, r, "unboundLinks", m->view.merge ? merge_unbound(m->view.merge) : 0, ",\n  ");
+	add_number(out, r, "unboundLinks",
+		   m->view.merge ? merge_unbound(m->view.merge) : 0, ",\n  ");
 	add_number(out, r, "skippedEntries", skipped, ",\n  ");
 	add_number(out, r, "fetchedBytes", fetched, ",\n  ");
 	add_number(out, r, "decodedBytes", stored, ",\n  ");
@@ -147,7 +144,8 @@ static void add_ops(struct buf *out, int *r, const struct mount *m)
 
 	add(out, r, "  \"operations\": {");
 	for (i = 0; i < N_OPS; i++)
-		add_number(out, r, op_names[i], __atomic_load_n(&m->ops[i], __ATOMIC_RELAXED),
+		add_number(out, r, op_names[i],
+			   __atomic_load_n(&m->ops[i], __ATOMIC_RELAXED),
 			   i + 1 < N_OPS ? ", " : "}\n");
 }
 
@@ -161,9 +159,10 @@ int status_render(struct mount *m, struct buf *out)
 	add(out, &r, "{\n  ");
 	add_text(out, &r, "version", PEELFS_VERSION, ",\n  ");
 	add_text(out, &r, "image", img->name, ",\n  ");
-	add_text(out, &r, "manifest", digest_format(&img->manifest_descriptor.digest, digest),
+	add_text(out, &r, "manifest",
+		 digest_format(&img->manifest_descriptor.digest, digest), ",\n  ");
+	add_text(out, &r, "platform", platform_format(&img->platform, '/', platform),
 		 ",\n  ");
-	add_text(out, &r, "platform", platform_format(&img->platform, '/', platform), ",\n  ");
 	add_text(out, &r, "state", m->view.merge ? "ready" : "broken", ",\n  ");
 	add_text(out, &r, "store", dir ? dir : "", ",\n");
 	add_layers(out, &r, m);

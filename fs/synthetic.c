@@ -41,7 +41,7 @@ static const struct row {
 	const char *name;
 	enum synthetic_row parent;
 	bool is_dir;
-	bool is_live; /* a snapshot for each lookup */
+	bool is_live;				 /* a snapshot for each lookup */
 	bool (*exists)(const struct image *img); /* NULL: always */
 	const struct buf *(*document)(const struct image *img);
 } rows[N_ROWS] = {
@@ -142,7 +142,8 @@ int synthetic_describe(struct mount *m, const struct node *n, struct item *out)
 	return 0;
 }
 
-int synthetic_find(struct mount *m, const struct node *dir, const char *name, struct node *out)
+int synthetic_find(struct mount *m, const struct node *dir, const char *name,
+		   struct node *out)
 {
 	const char *here;
 	int row = -1;

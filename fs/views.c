@@ -9,71 +9,13 @@
 #include <unistd.h>
 
 #include "fs/content.h"
+#include "fs/locate.h"
 #include "fs/merge.h"
 #include "fs/mount.h"
 #include "fs/node.h"
 #include "fs/options.h"
 #include "fs/synthetic.h"
 #include "tar/layer.h"
-
-/* WHAT A NODE IS */
-
-/*
- * A node with what serves it: the merged tree (kind NODE_MERGED), a layer's entry
- * (NODE_FILE), or a row (NODE_SYNTHETIC).
- */
-struct place_of {
-	struct node node;
-	bool is_root; /* of the merged tree */
-	struct merge *merge;
-	struct mount_layer *layer;
-};
-
-static int bad_index(struct mount *m, struct mount_layer *l, int code)
-{
-	return mount_failed(m, l, code, "the index of a layer is damaged");
-}
-
-/* The merge does not say whose index it was. */
-static int merge_failed(struct mount *m, int code)
-{
-	return code == -ENOENT ? code : bad_index(m, NULL, code);
-}
-
-static void find_node(struct mount *m, uint64_t id, struct place_of *out)
-{
-	memset(out, 0, sizeof(*out));
-	node_unpack(id, &out->node);
-	if (id == VIEWS_TOP && m->options->layout == LAYOUT_ROOTFS) {
-		out->node.kind = NODE_MERGED;
-		out->is_root = true;
-	}
-	if (out->node.kind == NODE_MERGED)
-		out->merge = m->view.merge;
-	if (out->node.kind == NODE_FILE)
-		out->layer = mount_slot(m, out->node.layer);
-}
-
-static int get_dir(struct mount *m, const struct place_of *p, struct merged_dir **out)
-{
-	struct place at = {.layer = p->node.layer, .entry = p->node.entry};
-	int r;
-
-	if (!p->merge)
-		return -EIO;
-	r = p->is_root ? merge_root(p->merge, out) : merge_dir(p->merge, at, out);
-	return r < 0 ? merge_failed(m, r) : 0;
-}
-
-static int get_file(struct mount *m, const struct place_of *p, struct entry *out)
-{
-	int r;
-
-	if (!p->layer || p->layer->loaded < 0)
-		return -ESTALE;
-	r = index_entry(layer_index(p->layer->layer), p->node.entry, out);
-	return r < 0 ? bad_index(m, p->layer, r) : 0;
-}
 
 /* ATTRIBUTES */
 
@@ -107,7 +49,7 @@ static int fill_item(struct mount *m, const struct shown *s, struct item *out)
 	if (l) {
 		r = fill_attr(layer_index(l->layer), &s->entry, &out->attr);
 		if (r < 0)
-			return bad_index(m, l, r);
+			return index_failed(m, l, r);
 	} else {
 		out->attr.st_mode = S_IFDIR | 0755;
 	}
@@ -115,22 +57,22 @@ static int fill_item(struct mount *m, const struct shown *s, struct item *out)
 	return 0;
 }
 
-static int describe_dir(struct mount *m, struct merge *merge, const struct merged_dir *dir,
-			struct item *out)
+static int describe_dir(struct mount *m, struct merge *merge,
+			const struct merged_dir *dir, struct item *out)
 {
-	struct shown s;
+	struct shown s = {0};
 	int r = merge_describe(merge, dir, &s);
 
 	return r < 0 ? merge_failed(m, r) : fill_item(m, &s, out);
 }
 
-static int describe_file(struct mount *m, uint64_t id, const struct place_of *p,
+static int describe_file(struct mount *m, uint64_t id, const struct located *p,
 			 struct item *out)
 {
 	struct shown s = {.node = id, .is_described = true, .slot = p->node.layer};
-	int r = get_file(m, p, &s.entry);
+	int r = located_file(m, p, &s.entry);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	s.ino = node_ino(p->layer->seed, p->node.entry);
 	s.nlink = s.entry.nlink +
@@ -141,17 +83,17 @@ static int describe_file(struct mount *m, uint64_t id, const struct place_of *p,
 int views_describe(struct mount *m, uint64_t id, struct item *out)
 {
 	struct merged_dir *dir;
-	struct place_of p;
+	struct located p;
 	int r;
 
-	find_node(m, id, &p);
+	locate(m, id, &p);
 	switch (p.node.kind) {
 	case NODE_SYNTHETIC:
 		return synthetic_describe(m, &p.node, out);
 	case NODE_FILE:
 		return describe_file(m, id, &p, out);
 	case NODE_MERGED:
-		r = get_dir(m, &p, &dir);
+		r = located_dir(m, &p, &dir);
 		if (r < 0)
 			return r;
 		r = describe_dir(m, p.merge, dir, out);
@@ -180,14 +122,14 @@ static int describe_row(struct mount *m, const struct node *row, struct item *ou
 	return r;
 }
 
-static int lookup_merged(struct mount *m, const struct place_of *p, const char *name,
+static int lookup_merged(struct mount *m, const struct located *p, const char *name,
 			 struct item *out)
 {
 	struct merged_dir *dir;
 	struct shown s;
 	int r;
 
-	r = get_dir(m, p, &dir);
+	r = located_dir(m, p, &dir);
 	if (r < 0)
 		return r;
 	r = merge_lookup(p->merge, dir, name, strlen(name), &s);
@@ -204,13 +146,13 @@ static bool is_broken_root(const struct mount *m, const struct node *n)
 
 int views_lookup(struct mount *m, uint64_t parent, const char *name, struct item *out)
 {
-	struct place_of p;
+	struct located p;
 	struct node row;
 	int r;
 
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
-	find_node(m, parent, &p);
+	locate(m, parent, &p);
 	if (p.node.kind == NODE_MERGED)
 		return lookup_merged(m, &p, name, out);
 	if (p.node.kind != NODE_SYNTHETIC)
@@ -225,7 +167,7 @@ int views_lookup(struct mount *m, uint64_t parent, const char *name, struct item
 
 struct views_list {
 	struct mount *m;
-	struct place_of at;
+	struct located at;
 	struct merged_dir *dir;	 /* of a merged directory */
 	struct listing *listing; /* the same; NULL before the first name */
 	uint64_t cookie;	 /* of the last name: 1 ".", 2 "..", then the others */
@@ -234,7 +176,8 @@ struct views_list {
 
 #define N_DOTS 2
 
-int views_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct views_list **out)
+int views_list_open(struct mount *m, uint64_t node, uint64_t cookie,
+		    struct views_list **out)
 {
 	struct views_list *l = calloc(1, sizeof(*l));
 	int r = 0;
@@ -243,11 +186,11 @@ int views_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct view
 		return -ENOMEM;
 	l->m = m;
 	l->cookie = cookie;
-	find_node(m, node, &l->at);
+	locate(m, node, &l->at);
 	if (is_broken_root(m, &l->at.node))
 		r = -EIO;
 	else if (l->at.node.kind == NODE_MERGED)
-		r = get_dir(m, &l->at, &l->dir);
+		r = located_dir(m, &l->at, &l->dir);
 	else if (l->at.node.kind != NODE_SYNTHETIC)
 		r = -ENOTDIR;
 	if (r < 0)
@@ -299,7 +242,7 @@ static int next_merged(struct views_list *l, struct item *out)
 
 	if (!l->listing)
 		r = listing_open(l->at.merge, l->dir, after, &l->listing);
-	if (r == 0)
+	if (r >= 0)
 		r = listing_next(l->listing, &name, &len, &s, &after);
 	if (r <= 0)
 		return r < 0 && r != -EINVAL ? merge_failed(l->m, r) : r;
@@ -353,14 +296,14 @@ int views_list_next(struct views_list *l, const char **name, struct item *out,
 
 int views_readlink(struct mount *m, uint64_t id, char *buf, size_t size)
 {
-	struct place_of p;
+	struct located p;
 	struct entry e;
 	int r;
 
-	find_node(m, id, &p);
+	locate(m, id, &p);
 	if (p.node.kind != NODE_FILE)
 		return -EINVAL;
-	r = get_file(m, &p, &e);
+	r = located_file(m, &p, &e);
 	if (r < 0)
 		return r;
 	if (!S_ISLNK(e.mode))
@@ -375,16 +318,16 @@ int views_readlink(struct mount *m, uint64_t id, char *buf, size_t size)
 ssize_t views_read(struct mount *m, uint64_t id, void *buf, size_t size, uint64_t off,
 		   const bool *cancelled)
 {
-	struct place_of p;
+	struct located p;
 	struct entry e;
 	int r;
 
-	find_node(m, id, &p);
+	locate(m, id, &p);
 	if (p.node.kind == NODE_SYNTHETIC)
 		return synthetic_read(m, &p.node, buf, size, off);
 	if (p.node.kind != NODE_FILE)
 		return -EISDIR;
-	r = get_file(m, &p, &e);
+	r = located_file(m, &p, &e);
 	if (r < 0)
 		return r;
 	if (!S_ISREG(e.mode))
@@ -394,20 +337,20 @@ ssize_t views_read(struct mount *m, uint64_t id, void *buf, size_t size, uint64_
 
 off_t views_seek(struct mount *m, uint64_t id, off_t off, int whence)
 {
-	struct place_of p;
-	struct item item;
+	struct located p;
+	struct item item = {0};
 	struct entry e;
 	int r;
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return -EINVAL;
-	find_node(m, id, &p);
+	locate(m, id, &p);
 	if (p.node.kind == NODE_FILE) {
-		r = get_file(m, &p, &e);
+		r = located_file(m, &p, &e);
 		return r < 0 ? r : content_seek(m, p.layer, &e, off, whence);
 	}
 	r = views_describe(m, id, &item);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (off < 0 || off >= item.attr.st_size)
 		return -ENXIO;
@@ -416,108 +359,8 @@ off_t views_seek(struct mount *m, uint64_t id, off_t off, int whence)
 
 struct mount_layer *views_layer(struct mount *m, uint64_t id)
 {
-	struct place_of p;
+	struct located p;
 
-	find_node(m, id, &p);
+	locate(m, id, &p);
 	return p.layer;
-}
-
-/* EXTENDED ATTRIBUTES */
-
-/* Overlayfs keeps its own notes in these; of a layer below it they would mislead it. */
-static bool is_shown_xattr(const struct xattr *x)
-{
-	static const char *const hidden[] = {"trusted.overlay.", "user.overlay."};
-	size_t i;
-
-	for (i = 0; i < 2; i++) {
-		size_t len = strlen(hidden[i]);
-
-		if (x->name_len >= len && memcmp(x->name, hidden[i], len) == 0)
-			return false;
-	}
-	return true;
-}
-
-/* Whose xattrs a node shows, and where they begin; *pos is 0 if there are none. */
-static int find_xattrs(struct mount *m, uint64_t id, struct mount_layer **l, uint64_t *pos)
-{
-	struct merged_dir *dir;
-	struct place_of p;
-	struct shown s;
-	int r = 0;
-
-	*pos = 0;
-	find_node(m, id, &p);
-	if (p.node.kind == NODE_FILE) {
-		*l = p.layer;
-		r = get_file(m, &p, &s.entry);
-		*pos = r < 0 ? 0 : s.entry.xattrs;
-	} else if (p.node.kind == NODE_MERGED) {
-		r = get_dir(m, &p, &dir);
-		if (r < 0)
-			return r;
-		r = merge_describe(p.merge, dir, &s);
-		merged_dir_unref(dir);
-		if (r < 0)
-			return merge_failed(m, r);
-		*l = s.is_described ? mount_slot(m, s.slot) : NULL;
-		*pos = *l ? s.entry.xattrs : 0;
-	}
-	return r;
-}
-
-ssize_t views_getxattr(struct mount *m, uint64_t id, const char *name, void *buf, size_t size)
-{
-	struct mount_layer *l;
-	struct xattr x;
-	uint64_t pos;
-	int r = find_xattrs(m, id, &l, &pos);
-
-	while (r == 0 && pos != 0) {
-		r = index_xattr(layer_index(l->layer), &pos, &x);
-		if (r < 0)
-			return bad_index(m, l, r);
-		if (x.name_len != strlen(name) || memcmp(x.name, name, x.name_len) != 0 ||
-		    !is_shown_xattr(&x))
-			continue;
-		if (size == 0)
-			return (ssize_t)x.value_len;
-		if (x.value_len > size)
-			return -ERANGE;
-		memcpy(buf, x.value, x.value_len);
-		return (ssize_t)x.value_len;
-	}
-	if (r < 0)
-		return r;
-	/*
-	 * `ls -l` asks this of every file, and no kernel keeps the answer. That there are
-	 * no labels here it remembers itself, and asks no more.
-	 */
-	return strcmp(name, "security.selinux") == 0 ? -EOPNOTSUPP : -ENODATA;
-}
-
-ssize_t views_listxattr(struct mount *m, uint64_t id, char *buf, size_t size)
-{
-	struct mount_layer *l;
-	struct xattr x;
-	uint64_t pos;
-	size_t len = 0;
-	int r = find_xattrs(m, id, &l, &pos);
-
-	while (r == 0 && pos != 0) {
-		r = index_xattr(layer_index(l->layer), &pos, &x);
-		if (r < 0)
-			return bad_index(m, l, r);
-		if (!is_shown_xattr(&x))
-			continue;
-		if (size > 0) {
-			if (x.name_len + 1 > size - len)
-				return -ERANGE;
-			memcpy(buf + len, x.name, x.name_len);
-			buf[len + x.name_len] = '\0';
-		}
-		len += x.name_len + 1;
-	}
-	return r < 0 ? r : (ssize_t)len;
 }

@@ -33,7 +33,8 @@ int views_lookup(struct mount *m, uint64_t parent, const char *name, struct item
 /* A directory's names, with "." and "..", after @cookie (0: from the start). */
 struct views_list;
 
-int views_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct views_list **out);
+int views_list_open(struct mount *m, uint64_t node, uint64_t cookie,
+		    struct views_list **out);
 /* 1 with a name (lent until the next call), 0 at the end, negative. */
 int views_list_next(struct views_list *l, const char **name, struct item *out,
 		    uint64_t *cookie);

@@ -108,9 +108,8 @@ static int get_dir(struct merge *m, uint64_t id, struct merged_dir **out)
 	struct node n;
 
 	node_unpack(id, &n);
-	return n.kind == NODE_MERGED
-		       ? merge_dir(m, (struct place){n.layer, n.entry}, out)
-		       : -EINVAL;
+	return n.kind == NODE_MERGED ? merge_dir(m, (struct place){n.layer, n.entry}, out)
+				     : -EINVAL;
 }
 
 static unsigned mistakes;
@@ -142,7 +141,8 @@ static void write_dir(struct merge *m, const struct merged_dir *dir, const char 
 		      struct buf *out);
 
 static void write_item(struct merge *m, const struct merged_dir *dir, const char *path,
-		       const char *name, size_t len, const struct shown *s, struct buf *out)
+		       const char *name, size_t len, const struct shown *s,
+		       struct buf *out)
 {
 	struct merged_dir *sub = NULL, *around = NULL;
 	struct shown other;
@@ -226,7 +226,8 @@ static void check_rules(void)
 	CHECK("no entries", "", "", "");
 	CHECK("files over files", "a2 b1 c2", "f:a f:b", "f:a f:c");
 	CHECK("a directory over a directory", "d/2 d/a1 d/b2", "d:d f:d/a", "d:d f:d/b");
-	CHECK("an implied one says nothing of itself", "d/1 d/a1 d/b2", "d:d f:d/a", "f:d/b");
+	CHECK("an implied one says nothing of itself", "d/1 d/a1 d/b2", "d:d f:d/a",
+	      "f:d/b");
 	CHECK("nobody describes it", "d/0 d/b1", "f:d/b");
 	CHECK("a whiteout", "b1", "f:a f:b", "f:.wh.a");
 	CHECK("a whiteout of a tree", "b1", "d:a f:a/x f:b", "f:.wh.a");
@@ -242,15 +243,16 @@ static void check_rules(void)
 	CHECK("opaque, before the children", "d/2 d/b2", "d:d f:d/a",
 	      "f:d/.wh..wh..opq d:d f:d/b");
 	CHECK("opaque and implied", "d/1 d/b2", "d:d f:d/a", "f:d/.wh..wh..opq f:d/b");
-	CHECK("opaque, implied, and a whiteout between", "d/0 d/b3", "d:d f:d/a", "f:.wh.d",
-	      "f:d/.wh..wh..opq f:d/b");
+	CHECK("opaque, implied, and a whiteout between", "d/0 d/b3", "d:d f:d/a",
+	      "f:.wh.d", "f:d/.wh..wh..opq f:d/b");
 	CHECK("opaque root", "b2", "d:d f:d/a", "f:.wh..wh..opq f:b");
 	CHECK("opaque hides what is deeper", "d/2 d/e/2", "d:d d:d/e f:d/e/a",
 	      "d:d d:d/e f:d/.wh..wh..opq");
 	CHECK("a file over a directory", "d2", "d:d f:d/a", "f:d");
 	CHECK("a directory over a file", "d/2 d/a2", "f:d", "d:d f:d/a");
 	CHECK("an implied one over a file", "d/0 d/a2", "f:d", "f:d/a");
-	CHECK("a file between two directories", "d/3 d/c3", "d:d f:d/a", "f:d", "d:d f:d/c");
+	CHECK("a file between two directories", "d/3 d/c3", "d:d f:d/a", "f:d",
+	      "d:d f:d/c");
 	CHECK("a directory over a symlink", "l/2 l/a2 t/1", "d:t l:l=t", "d:l f:l/a");
 	CHECK("overlay's whiteout", "b1", "f:a f:b", "w:a");
 	CHECK("names between names", "a1 a-1 a.2 ab1", "f:a f:a- f:ab", "f:a.");
@@ -307,7 +309,8 @@ static void check_unbound(void)
 
 	open_image(&img, layers, 0);
 	is_int(merge_unbound(img.merge), 1, "links to nothing are counted");
-	is_int(merge_unbound_path(img.merge, 0, path, sizeof(path), &layer), 0, "and named");
+	is_int(merge_unbound_path(img.merge, 0, path, sizeof(path), &layer), 0,
+	       "and named");
 	is_text(path, "d/x", "by path");
 	is_int(layer, 1, "and layer");
 	is_int(merge_unbound_path(img.merge, 1, path, sizeof(path), &layer), -ENOENT,
@@ -326,7 +329,8 @@ static void check_hidden_names(void)
 
 	open_image(&img, layers, 0);
 	merge_root(img.merge, &root);
-	is_int(merge_lookup(img.merge, root, ".wh.a", 5, &s), -ENOENT, "markers are not found");
+	is_int(merge_lookup(img.merge, root, ".wh.a", 5, &s), -ENOENT,
+	       "markers are not found");
 	merged_dir_unref(root);
 	close_image(&img);
 

@@ -41,8 +41,8 @@ int main(void)
 	struct node n;
 
 	check_round((struct node){NODE_SYNTHETIC, 0, 0, 1});
-	check_round((struct node){NODE_SYNTHETIC, NODE_IMAGES_MAX - 1, NODE_LAYERS_MAX - 1,
-				  UINT32_MAX});
+	check_round((struct node){NODE_SYNTHETIC, NODE_IMAGES_MAX - 1,
+				  NODE_LAYERS_MAX - 1, UINT32_MAX});
 	check_round((struct node){NODE_FILE, 0, 0, 0});
 	check_round((struct node){NODE_FILE, 0, NODE_SLOTS_MAX - 1, UINT32_MAX});
 	check_round((struct node){NODE_MERGED, 0, 0, 0});

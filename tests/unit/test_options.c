@@ -58,7 +58,8 @@ static void check_forms(void)
 		is_text(o.source, "nginx:1", "source");
 		is_text(o.mountpoint, "/mnt", "mount point");
 		is_text(o.cache_dir, "/c", "the last value counts");
-		ok(o.foreground && o.verbose && !o.debug && o.layout == LAYOUT_ROOTFS, "the rest");
+		ok(o.foreground && o.verbose && !o.debug && o.layout == LAYOUT_ROOTFS,
+		   "the rest");
 		options_release(&o);
 	}
 	is_int(parse(&o, "-o a_comma\\,=1 x y", true, &e), -EINVAL, "an escaped comma");
@@ -74,7 +75,8 @@ static void check_values(void)
 	struct options o;
 	struct err e;
 
-	is_int(parse(&o, "-o platform=linux/arm64,connections=3,timeout=7,insecure x y", true, &e),
+	is_int(parse(&o, "-o platform=linux/arm64,connections=3,timeout=7,insecure x y",
+		     true, &e),
 	       0, "values");
 	is_text(o.platform.arch, "arm64", "platform");
 	is_int(o.connections, 3, "connections");
@@ -97,8 +99,8 @@ int main(void)
 	check_forms();
 	check_values();
 
-	kernel("x y -o rw,nosuid,nodev,user,nofail,_netdev,x-systemd.automount,uhelper=u", true,
-	       ",nosuid,nodev");
+	kernel("x y -o rw,nosuid,nodev,user,nofail,_netdev,x-systemd.automount,uhelper=u",
+	       true, ",nosuid,nodev");
 	kernel("-n -v -t fuse.peelfs -N /proc/1/ns x y -o dev,suid,noexec", true,
 	       ",dev,suid,noexec");
 	kernel("x y -o dev,suid,noexec", false, ",noexec");

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* From a node's id to what serves it. The inside of views.c and xattrs.c. */
+#ifndef FS_LOCATE_H
+#define FS_LOCATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fs/node.h"
+
+struct entry;
+struct merge;
+struct merged_dir;
+struct mount;
+struct mount_layer;
+
+struct located {
+	struct node node;
+	bool is_root;		   /* of the merged tree */
+	struct merge *merge;	   /* of NODE_MERGED; NULL: it cannot be shown */
+	struct mount_layer *layer; /* of NODE_FILE; NULL: there is no such slot */
+};
+
+void locate(struct mount *m, uint64_t id, struct located *out);
+/* The directory (the caller's, merged_dir_unref()) or the file's entry; errnos to be seen. */
+int located_dir(struct mount *m, const struct located *p, struct merged_dir **out);
+int located_file(struct mount *m, const struct located *p, struct entry *out);
+
+/* Counts and logs a damaged index; the merge cannot say whose it was. Errnos to be seen. */
+int index_failed(struct mount *m, struct mount_layer *l, int code);
+int merge_failed(struct mount *m, int code);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "fs/locate.h"
+#include "fs/merge.h"
+#include "fs/mount.h"
+#include "fs/views.h"
+#include "tar/layer.h"
+
+/* Overlayfs keeps its own notes in these; of a layer below it they would mislead it. */
+static bool is_shown_xattr(const struct xattr *x)
+{
+	static const char *const hidden[] = {"trusted.overlay.", "user.overlay."};
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		size_t len = strlen(hidden[i]);
+
+		if (x->name_len >= len && memcmp(x->name, hidden[i], len) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Whose xattrs a node shows, and where they begin; *pos is 0 if there are none. */
+static int find_xattrs(struct mount *m, uint64_t id, struct mount_layer **l,
+		       uint64_t *pos)
+{
+	struct merged_dir *dir;
+	struct located p;
+	struct shown s;
+	int r = 0;
+
+	*pos = 0;
+	locate(m, id, &p);
+	if (p.node.kind == NODE_FILE) {
+		*l = p.layer;
+		r = located_file(m, &p, &s.entry);
+		*pos = r < 0 ? 0 : s.entry.xattrs;
+	} else if (p.node.kind == NODE_MERGED) {
+		r = located_dir(m, &p, &dir);
+		if (r < 0)
+			return r;
+		r = merge_describe(p.merge, dir, &s);
+		merged_dir_unref(dir);
+		if (r < 0)
+			return merge_failed(m, r);
+		*l = s.is_described ? mount_slot(m, s.slot) : NULL;
+		*pos = *l ? s.entry.xattrs : 0;
+	}
+	return r;
+}
+
+ssize_t views_getxattr(struct mount *m, uint64_t id, const char *name, void *buf,
+		       size_t size)
+{
+	struct mount_layer *l;
+	struct xattr x;
+	uint64_t pos;
+	int r = find_xattrs(m, id, &l, &pos);
+
+	while (r == 0 && pos != 0) {
+		r = index_xattr(layer_index(l->layer), &pos, &x);
+		if (r < 0)
+			return index_failed(m, l, r);
+		if (x.name_len != strlen(name) || memcmp(x.name, name, x.name_len) != 0 ||
+		    !is_shown_xattr(&x))
+			continue;
+		if (size == 0)
+			return (ssize_t)x.value_len;
+		if (x.value_len > size)
+			return -ERANGE;
+		memcpy(buf, x.value, x.value_len);
+		return (ssize_t)x.value_len;
+	}
+	if (r < 0)
+		return r;
+	/*
+	 * `ls -l` asks this of every file, and no kernel keeps the answer. That there are
+	 * no labels here it remembers itself, and asks no more.
+	 */
+	return strcmp(name, "security.selinux") == 0 ? -EOPNOTSUPP : -ENODATA;
+}
+
+ssize_t views_listxattr(struct mount *m, uint64_t id, char *buf, size_t size)
+{
+	struct mount_layer *l;
+	struct xattr x;
+	uint64_t pos;
+	size_t len = 0;
+	int r = find_xattrs(m, id, &l, &pos);
+
+	while (r == 0 && pos != 0) {
+		r = index_xattr(layer_index(l->layer), &pos, &x);
+		if (r < 0)
+			return index_failed(m, l, r);
+		if (!is_shown_xattr(&x))
+			continue;
+		if (size > 0) {
+			if (x.name_len + 1 > size - len)
+				return -ERANGE;
+			memcpy(buf + len, x.name, x.name_len);
+			buf[len + x.name_len] = '\0';
+		}
+		len += x.name_len + 1;
+	}
+	return r < 0 ? r : (ssize_t)len;
+}
