@@ -37,7 +37,7 @@ static int pass_output(void *arg, const void *data, size_t len)
 		p->room = p->room * 2 + len;
 		p->out = realloc(p->out, p->room);
 		if (!p->out)
-			abort();
+			exit(1);
 	}
 	memcpy(p->out + p->len, data, len);
 	p->len += len;
@@ -52,12 +52,12 @@ static int pass_span(void *arg, const struct span *sp)
 	if (sp->window_len > 0) {
 		window = malloc(sp->window_len);
 		if (!window)
-			abort();
+			exit(1);
 		memcpy(window, sp->window, sp->window_len);
 	}
 	p->spans = realloc(p->spans, (p->n_spans + 1) * sizeof(*sp));
 	if (!p->spans)
-		abort();
+		exit(1);
 	p->spans[p->n_spans] = *sp;
 	p->spans[p->n_spans++].window = window;
 	p->windows += sp->window_len;
@@ -127,12 +127,14 @@ __attribute__((unused)) static const char *pass_check(const struct pass *p,
 	size_t i;
 
 	if (source_memory(data, len, &blob) < 0)
-		abort();
+		exit(1);
 	for (i = 0; i < p->n_spans && !wrong; i++) {
 		const struct span *sp = &p->spans[i];
 		/* Exactly as many bytes as there should be, so that ASan sees one more. */
 		uint8_t *out = malloc((size_t)sp->out_len);
 
+		if (!out)
+			exit(1);
 		if (sp->out != at)
 			wrong = "spans leave a gap";
 		else if (!span_is_sane(sp, len) || sp->out_len > p->len - at)

@@ -15,7 +15,7 @@ static void set_digest(struct span *sp, const void *data, size_t len)
 	struct digest d;
 
 	if (digest_of(DIGEST_SHA256, data, len, &d) < 0)
-		abort();
+		exit(1);
 	memcpy(sp->digest, d.bytes, sizeof(sp->digest));
 }
 
@@ -25,7 +25,7 @@ static int load(const struct span *sp, const struct buf *b, uint8_t *out)
 	int rc;
 
 	if (source_memory(b->data, b->len, &blob) < 0)
-		abort();
+		exit(1);
 	rc = span_load(sp, blob, out, NULL);
 	source_unref(blob);
 	return rc;
@@ -77,7 +77,7 @@ static void test_chunk(void)
 	static const struct gzip_form gzip = {.level = 6};
 	static const struct zstd_form zstd = {.level = 3};
 	struct span sp = {.digest_is_of_output = true, .out = 5000000, .out_len = 200000};
-	uint8_t *out = malloc(200000);
+	uint8_t *out = need(malloc(200000));
 	struct buf b;
 	int i;
 
@@ -113,7 +113,7 @@ static void test_large(void)
 {
 	static const struct zstd_form zstd = {.level = -5};
 	size_t len = 20u << 20, i;
-	uint8_t *random = malloc(len), *out = malloc(len);
+	uint8_t *random = need(malloc(len)), *out = need(malloc(len));
 	struct span sp = {.kind = SPAN_ZSTD, .digest_is_of_output = true};
 	struct buf b;
 
@@ -148,7 +148,7 @@ static void test_changed(void)
 {
 	static const struct gzip_form gzip = {.level = 6};
 	struct pass p = {0};
-	uint8_t *out = malloc(SPAN_TARGET * 2);
+	uint8_t *out = need(malloc(SPAN_TARGET * 2));
 	const struct span *good;
 	struct span sp;
 	struct buf b;
@@ -158,7 +158,7 @@ static void test_changed(void)
 	buf_init(&b, MAKER_MAX);
 	make_gzip(&b, plain.data, plain.len, &gzip);
 	if (pass_run(&p, b.data, b.len, 1 << 30, 0) < 0 || p.n_spans < 3)
-		abort();
+		exit(1);
 	good = &p.spans[1];
 	is_int(load(good, &b, out), 0, "the span is good");
 	ok(good->kind == SPAN_DEFLATE && good->window_len > 0, "it has a window");
@@ -180,7 +180,7 @@ static void test_changed(void)
 	CHANGED(sp.kind = SPAN_GZIP; sp.bits = 0; sp.window = NULL;
 		sp.window_len = 0, "another kind");
 	CHANGED(sp.skip = 1, "a skip");
-	window = malloc(good->window_len);
+	window = need(malloc(good->window_len));
 	memcpy(window, good->window, good->window_len);
 	for (i = 0; i < good->window_len; i += 7) {
 		window[i] ^= 4;
