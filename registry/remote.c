@@ -261,6 +261,12 @@ static bool judge(struct asking *a, struct transfer *t, const char *used, int *r
 	return retry_is_worth(head->status) && retry_wait(&a->retry, head->retry_after);
 }
 
+/* 400 is what servers of TLS say to those that speak in the clear. */
+static bool is_clear(const struct endpoint *ep)
+{
+	return !strncmp(ep->base, "http:", 5);
+}
+
 /* A place that never answered gets one try: the next may be the one that exists. */
 static int ask_place(struct asking *a, const struct remote_request *rq, struct transfer **out,
 		     struct err *e)
@@ -275,14 +281,15 @@ static int ask_place(struct asking *a, const struct remote_request *rq, struct t
 		used = NULL;
 		rc = send_once(a, rq, &used, &t, e);
 		if (rc < 0) {
-			if (rc == -EKEYREJECTED) /* an answer, of a kind */
+			if (rc == -EKEYREJECTED || rc == -ELOOP) /* answers, of a kind */
 				__atomic_store_n(&a->place->has_answered, true, __ATOMIC_RELAXED);
 			again = retry_is_worth_error(rc) && has_answered(a->place) &&
 				retry_wait(&a->retry, NULL);
 		} else {
 			int status = transfer_head(t)->status;
 
-			__atomic_store_n(&a->place->has_answered, true, __ATOMIC_RELAXED);
+			if (status != 400 || !is_clear(a->place->at))
+				__atomic_store_n(&a->place->has_answered, true, __ATOMIC_RELAXED);
 			again = false;
 			if (status != 200 && status != 206) {
 				again = judge(a, t, used, &rc, e);
@@ -365,7 +372,8 @@ static int ask_round(struct remote *r, const struct remote_request *rq, int64_t 
 		size_t at = (start + i) % n;
 		const struct endpoint *ep = r->places[at].at;
 
-		if (!is_for(ep, rq) || (ep->is_guess && i > 0 && now != -EIO))
+		if (!is_for(ep, rq) ||
+		    (ep->is_guess && i > 0 && has_answered(&r->places[(at + n - 1) % n])))
 			continue;
 		share = before = share_of(&r->places[at], *until, n - i);
 		now = ask_at(r, at, rq, &share, url, out, &one);

@@ -176,7 +176,7 @@ static void *serve(void *arg)
 			len += (size_t)n;
 			request[len] = '\0';
 		}
-		if (len > 0)
+		if (!strncmp(request, "GET ", 4)) /* and not a try at TLS */
 			answer(s, fd, request);
 		close(fd);
 	}
