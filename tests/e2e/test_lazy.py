@@ -307,3 +307,40 @@ def test_little_is_fetched(fake, form):
         table = int(d["annotations"][carried.CHUNKED["storage" if form == "storage" else
                                                      "stargz"] + "position"].split(":")[1])
     assert status["fetched"] <= table + len(blob) / 100, (status, table, len(blob))
+
+
+# The ecosystem's own tools
+
+MAKE_LAZY = os.path.join(os.path.dirname(__file__), "..", "images", "make-lazy")
+
+
+def packed():
+    """The machine's own files: hundreds, with links, in a tar as GNU tar writes it."""
+    there = [p for p in ("usr/share/zoneinfo", "usr/bin/gzip", "usr/bin/perl", "etc/alternatives",
+                         "usr/share/doc/libc6") if os.path.exists("/" + p)]
+    return subprocess.run(["tar", "-C", "/", "-c", "--format=gnu", "--numeric-owner",
+                           "--sort=name", *there], capture_output=True, check=True).stdout
+
+
+def by_tool(images, form, tars, where, *first):
+    images.image(tars)
+    done = subprocess.run([MAKE_LAZY, form, images.path, str(where), *first],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return "oci:%s:latest" % where
+
+
+@pytest.mark.limit(120)
+@pytest.mark.parametrize("form", ["estargz", "zstd:chunked"])
+def test_by_tool(images, form, tmp_path):
+    if form == "estargz" and not os.path.isdir(
+            "/usr/share/gocode/src/github.com/containerd/stargz-snapshotter/estargz"):
+        pytest.skip("not installed: `tests/deps images` does it")
+    tars = [packed(), TARS[1]]
+    source = by_tool(images, form, tars, tmp_path / "lazy", "usr/bin/gzip")
+    with mount("oci:%s:latest" % images.path) as m:
+        want = tree.dump(m.root)
+    with mount(source) as m:
+        assert kinds(m) == [form, form]
+        found = tree.dump(m.root)
+    tree.assert_same(want, found)
