@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""docker-registry as it is found in the world: behind nginx, with TLS, HTTP/2 and a
+password; by configuration files that other tools have as well."""
+import base64
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+import badregistry
+import mounting
+import registry as registry_of
+from archive import file, layer
+from mounting import mount
+from test_network import NOISE, is_whole
+
+CONF = """daemon off;
+pid %(where)s/pid;
+error_log %(where)s/error.log;
+events {}
+http {
+	access_log %(where)s/access.log combined;
+	client_body_temp_path %(where)s/1;
+	proxy_temp_path %(where)s/2;
+	fastcgi_temp_path %(where)s/3;
+	uwsgi_temp_path %(where)s/4;
+	scgi_temp_path %(where)s/5;
+	server {
+		listen 127.0.0.1:%(port)d ssl http2;
+		ssl_certificate %(crt)s;
+		ssl_certificate_key %(key)s;
+		location / {
+			auth_basic "x";
+			auth_basic_user_file %(where)s/users;
+			proxy_pass http://%(host)s;
+			proxy_set_header Host $http_host;
+			proxy_set_header Authorization "";
+			proxy_set_header X-Forwarded-Proto https;
+		}
+	}
+}
+"""
+
+
+class Proxy:
+    def log(self):
+        with open(os.path.join(self.where, "access.log")) as f:
+            return f.read()
+
+
+@pytest.fixture(scope="module")
+def proxy(registry):
+    p = Proxy()
+    p.where = tempfile.mkdtemp(prefix="peelfs-e2e-proxy-")
+    os.chmod(p.where, 0o755)
+    p.ca, crt, key = badregistry.make_ca(p.where)
+    port = registry_of.free_port()
+    p.host = "localhost:%d" % port
+    with open(os.path.join(p.where, "users"), "w") as f:
+        f.write("me:{PLAIN}secret\n")
+    with open(os.path.join(p.where, "conf"), "w") as f:
+        f.write(CONF % {"where": p.where, "port": port, "crt": crt, "key": key,
+                        "host": registry.host})
+    nginx = subprocess.Popen(["/usr/sbin/nginx", "-p", p.where, "-c", os.path.join(p.where, "conf")],
+                             stderr=subprocess.DEVNULL)
+    mounting.eventually(lambda: os.path.exists(os.path.join(p.where, "pid")))
+    time.sleep(0.1)
+    yield p
+    nginx.terminate()
+    nginx.wait(10)
+    shutil.rmtree(p.where)
+
+
+@pytest.fixture
+def home(tmp_path, proxy):
+    """A home with a login for the proxy, and no other configuration."""
+    login = base64.b64encode(b"me:secret").decode()
+    (tmp_path / "home" / ".docker").mkdir(parents=True)
+    (tmp_path / "home" / ".docker" / "config.json").write_text(
+        json.dumps({"auths": {proxy.host: {"auth": login}}}))
+    return tmp_path / "home"
+
+
+def environment(home):
+    env = mounting.environment(HOME=str(home))
+    for name in ("XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "REGISTRY_AUTH_FILE"):
+        env.pop(name, None)
+    return env
+
+
+def push(images, registry, name):
+    registry.push(images.image([layer(file("noise", NOISE)), layer(file("f", "text"))]), name, "t")
+
+
+def test_http2(images, registry, proxy, home):
+    push(images, registry, "proxied/one")
+    with mount(proxy.host + "/proxied/one:t", "cacert=" + proxy.ca, env=environment(home)) as m:
+        is_whole(m)
+    log = proxy.log()
+    assert 'manifests/t HTTP/2.0" 200' in log
+    assert 'HTTP/1.1" 206' in log or 'HTTP/1.1" 200' in log  # a layer has a connection of its own
+
+
+def test_certs_d(images, registry, proxy, home, tmp_path):
+    push(images, registry, "proxied/two")
+    source = proxy.host + "/proxied/two:t"
+    folder = home / ".config" / "containers" / "certs.d" / proxy.host
+    folder.mkdir(parents=True)
+    shutil.copy(proxy.ca, folder / "ca.crt")
+    with mount(source, env=environment(home)) as m:
+        is_whole(m)
+
+
+def test_mirror(images, registry, proxy, home):
+    """registries.conf: a mirror that is down, one that does not have it, and the proxy."""
+    push(images, registry, "proxied/three")
+    (home / ".config" / "containers").mkdir(parents=True)
+    (home / ".config" / "containers" / "registries.conf").write_text("""
+[[registry]]
+prefix = "example.com/team"
+location = "%s/proxied"
+insecure = true
+[[registry.mirror]]
+location = "127.0.0.1:1/x"
+[[registry.mirror]]
+location = "%s/nowhere"
+[aliases]
+"three" = "example.com/team/three"
+""" % (proxy.host, registry.host))
+    for source in ("example.com/team/three:t", "three:t"):
+        with mount(source, env=environment(home)) as m:
+            is_whole(m)
+
+
+def test_hosts_toml(images, registry, proxy, home):
+    push(images, registry, "proxied/four")
+    folder = home / ".config" / "containerd" / "certs.d" / "example.org"
+    folder.mkdir(parents=True)
+    shutil.copy(proxy.ca, folder / "ca.crt")
+    (folder / "hosts.toml").write_text("""
+server = "https://example.invalid"
+[host."https://%s"]
+capabilities = ["pull", "resolve"]
+ca = "ca.crt"
+""" % proxy.host)
+    with mount("example.org/proxied/four:t", env=environment(home)) as m:
+        is_whole(m)
+    assert "manifests/t?ns=example.org" in proxy.log()
