@@ -271,7 +271,6 @@ static int ask(struct auth *a, const struct http_request *rq, int64_t until, str
 		const struct http_head *head;
 
 		t = NULL;
-		again = false;
 		rc = http_follow(a->http, rq, a->elsewhere, &retry.until, &url, &foreign, &t, e);
 		if (rc < 0) {
 			again = retry_is_worth_error(rc) && retry.tries < 3 &&

@@ -316,18 +316,15 @@ int registries_load(struct registries *out, struct err *e)
 	confpath_config(own_folder, "containers/registries.conf.d");
 	if (only && only[0]) {
 		rc = load_file(&r, only, e);
+	} else if (confpath_exists(own)) {
+		rc = load_file(&r, own, e);
 	} else {
-		rc = 0;
-		if (!confpath_exists(own)) {
-			rc = load_file(&r, "/etc/containers/registries.conf", e);
-			if (rc == 0)
-				rc = load_folder(&r, "/etc/containers/registries.conf.d", e);
-		} else {
-			rc = load_file(&r, own, e);
-		}
+		rc = load_file(&r, "/etc/containers/registries.conf", e);
 		if (rc == 0)
-			rc = load_folder(&r, own_folder, e);
+			rc = load_folder(&r, "/etc/containers/registries.conf.d", e);
 	}
+	if (rc == 0 && !(only && only[0]))
+		rc = load_folder(&r, own_folder, e);
 	if (rc < 0)
 		registries_release(&r);
 	else

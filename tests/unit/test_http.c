@@ -90,6 +90,18 @@ static void *serve(void *arg)
 	return NULL;
 }
 
+static struct http *new_http(unsigned connections)
+{
+	struct http *h = NULL;
+	struct err e = {""};
+
+	if (http_new(connections, &h, &e) < 0) {
+		printf("# %s\n", e.text);
+		exit(1);
+	}
+	return h;
+}
+
 static int get(struct http *h, const char *path, bool bulk, struct transfer **t, struct err *e)
 {
 	int64_t until = http_now() + 5000;
@@ -141,20 +153,21 @@ static void *read_bulk(void *arg)
 static void test_bulk(void)
 {
 	pthread_t threads[20];
-	struct transfer *idle[2];
-	struct http *h = NULL;
+	struct transfer *idle[2] = {NULL};
+	struct http *h = new_http(4);
 	struct err e;
 	void *bad;
 	size_t i;
 
-	is_int(http_new(4, &h, &e), 0, "four connections");
 	for (i = 0; i < 2; i++)
 		is_int(get(h, "/bulk", true, &idle[i], &e), 0, "a bulk transfer that nobody reads");
 	is_small(h, "a small request is not behind it");
 	for (i = 0; i < 2; i++)
 		transfer_close(idle[i]);
-	for (i = 0; i < 20; i++)
-		pthread_create(&threads[i], NULL, read_bulk, h);
+	for (i = 0; i < 20; i++) {
+		if (pthread_create(&threads[i], NULL, read_bulk, h) != 0)
+			exit(1);
+	}
 	is_small(h, "nor behind twenty");
 	for (i = 0; i < 20; i++) {
 		pthread_join(threads[i], &bad);
@@ -170,11 +183,11 @@ static void test_head(void)
 	const struct http_head *head;
 	struct http_stats stats;
 	struct transfer *t = NULL;
-	struct http *h = NULL;
+	struct http *h = new_http(0);
 	struct err e = {""};
 
-	http_new(0, &h, &e);
-	is_int(get(h, "/headers", false, &t, &e), 0, "fields %s", e.text);
+	if (!is_int(get(h, "/headers", false, &t, &e), 0, "fields %s", e.text))
+		exit(1);
 	head = transfer_head(t);
 	is_int(head->status, 206, "the last status");
 	is_text(head->link, "<a>; rel=prev, <b>", "are joined, but not with an early answer's");
@@ -196,12 +209,11 @@ static void test_refusals(void)
 {
 	static const char *const urls[] = {"ftp://127.0.0.1/x", "file:///etc/passwd", "http://", "x"};
 	struct transfer *t = NULL;
-	struct http *h = NULL;
+	struct http *h = new_http(0);
 	struct err e = {""};
 	int64_t until = http_now() + 5000;
 	size_t i;
 
-	http_new(0, &h, &e);
 	for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
 		struct http_request rq = {.url = urls[i]};
 		int rc = http_open(h, &rq, &until, &t, &e);
