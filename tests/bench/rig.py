@@ -224,12 +224,13 @@ class Rig:
             self.unmount(where)
 
     def unmount(self, where):
-        if is_mounted(where):
-            if subprocess.run(["umount", where], capture_output=True).returncode != 0:
+        deadline = time.monotonic() + 20
+        # Stopped while it was mounting, it may be mounted a moment later: so look again.
+        while is_mounted(where) | bool(left := processes_of(where)):
+            if is_mounted(where) and subprocess.run(["umount", where],
+                                                    capture_output=True).returncode != 0:
                 subprocess.run(["umount", "-l", where], check=True)
                 say("umount of %s was refused: something still used it" % where)
-        deadline = time.monotonic() + 20
-        while left := processes_of(where):
             if time.monotonic() > deadline:
                 for pid in left:
                     os.kill(pid, signal.SIGKILL)
