@@ -7,6 +7,9 @@
 /* So near, in bytes of output, is the same reader. */
 #define NEAR (32u << 20)
 
+/* So many reads near each other are no chance. */
+#define FEW 4
+
 /* The first run, where spans are small: what a request of its own takes the time of. */
 #define FIRST_RUN (64u << 10)
 
@@ -22,6 +25,14 @@ static uint64_t begin_of(const struct index *ix, uint32_t span)
 	struct span sp;
 
 	return index_span(ix, span, &sp) < 0 ? 0 : sp.out;
+}
+
+/* Does a span that begins at @here follow what the reader has? */
+static bool is_next(const struct ahead_reader *r, const struct index *ix, uint64_t here)
+{
+	uint64_t end = begin_of(ix, r->end);
+
+	return here >= end && here - end < 2 * SPAN_TARGET;
 }
 
 struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint32_t span)
@@ -45,29 +56,51 @@ struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint
 			.bytes = first_run(ix, span),
 		};
 	}
+	if (++r->misses >= FEW || (r->misses > 1 && is_next(r, ix, here)))
+		r->goes_on = true;
 	r->used = ++a->clock;
 	return r;
 }
 
-struct ahead_reader *ahead_on_hit(struct ahead *a, uint32_t span)
+/* Is it nearer to the end of what was begun than two more runs are long? */
+static bool is_short_of(const struct ahead_reader *r, const struct index *ix)
+{
+	return r->end < index_info(ix)->n_spans &&
+	       begin_of(ix, r->end) - begin_of(ix, r->first) < 2 * r->bytes;
+}
+
+struct ahead_reader *ahead_on_hit(struct ahead *a, const struct index *ix, uint32_t span)
 {
 	struct ahead_reader *r;
 
 	for (r = a->readers; r < a->readers + AHEAD_READERS; r++) {
-		/* What was asked for is no guess; only what is beside it was fetched ahead. */
-		if (!r->went_on && span != r->missed && span >= r->first && span < r->end) {
-			r->went_on = true;
-			return r;
-		}
+		if (r->bytes == 0 || span < r->first || span >= r->end)
+			continue;
+		/* What was asked for was no guess; what came beside it was. */
+		if (span != r->missed)
+			r->goes_on = true;
+		r->first = span;
+		return r->goes_on && is_short_of(r, ix) ? r : NULL;
 	}
 	return NULL;
 }
 
-void ahead_began(struct ahead_reader *r, uint32_t first, uint32_t n, uint32_t missed)
+static void grow(struct ahead_reader *r)
+{
+	if (r->goes_on)
+		r->bytes = r->bytes < BATCH_MAX / 4 ? r->bytes * 4 : BATCH_MAX;
+}
+
+void ahead_began_for(struct ahead_reader *r, uint32_t first, uint32_t n, uint32_t missed)
 {
 	r->first = first;
 	r->end = first + n;
 	r->missed = missed;
-	r->went_on = false;
-	r->bytes = r->bytes < BATCH_MAX ? r->bytes * 2 : BATCH_MAX;
+	grow(r);
+}
+
+void ahead_began(struct ahead_reader *r, uint32_t first, uint32_t n)
+{
+	r->end = first + n;
+	grow(r);
 }

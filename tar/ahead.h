@@ -2,9 +2,11 @@
 /*
  * Reading ahead: who reads a layer where, and how much to fetch for each.
  *
- * Whoever goes through a layer, in order or nearly so (directories are not in archive
- * order), gets runs that double; a read elsewhere is a new reader, and gets one span, or
- * as many small ones as cost no more than the request itself.
+ * A read somewhere is a new reader, and gets one span, or as many small ones as cost no
+ * more than the request itself. Who then asks for what is next to it, or reads what came
+ * beside it, or has asked for a few spans near there, goes through the layer, in order or
+ * nearly so (directories are not in archive order): it gets runs four times as long
+ * each, begun so early that two are always on their way.
  * Plain data: its owner's lock guards it.
  */
 #ifndef TAR_AHEAD_H
@@ -19,12 +21,13 @@ struct index;
 #define AHEAD_READERS 4
 
 struct ahead_reader {
-	uint32_t first; /* its last run: spans [first, end) */
-	uint32_t end;
-	uint32_t missed; /* the span of it that was asked for; end: none, it was a guess */
-	uint64_t bytes; /* of output, that its next run is to have; 0: an unused place */
-	bool went_on;	/* the run behind the last one was begun */
-	uint64_t used;	/* for choosing the one to forget */
+	uint32_t first;	 /* it is here, */
+	uint32_t end;	 /* and all before this is there or was begun */
+	uint32_t missed; /* the span that its first run was begun for */
+	unsigned misses;
+	bool goes_on;	 /* it is known to go through the layer */
+	uint64_t bytes;	 /* of output, that its next run is to have; 0: an unused place */
+	uint64_t used;	 /* for choosing the one to forget */
 };
 
 struct ahead {
@@ -35,14 +38,15 @@ struct ahead {
 /* The reader that reads near @span, or a new one; it has missed a span. */
 struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint32_t span);
 /*
- * The reader that has come to spans fetched for it ahead, and behind whose last run
- * another should be begun; NULL if there is none. Asked once for each run.
+ * The reader that reads @span, which is there, if for that a run should be begun behind
+ * its end; else NULL.
  */
-struct ahead_reader *ahead_on_hit(struct ahead *a, uint32_t span);
+struct ahead_reader *ahead_on_hit(struct ahead *a, const struct index *ix, uint32_t span);
 /*
- * Notes the run [first, first + n) that was begun for it, because of a miss of @missed, or
- * ahead (then @missed is behind it).
+ * Notes that spans [first, first + n) were begun for it: because it missed @missed in
+ * them, or ahead of it.
  */
-void ahead_began(struct ahead_reader *r, uint32_t first, uint32_t n, uint32_t missed);
+void ahead_began_for(struct ahead_reader *r, uint32_t first, uint32_t n, uint32_t missed);
+void ahead_began(struct ahead_reader *r, uint32_t first, uint32_t n);
 
 #endif

@@ -492,7 +492,7 @@ static int start_for_miss(struct fills *fs, uint32_t span, struct fill **out)
 	end = end_of_input(fs, span);
 	if (end - first > n && (r->bytes > SPAN_TARGET || is_short_input(fs, span)))
 		n = end - first;
-	ahead_began(r, first, n, span);
+	ahead_began_for(r, first, n, span);
 	return start_fill(fs, FILL_FETCH, first, n, out);
 }
 
@@ -526,20 +526,20 @@ void fills_prefetch(struct fills *fs, uint64_t end)
 	pthread_mutex_unlock(&fs->mutex);
 }
 
-/* @span is read and there: if it was fetched ahead, go on fetching ahead. */
+/* @span is read and there: see that what comes behind it is on its way. */
 static void read_on(struct fills *fs, uint32_t span)
 {
-	struct ahead_reader *r = ahead_on_hit(&fs->ahead, span);
+	struct ahead_reader *r = fs->full ? NULL : ahead_on_hit(&fs->ahead, fs->index, span);
 	struct fill *f;
-	uint32_t first, n;
+	uint32_t n;
 
-	if (!r || fs->full)
+	if (!r)
 		return;
-	first = r->end;
-	n = run_length(fs, first, r->bytes);
-	/* A short one is left for the reader to miss: it is not worth a request of its own. */
-	if (n > 1 && start_fill(fs, FILL_FETCH, first, n, &f) == 0)
-		ahead_began(r, first, n, first + n);
+	n = run_length(fs, r->end, r->bytes);
+	if (n == 0) /* this one is there: look behind it the next time */
+		r->end++;
+	else if (start_fill(fs, FILL_FETCH, r->end, n, &f) == 0)
+		ahead_began(r, r->end, n);
 }
 
 /* Waits, with the lock held, for one fill that is to bring the span. */
