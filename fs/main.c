@@ -221,6 +221,8 @@ int main(int argc, char **argv)
 	if (r < 0) {
 		log_error(&p->log, "%s", e.text);
 		status = EXIT_USAGE;
+	} else if (p->options.action == OPTIONS_FAKE) {
+		status = 0;
 	} else if (p->options.action == OPTIONS_HELP) {
 		fputs(options_help(), stdout);
 	} else if (p->options.action == OPTIONS_VERSION) {

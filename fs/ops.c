@@ -73,6 +73,8 @@ static void on_init(void *arg, struct fuse_conn_info *conn)
 	s->no_open = is_capable(conn, FUSE_CAP_NO_OPEN_SUPPORT);
 	s->no_opendir = is_capable(conn, FUSE_CAP_NO_OPENDIR_SUPPORT);
 	do_not_want(conn, FUSE_CAP_AUTO_INVAL_DATA);
+	/* Attributes with each name: left to choose, the kernel asks for many one by one. */
+	do_not_want(conn, FUSE_CAP_READDIRPLUS_AUTO);
 	want(conn, FUSE_CAP_CACHE_SYMLINKS);
 	want(conn, FUSE_CAP_PARALLEL_DIROPS);
 	/*

@@ -290,6 +290,8 @@ struct words {
 	const char *operands[2];
 	size_t n_operands;
 	bool sloppy;
+	bool is_helper; /* of mount(8) */
+	bool fake;
 };
 
 static int add_operand(struct words *w, const char *text, struct err *e)
@@ -311,7 +313,10 @@ static int read_letters(struct options *o, struct words *w, const char *letters,
 	while ((c = *letters++)) {
 		switch (c) {
 		case 'f':
-			o->foreground = true;
+			if (w->is_helper)
+				w->fake = true;
+			else
+				o->foreground = true;
 			break;
 		case 'd':
 			o->debug = o->foreground = true;
@@ -370,6 +375,13 @@ static int read_words(struct options *o, struct words *w, char **argv, struct er
 	return r;
 }
 
+static bool is_helper(const char *program)
+{
+	const char *slash = program ? strrchr(program, '/') : NULL;
+
+	return program && strcmp(slash ? slash + 1 : program, "mount.peelfs") == 0;
+}
+
 int options_parse(struct options *out, int argc, char **argv, bool is_root, struct err *e)
 {
 	struct words w = {0};
@@ -382,6 +394,7 @@ int options_parse(struct options *out, int argc, char **argv, bool is_root, stru
 	w.lists = calloc((size_t)argc + 1, sizeof(*w.lists));
 	if (!w.lists)
 		return -ENOMEM;
+	w.is_helper = is_helper(argv[0]);
 	r = read_words(out, &w, argv, e);
 	for (i = 0; r == 0 && out->action == OPTIONS_MOUNT && i < w.n_lists; i++)
 		r = set_options(out, w.lists[i], is_root, w.sloppy, e);
@@ -393,6 +406,8 @@ int options_parse(struct options *out, int argc, char **argv, bool is_root, stru
 		if (r == 0)
 			r = set_text(&out->mountpoint, w.operands[1]);
 	}
+	if (w.fake && out->action == OPTIONS_MOUNT)
+		out->action = OPTIONS_FAKE;
 	/* Who lets others in lets them see only what the modes allow. */
 	out->default_permissions |= out->allow_other;
 	free(w.lists);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The command line of peelfs, also as mount(8) writes it: operands may come before
- * options, and the options of mount(8) itself are taken and passed over.
+ * options, and the options of mount(8) itself are taken and passed over. Called by the
+ * name mount.peelfs, -f means what it means to mount(8).
  */
 #ifndef FS_OPTIONS_H
 #define FS_OPTIONS_H
@@ -14,7 +15,8 @@
 
 struct err;
 
-enum options_action { OPTIONS_MOUNT, OPTIONS_HELP, OPTIONS_VERSION };
+/* OPTIONS_FAKE: what mount.peelfs does for `mount -f`: everything but the mount. */
+enum options_action { OPTIONS_MOUNT, OPTIONS_FAKE, OPTIONS_HELP, OPTIONS_VERSION };
 
 enum layout { LAYOUT_IMAGE, LAYOUT_ROOTFS };
 
