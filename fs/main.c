@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -195,10 +196,12 @@ static int find_mountpoint(struct program *p)
 
 static int start(struct program *p)
 {
+	static const struct rlimit none = {0, 0};
 	int status = find_mountpoint(p);
 
 	if (status != EXIT_SUCCESS)
 		return status;
+	(void)setrlimit(RLIMIT_CORE, &none); /* our memory holds passwords and tokens */
 	daemon_block_signals();
 	status = daemon_split(&p->daemon, p->options.foreground);
 	if (status >= 0)
