@@ -195,6 +195,10 @@ int ctl_cache(char **words)
 		dir = *words++ + 6;
 	if (words[0] && (words[1] || strcmp(command, "prune") != 0))
 		return CTL_USAGE;
+	if (dir && access(dir, F_OK) < 0) { /* opening would make it */
+		fprintf(stderr, "peelctl: %s: %s\n", dir, strerror(errno));
+		return 1;
+	}
 	if (store_open(dir, &s, &e) < 0) {
 		fprintf(stderr, "peelctl: %s\n", e.text);
 		return 1;

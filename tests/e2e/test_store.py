@@ -278,6 +278,12 @@ def test_list_and_prune(images, tmp_path):
     assert "0 layers" in ctl("cache", "list", where).stdout
 
 
+def test_no_cache_to_list(tmp_path):
+    done = ctl("cache", "list", "--dir=%s" % (tmp_path / "nowhere"))
+    assert done.returncode == 1 and "nowhere" in done.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_which(images, tmp_path):
     layers = [layer(directory("d"), file("d/a", "1"), file("d/b", "2"), symlink("s", "d/a")),
               layer(file("d/b", "3"), whiteout("s"), hardlink("d/c", "d/b"))]
