@@ -11,7 +11,7 @@
 static int parse(struct options *o, const char *line, bool root, struct err *e)
 {
 	static char copy[256];
-	char *argv[ARGS_MAX] = {"peelfs"}, *rest = copy, *word;
+	char name[] = "peelfs", *argv[ARGS_MAX] = {name}, *rest = copy, *word;
 	int argc = 1;
 
 	snprintf(copy, sizeof(copy), "%s", line);
