@@ -106,18 +106,21 @@ bool daemon_is_orphan(const struct daemon *d)
 	return d->pipe >= 0 && poll(&fd, 1, 0) == 1 && (fd.revents & POLLERR);
 }
 
-void daemon_tell(struct daemon *d, int status)
+bool daemon_tell(struct daemon *d, int status)
 {
 	unsigned char word = (unsigned char)status;
+	ssize_t n;
 
 	if (d->pipe < 0)
-		return;
-	while (write(d->pipe, &word, 1) < 0 && errno == EINTR)
-		;
+		return true;
+	do {
+		n = write(d->pipe, &word, 1);
+	} while (n < 0 && errno == EINTR);
 	/* The end of the pipe is our own end, unless all is well. */
 	if (status == 0)
 		close(d->pipe);
 	d->pipe = -1;
+	return n == 1;
 }
 
 void daemon_detach(void)

@@ -24,8 +24,11 @@ int daemon_split(struct daemon *d, bool foreground);
 
 /* In the child: nobody waits any more. */
 bool daemon_is_orphan(const struct daemon *d);
-/* In the child: tells the parent to leave with @status. Once; afterwards nothing happens. */
-void daemon_tell(struct daemon *d, int status);
+/*
+ * In the child: tells the parent to leave with @status. Once; afterwards nothing
+ * happens. False if there is no parent to be told.
+ */
+bool daemon_tell(struct daemon *d, int status);
 /* In the child: lets go of the terminal and of the directory we were started in. */
 void daemon_detach(void);
 

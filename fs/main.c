@@ -135,7 +135,9 @@ static void on_ready(void *arg)
 		return;
 	log_to_syslog(&p->log);
 	daemon_detach();
-	daemon_tell(&p->daemon, 0);
+	/* Who was killed while waiting does not want a mount that nobody knows of. */
+	if (!daemon_tell(&p->daemon, 0))
+		kill(getpid(), SIGTERM);
 }
 
 static volatile sig_atomic_t exit_status;
