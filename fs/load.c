@@ -17,6 +17,7 @@
 #include "fs/merge.h"
 #include "fs/node.h"
 #include "fs/options.h"
+#include "fs/synthetic.h"
 #include "registry/origin.h"
 #include "tar/layer.h"
 
@@ -230,11 +231,29 @@ static void log_unbound(struct mount *m)
 	}
 }
 
+/* Over the layers that can be shown, each as often as the image has it. */
+static void add_up(struct mount *m)
+{
+	const struct index_info *info;
+	size_t i;
+
+	for (i = 0; i < m->view.image->n_layers; i++) {
+		const struct mount_layer *l = &m->layers[m->view.slots[i]];
+
+		if (l->loaded < 0)
+			continue;
+		info = index_info(layer_index(l->layer));
+		m->has_xattrs |= info->has_xattrs;
+		m->has_sparse |= info->has_sparse;
+		m->content_size += info->content_size;
+		m->n_entries += info->n_entries;
+	}
+}
+
 static int merge_all(struct mount *m, struct err *e)
 {
 	const struct image *img = m->view.image;
 	struct merge_layer *parts = calloc(img->n_layers + 1, sizeof(*parts));
-	const struct index_info *info;
 	size_t i;
 	int r;
 
@@ -244,11 +263,6 @@ static int merge_all(struct mount *m, struct err *e)
 		parts[i].slot = m->view.slots[i];
 		parts[i].seed = m->layers[parts[i].slot].seed;
 		parts[i].index = layer_index(m->layers[parts[i].slot].layer);
-		info = index_info(parts[i].index);
-		m->has_xattrs |= info->has_xattrs;
-		m->has_sparse |= info->has_sparse;
-		m->content_size += info->content_size;
-		m->n_entries += info->n_entries;
 	}
 	r = merge_new(parts, img->n_layers, 0, &m->view.merge);
 	if (r < 0)
@@ -272,10 +286,14 @@ int mount_load(struct mount *m, struct err *e)
 		r = load_all(m);
 	if (r == 0)
 		r = judge(m, e);
-	if (r == 0)
+	if (r == 0) {
 		log_warnings(m);
+		add_up(m);
+	}
 	if (r == 0 && m->view.n_broken == 0)
 		r = merge_all(m, e);
+	if (r == 0 && m->options->layout == LAYOUT_IMAGE)
+		r = synthetic_load(m);
 	m->is_loaded = r == 0;
 	return r;
 }

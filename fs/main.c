@@ -168,6 +168,7 @@ static int run(struct program *p)
 	int r, status;
 
 	r = mount_open(&p->mount, &p->options, &p->log, &e);
+	p->mount.mountpoint = p->mountpoint;
 	if (r == 0)
 		r = load(p, &e);
 	if (r == 0)

@@ -12,6 +12,7 @@
 #include "fs/merge.h"
 #include "fs/node.h"
 #include "fs/options.h"
+#include "fs/synthetic.h"
 #include "registry/origin.h"
 #include "tar/layer.h"
 
@@ -72,6 +73,7 @@ void mount_close(struct mount *m)
 {
 	size_t i;
 
+	synthetic_release(m);
 	merge_free(m->view.merge);
 	free(m->view.slots);
 	for (i = 0; i < m->n_layers; i++)

@@ -42,12 +42,20 @@ struct mount_layer {
 	struct err why;
 };
 
+/* A text made of the image. */
+struct text {
+	char *data;
+	size_t len;
+	int failed;
+};
+
 /* An image as it is shown. */
 struct view {
 	struct image *image;
 	uint32_t *slots;     /* of image->layers */
 	struct merge *merge; /* NULL if a layer is broken: then rootfs/ answers EIO */
 	uint32_t n_broken;
+	struct text **texts; /* synthetic.c's: by row and parameter */
 };
 
 /* What the kernel asks for, counted. */
@@ -81,7 +89,8 @@ struct mount {
 	struct log *log;
 	struct store *store;
 	struct origin *origin;
-	uid_t uid; /* who mounts, and owns what is ours */
+	const char *mountpoint; /* absolute; borrowed */
+	uid_t uid;		/* who mounts, and owns what is ours */
 	gid_t gid;
 
 	pthread_mutex_t lock; /* until loaded: guards what mount_progress() looks at */

@@ -8,19 +8,37 @@
 #include "fs/synthetic.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "fs/history.h"
+#include "fs/layerjson.h"
 #include "fs/mount.h"
 #include "fs/status.h"
 #include "fs/views.h"
 
-static bool has_index(const struct image *img)
+/*
+ * A text made of documents, each of which is at most DOCUMENT_MAX: quotes, indents and
+ * headings make it longer, but what goes far beyond is no honest config.
+ */
+#define TEXT_MAX (8 * (size_t)DOCUMENT_MAX)
+
+/* HOW MANY THERE ARE OF A ROW */
+
+static uint32_t if_index(const struct image *img)
 {
 	return img->has_index;
 }
+
+static uint32_t per_layer(const struct image *img)
+{
+	return (uint32_t)img->n_layers;
+}
+
+/* WHAT IS IN ONE */
 
 static const struct buf *config_of(const struct image *img)
 {
@@ -38,21 +56,111 @@ static const struct buf *index_of(const struct image *img)
 }
 
 static const struct row {
-	const char *name;
+	const char *name; /* of a row with a parameter: behind the parameter's own name */
 	enum synthetic_row parent;
 	bool is_dir;
-	bool is_live;				 /* a snapshot for each lookup */
-	bool (*exists)(const struct image *img); /* NULL: always */
+	bool is_live;				    /* a snapshot for each lookup */
+	uint32_t (*count)(const struct image *img); /* NULL: one, without a parameter */
 	const struct buf *(*document)(const struct image *img);
+	/* A text; @i is the parameter, from 0. */
+	int (*make)(const struct mount *m, const struct history *h, uint32_t i,
+		    struct buf *out);
 } rows[N_ROWS] = {
-	[ROW_TOP] = {"", ROW_TOP, true, false, NULL, NULL},
-	[ROW_ROOTFS] = {"rootfs", ROW_TOP, true, false, NULL, NULL},
-	[ROW_CONFIG] = {"config.json", ROW_TOP, false, false, NULL, config_of},
-	[ROW_MANIFEST] = {"manifest.json", ROW_TOP, false, false, NULL, manifest_of},
-	[ROW_INDEX] = {"index.json", ROW_TOP, false, false, has_index, index_of},
-	[ROW_PEELFS] = {".peelfs", ROW_TOP, true, false, NULL, NULL},
-	[ROW_STATUS] = {"status.json", ROW_PEELFS, false, true, NULL, NULL},
+	[ROW_TOP] = {"", ROW_TOP, .is_dir = true},
+	[ROW_ROOTFS] = {"rootfs", ROW_TOP, .is_dir = true},
+	[ROW_CONFIG] = {"config.json", ROW_TOP, .document = config_of},
+	[ROW_MANIFEST] = {"manifest.json", ROW_TOP, .document = manifest_of},
+	[ROW_INDEX] = {"index.json", ROW_TOP, .count = if_index, .document = index_of},
+	[ROW_HISTORY] = {"history", ROW_TOP, .make = history_render},
+	[ROW_LAYERS] = {"layers", ROW_TOP, .is_dir = true},
+	[ROW_LAYER] = {"", ROW_LAYERS, .is_dir = true, .count = per_layer},
+	[ROW_LAYER_JSON] = {".json", ROW_LAYERS, .count = per_layer,
+			    .make = layerjson_render},
+	[ROW_PEELFS] = {".peelfs", ROW_TOP, .is_dir = true},
+	[ROW_STATUS] = {"status.json", ROW_PEELFS, .is_live = true},
 };
+
+static uint32_t row_count(const struct image *img, uint32_t row)
+{
+	return rows[row].count ? rows[row].count(img) : 1;
+}
+
+/* @name has NAME_MAX + 1 bytes. */
+static void row_name(const struct image *img, uint32_t row, uint32_t parameter,
+		     char *name)
+{
+	char layer[LAYER_NAME_MAX] = "";
+
+	if (rows[row].count == per_layer)
+		layer_name(img, parameter - 1, layer);
+	snprintf(name, NAME_MAX + 1, "%s%s", layer, rows[row].name);
+}
+
+/* TEXTS */
+
+/* A text that cannot be made so long is there, and reading it is an error. */
+static int make_text(struct mount *m, const struct history *h, uint32_t row, uint32_t i,
+		     struct text *out)
+{
+	struct buf text;
+	int r;
+
+	buf_init(&text, TEXT_MAX);
+	r = rows[row].make(m, h, i, &text);
+	if (r == 0) {
+		out->len = text.len;
+		out->data = buf_take(&text);
+	}
+	buf_release(&text);
+	out->failed = r;
+	return r == -E2BIG ? 0 : r;
+}
+
+static int make_texts(struct mount *m, const struct history *h, uint32_t row)
+{
+	uint32_t i, n = row_count(m->view.image, row);
+	struct text *texts = calloc(n + 1, sizeof(*texts));
+	int r = 0;
+
+	if (!texts)
+		return -ENOMEM;
+	m->view.texts[row] = texts;
+	for (i = 0; r == 0 && i < n; i++)
+		r = make_text(m, h, row, i, &texts[i]);
+	return r;
+}
+
+int synthetic_load(struct mount *m)
+{
+	struct history h;
+	uint32_t row;
+	int r = history_init(&h, m->view.image);
+
+	m->view.texts = calloc(N_ROWS, sizeof(*m->view.texts));
+	if (!m->view.texts)
+		r = -ENOMEM;
+	for (row = 0; r == 0 && row < N_ROWS; row++) {
+		if (rows[row].make)
+			r = make_texts(m, &h, row);
+	}
+	history_release(&h);
+	return r;
+}
+
+void synthetic_release(struct mount *m)
+{
+	struct view *v = &m->view;
+	uint32_t row, i;
+
+	for (row = 0; v->texts && row < N_ROWS; row++) {
+		for (i = 0; v->texts[row] && i < row_count(v->image, row); i++)
+			free(v->texts[row][i].data);
+		free(v->texts[row]);
+	}
+	free(v->texts);
+}
+
+/* SNAPSHOTS */
 
 /* Takes a snapshot; its number. */
 static int take_snapshot(struct mount *m, uint32_t *number)
@@ -101,41 +209,84 @@ static ssize_t read_snapshot(struct mount *m, uint32_t number, void *buf, size_t
 	return r;
 }
 
-static uint64_t row_ino(const struct mount *m, uint32_t row)
+/* NODES */
+
+static uint64_t row_ino(const struct mount *m, const struct node *n)
 {
 	uint64_t seed = node_seed(&m->view.image->manifest_descriptor.digest);
+	uint64_t sum = node_ino_add(node_ino_add(0, seed, 0), seed, n->layer);
 
-	return node_ino_end(node_ino_add(node_ino_add(0, seed, 0), seed, row));
+	return node_ino_end(rows[n->layer].count ? node_ino_add(sum, seed, n->entry)
+						 : sum);
+}
+
+static bool is_row(const struct mount *m, const struct node *n)
+{
+	return n->image == 0 && n->layer < N_ROWS &&
+	       (rows[n->layer].is_live ||
+		(n->entry > 0 && n->entry <= row_count(m->view.image, n->layer)));
+}
+
+/* The bytes of a row that is neither live nor a directory. Borrowed. */
+static int row_bytes(struct mount *m, const struct node *n, const char **data,
+		     size_t *len)
+{
+	const struct row *row = &rows[n->layer];
+	const struct text *text;
+	const struct buf *doc;
+
+	if (row->document) {
+		doc = row->document(m->view.image);
+		*data = doc->data;
+		*len = doc->len;
+		return 0;
+	}
+	text = &m->view.texts[n->layer][n->entry - 1];
+	*data = text->data;
+	*len = text->len;
+	return text->failed;
+}
+
+/* A length that cannot be known is 0. */
+static int row_length(struct mount *m, const struct node *n, size_t *len)
+{
+	const struct row *row = &rows[n->layer];
+	const char *data;
+	ssize_t r = 0;
+
+	*len = 0;
+	if (row->is_live)
+		r = n->entry ? read_snapshot(m, n->entry, NULL, 0, 0, len) : 0;
+	else if (!row->is_dir)
+		row_bytes(m, n, &data, len);
+	return r < 0 ? (int)r : 0;
 }
 
 int synthetic_describe(struct mount *m, const struct node *n, struct item *out)
 {
 	const struct image *img = m->view.image;
-	const struct row *row;
 	struct stat *st = &out->attr;
-	size_t len = 0;
-	ssize_t r;
+	const struct row *row;
+	size_t len;
+	int r;
 
-	if (n->layer >= N_ROWS || n->image != 0)
+	if (!is_row(m, n))
 		return -ESTALE;
+	r = row_length(m, n, &len);
+	if (r < 0)
+		return r;
 	row = &rows[n->layer];
 	memset(out, 0, sizeof(*out));
 	out->node = n->entry ? node_pack(n) : 0;
 	out->is_live = row->is_live;
-	st->st_ino = row_ino(m, n->layer);
+	st->st_ino = row_ino(m, n);
 	st->st_mode = row->is_dir ? S_IFDIR | 0555 : S_IFREG | 0444;
 	st->st_nlink = 1;
 	st->st_uid = m->uid;
 	st->st_gid = m->gid;
 	st->st_mtim.tv_sec = img->has_created ? img->created : 0;
-	if (row->is_live) {
-		r = n->entry ? read_snapshot(m, n->entry, NULL, 0, 0, &len) : 0;
-		if (r < 0)
-			return (int)r;
+	if (row->is_live)
 		clock_gettime(CLOCK_REALTIME, &st->st_mtim);
-	} else if (row->document) {
-		len = row->document(img)->len;
-	}
 	st->st_atim = st->st_ctim = st->st_mtim;
 	st->st_size = (off_t)len;
 	st->st_blocks = (blkcnt_t)((len + 511) / 512);
@@ -145,31 +296,42 @@ int synthetic_describe(struct mount *m, const struct node *n, struct item *out)
 int synthetic_find(struct mount *m, const struct node *dir, const char *name,
 		   struct node *out)
 {
-	const char *here;
-	int row = -1;
+	char here[NAME_MAX + 1];
+	uint64_t cookie = 0;
 
-	while ((here = synthetic_next(m, dir, &row, out))) {
+	while (synthetic_next(m, dir, &cookie, here, out)) {
 		if (strcmp(here, name) == 0)
-			return rows[row].is_live ? take_snapshot(m, &out->entry) : 0;
+			return rows[out->layer].is_live ? take_snapshot(m, &out->entry)
+							: 0;
 	}
 	return -ENOENT;
 }
 
-const char *synthetic_next(struct mount *m, const struct node *dir, int *row,
-			   struct node *out)
-{
-	while (++*row < N_ROWS) {
-		const struct row *r = &rows[*row];
+/* A cookie is the row and the parameter of the name before, and small. */
+#define COOKIE_SHIFT 16
 
-		if (r->parent != dir->layer || *row == ROW_TOP ||
-		    (r->exists && !r->exists(m->view.image)))
+bool synthetic_next(struct mount *m, const struct node *dir, uint64_t *cookie, char *name,
+		    struct node *out)
+{
+	const struct image *img = m->view.image;
+	uint64_t row = *cookie >> COOKIE_SHIFT;
+	uint32_t parameter = (uint32_t)*cookie & ((1u << COOKIE_SHIFT) - 1);
+
+	if (row == ROW_TOP)
+		row++; /* the top is in no directory */
+	for (; row < N_ROWS; row++, parameter = 0) {
+		if (rows[row].parent != dir->layer ||
+		    parameter >= row_count(img, (uint32_t)row))
 			continue;
+		parameter++;
 		*out = *dir;
-		out->layer = (uint32_t)*row;
-		out->entry = r->is_live ? 0 : 1;
-		return r->name;
+		out->layer = (uint32_t)row;
+		out->entry = rows[row].is_live ? 0 : parameter;
+		row_name(img, out->layer, parameter, name);
+		*cookie = row << COOKIE_SHIFT | parameter;
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
 void synthetic_parent(const struct node *n, struct node *out)
@@ -182,18 +344,21 @@ void synthetic_parent(const struct node *n, struct node *out)
 ssize_t synthetic_read(struct mount *m, const struct node *n, void *buf, size_t size,
 		       uint64_t off)
 {
-	const struct row *row = n->layer < N_ROWS ? &rows[n->layer] : NULL;
-	const struct buf *doc;
+	const char *data;
+	size_t len;
 
-	if (!row || row->is_dir)
+	if (!is_row(m, n))
+		return -ESTALE;
+	if (rows[n->layer].is_dir)
 		return -EISDIR;
-	if (row->is_live)
+	if (rows[n->layer].is_live)
 		return read_snapshot(m, n->entry, buf, size, off, NULL);
-	doc = row->document(m->view.image);
-	if (off >= doc->len)
+	if (row_bytes(m, n, &data, &len) < 0)
+		return -EIO;
+	if (off >= len)
 		return 0;
-	if (size > doc->len - off)
-		size = (size_t)(doc->len - off);
-	memcpy(buf, doc->data + off, size);
+	if (size > len - off)
+		size = (size_t)(len - off);
+	memcpy(buf, data + off, size);
 	return (ssize_t)size;
 }

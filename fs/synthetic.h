@@ -2,10 +2,13 @@
 /*
  * What is ours in the tree of an image: its documents, and the directories around
  * them. A table of rows; to show one more thing is to add a row.
+ *
+ * Texts that are made of the image are made by synthetic_load(), once, and never change.
  */
 #ifndef FS_SYNTHETIC_H
 #define FS_SYNTHETIC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,8 +19,9 @@ struct item;
 struct mount;
 
 /*
- * node.layer is the row; node.entry a parameter, 1 for what has none, 0 for what is
- * live and not looked up: that is in a list and has no node yet.
+ * node.layer is the row. node.entry is a parameter: of a row that there is of each layer,
+ * say, its number from 1; of a live one the snapshot, or 0 for what is not looked up: that
+ * is in a list and has no node yet; else 1.
  */
 enum synthetic_row {
 	ROW_TOP,
@@ -25,18 +29,30 @@ enum synthetic_row {
 	ROW_CONFIG,
 	ROW_MANIFEST,
 	ROW_INDEX,
+	ROW_HISTORY,
+	ROW_LAYERS,
+	ROW_LAYER, /* stands for a layer's root; itself seen only when that is broken */
+	ROW_LAYER_JSON,
 	ROW_PEELFS,
 	ROW_STATUS,
 	N_ROWS,
 };
 
+/* 0 or -ENOMEM. Once, with the layers loaded. */
+int synthetic_load(struct mount *m);
+/* What synthetic_load() made, also by halves. */
+void synthetic_release(struct mount *m);
+
 int synthetic_describe(struct mount *m, const struct node *n, struct item *out);
 /* The row of a name in a directory; -ENOENT. *out is its node. */
 int synthetic_find(struct mount *m, const struct node *dir, const char *name,
 		   struct node *out);
-/* The next row in a directory after *@row (-1 to begin); its name, or NULL at the end. */
-const char *synthetic_next(struct mount *m, const struct node *dir, int *row,
-			   struct node *out);
+/*
+ * The next row in a directory after *@cookie (0 to begin), which is moved on; @name has
+ * NAME_MAX + 1 bytes. False at the end.
+ */
+bool synthetic_next(struct mount *m, const struct node *dir, uint64_t *cookie, char *name,
+		    struct node *out);
 /* The directory around one; the top's is the top. */
 void synthetic_parent(const struct node *n, struct node *out);
 ssize_t synthetic_read(struct mount *m, const struct node *n, void *buf, size_t size,

@@ -14,6 +14,7 @@
 #include "fs/mount.h"
 #include "fs/node.h"
 #include "fs/options.h"
+#include "fs/raw.h"
 #include "fs/synthetic.h"
 #include "tar/layer.h"
 
@@ -66,6 +67,14 @@ static int describe_dir(struct mount *m, struct merge *merge,
 	return r < 0 ? merge_failed(m, r) : fill_item(m, &s, out);
 }
 
+/* What raw.c found, or why not: the caller does not care which layer's index that was. */
+static int describe_raw(struct mount *m, int r, const struct shown *s, struct item *out)
+{
+	if (r == -EBADMSG)
+		return index_failed(m, NULL, r);
+	return r < 0 ? r : fill_item(m, s, out);
+}
+
 static int describe_file(struct mount *m, uint64_t id, const struct located *p,
 			 struct item *out)
 {
@@ -75,8 +84,9 @@ static int describe_file(struct mount *m, uint64_t id, const struct located *p,
 	if (r != 0)
 		return r;
 	s.ino = node_ino(p->layer->seed, p->node.entry);
-	s.nlink = s.entry.nlink +
-		  merge_extra_links(m->view.merge, p->node.layer, p->node.entry);
+	s.nlink = s.entry.nlink;
+	if (m->view.merge)
+		s.nlink += merge_extra_links(m->view.merge, p->node.layer, p->node.entry);
 	return fill_item(m, &s, out);
 }
 
@@ -84,6 +94,7 @@ int views_describe(struct mount *m, uint64_t id, struct item *out)
 {
 	struct merged_dir *dir;
 	struct located p;
+	struct shown s;
 	int r;
 
 	locate(m, id, &p);
@@ -99,19 +110,33 @@ int views_describe(struct mount *m, uint64_t id, struct item *out)
 		r = describe_dir(m, p.merge, dir, out);
 		merged_dir_unref(dir);
 		return r;
-	default:
-		return -ESTALE;
+	case NODE_RAW:
+		r = raw_describe(m, &p.node, &s);
+		return describe_raw(m, r, &s, out);
 	}
+	return -ESTALE;
 }
 
 /* NAMES */
+
+static bool is_whole_layer(struct mount *m, uint32_t number)
+{
+	return mount_slot(m, m->view.slots[number])->loaded == 0;
+}
 
 /* The row of a synthetic directory as a node: a row may stand for another tree. */
 static int describe_row(struct mount *m, const struct node *row, struct item *out)
 {
 	struct merged_dir *dir;
+	struct node root;
+	struct shown s;
 	int r;
 
+	if (row->layer == ROW_LAYER && is_whole_layer(m, row->entry - 1)) {
+		raw_root(row->entry - 1, &root);
+		r = raw_describe(m, &root, &s);
+		return describe_raw(m, r, &s, out);
+	}
 	if (row->layer != ROW_ROOTFS || !m->view.merge)
 		return synthetic_describe(m, row, out);
 	r = merge_root(m->view.merge, &dir);
@@ -138,10 +163,20 @@ static int lookup_merged(struct mount *m, const struct located *p, const char *n
 	return r;
 }
 
-/* The stand-in for a root that cannot be shown. */
-static bool is_broken_root(const struct mount *m, const struct node *n)
+static int lookup_raw(struct mount *m, const struct located *p, const char *name,
+		      struct item *out)
 {
-	return n->kind == NODE_SYNTHETIC && n->layer == ROW_ROOTFS && !m->view.merge;
+	struct shown s;
+	int r = raw_lookup(m, &p->node, name, &s);
+
+	return describe_raw(m, r, &s, out);
+}
+
+/* A row of its own where another tree should be: that is broken. */
+static bool is_stand_in(const struct node *n)
+{
+	return n->kind == NODE_SYNTHETIC &&
+	       (n->layer == ROW_ROOTFS || n->layer == ROW_LAYER);
 }
 
 int views_lookup(struct mount *m, uint64_t parent, const char *name, struct item *out)
@@ -155,9 +190,11 @@ int views_lookup(struct mount *m, uint64_t parent, const char *name, struct item
 	locate(m, parent, &p);
 	if (p.node.kind == NODE_MERGED)
 		return lookup_merged(m, &p, name, out);
+	if (p.node.kind == NODE_RAW)
+		return lookup_raw(m, &p, name, out);
 	if (p.node.kind != NODE_SYNTHETIC)
 		return -ENOTDIR;
-	if (is_broken_root(m, &p.node))
+	if (is_stand_in(&p.node))
 		return -EIO;
 	r = synthetic_find(m, &p.node, name, &row);
 	return r < 0 ? r : describe_row(m, &row, out);
@@ -187,11 +224,11 @@ int views_list_open(struct mount *m, uint64_t node, uint64_t cookie,
 	l->m = m;
 	l->cookie = cookie;
 	locate(m, node, &l->at);
-	if (is_broken_root(m, &l->at.node))
+	if (is_stand_in(&l->at.node))
 		r = -EIO;
 	else if (l->at.node.kind == NODE_MERGED)
 		r = located_dir(m, &l->at, &l->dir);
-	else if (l->at.node.kind != NODE_SYNTHETIC)
+	else if (l->at.node.kind == NODE_FILE)
 		r = -ENOTDIR;
 	if (r < 0)
 		views_list_close(l);
@@ -209,12 +246,28 @@ void views_list_close(struct views_list *l)
 	free(l);
 }
 
+/* Above a layer's root is layers/. */
+static int describe_raw_parent(struct views_list *l, struct item *out)
+{
+	struct node row = {.kind = NODE_SYNTHETIC, .layer = ROW_LAYERS, .entry = 1};
+	struct shown s;
+	int r;
+
+	if (l->at.node.entry == 0)
+		return synthetic_describe(l->m, &row, out);
+	r = raw_parent(l->m, &l->at.node, &s);
+	return describe_raw(l->m, r, &s, out);
+}
+
 static int describe_parent(struct views_list *l, struct item *out)
 {
 	struct merge *merge = l->at.merge;
 	struct merged_dir *dir;
 	struct node row;
 	int r;
+
+	if (l->at.node.kind == NODE_RAW)
+		return describe_raw_parent(l, out);
 
 	if (l->at.node.kind == NODE_SYNTHETIC) {
 		synthetic_parent(&l->at.node, &row);
@@ -255,18 +308,56 @@ static int next_merged(struct views_list *l, struct item *out)
 	return 1;
 }
 
+static int next_raw(struct views_list *l, struct item *out)
+{
+	uint64_t after = l->cookie - N_DOTS;
+	struct shown s;
+	int r = raw_next(l->m, &l->at.node, &after, l->name, &s);
+
+	if (r == 0)
+		return 0;
+	l->cookie = after + N_DOTS;
+	r = describe_raw(l->m, r, &s, out);
+	return r < 0 ? r : 1;
+}
+
 static int next_row(struct views_list *l, struct item *out)
 {
-	int row = (int)(l->cookie - N_DOTS) - 1, r;
+	uint64_t after = l->cookie - N_DOTS;
 	struct node node;
-	const char *name = synthetic_next(l->m, &l->at.node, &row, &node);
+	int r;
 
-	if (!name)
+	if (!synthetic_next(l->m, &l->at.node, &after, l->name, &node))
 		return 0;
-	l->cookie = (uint64_t)row + N_DOTS + 1;
-	strcpy(l->name, name);
+	l->cookie = after + N_DOTS;
 	r = describe_row(l->m, &node, out);
 	return r < 0 ? r : 1;
+}
+
+static int next_name(struct views_list *l, struct item *out)
+{
+	switch (l->at.node.kind) {
+	case NODE_MERGED:
+		return next_merged(l, out);
+	case NODE_RAW:
+		return next_raw(l, out);
+	default:
+		return next_row(l, out);
+	}
+}
+
+/* The directory itself. */
+static int describe_self(struct views_list *l, struct item *out)
+{
+	struct shown s;
+	int r;
+
+	if (l->dir)
+		return describe_dir(l->m, l->at.merge, l->dir, out);
+	if (l->at.node.kind == NODE_SYNTHETIC)
+		return synthetic_describe(l->m, &l->at.node, out);
+	r = raw_describe(l->m, &l->at.node, &s);
+	return describe_raw(l->m, r, &s, out);
 }
 
 int views_list_next(struct views_list *l, const char **name, struct item *out,
@@ -276,16 +367,11 @@ int views_list_next(struct views_list *l, const char **name, struct item *out,
 
 	if (l->cookie < N_DOTS) {
 		strcpy(l->name, l->cookie == 0 ? "." : "..");
-		if (l->cookie > 0)
-			r = describe_parent(l, out);
-		else if (l->dir)
-			r = describe_dir(l->m, l->at.merge, l->dir, out);
-		else
-			r = synthetic_describe(l->m, &l->at.node, out);
+		r = l->cookie > 0 ? describe_parent(l, out) : describe_self(l, out);
 		l->cookie++;
 		r = r < 0 ? r : 1;
 	} else {
-		r = l->dir ? next_merged(l, out) : next_row(l, out);
+		r = next_name(l, out);
 	}
 	*name = l->name;
 	*cookie = l->cookie;

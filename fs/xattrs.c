@@ -5,6 +5,7 @@
 #include "fs/locate.h"
 #include "fs/merge.h"
 #include "fs/mount.h"
+#include "fs/raw.h"
 #include "fs/views.h"
 #include "tar/layer.h"
 
@@ -48,6 +49,12 @@ static int find_xattrs(struct mount *m, uint64_t id, struct mount_layer **l,
 			return merge_failed(m, r);
 		*l = s.is_described ? mount_slot(m, s.slot) : NULL;
 		*pos = *l ? s.entry.xattrs : 0;
+	} else if (p.node.kind == NODE_RAW) {
+		r = raw_describe(m, &p.node, &s);
+		if (r < 0)
+			return r == -EBADMSG ? index_failed(m, NULL, r) : r;
+		*l = mount_slot(m, s.slot);
+		*pos = s.entry.xattrs;
 	}
 	return r;
 }

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/history.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "fs/layerjson.h"
+#include "fs/mount.h"
+#include "tar/layer.h"
+
+static const char *text_of(const struct json *j, const char *key)
+{
+	const char *text = json_member_string(j, key);
+
+	return text ? text : "";
+}
+
+static void read_steps(struct history *h, const struct json *list, size_t n_layers)
+{
+	size_t i, made = 0;
+
+	for (i = 0; i < h->n; i++) {
+		const struct json *j = json_item(list, i);
+		bool is_empty = json_is_true(json_member(j, "empty_layer"));
+
+		h->steps[i] = (struct step){
+			.created = text_of(j, "created"),
+			.created_by = text_of(j, "created_by"),
+			.comment = text_of(j, "comment"),
+			.json = j,
+			.layer = is_empty ? NO_LAYER : made++,
+		};
+	}
+	for (i = 0; made != n_layers && i < h->n; i++)
+		h->steps[i].layer = NO_LAYER;
+}
+
+int history_init(struct history *h, const struct image *img)
+{
+	const struct json *list;
+	size_t i;
+	int r;
+
+	memset(h, 0, sizeof(*h));
+	r = json_parse(img->config.data, img->config.len, &h->config, NULL);
+	if (r < 0)
+		return r;
+	list = json_member(h->config, "history");
+	h->n = list && json_type(list) == JSON_ARRAY ? json_count(list) : 0;
+	h->steps = calloc((h->n ? h->n : img->n_layers) + 1, sizeof(*h->steps));
+	if (!h->steps)
+		return -ENOMEM;
+	if (h->n > 0) {
+		read_steps(h, list, img->n_layers);
+		return 0;
+	}
+	for (i = 0; i < img->n_layers; i++)
+		h->steps[i] = (struct step){"", "", "", NULL, i};
+	h->n = img->n_layers;
+	return 0;
+}
+
+void history_release(struct history *h)
+{
+	free(h->steps);
+	json_free(h->config);
+}
+
+const struct step *history_of_layer(const struct history *h, size_t layer)
+{
+	size_t i;
+
+	for (i = 0; i < h->n; i++) {
+		if (h->steps[i].layer == layer)
+			return &h->steps[i];
+	}
+	return NULL;
+}
+
+/* AS A TABLE */
+
+enum column {
+	COL_IMAGE,
+	COL_CREATED,
+	COL_BY,
+	COL_SIZE,
+	COL_COMMENT,
+	COL_LAYER,
+	N_COLUMNS
+};
+
+static const char *const headings[N_COLUMNS] = {"IMAGE", "CREATED", "CREATED BY",
+						"SIZE",	 "COMMENT", "LAYER"};
+
+/* Texts of a row that are not the config's own. */
+struct scratch {
+	char size[24];
+	char layer[LAYER_NAME_MAX];
+};
+
+static void fill_row(const struct mount *m, const struct history *h, size_t i,
+		     const char *id, struct scratch *s, const char **cells)
+{
+	const struct step *step = &h->steps[i];
+	const struct mount_layer *l = NULL;
+
+	if (step->layer != NO_LAYER)
+		l = &m->layers[m->view.slots[step->layer]];
+	strcpy(s->size, l && l->loaded < 0 ? "?" : "0");
+	s->layer[0] = '\0';
+	if (l && l->loaded == 0)
+		snprintf(s->size, sizeof(s->size), "%" PRIu64,
+			 index_info(layer_index(l->layer))->content_size);
+	if (l)
+		layer_name(m->view.image, (uint32_t)step->layer, s->layer);
+	cells[COL_IMAGE] = i + 1 == h->n ? id : "<missing>";
+	cells[COL_CREATED] = step->created;
+	cells[COL_BY] = step->created_by;
+	cells[COL_SIZE] = s->size;
+	cells[COL_COMMENT] = step->comment;
+	cells[COL_LAYER] = s->layer;
+}
+
+/* A row is a line: what would end it, or move the eye, is a space. */
+static int add_cell(struct buf *out, const char *text, size_t width)
+{
+	size_t i, len = strlen(text);
+	void *room;
+	char *to;
+	int r;
+
+	if (width < len)
+		width = len;
+	r = buf_reserve(out, width, &room);
+	if (r < 0)
+		return r;
+	to = room;
+	memset(to, ' ', width);
+	for (i = 0; i < len; i++)
+		to[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i];
+	buf_advance(out, width);
+	return 0;
+}
+
+static int add_row(struct buf *out, const char *const *cells, const size_t *widths)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < N_COLUMNS; i++)
+		r = add_cell(out, cells[i], i + 1 < N_COLUMNS ? widths[i] + 3 : 0);
+	return r < 0 ? r : buf_append_text(out, "\n");
+}
+
+static void widen(const char *const *cells, size_t *widths)
+{
+	size_t i, len;
+
+	for (i = 0; i < N_COLUMNS; i++) {
+		len = strlen(cells[i]);
+		if (widths[i] < len)
+			widths[i] = len;
+	}
+}
+
+int history_render(const struct mount *m, const struct history *h, uint32_t none,
+		   struct buf *out)
+{
+	size_t i, widths[N_COLUMNS] = {0};
+	const char *cells[N_COLUMNS];
+	char id[DIGEST_TEXT_MAX];
+	struct scratch s;
+	int r;
+
+	(void)none;
+	digest_format(&m->view.image->config_descriptor.digest, id);
+	widen(headings, widths);
+	for (i = 0; i < h->n; i++) {
+		fill_row(m, h, i, id, &s, cells);
+		widen(cells, widths);
+	}
+	r = add_row(out, headings, widths);
+	for (i = h->n; r == 0 && i-- > 0;) {
+		fill_row(m, h, i, id, &s, cells);
+		r = add_row(out, cells, widths);
+	}
+	return r;
+}

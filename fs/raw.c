@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/raw.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/collect.h"
+#include "fs/merge.h"
+#include "fs/mount.h"
+#include "tar/layer.h"
+
+void raw_root(uint32_t number, struct node *out)
+{
+	*out = (struct node){.kind = NODE_RAW, .layer = number};
+}
+
+/* The layer of a node, its slot, and the directory's entry. */
+static int find_dir(struct mount *m, const struct node *dir, struct mount_layer **l,
+		    struct entry *e)
+{
+	int r;
+
+	if (dir->image != 0 || dir->layer >= m->view.image->n_layers)
+		return -ESTALE;
+	*l = mount_slot(m, m->view.slots[dir->layer]);
+	if ((*l)->loaded < 0)
+		return -EIO;
+	r = index_entry(layer_index((*l)->layer), dir->entry, e);
+	if (r == 0 && !S_ISDIR(e->mode))
+		r = -ESTALE;
+	return r == -ENOENT ? -ESTALE : r;
+}
+
+static void show_dir(const struct mount *m, const struct node *of,
+		     const struct mount_layer *l, const struct entry *e,
+		     struct shown *out)
+{
+	struct node node = *of;
+
+	node.entry = e->id;
+	*out = (struct shown){
+		.node = node_pack(&node),
+		.ino = node_ino(l->seed, e->id),
+		.is_dir = true,
+		.is_described = true,
+		.layer = of->layer,
+		.slot = m->view.slots[of->layer],
+		.entry = *e,
+		.nlink = 1,
+	};
+}
+
+/*
+ * A hard link to what a lower layer has is that file: its names are of one inode. While
+ * another layer is broken nobody knows where it leads.
+ */
+static int show_file(struct mount *m, const struct node *of, const struct mount_layer *l,
+		     const struct entry *e, struct shown *out)
+{
+	struct found f;
+	uint32_t slot = m->view.slots[of->layer];
+	struct node node = {.kind = NODE_FILE, .layer = slot, .entry = e->inode};
+	int r = 0;
+
+	if (m->view.merge) {
+		found_init(&f);
+		f.is_described = true;
+		f.layer = of->layer;
+		f.entry = *e;
+		return merge_show(m->view.merge, &f, out);
+	}
+	if (e->flags & ENTRY_FOREIGN)
+		return -ENOENT;
+	*out = (struct shown){
+		.node = node_pack(&node),
+		.ino = node_ino(l->seed, e->inode),
+		.is_described = true,
+		.layer = of->layer,
+		.slot = slot,
+		.entry = *e,
+	};
+	if (e->inode != e->id)
+		r = index_entry(layer_index(l->layer), e->inode, &out->entry);
+	out->nlink = out->entry.nlink;
+	return r == -ENOENT ? -EBADMSG : r;
+}
+
+static int show(struct mount *m, const struct node *of, const struct mount_layer *l,
+		const struct entry *e, struct shown *out)
+{
+	if (!S_ISDIR(e->mode))
+		return show_file(m, of, l, e, out);
+	show_dir(m, of, l, e, out);
+	return 0;
+}
+
+int raw_describe(struct mount *m, const struct node *dir, struct shown *out)
+{
+	struct mount_layer *l;
+	struct entry e;
+	int r = find_dir(m, dir, &l, &e);
+
+	if (r == 0)
+		show_dir(m, dir, l, &e, out);
+	return r;
+}
+
+int raw_parent(struct mount *m, const struct node *dir, struct shown *out)
+{
+	struct node parent = *dir;
+	struct mount_layer *l;
+	struct entry e;
+	int r = find_dir(m, dir, &l, &e);
+
+	if (r < 0)
+		return r;
+	parent.entry = e.parent;
+	return raw_describe(m, &parent, out);
+}
+
+int raw_lookup(struct mount *m, const struct node *dir, const char *name,
+	       struct shown *out)
+{
+	struct mount_layer *l;
+	struct entry e, child;
+	int r = find_dir(m, dir, &l, &e);
+
+	if (r == 0)
+		r = index_find(layer_index(l->layer), &e, name, strlen(name), &child);
+	return r < 0 ? r : show(m, dir, l, &child, out);
+}
+
+int raw_next(struct mount *m, const struct node *dir, uint64_t *cookie, char *name,
+	     struct shown *out)
+{
+	struct mount_layer *l;
+	struct entry e, child;
+	int r = find_dir(m, dir, &l, &e);
+
+	while (r == 0 && *cookie < e.n_children) {
+		r = index_entry(layer_index(l->layer), e.first_child + (uint32_t)*cookie,
+				&child);
+		if (r < 0)
+			return -EBADMSG;
+		++*cookie;
+		if (child.name_len == 0 || child.name_len > NAME_MAX)
+			continue;
+		r = show(m, dir, l, &child, out);
+		if (r == 0) {
+			memcpy(name, child.name, child.name_len);
+			name[child.name_len] = '\0';
+			return 1;
+		}
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}

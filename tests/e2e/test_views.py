@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""What is beside rootfs/ in the tree of an image, against the tools it imitates."""
+import errno
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+import layout
+from archive import directory, file, hardlink, layer, opaque, symlink, whiteout
+from mounting import mount
+from tree import dump
+
+LAYERS = [layer(directory("d", mode=0o750), file("d/f", "lower"), file("g", "g" * 5000),
+                hardlink("h", "g")),
+          layer(whiteout("g"), directory("d"), opaque("d"), file("d/new", "upper"),
+                symlink("l", "d/new"), hardlink("x", "h"), file("deep/er/f", "1"))]
+
+
+def names(m):
+    return sorted(n for n in os.listdir(m.path + "/layers") if not n.endswith(".json"))
+
+
+def test_layers(images):
+    with mount(images.image(LAYERS)) as m:
+        descriptors = json.loads(m.read("manifest.json"))["layers"]
+        expected = ["%d-%s" % (i + 1, d["digest"][7:19]) for i, d in enumerate(descriptors)]
+        assert names(m) == expected
+        first, second = (dump(os.path.join(m.path, "layers", n)) for n in expected)
+        assert sorted(first) == [b".", b"d", b"d/f", b"g", b"h"]
+        assert first[b"d"]["mode"] == 0o750 and first[b"g"]["nlink"] == 3
+        assert first[b"g"]["same"] == b"g" and first[b"h"]["same"] == b"g"
+        assert sorted(second) == [b".", b".wh.g", b"d", b"d/.wh..wh..opq", b"d/new", b"deep",
+                                  b"deep/er", b"deep/er/f", b"l", b"x"]
+        assert second[b".wh.g"]["type"] == "file" and second[b"x"]["size"] == 5000
+        assert second[b"l"]["target"] == b"d/new"
+        # The same file in both views is one inode, and a directory leads back up.
+        raw = os.path.join(m.path, "layers", expected[1], "d")
+        assert os.stat(raw + "/new").st_ino == os.stat(m.at("d/new")).st_ino
+        for path in (raw, m.path + "/layers/" + expected[1], m.path + "/layers"):
+            inside = {e.name: e.inode() for e in os.scandir(path)}
+            assert inside or path
+            assert os.stat(path + "/..").st_ino == os.stat(os.path.dirname(path)).st_ino
+
+
+def test_many_layers_and_one_twice(images):
+    one = images.layer(layer(file("same", "1")))
+    with mount(images.image([one] + [layer(file("f%d" % i)) for i in range(20)] + [one])) as m:
+        found = sorted(names(m), key=lambda n: int(n.split("-")[0]))
+        assert [int(n.split("-")[0]) for n in found] == list(range(1, 23))
+        assert found[0].split("-")[1] == found[-1].split("-")[1] == one["digest"][7:19]
+        for name in (found[0], found[-1]):
+            assert open(os.path.join(m.path, "layers", name, "same")).read() == "1"
+        info = json.loads(m.read("layers/%s.json" % found[-1]))
+        assert info["number"] == 22 and info["diffID"] == one["diff"]
+        assert info["descriptor"] == {k: v for k, v in one.items() if k != "diff"}
+        assert info["history"] == {"created_by": "layer 21"}
+        assert info["filesSize"] == 1 and info["entries"] == 2
+        assert info["compressedSize"] == one["size"]
+
+
+def test_layers_beside_a_broken_one(images):
+    bad = images.layer(LAYERS[0])
+    path = images.blob_path(bad["digest"])
+    data = bytearray(open(path, "rb").read())
+    data[40] ^= 1
+    open(path, "wb").write(data)
+    with mount(images.image([bad, images.layer(LAYERS[1])]), quiet=False) as m:
+        first, second = names(m)
+        for name in ("rootfs", "layers/" + first):
+            for ask in (os.listdir, lambda p: os.stat(p + "/g")):
+                with pytest.raises(OSError) as e:
+                    ask(os.path.join(m.path, name))
+                assert e.value.errno == errno.EIO
+        tree = dump(os.path.join(m.path, "layers", second))
+        # Where x leads, only the broken layer knows.
+        assert sorted(tree) == [b".", b".wh.g", b"d", b"d/.wh..wh..opq", b"d/new", b"deep",
+                                b"deep/er", b"deep/er/f", b"l"]
+        assert bad["digest"] in json.loads(m.read("layers/%s.json" % first))["error"]
+        assert json.loads(m.read("layers/%s.json" % second))["entries"] == 10
+        assert "?" in m.read("history").decode().splitlines()[2]
+
+
+def test_rootfs_alone_shows_nothing_else(images):
+    with mount(images.image(LAYERS), "layout=rootfs") as m:
+        assert sorted(os.listdir(m.path)) == ["d", "deep", "h", "l", "x"]
+
+
+def test_sizes_times_and_numbers(images):
+    """Of what is ours: as stat says they are, and the same in the next mount."""
+    source, seen = images.image(LAYERS), []
+    for _ in range(2):
+        with mount(source) as m:
+            found = {}
+            for path, folders, files in os.walk(m.path):
+                folders[:] = [f for f in folders if f not in ("rootfs", ".peelfs") and
+                              not re.match(r"\d+-", f)]
+                for name in files + folders:
+                    st = os.lstat(os.path.join(path, name))
+                    if name in files:
+                        assert st.st_size == len(m.read(os.path.join(path, name))), name
+                    assert st.st_mtime_ns == 1704164645 * 10**9 or re.match(r"\d+-", name), name
+                    found[os.path.relpath(os.path.join(path, name), m.path)] = st.st_ino
+            assert len(set(found.values())) == len(found)
+            seen.append(found)
+    assert seen[0] == seen[1]
+
+
+# history
+
+STEPS = [
+    {"created": "2024-01-01T00:00:00Z",
+     "created_by": "/bin/sh -c #(nop) ADD file:0123 in / "},
+    {"created": "2024-01-01T00:00:01Z", "empty_layer": True,
+     "created_by": "/bin/sh -c #(nop)  CMD [\"bash\"]"},
+    {"created": "2024-01-02T00:00:00Z", "created_by": "RUN /bin/sh -c a\t&&\tb # buildkit",
+     "comment": "buildkit.dockerfile.v0"},
+]
+
+
+def rows(text):
+    return [re.split(r" {3,}", line.rstrip()) for line in text.splitlines()]
+
+
+def test_history(images):
+    layers = [images.layer(t) for t in LAYERS]
+    with mount(images.image(layers, config=images.config(layers, more={"history": STEPS}))) as m:
+        config = json.loads(m.read("manifest.json"))["config"]["digest"]
+        first, second = names(m)
+        table = rows(m.read("history").decode())
+        assert table == [
+            ["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT", "LAYER"],
+            [config, STEPS[2]["created"], "RUN /bin/sh -c a && b # buildkit", "6",
+             STEPS[2]["comment"], second],
+            ["<missing>", STEPS[1]["created"], STEPS[1]["created_by"], "0"],
+            ["<missing>", STEPS[0]["created"], STEPS[0]["created_by"].strip(), "5005", first]]
