@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "fs/dockerfile.h"
 #include "fs/history.h"
 #include "fs/layerjson.h"
 #include "fs/mount.h"
@@ -72,6 +73,7 @@ static const struct row {
 	[ROW_MANIFEST] = {"manifest.json", ROW_TOP, .document = manifest_of},
 	[ROW_INDEX] = {"index.json", ROW_TOP, .count = if_index, .document = index_of},
 	[ROW_HISTORY] = {"history", ROW_TOP, .make = history_render},
+	[ROW_DOCKERFILE] = {"Dockerfile", ROW_TOP, .make = dockerfile_render},
 	[ROW_LAYERS] = {"layers", ROW_TOP, .is_dir = true},
 	[ROW_LAYER] = {"", ROW_LAYERS, .is_dir = true, .count = per_layer},
 	[ROW_LAYER_JSON] = {".json", ROW_LAYERS, .count = per_layer,

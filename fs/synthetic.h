@@ -30,6 +30,7 @@ enum synthetic_row {
 	ROW_MANIFEST,
 	ROW_INDEX,
 	ROW_HISTORY,
+	ROW_DOCKERFILE,
 	ROW_LAYERS,
 	ROW_LAYER, /* stands for a layer's root; itself seen only when that is broken */
 	ROW_LAYER_JSON,

@@ -136,3 +136,36 @@ def test_history(images):
              STEPS[2]["comment"], second],
             ["<missing>", STEPS[1]["created"], STEPS[1]["created_by"], "0"],
             ["<missing>", STEPS[0]["created"], STEPS[0]["created_by"].strip(), "5005", first]]
+
+
+# Dockerfile
+
+def test_dockerfile(images):
+    layers = [images.layer(t) for t in LAYERS]
+    more = {"history": STEPS, "config": {
+        "Cmd": ["bash"], "Env": ["PATH=/bin", "A=b c"], "ExposedPorts": {"80/tcp": {}},
+        "Labels": {"org.opencontainers.image.base.name": "debian:12"}, "User": "1:2",
+        "Healthcheck": {"Test": ["CMD-SHELL", "true"], "Interval": 5 * 10**9, "Retries": 2}}}
+    with mount(images.image(layers, config=images.config(layers, more=more))) as m:
+        first, second = names(m)
+        lines = m.read("Dockerfile").decode().splitlines()
+        assert lines[0].startswith("# A reconstruction")
+        assert lines[2] == "# Base image, whose steps are among these: debian:12"
+        assert lines[3:] == [
+            "FROM scratch", "", "# layers/" + first, "ADD file:0123 /", 'CMD ["bash"]', "",
+            "# layers/" + second, "RUN a\t&&\tb", "", "# In the config, and in no step:",
+            "ENV PATH=/bin", 'ENV A="b c"',
+            "LABEL org.opencontainers.image.base.name=debian:12", "EXPOSE 80/tcp", "USER 1:2",
+            "HEALTHCHECK --interval=5000ms --retries=2 CMD true"]
+
+
+def test_no_history_and_one_that_does_not_fit(images):
+    layers = [images.layer(t) for t in LAYERS]
+    for history in ([], STEPS[:2]):
+        config = images.config(layers, more={"history": history})
+        with mount(images.image(layers, "t%d" % len(history), config=config)) as m:
+            table = rows(m.read("history").decode())[1:]
+            expected = [] if history else names(m)[::-1]
+            assert [row[-1] for row in table if re.match(r"\d+-", row[-1])] == expected
+            assert len(table) == 2
+            assert m.read("Dockerfile").startswith(b"# A reconstruction")
