@@ -16,6 +16,7 @@
 
 #include "fs/dockerfile.h"
 #include "fs/history.h"
+#include "fs/inspect.h"
 #include "fs/layerjson.h"
 #include "fs/mount.h"
 #include "fs/status.h"
@@ -72,6 +73,7 @@ static const struct row {
 	[ROW_CONFIG] = {"config.json", ROW_TOP, .document = config_of},
 	[ROW_MANIFEST] = {"manifest.json", ROW_TOP, .document = manifest_of},
 	[ROW_INDEX] = {"index.json", ROW_TOP, .count = if_index, .document = index_of},
+	[ROW_INSPECT] = {"inspect.json", ROW_TOP, .make = inspect_render},
 	[ROW_HISTORY] = {"history", ROW_TOP, .make = history_render},
 	[ROW_DOCKERFILE] = {"Dockerfile", ROW_TOP, .make = dockerfile_render},
 	[ROW_LAYERS] = {"layers", ROW_TOP, .is_dir = true},

@@ -4,7 +4,9 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -169,3 +171,65 @@ def test_no_history_and_one_that_does_not_fit(images):
             assert [row[-1] for row in table if re.match(r"\d+-", row[-1])] == expected
             assert len(table) == 2
             assert m.read("Dockerfile").startswith(b"# A reconstruction")
+
+
+# inspect.json
+
+CONFIG = {"Env": ["PATH=/bin", "A=\"b\" c"], "Cmd": ["/bin/true"], "Entrypoint": ["/e", "\u00e9"],
+          "ExposedPorts": {"80/tcp": {}}, "Volumes": {"/v": {}}, "WorkingDir": "/w",
+          "Labels": {"a": "1"}, "StopSignal": "SIGINT", "User": "u", "OnBuild": ["RUN x"],
+          "Healthcheck": {"Test": ["CMD", "a"], "Interval": 30000000000}, "Shell": ["/b", "-c"],
+          "ArgsEscaped": True, "StopTimeout": 7}
+
+
+@pytest.fixture
+def podman(tmp_path):
+    run = tempfile.mkdtemp(prefix="run-")  # its path must be short
+
+    def call(*arguments):
+        done = subprocess.run(
+            ["podman", "--root", str(tmp_path / "root"), "--runroot", run,
+             "--storage-driver", "vfs", *arguments], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+    yield call
+    shutil.rmtree(run)
+
+
+def test_inspect(images, registry, podman):
+    layers = [images.layer(t) for t in LAYERS]
+    more = {"config": CONFIG, "history": STEPS, "author": "me"}
+    source = images.image(layers, config=images.config(layers, more=more))
+    reference = registry.push(source, "team/inspected", "v1")
+    with mount(reference) as m:
+        [ours] = json.loads(m.read("inspect.json"))
+        config = json.loads(m.read("config.json"))
+        assert ours["Config"] == CONFIG and ours["Author"] == "me"
+        assert ours["Size"] == 5011 and ours["Comment"] == STEPS[2]["comment"]
+        lower = ours["GraphDriver"]["Data"]["LowerDir"].split(":")
+        assert [os.path.basename(p) for p in lower] == names(m)[::-1]
+        assert all(os.path.isdir(p) for p in lower)
+        assert os.path.samefile(ours["GraphDriver"]["Data"]["MergedDir"], m.root)
+        assert ours["GraphDriver"]["Name"] == "peelfs"
+        assert ours["RootFS"] == {"Type": "layers", "Layers": config["rootfs"]["diff_ids"]}
+
+        podman("pull", "-q", "--tls-verify=false", reference)
+        [theirs] = json.loads(podman("image", "inspect", reference))
+        assert ours["Id"] == "sha256:" + theirs["Id"]
+        for key in ("RepoTags", "Created", "Architecture", "Os", "RootFS", "Author"):
+            assert ours[key] == theirs[key], key
+        assert set(ours["RepoDigests"]) <= set(theirs["RepoDigests"])
+        for key in set(theirs["Config"]) - {"Healthcheck"}:
+            assert ours["Config"][key] == theirs["Config"][key], key
+
+        listed = json.loads(podman("history", "--no-trunc", "--format", "json", reference))
+        table = rows(m.read("history").decode())[1:]
+        assert [row[0] for row in table] == [ours["Id"]] + ["<missing>"] * 2
+        assert [" ".join(row[2].split()) for row in table] == \
+            [" ".join(step["CreatedBy"].split()) for step in listed]
+
+
+def test_inspect_names(images):
+    with mount(images.image(LAYERS)) as m:
+        [ours] = json.loads(m.read("inspect.json"))
+        assert ours["RepoTags"] == ours["RepoDigests"] == []
