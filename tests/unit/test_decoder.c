@@ -13,7 +13,7 @@
 #include "tests/unit/test.h"
 
 #define PLAIN_LEN (7u << 20)
-#define SHORT_LEN 2500000
+#define SHORT_LEN 1700000
 
 static struct buf plain;
 
@@ -53,7 +53,7 @@ static void test_gzip(void)
 		size_t len;
 	} rows[] = {
 		{"gzip -1", {.level = 1}, PLAIN_LEN},
-		{"gzip -6", {.level = 6}, PLAIN_LEN},
+		{"gzip -6", {.level = 6}, SHORT_LEN},
 		{"gzip -9", {.level = 9}, SHORT_LEN},
 		{"stored blocks", {.level = 0}, SHORT_LEN},
 		{"fixed blocks", {.level = 6, .strategy = Z_FIXED}, SHORT_LEN},
@@ -83,7 +83,7 @@ static void test_gzip(void)
 		{"members of 64 KiB",
 		 {.level = 3, .member = 65280, .fields = 1},
 		 SHORT_LEN},
-		{"members of 1.3 MB", {.level = 3, .member = 1300000}, SHORT_LEN},
+		{"members of 1.1 MB", {.level = 3, .member = 1100000}, SHORT_LEN},
 		{"members of 100 bytes", {.level = 6, .member = 100}, 300000},
 		{"all header fields", {.level = 6, .fields = 1}, 100000},
 		{"exactly a target", {.level = 3}, SPAN_TARGET},
