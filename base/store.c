@@ -717,6 +717,17 @@ void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len)
 	__atomic_store_n(&sl->rows[i].used, len > 0 ? this_minute() : 0, __ATOMIC_RELEASE);
 }
 
+void slot_set_word(struct slot *sl, size_t i, uint32_t word)
+{
+	if (i < sl->n_rows)
+		__atomic_store_n(&sl->rows[i].word, word, __ATOMIC_RELAXED);
+}
+
+uint32_t slot_word(const struct slot *sl, size_t i)
+{
+	return i < sl->n_rows ? __atomic_load_n(&sl->rows[i].word, __ATOMIC_RELAXED) : 0;
+}
+
 void slot_touch(struct slot *sl, size_t i)
 {
 	uint32_t now = this_minute();

@@ -114,6 +114,9 @@ int slot_map(struct slot *sl, size_t n);
 bool slot_is_filled(const struct slot *sl, size_t i);
 /* Bytes [off, off + len) of data are span @i now; @len 0: it is not there. */
 void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len);
+/* A word that is kept with span @i, for a checksum: set before the span is filled. */
+void slot_set_word(struct slot *sl, size_t i, uint32_t word);
+uint32_t slot_word(const struct slot *sl, size_t i);
 /* Span @i is read: it goes later than others. */
 void slot_touch(struct slot *sl, size_t i);
 

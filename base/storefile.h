@@ -26,8 +26,10 @@ struct slot_row {
 	uint64_t off; /* in data */
 	uint32_t len;
 	uint32_t used; /* minute it was last read, since the epoch; 0: not in data */
+	uint32_t word; /* its reader's */
+	uint32_t zero;
 };
 
-_Static_assert(sizeof(struct slot_row) == 16, "slot_row is a file format");
+_Static_assert(sizeof(struct slot_row) == 24, "slot_row is a file format");
 
 #endif

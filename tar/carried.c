@@ -11,6 +11,7 @@
 #include "tar/layer.h"
 #include "tar/toc.h"
 #include "tar/tree.h"
+#include "tar/ztoc.h"
 
 static int parse_digest(const char *text, struct digest *out, struct err *e)
 {
@@ -37,10 +38,20 @@ int carried_parse(const struct layer_hints *h, struct carried *out, struct err *
 	} else if (h->estargz_digest) {
 		c.origin = ORIGIN_ESTARGZ;
 		c.toc = c.json;
+	} else if (h->ztoc_digest && h->ztoc) {
+		c.origin = ORIGIN_SOCI;
+		c.toc = *h->ztoc_digest;
+		c.ztoc = source_ref(h->ztoc);
 	}
 	if (rc == 0)
 		*out = c;
 	return rc;
+}
+
+void carried_release(struct carried *c)
+{
+	source_unref(c->ztoc);
+	c->ztoc = NULL;
 }
 
 bool carried_vouches(const struct carried *c, const struct index_info *info)
@@ -52,7 +63,17 @@ static int read_table(const struct carried *c, const struct fetch *f, struct tre
 		      enum compression *compression, struct toc_facts *out, struct err *e)
 {
 	const struct digest *json = c->json.alg == DIGEST_NONE ? NULL : &c->json;
+	struct ztoc_facts facts;
+	int rc;
 
+	if (c->origin == ORIGIN_SOCI) {
+		rc = ztoc_read(c->ztoc, &c->toc, f, tree, &facts, e);
+		if (rc == 0) {
+			out->decoded_size = facts.decoded_size;
+			*compression = facts.compression;
+		}
+		return rc;
+	}
 	if (c->origin == ORIGIN_ESTARGZ)
 		return estargz_read(f, json, tree, compression, out, e);
 	*compression = COMPRESSION_ZSTD;

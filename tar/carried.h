@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An index that a layer carries with it: where it is and what vouches for it, as the
- * manifest says, and how our own index is made of it.
+ * An index that a layer carries with it, or that is kept beside it: where it is and what
+ * vouches for it, as the manifest says, and how our own index is made of it.
  */
 #ifndef TAR_CARRIED_H
 #define TAR_CARRIED_H
@@ -22,8 +22,10 @@ struct carried {
 	struct digest toc;	  /* the digest that vouches for it */
 	struct digest json;	  /* ORIGIN_CHUNKED: of its JSON, if that is said too */
 	struct chunked_place place; /* ORIGIN_CHUNKED */
+	struct source *ztoc;	    /* ORIGIN_SOCI */
 };
 
+void carried_release(struct carried *c);
 /* -EBADMSG, -ENOTSUP with a sentence for what cannot be read: then there is none. */
 int carried_parse(const struct layer_hints *hints, struct carried *out, struct err *e);
 

@@ -70,6 +70,7 @@ void layer_free(struct layer *l)
 	index_close(l->index);
 	slot_close(l->slot);
 	source_unref(l->blob);
+	carried_release(&l->carried);
 	free(l);
 }
 

@@ -66,6 +66,12 @@ struct layer_hints {
 	 */
 	const char *chunked_digest;
 	const char *chunked_position;
+	/*
+	 * A SOCI zTOC beside the layer, if it may be used: the digest by which the registry
+	 * calls it, and its bytes, unverified. The layer takes a reference of its own.
+	 */
+	const struct digest *ztoc_digest;
+	struct source *ztoc;
 };
 
 /* Before layer_load(). Hints that cannot be read are a warning there. */

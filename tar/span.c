@@ -302,13 +302,16 @@ int span_load_parts(const struct span *spans, size_t n, struct source *blob,
 	return rc;
 }
 
+bool span_can_check(const struct span *sp)
+{
+	return sp->has_crc || sp->digest_is_of_output || sp->kind == SPAN_PLAIN;
+}
+
 int span_check(const struct span *sp, const void *out)
 {
 	if (sp->has_crc)
 		return checksum(0, out, (size_t)sp->out_len) == sp->crc ? 0 : -EBADMSG;
-	if (!sp->digest_is_of_output && sp->kind != SPAN_PLAIN)
-		return -EBADMSG; /* nothing to go by */
-	return check_output(sp, out, NULL);
+	return span_can_check(sp) ? check_output(sp, out, NULL) : -EBADMSG;
 }
 
 bool span_is_sane(const struct span *sp, uint64_t blob_size)

@@ -71,7 +71,11 @@ typedef int span_give_fn(void *arg, size_t i, const void *out);
 int span_load_parts(const struct span *spans, size_t n, struct source *blob, span_give_fn *give,
 		    void *arg, struct err *e);
 
-/* Are these out_len bytes the span's output? By its checksum, or else its digest. */
+/*
+ * Are these out_len bytes the span's output? By its checksum, or else its digest. A span
+ * whose digest is of its input and that has no checksum says nothing of its output.
+ */
+bool span_can_check(const struct span *sp);
 int span_check(const struct span *sp, const void *out);
 
 /* Is this what span_load() can take? For spans that come from a file. */
