@@ -286,7 +286,7 @@ static int new_unnamed(int dir)
  * A private store has its files where long-lived temporary ones go, for a layer is too
  * large for memory.
  */
-static int new_file(struct store *s)
+int store_new_file(struct store *s)
 {
 	const char *path = getenv("TMPDIR");
 	int dir, fd;
@@ -304,7 +304,7 @@ static int new_file(struct store *s)
 /* An index is small enough for memory, where there is no better place. */
 static int new_index_file(struct store *s)
 {
-	int fd = new_file(s);
+	int fd = store_new_file(s);
 
 	if (fd >= 0)
 		return fd;
@@ -391,7 +391,7 @@ static int put_file(struct store *s, const char *folder, const char *name, const
 
 	if (!s->dir)
 		return -ENOENT;
-	fd = new_file(s);
+	fd = store_new_file(s);
 	if (fd < 0)
 		return fd;
 	rc = write_all(fd, data, len);
@@ -632,7 +632,7 @@ static int open_data(struct slot *sl)
 	if (sl->store->keeps_no_data)
 		return -ENOENT;
 	if (sl->dir < 0)
-		return new_file(sl->store);
+		return store_new_file(sl->store);
 	fd = openat(sl->dir, "data", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;

@@ -61,6 +61,12 @@ int store_get_document(struct store *s, const struct digest *d, size_t max, stru
 /* 0 or negative errno; the caller may go on without. */
 int store_put_document(struct store *s, const struct digest *d, const void *data, size_t len);
 
+/*
+ * A descriptor of a new unnamed file where the store has its own (TMPDIR for a private
+ * one), the caller's, or negative errno. Ask store_make_room() first.
+ */
+int store_new_file(struct store *s);
+
 /* Hashes all documents, removes those that are damaged, and counts them. */
 int store_check_documents(struct store *s, unsigned *bad);
 

@@ -11,6 +11,7 @@
 #include "fs/log.h"
 #include "fs/merge.h"
 #include "fs/node.h"
+#include "fs/ocilayout.h"
 #include "fs/options.h"
 #include "fs/synthetic.h"
 #include "registry/origin.h"
@@ -73,6 +74,7 @@ void mount_close(struct mount *m)
 {
 	size_t i;
 
+	blobs_free(m->blobs);
 	synthetic_release(m);
 	merge_free(m->view.merge);
 	free(m->view.slots);

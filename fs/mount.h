@@ -23,6 +23,7 @@
 #include "fs/waiters.h"
 #include "registry/image.h"
 
+struct blobs;
 struct layer;
 struct layer_progress;
 struct log;
@@ -108,6 +109,7 @@ struct mount {
 	unsigned said;	 /* atomic: as of a layer, for what no layer can be blamed for */
 	uint64_t errors; /* atomic */
 	struct waiters waiters;
+	struct blobs *blobs; /* of the layers, for oci/; by slot */
 	uint64_t ops[N_OPS]; /* atomic */
 
 	pthread_mutex_t snapshot_lock;

@@ -19,6 +19,7 @@
 #include "fs/inspect.h"
 #include "fs/layerjson.h"
 #include "fs/mount.h"
+#include "fs/ocilayout.h"
 #include "fs/status.h"
 #include "fs/views.h"
 
@@ -30,14 +31,24 @@
 
 /* HOW MANY THERE ARE OF A ROW */
 
-static uint32_t if_index(const struct image *img)
+static uint32_t if_index(const struct mount *m)
 {
-	return img->has_index;
+	return m->view.image->has_index;
 }
 
-static uint32_t per_layer(const struct image *img)
+static uint32_t per_layer(const struct mount *m)
 {
-	return (uint32_t)img->n_layers;
+	return (uint32_t)m->view.image->n_layers;
+}
+
+static uint32_t if_layout(const struct mount *m)
+{
+	return ocilayout_fits(m);
+}
+
+static uint32_t per_slot(const struct mount *m)
+{
+	return (uint32_t)m->n_layers;
 }
 
 /* WHAT IS IN ONE */
@@ -57,13 +68,32 @@ static const struct buf *index_of(const struct image *img)
 	return &img->index;
 }
 
+static const struct descriptor *manifest_blob(const struct mount *m, uint32_t i)
+{
+	(void)i;
+	return &m->view.image->manifest_descriptor;
+}
+
+static const struct descriptor *config_blob(const struct mount *m, uint32_t i)
+{
+	(void)i;
+	return &m->view.image->config_descriptor;
+}
+
+static const struct descriptor *layer_blob(const struct mount *m, uint32_t i)
+{
+	return m->layers[i].descriptor;
+}
+
 static const struct row {
 	const char *name; /* of a row with a parameter: behind the parameter's own name */
 	enum synthetic_row parent;
 	bool is_dir;
-	bool is_live;				    /* a snapshot for each lookup */
-	uint32_t (*count)(const struct image *img); /* NULL: one, without a parameter */
+	bool is_live;				  /* a snapshot for each lookup */
+	uint32_t (*count)(const struct mount *m); /* NULL: one, without a parameter */
 	const struct buf *(*document)(const struct image *img);
+	/* Its name is its digest; what is no document either is fetched. */
+	const struct descriptor *(*blob)(const struct mount *m, uint32_t i);
 	/* A text; @i is the parameter, from 0. */
 	int (*make)(const struct mount *m, const struct history *h, uint32_t i,
 		    struct buf *out);
@@ -80,23 +110,36 @@ static const struct row {
 	[ROW_LAYER] = {"", ROW_LAYERS, .is_dir = true, .count = per_layer},
 	[ROW_LAYER_JSON] = {".json", ROW_LAYERS, .count = per_layer,
 			    .make = layerjson_render},
+	[ROW_OCI] = {"oci", ROW_TOP, .is_dir = true, .count = if_layout},
+	[ROW_OCI_LAYOUT] = {"oci-layout", ROW_OCI, .make = ocilayout_render},
+	[ROW_OCI_INDEX] = {"index.json", ROW_OCI, .make = ocilayout_index},
+	[ROW_OCI_BLOBS] = {"blobs", ROW_OCI, .is_dir = true},
+	[ROW_OCI_SHA256] = {"sha256", ROW_OCI_BLOBS, .is_dir = true},
+	[ROW_OCI_MANIFEST] = {"", ROW_OCI_SHA256, .document = manifest_of,
+			      .blob = manifest_blob},
+	[ROW_OCI_CONFIG] = {"", ROW_OCI_SHA256, .document = config_of,
+			    .blob = config_blob},
+	[ROW_OCI_LAYER] = {"", ROW_OCI_SHA256, .count = per_slot, .blob = layer_blob},
 	[ROW_PEELFS] = {".peelfs", ROW_TOP, .is_dir = true},
 	[ROW_STATUS] = {"status.json", ROW_PEELFS, .is_live = true},
 };
 
-static uint32_t row_count(const struct image *img, uint32_t row)
+static uint32_t row_count(const struct mount *m, uint32_t row)
 {
-	return rows[row].count ? rows[row].count(img) : 1;
+	return rows[row].count ? rows[row].count(m) : 1;
 }
 
 /* @name has NAME_MAX + 1 bytes. */
-static void row_name(const struct image *img, uint32_t row, uint32_t parameter,
-		     char *name)
+static void row_name(const struct mount *m, uint32_t row, uint32_t parameter, char *name)
 {
 	char layer[LAYER_NAME_MAX] = "";
 
+	if (rows[row].blob) {
+		digest_hex(&rows[row].blob(m, parameter - 1)->digest, name);
+		return;
+	}
 	if (rows[row].count == per_layer)
-		layer_name(img, parameter - 1, layer);
+		layer_name(m->view.image, parameter - 1, layer);
 	snprintf(name, NAME_MAX + 1, "%s%s", layer, rows[row].name);
 }
 
@@ -122,7 +165,7 @@ static int make_text(struct mount *m, const struct history *h, uint32_t row, uin
 
 static int make_texts(struct mount *m, const struct history *h, uint32_t row)
 {
-	uint32_t i, n = row_count(m->view.image, row);
+	uint32_t i, n = row_count(m, row);
 	struct text *texts = calloc(n + 1, sizeof(*texts));
 	int r = 0;
 
@@ -140,8 +183,9 @@ int synthetic_load(struct mount *m)
 	uint32_t row;
 	int r = history_init(&h, m->view.image);
 
+	m->blobs = blobs_new(m->n_layers);
 	m->view.texts = calloc(N_ROWS, sizeof(*m->view.texts));
-	if (!m->view.texts)
+	if (!m->blobs || !m->view.texts)
 		r = -ENOMEM;
 	for (row = 0; r == 0 && row < N_ROWS; row++) {
 		if (rows[row].make)
@@ -157,7 +201,7 @@ void synthetic_release(struct mount *m)
 	uint32_t row, i;
 
 	for (row = 0; v->texts && row < N_ROWS; row++) {
-		for (i = 0; v->texts[row] && i < row_count(v->image, row); i++)
+		for (i = 0; v->texts[row] && i < row_count(m, row); i++)
 			free(v->texts[row][i].data);
 		free(v->texts[row]);
 	}
@@ -228,10 +272,15 @@ static bool is_row(const struct mount *m, const struct node *n)
 {
 	return n->image == 0 && n->layer < N_ROWS &&
 	       (rows[n->layer].is_live ||
-		(n->entry > 0 && n->entry <= row_count(m->view.image, n->layer)));
+		(n->entry > 0 && n->entry <= row_count(m, n->layer)));
 }
 
-/* The bytes of a row that is neither live nor a directory. Borrowed. */
+static bool is_fetched(const struct row *row)
+{
+	return row->blob && !row->document;
+}
+
+/* The bytes of a row that is neither fetched, nor live, nor a directory. Borrowed. */
 static int row_bytes(struct mount *m, const struct node *n, const char **data,
 		     size_t *len)
 {
@@ -261,6 +310,8 @@ static int row_length(struct mount *m, const struct node *n, size_t *len)
 	*len = 0;
 	if (row->is_live)
 		r = n->entry ? read_snapshot(m, n->entry, NULL, 0, 0, len) : 0;
+	else if (is_fetched(row))
+		*len = row->blob(m, n->entry - 1)->size;
 	else if (!row->is_dir)
 		row_bytes(m, n, &data, len);
 	return r < 0 ? (int)r : 0;
@@ -317,7 +368,6 @@ int synthetic_find(struct mount *m, const struct node *dir, const char *name,
 bool synthetic_next(struct mount *m, const struct node *dir, uint64_t *cookie, char *name,
 		    struct node *out)
 {
-	const struct image *img = m->view.image;
 	uint64_t row = *cookie >> COOKIE_SHIFT;
 	uint32_t parameter = (uint32_t)*cookie & ((1u << COOKIE_SHIFT) - 1);
 
@@ -325,13 +375,13 @@ bool synthetic_next(struct mount *m, const struct node *dir, uint64_t *cookie, c
 		row++; /* the top is in no directory */
 	for (; row < N_ROWS; row++, parameter = 0) {
 		if (rows[row].parent != dir->layer ||
-		    parameter >= row_count(img, (uint32_t)row))
+		    parameter >= row_count(m, (uint32_t)row))
 			continue;
 		parameter++;
 		*out = *dir;
 		out->layer = (uint32_t)row;
 		out->entry = rows[row].is_live ? 0 : parameter;
-		row_name(img, out->layer, parameter, name);
+		row_name(m, out->layer, parameter, name);
 		*cookie = row << COOKIE_SHIFT | parameter;
 		return true;
 	}
@@ -346,7 +396,7 @@ void synthetic_parent(const struct node *n, struct node *out)
 }
 
 ssize_t synthetic_read(struct mount *m, const struct node *n, void *buf, size_t size,
-		       uint64_t off)
+		       uint64_t off, const bool *cancelled)
 {
 	const char *data;
 	size_t len;
@@ -357,6 +407,8 @@ ssize_t synthetic_read(struct mount *m, const struct node *n, void *buf, size_t 
 		return -EISDIR;
 	if (rows[n->layer].is_live)
 		return read_snapshot(m, n->entry, buf, size, off, NULL);
+	if (is_fetched(&rows[n->layer]))
+		return blobs_read(m, n->entry - 1, buf, size, off, cancelled);
 	if (row_bytes(m, n, &data, &len) < 0)
 		return -EIO;
 	if (off >= len)
@@ -365,4 +417,10 @@ ssize_t synthetic_read(struct mount *m, const struct node *n, void *buf, size_t 
 		size = (size_t)(len - off);
 	memcpy(buf, data + off, size);
 	return (ssize_t)size;
+}
+
+struct mount_layer *synthetic_layer(struct mount *m, const struct node *n)
+{
+	return is_row(m, n) && is_fetched(&rows[n->layer]) ? mount_slot(m, n->entry - 1)
+							   : NULL;
 }

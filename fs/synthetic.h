@@ -17,6 +17,7 @@
 
 struct item;
 struct mount;
+struct mount_layer;
 
 /*
  * node.layer is the row. node.entry is a parameter: of a row that there is of each layer,
@@ -35,6 +36,14 @@ enum synthetic_row {
 	ROW_LAYERS,
 	ROW_LAYER, /* stands for a layer's root; itself seen only when that is broken */
 	ROW_LAYER_JSON,
+	ROW_OCI,
+	ROW_OCI_LAYOUT,
+	ROW_OCI_INDEX,
+	ROW_OCI_BLOBS,
+	ROW_OCI_SHA256,
+	ROW_OCI_MANIFEST,
+	ROW_OCI_CONFIG,
+	ROW_OCI_LAYER, /* parameter: the slot, from 1 */
 	ROW_PEELFS,
 	ROW_STATUS,
 	N_ROWS,
@@ -57,7 +66,10 @@ bool synthetic_next(struct mount *m, const struct node *dir, uint64_t *cookie, c
 		    struct node *out);
 /* The directory around one; the top's is the top. */
 void synthetic_parent(const struct node *n, struct node *out);
+/* A blob may be waited for: -EINTR when *@cancelled (may be NULL) becomes true. */
 ssize_t synthetic_read(struct mount *m, const struct node *n, void *buf, size_t size,
-		       uint64_t off);
+		       uint64_t off, const bool *cancelled);
+/* The layer whose blob that is, or NULL. */
+struct mount_layer *synthetic_layer(struct mount *m, const struct node *n);
 
 #endif

@@ -410,7 +410,7 @@ ssize_t views_read(struct mount *m, uint64_t id, void *buf, size_t size, uint64_
 
 	locate(m, id, &p);
 	if (p.node.kind == NODE_SYNTHETIC)
-		return synthetic_read(m, &p.node, buf, size, off);
+		return synthetic_read(m, &p.node, buf, size, off, cancelled);
 	if (p.node.kind != NODE_FILE)
 		return -EISDIR;
 	r = located_file(m, &p, &e);
@@ -448,5 +448,7 @@ struct mount_layer *views_layer(struct mount *m, uint64_t id)
 	struct located p;
 
 	locate(m, id, &p);
-	return p.layer;
+	if (p.node.kind == NODE_SYNTHETIC)
+		p.layer = synthetic_layer(m, &p.node);
+	return p.layer && p.layer->layer ? p.layer : NULL;
 }

@@ -233,3 +233,97 @@ def test_inspect_names(images):
     with mount(images.image(LAYERS)) as m:
         [ours] = json.loads(m.read("inspect.json"))
         assert ours["RepoTags"] == ours["RepoDigests"] == []
+
+
+# oci/
+
+def tool(*arguments):
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def blobs_under(path):
+    return {name: layout.digest(open(os.path.join(path, name), "rb").read())
+            for name in os.listdir(path)}
+
+
+def is_layout_of(m, tag, tmp_path):
+    """What skopeo and umoci make of oci/ is what was mounted."""
+    oci, manifest = m.path + "/oci", m.read("manifest.json")
+    blobs = blobs_under(oci + "/blobs/sha256")
+    described = json.loads(manifest)
+    assert all("sha256:" + name == digest for name, digest in blobs.items())
+    assert set(blobs.values()) == {layout.digest(manifest), described["config"]["digest"],
+                                   *(d["digest"] for d in described["layers"])}
+    seen = json.loads(tool("skopeo", "inspect", "oci:%s:%s" % (oci, tag)))
+    assert seen["Digest"] == layout.digest(manifest)
+    assert seen["Layers"] == [d["digest"] for d in described["layers"]]
+    tool("skopeo", "--insecure-policy", "copy", "-q", "--preserve-digests",
+         "oci:%s:%s" % (oci, tag), "dir:%s/copy" % tmp_path)
+    assert (tmp_path / "copy" / "manifest.json").read_bytes() == manifest
+    for d in described["layers"]:
+        assert layout.digest((tmp_path / "copy" / d["digest"][7:]).read_bytes()) == d["digest"]
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd", "none"])
+def test_oci(images, tmp_path, kind):
+    # An archive without a hard link out of its layer, which umoci does not unpack.
+    plain = layer(whiteout("g"), file("d/new", "upper"), file("big", os.urandom(3 << 20)))
+    layers = [images.layer(t, kind) for t in (LAYERS[0], plain)]
+    with mount(images.image(layers, "v1")) as m:
+        is_layout_of(m, "v1", tmp_path)
+        if kind != "zstd":  # umoci of now does not read it
+            tool("umoci", "unpack", "--image", m.path + "/oci:v1", str(tmp_path / "bundle"))
+            theirs = dump(str(tmp_path / "bundle" / "rootfs"))
+            assert {n: e.get("sha256") for n, e in dump(m.root).items()} == \
+                {n: e.get("sha256") for n, e in theirs.items()}
+
+
+def test_oci_of_a_registry_and_back(images, registry, tmp_path):
+    reference = registry.push(images.image(LAYERS, "v2"), "team/layout", "v2")
+    before = registry.get_manifest("team/layout", "v2", layout.MANIFEST)
+    with mount(reference) as m:
+        is_layout_of(m, "v2", tmp_path)
+        registry.push("oci:%s/oci:v2" % m.path, "team/again", "x", "--preserve-digests")
+    assert registry.get_manifest("team/again", "x", layout.MANIFEST) == before
+
+
+def test_oci_is_fetched_once_and_only_when_read(images, registry):
+    reference = registry.push(images.image([layer(file("f", os.urandom(2 << 20)))]), "team/once")
+    with mount(reference) as m:
+        [d] = json.loads(m.read("manifest.json"))["layers"]
+        path = os.path.join(m.path, "oci/blobs/sha256", d["digest"][7:])
+        assert os.stat(path).st_size == d["size"]
+        before = m.status()["network"]["requests"]
+        with open(path, "rb") as f:
+            f.seek(d["size"] - 10)
+            end = f.read()
+        assert m.status()["network"]["requests"] == before + 1
+        assert open(path, "rb").read()[-10:] == end
+        assert m.status()["network"]["requests"] == before + 1
+
+
+def test_oci_beside_a_broken_layer(images):
+    bad, good = images.layer(LAYERS[0]), images.layer(LAYERS[1])
+    path = images.blob_path(bad["digest"])
+    data = bytearray(open(path, "rb").read())
+    data[40] ^= 1
+    open(path, "wb").write(data)
+    with mount(images.image([bad, good]), quiet=False) as m:
+        where = m.path + "/oci/blobs/sha256/"
+        with pytest.raises(OSError) as e:
+            open(where + bad["digest"][7:], "rb").read()
+        assert e.value.errno == errno.EIO
+        assert layout.digest(open(where + good["digest"][7:], "rb").read()) == good["digest"]
+        assert json.loads(m.read("oci/oci-layout")) == {"imageLayoutVersion": "1.0.0"}
+
+
+@pytest.mark.parametrize("tag", ["latest", "1.27-x"])
+def test_oci_tags(images, tag, tmp_path):
+    source = images.image(LAYERS, tag)
+    for name in (source, source.rsplit(":", 1)[0]):
+        with mount(name) as m:
+            [d] = json.loads(m.read("oci/index.json"))["manifests"]
+            expected = tag if name == source else "latest"
+            assert d["annotations"] == {"org.opencontainers.image.ref.name": expected}
