@@ -212,6 +212,9 @@ static void let_go(struct held_layer *layer)
 	*layer = (struct held_layer){.data = -1};
 }
 
+/* Punched out at once, at most: more is not needed to free what lies side by side. */
+#define PUNCH_MAX ((uint64_t)4 << 20)
+
 struct victim {
 	uint32_t used;
 	uint32_t layer; /* in eviction.layers */
@@ -298,14 +301,16 @@ static int note_layer(void *arg, int dir, const struct digest *digest)
 	return rc;
 }
 
-/* The oldest first; those of one layer together. */
+/* The oldest first; those of one layer together, and in order. */
 static int by_age(const void *a, const void *b)
 {
 	const struct victim *va = a, *vb = b;
 
 	if (va->used != vb->used)
 		return va->used < vb->used ? -1 : 1;
-	return va->layer < vb->layer ? -1 : va->layer > vb->layer;
+	if (va->layer != vb->layer)
+		return va->layer < vb->layer ? -1 : 1;
+	return va->row < vb->row ? -1 : va->row > vb->row;
 }
 
 /* Again; it may be in use by now, or gone. */
@@ -329,7 +334,25 @@ static void lose(struct eviction *ev, uint64_t bytes)
 	ev->held -= bytes < ev->held ? bytes : ev->held;
 }
 
-static void evict_span(struct eviction *ev, struct held_layer *layer, const struct victim *v)
+/*
+ * What is to be punched out of the layer that is held: spans that lie side by side go at
+ * once, for of one that is smaller than a page alone nothing is freed.
+ */
+struct punch {
+	uint64_t off;
+	uint64_t len; /* 0: nothing */
+};
+
+static void punch_out(struct eviction *ev, const struct held_layer *layer, struct punch *p)
+{
+	if (p->len > 0 && fallocate(layer->data, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				    (off_t)p->off, (off_t)p->len) == 0)
+		lose(ev, p->len);
+	p->len = 0;
+}
+
+static void evict_span(struct eviction *ev, struct held_layer *layer, const struct victim *v,
+		       struct punch *p)
 {
 	struct slot_row *row;
 
@@ -339,31 +362,38 @@ static void evict_span(struct eviction *ev, struct held_layer *layer, const stru
 	if (__atomic_load_n(&row->used, __ATOMIC_RELAXED) != v->used)
 		return; /* read since */
 	__atomic_store_n(&row->used, 0, __ATOMIC_RELEASE);
-	if (fallocate(layer->data, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)row->off,
-		      (off_t)row->len) == 0)
-		lose(ev, row->len);
+	if (p->off + p->len != row->off || p->len >= PUNCH_MAX)
+		punch_out(ev, layer, p);
+	if (p->len == 0)
+		p->off = row->off;
+	p->len += row->len;
 }
 
 static void evict_spans(struct store *s, struct eviction *ev, uint64_t keep)
 {
 	struct held_layer layer = {.data = -1};
+	struct punch punch = {0};
 	uint32_t current = UINT32_MAX;
 	bool is_held = false;
 	size_t i;
 
 	if (ev->n_victims > 0)
 		qsort(ev->victims, ev->n_victims, sizeof(*ev->victims), by_age);
-	for (i = 0; i < ev->n_victims && ev->held > keep; i++) {
+	for (i = 0; i < ev->n_victims && ev->held > keep + punch.len; i++) {
 		const struct victim *v = &ev->victims[i];
 
 		if (v->layer != current) {
+			if (is_held)
+				punch_out(ev, &layer, &punch);
 			let_go(&layer);
 			current = v->layer;
 			is_held = hold_again(s, &ev->layers[current], &layer);
 		}
 		if (is_held)
-			evict_span(ev, &layer, v);
+			evict_span(ev, &layer, v, &punch);
 	}
+	if (is_held)
+		punch_out(ev, &layer, &punch);
 	let_go(&layer);
 }
 
