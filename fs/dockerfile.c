@@ -254,18 +254,33 @@ struct rest {
 	int r;
 };
 
-/* Does a line of the steps begin with this? */
+/* Is there a word that begins so among @text, and ends there, or goes on after "=" or "/"? */
+static bool has_word(const char *text, size_t text_len, const char *word, size_t len)
+{
+	const char *end = text + text_len, *at = text;
+
+	while ((at = memmem(at, (size_t)(end - at), word, len))) {
+		const char *after = at + len;
+
+		if (at > text && at[-1] == ' ' &&
+		    (after == end || after[-1] == '=' || *after == ' ' || *after == '/'))
+			return true;
+		at++;
+	}
+	return false;
+}
+
+/* Is there a step of this instruction, with this in it if @len is not 0? */
 static bool is_told(const struct rest *rest, const char *word, const char *key,
 		    size_t len)
 {
 	const char *line = buf_text(rest->out) + rest->steps;
+	size_t n = strlen(word);
 
 	for (; line && *line; line = strchr(line, '\n'), line += line != NULL) {
-		size_t n = strlen(word);
-
 		if (strncmp(line, word, n) != 0 || line[n] != ' ')
 			continue;
-		if (len == 0 || memmem(line + n, strcspn(line + n, "\n"), key, len))
+		if (len == 0 || has_word(line + n, strcspn(line + n, "\n"), key, len))
 			return true;
 	}
 	return false;
@@ -358,10 +373,15 @@ static void add_each(struct rest *rest, const char *word, const char *member)
 
 	for (i = 0; rest->r == 0 && i < json_count(list); i++) {
 		const char *text = json_key(list, i);
+		size_t len;
 
 		if (!text)
 			text = json_string(json_item(list, i));
-		if (!text || is_told(rest, word, text, strlen(text)))
+		len = text ? strlen(text) : 0;
+		/* A port is of TCP if nothing is said. */
+		if (len > 4 && strcmp(text + len - 4, "/tcp") == 0)
+			len -= 4;
+		if (len == 0 || is_told(rest, word, text, len))
 			continue;
 		say(rest, word);
 		if (rest->r == 0)

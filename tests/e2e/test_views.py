@@ -144,8 +144,11 @@ def test_history(images):
 
 def test_dockerfile(images):
     layers = [images.layer(t) for t in LAYERS]
-    more = {"history": STEPS, "config": {
-        "Cmd": ["bash"], "Env": ["PATH=/bin", "A=b c"], "ExposedPorts": {"80/tcp": {}},
+    told = [{"created_by": "ENV BB=1 A=0", "empty_layer": True},
+            {"created_by": "EXPOSE 8080", "empty_layer": True}]
+    more = {"history": STEPS + told, "config": {
+        "Cmd": ["bash"], "Env": ["PATH=/bin", "A=b c", "B=1"],
+        "ExposedPorts": {"80/tcp": {}, "8080/tcp": {}},
         "Labels": {"org.opencontainers.image.base.name": "debian:12"}, "User": "1:2",
         "Healthcheck": {"Test": ["CMD-SHELL", "true"], "Interval": 5 * 10**9, "Retries": 2}}}
     with mount(images.image(layers, config=images.config(layers, more=more))) as m:
@@ -155,8 +158,8 @@ def test_dockerfile(images):
         assert lines[2] == "# Base image, whose steps are among these: debian:12"
         assert lines[3:] == [
             "FROM scratch", "", "# layers/" + first, "ADD file:0123 /", 'CMD ["bash"]', "",
-            "# layers/" + second, "RUN a\t&&\tb", "", "# In the config, and in no step:",
-            "ENV PATH=/bin", 'ENV A="b c"',
+            "# layers/" + second, "RUN a\t&&\tb", "ENV BB=1 A=0", "EXPOSE 8080", "",
+            "# In the config, and in no step:", "ENV PATH=/bin", "ENV B=1",
             "LABEL org.opencontainers.image.base.name=debian:12", "EXPOSE 80/tcp", "USER 1:2",
             "HEALTHCHECK --interval=5000ms --retries=2 CMD true"]
 
@@ -287,6 +290,29 @@ def test_oci_of_a_registry_and_back(images, registry, tmp_path):
         is_layout_of(m, "v2", tmp_path)
         registry.push("oci:%s/oci:v2" % m.path, "team/again", "x", "--preserve-digests")
     assert registry.get_manifest("team/again", "x", layout.MANIFEST) == before
+
+
+def test_oci_of_docker_media_types(images):
+    """Byte for byte too; but skopeo looks for no manifest of Docker in an OCI layout."""
+    with mount(images.image(LAYERS, "d1", family="docker")) as m:
+        [d] = json.loads(m.read("oci/index.json"))["manifests"]
+        assert d["mediaType"] == layout.DOCKER_MANIFEST
+        assert m.read("oci/blobs/sha256/" + d["digest"][7:]) == m.read("manifest.json")
+        assert all("sha256:" + name == digest for name, digest in
+                   blobs_under(m.path + "/oci/blobs/sha256").items())
+
+
+def test_oci_read_by_many_at_once(images, registry):
+    reference = registry.push(images.image([layer(file("f", os.urandom(4 << 20)))]), "team/many")
+    with mount(reference) as m:
+        [d] = json.loads(m.read("manifest.json"))["layers"]
+        path = os.path.join(m.path, "oci/blobs/sha256", d["digest"][7:])
+        before = m.status()["network"]["requests"]
+        readers = [subprocess.Popen(["sha256sum", path], stdout=subprocess.PIPE)
+                   for _ in range(6)]
+        for reader in readers:
+            assert reader.communicate(timeout=30)[0].decode().split()[0] == d["digest"][7:]
+        assert m.status()["network"]["requests"] == before + 1
 
 
 def test_oci_is_fetched_once_and_only_when_read(images, registry):
