@@ -292,7 +292,7 @@ int mount_load(struct mount *m, struct err *e)
 	}
 	if (r == 0 && m->view.n_broken == 0)
 		r = merge_all(m, e);
-	if (r == 0 && m->options->layout == LAYOUT_IMAGE)
+	if (r == 0 && m->mountpoint && m->options->layout == LAYOUT_IMAGE)
 		r = synthetic_load(m);
 	m->is_loaded = r == 0;
 	return r;

@@ -90,7 +90,7 @@ struct mount {
 	struct log *log;
 	struct store *store;
 	struct origin *origin;
-	const char *mountpoint; /* absolute; borrowed */
+	const char *mountpoint; /* absolute, borrowed; NULL: it is shown nowhere */
 	uid_t uid;		/* who mounts, and owns what is ours */
 	gid_t gid;
 
