@@ -64,7 +64,8 @@ int digest_parse(const char *text, size_t len, struct digest *out)
 		return -EBADMSG;
 	name_len = (size_t)(colon - text);
 	for (alg = 1; alg < N_ALGS; alg++) {
-		if (strlen(algs[alg].name) == name_len && !memcmp(algs[alg].name, text, name_len))
+		if (strlen(algs[alg].name) == name_len &&
+		    !memcmp(algs[alg].name, text, name_len))
 			break;
 	}
 	if (alg == N_ALGS)

@@ -19,7 +19,7 @@ enum digest_alg {
 
 #define DIGEST_BYTES_MAX 64
 /* "sha512:" + 128 hex digits + NUL */
-#define DIGEST_TEXT_MAX	 (7 + 2 * DIGEST_BYTES_MAX + 1)
+#define DIGEST_TEXT_MAX (7 + 2 * DIGEST_BYTES_MAX + 1)
 
 struct digest {
 	enum digest_alg alg;

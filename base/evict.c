@@ -52,7 +52,8 @@ static struct slot_row *map_rows(int dir, size_t *n)
 		return NULL;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= SPANS_FILE_MAX &&
 	    st.st_size >= (off_t)sizeof(*rows)) {
-		map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   fd, 0);
 		if (map != MAP_FAILED) {
 			rows = map;
 			*n = (size_t)st.st_size / sizeof(*rows);
@@ -105,9 +106,11 @@ static int each_layer_of(int at, const char *alg, layer_fn *fn, void *arg)
 	while (rc >= 0 && (entry = readdir(list))) {
 		int len = snprintf(text, sizeof(text), "%s:%s", alg, entry->d_name);
 
-		if (len >= (int)sizeof(text) || digest_parse(text, (size_t)len, &digest) < 0)
+		if (len >= (int)sizeof(text) ||
+		    digest_parse(text, (size_t)len, &digest) < 0)
 			continue;
-		dir = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		dir = openat(fd, entry->d_name,
+			     O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (dir < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
 			rc = -errno; /* not to be counted as nothing */
 		if (dir < 0)
@@ -121,7 +124,8 @@ static int each_layer_of(int at, const char *alg, layer_fn *fn, void *arg)
 
 static int each_layer(struct store *s, layer_fn *fn, void *arg)
 {
-	static const enum digest_alg algs[] = {DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512};
+	static const enum digest_alg algs[] = {DIGEST_SHA256, DIGEST_SHA384,
+					       DIGEST_SHA512};
 	int at, rc = 0;
 	size_t i;
 
@@ -172,7 +176,8 @@ static int list_layer(void *arg, int dir, const struct digest *digest)
 	return list->fn(list->arg, &info);
 }
 
-int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *info), void *arg)
+int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *info),
+	       void *arg)
 {
 	struct list_arg list = {fn, arg};
 
@@ -261,8 +266,8 @@ static int add_victims(struct eviction *ev, const struct held_layer *layer)
 		uint32_t used = __atomic_load_n(&layer->rows[i].used, __ATOMIC_RELAXED);
 
 		if (used != 0)
-			more[ev->n_victims++] =
-				(struct victim){used, (uint32_t)ev->n_layers, (uint32_t)i};
+			more[ev->n_victims++] = (struct victim){
+				used, (uint32_t)ev->n_layers, (uint32_t)i};
 	}
 	return 0;
 }
@@ -314,7 +319,8 @@ static int by_age(const void *a, const void *b)
 }
 
 /* Again; it may be in use by now, or gone. */
-static bool hold_again(struct store *s, const struct digest *digest, struct held_layer *layer)
+static bool hold_again(struct store *s, const struct digest *digest,
+		       struct held_layer *layer)
 {
 	char path[16 + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
 	bool is_held;
@@ -343,16 +349,18 @@ struct punch {
 	uint64_t len; /* 0: nothing */
 };
 
-static void punch_out(struct eviction *ev, const struct held_layer *layer, struct punch *p)
+static void punch_out(struct eviction *ev, const struct held_layer *layer,
+		      struct punch *p)
 {
-	if (p->len > 0 && fallocate(layer->data, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				    (off_t)p->off, (off_t)p->len) == 0)
+	if (p->len > 0 &&
+	    fallocate(layer->data, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)p->off, (off_t)p->len) == 0)
 		lose(ev, p->len);
 	p->len = 0;
 }
 
-static void evict_span(struct eviction *ev, struct held_layer *layer, const struct victim *v,
-		       struct punch *p)
+static void evict_span(struct eviction *ev, struct held_layer *layer,
+		       const struct victim *v, struct punch *p)
 {
 	struct slot_row *row;
 
@@ -441,7 +449,8 @@ int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e)
 		rc = evict(s, keep, &held);
 	if (rc < 0)
 		return err_set(e, rc, "cannot prune %s: %s", s->dir, strerror(-rc));
-	*freed = before > held ? before - held : 0; /* others may add at the same time */
+	/* others may add at the same time */
+	*freed = before > held ? before - held : 0;
 	return 0;
 }
 

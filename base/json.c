@@ -88,14 +88,16 @@ static int on_number(void *arg, const char *text, size_t len)
 
 static int on_string(void *arg, const unsigned char *text, size_t len)
 {
-	return tell(arg, &(struct json_event){
-				 .type = JSON_STRING, .text = (const char *)text, .len = len});
+	return tell(arg, &(struct json_event){.type = JSON_STRING,
+					      .text = (const char *)text,
+					      .len = len});
 }
 
 static int on_key(void *arg, const unsigned char *text, size_t len)
 {
-	return tell(arg, &(struct json_event){
-				 .kind = JSON_EVENT_KEY, .text = (const char *)text, .len = len});
+	return tell(arg, &(struct json_event){.kind = JSON_EVENT_KEY,
+					      .text = (const char *)text,
+					      .len = len});
 }
 
 static int open_container(struct json_stream *js, enum json_type type)
@@ -172,17 +174,20 @@ void json_stream_free(struct json_stream *js)
 	free(js);
 }
 
-static int stream_failure(struct json_stream *js, const void *data, size_t len, struct err *e)
+static int stream_failure(struct json_stream *js, const void *data, size_t len,
+			  struct err *e)
 {
 	unsigned char *why;
 	int rc;
 
 	if (js->rc == -E2BIG && js->depth == JSON_DEPTH_MAX)
-		return err_set(e, -E2BIG, "JSON nested deeper than %d levels", JSON_DEPTH_MAX);
+		return err_set(e, -E2BIG, "JSON nested deeper than %d levels",
+			       JSON_DEPTH_MAX);
 	if (js->rc < 0)
 		return js->rc;
 	why = yajl_get_error(js->yajl, 0, data, len);
-	rc = err_set(e, -EBADMSG, "not valid JSON: %.*s", why ? (int)strcspn((char *)why, "\n") : 100,
+	rc = err_set(e, -EBADMSG, "not valid JSON: %.*s",
+		     why ? (int)strcspn((char *)why, "\n") : 100,
 		     why ? (char *)why : "cut short");
 	if (why)
 		yajl_free_error(js->yajl, why);
@@ -499,7 +504,8 @@ int json_append_string(struct buf *b, const char *text, size_t len)
 		}
 		rc = buf_append(b, run, (size_t)(p - run));
 		if (rc == 0)
-			rc = n ? append_escaped(b, *p) : buf_append_text(b, "\xef\xbf\xbd");
+			rc = n ? append_escaped(b, *p)
+			       : buf_append_text(b, "\xef\xbf\xbd");
 		run = ++p;
 	}
 	if (rc == 0)

@@ -16,7 +16,14 @@
 struct buf;
 struct err;
 
-enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 
 /* Deeper than any document of this field, far from any stack. */
 #define JSON_DEPTH_MAX 64
@@ -66,7 +73,8 @@ struct json_event {
 	enum json_event_kind kind;
 	enum json_type type; /* but of a key */
 	size_t depth;	     /* open containers around it, itself not counted */
-	const char *text;    /* of a key or string, lent for the call, not NUL-terminated */
+	/* of a key or string, lent for the call, not NUL-terminated */
+	const char *text;
 	size_t len;
 	bool is_whole; /* a number that is whole and fits */
 	int64_t number;

@@ -53,8 +53,8 @@ static bool take_zone(struct rest *r, int *ahead)
 	*ahead = 0;
 	if (take_char(r, "Zz"))
 		return true;
-	if (!take_char(r, "+-") || !take_number(r, 2, 0, 23, &hours) || !take_char(r, ":") ||
-	    !take_number(r, 2, 0, 59, &minutes))
+	if (!take_char(r, "+-") || !take_number(r, 2, 0, 23, &hours) ||
+	    !take_char(r, ":") || !take_number(r, 2, 0, 59, &minutes))
 		return false;
 	*ahead = (is_behind ? -60 : 60) * (hours * 60 + minutes);
 	return true;
@@ -92,7 +92,8 @@ bool rfc3339_parse(const char *text, size_t len, int64_t *sec, uint32_t *ns)
 		return false;
 	if (!take_zone(&r, &ahead) || r.at != r.end)
 		return false;
-	*sec = days_to(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - ahead;
+	*sec = days_to(year, month, day) * 86400 + hour * 3600 + minute * 60 + second -
+	       ahead;
 	*ns = fraction;
 	return true;
 }

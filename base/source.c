@@ -41,12 +41,14 @@ int source_read_all(struct source *s, void *buf, size_t len, uint64_t off, struc
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = source_pread(s, (char *)buf + done, len - done, off + done, e);
+		ssize_t n = source_pread(s, (char *)buf + done, len - done, off + done,
+					 e);
 
 		if (n < 0)
 			return (int)n;
 		if (n == 0)
-			return err_set(e, -EBADMSG, "data ends at byte %llu, %zu more expected",
+			return err_set(e, -EBADMSG,
+				       "data ends at byte %llu, %zu more expected",
 				       (unsigned long long)(off + done), len - done);
 		done += (size_t)n;
 	}
@@ -75,7 +77,8 @@ static void memory_release(struct source *s)
 
 int source_memory(const void *data, size_t size, struct source **out)
 {
-	static const struct source_ops ops = {.pread = memory_pread, .release = memory_release};
+	static const struct source_ops ops = {.pread = memory_pread,
+					      .release = memory_release};
 	struct memory *m = malloc(sizeof(*m));
 
 	if (!m)
@@ -93,7 +96,8 @@ struct file {
 	int fd;
 };
 
-static ssize_t file_pread(struct source *s, void *buf, size_t len, uint64_t off, struct err *e)
+static ssize_t file_pread(struct source *s, void *buf, size_t len, uint64_t off,
+			  struct err *e)
 {
 	ssize_t n;
 
@@ -113,7 +117,8 @@ static void file_release(struct source *s)
 
 int source_file(int fd, struct source **out, struct err *e)
 {
-	static const struct source_ops ops = {.pread = file_pread, .release = file_release};
+	static const struct source_ops ops = {.pread = file_pread,
+					      .release = file_release};
 	struct file *f = NULL;
 	struct stat st;
 	int rc;
@@ -148,7 +153,8 @@ struct slice {
 	uint64_t start;
 };
 
-static ssize_t slice_pread(struct source *s, void *buf, size_t len, uint64_t off, struct err *e)
+static ssize_t slice_pread(struct source *s, void *buf, size_t len, uint64_t off,
+			   struct err *e)
 {
 	struct slice *sl = (struct slice *)s;
 
@@ -163,7 +169,8 @@ static void slice_release(struct source *s)
 
 int source_slice(struct source *base, uint64_t off, uint64_t len, struct source **out)
 {
-	static const struct source_ops ops = {.pread = slice_pread, .release = slice_release};
+	static const struct source_ops ops = {.pread = slice_pread,
+					      .release = slice_release};
 	struct slice *sl;
 
 	if (!range_fits(off, len, base->size))

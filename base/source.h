@@ -50,7 +50,8 @@ void source_unref(struct source *s);
  * Reads up to @len bytes at @off. Never more than @len; fewer means end of data.
  * Negative errno else, with a sentence in @e if there is one. Any thread.
  */
-ssize_t source_pread(struct source *s, void *buf, size_t len, uint64_t off, struct err *e);
+ssize_t source_pread(struct source *s, void *buf, size_t len, uint64_t off,
+		     struct err *e);
 
 /* The same, where fewer bytes than @len are an error (-EBADMSG). 0 or negative errno. */
 int source_read_all(struct source *s, void *buf, size_t len, uint64_t off, struct err *e);

@@ -20,17 +20,17 @@
 #include "base/err.h"
 #include "base/storefile.h"
 
-#define NOTE_MAX     4096
+#define NOTE_MAX      4096
 #define STALE_SECONDS 3600
-#define LOCK_POLL_NS 50000000 /* how soon a waiter sees that it may go on, or should stop */
+#define LOCK_POLL_NS \
+	50000000 /* how soon a waiter sees that it may go on, or should stop */
 #define LIMIT_DEFAULT ((uint64_t)10 << 30)
 
-
 struct slot {
-	struct store *store; /* borrowed */
-	int dir;  /* of layers/ALG/HEX; -1 if private */
-	int lock; /* -1 until locked */
-	int data; /* -1 until asked for */
+	struct store *store;   /* borrowed */
+	int dir;	       /* of layers/ALG/HEX; -1 if private */
+	int lock;	       /* -1 until locked */
+	int data;	       /* -1 until asked for */
 	struct slot_row *rows; /* of `spans`, mapped */
 	size_t n_rows;
 	pthread_mutex_t mutex; /* guards data while it is set up */
@@ -384,8 +384,8 @@ static int give_name(struct store *s, int fd, int dir, const char *name)
 	return rc;
 }
 
-static int put_file(struct store *s, const char *folder, const char *name, const void *data,
-		    size_t len)
+static int put_file(struct store *s, const char *folder, const char *name,
+		    const void *data, size_t len)
 {
 	int dir = -1, fd, rc;
 
@@ -425,7 +425,8 @@ static void documents_folder(const struct digest *d, char *out, size_t size)
 	snprintf(out, size, "documents/%s", digest_alg_name(d->alg));
 }
 
-int store_get_document(struct store *s, const struct digest *d, size_t max, struct buf *out)
+int store_get_document(struct store *s, const struct digest *d, size_t max,
+		       struct buf *out)
 {
 	char folder[32], hex[DIGEST_TEXT_MAX];
 	struct digest have;
@@ -442,7 +443,8 @@ int store_get_document(struct store *s, const struct digest *d, size_t max, stru
 	return rc == -ENOMEM ? rc : rc < 0 ? -ENOENT : 0;
 }
 
-int store_put_document(struct store *s, const struct digest *d, const void *data, size_t len)
+int store_put_document(struct store *s, const struct digest *d, const void *data,
+		       size_t len)
 {
 	char folder[32], hex[DIGEST_TEXT_MAX];
 
@@ -467,7 +469,8 @@ static int check_folder(struct store *s, int fd, const char *alg, unsigned *bad)
 	while (rc == 0 && (entry = readdir(dir))) {
 		int len = snprintf(text, sizeof(text), "%s:%s", alg, entry->d_name);
 
-		if (len >= (int)sizeof(text) || digest_parse(text, (size_t)len, &digest) < 0)
+		if (len >= (int)sizeof(text) ||
+		    digest_parse(text, (size_t)len, &digest) < 0)
 			continue;
 		buf_init(&content, SIZE_MAX / 2);
 		rc = store_get_document(s, &digest, content.max, &content);
@@ -483,13 +486,15 @@ static int check_folder(struct store *s, int fd, const char *alg, unsigned *bad)
 
 int store_check_documents(struct store *s, unsigned *bad)
 {
-	static const enum digest_alg algs[] = {DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512};
+	static const enum digest_alg algs[] = {DIGEST_SHA256, DIGEST_SHA384,
+					       DIGEST_SHA512};
 	char folder[32];
 	size_t i;
 	int fd, rc = 0;
 
 	for (i = 0; rc == 0 && s->dir && i < sizeof(algs) / sizeof(algs[0]); i++) {
-		snprintf(folder, sizeof(folder), "documents/%s", digest_alg_name(algs[i]));
+		snprintf(folder, sizeof(folder), "documents/%s",
+			 digest_alg_name(algs[i]));
 		fd = openat(s->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0)
 			rc = check_folder(s, fd, digest_alg_name(algs[i]), bad);
@@ -575,7 +580,8 @@ int slot_lock(struct slot *sl, const bool *cancelled)
 
 	if (sl->dir < 0)
 		return 0;
-	sl->lock = openat(sl->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	sl->lock = openat(sl->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+			  0600);
 	if (sl->lock < 0) /* no room even for that: two may do the work of one */
 		return 0;
 	/* Asked again and again, for a flock() that waits cannot be called off. */
@@ -677,7 +683,8 @@ int slot_map(struct slot *sl, size_t n)
 	if (sl->dir < 0)
 		fd = new_index_file(sl->store);
 	else
-		fd = openat(sl->dir, "spans", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		fd = openat(sl->dir, "spans", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+			    0600);
 	if (fd < 0)
 		return sl->dir < 0 ? fd : -errno;
 	/* Room on the disk first: a write to a mapped hole of a full one is a SIGBUS. */
@@ -703,7 +710,8 @@ static uint32_t this_minute(void)
 
 bool slot_is_filled(const struct slot *sl, size_t i)
 {
-	return i < sl->n_rows && __atomic_load_n(&sl->rows[i].used, __ATOMIC_ACQUIRE) != 0;
+	return i < sl->n_rows &&
+	       __atomic_load_n(&sl->rows[i].used, __ATOMIC_ACQUIRE) != 0;
 }
 
 void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len)
@@ -714,7 +722,8 @@ void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len)
 		__atomic_store_n(&sl->rows[i].off, off, __ATOMIC_RELAXED);
 		__atomic_store_n(&sl->rows[i].len, len, __ATOMIC_RELAXED);
 	}
-	__atomic_store_n(&sl->rows[i].used, len > 0 ? this_minute() : 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&sl->rows[i].used, len > 0 ? this_minute() : 0,
+			 __ATOMIC_RELEASE);
 }
 
 void slot_set_word(struct slot *sl, size_t i, uint32_t word)
@@ -732,6 +741,7 @@ void slot_touch(struct slot *sl, size_t i)
 {
 	uint32_t now = this_minute();
 
-	if (slot_is_filled(sl, i) && __atomic_load_n(&sl->rows[i].used, __ATOMIC_RELAXED) != now)
+	if (slot_is_filled(sl, i) &&
+	    __atomic_load_n(&sl->rows[i].used, __ATOMIC_RELAXED) != now)
 		__atomic_store_n(&sl->rows[i].used, now, __ATOMIC_RELAXED);
 }

@@ -57,9 +57,11 @@ const char *store_dir(const struct store *s);
  * A document of at most @max bytes by its digest. Its bytes are checked: 0 or
  * -ENOENT, also for one that is damaged. @out is an empty buf.
  */
-int store_get_document(struct store *s, const struct digest *d, size_t max, struct buf *out);
+int store_get_document(struct store *s, const struct digest *d, size_t max,
+		       struct buf *out);
 /* 0 or negative errno; the caller may go on without. */
-int store_put_document(struct store *s, const struct digest *d, const void *data, size_t len);
+int store_put_document(struct store *s, const struct digest *d, const void *data,
+		       size_t len);
 
 /*
  * A descriptor of a new unnamed file where the store has its own (TMPDIR for a private
@@ -151,7 +153,8 @@ struct slot_info {
 };
 
 /* Calls @fn for each layer; a negative return ends it and is given back. */
-int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *info), void *arg);
+int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *info),
+	       void *arg);
 /*
  * Evicts until at most @keep bytes are held; indexes only if @keep is 0. *freed is what
  * was gained.

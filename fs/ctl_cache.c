@@ -72,7 +72,8 @@ static int read_span(int fd, const struct span *sp, char *mem)
 	size_t done = 0;
 
 	while (done < sp->out_len) {
-		ssize_t n = pread(fd, mem + done, sp->out_len - done, (off_t)(sp->out + done));
+		ssize_t n = pread(fd, mem + done, sp->out_len - done,
+				  (off_t)(sp->out + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -131,7 +132,8 @@ static int check_layer(void *arg, const struct slot_info *info)
 	c->layers++;
 	r = slot_open_index(slot);
 	if (r == -ENOENT)
-		goto out; /* being made, or left by a kill: nothing that would be shown */
+		/* being made, or left by a kill: nothing that would be shown */
+		goto out;
 	if (r >= 0)
 		r = index_open(r, &info->digest, &ix, &e);
 	if (r == 0)
@@ -155,7 +157,8 @@ static int verify(struct store *s)
 	struct check c = {.store = s};
 	unsigned bad_documents = 0;
 
-	if (store_list(s, check_layer, &c) < 0 || store_check_documents(s, &bad_documents) < 0)
+	if (store_list(s, check_layer, &c) < 0 ||
+	    store_check_documents(s, &bad_documents) < 0)
 		return 1;
 	if (bad_documents)
 		printf("%u damaged documents were removed\n", bad_documents);

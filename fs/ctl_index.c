@@ -24,8 +24,9 @@ static void print_layers(struct mount *m)
 	for (i = 0; i < m->n_layers; i++) {
 		mount_layer_progress(&m->layers[i], &p);
 		printf("%s  %-12s %8.1f MiB  %8.1f MiB fetched  %u entries\n",
-		       digest_format(&m->layers[i].descriptor->digest, text), status_from(&p),
-		       (double)p.blob_size / (1 << 20), (double)p.fetched / (1 << 20), p.entries);
+		       digest_format(&m->layers[i].descriptor->digest, text),
+		       status_from(&p), (double)p.blob_size / (1 << 20),
+		       (double)p.fetched / (1 << 20), p.entries);
 	}
 }
 

@@ -33,9 +33,9 @@ static void print_layer(size_t i, const struct json *l)
 {
 	const char *hex = strchr(text(l, "digest"), ':');
 
-	printf("%5zu  %.12s  %-8s  %-12s %8.1f  %11.1f  %7" PRId64, i + 1, hex ? hex + 1 : "",
-	       text(l, "state"), text(l, "from"), mib(l, "size"), mib(l, "fetched"),
-	       number(l, "entries"));
+	printf("%5zu  %.12s  %-8s  %-12s %8.1f  %11.1f  %7" PRId64, i + 1,
+	       hex ? hex + 1 : "", text(l, "state"), text(l, "from"), mib(l, "size"),
+	       mib(l, "fetched"), number(l, "entries"));
 	if (number(l, "skipped"))
 		printf("  %" PRId64 " not shown", number(l, "skipped"));
 	if (number(l, "errors"))
@@ -47,13 +47,16 @@ static void print_layer(size_t i, const struct json *l)
 
 static void print_status(const struct json *j)
 {
-	const struct json *layers = json_member(j, "layers"), *net = json_member(j, "network");
+	const struct json *layers = json_member(j, "layers"),
+			  *net = json_member(j, "network");
 	size_t i;
 
 	printf("image     %s\nmanifest  %s\nplatform  %s\nstate     %s\nstore     %s\n\n",
-	       text(j, "image"), text(j, "manifest"), text(j, "platform"), text(j, "state"),
+	       text(j, "image"), text(j, "manifest"), text(j, "platform"),
+	       text(j, "state"),
 	       text(j, "store")[0] ? text(j, "store") : "none: nothing is kept");
-	printf("layer  digest        state     index        size/MiB  fetched/MiB  entries\n");
+	printf("layer  digest        state     index        size/MiB  fetched/MiB  "
+	       "entries\n");
 	for (i = 0; i < json_count(layers); i++)
 		print_layer(i, json_item(layers, i));
 	printf("\nnetwork   %" PRId64 " requests, %.1f MiB, %" PRId64 " errors, %" PRId64

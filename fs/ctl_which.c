@@ -55,7 +55,8 @@ static const char *layer_text(const struct origin_of *o, size_t i)
 {
 	const char *text;
 
-	text = json_member_string(json_item(json_member(o->status, "layers"), i), "digest");
+	text = json_member_string(json_item(json_member(o->status, "layers"), i),
+				  "digest");
 	return text ? text : "";
 }
 
@@ -76,7 +77,8 @@ static int open_layer(struct origin_of *o, size_t i)
 		r = index_open(r, &digest, &ix, &e);
 	slot_close(slot);
 	if (r < 0) {
-		fprintf(stderr, "peelctl: layer %s: its index cannot be had from the cache: %s\n",
+		fprintf(stderr,
+			"peelctl: layer %s: its index cannot be had from the cache: %s\n",
 			layer_text(o, i), e.text[0] ? e.text : strerror(-r));
 		return r;
 	}
@@ -97,7 +99,8 @@ static int open_layers(struct origin_of *o)
 	int r;
 
 	if (!dir || !dir[0]) {
-		fprintf(stderr, "peelctl: %s keeps nothing in a cache to look at\n", o->mountpoint);
+		fprintf(stderr, "peelctl: %s keeps nothing in a cache to look at\n",
+			o->mountpoint);
 		return -ENOENT;
 	}
 	r = store_open(dir, &o->store, &e);
@@ -119,9 +122,11 @@ static int open_mount(struct origin_of *o)
 
 	buf_init(&o->status_text, STATUS_MAX);
 	buf_init(&o->config_text, DOCUMENT_MAX);
-	r = ctl_read_json(o->mountpoint, ".peelfs/status.json", &o->status_text, &o->status);
+	r = ctl_read_json(o->mountpoint, ".peelfs/status.json", &o->status_text,
+			  &o->status);
 	if (r == 0)
-		r = ctl_read_json(o->mountpoint, "config.json", &o->config_text, &o->config);
+		r = ctl_read_json(o->mountpoint, "config.json", &o->config_text,
+				  &o->config);
 	return r < 0 ? r : open_layers(o);
 }
 
@@ -150,8 +155,9 @@ static int absolute(const char *path, char *out)
 
 	if (copy && copy2) {
 		r = realpath(dirname(copy), real) ? 0 : -errno;
-		if (r == 0 && snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "",
-				       basename(copy2)) >= PATH_MAX)
+		if (r == 0 &&
+		    snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "",
+			     basename(copy2)) >= PATH_MAX)
 			r = -ENAMETOOLONG;
 	}
 	free(copy);
@@ -218,7 +224,9 @@ static int find_shown(struct origin_of *o, const char *path, struct shown *out)
 				struct node node;
 
 				node_unpack(out->node, &node);
-				r = merge_dir(o->merge, (struct place){node.layer, node.entry}, &next);
+				r = merge_dir(o->merge,
+					      (struct place){node.layer, node.entry},
+					      &next);
 			}
 			dir = r == 0 ? next : NULL;
 		}

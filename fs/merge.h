@@ -47,11 +47,12 @@ struct shown {
 	uint64_t node;
 	uint64_t ino;
 	bool is_dir;
-	bool is_described; /* else a directory that no layer mentions: 0755, root, time 0 */
-	uint32_t layer;	   /* number of the layer that has the entry */
+	/* else a directory that no layer mentions: 0755, root, time 0 */
+	bool is_described;
+	uint32_t layer; /* number of the layer that has the entry */
 	uint32_t slot;
 	struct entry entry; /* of a file: the one that holds the inode */
-	uint32_t nlink; /* of a file: in its layer, and links from other layers */
+	uint32_t nlink;	    /* of a file: in its layer, and links from other layers */
 };
 
 /*

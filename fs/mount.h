@@ -106,7 +106,8 @@ struct mount {
 	uint64_t content_size; /* sum over the layers */
 	uint64_t n_entries;
 
-	unsigned said;	 /* atomic: as of a layer, for what no layer can be blamed for */
+	/* atomic: as of a layer, for what no layer can be blamed for */
+	unsigned said;
 	uint64_t errors; /* atomic */
 	struct waiters waiters;
 	struct blobs *blobs; /* of the layers, for oci/; by slot */

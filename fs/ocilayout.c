@@ -116,8 +116,9 @@ struct blob {
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 	bool is_busy; /* under lock: somebody fetches it */
-	bool is_bad;  /* under lock: it has not its digest, and will not be asked again */
-	int fd;	      /* under lock: -1 until all of it is there and verified */
+	/* under lock: it has not its digest, and will not be asked again */
+	bool is_bad;
+	int fd; /* under lock: -1 until all of it is there and verified */
 };
 
 struct blobs {

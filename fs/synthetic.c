@@ -86,7 +86,8 @@ static const struct descriptor *layer_blob(const struct mount *m, uint32_t i)
 }
 
 static const struct row {
-	const char *name; /* of a row with a parameter: behind the parameter's own name */
+	/* of a row with a parameter: behind the parameter's own name */
+	const char *name;
 	enum synthetic_row parent;
 	bool is_dir;
 	bool is_live;				  /* a snapshot for each lookup */

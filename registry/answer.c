@@ -41,8 +41,8 @@ static void keep_field(char **to, const char *value, size_t len, bool join)
 	*to = text;
 }
 
-static void on_field(struct http_head *h, const char *name, size_t name_len, const char *value,
-		     size_t len)
+static void on_field(struct http_head *h, const char *name, size_t name_len,
+		     const char *value, size_t len)
 {
 	const struct {
 		const char *name;

@@ -24,8 +24,8 @@
 /* An image has some layers; an archive of many images some thousands. */
 #define MEMBERS_MAX 100000
 /* Of a long name or a set of pax records. */
-#define META_MAX    (1u << 20)
-#define LINKS_MAX   8
+#define META_MAX  (1u << 20)
+#define LINKS_MAX 8
 
 struct member {
 	char *name; /* without "./" */
@@ -111,23 +111,27 @@ static bool is_zero(const unsigned char *h)
 static char *header_name(const unsigned char *h)
 {
 	int name = (int)strnlen((const char *)h, 100);
-	int prefix = memcmp(h + 257, "ustar\0", 6) ? 0 : (int)strnlen((const char *)h + 345, 155);
+	int prefix = memcmp(h + 257, "ustar\0", 6)
+			     ? 0
+			     : (int)strnlen((const char *)h + 345, 155);
 	char *out = malloc((size_t)name + (size_t)prefix + 2);
 
 	if (out)
-		sprintf(out, "%.*s%s%.*s", prefix, (const char *)h + 345, prefix ? "/" : "", name,
-			(const char *)h);
+		sprintf(out, "%.*s%s%.*s", prefix, (const char *)h + 345,
+			prefix ? "/" : "", name, (const char *)h);
 	return out;
 }
 
 /* What comes before a header */
 
-static int read_meta(struct archive *a, uint64_t off, uint64_t size, char **out, struct err *e)
+static int read_meta(struct archive *a, uint64_t off, uint64_t size, char **out,
+		     struct err *e)
 {
 	int rc;
 
 	if (size > META_MAX)
-		return err_set(e, -E2BIG, "a name of %llu bytes", (unsigned long long)size);
+		return err_set(e, -E2BIG, "a name of %llu bytes",
+			       (unsigned long long)size);
 	*out = malloc((size_t)size + 1);
 	if (!*out)
 		return out_of_memory(e);
@@ -173,8 +177,8 @@ static int take_records(struct ahead *h, const char *text, size_t len)
 		const char *space = memchr(text, ' ', len);
 		size_t digits = space ? (size_t)(space - text) : 0;
 
-		if (!space || !num_parse(text, digits, len, &whole) || whole < digits + 2 ||
-		    text[whole - 1] != '\n')
+		if (!space || !num_parse(text, digits, len, &whole) ||
+		    whole < digits + 2 || text[whole - 1] != '\n')
 			return -EBADMSG;
 		rc = take_record(h, space + 1, (size_t)whole - digits - 2);
 		text += whole;
@@ -232,12 +236,13 @@ static char *resolve_link(const char *member, const char *target)
 	return out;
 }
 
-static int add_member(struct archive *a, const unsigned char *h, uint64_t off, uint64_t size,
-		      struct ahead *ahead, struct err *e)
+static int add_member(struct archive *a, const unsigned char *h, uint64_t off,
+		      uint64_t size, struct ahead *ahead, struct err *e)
 {
 	struct member *m;
 	char *name = ahead->name ? strdup(ahead->name) : header_name(h);
-	char *target = ahead->link ? strdup(ahead->link) : strndup((const char *)h + 157, 100);
+	char *target = ahead->link ? strdup(ahead->link)
+				   : strndup((const char *)h + 157, 100);
 	char type = (char)h[156];
 
 	if (a->n == MEMBERS_MAX) {
@@ -265,11 +270,13 @@ static int add_member(struct archive *a, const unsigned char *h, uint64_t off, u
 		m->link = resolve_link(without_dot(name), target);
 	free(name);
 	free(target);
-	return m->name && (m->link || (type != '1' && type != '2')) ? 0 : out_of_memory(e);
+	return m->name && (m->link || (type != '1' && type != '2')) ? 0
+								    : out_of_memory(e);
 }
 
 /* One header and where the next is. 1, 0 at the end, or an error. */
-static int take_header(struct archive *a, uint64_t *off, struct ahead *ahead, struct err *e)
+static int take_header(struct archive *a, uint64_t *off, struct ahead *ahead,
+		       struct err *e)
 {
 	unsigned char h[BLOCK];
 	uint64_t size, data;
@@ -284,13 +291,15 @@ static int take_header(struct archive *a, uint64_t *off, struct ahead *ahead, st
 	if (is_zero(h))
 		return 0;
 	if (!checksum_holds(h) || !take_number(h + 124, 12, &size))
-		return err_set(e, -EBADMSG, "no tar header at byte %llu", (unsigned long long)*off);
+		return err_set(e, -EBADMSG, "no tar header at byte %llu",
+			       (unsigned long long)*off);
 	data = *off + BLOCK;
 	is_ahead = strchr("LKx", (char)h[156]) && h[156];
 	if (!is_ahead && ahead->has_size)
 		size = ahead->size;
 	if (strchr("123456", (char)h[156]) && h[156])
-		size = 0; /* links, devices and folders have no data, whatever they say */
+		/* links, devices and folders have no data, whatever they say */
+		size = 0;
 	if (!range_fits(data, size, a->file->size))
 		return err_set(e, -EBADMSG, "cut short inside of the member at byte %llu",
 			       (unsigned long long)*off);
@@ -314,7 +323,9 @@ static int refuse_compressed(struct source *file, struct err *e)
 	} kinds[] = {
 		{"\x1f\x8b", "gzip -d", 2},
 		{"\x28\xb5\x2f\xfd", "zstd -d", 4},
-		{"\xfd" "7zXZ", "xz -d", 5},
+		{"\xfd"
+		 "7zXZ",
+		 "xz -d", 5},
 		{"BZh", "bzip2 -d", 3},
 	};
 	char head[8] = "";
@@ -324,9 +335,11 @@ static int refuse_compressed(struct source *file, struct err *e)
 	if (n < 0)
 		return (int)n;
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if ((size_t)n >= kinds[i].len && !memcmp(head, kinds[i].magic, kinds[i].len))
+		if ((size_t)n >= kinds[i].len &&
+		    !memcmp(head, kinds[i].magic, kinds[i].len))
 			return err_set(e, -ENOTSUP,
-				       "a compressed archive, which cannot be read in place: unpack "
+				       "a compressed archive, which cannot be read in "
+				       "place: unpack "
 				       "it with %s",
 				       kinds[i].program);
 	}
@@ -382,7 +395,8 @@ static const struct member *find(const struct archive *a, const char *name)
 	return NULL;
 }
 
-int archive_member(struct archive *a, const char *name, struct source **out, struct err *e)
+int archive_member(struct archive *a, const char *name, struct source **out,
+		   struct err *e)
 {
 	const struct member *m = find(a, without_dot(name));
 	int links, rc;

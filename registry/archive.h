@@ -22,6 +22,7 @@ void archive_free(struct archive *a);
  * The bytes of a member, by its name without a "./" in front. Links are followed
  * inside the archive. -ENOENT.
  */
-int archive_member(struct archive *a, const char *name, struct source **out, struct err *e);
+int archive_member(struct archive *a, const char *name, struct source **out,
+		   struct err *e);
 
 #endif

@@ -16,9 +16,9 @@
 #include "registry/retry.h"
 
 /* Tokens of 10 KiB are known; others cap the answer at 1 MiB. */
-#define TOKEN_ANSWER_MAX   (1u << 20)
-#define TOKEN_SECONDS	   60 /* when the answer does not say */
-#define TOKEN_SECONDS_MAX  (24 * 3600)
+#define TOKEN_ANSWER_MAX  (1u << 20)
+#define TOKEN_SECONDS	  60 /* when the answer does not say */
+#define TOKEN_SECONDS_MAX (24 * 3600)
 
 struct auth {
 	struct http *http;
@@ -32,8 +32,8 @@ struct auth {
 	int64_t renew_at;	    /* on http_now()'s clock */
 	bool fetching;		    /* by one thread, which then owns what follows */
 	struct credential cred;
-	bool has_cred;	   /* they were looked for */
-	bool is_refused;   /* what was made of them last */
+	bool has_cred;	    /* they were looked for */
+	bool is_refused;    /* what was made of them last */
 	struct err trouble; /* why they could not be found; "" if all went well */
 };
 
@@ -65,7 +65,8 @@ int auth_new(struct http *http, const struct auth_options *options, struct auth 
 	a->repository = strdup(options->repository);
 	a->host = strdup(options->host);
 	a->authfile = options->authfile ? strdup(options->authfile) : NULL;
-	if (!a->base || !a->repository || !a->host || (options->authfile && !a->authfile)) {
+	if (!a->base || !a->repository || !a->host ||
+	    (options->authfile && !a->authfile)) {
 		auth_free(a);
 		return out_of_memory(e);
 	}
@@ -101,7 +102,8 @@ static int append_base64(struct buf *out, const char *data, size_t len)
 		unsigned v = (unsigned)p[0] << 16 | (n > 1 ? (unsigned)p[1] << 8 : 0) |
 			     (n > 2 ? p[2] : 0);
 		char four[4] = {digits[v >> 18], digits[v >> 12 & 63],
-				n > 1 ? digits[v >> 6 & 63] : '=', n > 2 ? digits[v & 63] : '='};
+				n > 1 ? digits[v >> 6 & 63] : '=',
+				n > 2 ? digits[v & 63] : '='};
 
 		rc = buf_append(out, four, 4);
 		len -= n;
@@ -173,8 +175,8 @@ static int get_request(struct auth *a, const struct challenge *c, struct http_re
 }
 
 /* The OAuth2 form, the only one that takes an identity token. */
-static int post_request(struct auth *a, const struct challenge *c, struct http_request *rq,
-			struct buf *form)
+static int post_request(struct auth *a, const struct challenge *c,
+			struct http_request *rq, struct buf *form)
 {
 	const struct {
 		const char *name, *value;
@@ -238,13 +240,15 @@ static int check_realm(const struct auth *a, const struct challenge *c, struct e
 	if (!strncasecmp(c->realm, "https://", 8))
 		return 0;
 	if (strncasecmp(c->realm, "http://", 7) != 0)
-		return err_set(e, -EACCES, "the registry names a token server that is no URL: %.200s",
+		return err_set(e, -EACCES,
+			       "the registry names a token server that is no URL: %.200s",
 			       c->realm);
 	if (secret && !strncmp(a->base, "https://", 8))
-		return err_set(e, -EACCES,
-			       "the registry wants our password sent in the clear to %.200s, "
-			       "which is not done",
-			       c->realm);
+		return err_set(
+			e, -EACCES,
+			"the registry wants our password sent in the clear to %.200s, "
+			"which is not done",
+			c->realm);
 	return 0;
 }
 
@@ -256,8 +260,8 @@ static bool is_under(const char *url, const char *base)
 }
 
 /* One request for a token, tried again while that may help. */
-static int ask(struct auth *a, const struct http_request *rq, int64_t until, struct buf *body,
-	       struct err *e)
+static int ask(struct auth *a, const struct http_request *rq, int64_t until,
+	       struct buf *body, struct err *e)
 {
 	struct transfer *t = NULL;
 	struct retry retry;
@@ -271,7 +275,8 @@ static int ask(struct auth *a, const struct http_request *rq, int64_t until, str
 		const struct http_head *head;
 
 		t = NULL;
-		rc = http_follow(a->http, rq, a->elsewhere, &retry.until, &url, &foreign, &t, e);
+		rc = http_follow(a->http, rq, a->elsewhere, &retry.until, &url, &foreign,
+				 &t, e);
 		if (rc < 0) {
 			again = retry_is_worth_error(rc) && retry.tries < 3 &&
 				retry_wait(&retry, NULL);
@@ -296,7 +301,8 @@ static int ask(struct auth *a, const struct http_request *rq, int64_t until, str
 static int fetch_token(struct auth *a, const struct challenge *c, int64_t until,
 		       struct token *out, struct err *e)
 {
-	struct http_request rq = {.tls = is_under(c->realm, a->base) ? a->tls : a->elsewhere};
+	struct http_request rq = {.tls = is_under(c->realm, a->base) ? a->tls
+								     : a->elsewhere};
 	struct buf url, form, body;
 	char *authorization = NULL;
 	int rc = check_realm(a, c, e);
@@ -309,7 +315,8 @@ static int fetch_token(struct auth *a, const struct challenge *c, int64_t until,
 	rc = a->cred.identity_token ? post_request(a, c, &rq, &form)
 				    : get_request(a, c, &rq, &url, &authorization);
 	if (rc < 0)
-		err_set(e, rc, "cannot write a request to the token server %.200s", c->realm);
+		err_set(e, rc, "cannot write a request to the token server %.200s",
+			c->realm);
 	else
 		rc = ask(a, &rq, until, &body, e);
 	if (rc == 0)
@@ -317,8 +324,8 @@ static int fetch_token(struct auth *a, const struct challenge *c, int64_t until,
 	/* A registry without the repository often has no token server that knows it. */
 	if (rc == -ENOENT)
 		rc = -EACCES;
-	else if (rc == -ECONNREFUSED || rc == -EPROTO || rc == -ETIMEDOUT || rc == -ELOOP ||
-		 rc == -EKEYREJECTED)
+	else if (rc == -ECONNREFUSED || rc == -EPROTO || rc == -ETIMEDOUT ||
+		 rc == -ELOOP || rc == -EKEYREJECTED)
 		rc = err_prefix(e, -EIO, "no token");
 	secret_free(authorization);
 	wipe(&form);
@@ -355,15 +362,17 @@ static bool look_for_credentials(struct auth *a)
 
 static int no_password(const struct auth *a, struct err *e)
 {
-	return err_set(e, -EACCES,
-		       "%s wants a user and a password: log in with `docker login` or `podman "
-		       "login`, or name the file that holds them with -o authfile=",
-		       a->host);
+	return err_set(
+		e, -EACCES,
+		"%s wants a user and a password: log in with `docker login` or `podman "
+		"login`, or name the file that holds them with -o authfile=",
+		a->host);
 }
 
 static int refused(const struct auth *a, struct err *e)
 {
-	return err_set(e, -EACCES, "%s refuses the user and password that we have: log in again",
+	return err_set(e, -EACCES,
+		       "%s refuses the user and password that we have: log in again",
 		       a->host);
 }
 

@@ -28,7 +28,8 @@ struct auth_options {
 	const char *host;	/* whose credentials are used: "docker.io" */
 	const char *authfile;	/* see credentials.h; may be NULL */
 	const struct http_tls *tls;
-	const struct http_tls *elsewhere; /* for a realm on another host; NULL the system's */
+	/* for a realm on another host; NULL the system's */
+	const struct http_tls *elsewhere;
 };
 
 int auth_new(struct http *http, const struct auth_options *options, struct auth **out,

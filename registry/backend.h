@@ -18,7 +18,8 @@ struct backend_ops {
 	 * its ceiling), and to @d its digest, size and media type (which may be "").
 	 * The digest is that of the bytes, and the one asked for if there was one.
 	 */
-	int (*root)(struct backend *b, struct buf *bytes, struct descriptor *d, struct err *e);
+	int (*root)(struct backend *b, struct buf *bytes, struct descriptor *d,
+		    struct err *e);
 	/* The bytes of a document by descriptor, unverified; NULL d->media_type: a blob. */
 	int (*document)(struct backend *b, const struct descriptor *d, struct buf *bytes,
 			struct err *e);
@@ -34,9 +35,11 @@ struct backend_ops {
 /* The head of every backend. */
 struct backend {
 	const struct backend_ops *ops;
-	char *name;	     /* the reference in full, for people and as image->name; owned */
+	/* the reference in full, for people and as image->name; owned */
+	char *name;
 	struct store *store; /* borrowed; may be NULL */
-	bool is_local;	     /* its documents are on disk already: not worth keeping twice */
+	/* its documents are on disk already: not worth keeping twice */
+	bool is_local;
 	origin_warn_fn *warn;
 	void *warn_arg;
 };
@@ -44,16 +47,18 @@ struct backend {
 /* All of a source into @out, up to its ceiling: -E2BIG with a sentence beyond. */
 int source_to_buf(struct source *s, struct buf *out, struct err *e);
 
-void backend_warn(struct backend *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void backend_warn(struct backend *b, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 enum layout_form { LAYOUT_OCI, LAYOUT_ARCHIVE, LAYOUT_PLAIN };
 
 /* What follows "oci:", "oci-archive:" or "dir:". */
-int layout_open(const char *text, enum layout_form form, struct backend **out, struct err *e);
+int layout_open(const char *text, enum layout_form form, struct backend **out,
+		struct err *e);
 /* What follows "docker-archive:". */
 int saved_open(const char *text, struct backend **out, struct err *e);
 /* A reference to a registry. */
-int repository_open(const char *text, const struct origin_options *options, struct store *store,
-		    struct backend **out, struct err *e);
+int repository_open(const char *text, const struct origin_options *options,
+		    struct store *store, struct backend **out, struct err *e);
 
 #endif

@@ -84,10 +84,12 @@ static int ask_elsewhere(struct blob *b, const char *url, const struct remote_re
 	int rc;
 
 	buf_init(&end, HTTP_URL_MAX);
-	rc = http_follow(remote_http(b->remote), &http, http.tls, &try, &end, &foreign, &t, e);
+	rc = http_follow(remote_http(b->remote), &http, http.tls, &try, &end, &foreign,
+			 &t, e);
 	*until += try - before;
 	buf_release(&end);
-	if (rc == 0 && transfer_head(t)->status != 200 && transfer_head(t)->status != 206) {
+	if (rc == 0 && transfer_head(t)->status != 200 &&
+	    transfer_head(t)->status != 206) {
 		rc = refusal(t, "a host outside the registry", try, e);
 		transfer_close(t);
 	}
@@ -126,22 +128,26 @@ static int check_head(const struct blob *b, const struct http_head *head, uint64
 	if (head->status == 200) {
 		if (head->has_length && head->length != size)
 			return err_set(e, -EBADMSG,
-				       "the registry has %llu bytes of it, the manifest says %llu",
-				       (unsigned long long)head->length, (unsigned long long)size);
+				       "the registry has %llu bytes of it, the manifest "
+				       "says %llu",
+				       (unsigned long long)head->length,
+				       (unsigned long long)size);
 		*skip = first;
 		return 0;
 	}
 	if (!head->content_range || !content_range_parse(head->content_range, &range) ||
 	    !range.has_range || range.first != first)
-		return err_set(e, -EBADMSG,
-			       "the registry answers the request for byte %llu with the range "
-			       "\"%.60s\"",
-			       (unsigned long long)first,
-			       head->content_range ? head->content_range : "");
+		return err_set(
+			e, -EBADMSG,
+			"the registry answers the request for byte %llu with the range "
+			"\"%.60s\"",
+			(unsigned long long)first,
+			head->content_range ? head->content_range : "");
 	if (range.has_total && range.total != size)
-		return err_set(e, -EBADMSG,
-			       "the registry has %llu bytes of it, the manifest says %llu",
-			       (unsigned long long)range.total, (unsigned long long)size);
+		return err_set(
+			e, -EBADMSG,
+			"the registry has %llu bytes of it, the manifest says %llu",
+			(unsigned long long)range.total, (unsigned long long)size);
 	*skip = 0;
 	return 0;
 }
@@ -184,8 +190,8 @@ static void reading_close(struct reading *r)
 }
 
 /* The next bytes of what was asked for; as transfer_next(). */
-static ssize_t reading_next(struct reading *r, const void **data, size_t max, int64_t *until,
-			    const struct remote *remote, struct err *e)
+static ssize_t reading_next(struct reading *r, const void **data, size_t max,
+			    int64_t *until, const struct remote *remote, struct err *e)
 {
 	ssize_t n;
 
@@ -213,8 +219,8 @@ static bool may_go_on(struct blob *b, struct retry *retry, ssize_t rc)
 static int give_up(struct blob *b, ssize_t rc, uint64_t at, struct err *e)
 {
 	if (rc == 0)
-		err_set(e, -EIO, "the answer ends at byte %llu of %llu", (unsigned long long)at,
-			(unsigned long long)b->source.size);
+		err_set(e, -EIO, "the answer ends at byte %llu of %llu",
+			(unsigned long long)at, (unsigned long long)b->source.size);
 	if (rc == 0 || retry_is_worth_error((int)rc))
 		rc = -EIO;
 	return err_prefix(e, (int)rc, "%s", b->what + strlen("blobs/"));
@@ -222,7 +228,8 @@ static int give_up(struct blob *b, ssize_t rc, uint64_t at, struct err *e)
 
 /* Reading by range */
 
-static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off, struct err *e)
+static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off,
+			  struct err *e)
 {
 	struct blob *b = (struct blob *)s;
 	struct reading r = {0};
@@ -234,7 +241,8 @@ static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off,
 	retry_init(&retry, remote_deadline(b->remote));
 	while (done < len) {
 		if (!r.transfer) {
-			n = reading_open(b, off + done, off + len - 1, false, &retry.until, &r, e);
+			n = reading_open(b, off + done, off + len - 1, false,
+					 &retry.until, &r, e);
 			if (n < 0)
 				break; /* tried again inside, as far as it may help */
 		}
@@ -281,7 +289,8 @@ static ssize_t stream_read(struct stream *st, const void **data, struct err *e)
 			if (n < 0)
 				break;
 		}
-		n = reading_next(&bs->reading, data, left < SIZE_MAX / 2 ? (size_t)left : SIZE_MAX / 2,
+		n = reading_next(&bs->reading, data,
+				 left < SIZE_MAX / 2 ? (size_t)left : SIZE_MAX / 2,
 				 &retry.until, b->remote, e);
 		if (n > 0) {
 			bs->at += (uint64_t)n;
@@ -305,7 +314,8 @@ static void blob_stream_close(struct stream *st)
 
 static int blob_stream(struct source *s, uint64_t off, struct stream **out, struct err *e)
 {
-	static const struct stream_ops ops = {.next = stream_read, .close = blob_stream_close};
+	static const struct stream_ops ops = {.next = stream_read,
+					      .close = blob_stream_close};
 	struct blob_stream *bs = calloc(1, sizeof(*bs));
 
 	if (!bs)

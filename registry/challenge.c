@@ -80,7 +80,8 @@ static const char *take_parameter(const char *name, size_t len, const char *at,
 	size_t i;
 
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strlen(known[i].name) == len && !strncasecmp(known[i].name, name, len))
+		if (strlen(known[i].name) == len &&
+		    !strncasecmp(known[i].name, name, len))
 			return take_value(at, known[i].out, known[i].max, good);
 	}
 	return take_value(at, NULL, 0, good);

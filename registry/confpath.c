@@ -36,7 +36,8 @@ int confpath_config(char *out, const char *rest)
 
 	if (dir && dir[0])
 		return checked(out, snprintf(out, PATH_MAX, "%s/%s", dir, rest));
-	return checked(out, snprintf(out, PATH_MAX, "%s/.config/%s", confpath_home(), rest));
+	return checked(out,
+		       snprintf(out, PATH_MAX, "%s/.config/%s", confpath_home(), rest));
 }
 
 int confpath_join(char *out, const char *folder, const char *name)

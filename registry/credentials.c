@@ -141,7 +141,8 @@ static const char *host_of(const char *key, size_t *len)
 
 static bool is_hub(const char *host, size_t len)
 {
-	static const char *const names[] = {"docker.io", "index.docker.io", "registry-1.docker.io"};
+	static const char *const names[] = {"docker.io", "index.docker.io",
+					    "registry-1.docker.io"};
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -158,7 +159,8 @@ static bool is_host_key(const char *key, const char *host)
 	const char *in_key = host_of(key, &len);
 
 	/* "host/team" without a scheme is a namespace, and not for all of the host. */
-	if (in_key == key && key[len] == '/' && key[len + 1] && strcmp(key + len, "/v1/") != 0)
+	if (in_key == key && key[len] == '/' && key[len + 1] &&
+	    strcmp(key + len, "/v1/") != 0)
 		return false;
 	if (is_hub(host, strlen(host)) && is_hub(in_key, len))
 		return true;
@@ -191,8 +193,8 @@ static int find_in_auths(const struct json *auths, const char *host, const char 
 
 /* Helpers */
 
-static int parse_answer(const struct buf *answer, const char *program, struct credential *out,
-			struct err *e)
+static int parse_answer(const struct buf *answer, const char *program,
+			struct credential *out, struct err *e)
 {
 	struct credential c = {0};
 	struct json *j = NULL;
@@ -228,7 +230,8 @@ static int ask_helper(const char *suffix, const char *server, struct credential 
 
 	/* The name comes from a file: it must not lead out of PATH. */
 	if (!suffix[0] || strlen(suffix) > 64 || strchr(suffix, '/'))
-		return err_set(e, -EACCES, "not the name of a credential helper: %.80s", suffix);
+		return err_set(e, -EACCES, "not the name of a credential helper: %.80s",
+			       suffix);
 	snprintf(program, sizeof(program), "docker-credential-%s", suffix);
 	buf_init(&answer, ANSWER_MAX);
 	rc = helper_run(argv, server, HELPER_SECONDS, &answer, &status, e);
@@ -238,7 +241,8 @@ static int ask_helper(const char *suffix, const char *server, struct credential 
 		rc = -ENOENT;
 		if (!strstr(buf_text(&answer), "credentials not found"))
 			rc = err_set(e, -EACCES, "%s: %.200s", program,
-				     answer.len ? buf_text(&answer) : "failed without a word");
+				     answer.len ? buf_text(&answer)
+						: "failed without a word");
 	} else {
 		rc = parse_answer(&answer, program, out, e);
 	}
@@ -304,8 +308,8 @@ int credentials_in(const void *text, size_t len, const char *host, const char *p
 }
 
 /* @must: it was named, so it has to be there. */
-static int find_in_file(const char *path, bool must, const char *host, const char *repository,
-			struct credential *out, struct err *e)
+static int find_in_file(const char *path, bool must, const char *host,
+			const char *repository, struct credential *out, struct err *e)
 {
 	struct buf text;
 	int rc;
@@ -316,7 +320,8 @@ static int find_in_file(const char *path, bool must, const char *host, const cha
 		rc = credentials_in(text.data, text.len, host, repository, out, e);
 		if (rc < 0 && rc != -ENOENT)
 			rc = err_prefix(e, -EACCES, "%s", path);
-	} else if (rc < 0 && (must || (rc != -ENOENT && rc != -ENOTDIR && rc != -EACCES))) {
+	} else if (rc < 0 &&
+		   (must || (rc != -ENOENT && rc != -ENOTDIR && rc != -EACCES))) {
 		rc = err_set(e, -EACCES, "%s: %s", path, strerror(-rc));
 	} else {
 		rc = -ENOENT;
@@ -363,7 +368,8 @@ static int usual_places(const char *host, const char *path, struct credential *o
 
 		if (i == 0 && !(runtime && runtime[0]))
 			rest = "auth.json";
-		rc = place(file, sizeof(file), places[i].variable, places[i].fallback, rest);
+		rc = place(file, sizeof(file), places[i].variable, places[i].fallback,
+			   rest);
 		if (rc == 0)
 			rc = find_in_file(file, false, host, path, out, e);
 	}

@@ -33,7 +33,8 @@ bool content_range_parse(const char *text, struct content_range *out)
 	if (*at == '*') {
 		at++;
 	} else {
-		if (!take_number(&at, &r.first) || *at++ != '-' || !take_number(&at, &r.last))
+		if (!take_number(&at, &r.first) || *at++ != '-' ||
+		    !take_number(&at, &r.last))
 			return false;
 		r.has_range = true;
 	}
@@ -62,8 +63,8 @@ static bool parse_date(const char *text, int64_t *out)
 	char month[4];
 	const char *m;
 
-	if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT", &tm.tm_mday, month,
-		   &tm.tm_year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+	if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT", &tm.tm_mday,
+		   month, &tm.tm_year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
 		return false;
 	m = strstr(months, month);
 	if (!m || strlen(month) != 3 || (m - months) % 3 != 0)
@@ -144,7 +145,8 @@ const char *link_next(const char *text, size_t *len)
 			}
 			at++;
 			at += strspn(at, SPACE);
-			if (name_len == 3 && !strncasecmp(name, "rel", 3) && is_rel_next(at)) {
+			if (name_len == 3 && !strncasecmp(name, "rel", 3) &&
+			    is_rel_next(at)) {
 				*len = (size_t)(end - target);
 				return target;
 			}

@@ -12,9 +12,9 @@
 
 static bool is_redirect(const struct http_head *head)
 {
-	return head->location && (head->status == 301 || head->status == 302 ||
-				  head->status == 303 || head->status == 307 ||
-				  head->status == 308);
+	return head->location &&
+	       (head->status == 301 || head->status == 302 || head->status == 303 ||
+		head->status == 307 || head->status == 308);
 }
 
 /* false when in doubt. */
@@ -66,7 +66,8 @@ int http_follow(struct http *h, const struct http_request *rq,
 		if (rc < 0 || !is_redirect(transfer_head(t)))
 			break;
 		if (hops == HOPS_MAX)
-			rc = err_set(e, -ELOOP, "redirected more than %d times", HOPS_MAX);
+			rc = err_set(e, -ELOOP, "redirected more than %d times",
+				     HOPS_MAX);
 		else
 			rc = step(url, transfer_head(t)->location, e);
 		transfer_close(t);

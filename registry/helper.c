@@ -58,9 +58,11 @@ static int spawn(const char *const *argv, int in, int out, pid_t *pid)
 	if (rc == 0)
 		rc = posix_spawn_file_actions_adddup2(&files, out, 1);
 	if (rc == 0)
-		rc = posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
+		rc = posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY,
+						      0);
 	if (rc == 0)
-		rc = posix_spawnp(pid, argv[0], &files, &attr, (char *const *)argv, environ);
+		rc = posix_spawnp(pid, argv[0], &files, &attr, (char *const *)argv,
+				  environ);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);
 	return -rc;
@@ -121,8 +123,8 @@ static void end(pid_t pid)
 		;
 }
 
-int helper_run(const char *const *argv, const char *input, unsigned seconds, struct buf *out,
-	       int *status, struct err *e)
+int helper_run(const char *const *argv, const char *input, unsigned seconds,
+	       struct buf *out, int *status, struct err *e)
 {
 	int64_t until = http_now() + (int64_t)seconds * 1000;
 	int in[2], pipe_out[2], rc;
@@ -149,5 +151,6 @@ int helper_run(const char *const *argv, const char *input, unsigned seconds, str
 	close(pipe_out[0]);
 	if (rc == -ETIMEDOUT)
 		return err_set(e, rc, "%s: not done after %u seconds", argv[0], seconds);
-	return rc < 0 ? err_set(e, rc, "%s: cannot be run: %s", argv[0], strerror(-rc)) : 0;
+	return rc < 0 ? err_set(e, rc, "%s: cannot be run: %s", argv[0], strerror(-rc))
+		      : 0;
 }

@@ -17,7 +17,7 @@ struct err;
  * that takes longer than @seconds is killed with all that it started: -ETIMEDOUT.
  * -ENOENT: no such program.
  */
-int helper_run(const char *const *argv, const char *input, unsigned seconds, struct buf *out,
-	       int *status, struct err *e);
+int helper_run(const char *const *argv, const char *input, unsigned seconds,
+	       struct buf *out, int *status, struct err *e);
 
 #endif

@@ -157,7 +157,8 @@ static int find_certificates(struct endpoint *ep, const char *host, struct err *
 	confpath_config(places[4], "containerd/certs.d");
 	strcpy(places[5], "/etc/containerd/certs.d");
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (confpath_join(folder, places[i], host) == 0 && confpath_exists(folder))
+		if (confpath_join(folder, places[i], host) == 0 &&
+		    confpath_exists(folder))
 			return take_folder(ep, folder, e);
 	}
 	return 0;
@@ -192,8 +193,8 @@ static struct endpoint *add(struct search *s, const char *scheme, const char *ho
 }
 
 /* https as the name stands; @insecure lets it fall to any certificate. */
-static int add_scheme(struct search *s, const char *scheme, const char *host, const char *path,
-		      bool insecure, bool is_guess)
+static int add_scheme(struct search *s, const char *scheme, const char *host,
+		      const char *path, bool insecure, bool is_guess)
 {
 	const char *address = strcmp(host, "docker.io") ? host : "registry-1.docker.io";
 	struct endpoint *ep = add(s, scheme, address, "/v2", path, host);
@@ -230,8 +231,10 @@ static int add_name(struct search *s, const char *name, bool insecure)
 
 	if (!slash || !reference_is_host(name, len) ||
 	    !reference_is_path(slash + 1, strlen(slash + 1)))
-		return err_set(s->e, -EINVAL, "registries.conf leads to %.200s, which is no name of "
-					      "an image", name);
+		return err_set(s->e, -EINVAL,
+			       "registries.conf leads to %.200s, which is no name of "
+			       "an image",
+			       name);
 	host = strndup(name, len);
 	rc = host ? add_host(s, host, slash + 1, insecure) : out_of_memory(s->e);
 	free(host);
@@ -251,12 +254,12 @@ static int add_mirrors(struct search *s, const struct registry *g, const char *n
 		const struct mirror *m = &g->mirrors[i];
 		char *there;
 
-		if (!m->location ||
-		    (m->from == PULL_BY_DIGEST && !s->ref->has_digest) ||
+		if (!m->location || (m->from == PULL_BY_DIGEST && !s->ref->has_digest) ||
 		    (m->from == PULL_BY_TAG && s->ref->has_digest))
 			continue;
 		there = registries_rewrite(g, name, m->location);
-		rc = there ? add_name(s, there, m->insecure || s->insecure) : out_of_memory(s->e);
+		rc = there ? add_name(s, there, m->insecure || s->insecure)
+			   : out_of_memory(s->e);
 		free(there);
 	}
 	return rc;
@@ -272,7 +275,8 @@ static int add_registry(struct search *s, const struct registry *g, const char *
 	rc = add_mirrors(s, g, name);
 	there = rc == 0 ? registries_rewrite(g, name, g->location) : NULL;
 	if (rc == 0)
-		rc = there ? add_name(s, there, g->insecure || s->insecure) : out_of_memory(s->e);
+		rc = there ? add_name(s, there, g->insecure || s->insecure)
+			   : out_of_memory(s->e);
 	free(there);
 	return rc;
 }
@@ -299,7 +303,8 @@ static int set_tls(struct endpoint *ep, const struct toml_host *th, struct err *
 static int add_toml_host(struct search *s, const struct toml_host *th)
 {
 	const char *own = s->ref->host;
-	struct endpoint *ep = add(s, th->scheme, th->host, th->prefix, s->ref->path, th->host);
+	struct endpoint *ep = add(s, th->scheme, th->host, th->prefix, s->ref->path,
+				  th->host);
 
 	if (!ep)
 		return out_of_memory(s->e);

@@ -23,12 +23,14 @@ struct err;
 
 /* A place to ask. All text is owned; what tls points to is the endpoint's. */
 struct endpoint {
-	char *base;	 /* "https://registry-1.docker.io", no path */
-	char *prefix;	 /* of its API: "/v2" */
-	char *path;	 /* the repository's name there */
-	char *name;	 /* whose credentials are used, for people too: "docker.io" */
-	char *stands_for; /* the host that it is a mirror of (the ns parameter), or NULL */
-	bool is_guess;	 /* the other scheme of the one before: its errors say nothing new */
+	char *base;   /* "https://registry-1.docker.io", no path */
+	char *prefix; /* of its API: "/v2" */
+	char *path;   /* the repository's name there */
+	char *name;   /* whose credentials are used, for people too: "docker.io" */
+	/* the host that it is a mirror of (the ns parameter), or NULL */
+	char *stands_for;
+	/* the other scheme of the one before: its errors say nothing new */
+	bool is_guess;
 	bool no_tags;	 /* not trusted to say which digest a tag has */
 	bool no_content; /* only for that */
 	struct http_tls tls;

@@ -63,7 +63,8 @@ static struct toml_host *host_of(struct hosts_toml *ht, const char *url)
 	if (!more)
 		return NULL;
 	ht->list = more;
-	more[ht->n] = (struct toml_host){.pull = true, .resolve = true, .url = strdup(url)};
+	more[ht->n] = (struct toml_host){
+		.pull = true, .resolve = true, .url = strdup(url)};
 	return more[ht->n].url ? &more[ht->n++] : NULL;
 }
 
@@ -89,7 +90,8 @@ static int on_capability(struct toml_host *h, const struct toml_item *item)
 }
 
 /* "file" with certificate and key, or ["cert", "key"], or a list of those: the first. */
-static int on_client(struct reading *rd, struct toml_host *h, const struct toml_item *item)
+static int on_client(struct reading *rd, struct toml_host *h,
+		     const struct toml_item *item)
 {
 	char **to = item->at == 0 ? &h->client_cert : &h->client_key;
 
@@ -150,26 +152,30 @@ static int split_url(struct toml_host *h, struct err *e)
 	len = strcspn(rest, "/");
 	path = rest + len;
 	if (!reference_is_host(rest, len) ||
-	    (scheme && strncmp(h->url, "https:", 6) != 0 && strncmp(h->url, "http:", 5) != 0))
+	    (scheme && strncmp(h->url, "https:", 6) != 0 &&
+	     strncmp(h->url, "http:", 5) != 0))
 		return err_set(e, -EINVAL, "not the URL of a host: %.200s", h->url);
 	h->host = strndup(rest, len);
 	h->scheme = scheme ? strndup(h->url, scheme)
-			   : strdup(h->host && reference_host_is_loopback(h->host) ? "http" : "https");
+			   : strdup(h->host && reference_host_is_loopback(h->host)
+					    ? "http"
+					    : "https");
 	len = strlen(path);
 	while (len > 0 && path[len - 1] == '/')
 		len--;
 	buf_init(&prefix, 4096);
 	rc = buf_append(&prefix, path, len);
 	/* A path that ends in /v2 is taken for whole, as containerd does. */
-	if (rc == 0 && !h->override_path && !(len >= 3 && !strncmp(path + len - 3, "/v2", 3)))
+	if (rc == 0 && !h->override_path &&
+	    !(len >= 3 && !strncmp(path + len - 3, "/v2", 3)))
 		rc = buf_append_text(&prefix, "/v2");
 	h->prefix = prefix.len > 0 ? buf_take(&prefix) : strdup("");
 	buf_release(&prefix);
 	return rc == 0 && h->host && h->scheme && h->prefix ? 0 : -ENOMEM;
 }
 
-int hosts_toml_parse(const char *text, size_t len, const char *folder, struct hosts_toml *out,
-		     struct err *e)
+int hosts_toml_parse(const char *text, size_t len, const char *folder,
+		     struct hosts_toml *out, struct err *e)
 {
 	struct hosts_toml ht = {0};
 	struct reading rd = {.out = &ht, .folder = folder, .e = e};
@@ -212,7 +218,8 @@ static int load(const char *folder, struct hosts_toml *out, struct err *e)
 	return rc < 0 ? err_prefix(e, -EINVAL, "%s", path) : 0;
 }
 
-static int load_below(const char *root, const char *host, struct hosts_toml *out, struct err *e)
+static int load_below(const char *root, const char *host, struct hosts_toml *out,
+		      struct err *e)
 {
 	const char *port = strrchr(host, ':');
 	char name[REFERENCE_HOST_MAX + 3], folder[PATH_MAX];
@@ -221,7 +228,8 @@ static int load_below(const char *root, const char *host, struct hosts_toml *out
 	int rc = -ENOENT;
 
 	if (port && !strchr(port, ']'))
-		snprintf(name, sizeof(name), "%.*s_%s_", (int)(port - host), host, port + 1);
+		snprintf(name, sizeof(name), "%.*s_%s_", (int)(port - host), host,
+			 port + 1);
 	else
 		snprintf(name, sizeof(name), "%s", host);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]) && rc == -ENOENT; i++) {

@@ -23,7 +23,8 @@ struct toml_host {
 };
 
 struct hosts_toml {
-	struct toml_host *list; /* in the order to ask; `server`, if there is one, last */
+	/* in the order to ask; `server`, if there is one, last */
+	struct toml_host *list;
 	size_t n;
 	bool has_server;
 };
@@ -31,8 +32,8 @@ struct hosts_toml {
 /* That of "host[:port]". -ENOENT: there is none; -EINVAL with a sentence for a bad one. */
 int hosts_toml_load(const char *host, struct hosts_toml *out, struct err *e);
 /* One file's text; @folder is what its file names are relative to. */
-int hosts_toml_parse(const char *text, size_t len, const char *folder, struct hosts_toml *out,
-		     struct err *e);
+int hosts_toml_parse(const char *text, size_t len, const char *folder,
+		     struct hosts_toml *out, struct err *e);
 void hosts_toml_release(struct hosts_toml *ht);
 
 #endif

@@ -6,8 +6,9 @@
  *	http_open() -> queue -> start -> curl -> on_header, on_body -> ring -> transfer_next()
  *
  * The ring is written by the transfer thread alone and read by the transfer's reader
- * alone, and its bytes are copied without the lock. A body that finds the ring full is paused (curl keeps the piece it could not give,
- * at most 16 KiB) and goes on when half of the ring is free.
+ * alone, and its bytes are copied without the lock. A body that finds the ring full is
+ * paused (curl keeps the piece it could not give, at most 16 KiB) and goes on when half
+ * of the ring is free.
  *
  * A transfer is freed by whoever leaves it last: its reader (closed) or the thread
  * (done). The reader never touches curl, so that closing is a flag and a wake-up.
@@ -38,7 +39,7 @@
 #define CONNECTIONS_DEFAULT 8
 #define CONNECT_SECONDS	    10L
 #define RING_SMALL	    (128u << 10) /* a document or a span or two */
-#define RING_BULK	    (1u << 20)	 /* some ms of a fast link, so that a decoder can run */
+#define RING_BULK	    (1u << 20) /* some ms of a fast link, so that a decoder can run */
 
 /* A host that transfers run to. Never freed before the http: there are few. */
 struct host {
@@ -75,7 +76,7 @@ struct transfer {
 	pthread_cond_t moved;
 	int64_t started; /* 0: still in the queue */
 	bool has_head, done, closed, paused;
-	int rc; /* once done */
+	int rc;		  /* once done */
 	struct ring ring; /* but its bytes: see ring.h */
 };
 
@@ -561,8 +562,8 @@ static int set_up(struct transfer *t, const struct http_request *rq)
 	return set_headers(t, rq);
 }
 
-static int transfer_new(struct http *h, const struct http_request *rq, struct transfer **out,
-			struct err *e)
+static int transfer_new(struct http *h, const struct http_request *rq,
+			struct transfer **out, struct err *e)
 {
 	struct transfer *t = calloc(1, sizeof(*t));
 	pthread_condattr_t attr;
@@ -589,8 +590,10 @@ static int transfer_new(struct http *h, const struct http_request *rq, struct tr
 	buf_release(&origin);
 	if (rc < 0) {
 		transfer_free(t);
-		return err_set(e, rc, rc == -EINVAL ? "not a URL that can be asked: %.200s"
-						    : "out of memory", rq->url);
+		return err_set(e, rc,
+			       rc == -EINVAL ? "not a URL that can be asked: %.200s"
+					     : "out of memory",
+			       rq->url);
 	}
 	*out = t;
 	return 0;
@@ -680,7 +683,8 @@ ssize_t transfer_next(struct transfer *t, const void **data, size_t max, int64_t
 		curl_multi_wakeup(t->http->multi); /* the pause can end */
 	while (ring_is_empty(&t->ring) && !t->done && rc == 0) {
 		if (!wait_until(t, until) && ring_is_empty(&t->ring) && !t->done)
-			rc = err_set(e, -ETIMEDOUT, "%s: the answer stopped coming", t->origin);
+			rc = err_set(e, -ETIMEDOUT, "%s: the answer stopped coming",
+				     t->origin);
 	}
 	if (rc == 0 && !ring_is_empty(&t->ring))
 		rc = (ssize_t)ring_lend(&t->ring, max, data);
@@ -702,7 +706,8 @@ void transfer_close(struct transfer *t)
 	done = t->done;
 	t->closed = true;
 	if (!done)
-		curl_multi_wakeup(h->multi); /* before the thread may free t and us, h */
+		/* before the thread may free t and us, h */
+		curl_multi_wakeup(h->multi);
 	pthread_mutex_unlock(&t->lock);
 	if (done)
 		transfer_free(t);
@@ -715,8 +720,9 @@ int transfer_read_all(struct transfer *t, struct buf *body, int64_t until, struc
 
 	while ((n = transfer_next(t, &data, RING_SMALL, until, e)) > 0) {
 		if (buf_append(body, data, (size_t)n) < 0)
-			return err_set(e, -E2BIG, "%s: an answer of over %zu bytes, too large for "
-						  "what was asked",
+			return err_set(e, -E2BIG,
+				       "%s: an answer of over %zu bytes, too large for "
+				       "what was asked",
 				       t->origin, body->max);
 	}
 	return (int)n;
@@ -758,7 +764,8 @@ int http_url_origin(const char *url, struct buf *out)
 
 	if (!u)
 		return -ENOMEM;
-	if (strlen(url) <= HTTP_URL_MAX && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	if (strlen(url) <= HTTP_URL_MAX &&
+	    curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
 	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
 	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
 	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&

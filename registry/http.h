@@ -38,8 +38,8 @@ struct http;
 
 struct http_stats {
 	uint64_t requests;
-	uint64_t bytes;	 /* of bodies */
-	uint64_t errors; /* failed exchanges, and answers of 400 and more but 401 */
+	uint64_t bytes;	  /* of bodies */
+	uint64_t errors;  /* failed exchanges, and answers of 400 and more but 401 */
 	uint64_t retries; /* as their makers counted them */
 };
 

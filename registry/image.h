@@ -40,11 +40,12 @@ const char *descriptor_annotation(const struct descriptor *d, const char *key);
 void descriptor_release(struct descriptor *d);
 
 /* Ceilings. What others take is 4 MiB a document and, in practice, 127 layers. */
-#define DOCUMENT_MAX   (4u << 20)
+#define DOCUMENT_MAX	 (4u << 20)
 #define IMAGE_LAYERS_MAX 1000
 
 struct image {
-	char *name; /* the reference as resolved: "docker.io/library/nginx:1.27", "oci:dir:tag" */
+	/* the reference as resolved: "docker.io/library/nginx:1.27", "oci:dir:tag" */
+	char *name;
 	bool has_index;
 	struct buf index; /* if the reference led to an image index */
 	struct buf manifest;
@@ -54,7 +55,7 @@ struct image {
 	struct descriptor config_descriptor;
 	struct platform platform; /* of the config */
 	bool has_created;
-	int64_t created; /* of the config, seconds since the epoch */
+	int64_t created;	   /* of the config, seconds since the epoch */
 	struct descriptor *layers; /* base first */
 	struct digest *diff_ids;   /* n_layers of them: of the uncompressed tar */
 	size_t n_layers;

@@ -43,7 +43,8 @@ static int open_at(int dir, const char *path, struct source **out, struct err *e
 	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
 }
 
-static int open_file(struct layout *l, const char *path, struct source **out, struct err *e)
+static int open_file(struct layout *l, const char *path, struct source **out,
+		     struct err *e)
 {
 	return l->archive ? archive_member(l->archive, path, out, e)
 			  : open_at(l->dir, path, out, e);
@@ -62,14 +63,16 @@ static int read_file(struct layout *l, const char *path, struct buf *out, struct
 }
 
 /* "blobs/sha256/HEX", or bare "HEX" */
-static void blob_path(const struct layout *l, const struct digest *d, char *out, size_t max)
+static void blob_path(const struct layout *l, const struct digest *d, char *out,
+		      size_t max)
 {
 	char hex[DIGEST_TEXT_MAX];
 
 	if (l->is_plain)
 		snprintf(out, max, "%s", digest_hex(d, hex));
 	else
-		snprintf(out, max, "blobs/%s/%s", digest_alg_name(d->alg), digest_hex(d, hex));
+		snprintf(out, max, "blobs/%s/%s", digest_alg_name(d->alg),
+			 digest_hex(d, hex));
 }
 
 #define PATH_TEXT_MAX (DIGEST_TEXT_MAX + 32)
@@ -93,12 +96,13 @@ static int no_such_tag(const struct layout *l, const struct entries *en, struct 
 			break;
 	}
 	if (l->tag)
-		rc = err_set(e, -ENOENT, "no image with the tag %s in it; there is %s", l->tag,
-			     list.len ? buf_text(&list) : "none with a tag");
+		rc = err_set(e, -ENOENT, "no image with the tag %s in it; there is %s",
+			     l->tag, list.len ? buf_text(&list) : "none with a tag");
 	else if (en->n == 0)
 		rc = err_set(e, -ENOENT, "no image in it");
 	else
-		rc = err_set(e, -ENOENT, "%zu images in it; say which as oci:DIR:TAG, with %s", en->n,
+		rc = err_set(e, -ENOENT,
+			     "%zu images in it; say which as oci:DIR:TAG, with %s", en->n,
 			     list.len ? buf_text(&list) : "a tag of its index.json");
 	buf_release(&list);
 	return rc;
@@ -113,7 +117,8 @@ static const struct descriptor *find(const struct layout *l, const struct entrie
 		return en->n == 1 ? &en->list[0] : NULL;
 	for (i = 0; i < en->n; i++) {
 		const char *tag = tag_of(&en->list[i]);
-		const char *name = descriptor_annotation(&en->list[i], "io.containerd.image.name");
+		const char *name = descriptor_annotation(&en->list[i],
+							 "io.containerd.image.name");
 
 		if ((tag && !strcmp(tag, l->tag)) || (name && !strcmp(name, l->tag)))
 			return &en->list[i];
@@ -138,7 +143,8 @@ static int root_of_bytes(const struct buf *from, const char *media, struct buf *
 			 struct descriptor *out)
 {
 	struct descriptor d = {.size = from->len, .media_type = strdup(media)};
-	int rc = d.media_type ? digest_of(DIGEST_SHA256, from->data, from->len, &d.digest) : -ENOMEM;
+	int rc = d.media_type ? digest_of(DIGEST_SHA256, from->data, from->len, &d.digest)
+			      : -ENOMEM;
 
 	if (rc == 0)
 		rc = buf_append(bytes, from->data, from->len);
@@ -217,13 +223,14 @@ static int layout_root(struct backend *b, struct buf *bytes, struct descriptor *
 		       struct err *e)
 {
 	struct layout *l = (struct layout *)b;
-	int rc = l->is_plain ? root_of_dir(l, bytes, out, e) : root_of_index(l, bytes, out, e);
+	int rc = l->is_plain ? root_of_dir(l, bytes, out, e)
+			     : root_of_index(l, bytes, out, e);
 
 	return rc < 0 ? err_prefix(e, rc, "%s", b->name) : 0;
 }
 
-static int layout_document(struct backend *b, const struct descriptor *d, struct buf *bytes,
-			   struct err *e)
+static int layout_document(struct backend *b, const struct descriptor *d,
+			   struct buf *bytes, struct err *e)
 {
 	struct layout *l = (struct layout *)b;
 	char path[PATH_TEXT_MAX];
@@ -252,8 +259,9 @@ static int layout_blob(struct backend *b, const struct descriptor *d, struct sou
 	if (rc < 0)
 		return err_prefix(e, rc, "%s", b->name);
 	if (s->size != d->size) {
-		rc = err_set(e, -EBADMSG, "%s: %s has %llu bytes, the manifest says %llu", b->name,
-			     path, (unsigned long long)s->size, (unsigned long long)d->size);
+		rc = err_set(e, -EBADMSG, "%s: %s has %llu bytes, the manifest says %llu",
+			     b->name, path, (unsigned long long)s->size,
+			     (unsigned long long)d->size);
 		source_unref(s);
 		return rc;
 	}
@@ -302,7 +310,8 @@ static int open_archive(struct layout *l, const char *path, struct err *e)
 	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
 }
 
-int layout_open(const char *text, enum layout_form form, struct backend **out, struct err *e)
+int layout_open(const char *text, enum layout_form form, struct backend **out,
+		struct err *e)
 {
 	static const char *const prefixes[] = {"oci:", "oci-archive:", "dir:"};
 	struct layout *l = calloc(1, sizeof(*l));
@@ -319,7 +328,8 @@ int layout_open(const char *text, enum layout_form form, struct backend **out, s
 	l->backend.name = malloc(name_len);
 	if (l->backend.name) {
 		snprintf(l->backend.name, name_len, "%s%s", prefixes[form], text);
-		rc = l->is_plain ? (path = strdup(text)) ? 0 : -ENOMEM : split(text, &path, &l->tag);
+		rc = l->is_plain ? (path = strdup(text)) ? 0 : -ENOMEM
+				 : split(text, &path, &l->tag);
 	}
 	if (rc == 0 && form == LAYOUT_ARCHIVE) {
 		rc = open_archive(l, path, e);

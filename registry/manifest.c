@@ -36,8 +36,10 @@ enum document_kind document_kind_of(const char *media_type)
 		{MEDIA_DOCKER_LIST, DOCUMENT_INDEX},
 		{MEDIA_OCI_MANIFEST, DOCUMENT_MANIFEST},
 		{MEDIA_DOCKER_MANIFEST, DOCUMENT_MANIFEST},
-		{"application/vnd.docker.distribution.manifest.v1+json", DOCUMENT_SCHEMA1},
-		{"application/vnd.docker.distribution.manifest.v1+prettyjws", DOCUMENT_SCHEMA1},
+		{"application/vnd.docker.distribution.manifest.v1+json",
+		 DOCUMENT_SCHEMA1},
+		{"application/vnd.docker.distribution.manifest.v1+prettyjws",
+		 DOCUMENT_SCHEMA1},
 	};
 	size_t i, len;
 
@@ -45,7 +47,8 @@ enum document_kind document_kind_of(const char *media_type)
 		return DOCUMENT_UNKNOWN;
 	len = strcspn(media_type, "; \t");
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if (strlen(types[i].type) == len && !strncasecmp(types[i].type, media_type, len))
+		if (strlen(types[i].type) == len &&
+		    !strncasecmp(types[i].type, media_type, len))
 			return types[i].kind;
 	}
 	return DOCUMENT_UNKNOWN;
@@ -65,8 +68,9 @@ static enum document_kind guess_kind(const struct json *j, const char **media)
 		return DOCUMENT_INDEX;
 	}
 	if (json_member(j, "config") && json_member(j, "layers")) {
-		*media = config && !strcmp(config, MEDIA_DOCKER_CONFIG) ? MEDIA_DOCKER_MANIFEST
-									: MEDIA_OCI_MANIFEST;
+		*media = config && !strcmp(config, MEDIA_DOCKER_CONFIG)
+				 ? MEDIA_DOCKER_MANIFEST
+				 : MEDIA_OCI_MANIFEST;
 		return DOCUMENT_MANIFEST;
 	}
 	return DOCUMENT_UNKNOWN;
@@ -98,8 +102,8 @@ int document_kind(const void *data, size_t len, const char *media_type,
 	type = json_member_string(j, "mediaType");
 	own = document_kind_of(type);
 	if (said != DOCUMENT_UNKNOWN && own != DOCUMENT_UNKNOWN && said != own) {
-		rc = err_set(e, -EBADMSG, "served as %.80s, but says that it is %.80s", media_type,
-			     type);
+		rc = err_set(e, -EBADMSG, "served as %.80s, but says that it is %.80s",
+			     media_type, type);
 	} else if (own != DOCUMENT_UNKNOWN) {
 		*kind = own;
 		*media = static_media(type);
@@ -189,8 +193,8 @@ static int parse_digest(const struct json *j, const char *key, struct digest *ou
 	return text ? digest_parse(text, strlen(text), out) : -EBADMSG;
 }
 
-static int parse_descriptor(const struct json *j, struct descriptor *out, const char *what,
-			    struct err *e)
+static int parse_descriptor(const struct json *j, struct descriptor *out,
+			    const char *what, struct err *e)
 {
 	const char *media = json_member_string(j, "mediaType");
 	const char *artifact = json_member_string(j, "artifactType");
@@ -200,7 +204,8 @@ static int parse_descriptor(const struct json *j, struct descriptor *out, const 
 	int rc = parse_digest(j, "digest", &d.digest);
 
 	if (rc == -ENOTSUP)
-		return err_set(e, rc, "%s: its digest has an algorithm that is not read: %.80s",
+		return err_set(e, rc,
+			       "%s: its digest has an algorithm that is not read: %.80s",
 			       what, json_member_string(j, "digest"));
 	if (rc < 0)
 		return err_set(e, rc, "%s: has no valid digest", what);
@@ -239,7 +244,8 @@ static bool may_be_image(const struct descriptor *d)
 		return false;
 	if (descriptor_annotation(d, "vnd.docker.reference.type"))
 		return false;
-	return strcmp(d->platform.os, "unknown") != 0 && strcmp(d->platform.arch, "unknown") != 0;
+	return strcmp(d->platform.os, "unknown") != 0 &&
+	       strcmp(d->platform.arch, "unknown") != 0;
 }
 
 static int parse_entries(const struct json *list, struct entries *out, struct err *e)
@@ -305,7 +311,8 @@ static bool has_prefix(const char *text, const char *prefix)
 static bool is_image_config(const char *media)
 {
 	return !media[0] || !strcmp(media, MEDIA_OCI_CONFIG) ||
-	       !strcmp(media, MEDIA_DOCKER_CONFIG) || !strcmp(media, "application/octet-stream");
+	       !strcmp(media, MEDIA_DOCKER_CONFIG) ||
+	       !strcmp(media, "application/octet-stream");
 }
 
 static int check_layer(const struct descriptor *d, size_t i, struct err *e)
@@ -315,15 +322,16 @@ static int check_layer(const struct descriptor *d, size_t i, struct err *e)
 
 	if (len > 10 && !strcmp(media + len - 10, "+encrypted"))
 		return err_set(e, -ENOTSUP,
-			       "layer %zu is encrypted (%.80s), and peelfs has no keys", i + 1,
-			       media);
+			       "layer %zu is encrypted (%.80s), and peelfs has no keys",
+			       i + 1, media);
 	if (has_prefix(media, "application/vnd.oci.image.layer.") ||
 	    has_prefix(media, MEDIA_DOCKER_LAYER) || !media[0] ||
 	    has_prefix(media, "application/vnd.docker.image.rootfs.foreign.diff.tar") ||
 	    !strcmp(media, "application/octet-stream"))
 		return 0;
-	return err_set(e, -ENOTSUP, "layer %zu is of type %.100s, which holds no files to show",
-		       i + 1, media);
+	return err_set(e, -ENOTSUP,
+		       "layer %zu is of type %.100s, which holds no files to show", i + 1,
+		       media);
 }
 
 static int parse_layers(const struct json *list, struct manifest *m, struct err *e)
@@ -362,10 +370,11 @@ static int parse_manifest(const struct json *j, struct manifest *m, struct err *
 	if (rc < 0)
 		return rc;
 	if (!is_image_config(m->config.media_type))
-		return err_set(e, -ENOTSUP,
-			       "an artifact of type %.100s, not an image: it has no filesystem "
-			       "layers",
-			       artifact && artifact[0] ? artifact : m->config.media_type);
+		return err_set(
+			e, -ENOTSUP,
+			"an artifact of type %.100s, not an image: it has no filesystem "
+			"layers",
+			artifact && artifact[0] ? artifact : m->config.media_type);
 	if (!layers || json_type(layers) != JSON_ARRAY)
 		return err_set(e, -EBADMSG, "a manifest without a list of layers");
 	return parse_layers(layers, m, e);
@@ -424,7 +433,8 @@ bool time_parse(const char *text, int64_t *out)
 	tm.tm_mon -= 1;
 	*out = (int64_t)timegm(&tm);
 	if (sign == '+' || sign == '-')
-		*out -= (sign == '+' ? 60 : -60) * (int64_t)(zone_hour * 60 + zone_minute);
+		*out -= (sign == '+' ? 60 : -60) *
+			(int64_t)(zone_hour * 60 + zone_minute);
 	return true;
 }
 
@@ -433,8 +443,8 @@ static int parse_diff_ids(const struct json *list, struct config *c, struct err 
 	size_t i, n = json_count(list);
 
 	if (n > IMAGE_LAYERS_MAX)
-		return err_set(e, -E2BIG, "%zu diff IDs, more than the %d that are read", n,
-			       IMAGE_LAYERS_MAX);
+		return err_set(e, -E2BIG, "%zu diff IDs, more than the %d that are read",
+			       n, IMAGE_LAYERS_MAX);
 	c->diff_ids = calloc(n ? n : 1, sizeof(*c->diff_ids));
 	if (!c->diff_ids)
 		return out_of_memory(e);
@@ -442,8 +452,8 @@ static int parse_diff_ids(const struct json *list, struct config *c, struct err 
 		const char *text = json_string(json_item(list, i));
 
 		if (!text || digest_parse(text, strlen(text), &c->diff_ids[i]) < 0)
-			return err_set(e, -EBADMSG, "diff ID %zu is no digest: %.80s", i + 1,
-				       text ? text : "(no text)");
+			return err_set(e, -EBADMSG, "diff ID %zu is no digest: %.80s",
+				       i + 1, text ? text : "(no text)");
 	}
 	c->n_diff_ids = n;
 	return 0;

@@ -19,7 +19,8 @@
  */
 struct origin {
 	struct backend *backend;
-	pthread_mutex_t lock; /* held while the root is asked: a second one waits for it */
+	/* held while the root is asked: a second one waits for it */
+	pthread_mutex_t lock;
 	bool has_root;
 	struct buf root;
 	struct descriptor root_descriptor;
@@ -65,8 +66,8 @@ static const char *after(const char *text, const char *prefix)
 static int open_backend(const char *source, const struct origin_options *options,
 			struct store *store, struct backend **out, struct err *e)
 {
-	static const char *const not_read[] = {"containers-storage:", "docker-daemon:", "sif:",
-					       "tarball:"};
+	static const char *const not_read[] = {
+		"containers-storage:", "docker-daemon:", "sif:", "tarball:"};
 	const char *rest;
 	size_t i;
 
@@ -80,8 +81,9 @@ static int open_backend(const char *source, const struct origin_options *options
 		return saved_open(rest, out, e);
 	for (i = 0; i < sizeof(not_read) / sizeof(not_read[0]); i++) {
 		if (after(source, not_read[i]))
-			return err_set(e, -ENOTSUP, "%s: sources of the form %s are not read",
-				       source, not_read[i]);
+			return err_set(e, -ENOTSUP,
+				       "%s: sources of the form %s are not read", source,
+				       not_read[i]);
 	}
 	rest = after(source, "docker://");
 	return repository_open(rest ? rest : source, options, store, out, e);

@@ -19,12 +19,13 @@ struct source;
 struct store;
 
 struct origin_options {
-	const char *authfile;	/* NULL: the usual places */
-	const char *cacert;	/* NULL: the system's */
-	bool insecure;		/* plain http allowed, certificates not checked */
-	bool offline;		/* ask nothing, use the store alone */
-	unsigned connections;	/* at most so many a host; 0: the default */
-	unsigned timeout;	/* seconds that one wait may last with all retries; 0: the default */
+	const char *authfile; /* NULL: the usual places */
+	const char *cacert;   /* NULL: the system's */
+	bool insecure;	      /* plain http allowed, certificates not checked */
+	bool offline;	      /* ask nothing, use the store alone */
+	unsigned connections; /* at most so many a host; 0: the default */
+	/* seconds that one wait may last with all retries; 0: the default */
+	unsigned timeout;
 };
 
 /* What was asked of the network since the origin was opened. */

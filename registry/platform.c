@@ -12,10 +12,17 @@
 static const struct {
 	const char *alias, *arch, *variant; /* variant NULL: as given */
 } aliases[] = {
-	{"x86_64", "amd64", NULL}, {"x86-64", "amd64", NULL}, {"i386", "386", ""},
-	{"i686", "386", ""},	   {"aarch64", "arm64", NULL}, {"armhf", "arm", "v7"},
-	{"armel", "arm", "v6"},	   {"armv7l", "arm", "v7"},   {"armv6l", "arm", "v6"},
-	{"armv5tel", "arm", "v5"}, {"loongarch64", "loong64", NULL},
+	{"x86_64", "amd64", NULL},
+	{"x86-64", "amd64", NULL},
+	{"i386", "386", ""},
+	{"i686", "386", ""},
+	{"aarch64", "arm64", NULL},
+	{"armhf", "arm", "v7"},
+	{"armel", "arm", "v6"},
+	{"armv7l", "arm", "v7"},
+	{"armv6l", "arm", "v6"},
+	{"armv5tel", "arm", "v5"},
+	{"loongarch64", "loong64", NULL},
 };
 
 static void set(char *part, const char *text)
@@ -74,8 +81,8 @@ void platform_normalise(struct platform *p)
 static bool is_known_arch(const char *text)
 {
 	static const char *const known[] = {
-		"386",	   "amd64",  "arm",   "arm64",	 "ppc64le", "ppc64", "s390x",
-		"riscv64", "mips64", "mips64le", "mips", "mipsle", "loong64", "wasm",
+		"386",	   "amd64",  "arm",	 "arm64", "ppc64le", "ppc64",	"s390x",
+		"riscv64", "mips64", "mips64le", "mips",  "mipsle",  "loong64", "wasm",
 	};
 	struct platform p = {0};
 	size_t i;
@@ -129,7 +136,8 @@ int platform_parse(const char *text, struct platform *out, struct err *e)
 	if (first == 1)
 		set(p.os, parts[0]);
 	if (first >= n)
-		return err_set(e, -EINVAL, "%s: a platform needs an architecture, as linux/amd64",
+		return err_set(e, -EINVAL,
+			       "%s: a platform needs an architecture, as linux/amd64",
 			       text);
 	set(p.arch, parts[first]);
 	if (first + 1 < n)
@@ -189,7 +197,8 @@ const char *platform_format(const struct platform *p, char sep, char *out)
 }
 
 /* "v8.4" -> 8, 4; "" is @def. false for what is no version. */
-static bool parse_version(const char *variant, unsigned def, unsigned *major, unsigned *minor)
+static bool parse_version(const char *variant, unsigned def, unsigned *major,
+			  unsigned *minor)
 {
 	char *end;
 
@@ -215,7 +224,8 @@ static unsigned match_amd64(const struct platform *want, const struct platform *
 
 	if (!strcmp(have->arch, "386"))
 		return COMPAT;
-	if (strcmp(have->arch, "amd64") != 0 || !parse_version(want->variant, 1, &w, &minor) ||
+	if (strcmp(have->arch, "amd64") != 0 ||
+	    !parse_version(want->variant, 1, &w, &minor) ||
 	    !parse_version(have->variant, 1, &h, &minor))
 		return 0;
 	return h <= w ? NATIVE + h : 0;
@@ -226,7 +236,8 @@ static unsigned match_arm(const struct platform *want, const struct platform *ha
 {
 	unsigned w, h, minor;
 
-	if (strcmp(have->arch, "arm") != 0 || !parse_version(want->variant, 7, &w, &minor) ||
+	if (strcmp(have->arch, "arm") != 0 ||
+	    !parse_version(want->variant, 7, &w, &minor) ||
 	    !parse_version(have->variant, 7, &h, &minor))
 		return 0;
 	return h >= 5 && h <= w ? score + h : 0;
@@ -240,7 +251,8 @@ static unsigned match_arm64(const struct platform *want, const struct platform *
 
 	if (!strcmp(have->arch, "arm"))
 		return match_arm(&arm32, have, COMPAT);
-	if (strcmp(have->arch, "arm64") != 0 || !parse_version(want->variant, 8, &w, &wm) ||
+	if (strcmp(have->arch, "arm64") != 0 ||
+	    !parse_version(want->variant, 8, &w, &wm) ||
 	    !parse_version(have->variant, 8, &h, &hm))
 		return 0;
 	if (w == 9 && h == 8)

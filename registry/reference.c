@@ -191,9 +191,11 @@ static int take_digest(const char *text, size_t *len, struct reference *r, struc
 	if (!at)
 		return 0;
 	rc = digest_parse(at + 1, *len - (size_t)(at + 1 - text), &r->digest);
-	if (rc == -ENOTSUP && strspn(at + 1, "abcdefghijklmnopqrstuvwxyz0123456789+._-") > 0 &&
+	if (rc == -ENOTSUP &&
+	    strspn(at + 1, "abcdefghijklmnopqrstuvwxyz0123456789+._-") > 0 &&
 	    strchr(at, ':'))
-		return err_set(e, -ENOTSUP, "%s: digests of this algorithm are not read", text);
+		return err_set(e, -ENOTSUP, "%s: digests of this algorithm are not read",
+			       text);
 	if (rc < 0)
 		return err_set(e, -EINVAL,
 			       "%s: what follows the @ is no digest "
@@ -213,10 +215,11 @@ static int take_tag(const char *text, size_t *len, struct reference *r, struct e
 		return 0;
 	tag_len = *len - (size_t)(colon + 1 - text);
 	if (!reference_is_tag(colon + 1, tag_len))
-		return err_set(e, -EINVAL,
-			       "%s: what follows the colon is no tag (at most %d letters, "
-			       "digits, _ . -)",
-			       text, REFERENCE_TAG_MAX);
+		return err_set(
+			e, -EINVAL,
+			"%s: what follows the colon is no tag (at most %d letters, "
+			"digits, _ . -)",
+			text, REFERENCE_TAG_MAX);
 	memcpy(r->tag, colon + 1, tag_len);
 	*len = (size_t)(colon - text);
 	return 0;
@@ -229,10 +232,12 @@ static int take_path(const char *text, size_t len, struct reference *r, struct e
 	if (!strcmp(r->host, "docker.io") && !memchr(text, '/', len))
 		prefix = "library/";
 	if (len + strlen(prefix) > REFERENCE_PATH_MAX)
-		return err_set(e, -EINVAL, "%.40s...: a repository name of over %d characters",
-			       text, REFERENCE_PATH_MAX);
+		return err_set(e, -EINVAL,
+			       "%.40s...: a repository name of over %d characters", text,
+			       REFERENCE_PATH_MAX);
 	if (has_upper(text, len))
-		return err_set(e, -EINVAL, "%s: a repository name must be lower case", text);
+		return err_set(e, -EINVAL, "%s: a repository name must be lower case",
+			       text);
 	if (!reference_is_path(text, len))
 		return err_set(e, -EINVAL, "%s: not the name of an image", text);
 	snprintf(r->path, sizeof(r->path), "%s%.*s", prefix, (int)len, text);
@@ -258,15 +263,18 @@ int reference_parse(const char *text, struct reference *out, struct err *e)
 	int rc;
 
 	if (is_image_id(text))
-		return err_set(e, -EINVAL, "%s: an image ID, which no registry can look up", text);
+		return err_set(e, -EINVAL,
+			       "%s: an image ID, which no registry can look up", text);
 	if (host > REFERENCE_HOST_MAX || (host && !reference_is_host(text, host)))
-		return err_set(e, -EINVAL, "%s: not a host name before the first slash", text);
+		return err_set(e, -EINVAL, "%s: not a host name before the first slash",
+			       text);
 	if (host) {
 		memcpy(r.host, text, host);
 		rest = text + host + 1;
 	}
 	if (!host || !strcmp(r.host, "index.docker.io"))
-		strncpy(r.host, "docker.io", sizeof(r.host)); /* and zeroes to the end */
+		/* and zeroes to the end */
+		strncpy(r.host, "docker.io", sizeof(r.host));
 	len = strlen(rest);
 	rc = take_digest(rest, &len, &r, e);
 	if (rc == 0)

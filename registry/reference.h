@@ -17,8 +17,9 @@ struct err;
 #define REFERENCE_PATH_MAX 255 /* distribution's RepositoryNameTotalLengthMax */
 #define REFERENCE_TAG_MAX  128
 /* HOST/PATH:TAG@DIGEST and NUL */
-#define REFERENCE_TEXT_MAX                                                                  \
-	(REFERENCE_HOST_MAX + REFERENCE_PATH_MAX + REFERENCE_TAG_MAX + DIGEST_TEXT_MAX + 4)
+#define REFERENCE_TEXT_MAX                                                               \
+	(REFERENCE_HOST_MAX + REFERENCE_PATH_MAX + REFERENCE_TAG_MAX + DIGEST_TEXT_MAX + \
+	 4)
 
 struct reference {
 	char host[REFERENCE_HOST_MAX + 1]; /* with the port, as written; "docker.io" */

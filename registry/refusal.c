@@ -17,18 +17,30 @@
 static const char *status_words(int status)
 {
 	switch (status) {
-	case 400: return "400 Bad Request";
-	case 401: return "401 Unauthorized";
-	case 403: return "403 Forbidden";
-	case 404: return "404 Not Found";
-	case 410: return "410 Gone";
-	case 416: return "416 Range Not Satisfiable";
-	case 429: return "429 Too Many Requests";
-	case 500: return "500 Internal Server Error";
-	case 502: return "502 Bad Gateway";
-	case 503: return "503 Service Unavailable";
-	case 504: return "504 Gateway Timeout";
-	default: return NULL;
+	case 400:
+		return "400 Bad Request";
+	case 401:
+		return "401 Unauthorized";
+	case 403:
+		return "403 Forbidden";
+	case 404:
+		return "404 Not Found";
+	case 410:
+		return "410 Gone";
+	case 416:
+		return "416 Range Not Satisfiable";
+	case 429:
+		return "429 Too Many Requests";
+	case 500:
+		return "500 Internal Server Error";
+	case 502:
+		return "502 Bad Gateway";
+	case 503:
+		return "503 Service Unavailable";
+	case 504:
+		return "504 Gateway Timeout";
+	default:
+		return NULL;
 	}
 }
 
@@ -89,7 +101,8 @@ int refusal(struct transfer *t, const char *host, int64_t until, struct err *e)
 	json_free(j);
 	buf_release(&body);
 	snprintf(number, sizeof(number), "%d", status);
-	return err_set(e, code_of(status), "%s answers %s%s", host, known ? known : number, words);
+	return err_set(e, code_of(status), "%s answers %s%s", host,
+		       known ? known : number, words);
 }
 
 int refuse_coding(const struct transfer *t, struct err *e)
@@ -98,5 +111,6 @@ int refuse_coding(const struct transfer *t, struct err *e)
 
 	if (!coding || !strcasecmp(coding, "identity"))
 		return 0;
-	return err_set(e, -EBADMSG, "sent in the coding \"%.40s\", which was not asked for", coding);
+	return err_set(e, -EBADMSG,
+		       "sent in the coding \"%.40s\", which was not asked for", coding);
 }

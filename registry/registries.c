@@ -150,8 +150,11 @@ static int on_item(void *arg, const struct toml_item *item)
 
 	if (item->what == TOML_NEW_TABLE && toml_is(item, 1, "registry"))
 		return grow(&r->list, &r->n, sizeof(*r->list)) ? 0 : -ENOMEM;
-	if (item->what == TOML_NEW_TABLE && last && toml_is(item, 2, "registry", "mirror"))
-		return grow(&last->mirrors, &last->n_mirrors, sizeof(*last->mirrors)) ? 0 : -ENOMEM;
+	if (item->what == TOML_NEW_TABLE && last &&
+	    toml_is(item, 2, "registry", "mirror"))
+		return grow(&last->mirrors, &last->n_mirrors, sizeof(*last->mirrors))
+			       ? 0
+			       : -ENOMEM;
 	if (item->what == TOML_TABLE || item->what == TOML_NEW_TABLE)
 		return 0;
 	if (item->depth == 2 && !strcmp(item->path[0], "registry") && last)
@@ -210,7 +213,8 @@ static bool covers(const char *prefix, const char *name, size_t *len)
 		return false;
 	if (prefix[0] == '*' && prefix[1] == '.') {
 		*len = host;
-		return host > n - 1 && !strncasecmp(name + host - (n - 1), prefix + 1, n - 1);
+		return host > n - 1 &&
+		       !strncasecmp(name + host - (n - 1), prefix + 1, n - 1);
 	}
 	*len = n;
 	return !strncmp(name, prefix, n) && strchr("/:@", name[n]); /* or the end */

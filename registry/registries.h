@@ -58,7 +58,8 @@ const struct registry *registries_match(const struct registries *r, const char *
  * @name with its matched prefix replaced by @location, in a new text. NULL for no
  * memory. @location may be NULL: as it is.
  */
-char *registries_rewrite(const struct registry *g, const char *name, const char *location);
+char *registries_rewrite(const struct registry *g, const char *name,
+			 const char *location);
 /* What a short name stands for, or NULL. Borrowed. */
 const char *registries_alias(const struct registries *r, const char *name);
 

@@ -95,7 +95,8 @@ int remote_new(struct http *http, const struct reference *ref,
 	r->elsewhere.ca_pem = r->ca_pem;
 	r->elsewhere.insecure = options->insecure;
 	if (rc == 0)
-		rc = hosts_find(ref, options->cacert, options->insecure, &r->endpoints, e);
+		rc = hosts_find(ref, options->cacert, options->insecure, &r->endpoints,
+				e);
 	if (rc == 0)
 		rc = make_places(r, options->authfile, e);
 	if (rc < 0)
@@ -150,8 +151,8 @@ struct asking {
 	struct place *place;
 	struct retry retry;
 	unsigned challenges; /* answered so far */
-	struct buf first; /* the URL at the registry */
-	struct buf url;	  /* where the way ended */
+	struct buf first;    /* the URL at the registry */
+	struct buf url;	     /* where the way ended */
 	bool foreign;
 };
 
@@ -204,8 +205,8 @@ static int ask_root(struct asking *a, char **challenge, struct err *e)
 }
 
 /* After a 401: 0 if another try may do. */
-static int answer_challenge(struct asking *a, const struct http_head *head, const char *used,
-			    struct err *e)
+static int answer_challenge(struct asking *a, const struct http_head *head,
+			    const char *used, struct err *e)
 {
 	char *challenge = NULL;
 	int rc = auth_refused(a->place->auth, used, head->challenge);
@@ -217,7 +218,8 @@ static int answer_challenge(struct asking *a, const struct http_head *head, cons
 		rc = auth_refused(a->place->auth, used, challenge);
 	free(challenge);
 	if (rc == -ENOENT)
-		rc = err_set(e, -EACCES, "%s answers 401 Unauthorized and does not say what it wants",
+		rc = err_set(e, -EACCES,
+			     "%s answers 401 Unauthorized and does not say what it wants",
 			     a->place->at->name);
 	return rc;
 }
@@ -233,10 +235,11 @@ static int describe(const struct asking *a, int rc, struct err *e)
 	case -EPROTO:
 		return err_prefix(e, -EIO, "no TLS with the registry %s", ep->name);
 	case -EKEYREJECTED:
-		return err_prefix(e, -EIO,
-				  "the certificate of %s is not trusted (-o cacert= names a file "
-				  "of those that are, -o insecure trusts any)",
-				  ep->name);
+		return err_prefix(
+			e, -EIO,
+			"the certificate of %s is not trusted (-o cacert= names a file "
+			"of those that are, -o insecure trusts any)",
+			ep->name);
 	case -ETIMEDOUT:
 		return err_prefix(e, -EIO, "the registry %s is too slow", ep->name);
 	case -ELOOP:
@@ -247,7 +250,8 @@ static int describe(const struct asking *a, int rc, struct err *e)
 }
 
 /* The answer is there and is no success. True: try again. */
-static bool judge(struct asking *a, struct transfer *t, const char *used, int *rc, struct err *e)
+static bool judge(struct asking *a, struct transfer *t, const char *used, int *rc,
+		  struct err *e)
 {
 	const struct http_head *head = transfer_head(t);
 	const char *host = a->foreign ? "the host that the registry redirects to"
@@ -268,8 +272,8 @@ static bool is_clear(const struct endpoint *ep)
 }
 
 /* A place that never answered gets one try: the next may be the one that exists. */
-static int ask_place(struct asking *a, const struct remote_request *rq, struct transfer **out,
-		     struct err *e)
+static int ask_place(struct asking *a, const struct remote_request *rq,
+		     struct transfer **out, struct err *e)
 {
 	struct transfer *t;
 	bool again = true;
@@ -282,14 +286,16 @@ static int ask_place(struct asking *a, const struct remote_request *rq, struct t
 		rc = send_once(a, rq, &used, &t, e);
 		if (rc < 0) {
 			if (rc == -EKEYREJECTED || rc == -ELOOP) /* answers, of a kind */
-				__atomic_store_n(&a->place->has_answered, true, __ATOMIC_RELAXED);
+				__atomic_store_n(&a->place->has_answered, true,
+						 __ATOMIC_RELAXED);
 			again = retry_is_worth_error(rc) && has_answered(a->place) &&
 				retry_wait(&a->retry, NULL);
 		} else {
 			int status = transfer_head(t)->status;
 
 			if (status != 400 || !is_clear(a->place->at))
-				__atomic_store_n(&a->place->has_answered, true, __ATOMIC_RELAXED);
+				__atomic_store_n(&a->place->has_answered, true,
+						 __ATOMIC_RELAXED);
 			again = false;
 			if (status != 200 && status != 206) {
 				again = judge(a, t, used, &rc, e);
@@ -316,8 +322,8 @@ static int first_url(const struct endpoint *ep, const char *what, struct buf *ur
 	return rc;
 }
 
-static int ask_at(struct remote *r, size_t i, const struct remote_request *rq, int64_t *until,
-		  struct buf *url, struct transfer **out, struct err *e)
+static int ask_at(struct remote *r, size_t i, const struct remote_request *rq,
+		  int64_t *until, struct buf *url, struct transfer **out, struct err *e)
 {
 	struct asking a = {.remote = r, .place = &r->places[i]};
 	int rc;
@@ -362,7 +368,8 @@ static int64_t share_of(const struct place *p, int64_t until, size_t left)
 static int ask_round(struct remote *r, const struct remote_request *rq, int64_t *until,
 		     struct buf *url, struct transfer **out, struct err *e)
 {
-	size_t start = __atomic_load_n(&r->current, __ATOMIC_RELAXED), n = r->endpoints.n, i;
+	size_t start = __atomic_load_n(&r->current, __ATOMIC_RELAXED), n = r->endpoints.n,
+	       i;
 	struct err one = {""};
 	int rc = -EIO, now = -EIO;
 	int64_t share, before;
@@ -397,7 +404,8 @@ int remote_open(struct remote *r, const struct remote_request *rq, int64_t *unti
 	int rc;
 
 	if (r->offline)
-		return err_set(e, -EIO, "not in the cache, and -o offline asks no registry");
+		return err_set(e, -EIO,
+			       "not in the cache, and -o offline asks no registry");
 	retry_init(&rounds, *until);
 	do {
 		rc = ask_round(r, rq, until, url, out, e);

@@ -46,7 +46,8 @@ struct remote_request {
 	const char *what; /* below the repository: "manifests/latest" */
 	const char *accept;
 	bool head, bulk;
-	bool by_tag; /* the answer decides what a tag is: not every mirror is asked that */
+	/* the answer decides what a tag is: not every mirror is asked that */
+	bool by_tag;
 	bool has_range;
 	uint64_t first, last; /* as http.h */
 };

@@ -32,15 +32,16 @@ struct repository {
 	struct remote_options options;
 	char *authfile, *cacert;
 	bool offline;
-	struct candidates names; /* a short name may be several, until the root is found */
+	/* a short name may be several, until the root is found */
+	struct candidates names;
 	/* The one in use: */
 	struct reference reference;
 	struct remote *remote;
 };
 
 /* Lists come first for people; registries do not weigh. */
-static const char accept_all[] =
-	MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST
+static const char accept_all[] = MEDIA_OCI_INDEX
+	", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST
 	", application/vnd.docker.distribution.manifest.v1+prettyjws"
 	", application/vnd.docker.distribution.manifest.v1+json"
 	", application/vnd.oci.artifact.manifest.v1+json";
@@ -48,8 +49,8 @@ static const char accept_all[] =
 #define WHAT_MAX (sizeof("manifests/") + DIGEST_TEXT_MAX + REFERENCE_TAG_MAX)
 
 /* One document; a body that breaks off is asked for anew, it is small. */
-static int get_body(struct repository *r, const struct remote_request *rq, struct buf *bytes,
-		    char **media, struct err *e)
+static int get_body(struct repository *r, const struct remote_request *rq,
+		    struct buf *bytes, char **media, struct err *e)
 {
 	struct transfer *t = NULL;
 	struct retry retry;
@@ -65,7 +66,8 @@ static int get_body(struct repository *r, const struct remote_request *rq, struc
 			return rc;
 		rc = refuse_coding(t, e);
 		if (rc == 0)
-			rc = transfer_read_all(t, bytes, remote_try(r->remote, retry.until), e);
+			rc = transfer_read_all(t, bytes,
+					       remote_try(r->remote, retry.until), e);
 		if (rc == 0 && media && transfer_head(t)->content_type) {
 			*media = strdup(transfer_head(t)->content_type);
 			rc = *media ? 0 : -ENOMEM;
@@ -80,8 +82,8 @@ static int get_body(struct repository *r, const struct remote_request *rq, struc
 }
 
 /* @media, if it is wanted, gets the Content-Type: then it is the root that is asked. */
-static int get(struct repository *r, const char *what, const char *accept, struct buf *bytes,
-	       char **media, struct err *e)
+static int get(struct repository *r, const char *what, const char *accept,
+	       struct buf *bytes, char **media, struct err *e)
 {
 	struct remote_request rq = {
 		.what = what,
@@ -92,17 +94,19 @@ static int get(struct repository *r, const char *what, const char *accept, struc
 	return get_body(r, &rq, bytes, media, e);
 }
 
-static int root_digest(struct repository *r, const struct buf *bytes, struct descriptor *d,
-		       struct err *e)
+static int root_digest(struct repository *r, const struct buf *bytes,
+		       struct descriptor *d, struct err *e)
 {
 	char text[DIGEST_TEXT_MAX];
-	enum digest_alg alg = r->reference.has_digest ? r->reference.digest.alg : DIGEST_SHA256;
+	enum digest_alg alg = r->reference.has_digest ? r->reference.digest.alg
+						      : DIGEST_SHA256;
 	int rc = digest_of(alg, bytes->data, bytes->len, &d->digest);
 
 	if (rc < 0)
 		return rc;
 	if (r->reference.has_digest && !digest_equal(&d->digest, &r->reference.digest))
-		return err_set(e, -EBADMSG, "the registry answered with another document, %s",
+		return err_set(e, -EBADMSG,
+			       "the registry answered with another document, %s",
 			       digest_format(&d->digest, text));
 	d->size = bytes->len;
 	return 0;
@@ -128,7 +132,8 @@ static bool recall(struct repository *r, struct descriptor *d)
 	buf_init(&note, 4096);
 	known = store_get_note(r->backend.store, buf_text(&name), &note) == 0;
 	space = known ? strchr(buf_text(&note), ' ') : NULL;
-	known = space && digest_parse(note.data, (size_t)(space - note.data), &d->digest) == 0;
+	known = space &&
+		digest_parse(note.data, (size_t)(space - note.data), &d->digest) == 0;
 	if (known)
 		d->media_type = strdup(space + 1);
 	buf_release(&name);
@@ -136,13 +141,15 @@ static bool recall(struct repository *r, struct descriptor *d)
 	return known;
 }
 
-static void remember(struct repository *r, const struct buf *bytes, const struct descriptor *d)
+static void remember(struct repository *r, const struct buf *bytes,
+		     const struct descriptor *d)
 {
 	char digest[DIGEST_TEXT_MAX];
 	struct buf name, note;
 
 	if (!r->backend.store ||
-	    store_put_document(r->backend.store, &d->digest, bytes->data, bytes->len) < 0 ||
+	    store_put_document(r->backend.store, &d->digest, bytes->data, bytes->len) <
+		    0 ||
 	    r->reference.has_digest)
 		return;
 	note_name(r, &name);
@@ -170,7 +177,8 @@ static bool from_store(struct repository *r, struct buf *bytes, struct descripto
 static int ask_head(struct repository *r, const char *what, const struct digest *known,
 		    struct err *e)
 {
-	struct remote_request rq = {.what = what, .accept = accept_all, .head = true, .by_tag = true};
+	struct remote_request rq = {
+		.what = what, .accept = accept_all, .head = true, .by_tag = true};
 	int64_t until = remote_deadline(r->remote);
 	struct transfer *t = NULL;
 	struct digest now;
@@ -180,7 +188,8 @@ static int ask_head(struct repository *r, const char *what, const struct digest 
 	if (rc < 0)
 		return rc;
 	text = transfer_head(t)->digest;
-	if (!text || digest_parse(text, strlen(text), &now) < 0 || !digest_equal(&now, known))
+	if (!text || digest_parse(text, strlen(text), &now) < 0 ||
+	    !digest_equal(&now, known))
 		rc = -ESTALE;
 	transfer_close(t);
 	return rc;
@@ -306,8 +315,8 @@ static int repository_root(struct backend *b, struct buf *bytes, struct descript
 	return rc;
 }
 
-static int repository_document(struct backend *b, const struct descriptor *d, struct buf *bytes,
-			       struct err *e)
+static int repository_document(struct backend *b, const struct descriptor *d,
+			       struct buf *bytes, struct err *e)
 {
 	enum document_kind kind = document_kind_of(d->media_type);
 	bool manifest = kind == DOCUMENT_INDEX || kind == DOCUMENT_MANIFEST;
@@ -315,11 +324,12 @@ static int repository_document(struct backend *b, const struct descriptor *d, st
 
 	snprintf(what, sizeof(what), "%s/%s", manifest ? "manifests" : "blobs",
 		 digest_format(&d->digest, text));
-	return get((struct repository *)b, what, manifest ? accept_all : NULL, bytes, NULL, e);
+	return get((struct repository *)b, what, manifest ? accept_all : NULL, bytes,
+		   NULL, e);
 }
 
-static int repository_blob(struct backend *b, const struct descriptor *d, struct source **out,
-			   struct err *e)
+static int repository_blob(struct backend *b, const struct descriptor *d,
+			   struct source **out, struct err *e)
 {
 	return blob_new(((struct repository *)b)->remote, d, out, e);
 }
@@ -371,11 +381,13 @@ static int copy_options(struct repository *r, const struct origin_options *optio
 		.offline = options->offline,
 		.timeout = options->timeout,
 	};
-	return (options->authfile && !r->authfile) || (options->cacert && !r->cacert) ? -ENOMEM : 0;
+	return (options->authfile && !r->authfile) || (options->cacert && !r->cacert)
+		       ? -ENOMEM
+		       : 0;
 }
 
-int repository_open(const char *text, const struct origin_options *options, struct store *store,
-		    struct backend **out, struct err *e)
+int repository_open(const char *text, const struct origin_options *options,
+		    struct store *store, struct backend **out, struct err *e)
 {
 	struct repository *r = calloc(1, sizeof(*r));
 	int rc;

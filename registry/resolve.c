@@ -26,14 +26,16 @@ static int out_of_memory(struct err *e)
 
 /* Documents */
 
-static int check_document(const struct buf *bytes, const struct descriptor *d, struct err *e)
+static int check_document(const struct buf *bytes, const struct descriptor *d,
+			  struct err *e)
 {
 	char text[DIGEST_TEXT_MAX];
 	struct digest real;
 	int rc;
 
 	if (bytes->len != d->size)
-		return err_set(e, -EBADMSG, "%s: %zu bytes, where its descriptor says %llu",
+		return err_set(e, -EBADMSG,
+			       "%s: %zu bytes, where its descriptor says %llu",
 			       digest_format(&d->digest, text), bytes->len,
 			       (unsigned long long)d->size);
 	rc = digest_of(d->digest.alg, bytes->data, bytes->len, &real);
@@ -53,12 +55,14 @@ static int get_document(struct backend *b, const struct descriptor *d, struct bu
 	int rc;
 
 	if (d->size > DOCUMENT_MAX)
-		return err_set(e, -E2BIG, "%s: a document of %llu bytes, more than the %u that are "
-					  "read",
-			       digest_format(&d->digest, text), (unsigned long long)d->size,
-			       DOCUMENT_MAX);
+		return err_set(e, -E2BIG,
+			       "%s: a document of %llu bytes, more than the %u that are "
+			       "read",
+			       digest_format(&d->digest, text),
+			       (unsigned long long)d->size, DOCUMENT_MAX);
 	buf_init(out, DOCUMENT_MAX);
-	if (b->store && store_get_document(b->store, &d->digest, DOCUMENT_MAX, out) == 0 &&
+	if (b->store &&
+	    store_get_document(b->store, &d->digest, DOCUMENT_MAX, out) == 0 &&
 	    check_document(out, d, NULL) == 0)
 		return 0;
 	buf_clear(out);
@@ -124,7 +128,8 @@ static int try_best(struct search *s, const struct entries *en, struct err *e)
 	for (i = 0; i < en->n; i++) {
 		const struct descriptor *d = &en->list[i];
 
-		if (document_kind_of(d->media_type) != DOCUMENT_MANIFEST || !d->has_platform)
+		if (document_kind_of(d->media_type) != DOCUMENT_MANIFEST ||
+		    !d->has_platform)
 			continue;
 		score = platform_match(s->want, &d->platform);
 		if (score > most) {
@@ -155,7 +160,8 @@ static int try_nested(struct search *s, const struct entries *en, struct err *e)
 		if (d->has_platform && !platform_match(s->want, &d->platform))
 			continue;
 		if (s->depth == NESTING_MAX)
-			return err_set(e, -E2BIG, "image indexes nested deeper than %d levels",
+			return err_set(e, -E2BIG,
+				       "image indexes nested deeper than %d levels",
 				       NESTING_MAX);
 		rc = get_document(s->backend, d, &bytes, e);
 		if (rc < 0)
@@ -201,7 +207,8 @@ static int try_unsaid(struct search *s, const struct entries *en, struct err *e)
 		const struct descriptor *d = &en->list[i];
 		struct buf bytes;
 
-		if (document_kind_of(d->media_type) != DOCUMENT_MANIFEST || d->has_platform)
+		if (document_kind_of(d->media_type) != DOCUMENT_MANIFEST ||
+		    d->has_platform)
 			continue;
 		tried++;
 		rc = get_document(s->backend, d, &bytes, e);
@@ -228,7 +235,8 @@ static int search_index(struct search *s, const struct entries *en, struct err *
 	return rc;
 }
 
-static int none_suits(const struct entries *en, const struct platform *want, struct err *e)
+static int none_suits(const struct entries *en, const struct platform *want,
+		      struct err *e)
 {
 	char text[PLATFORM_TEXT_MAX];
 	struct buf list;
@@ -242,8 +250,10 @@ static int none_suits(const struct entries *en, const struct platform *want, str
 			       platform_format(&en->list[i].platform, '/', text)) < 0)
 			break;
 	}
-	rc = err_set(e, -ENOENT, "no image for %s in it; there is %s (choose with -o platform=)",
-		     platform_format(want, '/', text), list.len ? buf_text(&list) : "none at all");
+	rc = err_set(e, -ENOENT,
+		     "no image for %s in it; there is %s (choose with -o platform=)",
+		     platform_format(want, '/', text),
+		     list.len ? buf_text(&list) : "none at all");
 	buf_release(&list);
 	return rc;
 }
@@ -261,7 +271,8 @@ static int keep_platforms(struct image *img, struct entries *en)
 	for (i = 0; i < en->n; i++) {
 		struct descriptor *d = &en->list[i];
 
-		if (document_kind_of(d->media_type) != DOCUMENT_MANIFEST || !d->has_platform ||
+		if (document_kind_of(d->media_type) != DOCUMENT_MANIFEST ||
+		    !d->has_platform ||
 		    digest_equal(&d->digest, &img->manifest_descriptor.digest))
 			continue;
 		img->platforms[img->n_platforms++] = *d;
@@ -270,8 +281,8 @@ static int keep_platforms(struct image *img, struct entries *en)
 	return 0;
 }
 
-static int copy_root(const struct buf *root, const struct descriptor *d, const char *media,
-		     struct buf *bytes, struct descriptor *out)
+static int copy_root(const struct buf *root, const struct descriptor *d,
+		     const char *media, struct buf *bytes, struct descriptor *out)
 {
 	int rc;
 
@@ -288,7 +299,8 @@ static int copy_root(const struct buf *root, const struct descriptor *d, const c
 }
 
 static int choose(struct backend *b, const struct buf *root, const struct descriptor *d,
-		  const char *media, const struct platform *want, struct image *img, struct err *e)
+		  const char *media, const struct platform *want, struct image *img,
+		  struct err *e)
 {
 	struct search s = {.backend = b, .want = want};
 	struct entries en = {0};
@@ -311,12 +323,14 @@ static int choose(struct backend *b, const struct buf *root, const struct descri
 	return rc;
 }
 
-static int fill_layers(struct image *img, struct manifest *m, struct config *c, struct err *e)
+static int fill_layers(struct image *img, struct manifest *m, struct config *c,
+		       struct err *e)
 {
 	if (m->n_layers != c->n_diff_ids)
-		return err_set(e, -EBADMSG,
-			       "the manifest has %zu layers, its config has diff IDs of %zu",
-			       m->n_layers, c->n_diff_ids);
+		return err_set(
+			e, -EBADMSG,
+			"the manifest has %zu layers, its config has diff IDs of %zu",
+			m->n_layers, c->n_diff_ids);
 	img->layers = m->layers;
 	img->n_layers = m->n_layers;
 	m->layers = NULL;
@@ -367,11 +381,13 @@ static int build(struct backend *b, const struct buf *root, const struct descrip
 		rc = copy_root(root, d, media, &img->manifest, &img->manifest_descriptor);
 		break;
 	case DOCUMENT_SCHEMA1:
-		return err_set(e, -ENOTSUP,
-			       "an image of Docker's schema 1, which is no longer read: push it "
-			       "again with a current tool");
+		return err_set(
+			e, -ENOTSUP,
+			"an image of Docker's schema 1, which is no longer read: push it "
+			"again with a current tool");
 	default:
-		return err_set(e, -ENOTSUP, "neither an image nor an image index, but %.100s",
+		return err_set(e, -ENOTSUP,
+			       "neither an image nor an image index, but %.100s",
 			       d->media_type && d->media_type[0] ? d->media_type
 								 : "something else");
 	}

@@ -34,7 +34,8 @@ bool retry_wait(struct retry *r, const char *retry_after)
 	struct timespec ts;
 	uint64_t seconds;
 
-	if (retry_after && retry_after_parse(retry_after, (int64_t)time(NULL), &seconds)) {
+	if (retry_after &&
+	    retry_after_parse(retry_after, (int64_t)time(NULL), &seconds)) {
 		if (seconds > INT32_MAX)
 			return false;
 		if ((int64_t)seconds * 1000 > ms)

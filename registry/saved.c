@@ -88,7 +88,8 @@ static int no_such_image(const struct saved *s, const struct json *images, struc
 		for (j = 0; j < json_count(tags); j++) {
 			const char *tag = json_string(json_item(tags, j));
 
-			if (tag && buf_printf(&list, "%s%s", list.len ? ", " : "", tag) < 0)
+			if (tag &&
+			    buf_printf(&list, "%s%s", list.len ? ", " : "", tag) < 0)
 				break;
 		}
 	}
@@ -97,7 +98,8 @@ static int no_such_image(const struct saved *s, const struct json *images, struc
 			     list.len ? buf_text(&list) : "none with a name");
 	else
 		rc = err_set(e, -ENOENT,
-			     "%zu images in it; say which as docker-archive:FILE:NAME or :@0: %s",
+			     "%zu images in it; say which as docker-archive:FILE:NAME or "
+			     ":@0: %s",
 			     json_count(images), buf_text(&list));
 	buf_release(&list);
 	return rc;
@@ -107,9 +109,10 @@ static int no_such_image(const struct saved *s, const struct json *images, struc
 
 static bool is_compressed(const unsigned char *head, size_t n)
 {
-	return n >= 4 && ((head[0] == 0x1f && head[1] == 0x8b) ||
-			  !memcmp(head, "\x28\xb5\x2f\xfd", 4) ||
-			  ((head[0] & 0xf0) == 0x50 && !memcmp(head + 1, "\x2a\x4d\x18", 3)));
+	return n >= 4 &&
+	       ((head[0] == 0x1f && head[1] == 0x8b) ||
+		!memcmp(head, "\x28\xb5\x2f\xfd", 4) ||
+		((head[0] & 0xf0) == 0x50 && !memcmp(head + 1, "\x2a\x4d\x18", 3)));
 }
 
 /* "blobs/sha256/HEX" */
@@ -165,7 +168,8 @@ static int know_layer(struct source *from, const char *path, const struct digest
 		*digest = *diff_id;
 		return 0;
 	}
-	*media = head[0] == 0x1f ? MEDIA_DOCKER_LAYER ".gzip" : MEDIA_DOCKER_LAYER ".zstd";
+	*media = head[0] == 0x1f ? MEDIA_DOCKER_LAYER ".gzip"
+				 : MEDIA_DOCKER_LAYER ".zstd";
 	return digest_of_path(path, digest) ? 0 : hash_source(from, digest, e);
 }
 
@@ -174,8 +178,8 @@ static int append_descriptor(struct buf *out, const char *media, const struct di
 {
 	char text[DIGEST_TEXT_MAX];
 
-	return buf_printf(out, "{\"mediaType\":\"%s\",\"size\":%llu,\"digest\":\"%s\"}", media,
-			  (unsigned long long)size, digest_format(d, text));
+	return buf_printf(out, "{\"mediaType\":\"%s\",\"size\":%llu,\"digest\":\"%s\"}",
+			  media, (unsigned long long)size, digest_format(d, text));
 }
 
 static int add_part(struct saved *s, const char *path, const struct digest *d)
@@ -217,9 +221,10 @@ static int add_layers(struct saved *s, const struct json *layers, const struct c
 	int rc = 0;
 
 	if (json_count(layers) != c->n_diff_ids)
-		return err_set(e, -EBADMSG,
-			       "manifest.json has %zu layers, the config has diff IDs of %zu",
-			       json_count(layers), c->n_diff_ids);
+		return err_set(
+			e, -EBADMSG,
+			"manifest.json has %zu layers, the config has diff IDs of %zu",
+			json_count(layers), c->n_diff_ids);
 	s->parts = calloc(c->n_diff_ids + 1, sizeof(*s->parts));
 	if (!s->parts)
 		return -ENOMEM;
@@ -227,15 +232,15 @@ static int add_layers(struct saved *s, const struct json *layers, const struct c
 		if (i > 0)
 			rc = buf_append_text(manifest, ",");
 		if (rc == 0)
-			rc = add_layer(s, json_string(json_item(layers, i)), &c->diff_ids[i],
-				       manifest, e);
+			rc = add_layer(s, json_string(json_item(layers, i)),
+				       &c->diff_ids[i], manifest, e);
 	}
 	return rc;
 }
 
 /* Writes the manifest that the archive lacks. */
-static int write_manifest(struct saved *s, const struct json *image, const struct buf *config,
-			  struct buf *out, struct err *e)
+static int write_manifest(struct saved *s, const struct json *image,
+			  const struct buf *config, struct buf *out, struct err *e)
 {
 	const char *path = json_member_string(image, "Config");
 	struct config c = {0};
@@ -245,8 +250,9 @@ static int write_manifest(struct saved *s, const struct json *image, const struc
 	if (rc == 0)
 		rc = digest_of(DIGEST_SHA256, config->data, config->len, &d);
 	if (rc == 0)
-		rc = buf_append_text(out, "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_DOCKER_MANIFEST
-					  "\",\"config\":");
+		rc = buf_append_text(
+			out, "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_DOCKER_MANIFEST
+			     "\",\"config\":");
 	if (rc == 0)
 		rc = append_descriptor(out, MEDIA_DOCKER_CONFIG, &d, config->len);
 	if (rc == 0)
@@ -337,7 +343,8 @@ static int saved_root(struct backend *b, struct buf *bytes, struct descriptor *o
 	return 0;
 }
 
-static int open_part(struct saved *s, const struct digest *d, struct source **out, struct err *e)
+static int open_part(struct saved *s, const struct digest *d, struct source **out,
+		     struct err *e)
 {
 	char text[DIGEST_TEXT_MAX];
 	size_t i;
@@ -349,8 +356,8 @@ static int open_part(struct saved *s, const struct digest *d, struct source **ou
 	return err_set(e, -ENOENT, "%s: not in the archive", digest_format(d, text));
 }
 
-static int saved_document(struct backend *b, const struct descriptor *d, struct buf *bytes,
-			  struct err *e)
+static int saved_document(struct backend *b, const struct descriptor *d,
+			  struct buf *bytes, struct err *e)
 {
 	struct source *from = NULL;
 	int rc = open_part((struct saved *)b, &d->digest, &from, e);

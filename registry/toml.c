@@ -105,7 +105,8 @@ static int put_utf8(struct parser *p, char *out, size_t *n, uint32_t c)
 	for (i = size - 1; i >= 0 && rc == 0; i--) {
 		unsigned char bits = (unsigned char)(c >> 6 * i & 0x3f);
 
-		rc = put(p, out, n, (char)(i == size - 1 ? lead[size] | bits : 0x80 | bits));
+		rc = put(p, out, n,
+			 (char)(i == size - 1 ? lead[size] | bits : 0x80 | bits));
 	}
 	return rc;
 }
@@ -156,8 +157,10 @@ static int take_string(struct parser *p, char *out)
 			break;
 		if (*p->at == '\\' && quote == '"') {
 			p->at++;
-			if (many && (peek(p) == '\n' || peek(p) == '\r' || peek(p) == ' '))
-				while (p->at < p->end && strchr(" \t\r\n", *p->at) && *p->at)
+			if (many &&
+			    (peek(p) == '\n' || peek(p) == '\r' || peek(p) == ' '))
+				while (p->at < p->end && strchr(" \t\r\n", *p->at) &&
+				       *p->at)
 					p->at++;
 			else
 				rc = take_escape(p, out, &n);
@@ -177,8 +180,8 @@ static int take_string(struct parser *p, char *out)
 
 static bool is_bare(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '_' || c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
 static int take_word(struct parser *p)
@@ -222,7 +225,8 @@ static int take_key(struct parser *p)
 
 /* Values */
 
-static int give(struct parser *p, enum toml_what what, size_t at, const char *text, bool truth)
+static int give(struct parser *p, enum toml_what what, size_t at, const char *text,
+		bool truth)
 {
 	struct toml_item item = {
 		.what = what,
@@ -356,7 +360,12 @@ static int take_header(struct parser *p)
 int toml_parse(const char *text, size_t len, toml_fn *fn, void *arg, struct err *e)
 {
 	/* Large, but files are read one at a time, at start, on a stack of megabytes. */
-	struct parser p = {.at = text, .end = text + len, .start = text, .fn = fn, .arg = arg, .e = e};
+	struct parser p = {.at = text,
+			   .end = text + len,
+			   .start = text,
+			   .fn = fn,
+			   .arg = arg,
+			   .e = e};
 	int rc = 0;
 
 	if (starts(&p, "\xef\xbb\xbf"))

@@ -17,7 +17,8 @@ static uint64_t first_run(const struct index *ix, uint32_t span)
 {
 	struct span sp;
 
-	return index_span(ix, span, &sp) == 0 && sp.out_len > FIRST_RUN ? sp.out_len : FIRST_RUN;
+	return index_span(ix, span, &sp) == 0 && sp.out_len > FIRST_RUN ? sp.out_len
+									: FIRST_RUN;
 }
 
 static uint64_t begin_of(const struct index *ix, uint32_t span)

@@ -25,9 +25,10 @@ struct ahead_reader {
 	uint32_t end;	 /* and all before this is there or was begun */
 	uint32_t missed; /* the span that its first run was begun for */
 	unsigned misses;
-	bool goes_on;	 /* it is known to go through the layer */
-	uint64_t bytes;	 /* of output, that its next run is to have; 0: an unused place */
-	uint64_t used;	 /* for choosing the one to forget */
+	bool goes_on; /* it is known to go through the layer */
+	/* of output, that its next run is to have; 0: an unused place */
+	uint64_t bytes;
+	uint64_t used; /* for choosing the one to forget */
 };
 
 struct ahead {
@@ -36,7 +37,8 @@ struct ahead {
 };
 
 /* The reader that reads near @span, or a new one; it has missed a span. */
-struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint32_t span);
+struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix,
+				   uint32_t span);
 /*
  * The reader that reads @span, which is there, if for that a run should be begun behind
  * its end; else NULL.

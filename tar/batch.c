@@ -23,12 +23,14 @@ struct held {
 	char *bytes;
 };
 
-static ssize_t held_pread(struct source *s, void *buf, size_t len, uint64_t off, struct err *e)
+static ssize_t held_pread(struct source *s, void *buf, size_t len, uint64_t off,
+			  struct err *e)
 {
 	struct held *h = (struct held *)s;
 
 	if (off < h->start || !range_fits(off - h->start, len, h->len))
-		return err_set(e, -EBADMSG, "a span that is not where its neighbours are");
+		return err_set(e, -EBADMSG,
+			       "a span that is not where its neighbours are");
 	memcpy(buf, h->bytes + (off - h->start), len);
 	return (ssize_t)len;
 }
@@ -104,19 +106,22 @@ static void measure(const struct batch *b, struct held *h)
 
 static int load_all(struct batch *b, struct source *blob, uint64_t *fetched)
 {
-	static const struct source_ops ops = {.pread = held_pread, .release = held_release};
+	static const struct source_ops ops = {.pread = held_pread,
+					      .release = held_release};
 	struct held held = {.bytes = NULL};
 	int rc;
 
 	measure(b, &held);
 	__atomic_fetch_add(fetched, held.len, __ATOMIC_RELAXED);
 	if (held.len > BATCH_MAX && b->spans[0].in_len == held.len)
-		return load_groups(b, blob); /* a long zstd frame: span_load_parts() streams it */
+		/* a long zstd frame: span_load_parts() streams it */
+		return load_groups(b, blob);
 	if (held.len > HELD_MAX)
 		return -E2BIG;
 	source_init(&held.source, &ops, blob->size);
 	held.bytes = malloc(held.len);
-	rc = held.bytes ? source_read_all(blob, held.bytes, held.len, held.start, NULL) : -ENOMEM;
+	rc = held.bytes ? source_read_all(blob, held.bytes, held.len, held.start, NULL)
+			: -ENOMEM;
 	if (rc == 0)
 		rc = load_groups(b, &held.source);
 	source_unref(&held.source);

@@ -16,7 +16,8 @@ struct span;
 #define BATCH_MAX (16u << 20)
 
 /* One span's output, checked; lent for the call. Negative: wants no more. */
-typedef int batch_give_fn(void *arg, uint32_t span, const struct span *sp, const void *out);
+typedef int batch_give_fn(void *arg, uint32_t span, const struct span *sp,
+			  const void *out);
 
 /*
  * Loads spans [first, first + n), in order. 0, or what ended it early: the spans given

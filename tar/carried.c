@@ -18,7 +18,8 @@ static int parse_digest(const char *text, struct digest *out, struct err *e)
 	int rc = digest_parse(text, strlen(text), out);
 
 	if (rc < 0)
-		return err_set(e, rc, "the digest of its table of contents is unreadable");
+		return err_set(e, rc,
+			       "the digest of its table of contents is unreadable");
 	return 0;
 }
 
@@ -80,8 +81,9 @@ static int read_table(const struct carried *c, const struct fetch *f, struct tre
 	return chunked_read(f, &c->place, &c->toc, json, tree, out, e);
 }
 
-int carried_index(const struct carried *c, const struct fetch *f, const struct digest *blob,
-		  int index_fd, uint64_t *prefetch, struct err *e)
+int carried_index(const struct carried *c, const struct fetch *f,
+		  const struct digest *blob, int index_fd, uint64_t *prefetch,
+		  struct err *e)
 {
 	enum compression compression = COMPRESSION_PLAIN;
 	struct toc_facts toc = {0};
@@ -97,7 +99,8 @@ int carried_index(const struct carried *c, const struct fetch *f, const struct d
 			.blob_size = f->blob->size,
 			.decoded_size = toc.decoded_size,
 			.compression = compression,
-			.origin = compression == COMPRESSION_ZSTD ? ORIGIN_CHUNKED : c->origin,
+			.origin = compression == COMPRESSION_ZSTD ? ORIGIN_CHUNKED
+								  : c->origin,
 			.toc = c->toc,
 		};
 		rc = tree_finish(tree, &facts, e);

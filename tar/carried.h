@@ -18,9 +18,9 @@ struct fetch;
 struct layer_hints;
 
 struct carried {
-	enum index_origin origin; /* ORIGIN_STREAM: there is none */
-	struct digest toc;	  /* the digest that vouches for it */
-	struct digest json;	  /* ORIGIN_CHUNKED: of its JSON, if that is said too */
+	enum index_origin origin;   /* ORIGIN_STREAM: there is none */
+	struct digest toc;	    /* the digest that vouches for it */
+	struct digest json;	    /* ORIGIN_CHUNKED: of its JSON, if that is said too */
 	struct chunked_place place; /* ORIGIN_CHUNKED */
 	struct source *ztoc;	    /* ORIGIN_SOCI */
 };
@@ -37,7 +37,8 @@ bool carried_vouches(const struct carried *c, const struct index_info *info);
  * before this are meant to be fetched at once. -EINTR when cancelled; anything else says
  * that the layer must be streamed, and @e why.
  */
-int carried_index(const struct carried *c, const struct fetch *f, const struct digest *blob,
-		  int index_fd, uint64_t *prefetch, struct err *e);
+int carried_index(const struct carried *c, const struct fetch *f,
+		  const struct digest *blob, int index_fd, uint64_t *prefetch,
+		  struct err *e);
 
 #endif

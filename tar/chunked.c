@@ -38,7 +38,9 @@ int chunked_parse_position(const char *text, struct chunked_place *out, struct e
 		size_t len = strcspn(text, ":");
 
 		if (n == 4 || !num_parse(text, len, INT64_MAX, &v[n]))
-			return err_set(e, -EBADMSG, "the place of its table of contents is unreadable");
+			return err_set(
+				e, -EBADMSG,
+				"the place of its table of contents is unreadable");
 		n++;
 		text += len;
 		if (*text == '\0')
@@ -46,9 +48,11 @@ int chunked_parse_position(const char *text, struct chunked_place *out, struct e
 		text++;
 	}
 	if (n != 4)
-		return err_set(e, -EBADMSG, "the place of its table of contents is unreadable");
+		return err_set(e, -EBADMSG,
+			       "the place of its table of contents is unreadable");
 	if (v[3] != TYPE_TOC)
-		return err_set(e, -ENOTSUP, "its table of contents is of an unknown type");
+		return err_set(e, -ENOTSUP,
+			       "its table of contents is of an unknown type");
 	*out = (struct chunked_place){.off = v[0], .len = v[1], .json_len = v[2]};
 	return 0;
 }
@@ -106,7 +110,8 @@ static int take(void *arg, const void *data, size_t len, struct err *e)
 			return rc;
 		n = PIECE - flow.out_len;
 		if (n > t->left)
-			return err_set(e, -EBADMSG, "its table of contents is longer than said");
+			return err_set(e, -EBADMSG,
+				       "its table of contents is longer than said");
 		t->left -= n;
 		hasher_update(t->json_hasher, t->json, n);
 		rc = toc_feed(t->toc, t->json, n, e);
@@ -120,13 +125,15 @@ static int check(struct hasher *hasher, const struct digest *want, struct err *e
 
 	hasher_finish(hasher, &have);
 	if (want && !digest_equal(&have, want))
-		return err_set(e, -EBADMSG, "its table of contents has not the digest that the "
+		return err_set(e, -EBADMSG,
+			       "its table of contents has not the digest that the "
 			       "manifest says");
 	return 0;
 }
 
 static int table_init(struct table *t, const struct chunked_place *place,
-		      const struct digest *table, const struct digest *json, struct tree *tree)
+		      const struct digest *table, const struct digest *json,
+		      struct tree *tree)
 {
 	/* The head of the table's own frame is no part of a file. */
 	const struct toc_options options = {
@@ -151,12 +158,14 @@ int chunked_read(const struct fetch *f, const struct chunked_place *place,
 		 const struct digest *table, const struct digest *json, struct tree *tree,
 		 struct toc_facts *out, struct err *e)
 {
-	struct table t = {NULL};
+	struct table t = {0};
 	int rc;
 
 	if (place->off < FRAME_HEAD || place->json_len > TOC_SIZE_MAX ||
-	    place->len > TOC_SIZE_MAX || !range_fits(place->off, place->len, f->blob->size))
-		return err_set(e, -EBADMSG, "its table of contents is not where it can be");
+	    place->len > TOC_SIZE_MAX ||
+	    !range_fits(place->off, place->len, f->blob->size))
+		return err_set(e, -EBADMSG,
+			       "its table of contents is not where it can be");
 	rc = table_init(&t, place, table, json, tree);
 	if (rc == 0)
 		rc = fetch_range(f, place->off, place->len, take, &t, e);

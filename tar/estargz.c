@@ -56,10 +56,13 @@ static bool parse_hex(const char *text, uint64_t *out)
 }
 
 /* Is this a footer with @extra_len bytes of extra? Gives them, without an "SG" field's head. */
-static const char *find_extra(const char *tail, size_t len, size_t extra_len, size_t *field_len)
+static const char *find_extra(const char *tail, size_t len, size_t extra_len,
+			      size_t *field_len)
 {
-	static const char head[] = "\x1f\x8b\x08\x04\0\0\0\0\0\xff", end[] = "\1\0\0\xff\xff";
-	const char *p = tail + len - (HEAD_LEN + extra_len + END_LEN), *extra = p + HEAD_LEN;
+	static const char head[] = "\x1f\x8b\x08\x04\0\0\0\0\0\xff",
+			  end[] = "\1\0\0\xff\xff";
+	const char *p = tail + len - (HEAD_LEN + extra_len + END_LEN),
+		   *extra = p + HEAD_LEN;
 
 	if (len < HEAD_LEN + extra_len + END_LEN || memcmp(p, head, 10) ||
 	    get_le16(p + 10) != extra_len || memcmp(extra + extra_len, end, 5))
@@ -88,7 +91,8 @@ enum estargz_footer estargz_find_footer(const void *tail, size_t len, uint64_t *
 		*footer_len = HEAD_LEN + extra_lens[i] + END_LEN;
 		if (field == 17 && !memcmp(extra, "STARGZEXTERNALTOC", 17))
 			return ESTARGZ_EXTERNAL;
-		if (field == 22 && !memcmp(extra + 16, "STARGZ", 6) && parse_hex(extra, off))
+		if (field == 22 && !memcmp(extra + 16, "STARGZ", 6) &&
+		    parse_hex(extra, off))
 			return ESTARGZ_FOOTER;
 	}
 	return ESTARGZ_NO_FOOTER;
@@ -164,7 +168,8 @@ static int finish(struct table *t, const struct digest *json, struct toc_facts *
 		return err_set(e, -EBADMSG, "its table of contents is cut short");
 	hasher_finish(t->hasher, &have);
 	if (!digest_equal(&have, json))
-		return err_set(e, -EBADMSG, "its table of contents has not the digest that the "
+		return err_set(e, -EBADMSG,
+			       "its table of contents has not the digest that the "
 			       "manifest says");
 	return toc_finish(t->toc, out, e);
 }
@@ -175,7 +180,8 @@ static int read_table(const struct fetch *f, uint64_t off, uint64_t end, const c
 		      struct toc_facts *out, struct err *e)
 {
 	static const struct reader_ops ops = {.entry = on_entry, .content = on_content};
-	const struct toc_options options = {.kind = SPAN_GZIP, .end = off, .has_landmarks = true};
+	const struct toc_options options = {
+		.kind = SPAN_GZIP, .end = off, .has_landmarks = true};
 	uint64_t tail_off = f->blob->size - tail_len;
 	struct table t = {NULL};
 	int rc = toc_new(&options, tree, &t.toc);
@@ -223,14 +229,17 @@ static int find_table(const struct fetch *f, const char *tail, size_t len,
 	case ESTARGZ_EXTERNAL:
 		return err_set(e, -ENOENT, "its table of contents is in another image");
 	case ESTARGZ_NO_FOOTER:
-		return err_set(e, -ENOENT, "it has no footer that says where its table of "
+		return err_set(e, -ENOENT,
+			       "it has no footer that says where its table of "
 			       "contents is");
 	case ESTARGZ_FOOTER:
 		break;
 	}
 	if (off >= f->blob->size - footer_len)
-		return err_set(e, -EBADMSG, "its table of contents is not where it can be");
-	return read_table(f, off, f->blob->size - footer_len, tail, len, json, tree, out, e);
+		return err_set(e, -EBADMSG,
+			       "its table of contents is not where it can be");
+	return read_table(f, off, f->blob->size - footer_len, tail, len, json, tree, out,
+			  e);
 }
 
 int estargz_read(const struct fetch *f, const struct digest *json, struct tree *tree,

@@ -51,12 +51,12 @@ struct fill {
 	struct fills *owner;
 	uint32_t first; /* spans [first, first + n) */
 	uint32_t n;
-	unsigned refs;	/* waiters, the list, and the thread while it is at it */
+	unsigned refs; /* waiters, the list, and the thread while it is at it */
 	enum fill_kind kind;
 	bool done;
-	int rc;		/* of a fill for one span; a run has no errors */
+	int rc; /* of a fill for one span; a run has no errors */
 	struct err err;
-	char *mem;	/* of one span: its bytes, if they are not in the data file */
+	char *mem; /* of one span: its bytes, if they are not in the data file */
 };
 
 struct fills {
@@ -65,17 +65,19 @@ struct fills {
 	struct store *store;
 	struct slot *slot;
 	int data_fd;
-	uint64_t n_loaded; /* atomic */
+	uint64_t n_loaded;  /* atomic */
 	uint64_t n_fetched; /* bytes; atomic */
 
 	pthread_mutex_t mutex; /* guards all below */
 	pthread_cond_t changed;
-	struct fill *list; /* newest first; done ones stay while their bytes are in memory */
+	/* newest first; done ones stay while their bytes are in memory */
+	struct fill *list;
 	unsigned threads;
 	bool full;	 /* the data file takes no more: no use in reading ahead */
 	uint64_t *ready; /* one bit a span */
 	struct ahead ahead;
-	uint32_t prefetch; /* spans [prefetch, prefetch_end) are to be fetched unasked */
+	/* spans [prefetch, prefetch_end) are to be fetched unasked */
+	uint32_t prefetch;
 	uint32_t prefetch_end;
 };
 
@@ -172,7 +174,8 @@ static int read_data(struct fills *fs, char *mem, size_t len, uint64_t off)
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = pread(fs->data_fd, mem + done, len - done, (off_t)(off + done));
+		ssize_t n = pread(fs->data_fd, mem + done, len - done,
+				  (off_t)(off + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -192,7 +195,8 @@ static bool is_right(const struct fills *fs, uint32_t span, const struct span *s
 	return checksum(0, mem, (size_t)sp->out_len) == slot_word(fs->slot, span);
 }
 
-static bool write_data(struct fills *fs, uint32_t span, const struct span *sp, const char *mem)
+static bool write_data(struct fills *fs, uint32_t span, const struct span *sp,
+		       const char *mem)
 {
 	size_t done = 0;
 
@@ -471,7 +475,8 @@ static int start_back(struct fills *fs, uint32_t span, struct fill **out)
 	uint32_t at;
 
 	for (at = span; index_span(fs->index, at, &sp) == 0 && sp.out_len <= left; at++) {
-		if (is_ready(fs, at) || !slot_is_filled(fs->slot, at) || find_fill(fs, at))
+		if (is_ready(fs, at) || !slot_is_filled(fs->slot, at) ||
+		    find_fill(fs, at))
 			break;
 		left -= sp.out_len;
 	}
@@ -535,7 +540,8 @@ void fills_prefetch(struct fills *fs, uint64_t end)
 /* @span is read and there: see that what comes behind it is on its way. */
 static void read_on(struct fills *fs, uint32_t span)
 {
-	struct ahead_reader *r = fs->full ? NULL : ahead_on_hit(&fs->ahead, fs->index, span);
+	struct ahead_reader *r = fs->full ? NULL
+					  : ahead_on_hit(&fs->ahead, fs->index, span);
 	struct fill *f;
 	uint32_t n;
 
@@ -572,7 +578,8 @@ static int get_locked(struct fills *fs, uint32_t span, const bool *cancelled,
 		int rc = 0;
 
 		if (!f) /* a run that did not bring it is not tried again */
-			rc = tries ? start_fill(fs, FILL_FETCH, span, 1, &f) : start_for_miss(fs, span, &f);
+			rc = tries ? start_fill(fs, FILL_FETCH, span, 1, &f)
+				   : start_for_miss(fs, span, &f);
 		if (rc < 0)
 			return err_set(e, rc, "cannot read a span: %s", strerror(-rc));
 		f->refs++;

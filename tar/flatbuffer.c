@@ -86,7 +86,8 @@ int fb_get_table(const struct fb_table *t, unsigned slot, struct fb_table *out)
 	return rc < 0 ? rc : open_table(t->in, at, out);
 }
 
-static int open_vector(const struct fb_bytes *in, size_t at, size_t size, struct fb_vector *out)
+static int open_vector(const struct fb_bytes *in, size_t at, size_t size,
+		       struct fb_vector *out)
 {
 	uint32_t n;
 
@@ -99,7 +100,8 @@ static int open_vector(const struct fb_bytes *in, size_t at, size_t size, struct
 	return 0;
 }
 
-int fb_get_vector(const struct fb_table *t, unsigned slot, size_t size, struct fb_vector *out)
+int fb_get_vector(const struct fb_table *t, unsigned slot, size_t size,
+		  struct fb_vector *out)
 {
 	size_t at;
 	int rc = find_target(t, slot, &at);

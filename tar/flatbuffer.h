@@ -46,7 +46,7 @@ int fb_root(const struct fb_bytes *in, struct fb_table *out);
 int fb_get_table(const struct fb_table *t, unsigned slot, struct fb_table *out);
 /* @size: of an element; all of them are there. */
 int fb_get_vector(const struct fb_table *t, unsigned slot, size_t size,
-		    struct fb_vector *out);
+		  struct fb_vector *out);
 
 /* The i-th element of a vector of tables or of strings. */
 int fb_table_at(const struct fb_vector *v, uint32_t i, struct fb_table *out);
@@ -57,7 +57,8 @@ int fb_get_text(const struct fb_table *t, unsigned slot, const char **text, size
 
 /* Numbers; @otherwise if absent. */
 int fb_get_i64(const struct fb_table *t, unsigned slot, int64_t otherwise, int64_t *out);
-int fb_get_u32(const struct fb_table *t, unsigned slot, uint32_t otherwise, uint32_t *out);
+int fb_get_u32(const struct fb_table *t, unsigned slot, uint32_t otherwise,
+	       uint32_t *out);
 int fb_get_u8(const struct fb_table *t, unsigned slot, uint8_t otherwise, uint8_t *out);
 
 #endif

@@ -66,14 +66,16 @@ static int append_xattr(struct buf *b, const struct tar_xattr *x)
 	return rc;
 }
 
-int flat_add_xattrs(struct flat *f, const struct tar_xattr *xattrs, size_t n, uint32_t *off)
+int flat_add_xattrs(struct flat *f, const struct tar_xattr *xattrs, size_t n,
+		    uint32_t *off)
 {
 	uint32_t len = 0;
 	size_t start, i;
 	int rc = 0;
 
 	if (f->xattrs.len == 0)
-		rc = buf_append(&f->xattrs, &len, sizeof(len)); /* offset 0 means none */
+		/* offset 0 means none */
+		rc = buf_append(&f->xattrs, &len, sizeof(len));
 	start = f->xattrs.len;
 	if (rc == 0)
 		rc = buf_append(&f->xattrs, &len, sizeof(len));
@@ -85,7 +87,8 @@ int flat_add_xattrs(struct flat *f, const struct tar_xattr *xattrs, size_t n, ui
 	memcpy(f->xattrs.data + start, &len, sizeof(len));
 
 	if (f->last_xattrs && start - f->last_xattrs == f->xattrs.len - start &&
-	    !memcmp(f->xattrs.data + f->last_xattrs, f->xattrs.data + start, len + sizeof(len)))
+	    !memcmp(f->xattrs.data + f->last_xattrs, f->xattrs.data + start,
+		    len + sizeof(len)))
 		f->xattrs.len = start;
 	else
 		f->last_xattrs = start;
@@ -104,7 +107,8 @@ int flat_add_extents(struct flat *f, const struct tar_entry *e, uint64_t *off)
 		head[0] += e->extents[i].len > 0;
 	rc = buf_append(&f->extents, head, sizeof(head));
 	for (i = 0; rc == 0 && i < e->n_extents; i++) {
-		struct index_extent_row row = {e->extents[i].off, e->extents[i].len, data};
+		struct index_extent_row row = {e->extents[i].off, e->extents[i].len,
+					       data};
 
 		if (row.len == 0) /* many maps end in one: it would cut a hole in two */
 			continue;
@@ -159,9 +163,9 @@ void flat_skip(struct flat *f, const char *fmt, ...)
 
 /* The nodes in the order of the index. */
 struct order {
-	uint32_t *kids; /* nodes by parent */
+	uint32_t *kids;	 /* nodes by parent */
 	uint32_t *first; /* of a node: where its run in kids ends; later its number */
-	uint32_t *list; /* old numbers, in the new order */
+	uint32_t *list;	 /* old numbers, in the new order */
 	uint32_t n_named;
 	uint32_t n;
 };
@@ -315,7 +319,8 @@ static int write_rows(const struct nodes *ns, const struct order *o, struct writ
 	return rc;
 }
 
-static void write_section(struct writer *w, enum index_section section, const struct buf *b)
+static void write_section(struct writer *w, enum index_section section,
+			  const struct buf *b)
 {
 	writer_begin(w, section);
 	writer_append(w, b->data, b->len);

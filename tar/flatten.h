@@ -19,7 +19,8 @@
 
 struct flat {
 	struct buf xattrs;
-	size_t last_xattrs; /* where the last list begins: neighbours often have the same */
+	/* where the last list begins: neighbours often have the same */
+	size_t last_xattrs;
 	struct buf extents;
 	struct buf spans;
 	struct buf windows;
@@ -32,11 +33,13 @@ void flat_init(struct flat *f, size_t skipped_max);
 void flat_release(struct flat *f);
 
 /* 0, -E2BIG, -ENOMEM; *off is what the row holds. */
-int flat_add_xattrs(struct flat *f, const struct tar_xattr *xattrs, size_t n, uint32_t *off);
+int flat_add_xattrs(struct flat *f, const struct tar_xattr *xattrs, size_t n,
+		    uint32_t *off);
 int flat_add_extents(struct flat *f, const struct tar_entry *e, uint64_t *off);
 int flat_add_span(struct flat *f, const struct span *sp);
 /* Counts an entry that is left out, and keeps the line while there is room. */
-void flat_skip(struct flat *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void flat_skip(struct flat *f, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /*
  * Seals @nodes, writes all sections but DIGESTS, which the caller has begun, and the

@@ -51,8 +51,8 @@ struct gzip_cutter {
 	size_t out_begin;     /* of output: not handed out yet */
 	size_t out_end;
 
-	struct span
-		span; /* the one that is under way; window and digest come at its end */
+	/* The one that is under way; window and digest come at its end. */
+	struct span span;
 	bool is_unsettled; /* its window still has all bytes */
 	size_t head_len;
 	struct window window;

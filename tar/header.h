@@ -39,7 +39,8 @@ struct header {
 	int64_t dev_minor;
 	const char *name; /* lent from the block, without NUL */
 	size_t name_len;
-	const char *prefix; /* comes before the name, with a '/' between, if prefix_len */
+	/* comes before the name, with a '/' between, if prefix_len */
+	const char *prefix;
 	size_t prefix_len;
 	const char *link;
 	size_t link_len;

@@ -142,7 +142,8 @@ static int map_file(struct index *ix, int fd, struct err *e)
 	if (fstat(fd, &st) < 0)
 		return err_set(e, -errno, "cannot stat an index: %s", strerror(errno));
 	if (st.st_size < INDEX_HEAD_SIZE)
-		return err_set(e, -EBADMSG, "an index of %lld bytes", (long long)st.st_size);
+		return err_set(e, -EBADMSG, "an index of %lld bytes",
+			       (long long)st.st_size);
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return err_set(e, -errno, "cannot map an index: %s", strerror(errno));
@@ -158,7 +159,8 @@ static int check_head(const struct index *ix, const struct digest *blob, struct 
 	const struct index_head *head = ix->head;
 
 	if (!head_is_sane(head, ix->size))
-		return err_set(e, -EBADMSG, "the head of an index is damaged, or of another version");
+		return err_set(e, -EBADMSG,
+			       "the head of an index is damaged, or of another version");
 	if (!is_of_blob(head, blob))
 		return err_set(e, -EBADMSG, "an index of another layer");
 	if (checksum(0, ix->map + head->blocks.off, head->blocks.len) != head->blocks_crc)
@@ -192,7 +194,8 @@ int index_open(int fd, const struct digest *blob, struct index **out, struct err
 	if (rc < 0)
 		goto out;
 	head = ix->head;
-	ix->checked = calloc(head->blocks.len / sizeof(uint32_t) / 64 + 1, sizeof(uint64_t));
+	ix->checked = calloc(head->blocks.len / sizeof(uint32_t) / 64 + 1,
+			     sizeof(uint64_t));
 	ix->damaged = calloc(1, sizeof(*ix->damaged));
 	if (!ix->checked || !ix->damaged) {
 		rc = -ENOMEM;
@@ -251,7 +254,8 @@ static bool row_is_sane(const struct index *ix, uint32_t id, const struct index_
 	return id > 0;
 }
 
-static int fill_strings(const struct index *ix, const struct index_row *row, struct entry *out)
+static int fill_strings(const struct index *ix, const struct index_row *row,
+			struct entry *out)
 {
 	out->name = at(ix, SECTION_STRINGS, row->name, row->name_len);
 	out->name_len = row->name_len;
@@ -264,7 +268,8 @@ static int fill_strings(const struct index *ix, const struct index_row *row, str
 			return -EBADMSG;
 	}
 	if (row->digest) {
-		out->digest = at(ix, SECTION_DIGESTS, (uint64_t)(row->digest - 1) * 32, 32);
+		out->digest = at(ix, SECTION_DIGESTS, (uint64_t)(row->digest - 1) * 32,
+				 32);
 		if (!out->digest)
 			return -EBADMSG;
 	}
@@ -311,8 +316,8 @@ int index_entry(const struct index *ix, uint32_t id, struct entry *out)
 	return fill_strings(ix, row, out);
 }
 
-int index_find(const struct index *ix, const struct entry *dir, const char *name, size_t len,
-	       struct entry *out)
+int index_find(const struct index *ix, const struct entry *dir, const char *name,
+	       size_t len, struct entry *out)
 {
 	uint32_t low = dir->first_child, n = dir->n_children;
 
@@ -384,7 +389,8 @@ static const struct index_extent_row *extents(const struct index *ix, uint64_t o
 	const uint64_t *list = at(ix, SECTION_EXTENTS, off, 2 * sizeof(uint64_t));
 
 	if (!list || off % 8 != 0 ||
-	    list[0] > ix->head->sections[SECTION_EXTENTS].len / sizeof(struct index_extent_row))
+	    list[0] > ix->head->sections[SECTION_EXTENTS].len /
+			      sizeof(struct index_extent_row))
 		return NULL;
 	*n = list[0];
 	*stored = list[1];
@@ -398,14 +404,16 @@ static int check_in_archive(const struct index *ix, uint64_t data, uint64_t len)
 }
 
 /* The first extent that ends behind @off; n if there is none. */
-static uint64_t extent_behind(const struct index_extent_row *list, uint64_t n, uint64_t off)
+static uint64_t extent_behind(const struct index_extent_row *list, uint64_t n,
+			      uint64_t off)
 {
 	uint64_t low = 0;
 
 	while (n > 0) {
 		uint64_t half = n / 2, end;
 
-		if (add_fits(list[low + half].off, list[low + half].len, &end) && end <= off) {
+		if (add_fits(list[low + half].off, list[low + half].len, &end) &&
+		    end <= off) {
 			low += half + 1;
 			n -= half + 1;
 		} else {
@@ -507,7 +515,8 @@ int index_span_at(const struct index *ix, uint64_t out_off, uint32_t *i)
 		uint32_t half = n / 2;
 		const struct index_span_row *row;
 
-		row = at(ix, SECTION_SPANS, (uint64_t)(low + half) * sizeof(*row), sizeof(*row));
+		row = at(ix, SECTION_SPANS, (uint64_t)(low + half) * sizeof(*row),
+			 sizeof(*row));
 		if (!row)
 			return -EBADMSG;
 		if (row->out > out_off) {

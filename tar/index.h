@@ -30,9 +30,10 @@ struct err;
 struct index;
 
 enum entry_flag {
-	ENTRY_IMPLIED = 1 << 0,	  /* a directory that the archive does not mention */
-	ENTRY_OPAQUE = 1 << 1,	  /* a directory that hides its namesakes in lower layers */
-	ENTRY_WHITEOUT = 1 << 2,  /* ".wh.NAME" or char 0:0: hides a name of lower layers */
+	ENTRY_IMPLIED = 1 << 0, /* a directory that the archive does not mention */
+	ENTRY_OPAQUE = 1 << 1,	/* a directory that hides its namesakes in lower layers */
+	ENTRY_WHITEOUT =
+		1 << 2, /* ".wh.NAME" or char 0:0: hides a name of lower layers */
 	ENTRY_WHITEOUTS = 1 << 3, /* a directory with whiteouts among its children */
 	ENTRY_SPARSE = 1 << 4,
 	/*
@@ -45,7 +46,8 @@ enum entry_flag {
 /* Pointers are borrowed from the index. */
 struct entry {
 	uint32_t id;
-	uint32_t inode; /* the entry that holds the inode: itself, or a hard link's target */
+	/* the entry that holds the inode: itself, or a hard link's target */
+	uint32_t inode;
 	uint32_t parent;
 	uint16_t flags; /* enum entry_flag */
 	uint32_t mode;	/* S_IFMT and 07777; 0 for type alone if ENTRY_FOREIGN */
@@ -56,16 +58,20 @@ struct entry {
 	uint32_t mtime_ns;
 	uint32_t rdev_major;
 	uint32_t rdev_minor;
-	uint64_t size; /* as st_size: of a symlink, its length; of a directory, its children */
-	uint64_t data; /* regular: decoded offset of the content, or see index_extents() */
+	/* as st_size: of a symlink, its length; of a directory, its children */
+	uint64_t size;
+	/* regular: decoded offset of the content, or see index_extents() */
+	uint64_t data;
 	uint32_t first_child;
 	uint32_t n_children;
-	const char *name; /* not NUL-terminated; "" for the root and for nameless inodes */
+	/* not NUL-terminated; "" for the root and for nameless inodes */
+	const char *name;
 	size_t name_len;
 	const char *link; /* symlink text or foreign target, not NUL-terminated */
 	size_t link_len;
 	uint64_t xattrs; /* for index_xattr(); 0: none */
-	const uint8_t *digest; /* SHA-256 of the content of a regular file, or NULL if empty */
+	/* SHA-256 of the content of a regular file, or NULL if empty */
+	const uint8_t *digest;
 };
 
 /*
@@ -95,7 +101,7 @@ struct index_info {
 	uint32_t n_foreign; /* entries with ENTRY_FOREIGN */
 	uint32_t n_skipped; /* entries of the archive that cannot be shown */
 	bool has_xattrs;
-	bool has_sparse; /* files with holes */
+	bool has_sparse;     /* files with holes */
 	uint8_t compression; /* enum compression */
 };
 
@@ -111,8 +117,8 @@ const struct index_info *index_info(const struct index *ix);
 /* 0, -ENOENT for no such id, -EBADMSG for damage. */
 int index_entry(const struct index *ix, uint32_t id, struct entry *out);
 /* A child by name: 0, -ENOENT, -EBADMSG. */
-int index_find(const struct index *ix, const struct entry *dir, const char *name, size_t len,
-	       struct entry *out);
+int index_find(const struct index *ix, const struct entry *dir, const char *name,
+	       size_t len, struct entry *out);
 
 /*
  * The next xattr of an entry: *pos is entry->xattrs at first (not 0), and is moved on;

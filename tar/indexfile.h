@@ -39,7 +39,8 @@
 
 #include <stdint.h>
 
-#define INDEX_MAGIC	  UINT64_C(0x3158444e49454550) /* "PEEINDX1" on a little-endian machine */
+#define INDEX_MAGIC \
+	UINT64_C(0x3158444e49454550) /* "PEEINDX1" on a little-endian machine */
 #define INDEX_VERSION	  2
 #define INDEX_HEAD_SIZE	  4096
 #define INDEX_BLOCK_SHIFT 16
@@ -50,7 +51,7 @@
  * about 1 GiB, which is where an archive that was made to hurt is stopped.
  */
 #define INDEX_ENTRIES_MAX (8u << 20)
-#define INDEX_NAME_MAX	  255  /* of every file system an image is unpacked to */
+#define INDEX_NAME_MAX	  255 /* of every file system an image is unpacked to */
 #define INDEX_PATH_MAX	  4095 /* PATH_MAX without its NUL: no tool can name a longer one */
 
 enum index_section {
@@ -95,7 +96,8 @@ struct index_head {
 
 struct index_row {
 	uint64_t size;
-	uint64_t data; /* regular: decoded offset, or of the EXTENTS list if ENTRY_SPARSE */
+	/* regular: decoded offset, or of the EXTENTS list if ENTRY_SPARSE */
+	uint64_t data;
 	int64_t mtime;
 	uint32_t mtime_ns;
 	uint16_t mode; /* S_IFMT and 07777 */
@@ -106,8 +108,8 @@ struct index_row {
 	uint32_t parent;
 	uint32_t inode;
 	uint32_t nlink;
-	uint32_t a; /* first child; rdev major; offset of the link text in STRINGS */
-	uint32_t b; /* number of children; rdev minor; length of the link text */
+	uint32_t a;    /* first child; rdev major; offset of the link text in STRINGS */
+	uint32_t b;    /* number of children; rdev minor; length of the link text */
 	uint32_t name; /* offset in STRINGS */
 	uint32_t xattrs;
 	uint32_t digest; /* number of the DIGESTS row; 0: none */
@@ -137,7 +139,8 @@ struct index_span_row {
 
 _Static_assert(sizeof(struct index_head) == 352, "index_head is a file format");
 _Static_assert(sizeof(struct index_row) == 72, "index_row is a file format");
-_Static_assert(sizeof(struct index_extent_row) == 24, "index_extent_row is a file format");
+_Static_assert(sizeof(struct index_extent_row) == 24,
+	       "index_extent_row is a file format");
 _Static_assert(sizeof(struct index_span_row) == 88, "index_span_row is a file format");
 
 #endif

@@ -44,9 +44,10 @@
 
 struct isal {
 	struct inflate base;
-	size_t searched; /* input, and a quarter of output, since a boundary was asked for */
-	size_t step;	 /* what is fed at a time */
-	size_t left;	 /* input until longer steps are taken again */
+	/* input, and a quarter of output, since a boundary was asked for */
+	size_t searched;
+	size_t step;	/* what is fed at a time */
+	size_t left;	/* input until longer steps are taken again */
 	unsigned tries; /* short steps taken, when long ones had found nothing */
 	size_t rest;	/* as searched: what is decoded without searching */
 	struct inflate_state s;

@@ -29,7 +29,8 @@ struct layer {
 	struct carried carried;
 	uint64_t toc_fetched; /* bytes of what it carries; atomic */
 	struct pass pass;     /* its counters are atomic */
-	enum layer_state state; /* atomic; what follows is set before it is LAYER_READY or _BROKEN */
+	/* atomic; what follows is set before it is LAYER_READY or _BROKEN */
+	enum layer_state state;
 	struct index *index;
 	struct fills *fills;
 	int data_fd; /* the slot's; -1: nothing is kept on disk */

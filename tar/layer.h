@@ -32,7 +32,7 @@ enum layer_state {
 
 struct layer_progress {
 	enum layer_state state;
-	bool was_stored;     /* the index was in the store */
+	bool was_stored; /* the index was in the store */
 	/*
 	 * Once it is LAYER_READY: what its index was made from, and why an index that the
 	 * layer carries was not used ("" if it was, or there is none). Borrowed.

@@ -4,22 +4,29 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define FIRST_CAP 1024
 
-static uint32_t hash_name(uint32_t parent, const char *name, size_t len)
+/*
+ * Begun with a number that no archive can know: names chosen to share a bucket would
+ * make adding each cost as much as all before it.
+ */
+static uint32_t hash_name(uint64_t seed, uint32_t parent, const char *name, size_t len)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325) ^ parent; /* FNV-1a */
+	uint64_t h = seed ^ parent;
 
-	while (len-- > 0)
-		h = (h ^ (unsigned char)*name++) * UINT64_C(0x100000001b3);
+	while (len-- > 0) {
+		h = (h ^ (unsigned char)*name++) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 29;
+	}
 	return (uint32_t)(h ^ h >> 32);
 }
 
 static uint32_t *bucket_of(const struct nodes *ns, uint32_t parent, const char *name,
 			   size_t len)
 {
-	return &ns->buckets[hash_name(parent, name, len) & (ns->n_buckets - 1)];
+	return &ns->buckets[hash_name(ns->seed, parent, name, len) & (ns->n_buckets - 1)];
 }
 
 static const char *name_of(const struct nodes *ns, uint32_t id)
@@ -68,6 +75,8 @@ int nodes_init(struct nodes *ns)
 	int rc;
 
 	memset(ns, 0, sizeof(*ns));
+	if (getrandom(&ns->seed, sizeof(ns->seed), GRND_NONBLOCK) < 0)
+		ns->seed = (uintptr_t)ns;   /* early at boot: better than nothing */
 	buf_init(&ns->strings, UINT32_MAX); /* rows have 32 bits for an offset */
 	rc = grow(ns);
 	if (rc < 0) {
@@ -121,7 +130,8 @@ int nodes_keep(struct nodes *ns, const char *text, size_t len, uint32_t *off)
 	return rc;
 }
 
-int nodes_add(struct nodes *ns, uint32_t parent, const char *name, size_t len, uint32_t *id)
+int nodes_add(struct nodes *ns, uint32_t parent, const char *name, size_t len,
+	      uint32_t *id)
 {
 	uint32_t *bucket, at = 0;
 	int rc = 0;

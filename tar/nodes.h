@@ -27,6 +27,7 @@ struct nodes {
 	uint32_t cap;
 	uint32_t *buckets; /* a power of two of them */
 	uint32_t n_buckets;
+	uint64_t seed;	    /* of the hash */
 	struct buf strings; /* names and link texts */
 };
 
@@ -35,9 +36,11 @@ int nodes_init(struct nodes *ns);
 void nodes_release(struct nodes *ns);
 
 /* NODE_NONE if there is none. */
-uint32_t nodes_find(const struct nodes *ns, uint32_t parent, const char *name, size_t len);
+uint32_t nodes_find(const struct nodes *ns, uint32_t parent, const char *name,
+		    size_t len);
 /* A new node, all zero but parent, name and inode (itself). -E2BIG, -ENOMEM. */
-int nodes_add(struct nodes *ns, uint32_t parent, const char *name, size_t len, uint32_t *id);
+int nodes_add(struct nodes *ns, uint32_t parent, const char *name, size_t len,
+	      uint32_t *id);
 /* Takes the name from a node. */
 void nodes_kill(struct nodes *ns, uint32_t id);
 /* A text kept in `strings`. -E2BIG, -ENOMEM. */

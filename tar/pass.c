@@ -256,14 +256,15 @@ static int check_blob(const struct pass *p, struct blob_hash *hash, struct err *
 	struct digest d;
 
 	if (p->done != p->blob->size)
-		return err_set(e, -EBADMSG, "%llu bytes long, where the manifest says %llu",
-			       (unsigned long long)p->done, (unsigned long long)p->blob->size);
+		return err_set(
+			e, -EBADMSG, "%llu bytes long, where the manifest says %llu",
+			(unsigned long long)p->done, (unsigned long long)p->blob->size);
 	blob_hash_stop(hash);
 	hasher_finish(hash->hasher, &d);
 	if (digest_equal(&d, p->digest))
 		return 0;
-	return err_set(e, -EBADMSG, "its bytes have the digest %s, not %s", digest_format(&d, have),
-		       digest_format(p->digest, want));
+	return err_set(e, -EBADMSG, "its bytes have the digest %s, not %s",
+		       digest_format(&d, have), digest_format(p->digest, want));
 }
 
 /*
@@ -281,7 +282,8 @@ static int decode_all(struct pass *p, struct blob_hash *hash, struct decoder *de
 	while ((n = stream_next(stream, &data, e)) > 0) {
 		if (p->cancelled && __atomic_load_n(p->cancelled, __ATOMIC_RELAXED))
 			return err_set(e, -EINTR, "interrupted");
-		(void)pipe_write(hash->pipe, data, (size_t)n); /* whose reader never stops */
+		/* whose reader never stops */
+		(void)pipe_write(hash->pipe, data, (size_t)n);
 		if (rc == 0)
 			rc = decoder_feed(decoder, data, (size_t)n, e);
 		__atomic_store_n(&p->done, p->done + (uint64_t)n, __ATOMIC_RELAXED);

@@ -27,9 +27,10 @@ struct pass {
 	struct source *blob;
 	const struct digest *digest; /* what the blob must have */
 	int index_fd;		     /* an empty file */
-	int data_fd;		     /* for the decoded bytes, sparse; -1: they are not kept */
-	struct store *store;	     /* that data_fd is in, asked for room; borrowed */
-	const bool *cancelled;	     /* or NULL */
+	/* for the decoded bytes, sparse; -1: they are not kept */
+	int data_fd;
+	struct store *store;   /* that data_fd is in, asked for room; borrowed */
+	const bool *cancelled; /* or NULL */
 	/* Zero at first; written on the way, atomically: read them from any thread. */
 	uint64_t done;	  /* compressed bytes */
 	uint64_t decoded; /* bytes */

@@ -31,7 +31,7 @@ enum span_kind {
 };
 
 /* The output that a new span is begun after. */
-#define SPAN_TARGET  (1u << 20)
+#define SPAN_TARGET (1u << 20)
 /* No decoder makes a longer one: a deflate block may be as long as it likes. */
 #define SPAN_OUT_MAX (1u << 30)
 
@@ -44,11 +44,14 @@ struct span {
 	uint8_t bits;
 	bool digest_is_of_output; /* else of the compressed bytes [in, in + in_len) */
 	uint64_t in;		  /* compressed: the first byte needed */
-	uint64_t in_len;	  /* compressed: bytes needed, with the next span's first if shared */
-	uint64_t out;		  /* decoded: where it begins in the layer */
-	uint64_t out_len;	  /* decoded: at most SPAN_OUT_MAX */
-	uint64_t skip;		  /* decoded bytes between `in` and `out`: made and thrown away */
-	const void *window;	  /* packed by window_pack(); NULL when nothing before is referred to */
+	/* compressed: bytes needed, with the next span's first if shared */
+	uint64_t in_len;
+	uint64_t out;	  /* decoded: where it begins in the layer */
+	uint64_t out_len; /* decoded: at most SPAN_OUT_MAX */
+	/* decoded bytes between `in` and `out`: made and thrown away */
+	uint64_t skip;
+	/* packed by window_pack(); NULL when nothing before is referred to */
+	const void *window;
 	size_t window_len;
 	uint8_t digest[32]; /* SHA-256 */
 	bool has_crc;
@@ -68,8 +71,8 @@ int span_load(const struct span *sp, struct source *blob, void *out, struct err 
  * lent to @give; what that returns below 0 ends it and is given back.
  */
 typedef int span_give_fn(void *arg, size_t i, const void *out);
-int span_load_parts(const struct span *spans, size_t n, struct source *blob, span_give_fn *give,
-		    void *arg, struct err *e);
+int span_load_parts(const struct span *spans, size_t n, struct source *blob,
+		    span_give_fn *give, void *arg, struct err *e);
 
 /*
  * Are these out_len bytes the span's output? By its checksum, or else its digest. A span

@@ -63,12 +63,13 @@ struct toc {
 	struct toc_entry entries[2];
 	struct toc_entry *entry; /* being read */
 	struct toc_entry *file;	 /* that waits, if it has pieces */
-	struct buf pieces;	/* struct piece each */
-	struct buf waiting;	/* struct span each, all with the same `in` */
-	struct buf extents;	/* struct extent each: of a file with holes */
-	uint64_t wanted;	/* decoded bytes of the member that its spans need */
-	uint64_t stop;		/* where the last waiting span ends at the latest; 0: unknown */
-	uint64_t out;		/* decoded bytes so far */
+	struct buf pieces;	 /* struct piece each */
+	struct buf waiting;	 /* struct span each, all with the same `in` */
+	struct buf extents;	 /* struct extent each: of a file with holes */
+	uint64_t wanted;	 /* decoded bytes of the member that its spans need */
+	/* where the last waiting span ends at the latest; 0: unknown */
+	uint64_t stop;
+	uint64_t out; /* decoded bytes so far */
 	uint64_t prefetch;
 };
 
@@ -222,7 +223,7 @@ static int find_extents(struct toc *t, const struct piece *p, size_t n, uint64_t
 static uint32_t mode_of(const struct toc_entry *t)
 {
 	static const uint32_t types[] = {
-		[TOC_DIR] = S_IFDIR,	  [TOC_REG] = S_IFREG,	 [TOC_SYMLINK] = S_IFLNK,
+		[TOC_DIR] = S_IFDIR,	  [TOC_REG] = S_IFREG,	[TOC_SYMLINK] = S_IFLNK,
 		[TOC_HARDLINK] = S_IFREG, [TOC_CHAR] = S_IFCHR, [TOC_BLOCK] = S_IFBLK,
 		[TOC_FIFO] = S_IFIFO,
 	};
@@ -268,7 +269,9 @@ static int add_entry(struct toc *t, const struct toc_entry *from, struct tar_ent
 	te->xattrs = xattrs;
 	te->n_xattrs = from->n_xattrs;
 	rc = tree_add(t->tree, te, &file, &t->err);
-	if (rc == 0 && file != TREE_NO_FILE && te->size > 0 && from->digest.alg != DIGEST_NONE)
+	te->xattrs = NULL;
+	if (rc == 0 && file != TREE_NO_FILE && te->size > 0 &&
+	    from->digest.alg != DIGEST_NONE)
 		tree_set_digest(t->tree, file, from->digest.bytes);
 	return rc;
 }
@@ -355,7 +358,8 @@ static bool is_mark(struct toc *t)
 		t->prefetch = t->out;
 		return true;
 	}
-	return !strcmp(name, ".no.prefetch.landmark") || !strcmp(name, "stargz.index.json");
+	return !strcmp(name, ".no.prefetch.landmark") ||
+	       !strcmp(name, "stargz.index.json");
 }
 
 static int take_entry(struct toc *t)
@@ -417,8 +421,9 @@ static int on_event(void *arg, const struct json_event *ev)
 		toc_entry_clear(t->entry);
 		t->reader.field = 0;
 	} else if (is_entry) {
-		return ev->kind == JSON_EVENT_CLOSE ? take_entry(t)
-						    : refuse(t, -EBADMSG, "has what is no entry");
+		return ev->kind == JSON_EVENT_CLOSE
+			       ? take_entry(t)
+			       : refuse(t, -EBADMSG, "has what is no entry");
 	} else if (t->is_in_entries) {
 		return toc_reader_take(&t->reader, ev, KEY_DEPTH, &t->err);
 	}
@@ -486,7 +491,8 @@ int toc_finish(struct toc *t, struct toc_facts *out, struct err *e)
 	if (rc == 0)
 		rc = settle(t, t->options.end);
 	if (rc == 0 && (t->version != 1 || !t->has_entries))
-		rc = refuse(t, -ENOTSUP, "is of another version than 1, or has no entries");
+		rc = refuse(t, -ENOTSUP,
+			    "is of another version than 1, or has no entries");
 	if (rc < 0)
 		return with_words(t, rc, e);
 	*out = (struct toc_facts){.decoded_size = t->out, .prefetch = t->prefetch};

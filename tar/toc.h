@@ -31,7 +31,8 @@ struct tree;
 struct toc_options {
 	enum span_kind kind; /* SPAN_GZIP or SPAN_ZSTD: what a piece begins with */
 	uint64_t end;	     /* all pieces are before this byte of the blob */
-	bool has_landmarks;  /* eStargz's marks in the root are not files of the image */
+	/* eStargz's marks in the root are not files of the image */
+	bool has_landmarks;
 };
 
 /* @tree is borrowed. */

@@ -44,9 +44,9 @@ static const struct field {
 };
 
 static const char *const type_names[] = {
-	[TOC_NONE] = "",	  [TOC_DIR] = "dir",	   [TOC_REG] = "reg",
+	[TOC_NONE] = "",	   [TOC_DIR] = "dir",		[TOC_REG] = "reg",
 	[TOC_SYMLINK] = "symlink", [TOC_HARDLINK] = "hardlink", [TOC_CHAR] = "char",
-	[TOC_BLOCK] = "block",	  [TOC_FIFO] = "fifo",	   [TOC_CHUNK] = "chunk",
+	[TOC_BLOCK] = "block",	   [TOC_FIFO] = "fifo",		[TOC_CHUNK] = "chunk",
 };
 
 void toc_entry_init(struct toc_entry *t)
@@ -95,7 +95,8 @@ static int find_field(const char *key, size_t len)
 
 static int bad(const struct field *f, struct err *e)
 {
-	return err_set(e, -EBADMSG, "its table of contents has a %s of a wrong form", f->key);
+	return err_set(e, -EBADMSG, "its table of contents has a %s of a wrong form",
+		       f->key);
 }
 
 /*
@@ -105,9 +106,11 @@ static int bad(const struct field *f, struct err *e)
 static int check_text(const char *text, size_t len, struct err *e)
 {
 	if (memmem(text, len, "\xef\xbf\xbd", 3))
-		return err_set(e, -ENOTSUP, "its table of contents has lost bytes of a name");
+		return err_set(e, -ENOTSUP,
+			       "its table of contents has lost bytes of a name");
 	if (memchr(text, '\0', len))
-		return err_set(e, -EBADMSG, "its table of contents has a name with a NUL");
+		return err_set(e, -EBADMSG,
+			       "its table of contents has a name with a NUL");
 	return 0;
 }
 
@@ -138,8 +141,8 @@ static int take_type(struct toc_entry *t, const struct json_event *ev, struct er
 }
 
 /* "" is as good as nothing; what is not SHA-256 cannot be checked by a span. */
-static int take_digest(struct digest *to, const struct field *f, const struct json_event *ev,
-		       struct err *e)
+static int take_digest(struct digest *to, const struct field *f,
+		       const struct json_event *ev, struct err *e)
 {
 	*to = (struct digest){0};
 	if (ev->len == 0)
@@ -149,8 +152,8 @@ static int take_digest(struct digest *to, const struct field *f, const struct js
 	return 0;
 }
 
-static int take_string(struct toc_entry *t, const struct field *f, const struct json_event *ev,
-		       struct err *e)
+static int take_string(struct toc_entry *t, const struct field *f,
+		       const struct json_event *ev, struct err *e)
 {
 	void *to = (char *)t + f->at;
 
@@ -162,22 +165,24 @@ static int take_string(struct toc_entry *t, const struct field *f, const struct 
 	case DIGEST:
 		return take_digest(to, f, ev, e);
 	case TIME:
-		if (ev->len == 0 || rfc3339_parse(ev->text, ev->len, &t->mtime, &t->mtime_ns))
+		if (ev->len == 0 ||
+		    rfc3339_parse(ev->text, ev->len, &t->mtime, &t->mtime_ns))
 			return 0;
 		return bad(f, e);
 	case CHUNK_TYPE:
 		t->is_zeros = is_word("zeros", ev->text, ev->len);
 		if (t->is_zeros || ev->len == 0)
 			return 0;
-		return err_set(e, -ENOTSUP, "its table of contents has a chunk of the type %.*s",
+		return err_set(e, -ENOTSUP,
+			       "its table of contents has a chunk of the type %.*s",
 			       ev->len > 32 ? 32 : (int)ev->len, ev->text);
 	default:
 		return bad(f, e);
 	}
 }
 
-static int take_number(struct toc_entry *t, const struct field *f, const struct json_event *ev,
-		       struct err *e)
+static int take_number(struct toc_entry *t, const struct field *f,
+		       const struct json_event *ev, struct err *e)
 {
 	void *to = (char *)t + f->at;
 
@@ -193,17 +198,20 @@ static int take_number(struct toc_entry *t, const struct field *f, const struct 
 
 static int too_many_xattrs(struct err *e)
 {
-	return err_set(e, -E2BIG, "its table of contents has more xattrs than a file can have");
+	return err_set(e, -E2BIG,
+		       "its table of contents has more xattrs than a file can have");
 }
 
-static int take_xattr_name(struct toc_entry *t, const struct json_event *ev, struct err *e)
+static int take_xattr_name(struct toc_entry *t, const struct json_event *ev,
+			   struct err *e)
 {
 	int rc = check_text(ev->text, ev->len, e);
 
 	if (rc < 0)
 		return rc;
 	if (ev->len == 0)
-		return err_set(e, -EBADMSG, "its table of contents has an xattr without a name");
+		return err_set(e, -EBADMSG,
+			       "its table of contents has an xattr without a name");
 	t->names_len += ev->len + 1;
 	if (t->n_xattrs == PAX_MAX_XATTRS || ev->len > PAX_MAX_XATTR_NAME ||
 	    t->names_len > PAX_MAX_XATTR_NAMES)
@@ -216,20 +224,23 @@ static int take_xattr_name(struct toc_entry *t, const struct json_event *ev, str
 }
 
 /* The later of two equal names wins. */
-static int take_xattr_value(struct toc_entry *t, const struct json_event *ev, struct err *e)
+static int take_xattr_value(struct toc_entry *t, const struct json_event *ev,
+			    struct err *e)
 {
 	struct toc_xattr *x = &t->xattrs[t->n_xattrs];
 	size_t i, len = ev->len;
 	int rc;
 
 	if (ev->kind != JSON_EVENT_VALUE || ev->type != JSON_STRING)
-		return err_set(e, -EBADMSG, "its table of contents has an xattr that is no text");
+		return err_set(e, -EBADMSG,
+			       "its table of contents has an xattr that is no text");
 	x->value = t->bytes.len;
 	rc = buf_append(&t->bytes, ev->text, ev->len);
 	if (rc < 0)
 		return rc == -E2BIG ? too_many_xattrs(e) : rc;
 	if (!base64_decode(t->bytes.data + x->value, &len))
-		return err_set(e, -EBADMSG, "its table of contents has an xattr that is not base64");
+		return err_set(e, -EBADMSG,
+			       "its table of contents has an xattr that is not base64");
 	if (len > PAX_MAX_XATTR_VALUE)
 		return too_many_xattrs(e);
 	x->len = len;
@@ -260,7 +271,8 @@ int toc_reader_take(struct toc_reader *r, const struct json_event *ev, size_t de
 			return 0;
 		if (ev->depth == depth + 1 && ev->kind == JSON_EVENT_KEY)
 			return take_xattr_name(r->entry, ev, e);
-		return ev->depth == depth + 1 ? take_xattr_value(r->entry, ev, e) : bad(f, e);
+		return ev->depth == depth + 1 ? take_xattr_value(r->entry, ev, e)
+					      : bad(f, e);
 	}
 	if (ev->kind == JSON_EVENT_VALUE && ev->type == JSON_STRING)
 		return take_string(r->entry, f, ev, e);

@@ -79,7 +79,7 @@ struct toc_entry {
 	struct digest chunk_digest;
 	bool is_zeros;
 	struct buf bytes; /* of the xattrs: each name with a NUL, each value */
-	size_t names_len;     /* of them, all the names with their NULs */
+	size_t names_len; /* of them, all the names with their NULs */
 	size_t n_xattrs;
 	struct toc_xattr xattrs[PAX_MAX_XATTRS];
 };

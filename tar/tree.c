@@ -20,10 +20,10 @@
 #define SYMLINKS_MAX 40
 
 /* A path and the symlinks it leads through; ours, so that no entry can make it large. */
-#define WALK_MAX     (16 * 1024)
+#define WALK_MAX (16 * 1024)
 
 /* Enough words to see what is wrong; the count says how often. */
-#define SKIPPED_MAX  (16 * 1024)
+#define SKIPPED_MAX (16 * 1024)
 
 struct tree {
 	struct nodes nodes;
@@ -136,7 +136,8 @@ static int walk(struct tree *t, const char *path, size_t len, enum walk_mode mod
 		uint32_t *out)
 {
 	char buf[WALK_MAX];
-	char *rest = buf + sizeof(buf) - len; /* at the end, so that links go in front */
+	/* at the end, so that links go in front */
+	char *rest = buf + sizeof(buf) - len;
 	char *end = buf + sizeof(buf);
 	unsigned links = 0;
 	uint32_t dir = 0, node;
@@ -319,8 +320,8 @@ static int add_link(struct tree *t, uint32_t dir, const char *name, size_t len,
 	int rc;
 
 	if (e->link_len > INDEX_PATH_MAX) {
-		flat_skip(&t->flat, "%.*s: a hard link to a name too long", shown(e->path_len),
-			  e->path);
+		flat_skip(&t->flat, "%.*s: a hard link to a name too long",
+			  shown(e->path_len), e->path);
 		return 0;
 	}
 	path_len = clean_path(e->link, e->link_len, path);
@@ -330,8 +331,8 @@ static int add_link(struct tree *t, uint32_t dir, const char *name, size_t len,
 	if (rc == 0 && target == nodes_find(&t->nodes, dir, name, len))
 		return 0;
 	if (rc == 0 && node_is_dir(&t->nodes.rows[target])) {
-		flat_skip(&t->flat, "%.*s: a hard link to a directory", shown(e->path_len),
-			  e->path);
+		flat_skip(&t->flat, "%.*s: a hard link to a directory",
+			  shown(e->path_len), e->path);
 		return 0;
 	}
 	if (rc == 0)
@@ -354,8 +355,8 @@ static int add_link(struct tree *t, uint32_t dir, const char *name, size_t len,
 static int add_root(struct tree *t, const struct tar_entry *e)
 {
 	if (e->is_hardlink || !S_ISDIR(e->mode)) {
-		flat_skip(&t->flat, "%.*s: the root can only be a directory", shown(e->path_len),
-			  e->path);
+		flat_skip(&t->flat, "%.*s: the root can only be a directory",
+			  shown(e->path_len), e->path);
 		return 0;
 	}
 	t->nodes.rows[0].flags &= (uint8_t)~ENTRY_IMPLIED;
@@ -372,8 +373,8 @@ int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct e
 
 	*file = TREE_NO_FILE;
 	if (e->path_len > INDEX_PATH_MAX) {
-		flat_skip(&t->flat, "%.*s...: a path of %zu bytes", shown(e->path_len), e->path,
-			  e->path_len);
+		flat_skip(&t->flat, "%.*s...: a path of %zu bytes", shown(e->path_len),
+			  e->path, e->path_len);
 		return 0;
 	}
 	len = clean_path(e->path, e->path_len, path);
@@ -381,13 +382,14 @@ int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct e
 		return add_root(t, e);
 	dirs = dir_len(path, len, &name, &name_len);
 	if (name_len > INDEX_NAME_MAX) {
-		flat_skip(&t->flat, "%.*s...: a name of %zu bytes", shown(len), path, name_len);
+		flat_skip(&t->flat, "%.*s...: a name of %zu bytes", shown(len), path,
+			  name_len);
 		return 0;
 	}
 	if (!e->is_hardlink && S_ISLNK(e->mode) &&
 	    (e->link_len == 0 || e->link_len > INDEX_PATH_MAX)) {
-		flat_skip(&t->flat, "%.*s: a symlink to a name of %zu bytes", shown(len), path,
-			  e->link_len);
+		flat_skip(&t->flat, "%.*s: a symlink to a name of %zu bytes", shown(len),
+			  path, e->link_len);
 		return 0;
 	}
 	rc = parent_of(t, path, dirs, &dir);
@@ -406,8 +408,11 @@ int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct e
 			*file = id;
 	}
 	if (rc == -E2BIG)
-		return err_set(err, rc, "more than %u entries, or names and attributes of more than "
-			       "4 GiB", INDEX_ENTRIES_MAX);
+		return err_set(
+			err, rc,
+			"more than %u entries, or names and attributes of more than "
+			"4 GiB",
+			INDEX_ENTRIES_MAX);
 	return rc;
 }
 
@@ -440,7 +445,8 @@ static int bind_late(struct tree *t, uint32_t id)
 		rc = find_target(t, t->nodes.strings.data + at->a, at->b, &target);
 		if (rc == -E2BIG || rc == -ENOMEM)
 			return rc;
-		if (rc < 0) { /* not here: perhaps what the chain ends at is in a lower layer */
+		if (rc <
+		    0) { /* not here: perhaps what the chain ends at is in a lower layer */
 			row->a = at->a;
 			row->b = at->b;
 			return 0;

@@ -45,7 +45,8 @@ void tree_free(struct tree *t);
  * Adds an entry. *file is the number by which tree_set_digest() knows it, if it is
  * a regular file that is shown, else TREE_NO_FILE. -E2BIG over a ceiling, -ENOMEM.
  */
-int tree_add(struct tree *t, const struct tar_entry *entry, uint32_t *file, struct err *e);
+int tree_add(struct tree *t, const struct tar_entry *entry, uint32_t *file,
+	     struct err *e);
 /* The content's SHA-256, once it has gone by. */
 void tree_set_digest(struct tree *t, uint32_t file, const uint8_t sha256[32]);
 int tree_add_span(struct tree *t, const struct span *sp);

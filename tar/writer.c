@@ -15,7 +15,7 @@
 
 struct writer {
 	int fd;
-	int error; /* the first one, negative errno */
+	int error;    /* the first one, negative errno */
 	uint64_t off; /* in the file, of block[0] */
 	size_t len;
 	struct index_place sections[N_SECTIONS];
@@ -54,7 +54,8 @@ static int write_all(int fd, const void *data, size_t len, uint64_t off)
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = pwrite(fd, (const char *)data + done, len - done, (off_t)(off + done));
+		ssize_t n = pwrite(fd, (const char *)data + done, len - done,
+				   (off_t)(off + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;

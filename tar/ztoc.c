@@ -42,24 +42,36 @@
 
 enum { ZTOC_COMPRESSED_SIZE = 2, ZTOC_SIZE = 3, ZTOC_TOC = 4, ZTOC_INFO = 5 };
 enum { TOC_METADATA = 0 };
-enum { FILE_NAME, FILE_TYPE, FILE_OFFSET, FILE_SIZE, FILE_LINK, FILE_MODE, FILE_UID, FILE_GID,
-       FILE_TIME = 10, FILE_MAJOR, FILE_MINOR, FILE_XATTRS };
+enum {
+	FILE_NAME,
+	FILE_TYPE,
+	FILE_OFFSET,
+	FILE_SIZE,
+	FILE_LINK,
+	FILE_MODE,
+	FILE_UID,
+	FILE_GID,
+	FILE_TIME = 10,
+	FILE_MAJOR,
+	FILE_MINOR,
+	FILE_XATTRS
+};
 enum { INFO_ALGORITHM, INFO_LAST, INFO_DIGESTS, INFO_CHECKPOINTS };
 enum { PLAIN_SPAN_SIZE = 1 };
 
 #define ALGORITHM_GZIP	1
 #define ALGORITHM_PLAIN 2
 
-#define POINTS_HEAD  12
-#define POINT_LEN    (8 + 8 + 1 + INFLATE_WINDOW)
-#define GZIP_HEAD    10 /* without fields */
+#define POINTS_HEAD 12
+#define POINT_LEN   (8 + 8 + 1 + INFLATE_WINDOW)
+#define GZIP_HEAD   10 /* without fields */
 
 struct ztoc {
 	const struct fetch *f;
 	struct tree *tree;
 	struct err *e;
 	uint64_t blob_size;
-	uint64_t size; /* decoded */
+	uint64_t size;	    /* decoded */
 	uint64_t last_data; /* of the entry before */
 	struct fb_vector digests;
 	struct tar_xattr xattrs[PAX_MAX_XATTRS];
@@ -80,12 +92,16 @@ static int take_xattr(struct ztoc *z, const struct fb_table *x, size_t *n, size_
 	size_t len, value_len, skip = sizeof(schily) - 1;
 	const char *key, *value;
 
-	if (fb_get_text(x, 0, &key, &len) < 0 || fb_get_text(x, 1, &value, &value_len) < 0)
+	if (fb_get_text(x, 0, &key, &len) < 0 ||
+	    fb_get_text(x, 1, &value, &value_len) < 0)
 		return corrupt(z, "an xattr that cannot be read");
 	if ((len >= sizeof(sparse) - 1 && !memcmp(key, sparse, sizeof(sparse) - 1)) ||
-	    (len >= sizeof(libarchive) - 1 && !memcmp(key, libarchive, sizeof(libarchive) - 1)))
-		return err_set(z->e, -ENOTSUP, "its SOCI index has %.*s records, which it does not "
-			       "explain", (int)strcspn(key, "."), key);
+	    (len >= sizeof(libarchive) - 1 &&
+	     !memcmp(key, libarchive, sizeof(libarchive) - 1)))
+		return err_set(z->e, -ENOTSUP,
+			       "its SOCI index has %.*s records, which it does not "
+			       "explain",
+			       (int)strcspn(key, "."), key);
 	if (len < skip || memcmp(key, schily, skip))
 		return 0;
 	key += skip;
@@ -129,8 +145,9 @@ static int take_type(struct ztoc *z, const char *type, size_t len, struct tar_en
 		const char *name;
 		uint32_t mode;
 	} types[] = {
-		{"reg", S_IFREG},  {"dir", S_IFDIR},   {"symlink", S_IFLNK}, {"hardlink", S_IFREG},
-		{"char", S_IFCHR}, {"block", S_IFBLK}, {"fifo", S_IFIFO},
+		{"reg", S_IFREG},      {"dir", S_IFDIR},  {"symlink", S_IFLNK},
+		{"hardlink", S_IFREG}, {"char", S_IFCHR}, {"block", S_IFBLK},
+		{"fifo", S_IFIFO},
 	};
 	size_t i;
 
@@ -149,9 +166,12 @@ static int take_numbers(struct ztoc *z, const struct fb_table *file, struct tar_
 {
 	int64_t mode, off, size, major, minor;
 
-	if (fb_get_i64(file, FILE_MODE, 0, &mode) < 0 || fb_get_i64(file, FILE_OFFSET, 0, &off) < 0 ||
-	    fb_get_i64(file, FILE_SIZE, 0, &size) < 0 || fb_get_i64(file, FILE_MAJOR, 0, &major) < 0 ||
-	    fb_get_i64(file, FILE_MINOR, 0, &minor) < 0 || fb_get_u32(file, FILE_UID, 0, &te->uid) < 0 ||
+	if (fb_get_i64(file, FILE_MODE, 0, &mode) < 0 ||
+	    fb_get_i64(file, FILE_OFFSET, 0, &off) < 0 ||
+	    fb_get_i64(file, FILE_SIZE, 0, &size) < 0 ||
+	    fb_get_i64(file, FILE_MAJOR, 0, &major) < 0 ||
+	    fb_get_i64(file, FILE_MINOR, 0, &minor) < 0 ||
+	    fb_get_u32(file, FILE_UID, 0, &te->uid) < 0 ||
 	    fb_get_u32(file, FILE_GID, 0, &te->gid) < 0)
 		return corrupt(z, "an entry that cannot be read");
 	te->mode |= (uint32_t)mode & 07777;
@@ -164,7 +184,8 @@ static int take_numbers(struct ztoc *z, const struct fb_table *file, struct tar_
 	if (off < 0 || size < 0 || !range_fits((uint64_t)off, (uint64_t)size, z->size))
 		return corrupt(z, "a file that is not in the layer");
 	if ((uint64_t)off < z->last_data)
-		return err_set(z->e, -ENOTSUP, "its SOCI index is not in the order of the layer");
+		return err_set(z->e, -ENOTSUP,
+			       "its SOCI index is not in the order of the layer");
 	z->last_data = (uint64_t)off + (uint64_t)size;
 	te->data = (uint64_t)off;
 	te->size = te->stored = (uint64_t)size;
@@ -228,8 +249,8 @@ static int add_span(struct ztoc *z, uint32_t i, struct span *sp)
 	const char *text;
 	size_t len;
 
-	if (fb_text_at(&z->digests, i, &text, &len) < 0 || digest_parse(text, len, &digest) < 0 ||
-	    digest.alg != DIGEST_SHA256)
+	if (fb_text_at(&z->digests, i, &text, &len) < 0 ||
+	    digest_parse(text, len, &digest) < 0 || digest.alg != DIGEST_SHA256)
 		return corrupt(z, "no SHA-256 of a span");
 	memcpy(sp->digest, digest.bytes, sizeof(sp->digest));
 	if (!span_is_sane(sp, z->blob_size))
@@ -239,7 +260,7 @@ static int add_span(struct ztoc *z, uint32_t i, struct span *sp)
 
 /* A place in the gzip stream. */
 struct point {
-	uint64_t in; /* with the byte before, if bits of it are needed */
+	uint64_t in;	/* with the byte before, if bits of it are needed */
 	uint64_t whole; /* the first whole byte */
 	uint64_t out;
 	unsigned bits;
@@ -286,9 +307,11 @@ static int open_points(struct ztoc *z, const struct fb_vector *bytes, struct poi
 	if (bytes->n != POINTS_HEAD + (n - 1) * POINT_LEN)
 		return corrupt(z, "checkpoints of a wrong length");
 	out->has_first = false;
-	rc = z->blob_size < GZIP_HEAD ? -EBADMSG : fetch_read(z->f, head, GZIP_HEAD, 0, z->e);
+	rc = z->blob_size < GZIP_HEAD ? -EBADMSG
+				      : fetch_read(z->f, head, GZIP_HEAD, 0, z->e);
 	if (rc == 0 && head[3] != 0)
-		return err_set(z->e, -ENOTSUP, "its SOCI index begins where the gzip header does not "
+		return err_set(z->e, -ENOTSUP,
+			       "its SOCI index begins where the gzip header does not "
 			       "end");
 	return rc;
 }
@@ -337,7 +360,8 @@ static int take_gzip(struct ztoc *z, const struct fb_vector *bytes)
 	int rc = open_points(z, bytes, &ps);
 
 	for (i = 0; rc == 0 && i < ps.n; i++) {
-		struct point p = point_at(&ps, i), next = {.whole = z->blob_size, .out = z->size};
+		struct point p = point_at(&ps, i),
+			     next = {.whole = z->blob_size, .out = z->size};
 
 		if (i + 1 < ps.n)
 			next = point_at(&ps, i + 1);
@@ -371,7 +395,11 @@ static int take_plain(struct ztoc *z, const struct fb_vector *bytes)
 		uint64_t len = z->blob_size - off < (uint64_t)step ? z->blob_size - off
 								   : (uint64_t)step;
 		struct span sp = {
-			.kind = SPAN_PLAIN, .in = off, .in_len = len, .out = off, .out_len = len,
+			.kind = SPAN_PLAIN,
+			.in = off,
+			.in_len = len,
+			.out = off,
+			.out_len = len,
 		};
 
 		rc = add_span(z, i++, &sp);
@@ -380,7 +408,8 @@ static int take_plain(struct ztoc *z, const struct fb_vector *bytes)
 	return rc;
 }
 
-static int take_spans(struct ztoc *z, const struct fb_table *root, enum compression *compression)
+static int take_spans(struct ztoc *z, const struct fb_table *root,
+		      enum compression *compression)
 {
 	struct fb_table info;
 	struct fb_vector points;
@@ -400,7 +429,8 @@ static int take_spans(struct ztoc *z, const struct fb_table *root, enum compress
 		return take_gzip(z, &points);
 	}
 	if (algorithm != ALGORITHM_PLAIN)
-		return err_set(z->e, -ENOTSUP, "its SOCI index is of an unknown compression");
+		return err_set(z->e, -ENOTSUP,
+			       "its SOCI index is of an unknown compression");
 	*compression = COMPRESSION_PLAIN;
 	return take_plain(z, &points);
 }
@@ -450,7 +480,8 @@ int ztoc_read(struct source *ztoc, const struct digest *want, const struct fetch
 	int rc;
 
 	if (ztoc->size > ZTOC_SIZE_MAX)
-		return err_set(e, -E2BIG, "its SOCI index has more than %u MiB", ZTOC_SIZE_MAX >> 20);
+		return err_set(e, -E2BIG, "its SOCI index has more than %u MiB",
+			       ZTOC_SIZE_MAX >> 20);
 	data = malloc((size_t)ztoc->size + 1);
 	if (!data)
 		return -ENOMEM;
