@@ -123,7 +123,8 @@ void layer_progress(const struct layer *l, struct layer_progress *out)
 	out->fetched += by_spans;
 	out->was_stored = l->was_stored;
 	out->origin = index_info(l->index)->origin;
-	out->warning = l->warning.text;
+	if (!l->was_stored)
+		out->warning = l->warning.text;
 	out->milliseconds = l->milliseconds;
 	out->decoded = index_info(l->index)->decoded_size;
 	out->entries = index_info(l->index)->n_entries;

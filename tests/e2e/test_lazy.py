@@ -197,6 +197,18 @@ def test_without_annotation(images, plain, form):
         tree.assert_same(plain, tree.dump(m.root))
 
 
+def test_place_in_the_footer_alone(images, plain):
+    """One dialect says the digest of the JSON: the rest is in the layer."""
+    layers = []
+    for tar in TARS:
+        _, notes = FORMS["stargz"](tar)
+        notes = {carried.STARGZ_DIGEST: notes[carried.STARGZ_DIGEST]}
+        layers.append(put(images, "stargz", tar, notes=notes))
+    with mount(images.image(layers)) as m:
+        assert kinds(m) == ["zstd:chunked"] * len(TARS)
+        tree.assert_same(plain, tree.dump(m.root))
+
+
 def test_table_elsewhere(images, plain):
     source = images.image([put(images, "estargz", TARS[0], footer=46), TARS[1]])
     with mount(source, quiet=False) as m:
