@@ -31,6 +31,7 @@ struct slot {
 	int dir;	       /* of layers/ALG/HEX; -1 if private */
 	int lock;	       /* -1 until locked */
 	int data;	       /* -1 until asked for */
+	int guard;	       /* `data` again, where it is locked and not used; -1 */
 	struct slot_row *rows; /* of `spans`, mapped */
 	size_t n_rows;
 	pthread_mutex_t mutex; /* guards data while it is set up */
@@ -541,7 +542,7 @@ int store_slot(struct store *s, const struct digest *layer, struct slot **out)
 	if (!sl)
 		return -ENOMEM;
 	sl->store = s;
-	sl->dir = sl->lock = sl->data = -1;
+	sl->dir = sl->lock = sl->data = sl->guard = -1;
 	rc = -pthread_mutex_init(&sl->mutex, NULL);
 	if (rc < 0) {
 		free(sl);
@@ -566,6 +567,8 @@ void slot_close(struct slot *sl)
 		munmap(sl->rows, sl->n_rows * sizeof(*sl->rows));
 	if (sl->data >= 0)
 		close(sl->data);
+	if (sl->guard >= 0)
+		close(sl->guard);
 	if (sl->lock >= 0)
 		close(sl->lock);
 	if (sl->dir >= 0)
@@ -635,10 +638,10 @@ static int open_data(struct slot *sl)
 {
 	int fd;
 
-	if (sl->store->keeps_no_data)
+	if (sl->guard >= 0)
 		return -ENOENT;
 	if (sl->dir < 0)
-		return store_new_file(sl->store);
+		return sl->store->keeps_no_data ? -ENOENT : store_new_file(sl->store);
 	fd = openat(sl->dir, "data", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
@@ -649,7 +652,10 @@ static int open_data(struct slot *sl)
 			return -errno;
 		}
 	}
-	return fd;
+	if (!sl->store->keeps_no_data)
+		return fd;
+	sl->guard = fd; /* empty, but what keeps the index from being evicted */
+	return -ENOENT;
 }
 
 int slot_data(struct slot *sl)
@@ -706,6 +712,11 @@ int slot_map(struct slot *sl, size_t n)
 static uint32_t this_minute(void)
 {
 	return (uint32_t)(time(NULL) / 60);
+}
+
+bool slot_has_map(const struct slot *sl)
+{
+	return sl->n_rows > 0;
 }
 
 bool slot_is_filled(const struct slot *sl, size_t i)

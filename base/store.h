@@ -120,6 +120,8 @@ int slot_data(struct slot *sl);
  */
 int slot_map(struct slot *sl, size_t n);
 bool slot_is_filled(const struct slot *sl, size_t i);
+/* Are there rows at all? */
+bool slot_has_map(const struct slot *sl);
 /* Bytes [off, off + len) of data are span @i now; @len 0: it is not there. */
 void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len);
 /* A word that is kept with span @i, for a checksum: set before the span is filled. */

@@ -184,6 +184,15 @@ static const char *step_of(const struct origin_of *o, uint32_t layer)
 	return n == o->n ? text : NULL;
 }
 
+/* On one line, and nothing that a terminal obeys: it is the image's own word. */
+static void print_step(const char *step)
+{
+	printf("  step     ");
+	for (; *step; step++)
+		putchar((unsigned char)*step < ' ' || *step == 0x7f ? '?' : *step);
+	putchar('\n');
+}
+
 static void print(const struct origin_of *o, const char *path, const struct shown *s)
 {
 	const char *step = step_of(o, s->layer);
@@ -197,7 +206,7 @@ static void print(const struct origin_of *o, const char *path, const struct show
 	}
 	printf("  layer    %u of %zu, %s\n", s->layer + 1, o->n, layer_text(o, s->layer));
 	if (step)
-		printf("  step     %s\n", step);
+		print_step(step);
 	if (s->entry.digest) {
 		memcpy(content.bytes, s->entry.digest, 32);
 		printf("  content  %s\n", digest_format(&content, text));

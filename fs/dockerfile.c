@@ -89,6 +89,16 @@ static const struct instruction *find_instruction(const char *text)
 	return NULL;
 }
 
+/* One that ends with its line, whatever it holds: nothing in it can pass for another. */
+static int append_plain(struct buf *out, const char *text)
+{
+	int r = 0;
+
+	for (; r == 0 && *text; text++)
+		r = buf_append(out, (unsigned char)*text < ' ' ? "?" : text, 1);
+	return r;
+}
+
 /* "KEY=value" with the value in quotes if it needs them. */
 static int append_pair(struct buf *out, const char *pair)
 {
@@ -96,7 +106,7 @@ static int append_pair(struct buf *out, const char *pair)
 	int r;
 
 	if (!value || !value[strcspn(value, " \t\"'\\$#")])
-		return buf_append_text(out, pair);
+		return append_plain(out, pair);
 	r = buf_append(out, pair, (size_t)(++value - pair));
 	if (r == 0)
 		r = buf_append_text(out, "\"");
@@ -335,7 +345,7 @@ static void add_text(struct rest *rest, const char *word, const char *member)
 		return;
 	say(rest, word);
 	if (rest->r == 0)
-		rest->r = buf_append_text(rest->out, text);
+		rest->r = append_plain(rest->out, text);
 	end_line(rest);
 }
 
@@ -385,7 +395,7 @@ static void add_each(struct rest *rest, const char *word, const char *member)
 			continue;
 		say(rest, word);
 		if (rest->r == 0)
-			rest->r = buf_append_text(rest->out, text);
+			rest->r = append_plain(rest->out, text);
 		end_line(rest);
 	}
 }

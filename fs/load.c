@@ -198,6 +198,28 @@ static int judge(struct mount *m, struct err *e)
 	return r;
 }
 
+/* The first by name; -v names as many as the index knows. */
+static void log_skipped(struct mount *m, const struct layer *l)
+{
+	const struct index *ix = layer_index(l);
+	char digest[DIGEST_TEXT_MAX];
+	const char *text, *end;
+	size_t len, line;
+
+	if (index_info(ix)->n_skipped == 0 || index_skipped(ix, &text, &len) < 0)
+		return;
+	end = memchr(text, '\n', len);
+	log_warn(m->log, "layer %s: %u entries cannot be shown, the first of them %.*s",
+		 digest_format(layer_digest(l), digest), index_info(ix)->n_skipped,
+		 (int)(end ? end - text : (ptrdiff_t)len), text);
+	for (; len > 0; text += line, len -= line) {
+		end = memchr(text, '\n', len);
+		line = end ? (size_t)(end - text) + 1 : len;
+		log_info(m->log, "layer %s: %.*s", digest, (int)(end ? line - 1 : line),
+			 text);
+	}
+}
+
 static void log_warnings(struct mount *m)
 {
 	struct layer_progress p;
@@ -207,6 +229,7 @@ static void log_warnings(struct mount *m)
 	for (i = 0; i < m->n_layers; i++) {
 		if (m->layers[i].loaded < 0)
 			continue;
+		log_skipped(m, m->layers[i].layer);
 		layer_progress(m->layers[i].layer, &p);
 		if (p.warning[0])
 			log_warn(m->log, "layer %s: %s; all of it was fetched instead",
@@ -273,6 +296,19 @@ static int merge_all(struct mount *m, struct err *e)
 	return r;
 }
 
+/* Without an index there was nothing to choose: but who asked is not to get another. */
+static int check_platform(const struct mount *m, const struct image *img, struct err *e)
+{
+	char have[PLATFORM_TEXT_MAX], want[PLATFORM_TEXT_MAX];
+
+	if (!m->options->wants_platform || !img->platform.arch[0] ||
+	    platform_match(&m->options->platform, &img->platform))
+		return 0;
+	return err_set(e, -ENOENT, "%s is for %s, not for %s", img->name,
+		       platform_format(&img->platform, '/', have),
+		       platform_format(&m->options->platform, '/', want));
+}
+
 int mount_load(struct mount *m, struct err *e)
 {
 	struct image *img;
@@ -282,6 +318,8 @@ int mount_load(struct mount *m, struct err *e)
 	r = origin_resolve(m->origin, &m->options->platform, &img, e);
 	if (r == 0)
 		r = make_slots(m, img, e);
+	if (r == 0)
+		r = check_platform(m, img, e);
 	if (r == 0)
 		r = load_all(m);
 	if (r == 0)

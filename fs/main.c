@@ -11,6 +11,7 @@
  * more by then, and the store bears a kill at any moment.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -197,14 +198,39 @@ static int find_mountpoint(struct program *p)
 	return EXIT_SUCCESS;
 }
 
-static int start(struct program *p)
+/* Descriptors 0, 1 and 2 are somebody's, and no file of ours, however we were started. */
+static void fill_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
+/* A layer has three files open; a limit on the size of files is a disk that is full. */
+static void set_limits(void)
 {
 	static const struct rlimit none = {0, 0};
+	struct rlimit files;
+
+	(void)setrlimit(RLIMIT_CORE, &none); /* our memory holds passwords and tokens */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+static int start(struct program *p)
+{
 	int status = find_mountpoint(p);
 
 	if (status != EXIT_SUCCESS)
 		return status;
-	(void)setrlimit(RLIMIT_CORE, &none); /* our memory holds passwords and tokens */
+	set_limits();
 	daemon_block_signals();
 	status = daemon_split(&p->daemon, p->options.foreground);
 	if (status >= 0)
@@ -222,6 +248,7 @@ int main(int argc, char **argv)
 	struct err e = {"out of memory"};
 	int r, status = EXIT_SUCCESS;
 
+	fill_standard();
 	r = options_parse(&p->options, argc, argv, geteuid() == 0, &e);
 	log_init(&p->log, p->options.verbose);
 	if (r < 0) {

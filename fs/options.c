@@ -21,7 +21,8 @@ static const char help[] =
 	"Mounts a container image straight from its registry, read-only.\n"
 	"\n"
 	"SOURCE      nginx:1.27, ghcr.io/owner/repo@sha256:..., localhost:5000/a/b,\n"
-	"            oci:DIR[:TAG]\n"
+	"            oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF],\n"
+	"            dir:DIR\n"
 	"MOUNTPOINT  a directory; unmount with `umount` or `fusermount3 -u`\n"
 	"\n"
 	"  -f        stay in the foreground\n"
@@ -226,6 +227,7 @@ static int apply(struct options *o, const struct known *k, const char *option,
 	case LAYOUT:
 		return set_layout(o, value, e);
 	case PLATFORM:
+		o->wants_platform = true;
 		return platform_parse(value, &o->platform, e);
 	case ROOT_ONLY:
 		return is_root ? add_kernel(o, option) : 0;

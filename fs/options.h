@@ -39,7 +39,8 @@ struct options {
 	uint64_t cache_size; /* bytes; 0: the default */
 	enum cache cache;
 	enum layout layout;
-	struct platform platform;
+	struct platform platform; /* this machine's, unless */
+	bool wants_platform;	  /* one was asked for */
 	char *authfile;
 	char *cacert;
 	bool insecure;

@@ -133,9 +133,11 @@ void fills_free(struct fills *fs)
 	free(fs);
 }
 
+/* Whoever finds a span damaged (cache verify) clears its row, which all heed. */
 static bool is_ready(const struct fills *fs, uint32_t span)
 {
-	return fs->ready[span / 64] >> (span % 64) & 1;
+	return (fs->ready[span / 64] >> (span % 64) & 1) &&
+	       (!slot_has_map(fs->slot) || slot_is_filled(fs->slot, span));
 }
 
 static void set_ready(struct fills *fs, uint32_t span)

@@ -224,6 +224,16 @@ def test_platform_of_a_single_manifest_is_not_asked(images):
         assert shown(m) == "other"
 
 
+def test_platform_of_a_single_manifest_that_was_asked(images, tmp_path):
+    source = images.image(one("other"), where=OTHER)
+    asked = "/".join(p for p in OTHER if p)
+    with mount(source, "platform=" + asked) as m:
+        assert shown(m) == "other"
+    host = "/".join(p for p in layout.HOST if p)
+    done = run("-o", "platform=%s,cache_dir=%s" % (host, tmp_path / "c"), source, str(tmp_path))
+    assert done.returncode == 32 and "is for " + asked in done.stderr
+
+
 # What is no image
 
 def test_artifact(images, tmp_path):

@@ -17,7 +17,7 @@ import time
 import pytest
 
 from archive import directory, file, hardlink, layer, symlink, whiteout
-from mounting import PEELCTL, PEELFS, SLOWER, environment, eventually, is_mounted, mount, run
+from mounting import PEELCTL, PEELFS, SLOWER, daemons, environment, eventually, is_mounted, mount, run
 
 KILLS = int(os.environ.get("PEELFS_KILLS", 24))
 
@@ -318,3 +318,58 @@ def test_index_without_a_mount(images, tmp_path):
         assert m.status()["layers"][0]["from"] == "store"
         assert same(m.root, files)
         assert m.status()["layers"][0]["fetched"] == 0
+
+
+# What goes on beside a mount
+
+def test_damage_that_verify_finds_is_mended_in_a_live_mount(images, tmp_path):
+    files = contents(17, 3, 900000)
+    with mount(image_of(images, files), cache=tmp_path / "c") as m:
+        assert same(m.root, files)
+        for path in data_files(tmp_path / "c"):
+            punch(path)
+        assert ctl("cache", "verify", "--dir=%s" % (tmp_path / "c")).returncode == 1
+        for name in files:  # the kernel's own copy has to go first
+            fd = os.open(m.at("d", name), os.O_RDONLY)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(fd)
+        assert same(m.root, files)
+        assert m.status()["layers"][0]["spansRead"] > 0
+
+
+def test_prune_spares_a_mount_that_keeps_indexes_alone(images, tmp_path):
+    with mount(image_of(images, contents(18, 2, 1000)), "cache=index", cache=tmp_path / "c"):
+        assert ctl("cache", "prune", "--dir=%s" % (tmp_path / "c")).returncode == 0
+        assert [n for _, _, names in os.walk(tmp_path / "c") for n in names if n == "index"]
+
+
+def test_files_may_not_be_large(images, tmp_path):
+    """A limit on the size of files is as a full disk."""
+    files = contents(19, 4, 2 << 20)
+    source = image_of(images, files)
+    where = tmp_path / "m"
+    where.mkdir()
+    done = subprocess.run(["bash", "-c", 'ulimit -f 4000; exec "$@"', "-", PEELFS, "-o",
+                           "cache_dir=%s" % (tmp_path / "c"), source, str(where)],
+                          stdin=subprocess.DEVNULL, capture_output=True, env=environment())
+    assert done.returncode == 0
+    try:
+        assert same(where / "rootfs", files)
+    finally:
+        subprocess.run(["umount", str(where)], check=True)
+        assert eventually(lambda: not daemons())
+
+
+def test_started_with_nothing_open(images, tmp_path):
+    files = contents(20, 2, 100000)
+    where = tmp_path / "m"
+    where.mkdir()
+    code = subprocess.run(["bash", "-c", '"$@" <&- >&- 2>&-', "-", PEELFS, "-o",
+                           "cache_dir=%s" % (tmp_path / "c"), image_of(images, files),
+                           str(where)], env=environment()).returncode
+    assert code == 0 and is_mounted(str(where))
+    try:
+        assert same(where / "rootfs", files)
+    finally:
+        subprocess.run(["umount", str(where)], check=True)
+        assert eventually(lambda: not daemons())
