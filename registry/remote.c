@@ -360,6 +360,15 @@ static int64_t share_of(const struct place *p, int64_t until, size_t left)
 	return now + (until - now) / 2;
 }
 
+/* A host is two places when its scheme is not known; only one of them can be real. */
+static bool other_has_answered(const struct remote *r, size_t at)
+{
+	if (r->places[at].at->is_guess)
+		return has_answered(&r->places[at - 1]);
+	return at + 1 < r->endpoints.n && r->places[at + 1].at->is_guess &&
+	       has_answered(&r->places[at + 1]);
+}
+
 /*
  * All places in their order, the one that answered last first. Only silence leads on
  * to a guess: what was said stands. The error of the registry itself, which is last,
@@ -379,8 +388,7 @@ static int ask_round(struct remote *r, const struct remote_request *rq, int64_t 
 		size_t at = (start + i) % n;
 		const struct endpoint *ep = r->places[at].at;
 
-		if (!is_for(ep, rq) ||
-		    (ep->is_guess && i > 0 && has_answered(&r->places[(at + n - 1) % n])))
+		if (!is_for(ep, rq) || (i > 0 && other_has_answered(r, at)))
 			continue;
 		share = before = share_of(&r->places[at], *until, n - i);
 		now = ask_at(r, at, rq, &share, url, out, &one);

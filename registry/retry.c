@@ -56,5 +56,6 @@ bool retry_is_worth(int status)
 
 bool retry_is_worth_error(int rc)
 {
-	return rc == -EIO || rc == -ETIMEDOUT || rc == -ECONNREFUSED;
+	/* EPROTO: a connection that was reset while TLS began. */
+	return rc == -EIO || rc == -ETIMEDOUT || rc == -ECONNREFUSED || rc == -EPROTO;
 }
