@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -224,6 +225,18 @@ static void set_limits(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
+/*
+ * Buffers of spans go back to the system when they are freed. Left alone, malloc() learns
+ * from the first of them to keep such sizes, in one arena for each of many threads.
+ */
+static void tune_memory(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	(void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
+	(void)mallopt(M_TRIM_THRESHOLD, 256 << 10);
+#endif
+}
+
 static int start(struct program *p)
 {
 	int status = find_mountpoint(p);
@@ -231,6 +244,7 @@ static int start(struct program *p)
 	if (status != EXIT_SUCCESS)
 		return status;
 	set_limits();
+	tune_memory();
 	daemon_block_signals();
 	status = daemon_split(&p->daemon, p->options.foreground);
 	if (status >= 0)

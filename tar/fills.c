@@ -33,8 +33,8 @@
 #include "tar/checksum.h"
 #include "tar/index.h"
 
-/* Fills whose bytes are in memory alone: 16 MiB of ordinary spans. */
-#define KEEP_IN_MEMORY 16
+/* Bytes that are in memory alone, beside those of the newest fill and what readers hold. */
+#define KEEP_IN_MEMORY (16u << 20)
 
 /* What is fetched unasked: as much as one who asked for it could wait for, a little at a time. */
 #define PREFETCH_MAX (64u << 20)
@@ -57,6 +57,7 @@ struct fill {
 	int rc; /* of a fill for one span; a run has no errors */
 	struct err err;
 	char *mem; /* of one span: its bytes, if they are not in the data file */
+	uint64_t mem_len;
 };
 
 struct fills {
@@ -256,6 +257,7 @@ static int fill_one(struct fills *fs, struct fill *f)
 	rc = span_load(&sp, fs->blob, mem, &f->err);
 	if (rc == 0 && !write_data(fs, f->first, &sp, mem)) {
 		f->mem = mem;
+		f->mem_len = sp.out_len;
 		return 0;
 	}
 	free(mem);
@@ -324,21 +326,21 @@ static void unlink_fill(struct fills *fs, struct fill *f)
 	*link = f->next;
 }
 
-/* Lets go of the oldest bytes that are kept in memory. */
-static void trim_memory(struct fills *fs)
+/* Lets go of what is kept in memory beside @newest, but for the last of it. */
+static void trim_memory(struct fills *fs, const struct fill *newest)
 {
-	struct fill *f, *oldest = NULL;
-	unsigned kept = 0;
+	struct fill **link = &fs->list, *f;
+	uint64_t kept = 0;
 
-	for (f = fs->list; f; f = f->next) {
-		if (f->done) {
-			oldest = f;
-			kept++;
+	while ((f = *link)) {
+		if (f->done && f != newest)
+			kept += f->mem_len;
+		if (f->done && f != newest && kept > KEEP_IN_MEMORY) {
+			*link = f->next;
+			fill_unref(f);
+		} else {
+			link = &f->next;
 		}
-	}
-	if (kept > KEEP_IN_MEMORY) {
-		unlink_fill(fs, oldest);
-		fill_unref(oldest);
 	}
 }
 
@@ -365,7 +367,7 @@ static void *fill_main(void *arg)
 	f->done = true;
 	if (f->mem) {
 		fs->full = true;
-		trim_memory(fs);
+		trim_memory(fs, f);
 	} else {
 		unlink_fill(fs, f);
 		f->refs--; /* the list's; the thread's goes below */

@@ -4,6 +4,7 @@ nothing shown that the manifest does not vouch for."""
 import os
 import random
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,7 +13,7 @@ import layout
 import tree
 from archive import (block, char, directory, fifo, file, hardlink, layer, opaque, symlink,
                      whiteout)
-from mounting import mount
+from mounting import SLOWER, eventually, mount
 
 RANDOM = random.Random(4)
 TEXT = b"".join(b"%d: the quick brown fox\n" % i for i in range(60_000))  # 1.6 MB
@@ -229,7 +230,6 @@ def test_landmarks(images):
 
 def test_prefetch(images):
     """What is before the landmark is fetched though nobody asks."""
-    from mounting import eventually
     tar = layer(file("a", NOISE), file(".prefetch.landmark", b"\x0f"), file("b", TEXT))
     with mount(images.image([put(images, "estargz", tar, chunk=20_000)])) as m:
         assert eventually(lambda: m.status()["layers"][0]["spansRead"] >= 15)
@@ -319,6 +319,18 @@ def test_little_is_fetched(fake, form):
         table = int(d["annotations"][carried.CHUNKED["storage" if form == "storage" else
                                                      "stargz"] + "position"].split(":")[1])
     assert status["fetched"] <= table + len(blob) / 100, (status, table, len(blob))
+
+
+@pytest.mark.heavy
+@pytest.mark.limit(60)
+def test_a_scan_leaves_no_memory_behind(fake):
+    """Many threads fetch large runs; what they held is given back."""
+    ref = fake.image("lazy", [put(fake.images, "estargz", BIG)])
+    with mount(ref, "insecure") as m:
+        with ThreadPoolExecutor(16) as readers:
+            list(readers.map(m.read, ["rootfs/pkg%d/file%d" % (i // 50, i)
+                                      for i in range(0, 6000, 7)]))
+        assert eventually(lambda: m.memory("RssAnon") < (12 << 20) * SLOWER)
 
 
 # The ecosystem's own tools
