@@ -4,10 +4,13 @@
 #   SAN=address,undefined | thread   sanitizers (each has its own build folder)
 #   DEV=1                            more warnings, all of them errors
 #   V=1                              show the commands
-#   PREFIX, DESTDIR, SBINDIR (where mount(8) looks for its helpers), CC, CFLAGS, CPPFLAGS, LDFLAGS   as usual
+#   PREFIX, DESTDIR, SBINDIR (where mount(8) looks for its helpers), BASHDIR and ZSHDIR
+#   (completions), CC, CFLAGS, CPPFLAGS, LDFLAGS   as usual
 
 PREFIX  ?= /usr/local
 SBINDIR ?= /sbin
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 VERSION := 0.1.0
 PKGS    := fuse3 libcurl yajl zlib libzstd libcrypto
 comma   := ,
@@ -125,8 +128,25 @@ install: all
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(wildcard man/*.1)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(wildcard man/*.8)
+	install -D -m 644 completion/peelfs.bash $(DESTDIR)$(BASHDIR)/peelfs
+	ln -sf peelfs $(DESTDIR)$(BASHDIR)/peelctl
+	install -D -m 644 -t $(DESTDIR)$(ZSHDIR) completion/_peelfs
 	install -d $(DESTDIR)$(SBINDIR)
 	ln -sf $(PREFIX)/bin/peelfs $(DESTDIR)$(SBINDIR)/mount.peelfs
+
+# The same places must be said as to install. The cache stays: it is the users'.
+uninstall:
+	rm -f $(PROGRAMS:$(B)/%=$(DESTDIR)$(PREFIX)/bin/%) $(DESTDIR)$(SBINDIR)/mount.peelfs \
+		$(patsubst man/%.1,$(DESTDIR)$(PREFIX)/share/man/man1/%.1,$(wildcard man/*.1)) \
+		$(patsubst man/%.8,$(DESTDIR)$(PREFIX)/share/man/man8/%.8,$(wildcard man/*.8)) \
+		$(DESTDIR)$(BASHDIR)/peelfs $(DESTDIR)$(BASHDIR)/peelctl $(DESTDIR)$(ZSHDIR)/_peelfs
+
+# A Debian package, in build/.
+deb:
+	$(Q)tests/deps build deb
+	$(Q)mkdir -p build
+	$(Q)INTO=build DEB_BUILD_OPTIONS=noautodbgsym debian/rules clean binary
+	$(Q)debian/rules clean
 
 deps:
 	$(Q)tests/deps
@@ -135,5 +155,5 @@ clean:
 	rm -rf build
 
 .PHONY: all check check-unit check-fuzz check-e2e check-oom demo bench fuzz layers headers \
-	lint format-check install deps clean
+	lint format-check install uninstall deb deps clean
 .SECONDARY:

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+# Completion for bash: peelfs and peelctl.
+#
+# What -o takes is read from `peelfs -h`, so that this is never behind the program.
+
+# The word before the cursor as typed: bash has cut it at : and = (COMP_WORDBREAKS).
+_peelfs_word() {
+	local line=${COMP_LINE:0:COMP_POINT}
+	printf '%s' "${line##*[[:blank:]]}"
+}
+
+# _peelfs_reply CANDIDATE...: those that go on from the word; bash wants what is behind the
+# last : or = of it alone. No blank follows what asks for more.
+_peelfs_reply() {
+	local word candidate behind
+	word=$(_peelfs_word)
+	behind=${word%"${word##*[:=]}"}
+	COMPREPLY=()
+	for candidate; do
+		[[ $candidate == "$word"* ]] && COMPREPLY+=("${candidate#"$behind"}")
+	done
+	[[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[:=/] ]] && compopt -o nospace 2> /dev/null
+	return 0
+}
+
+# _peelfs_paths -f|-d: the part of the word behind its last : or = is a path.
+_peelfs_paths() {
+	local word
+	word=$(_peelfs_word)
+	mapfile -t COMPREPLY < <(compgen "$1" -- "${word##*[:=]}")
+	compopt -o filenames 2> /dev/null
+}
+
+# Options: "    layout=image|rootfs   text" in the help.
+_peelfs_options() {
+	local word=$1 done one name value
+	local -a all
+	done=${word%"${word##*,}"}
+	one=${word##*,}
+	name=${one%%=*}
+	mapfile -t all < <("$2" -h 2> /dev/null | sed -n 's/^    \([a-z_][a-z_]*=\{0,1\}[^ ]*\) .*/\1/p')
+	if [[ $one != *=* ]]; then
+		all+=(ro noexec nosuid nodev suid dev noatime)
+		all=("${all[@]/%=*/=}")
+		_peelfs_reply "${all[@]/#/$done}"
+		return
+	fi
+	for value in "${all[@]}"; do
+		[[ $value == "$name="* ]] && break
+		value=
+	done
+	case $value in
+	*=DIR) _peelfs_paths -d ;;
+	*=FILE) _peelfs_paths -f ;;
+	platform=*)
+		all=(linux/{386,amd64,arm64,arm/v6,arm/v7,ppc64le,riscv64,s390x} windows/amd64)
+		_peelfs_reply "${all[@]/#/$done$name=}"
+		;;
+	*=[a-z]*\|*)
+		IFS='|' read -r -a all <<< "${value#*=}"
+		_peelfs_reply "${all[@]/#/$done$name=}"
+		;;
+	esac
+}
+
+_peelfs_source() {
+	local tag tags word=$1 layout
+	case $word in
+	oci:*:*)
+		layout=${word#oci:}
+		layout=${layout%:*}
+		mapfile -t tags < <(grep -o '"org.opencontainers.image.ref.name" *: *"[^"]*"' \
+			"$layout/index.json" 2> /dev/null | sed 's/.*"\([^"]*\)"$/\1/')
+		_peelfs_reply "${tags[@]/#/oci:$layout:}"
+		;;
+	oci:* | dir:*) _peelfs_paths -d ;;
+	oci-archive:* | docker-archive:*) _peelfs_paths -f ;;
+	*) _peelfs_reply oci: oci-archive: docker-archive: dir: docker:// docker.io/ ghcr.io/ \
+		quay.io/ localhost:5000/ ;;
+	esac
+}
+
+# _peelfs_operands FROM: how many operands there are before the word, from the FROMth on.
+_peelfs_operands() {
+	local line=${COMP_LINE:0:COMP_POINT} i count=0
+	local -a words
+	read -r -a words <<< "${line%"$(_peelfs_word)"}"
+	for ((i = $1; i < ${#words[@]}; i++)); do
+		case ${words[i]} in
+		-*o) i=$((i + 1)) ;;
+		-*) ;;
+		*) count=$((count + 1)) ;;
+		esac
+	done
+	printf '%d' $count
+}
+
+# Whether the word is what an -o before it takes.
+_peelfs_is_option() {
+	local line=${COMP_LINE:0:COMP_POINT} before
+	local -a words
+	before=${line%"$(_peelfs_word)"}
+	read -r -a words <<< "$before"
+	((${#words[@]} > 1)) && [[ ${words[-1]} == -*o ]]
+}
+
+_peelfs() {
+	local word
+	word=$(_peelfs_word)
+	if _peelfs_is_option; then
+		_peelfs_options "$word" "$1"
+	elif [[ $word == -* ]]; then
+		_peelfs_reply -f -d -v -o -h -V
+	elif [[ $(_peelfs_operands 1) == 0 ]]; then
+		_peelfs_source "$word"
+	else
+		_peelfs_paths -d
+	fi
+}
+
+# Where images are mounted; blanks and the like are in octal there (proc(5)).
+_peelfs_mounts() {
+	local line
+	local -a field points
+	while read -r line; do
+		[[ $line == *' - fuse.peelfs '* ]] || continue
+		read -r -a field <<< "$line"
+		printf -v line %b "${field[4]//\\/\\0}"
+		points+=("$line")
+	done < /proc/self/mountinfo
+	_peelfs_reply "$@" "${points[@]}"
+	compopt -o filenames 2> /dev/null
+}
+
+_peelctl() {
+	local word line=${COMP_LINE:0:COMP_POINT}
+	local -a words
+	word=$(_peelfs_word)
+	read -r -a words <<< "${line%"$word"}"
+	if ((${#words[@]} == 1)); then
+		_peelfs_reply status which index cache -h -V
+		return
+	fi
+	case ${words[1]} in
+	status) _peelfs_mounts --json ;;
+	which) _peelfs_paths -f ;;
+	index)
+		if _peelfs_is_option; then
+			_peelfs_options "$word" "${1%peelctl}peelfs"
+		elif [[ $word == -* ]]; then
+			_peelfs_reply -o
+		elif [[ $(_peelfs_operands 2) == 0 ]]; then
+			_peelfs_source "$word"
+		fi
+		;;
+	cache)
+		if ((${#words[@]} == 2)); then
+			_peelfs_reply list verify prune
+		elif [[ $word == --dir=* ]]; then
+			_peelfs_paths -d
+		elif [[ $word == -* ]]; then
+			_peelfs_reply --dir=
+		fi
+		;;
+	esac
+}
+
+complete -F _peelfs peelfs
+complete -F _peelctl peelctl

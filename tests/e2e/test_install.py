@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""What is beside the programs: make install, the Debian package, completion in a shell."""
+import glob
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from archive import file, layer
+from mounting import BUILD, PEELFS, environment, eventually, daemons, mount
+
+TOP = os.path.normpath(os.path.join(os.path.dirname(__file__), "../.."))
+BASH = os.path.join(TOP, "completion/peelfs.bash")
+INSTALLED = """usr/bin/peelctl usr/bin/peelfs sbin/mount.peelfs
+    usr/share/bash-completion/completions/peelctl usr/share/bash-completion/completions/peelfs
+    usr/share/man/man1/peelctl.1 usr/share/man/man1/peelfs.1 usr/share/man/man8/mount.peelfs.8
+    usr/share/zsh/site-functions/_peelfs""".split()
+
+
+def make(*words):
+    """make on the build that is tested; what it makes is made already."""
+    san = os.path.basename(BUILD).replace("-", ",")
+    done = subprocess.run(["make", "-C", TOP, *(["SAN=" + san] if san != "build" else []),
+                           "B=" + BUILD, *words], capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def files(top):
+    return sorted(os.path.relpath(os.path.join(where, name), top)
+                  for where, _, names in os.walk(top) for name in names)
+
+
+def test_make_install_and_uninstall(tmp_path):
+    where = ["DESTDIR=%s" % tmp_path, "PREFIX=/usr"]
+    make("install", *where)
+    assert files(tmp_path) == sorted(INSTALLED)
+    assert os.readlink(tmp_path / "sbin/mount.peelfs") == "/usr/bin/peelfs"
+    shell = tmp_path / "usr/share/bash-completion/completions"
+    assert (shell / "peelctl").samefile(shell / "peelfs")
+    make("uninstall", *where)
+    assert files(tmp_path) == []
+
+
+# A machine of its own: this one's files below, what is written in memory.
+MACHINE = """
+    mount -t tmpfs tmpfs "$1"
+    mkdir "$1/upper" "$1/work" "$1/root"
+    mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+    for d in dev proc sys tmp; do mount --rbind "/$d" "$1/root/$d"; done
+    exec chroot "$1/root" sh -euc "$2" sh "$3" "$4" "$5"
+"""
+
+PACKAGE = """
+    dpkg --no-triggers -i "$1" >&2
+    dpkg -L peelfs | sort > /list
+    test /sbin/mount.peelfs -ef /usr/bin/peelfs
+    peelfs -V
+    peelctl -V
+    mount -t peelfs -o cache_dir=/cache "$2" "$3"
+    cat "$3/rootfs/f"
+    findmnt -no FSTYPE "$3"
+    umount "$3"
+    dpkg --no-triggers -P peelfs >&2
+    while read -r f; do
+        if [ -L "$f" ] || [ -f "$f" ]; then echo "left: $f"; fi
+    done < /list
+    [ ! -d /usr/share/doc/peelfs ] || echo "left: doc"
+    wc -l < /list
+"""
+
+
+@pytest.mark.heavy
+@pytest.mark.limit(900)
+def test_debian_package(images, tmp_path):
+    """It installs, mounts and goes without a trace; the machine does not notice."""
+    if not shutil.which("dpkg-deb"):
+        pytest.skip("no dpkg on this machine")
+    source = images.image([layer(file("f", "1\n"))])
+    # In a copy: a package is built in its source.
+    top = tmp_path / "source"
+    shutil.copytree(TOP, top, ignore=shutil.ignore_patterns("build", ".git", "__pycache__"))
+    done = subprocess.run(["make", "-C", str(top), "deb"], capture_output=True, text=True,
+                          timeout=900)
+    assert done.returncode == 0, done.stderr[-2000:]
+    package, = glob.glob(str(top / "build/*.deb"))
+    for name in ("root", "mnt"):
+        (tmp_path / name).mkdir()
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-euc", MACHINE, "sh", str(tmp_path / "root"), PACKAGE, package,
+         source, str(tmp_path / "mnt")], capture_output=True, text=True, timeout=300,
+        env=environment(DEBIAN_FRONTEND="noninteractive"))
+    assert done.returncode == 0, done.stderr
+    first, second, *more, number = done.stdout.splitlines()
+    assert first.startswith("peelfs ") and second.startswith("peelctl ")
+    assert more == ["1", "fuse.peelfs"], "left behind, or not as it should be"
+    assert int(number) > 15
+    assert eventually(lambda: not daemons())
+    if shutil.which("lintian"):
+        done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", package],
+                              capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout
+
+
+# Completion
+
+def complete(line, cwd):
+    """What bash offers for the word at the end of a line, as it would put it there."""
+    script = """
+        source "$1"
+        COMP_LINE=$2 COMP_POINT=${#2}
+        _${2%% *} "${2%% *}" 2> /dev/null
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    done = subprocess.run(["bash", "-uc", script, "bash", BASH, line], cwd=cwd, text=True,
+                          capture_output=True, timeout=30,
+                          env=environment(PATH=BUILD + ":" + os.environ["PATH"]))
+    assert (done.returncode, done.stderr) == (0, "")
+    return set(done.stdout.split("\n")) - {""}
+
+
+def test_bash_completion(images, tmp_path):
+    images.image([layer(file("f", "1"))], name="one")
+    images.image([layer(file("f", "2"))], name="two")
+    (tmp_path / "mnt").mkdir()
+    (tmp_path / "auth.json").write_text("")
+    for line, want in {
+            "peelfs -": {"-f", "-d", "-v", "-o", "-h", "-V"},
+            "peelfs -o layout=": {"image", "rootfs"},
+            "peelfs -fo layout=rootfs,cache=i": {"index"},
+            "peelfs -o layout=rootfs,plat": {"rootfs,platform="},
+            "peelfs -o platform=linux/arm6": {"linux/arm64"},
+            "peelfs -o cache_dir=m": {"mnt"},
+            "peelfs -o cache_dir=a": set(),
+            "peelfs -o authfile=a": {"auth.json"},
+            "peelfs dock": {"docker-archive:", "docker://", "docker.io/"},
+            "peelfs oci:la": {"layout"},
+            "peelfs oci:layout:t": {"two"},
+            "peelfs -o offline oci:layout:two m": {"mnt"},
+            "peelctl c": {"cache"},
+            "peelctl cache ": {"list", "verify", "prune"},
+            "peelctl cache prune --": {"--dir="},
+            "peelctl index -o layout=r": {"rootfs"},
+            "peelctl index oci:la": {"layout"},
+            "peelctl which a": {"auth.json"}}.items():
+        assert complete(line, tmp_path) == want, line
+
+
+def test_bash_completion_knows_the_options(tmp_path):
+    """All of the help's, and nothing that the program does not know."""
+    help_text = subprocess.run([PEELFS, "-h"], capture_output=True, text=True, timeout=30).stdout
+    want = {line.split()[0] for line in help_text.splitlines() if line.startswith("    ") and
+            line[4] != " "}
+    offered = complete("peelfs -o ", tmp_path)
+    assert {word.partition("=")[0] for word in want} <= {word.rstrip("=") for word in offered}
+    assert len(want) > 10
+    for word in offered:
+        if not word.endswith("="):
+            done = subprocess.run([PEELFS, "-o", word], capture_output=True, text=True, timeout=30)
+            assert "unknown option" not in done.stderr, word
+
+
+def test_bash_completion_of_mount_points(images, tmp_path):
+    with mount(images.image([layer(file("f", "1"))])) as m:
+        assert m.path in complete("peelctl status ", tmp_path)
+        assert complete("peelctl status " + m.path[:-1], tmp_path) >= {m.path}
+
+
+def test_zsh_completion_parses():
+    done = subprocess.run(["zsh", "-n", os.path.join(TOP, "completion/_peelfs")],
+                          capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
