@@ -49,8 +49,12 @@ int collect(const struct merge_layer *layers, const struct place *say, size_t n,
 	    struct found *out);
 
 const struct merge_layer *merge_layers(const struct merge *m);
-/* Of what was found, what is shown. 0, -ENOENT for a hard link that leads nowhere, -EBADMSG. */
-int merge_show(const struct merge *m, const struct found *f, struct shown *out);
+/*
+ * Of what was found, what is shown; @dir: identity_path() of the directory it is in. 0,
+ * -ENOENT for a hard link that leads nowhere, -EBADMSG.
+ */
+int merge_show(const struct merge *m, const struct found *f, uint64_t dir,
+	       struct shown *out);
 
 /* A whiteout's own name, or one that no program could ask for: never shown. */
 bool name_is_hidden(const char *name, size_t len);

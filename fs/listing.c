@@ -189,7 +189,7 @@ int listing_next(struct listing *l, const char **name, size_t *len, struct shown
 			r = collect(merge_layers(l->m), l->dir->say, l->dir->n, *name,
 				    *len, l->cursors, &l->found);
 		if (r == 0)
-			r = merge_show(l->m, &l->found, out);
+			r = merge_show(l->m, &l->found, l->dir->path, out);
 		if (r < 0 && r != -ENOENT)
 			return r;
 		*cookie = at;

@@ -285,6 +285,7 @@ static int merge_all(struct mount *m, struct err *e)
 	for (i = 0; i < img->n_layers; i++) {
 		parts[i].slot = m->view.slots[i];
 		parts[i].seed = m->layers[parts[i].slot].seed;
+		parts[i].by_place = m->options->ino_unique;
 		parts[i].index = layer_index(m->layers[parts[i].slot].layer);
 	}
 	r = merge_new(parts, img->n_layers, 0, &m->view.merge);

@@ -18,6 +18,7 @@
 
 #include "fs/collect.h"
 #include "fs/dircache.h"
+#include "fs/identity.h"
 #include "fs/links.h"
 
 struct merge {
@@ -116,7 +117,8 @@ static int trail(const struct index *ix, uint32_t at, uint32_t **out, size_t *n)
 }
 
 /* The path of @at, as all layers show it. */
-static int find_place(const struct merge *m, struct place at, struct found *f)
+static int find_place(const struct merge *m, struct place at, struct found *f,
+		      uint64_t *path)
 {
 	const struct index *ix = m->layers[at.layer].index;
 	uint32_t *ids = NULL;
@@ -134,6 +136,8 @@ static int find_place(const struct merge *m, struct place at, struct found *f)
 			r = step(m, f, e.name, e.name_len);
 		if (r == 0 && !f->is_dir)
 			r = -ENOENT;
+		if (r == 0)
+			*path = identity_path(*path, e.name, e.name_len);
 	}
 	free(ids);
 	return r;
@@ -164,7 +168,8 @@ static uint64_t dir_ino(const struct merge *m, const struct found *f)
 }
 
 /* Makes the directory and keeps it for the next who asks. */
-static int keep_dir(struct merge *m, const struct found *f, struct merged_dir **out)
+static int keep_dir(struct merge *m, const struct found *f, uint64_t path,
+		    struct merged_dir **out)
 {
 	struct merged_dir *dir = malloc(sizeof(*dir) + f->n * sizeof(dir->say[0]));
 
@@ -173,6 +178,7 @@ static int keep_dir(struct merge *m, const struct found *f, struct merged_dir **
 	dir->refs = 1;
 	dir->node = dir_node(m, f->say, f->n);
 	dir->ino = dir_ino(m, f);
+	dir->path = path;
 	dir->is_described = f->is_described;
 	if (f->is_described)
 		dir->described_by = (struct place){.layer = f->layer,
@@ -186,6 +192,7 @@ static int keep_dir(struct merge *m, const struct found *f, struct merged_dir **
 
 int merge_dir(struct merge *m, struct place at, struct merged_dir **out)
 {
+	uint64_t path = IDENTITY_ROOT;
 	struct found f;
 	int r;
 
@@ -194,8 +201,8 @@ int merge_dir(struct merge *m, struct place at, struct merged_dir **out)
 	*out = dircache_get(m->cache, dir_node(m, &at, 1));
 	if (*out)
 		return 0;
-	r = m->n > 0 ? find_place(m, at, &f) : find_root(m, 0, &f);
-	return r != 0 ? r : keep_dir(m, &f, out);
+	r = m->n > 0 ? find_place(m, at, &f, &path) : find_root(m, 0, &f);
+	return r != 0 ? r : keep_dir(m, &f, path, out);
 }
 
 int merge_root(struct merge *m, struct merged_dir **out)
@@ -235,11 +242,30 @@ static void show_dir(const struct merge *m, uint32_t layer, const struct entry *
 	}
 }
 
-int merge_show(const struct merge *m, const struct found *f, struct shown *out)
+/* A file with one name is where its entry is: @dir is around that, too. */
+static int show_file(const struct merge *m, struct place at, uint64_t dir,
+		     struct shown *out)
+{
+	const struct merge_layer *l = &m->layers[at.layer];
+	struct node node = {.kind = NODE_FILE, .layer = l->slot, .entry = at.entry};
+
+	out->is_dir = false;
+	out->is_described = true;
+	out->layer = at.layer;
+	out->slot = l->slot;
+	out->node = node_pack(&node);
+	out->nlink = out->entry.nlink + links_extra(&m->links, out->slot, at.entry);
+	out->ino = node_ino(l->seed, at.entry);
+	return l->by_place ? 0
+			   : identity_ino(l->index, &out->entry, out->nlink, l->seed, dir,
+					  &out->ino);
+}
+
+int merge_show(const struct merge *m, const struct found *f, uint64_t dir,
+	       struct shown *out)
 {
 	struct place at = {.layer = f->layer, .entry = f->entry.inode};
 	const struct place *to;
-	struct node node;
 	int r;
 
 	if (f->is_dir) {
@@ -262,15 +288,7 @@ int merge_show(const struct merge *m, const struct found *f, struct shown *out)
 		if (r < 0)
 			return r == -ENOENT ? -EBADMSG : r;
 	}
-	out->is_dir = false;
-	out->is_described = true;
-	out->layer = at.layer;
-	out->slot = m->layers[at.layer].slot;
-	node = (struct node){.kind = NODE_FILE, .layer = out->slot, .entry = at.entry};
-	out->node = node_pack(&node);
-	out->ino = node_ino(m->layers[at.layer].seed, at.entry);
-	out->nlink = out->entry.nlink + links_extra(&m->links, out->slot, at.entry);
-	return 0;
+	return show_file(m, at, dir, out);
 }
 
 int merge_describe(const struct merge *m, const struct merged_dir *dir, struct shown *out)
@@ -300,9 +318,10 @@ int merge_lookup(struct merge *m, const struct merged_dir *dir, const char *name
 		return -ENOENT;
 	r = collect(m->layers, dir->say, dir->n, name, len, NULL, &f);
 	if (r == 0)
-		r = merge_show(m, &f, out);
+		r = merge_show(m, &f, dir->path, out);
 	/* It is likely to be asked for next; if memory is short, then not from here. */
-	if (r == 0 && f.is_dir && keep_dir(m, &f, &kept) == 0)
+	if (r == 0 && f.is_dir &&
+	    keep_dir(m, &f, identity_path(dir->path, name, len), &kept) == 0)
 		merged_dir_unref(kept);
 	return r;
 }
@@ -322,7 +341,7 @@ static int bind_link(const struct merge *m, size_t layer, const struct entry *li
 	if (r == 0 && f.is_dir)
 		r = -ENOENT;
 	if (r == 0)
-		r = merge_show(m, &f, &shown);
+		r = merge_show(m, &f, IDENTITY_ROOT, &shown); /* for the place alone */
 	if (r == 0)
 		*to = (struct place){.layer = shown.layer, .entry = shown.entry.id};
 	return r;
@@ -402,7 +421,9 @@ static void seed_dirs(struct merge *m)
 	for (i = 0; i < m->n; i++) {
 		bool closed = index_info(m->layers[i].index)->n_foreign == 0;
 
-		m->dir_seeds[i] = m->layers[i].seed + (closed ? 0 : below);
+		m->dir_seeds[i] = m->layers[i].seed;
+		if (!closed)
+			m->dir_seeds[i] = node_ino_add(below, m->layers[i].seed, 0);
 		below = node_ino_add(below, m->layers[i].seed, 0);
 	}
 }

@@ -23,6 +23,7 @@ struct merge_layer {
 	const struct index *index;
 	uint32_t slot; /* the layer's place in the mount */
 	uint64_t seed; /* node_seed() of its digest */
+	bool by_place; /* st_ino of files says where they are, not what */
 };
 
 /* An entry of a layer; layers are numbered from the base. */
@@ -36,6 +37,7 @@ struct merged_dir {
 	unsigned refs; /* atomic */
 	uint64_t node;
 	uint64_t ino;
+	uint64_t path; /* identity_path() */
 	bool is_described;
 	struct place described_by; /* whose metadata are its own */
 	size_t n;

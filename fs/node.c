@@ -2,11 +2,15 @@
 #include "fs/node.h"
 
 #include "base/digest.h"
+#include "base/hash.h"
 #include "base/num.h"
 
 #define KIND_SHIFT  62
 #define IMAGE_SHIFT 42
 #define LAYER_SHIFT 32
+
+/* What is no list is not a list of one either. */
+#define KEY_PLACE UINT64_C(0x706c616365)
 
 uint64_t node_pack(const struct node *n)
 {
@@ -30,16 +34,6 @@ void node_unpack(uint64_t id, struct node *out)
 	}
 }
 
-/* One to one, and no bit of the result hangs from few bits of @x. */
-static uint64_t mix(uint64_t x)
-{
-	x ^= x >> 30;
-	x *= 0xbf58476d1ce4e5b9u;
-	x ^= x >> 27;
-	x *= 0x94d049bb133111ebu;
-	return x ^ x >> 31;
-}
-
 /* 0 means "none" to readers of directories, 1 is often taken for a root. */
 uint64_t node_ino_end(uint64_t sum)
 {
@@ -51,13 +45,21 @@ uint64_t node_seed(const struct digest *layer)
 	return get_le64(layer->bytes);
 }
 
-/* Inside a layer it is one to one, so two inodes never share a number there. */
+static uint64_t hash_place(uint64_t key, uint64_t seed, uint32_t entry)
+{
+	struct hash h;
+
+	hash_init(&h, key, seed);
+	hash_word(&h, entry);
+	return hash_end(&h);
+}
+
 uint64_t node_ino(uint64_t seed, uint32_t entry)
 {
-	return node_ino_end(mix(seed + entry));
+	return node_ino_end(hash_place(KEY_PLACE, seed, entry));
 }
 
 uint64_t node_ino_add(uint64_t sum, uint64_t seed, uint32_t entry)
 {
-	return mix(mix(seed + entry) + 3 * sum + 1);
+	return hash_place(sum, seed, entry);
 }

@@ -16,8 +16,28 @@
  * only one place: its path is that of the entry in the topmost layer that has a
  * say in it. FUSE_ROOT_ID (1) is the top directory of image 0 and falls out of this.
  *
- * What a person sees is another number, st_ino, made of what a thing is and not of
- * where it is: the same in every image, mount and process.
+ * What a person sees is another number, st_ino, made of what a thing is: the same in
+ * every image, mount and process. There is one st_dev, so two names with one st_ino are
+ * one file to whoever compares them, and it has to be as good as true:
+ *
+ *	merged directory	the layers and entries that have a say in it
+ *	anything else		its path in the image, mode, owner, time, xattrs, and
+ *				its content, by digest: identity.h
+ *	with several names, or	the layer and the entry
+ *	content not known
+ *
+ * diff(1) asks nothing more of two names of one inode, not even how many names it has:
+ * that is what it is for, and why what is shown must be equal in all that it compares.
+ * cp(1) and mv(1) refuse to copy a file to itself, and find -samefile and test -ef tell
+ * all that are the same; within one tree no two names may be so by accident, be they
+ * as like as the licences of two packages: so the path counts. du(1), tar(1), rsync -H, cp -a and git(1) look at
+ * the number only where st_nlink is more than 1, or du also where it was given several
+ * directories: such files keep the number of their place, and a shared one is counted
+ * once, as it is stored once.
+ *
+ * 64 bits: of a million files two share a number once in 40 million images. Whoever
+ * makes images has to try 2^64 times to make one more file that is told to be another.
+ * -o ino=unique is for those who want to know all files by their places.
  */
 #ifndef FS_NODE_H
 #define FS_NODE_H
@@ -48,9 +68,9 @@ struct node {
 uint64_t node_pack(const struct node *n);
 void node_unpack(uint64_t id, struct node *out);
 
-/* A layer's part in the st_ino of what is in it. */
+/* A layer's part in the st_ino of what is in it by its place. */
 uint64_t node_seed(const struct digest *layer);
-/* st_ino of an inode of a layer. Never 0 or 1. */
+/* st_ino of an inode of a layer, by its place. Never 0 or 1. */
 uint64_t node_ino(uint64_t seed, uint32_t entry);
 /* Of a list, begun with 0: one more member. node_ino_end() makes it an st_ino. */
 uint64_t node_ino_add(uint64_t sum, uint64_t seed, uint32_t entry);

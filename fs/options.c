@@ -33,6 +33,8 @@ static const char help[] =
 	"  -o ...    options, as for mount(8), and:\n"
 	"    platform=OS/ARCH[/VARIANT]  of an image for many; this machine's if none\n"
 	"    layout=image|rootfs         rootfs: the root file system and nothing else\n"
+	"    ino=content|unique          unique: equal files have inode numbers of their "
+	"own\n"
 	"    cache_dir=DIR               where layers are kept\n"
 	"    cache_size=SIZE             at most so much there: 20G; 10G if not said\n"
 	"    cache=data|index|none       keep all, no contents, or nothing\n"
@@ -60,6 +62,7 @@ enum kind {
 	SIZE,
 	CACHE,
 	LAYOUT,
+	INO,
 	PLATFORM,
 };
 
@@ -84,6 +87,7 @@ static const struct known known[] = {
 	{"cache_size", SIZE, AT(cache_size)},
 	{"cache", CACHE, 0},
 	{"layout", LAYOUT, 0},
+	{"ino", INO, 0},
 	{"platform", PLATFORM, 0},
 
 	{"suid", ROOT_ONLY, 0},
@@ -159,6 +163,14 @@ static int set_layout(struct options *o, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_ino(struct options *o, const char *value, struct err *e)
+{
+	if (strcmp(value, "content") != 0 && strcmp(value, "unique") != 0)
+		return err_set(e, -EINVAL, "ino=%s: it can be content or unique", value);
+	o->ino_unique = strcmp(value, "unique") == 0;
+	return 0;
+}
+
 static int set_cache(struct options *o, const char *value, struct err *e)
 {
 	if (strcmp(value, "data") == 0)
@@ -226,6 +238,8 @@ static int apply(struct options *o, const struct known *k, const char *option,
 		return set_cache(o, value, e);
 	case LAYOUT:
 		return set_layout(o, value, e);
+	case INO:
+		return set_ino(o, value, e);
 	case PLATFORM:
 		o->wants_platform = true;
 		return platform_parse(value, &o->platform, e);

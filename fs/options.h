@@ -39,6 +39,7 @@ struct options {
 	uint64_t cache_size; /* bytes; 0: the default */
 	enum cache cache;
 	enum layout layout;
+	bool ino_unique;	  /* st_ino tells places, not contents */
 	struct platform platform; /* this machine's, unless */
 	bool wants_platform;	  /* one was asked for */
 	char *authfile;

@@ -7,8 +7,10 @@
 #include <sys/stat.h>
 
 #include "fs/collect.h"
+#include "fs/identity.h"
 #include "fs/merge.h"
 #include "fs/mount.h"
+#include "fs/options.h"
 #include "tar/layer.h"
 
 void raw_root(uint32_t number, struct node *out)
@@ -62,14 +64,18 @@ static int show_file(struct mount *m, const struct node *of, const struct mount_
 	struct found f;
 	uint32_t slot = m->view.slots[of->layer];
 	struct node node = {.kind = NODE_FILE, .layer = slot, .entry = e->inode};
-	int r = 0;
+	const struct index *ix = layer_index(l->layer);
+	uint64_t dir;
+	int r = identity_parent(ix, e, &dir);
 
+	if (r < 0)
+		return r;
 	if (m->view.merge) {
 		found_init(&f);
 		f.is_described = true;
 		f.layer = of->layer;
 		f.entry = *e;
-		return merge_show(m->view.merge, &f, out);
+		return merge_show(m->view.merge, &f, dir, out);
 	}
 	if (e->flags & ENTRY_FOREIGN)
 		return -ENOENT;
@@ -82,8 +88,10 @@ static int show_file(struct mount *m, const struct node *of, const struct mount_
 		.entry = *e,
 	};
 	if (e->inode != e->id)
-		r = index_entry(layer_index(l->layer), e->inode, &out->entry);
+		r = index_entry(ix, e->inode, &out->entry);
 	out->nlink = out->entry.nlink;
+	if (r == 0 && !m->options->ino_unique)
+		r = identity_ino(ix, &out->entry, out->nlink, l->seed, dir, &out->ino);
 	return r == -ENOENT ? -EBADMSG : r;
 }
 

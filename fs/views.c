@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fs/content.h"
+#include "fs/identity.h"
 #include "fs/locate.h"
 #include "fs/merge.h"
 #include "fs/mount.h"
@@ -79,15 +80,24 @@ static int describe_file(struct mount *m, uint64_t id, const struct located *p,
 			 struct item *out)
 {
 	struct shown s = {.node = id, .is_described = true, .slot = p->node.layer};
+	const struct index *ix;
+	uint64_t dir;
 	int r = located_file(m, p, &s.entry);
 
 	if (r != 0)
 		return r;
-	s.ino = node_ino(p->layer->seed, p->node.entry);
 	s.nlink = s.entry.nlink;
 	if (m->view.merge)
 		s.nlink += merge_extra_links(m->view.merge, p->node.layer, p->node.entry);
-	return fill_item(m, &s, out);
+	s.ino = node_ino(p->layer->seed, p->node.entry);
+	if (!m->options->ino_unique) {
+		ix = layer_index(p->layer->layer);
+		r = identity_parent(ix, &s.entry, &dir);
+		if (r == 0)
+			r = identity_ino(ix, &s.entry, s.nlink, p->layer->seed, dir,
+					 &s.ino);
+	}
+	return r < 0 ? index_failed(m, p->layer, r) : fill_item(m, &s, out);
 }
 
 int views_describe(struct mount *m, uint64_t id, struct item *out)

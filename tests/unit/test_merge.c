@@ -20,12 +20,21 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "fs/identity.h"
+#include "fs/collect.h"
 #include "fs/merge.h"
 #include "fs/node.h"
 #include "tar/tree.h"
 #include "tests/unit/test.h"
 
 #define LAYERS_MAX 8
+
+struct image {
+	struct merge_layer layers[LAYERS_MAX];
+	struct index *indexes[LAYERS_MAX];
+	size_t n;
+	struct merge *merge;
+};
 
 /* One word into the tree of layer number @owner. */
 static int add_word(struct tree *t, char *word, uint32_t owner)
@@ -73,13 +82,6 @@ static struct index *make_index(const char *words, uint32_t owner)
 	free(copy);
 	return ix;
 }
-
-struct image {
-	struct merge_layer layers[LAYERS_MAX];
-	struct index *indexes[LAYERS_MAX];
-	size_t n;
-	struct merge *merge;
-};
 
 static void open_image(struct image *img, const char *const *layers, uint32_t number)
 {
@@ -137,6 +139,17 @@ static void check_resume(struct merge *m, const struct merged_dir *dir, uint64_t
 	listing_close(l);
 }
 
+/* A file's number is that of its inode, whose layer knows the path, too. */
+static bool is_own_number(struct merge *m, const struct shown *s)
+{
+	const struct merge_layer *l = &merge_layers(m)[s->layer];
+	uint64_t dir, ino;
+
+	return identity_parent(l->index, &s->entry, &dir) == 0 &&
+	       identity_ino(l->index, &s->entry, s->nlink, l->seed, dir, &ino) == 0 &&
+	       ino == s->ino;
+}
+
 static void write_dir(struct merge *m, const struct merged_dir *dir, const char *path,
 		      struct buf *out);
 
@@ -155,6 +168,8 @@ static void write_item(struct merge *m, const struct merged_dir *dir, const char
 		return;
 	buf_printf(out, "%s%s%s%u", out->len ? " " : "", full, s->is_dir ? "/" : "",
 		   s->is_described ? s->entry.uid : 0);
+	if (!s->is_dir && !is_own_number(m, s))
+		mistake("its number is not that of its inode", full);
 	if (!s->is_dir && s->nlink != 1)
 		buf_printf(out, "*%u", s->nlink);
 	if (s->is_dir && get_dir(m, s->node, &sub) < 0) {
@@ -277,7 +292,7 @@ static void check_links(void)
 static void check_identity(void)
 {
 	const char *const a[] = {"d:d f:d/a d:s f:s/x", "f:b", NULL};
-	const char *const b[] = {"d:d f:d/a d:s f:s/x", "f:s/y", NULL};
+	const char *const b[] = {"d:d f:d/a d:s f:s/x", "f:b f:s/y", NULL};
 	struct merged_dir *root_a = NULL, *root_b = NULL;
 	struct image one, two;
 	struct shown x, y;
@@ -294,6 +309,9 @@ static void check_identity(void)
 	ok(merge_lookup(one.merge, root_a, "s", 1, &x) == 0 &&
 		   merge_lookup(two.merge, root_b, "s", 1, &y) == 0 && x.ino != y.ino,
 	   "one that a layer adds to has another number");
+	ok(merge_lookup(one.merge, root_a, "b", 1, &x) == 0 &&
+		   merge_lookup(two.merge, root_b, "b", 1, &y) == 0 && x.ino == y.ino,
+	   "like files of other layers have one number");
 	merged_dir_unref(root_a);
 	merged_dir_unref(root_b);
 	close_image(&one);
