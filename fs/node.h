@@ -30,10 +30,10 @@
  * that is what it is for, and why what is shown must be equal in all that it compares.
  * cp(1) and mv(1) refuse to copy a file to itself, and find -samefile and test -ef tell
  * all that are the same; within one tree no two names may be so by accident, be they
- * as like as the licences of two packages: so the path counts. du(1), tar(1), rsync -H, cp -a and git(1) look at
- * the number only where st_nlink is more than 1, or du also where it was given several
- * directories: such files keep the number of their place, and a shared one is counted
- * once, as it is stored once.
+ * as like as the licences of two packages: so the path counts. tar(1), rsync -H, cp -a
+ * and git(1) look at the number where st_nlink is more than 1: such files keep that of
+ * their place. du(1) does, too, but given several directories it looks at all: what is
+ * in two of them is counted once, as it is stored once.
  *
  * 64 bits: of a million files two share a number once in 40 million images. Whoever
  * makes images has to try 2^64 times to make one more file that is told to be another.

@@ -91,11 +91,21 @@ static void on_init(void *arg, struct fuse_conn_info *conn)
 
 /* NAMES AND ATTRIBUTES */
 
-static void fill_entry(const struct item *item, struct fuse_entry_param *e)
+static void own(const struct mount *m, struct stat *st)
+{
+	if (m->options->uid >= 0)
+		st->st_uid = (uid_t)m->options->uid;
+	if (m->options->gid >= 0)
+		st->st_gid = (gid_t)m->options->gid;
+}
+
+static void fill_entry(const struct mount *m, const struct item *item,
+		       struct fuse_entry_param *e)
 {
 	memset(e, 0, sizeof(*e));
 	e->ino = item->node;
 	e->attr = item->attr;
+	own(m, &e->attr);
 	e->attr_timeout = FOR_EVER;
 	e->entry_timeout = item->is_live ? 0 : FOR_EVER;
 }
@@ -115,7 +125,7 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	}
 	if (r == -ENOENT) /* node 0: there is none, and there will be none */
 		item = (struct item){0};
-	fill_entry(&item, &e);
+	fill_entry(m, &item, &e);
 	fuse_reply_entry(req, &e);
 }
 
@@ -128,10 +138,12 @@ static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
 	(void)fi;
 	mount_count(m, OP_GETATTR);
 	r = views_describe(m, node, &item);
-	if (r < 0)
+	if (r < 0) {
 		fuse_reply_err(req, -r);
-	else
-		fuse_reply_attr(req, &item.attr, FOR_EVER);
+		return;
+	}
+	own(m, &item.attr);
+	fuse_reply_attr(req, &item.attr, FOR_EVER);
 }
 
 static void on_readlink(fuse_req_t req, fuse_ino_t node)
@@ -173,7 +185,7 @@ static size_t add_name(fuse_req_t req, char *buf, size_t size, const char *name,
 	if (!plus)
 		return fuse_add_direntry(req, buf, size, name, &item->attr,
 					 (off_t)cookie);
-	fill_entry(item, &e);
+	fill_entry(mount_of(req), item, &e);
 	return fuse_add_direntry_plus(req, buf, size, name, &e, (off_t)cookie);
 }
 

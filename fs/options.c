@@ -15,6 +15,9 @@
 /* More than any command line of a person, less than the kernel's page for options. */
 #define KERNEL_OPTIONS_MAX 3000
 
+/* (uid_t)-1 is nobody's. */
+#define OWNER_MAX (UINT32_MAX - 1)
+
 static const char help[] =
 	"usage: peelfs [-fdv] [-o OPTION[,OPTION...]] SOURCE MOUNTPOINT\n"
 	"\n"
@@ -45,7 +48,9 @@ static const char help[] =
 	"    connections=N               at most so many to a host\n"
 	"    timeout=SECONDS             that a read may wait for the network\n"
 	"    allow_other                 let other users in; modes are enforced then\n"
-	"    default_permissions         enforce modes in any case\n";
+	"    default_permissions         enforce modes in any case\n"
+	"    uid=NUMBER                  who owns everything; else, who the image says\n"
+	"    gid=NUMBER                  and which group\n";
 
 const char *options_help(void)
 {
@@ -56,9 +61,11 @@ enum kind {
 	IGNORED,   /* mount(8)'s own business, or what is so anyway */
 	KERNEL,	   /* passed down */
 	ROOT_ONLY, /* passed down for root, else not heard */
+	REFUSED,
 	FLAG,
 	TEXT,
 	NUMBER,
+	OWNER,
 	SIZE,
 	CACHE,
 	LAYOUT,
@@ -84,6 +91,8 @@ static const struct known known[] = {
 	{"cacert", TEXT, AT(cacert)},
 	{"connections", NUMBER, AT(connections)},
 	{"timeout", NUMBER, AT(timeout)},
+	{"uid", OWNER, AT(uid)},
+	{"gid", OWNER, AT(gid)},
 	{"cache_size", SIZE, AT(cache_size)},
 	{"cache", CACHE, 0},
 	{"layout", LAYOUT, 0},
@@ -102,6 +111,8 @@ static const struct known known[] = {
 	{"fscontext", KERNEL, 0},
 	{"defcontext", KERNEL, 0},
 	{"rootcontext", KERNEL, 0},
+
+	{"remount", REFUSED, 0},
 
 	/* `rw` is what mount(8) says when nothing was asked; we are read-only all the same. */
 	{"ro", IGNORED, 0},
@@ -228,6 +239,12 @@ static int apply(struct options *o, const struct known *k, const char *option,
 				       option);
 		*(unsigned *)field = (unsigned)number;
 		return 0;
+	case OWNER:
+		if (!num_parse(value, strlen(value), OWNER_MAX, &number))
+			return err_set(e, -EINVAL, "%s: not the number of a %s", option,
+				       k->name[0] == 'u' ? "user" : "group");
+		*(int64_t *)field = (int64_t)number;
+		return 0;
 	case SIZE:
 		if (!num_parse_size(value, &number) || number == 0)
 			return err_set(e, -EINVAL, "%s: not a size, as 500M or 20G",
@@ -247,6 +264,10 @@ static int apply(struct options *o, const struct known *k, const char *option,
 		return is_root ? add_kernel(o, option) : 0;
 	case KERNEL:
 		return add_kernel(o, option);
+	case REFUSED:
+		return err_set(e, -EINVAL,
+			       "a mount cannot be changed while it is there: unmount it, "
+			       "and mount it again with the options that it shall have");
 	case IGNORED:
 		break;
 	}
@@ -405,6 +426,7 @@ int options_parse(struct options *out, int argc, char **argv, bool is_root, stru
 	int r;
 
 	memset(out, 0, sizeof(*out));
+	out->uid = out->gid = -1;
 	buf_init(&out->kernel, KERNEL_OPTIONS_MAX);
 	platform_host(&out->platform);
 	w.lists = calloc((size_t)argc + 1, sizeof(*w.lists));

@@ -33,6 +33,8 @@ struct options {
 
 	bool allow_other;
 	bool default_permissions;
+	int64_t uid; /* who owns everything; -1: who the image says */
+	int64_t gid;
 	struct buf kernel; /* ",nosuid,nodev...": what goes down to libfuse, escaped */
 
 	char *cache_dir;     /* NULL: the user's own */

@@ -2,6 +2,7 @@
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -46,6 +47,20 @@ def images(tmp_path):
 def fake(images):
     with fake_of.running(images) as f:
         yield f
+
+
+@pytest.fixture
+def user():
+    """An ordinary one, on a machine where such may use FUSE as udev has it."""
+    name = "peelfs-e2e"
+    subprocess.run(["userdel", name], capture_output=True, timeout=30)
+    subprocess.run(["useradd", "-M", "-d", "/nonexistent", "-s", "/bin/sh", name], check=True,
+                   timeout=30)
+    mode = stat.S_IMODE(os.stat("/dev/fuse").st_mode)
+    os.chmod("/dev/fuse", 0o666)
+    yield name
+    os.chmod("/dev/fuse", mode)
+    subprocess.run(["userdel", name], capture_output=True, timeout=30)
 
 
 @pytest.fixture(autouse=True)

@@ -472,20 +472,6 @@ def test_removed_cache_directory_does_not_matter(big, tmp_path):
 
 # As an ordinary user
 
-@pytest.fixture
-def user():
-    """An ordinary one, on a machine where such may use FUSE as udev has it."""
-    name = "peelfs-e2e"
-    subprocess.run(["userdel", name], capture_output=True, timeout=30)
-    subprocess.run(["useradd", "-M", "-d", "/nonexistent", "-s", "/bin/sh", name], check=True,
-                   timeout=30)
-    mode = stat.S_IMODE(os.stat("/dev/fuse").st_mode)
-    os.chmod("/dev/fuse", 0o666)
-    yield name
-    os.chmod("/dev/fuse", mode)
-    subprocess.run(["userdel", name], capture_output=True, timeout=30)
-
-
 @pytest.mark.core
 def test_ordinary_user(user, images):
     """Mounts by fusermount3, reads all that is in the image whatever its modes, alone."""

@@ -81,10 +81,17 @@ static void check_values(void)
 	is_text(o.platform.arch, "arm64", "platform");
 	is_int(o.connections, 3, "connections");
 	is_int(o.timeout, 7, "timeout");
+	ok(o.uid == -1 && o.gid == -1, "the image says who owns what");
 	ok(o.insecure && !o.offline && !o.allow_other && !o.default_permissions, "flags");
 	options_release(&o);
 	parse(&o, "-o allow_other x y", true, &e);
 	ok(o.default_permissions, "who lets others in enforces modes");
+	options_release(&o);
+	is_int(parse(&o, "-o uid=0,gid=4294967294 x y", true, &e), 0, "unless one is named");
+	ok(o.uid == 0 && o.gid == 4294967294, "by number, 0 too");
+	options_release(&o);
+	is_int(parse(&o, "-o ino=unique x y", true, &e), 0, "ino=unique");
+	ok(o.ino_unique, "is heard");
 	options_release(&o);
 	parse(&o, "-h", true, &e);
 	is_int(o.action, OPTIONS_HELP, "-h needs no operands");
@@ -121,6 +128,13 @@ int main(void)
 	refuse("-o timeout=0 x y", "timeout");
 	refuse("-o timeout=5s x y", "timeout");
 	refuse("-o layout=tree x y", "layout=tree");
+	refuse("-o ino=other x y", "ino=other");
+	refuse("-o uid=root x y", "number of a user");
+	refuse("-o gid=4294967295 x y", "number of a group");
+	refuse("-o uid=-1 x y", "uid=-1");
+	refuse("-o uid= x y", "uid");
+	refuse("x y -o remount,rw", "unmount it");
+	refuse("-s x y -o remount", "unmount it");
 	refuse("-o platform=a/b/c/d x y", "a/b/c/d");
 	return test_done();
 }
