@@ -14,6 +14,7 @@
 #include "fs/ocilayout.h"
 #include "fs/options.h"
 #include "fs/synthetic.h"
+#include "registry/client.h"
 #include "registry/origin.h"
 #include "tar/layer.h"
 
@@ -44,7 +45,7 @@ static int open_store(struct mount *m, struct err *e)
 int mount_open(struct mount *m, const struct options *options, struct log *log,
 	       struct err *e)
 {
-	struct origin_options want = {
+	struct client_options want = {
 		.authfile = options->authfile,
 		.cacert = options->cacert,
 		.insecure = options->insecure,
@@ -64,9 +65,11 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 	waiters_init(&m->waiters);
 	r = open_store(m, e);
 	if (r == 0)
-		r = origin_open(options->source, &want, m->store, &m->origin, e);
-	if (r == 0)
-		origin_on_warning(m->origin, on_warning, m);
+		r = client_new(&want, m->store, &m->client, e);
+	if (r == 0) {
+		client_on_warning(m->client, on_warning, m);
+		r = origin_open(options->source, m->client, &m->origin, e);
+	}
 	return r;
 }
 
@@ -83,6 +86,7 @@ void mount_close(struct mount *m)
 	free(m->layers);
 	image_free(m->view.image);
 	origin_close(m->origin);
+	client_free(m->client);
 	store_close(m->store);
 	for (i = 0; i < N_SNAPSHOTS; i++)
 		free(m->snapshots[i].text);

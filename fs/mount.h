@@ -29,6 +29,7 @@ struct layer_progress;
 struct log;
 struct merge;
 struct options;
+struct client;
 struct origin;
 struct store;
 
@@ -89,6 +90,7 @@ struct mount {
 	const struct options *options;
 	struct log *log;
 	struct store *store;
+	struct client *client;
 	struct origin *origin;
 	const char *mountpoint; /* absolute, borrowed; NULL: it is shown nowhere */
 	uid_t uid;		/* who mounts, and owns what is ours */

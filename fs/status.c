@@ -9,7 +9,7 @@
 #include "base/store.h"
 #include "fs/merge.h"
 #include "fs/mount.h"
-#include "registry/origin.h"
+#include "registry/client.h"
 #include "tar/index.h"
 #include "tar/layer.h"
 
@@ -128,9 +128,9 @@ static void add_sums(struct buf *out, int *r, const struct mount *m)
 
 static void add_network(struct buf *out, int *r, const struct mount *m)
 {
-	struct origin_stats s;
+	struct client_stats s;
 
-	origin_stats(m->origin, &s);
+	client_stats(m->client, &s);
 	add(out, r, "  \"network\": {");
 	add_number(out, r, "requests", s.requests, ", ");
 	add_number(out, r, "bytes", s.bytes, ", ");

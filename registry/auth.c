@@ -23,7 +23,6 @@
 struct auth {
 	struct http *http;
 	char *base, *repository, *host, *authfile;
-	const struct http_tls *tls, *elsewhere;
 
 	pthread_mutex_t lock; /* guards all that follows */
 	pthread_cond_t changed;
@@ -59,8 +58,6 @@ int auth_new(struct http *http, const struct auth_options *options, struct auth 
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->changed, NULL);
 	a->http = http;
-	a->tls = options->tls;
-	a->elsewhere = options->elsewhere;
 	a->base = strdup(options->base);
 	a->repository = strdup(options->repository);
 	a->host = strdup(options->host);
@@ -260,8 +257,9 @@ static bool is_under(const char *url, const char *base)
 }
 
 /* One request for a token, tried again while that may help. */
-static int ask(struct auth *a, const struct http_request *rq, int64_t until,
-	       struct buf *body, struct err *e)
+static int ask(struct auth *a, const struct http_request *rq,
+	       const struct http_tls *elsewhere, int64_t until, struct buf *body,
+	       struct err *e)
 {
 	struct transfer *t = NULL;
 	struct retry retry;
@@ -275,8 +273,8 @@ static int ask(struct auth *a, const struct http_request *rq, int64_t until,
 		const struct http_head *head;
 
 		t = NULL;
-		rc = http_follow(a->http, rq, a->elsewhere, &retry.until, &url, &foreign,
-				 &t, e);
+		rc = http_follow(a->http, rq, elsewhere, &retry.until, &url, &foreign, &t,
+				 e);
 		if (rc < 0) {
 			again = retry_is_worth_error(rc) && retry.tries < 3 &&
 				retry_wait(&retry, NULL);
@@ -298,11 +296,12 @@ static int ask(struct auth *a, const struct http_request *rq, int64_t until,
 	return rc;
 }
 
-static int fetch_token(struct auth *a, const struct challenge *c, int64_t until,
-		       struct token *out, struct err *e)
+static int fetch_token(struct auth *a, const struct challenge *c,
+		       const struct auth_tls *tls, int64_t until, struct token *out,
+		       struct err *e)
 {
-	struct http_request rq = {.tls = is_under(c->realm, a->base) ? a->tls
-								     : a->elsewhere};
+	struct http_request rq = {.tls = is_under(c->realm, a->base) ? tls->registry
+								     : tls->elsewhere};
 	struct buf url, form, body;
 	char *authorization = NULL;
 	int rc = check_realm(a, c, e);
@@ -318,7 +317,7 @@ static int fetch_token(struct auth *a, const struct challenge *c, int64_t until,
 		err_set(e, rc, "cannot write a request to the token server %.200s",
 			c->realm);
 	else
-		rc = ask(a, &rq, until, &body, e);
+		rc = ask(a, &rq, tls->elsewhere, until, &body, e);
 	if (rc == 0)
 		rc = parse_token(&body, out, e);
 	/* A registry without the repository often has no token server that knows it. */
@@ -388,34 +387,36 @@ static int registry_token(const struct auth *a, struct token *out, struct err *e
 	return out->value ? 0 : out_of_memory(e);
 }
 
-static int try_value(struct auth *a, const struct challenge *c, int64_t until,
-		     struct token *out, struct err *e)
+static int try_value(struct auth *a, const struct challenge *c,
+		     const struct auth_tls *tls, int64_t until, struct token *out,
+		     struct err *e)
 {
 	if (a->is_refused && (a->cred.registry_token || c->scheme == CHALLENGE_BASIC))
 		return refused(a, e);
 	if (a->cred.registry_token)
 		return registry_token(a, out, e);
 	if (c->scheme == CHALLENGE_BEARER)
-		return fetch_token(a, c, until, out, e);
+		return fetch_token(a, c, tls, until, out, e);
 	if (!a->cred.user || !a->cred.password)
 		return no_password(a, e);
 	out->seconds = TOKEN_SECONDS_MAX;
 	return basic_value(&a->cred, &out->value) < 0 ? out_of_memory(e) : 0;
 }
 
-static int make_value(struct auth *a, const struct challenge *c, int64_t until,
-		      struct token *out, struct err *e)
+static int make_value(struct auth *a, const struct challenge *c,
+		      const struct auth_tls *tls, int64_t until, struct token *out,
+		      struct err *e)
 {
 	bool just_looked = !a->has_cred;
 	int rc;
 
 	if (just_looked)
 		look_for_credentials(a);
-	rc = try_value(a, c, until, out, e);
+	rc = try_value(a, c, tls, until, out, e);
 	/* What a helper gives may have a short life: it is asked again, once. */
 	if (rc == -EACCES && !just_looked && look_for_credentials(a)) {
 		a->is_refused = false;
-		rc = try_value(a, c, until, out, e);
+		rc = try_value(a, c, tls, until, out, e);
 	}
 	if (rc == -EACCES && a->trouble.text[0])
 		err_prefix(e, rc, "%s", a->trouble.text);
@@ -428,7 +429,8 @@ static int copy_value(const char *value, char **out, struct err *e)
 	return *out ? 0 : out_of_memory(e);
 }
 
-int auth_get(struct auth *a, int64_t until, char **out, struct err *e)
+int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **out,
+	     struct err *e)
 {
 	struct token token = {0};
 	struct challenge c;
@@ -445,7 +447,7 @@ int auth_get(struct auth *a, int64_t until, char **out, struct err *e)
 		a->fetching = true;
 		c = a->challenge;
 		pthread_mutex_unlock(&a->lock);
-		rc = make_value(a, &c, until, &token, e);
+		rc = make_value(a, &c, tls, until, &token, e);
 		pthread_mutex_lock(&a->lock);
 		a->fetching = false;
 		secret_free(a->value);
@@ -467,7 +469,9 @@ int auth_refused(struct auth *a, const char *used, const char *challenge)
 
 	if (rc < 0)
 		return rc;
-	if (!c.scope[0] && strlen(a->repository) + 20 < sizeof(c.scope)) {
+	if (!c.scope[0] && !a->repository[0]) {
+		strcpy(c.scope, "registry:catalog:*");
+	} else if (!c.scope[0] && strlen(a->repository) + 20 < sizeof(c.scope)) {
 		strcpy(c.scope, "repository:");
 		strcat(c.scope, a->repository);
 		strcat(c.scope, ":pull");

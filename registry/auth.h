@@ -21,14 +21,18 @@ struct err;
 
 struct auth;
 
-/* All is copied but the TLS, which is borrowed for life. */
+/* All is copied. */
 struct auth_options {
 	const char *base;	/* the registry's "https://host" */
-	const char *repository; /* the path read there */
+	const char *repository; /* the path read there; "" for its catalog */
 	const char *host;	/* whose credentials are used: "docker.io" */
 	const char *authfile;	/* see credentials.h; may be NULL */
-	const struct http_tls *tls;
-	/* for a realm on another host; NULL the system's */
+};
+
+/* How its hosts prove themselves, and we to them. */
+struct auth_tls {
+	const struct http_tls *registry;
+	/* a realm on another host; NULL the system's */
 	const struct http_tls *elsewhere;
 };
 
@@ -42,7 +46,8 @@ void auth_free(struct auth *a);
  * challenge was met. May run a helper and fetch a token, until @until. -EACCES with a
  * sentence: the challenge cannot be met; -EIO: the token server cannot be had.
  */
-int auth_get(struct auth *a, int64_t until, char **out, struct err *e);
+int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **out,
+	     struct err *e);
 /*
  * A request that was sent with @used (from auth_get(), may be NULL) was answered 401
  * with @challenge. 0: ask auth_get() again; -ENOENT: there was no challenge in it.

@@ -11,6 +11,8 @@
 #include "registry/origin.h"
 
 struct backend;
+struct client;
+struct store;
 
 struct backend_ops {
 	/*
@@ -26,8 +28,11 @@ struct backend_ops {
 	/* See origin_blob(). */
 	int (*blob)(struct backend *b, const struct descriptor *d, struct source **out,
 		    struct err *e);
-	/* Optional. */
-	void (*stats)(struct backend *b, struct origin_stats *out);
+	/* See origin_tag_digest(). NULL: the root never changes. */
+	int (*tag_digest)(struct backend *b, struct digest *out, struct err *e);
+	/* See origin_tags() and origin_probe(). NULL: there are no others. */
+	int (*tags)(struct backend *b, origin_name_fn *fn, void *arg, struct err *e);
+	int (*probe)(struct backend *b, struct err *e);
 	/* Frees @b. */
 	void (*close)(struct backend *b);
 };
@@ -40,15 +45,10 @@ struct backend {
 	struct store *store; /* borrowed; may be NULL */
 	/* its documents are on disk already: not worth keeping twice */
 	bool is_local;
-	origin_warn_fn *warn;
-	void *warn_arg;
 };
 
 /* All of a source into @out, up to its ceiling: -E2BIG with a sentence beyond. */
 int source_to_buf(struct source *s, struct buf *out, struct err *e);
-
-void backend_warn(struct backend *b, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 
 enum layout_form { LAYOUT_OCI, LAYOUT_ARCHIVE, LAYOUT_PLAIN };
 
@@ -58,7 +58,7 @@ int layout_open(const char *text, enum layout_form form, struct backend **out,
 /* What follows "docker-archive:". */
 int saved_open(const char *text, struct backend **out, struct err *e);
 /* A reference to a registry. */
-int repository_open(const char *text, const struct origin_options *options,
-		    struct store *store, struct backend **out, struct err *e);
+int repository_open(const char *text, struct client *c, struct backend **out,
+		    struct err *e);
 
 #endif

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +18,22 @@
 /* The system's own bundle is 220 KiB. */
 #define CERTIFICATES_MAX (4u << 20)
 
+struct hosts {
+	char *cacert;
+	bool insecure;
+
+	pthread_mutex_t lock; /* held while they are read, which happens once: */
+	bool is_read;
+	struct registries registries;
+	char *ca_pem; /* of @cacert; NULL: none */
+	struct http_tls elsewhere;
+};
+
 /* What is common to all endpoints of one search. */
 struct search {
 	const struct reference *ref;
 	bool insecure;
-	char *ca_pem; /* of -o cacert; NULL: none */
+	const char *ca_pem; /* of -o cacert; NULL: none */
 	struct endpoints found;
 	struct err *e;
 };
@@ -56,7 +68,7 @@ static int out_of_memory(struct err *e)
 
 /* Certificates */
 
-int hosts_read_certificates(const char *path, char **out, struct err *e)
+static int read_certificates(const char *path, char **out, struct err *e)
 {
 	struct buf text;
 	int rc;
@@ -92,7 +104,7 @@ static int add_roots(struct endpoint *ep, const char *pem)
 static int add_roots_of(struct endpoint *ep, const char *path, struct err *e)
 {
 	char *pem = NULL;
-	int rc = hosts_read_certificates(path, &pem, e);
+	int rc = read_certificates(path, &pem, e);
 
 	if (rc == 0 && add_roots(ep, pem) < 0)
 		rc = err_set(e, -EINVAL, "%s: too many certificates", path);
@@ -229,8 +241,12 @@ static int add_name(struct search *s, const char *name, bool insecure)
 	char *host;
 	int rc;
 
+	if (!s->ref->path[0] && slash && slash[1])
+		return err_set(s->e, -ENOTSUP,
+			       "registries.conf leads to %.200s, a part of a registry",
+			       name);
 	if (!slash || !reference_is_host(name, len) ||
-	    !reference_is_path(slash + 1, strlen(slash + 1)))
+	    (slash[1] && !reference_is_path(slash + 1, strlen(slash + 1))))
 		return err_set(s->e, -EINVAL,
 			       "registries.conf leads to %.200s, which is no name of "
 			       "an image",
@@ -248,7 +264,7 @@ static int add_mirrors(struct search *s, const struct registry *g, const char *n
 	size_t i;
 	int rc = 0;
 
-	if (g->mirror_by_digest_only && !s->ref->has_digest)
+	if (!s->ref->path[0] || (g->mirror_by_digest_only && !s->ref->has_digest))
 		return 0;
 	for (i = 0; i < g->n_mirrors && rc == 0; i++) {
 		const struct mirror *m = &g->mirrors[i];
@@ -326,8 +342,13 @@ static int add_toml_hosts(struct search *s, const struct hosts_toml *ht)
 	int rc = 0;
 
 	for (i = 0; i < ht->n && rc == 0; i++) {
-		if (ht->list[i].resolve || ht->list[i].pull)
-			rc = add_toml_host(s, &ht->list[i]);
+		const struct toml_host *th = &ht->list[i];
+
+		/* The server, if there is one, is last; what comes before are mirrors. */
+		if (!s->ref->path[0] && !(ht->has_server && i == ht->n - 1))
+			continue;
+		if (th->resolve || th->pull)
+			rc = add_toml_host(s, th);
 	}
 	if (rc == 0 && !ht->has_server)
 		rc = add_host(s, s->ref->host, s->ref->path, s->insecure);
@@ -336,41 +357,36 @@ static int add_toml_hosts(struct search *s, const struct hosts_toml *ht)
 
 /* All together */
 
-static int search(struct search *s)
+static int search(struct search *s, const struct registries *r)
 {
 	char name[REFERENCE_TEXT_MAX];
-	struct registries r = {0};
 	struct hosts_toml ht = {0};
-	const struct registry *g;
-	int rc = registries_load(&r, s->e);
+	const struct registry *g = registries_match(r, reference_name(s->ref, name));
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	g = registries_match(&r, reference_name(s->ref, name));
-	if (g) {
-		rc = add_registry(s, g, name);
-	} else {
-		rc = hosts_toml_load(s->ref->host, &ht, s->e);
-		if (rc == 0)
-			rc = add_toml_hosts(s, &ht);
-		else if (rc == -ENOENT)
-			rc = add_host(s, s->ref->host, s->ref->path, s->insecure);
-		hosts_toml_release(&ht);
-	}
-	registries_release(&r);
+	if (g)
+		return add_registry(s, g, name);
+	rc = hosts_toml_load(s->ref->host, &ht, s->e);
+	if (rc == 0)
+		rc = add_toml_hosts(s, &ht);
+	else if (rc == -ENOENT)
+		rc = add_host(s, s->ref->host, s->ref->path, s->insecure);
+	hosts_toml_release(&ht);
 	return rc;
 }
 
-int hosts_find(const struct reference *ref, const char *cacert, bool insecure,
-	       struct endpoints *out, struct err *e)
+int hosts_find(struct hosts *h, const struct reference *ref, struct endpoints *out,
+	       struct err *e)
 {
-	struct search s = {.ref = ref, .insecure = insecure, .e = e};
+	struct search s = {.ref = ref, .insecure = h->insecure, .e = e};
+	const struct registries *r;
 	size_t i;
-	int rc = cacert ? hosts_read_certificates(cacert, &s.ca_pem, e) : 0;
+	int rc = hosts_registries(h, &r, e);
 
-	if (rc == 0)
-		rc = search(&s);
-	free(s.ca_pem);
+	if (rc < 0)
+		return rc;
+	s.ca_pem = h->ca_pem;
+	rc = search(&s, r);
 	if (rc < 0) {
 		endpoints_release(&s.found);
 		return rc;
@@ -384,4 +400,56 @@ int hosts_find(const struct reference *ref, const char *cacert, bool insecure,
 	}
 	*out = s.found;
 	return 0;
+}
+
+int hosts_new(const char *cacert, bool insecure, struct hosts **out, struct err *e)
+{
+	struct hosts *h = calloc(1, sizeof(*h));
+
+	if (h && cacert)
+		h->cacert = strdup(cacert);
+	if (!h || (cacert && !h->cacert)) {
+		free(h);
+		return out_of_memory(e);
+	}
+	h->insecure = insecure;
+	pthread_mutex_init(&h->lock, NULL);
+	*out = h;
+	return 0;
+}
+
+void hosts_free(struct hosts *h)
+{
+	if (!h)
+		return;
+	registries_release(&h->registries);
+	pthread_mutex_destroy(&h->lock);
+	free(h->ca_pem);
+	free(h->cacert);
+	free(h);
+}
+
+int hosts_registries(struct hosts *h, const struct registries **out, struct err *e)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&h->lock);
+	if (!h->is_read) {
+		if (h->cacert && !h->ca_pem)
+			rc = read_certificates(h->cacert, &h->ca_pem, e);
+		if (rc == 0)
+			rc = registries_load(&h->registries, e);
+		h->is_read = rc == 0;
+		h->elsewhere.ca_pem = h->ca_pem;
+		h->elsewhere.insecure = h->insecure;
+	}
+	pthread_mutex_unlock(&h->lock);
+	if (rc == 0)
+		*out = &h->registries;
+	return rc;
+}
+
+const struct http_tls *hosts_elsewhere(const struct hosts *h)
+{
+	return &h->elsewhere;
 }

@@ -20,6 +20,7 @@
 #include "registry/reference.h"
 
 struct err;
+struct registries;
 
 /* A place to ask. All text is owned; what tls points to is the endpoint's. */
 struct endpoint {
@@ -42,16 +43,28 @@ struct endpoints {
 	size_t n;
 };
 
+/* What is configured, read when it is first needed. Safe in any thread. */
+struct hosts;
+
 /*
- * @cacert (may be NULL) is a file with certificates to trust beside the system's;
- * @insecure: any certificate, and plain http where there is no TLS. -EACCES with a
- * sentence for a registry that is blocked, -EINVAL for bad configuration.
+ * @cacert (copied, may be NULL) is a file with certificates to trust beside the
+ * system's; @insecure: any certificate, and plain http where there is no TLS.
  */
-int hosts_find(const struct reference *ref, const char *cacert, bool insecure,
-	       struct endpoints *out, struct err *e);
+int hosts_new(const char *cacert, bool insecure, struct hosts **out, struct err *e);
+/* NULL is fine. */
+void hosts_free(struct hosts *h);
+
+/*
+ * An empty @ref->path is the registry itself: no mirrors. -EACCES with a sentence for
+ * one that is blocked, -EINVAL for bad configuration.
+ */
+int hosts_find(struct hosts *h, const struct reference *ref, struct endpoints *out,
+	       struct err *e);
 void endpoints_release(struct endpoints *es);
 
-/* The text of a file of certificates. -EINVAL with a sentence. */
-int hosts_read_certificates(const char *path, char **out, struct err *e);
+/* registries.conf as it is; borrowed for life. -EINVAL with a sentence. */
+int hosts_registries(struct hosts *h, const struct registries **out, struct err *e);
+/* How hosts that nothing is configured for prove themselves: valid after hosts_find(). */
+const struct http_tls *hosts_elsewhere(const struct hosts *h);
 
 #endif

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,19 +23,6 @@ struct origin {
 	struct buf root;
 	struct descriptor root_descriptor;
 };
-
-void backend_warn(struct backend *b, const char *fmt, ...)
-{
-	char text[ERR_TEXT_MAX];
-	va_list ap;
-
-	if (!b->warn)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	b->warn(b->warn_arg, text);
-}
 
 int source_to_buf(struct source *s, struct buf *out, struct err *e)
 {
@@ -63,8 +48,8 @@ static const char *after(const char *text, const char *prefix)
 	return strncmp(text, prefix, len) ? NULL : text + len;
 }
 
-static int open_backend(const char *source, const struct origin_options *options,
-			struct store *store, struct backend **out, struct err *e)
+static int open_backend(const char *source, struct client *c, struct backend **out,
+			struct err *e)
 {
 	static const char *const not_read[] = {
 		"containers-storage:", "docker-daemon:", "sif:", "tarball:"};
@@ -86,18 +71,17 @@ static int open_backend(const char *source, const struct origin_options *options
 				       not_read[i]);
 	}
 	rest = after(source, "docker://");
-	return repository_open(rest ? rest : source, options, store, out, e);
+	return repository_open(rest ? rest : source, c, out, e);
 }
 
-int origin_open(const char *source, const struct origin_options *options,
-		struct store *store, struct origin **out, struct err *e)
+int origin_open(const char *source, struct client *c, struct origin **out, struct err *e)
 {
 	struct origin *o = calloc(1, sizeof(*o));
 	int rc;
 
 	if (!o)
 		return err_set(e, -ENOMEM, "out of memory");
-	rc = open_backend(source, options, store, &o->backend, e);
+	rc = open_backend(source, c, &o->backend, e);
 	if (rc < 0) {
 		free(o);
 		return rc;
@@ -151,21 +135,44 @@ int origin_resolve(struct origin *o, const struct platform *want, struct image *
 	return resolve_image(o->backend, &o->root, &o->root_descriptor, want, out, e);
 }
 
+int origin_resolve_entry(struct origin *o, const struct descriptor *entry,
+			 struct image **out, struct err *e)
+{
+	int rc = ensure_root(o, e);
+
+	if (rc < 0)
+		return rc;
+	return resolve_entry(o->backend, &o->root, &o->root_descriptor, entry, out, e);
+}
+
 int origin_blob(struct origin *o, const struct descriptor *d, struct source **out,
 		struct err *e)
 {
 	return o->backend->ops->blob(o->backend, d, out, e);
 }
 
-void origin_stats(struct origin *o, struct origin_stats *out)
+int origin_tag_digest(struct origin *o, struct digest *out, struct err *e)
 {
-	*out = (struct origin_stats){0};
-	if (o->backend->ops->stats)
-		o->backend->ops->stats(o->backend, out);
+	int rc;
+
+	if (o->backend->ops->tag_digest)
+		return o->backend->ops->tag_digest(o->backend, out, e);
+	rc = ensure_root(o, e);
+	if (rc == 0)
+		*out = o->root_descriptor.digest;
+	return rc;
 }
 
-void origin_on_warning(struct origin *o, origin_warn_fn *fn, void *arg)
+int origin_tags(struct origin *o, origin_name_fn *fn, void *arg, struct err *e)
 {
-	o->backend->warn = fn;
-	o->backend->warn_arg = arg;
+	if (!o->backend->ops->tags)
+		return err_set(e, -ENOTSUP, "%s: not in a registry", o->backend->name);
+	return o->backend->ops->tags(o->backend, fn, arg, e);
+}
+
+int origin_probe(struct origin *o, struct err *e)
+{
+	if (!o->backend->ops->probe)
+		return err_set(e, -ENOTSUP, "%s: not in a registry", o->backend->name);
+	return o->backend->ops->probe(o->backend, e);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where an image comes from: a registry, or a layout directory or archive on
- * disk. The door of registry/: fs/ needs no other header of it but image.h and
- * platform.h.
+ * Where an image comes from: a registry's repository, or a layout directory or archive
+ * on disk. The door of registry/: fs/ needs no other header of it but client.h, image.h
+ * and platform.h.
  *
  * All calls are safe in any thread.
  */
@@ -14,46 +14,35 @@
 
 #include "registry/image.h"
 
+struct client;
 struct err;
 struct source;
-struct store;
-
-struct origin_options {
-	const char *authfile; /* NULL: the usual places */
-	const char *cacert;   /* NULL: the system's */
-	bool insecure;	      /* plain http allowed, certificates not checked */
-	bool offline;	      /* ask nothing, use the store alone */
-	unsigned connections; /* at most so many a host; 0: the default */
-	/* seconds that one wait may last with all retries; 0: the default */
-	unsigned timeout;
-};
-
-/* What was asked of the network since the origin was opened. */
-struct origin_stats {
-	uint64_t requests;
-	uint64_t bytes;	 /* of bodies */
-	uint64_t errors; /* answers and transfers that failed, retried or not */
-	uint64_t retries;
-};
 
 struct origin;
 
 /*
  * Understands @source (DESIGN: "nginx:1.27", "docker://...", "oci:DIR[:TAG]", ...)
- * and makes ready; asks no network yet. @store is borrowed and may be NULL.
- * -EINVAL with a sentence for what is no source, -ENOTSUP for a form not read.
+ * and makes ready; asks no network yet. @c is borrowed for life. -EINVAL with a
+ * sentence for what is no source, -ENOTSUP for a form not read.
  */
-int origin_open(const char *source, const struct origin_options *options,
-		struct store *store, struct origin **out, struct err *e);
+int origin_open(const char *source, struct client *c, struct origin **out, struct err *e);
 /* NULL is fine. All images, sources and streams of it must be gone. */
 void origin_close(struct origin *o);
 
 /*
  * Reference -> index or manifest -> the manifest for @want -> config and layers.
- * Every document is checked against its digest.
+ * Every document is checked against its digest; what the store has is not asked for, so
+ * a digest whose documents are all there asks nothing. The reference itself is asked
+ * once: a tag that moves later is not seen.
  */
 int origin_resolve(struct origin *o, const struct platform *want, struct image **out,
 		   struct err *e);
+/*
+ * Another image of the same index, or the same again: @entry is one of image->platforms,
+ * or its manifest_descriptor; copied. The index is not asked for anew.
+ */
+int origin_resolve_entry(struct origin *o, const struct descriptor *entry,
+			 struct image **out, struct err *e);
 
 /*
  * The bytes of a blob, unverified: the caller hashes what it reads. Makes no
@@ -62,10 +51,41 @@ int origin_resolve(struct origin *o, const struct platform *want, struct image *
 int origin_blob(struct origin *o, const struct descriptor *d, struct source **out,
 		struct err *e);
 
-void origin_stats(struct origin *o, struct origin_stats *out);
+/*
+ * Which digest the reference has now, asked anew each time (HEAD; GET where that does
+ * not tell): for a reference with a digest that digest, and nothing is asked. The word
+ * of the registry: it is verified when the digest is opened and resolved. When the
+ * registry cannot be had, or we are refused, and the store knows what the tag was last,
+ * that, with a warning. -ENOENT: no such tag.
+ */
+int origin_tag_digest(struct origin *o, struct digest *out, struct err *e);
 
-/* What went well enough, but a person should know; called from any thread. */
-typedef void origin_warn_fn(void *arg, const char *sentence);
-void origin_on_warning(struct origin *o, origin_warn_fn *fn, void *arg);
+/* One name of a list, lent for the call. Negative errno ends the list and is its result. */
+typedef int origin_name_fn(void *arg, const char *name);
+
+/*
+ * The tags of the reference's repository, page by page as they come, in the registry's
+ * order, which is none to rely on; whatever is no valid tag is passed over. -ENOENT: no
+ * such repository; -EACCES: refused; -ENOTSUP: not a repository, or tags are not
+ * listed there; -E2BIG: more than LIST_NAMES_MAX. What came before a failure was told.
+ */
+int origin_tags(struct origin *o, origin_name_fn *fn, void *arg, struct err *e);
+
+/*
+ * Is there such a repository? One small request. 0; -ENOENT: no; -EACCES: the registry
+ * refuses to tell us; -EIO: it cannot be had. docker.io refuses for what is not there,
+ * and so do not tell apart: that is -ENOENT, too, if our user and password were taken.
+ */
+int origin_probe(struct origin *o, struct err *e);
+
+/*
+ * The repositories of @host ("localhost:5000"), as origin_tags(). -ENOTSUP: it does not
+ * offer that, to us at least.
+ */
+int origin_catalog(struct client *c, const char *host, origin_name_fn *fn, void *arg,
+		   struct err *e);
+
+/* What is told of one list at most: the largest known has some 100,000. */
+#define LIST_NAMES_MAX 1000000
 
 #endif

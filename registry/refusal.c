@@ -25,6 +25,8 @@ static const char *status_words(int status)
 		return "403 Forbidden";
 	case 404:
 		return "404 Not Found";
+	case 405:
+		return "405 Method Not Allowed";
 	case 410:
 		return "410 Gone";
 	case 416:
@@ -33,6 +35,8 @@ static const char *status_words(int status)
 		return "429 Too Many Requests";
 	case 500:
 		return "500 Internal Server Error";
+	case 501:
+		return "501 Not Implemented";
 	case 502:
 		return "502 Bad Gateway";
 	case 503:
@@ -54,6 +58,9 @@ static int code_of(int status)
 	case 403:
 	case 407:
 		return -EACCES;
+	case 405:
+	case 501:
+		return -ENOTSUP;
 	case 416:
 		return -EBADMSG;
 	default:

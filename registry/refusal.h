@@ -14,7 +14,7 @@ struct transfer;
 /*
  * Reads a few KiB of the body and writes the sentence: "HOST answers 404 Not Found:
  * MANIFEST_UNKNOWN, ...". Gives -ENOENT for 404 and 410, -EACCES for 401, 403 and 407,
- * -EBADMSG for 416, else -EIO.
+ * -EBADMSG for 416, -ENOTSUP for 405 and 501, else -EIO.
  */
 int refusal(struct transfer *t, const char *host, int64_t until, struct err *e);
 

@@ -8,14 +8,13 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "registry/auth.h"
+#include "registry/auths.h"
+#include "registry/client.h"
 #include "registry/follow.h"
 #include "registry/hosts.h"
 #include "registry/reference.h"
 #include "registry/refusal.h"
 #include "registry/retry.h"
-
-#define TIMEOUT_DEFAULT 60
 
 /* Rounds over all places, as long as none ever answered: there may be nobody. */
 #define FIRST_TRIES 3
@@ -30,9 +29,9 @@ struct place {
 };
 
 struct remote {
+	struct client *client;
 	struct http *http;
-	struct http_tls elsewhere;
-	char *ca_pem;
+	const struct http_tls *elsewhere;
 	bool offline;
 	unsigned timeout;
 	struct endpoints endpoints;
@@ -47,14 +46,13 @@ void remote_free(struct remote *r)
 	if (!r)
 		return;
 	for (i = 0; r->places && i < r->endpoints.n; i++)
-		auth_free(r->places[i].auth);
+		auths_put(client_auths(r->client), r->places[i].auth);
 	free(r->places);
 	endpoints_release(&r->endpoints);
-	free(r->ca_pem);
 	free(r);
 }
 
-static int make_places(struct remote *r, const char *authfile, struct err *e)
+static int make_places(struct remote *r, struct err *e)
 {
 	size_t i;
 	int rc = 0;
@@ -64,41 +62,30 @@ static int make_places(struct remote *r, const char *authfile, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	for (i = 0; i < r->endpoints.n && rc == 0; i++) {
 		const struct endpoint *ep = &r->endpoints.list[i];
-		struct auth_options options = {
-			.base = ep->base,
-			.repository = ep->path,
-			.host = ep->name,
-			.authfile = authfile,
-			.tls = &ep->tls,
-			.elsewhere = &r->elsewhere,
-		};
 
 		r->places[i].at = ep;
-		rc = auth_new(r->http, &options, &r->places[i].auth, e);
+		rc = auths_get(client_auths(r->client), ep->base, ep->path, ep->name,
+			       &r->places[i].auth, e);
 	}
 	return rc;
 }
 
-int remote_new(struct http *http, const struct reference *ref,
-	       const struct remote_options *options, struct remote **out, struct err *e)
+int remote_new(struct client *c, const struct reference *ref, struct remote **out,
+	       struct err *e)
 {
 	struct remote *r = calloc(1, sizeof(*r));
-	int rc = 0;
+	int rc;
 
 	if (!r)
 		return err_set(e, -ENOMEM, "out of memory");
-	r->http = http;
-	r->offline = options->offline;
-	r->timeout = options->timeout ? options->timeout : TIMEOUT_DEFAULT;
-	if (options->cacert)
-		rc = hosts_read_certificates(options->cacert, &r->ca_pem, e);
-	r->elsewhere.ca_pem = r->ca_pem;
-	r->elsewhere.insecure = options->insecure;
+	r->client = c;
+	r->http = client_http(c);
+	r->offline = client_is_offline(c);
+	r->timeout = client_timeout(c);
+	r->elsewhere = hosts_elsewhere(client_hosts(c));
+	rc = hosts_find(client_hosts(c), ref, &r->endpoints, e);
 	if (rc == 0)
-		rc = hosts_find(ref, options->cacert, options->insecure, &r->endpoints,
-				e);
-	if (rc == 0)
-		rc = make_places(r, options->authfile, e);
+		rc = make_places(r, e);
 	if (rc < 0)
 		remote_free(r);
 	else
@@ -141,7 +128,7 @@ struct http *remote_http(struct remote *r)
 
 const struct http_tls *remote_elsewhere(const struct remote *r)
 {
-	return &r->elsewhere;
+	return r->elsewhere;
 }
 
 /* One place, asked once more and once again */
@@ -170,14 +157,15 @@ static int send_once(struct asking *a, const struct remote_request *rq, char **u
 		.last = rq->last,
 		.tls = &a->place->at->tls,
 	};
-	int rc = auth_get(a->place->auth, a->retry.until, used, e);
+	const struct auth_tls tls = {&a->place->at->tls, a->remote->elsewhere};
+	int rc = auth_get(a->place->auth, &tls, a->retry.until, used, e);
 	int64_t until, before;
 
 	if (rc < 0)
 		return rc;
 	http.authorization = *used;
 	until = before = remote_try(a->remote, a->retry.until);
-	rc = http_follow(a->remote->http, &http, &a->remote->elsewhere, &until, &a->url,
+	rc = http_follow(a->remote->http, &http, a->remote->elsewhere, &until, &a->url,
 			 &a->foreign, out, e);
 	a->retry.until += until - before;
 	return rc;
@@ -250,8 +238,8 @@ static int describe(const struct asking *a, int rc, struct err *e)
 }
 
 /* The answer is there and is no success. True: try again. */
-static bool judge(struct asking *a, struct transfer *t, const char *used, int *rc,
-		  struct err *e)
+static bool judge(struct asking *a, const struct remote_request *rq, struct transfer *t,
+		  const char *used, int *rc, struct err *e)
 {
 	const struct http_head *head = transfer_head(t);
 	const char *host = a->foreign ? "the host that the registry redirects to"
@@ -262,6 +250,8 @@ static bool judge(struct asking *a, struct transfer *t, const char *used, int *r
 		return *rc == 0;
 	}
 	*rc = refusal(t, host, remote_try(a->remote, a->retry.until), e);
+	if (*rc == -EACCES && rq->may_hide && used && !strcmp(host, "docker.io"))
+		*rc = err_prefix(e, -ENOENT, "not there, or not shown to us");
 	return retry_is_worth(head->status) && retry_wait(&a->retry, head->retry_after);
 }
 
@@ -298,7 +288,7 @@ static int ask_place(struct asking *a, const struct remote_request *rq,
 						 __ATOMIC_RELAXED);
 			again = false;
 			if (status != 200 && status != 206) {
-				again = judge(a, t, used, &rc, e);
+				again = judge(a, rq, t, used, &rc, e);
 				transfer_close(t);
 				t = NULL;
 			}
@@ -315,7 +305,8 @@ static int ask_place(struct asking *a, const struct remote_request *rq,
 
 static int first_url(const struct endpoint *ep, const char *what, struct buf *url)
 {
-	int rc = buf_printf(url, "%s%s/%s/%s", ep->base, ep->prefix, ep->path, what);
+	int rc = buf_printf(url, "%s%s/%s%s%s", ep->base, ep->prefix, ep->path,
+			    ep->path[0] ? "/" : "", what);
 
 	if (rc == 0 && ep->stands_for)
 		rc = http_url_query(url, "ns", ep->stands_for);

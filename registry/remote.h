@@ -15,20 +15,16 @@
 
 struct buf;
 struct err;
+struct client;
 struct reference;
 struct remote;
 
-struct remote_options {
-	const char *authfile;
-	const char *cacert;
-	bool insecure;
-	bool offline;	  /* every request fails, unsent */
-	unsigned timeout; /* seconds; 0 the default */
-};
-
-/* @ref is copied, @http borrowed. */
-int remote_new(struct http *http, const struct reference *ref,
-	       const struct remote_options *options, struct remote **out, struct err *e);
+/*
+ * @ref is copied, @c borrowed. With an empty @ref->path it is the registry itself, for
+ * what is asked of no repository.
+ */
+int remote_new(struct client *c, const struct reference *ref, struct remote **out,
+	       struct err *e);
 /* Transfers must be closed. NULL is fine. */
 void remote_free(struct remote *r);
 
@@ -48,6 +44,8 @@ struct remote_request {
 	bool head, bulk;
 	/* the answer decides what a tag is: not every mirror is asked that */
 	bool by_tag;
+	/* whoever refuses what is not there, though it took who we are, says -ENOENT */
+	bool may_hide;
 	bool has_range;
 	uint64_t first, last; /* as http.h */
 };
@@ -55,7 +53,8 @@ struct remote_request {
 /*
  * Asks until an answer of 200 or 206 is there, or *@until is near. @url, if not NULL,
  * gets where the way ended if that is another host, else nothing. Errors:
- * -ENOENT not there, -EACCES refused, -EBADMSG a range past the end, -EIO all else.
+ * -ENOENT not there, -EACCES refused, -ENOTSUP a method not offered, -EBADMSG a range
+ * past the end, -EIO all else.
  */
 int remote_open(struct remote *r, const struct remote_request *rq, int64_t *until,
 		struct buf *url, struct transfer **out, struct err *e);

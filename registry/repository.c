@@ -17,7 +17,10 @@
 #include "base/store.h"
 #include "registry/backend.h"
 #include "registry/blob.h"
+#include "registry/client.h"
+#include "registry/hosts.h"
 #include "registry/http.h"
+#include "registry/paging.h"
 #include "registry/manifest.h"
 #include "registry/reference.h"
 #include "registry/refusal.h"
@@ -27,10 +30,7 @@
 
 struct repository {
 	struct backend backend;
-	struct http *http;
-	/* The options of remotes to come; owned texts. */
-	struct remote_options options;
-	char *authfile, *cacert;
+	struct client *client;
 	bool offline;
 	/* a short name may be several, until the root is found */
 	struct candidates names;
@@ -74,7 +74,7 @@ static int get_body(struct repository *r, const struct remote_request *rq,
 		}
 		transfer_close(t);
 		if (retry_is_worth_error(rc) && retry_wait(&retry, NULL)) {
-			http_count_retry(r->http);
+			http_count_retry(client_http(r->client));
 			again = true;
 		}
 	} while (again);
@@ -141,16 +141,12 @@ static bool recall(struct repository *r, struct descriptor *d)
 	return known;
 }
 
-static void remember(struct repository *r, const struct buf *bytes,
-		     const struct descriptor *d)
+static void remember_tag(struct repository *r, const struct descriptor *d)
 {
 	char digest[DIGEST_TEXT_MAX];
 	struct buf name, note;
 
-	if (!r->backend.store ||
-	    store_put_document(r->backend.store, &d->digest, bytes->data, bytes->len) <
-		    0 ||
-	    r->reference.has_digest)
+	if (!r->backend.store || r->reference.has_digest)
 		return;
 	note_name(r, &name);
 	buf_init(&note, 4096);
@@ -159,6 +155,14 @@ static void remember(struct repository *r, const struct buf *bytes,
 		(void)store_put_note(r->backend.store, buf_text(&name), buf_text(&note));
 	buf_release(&name);
 	buf_release(&note);
+}
+
+static void remember(struct repository *r, const struct buf *bytes,
+		     const struct descriptor *d)
+{
+	if (r->backend.store && store_put_document(r->backend.store, &d->digest,
+						   bytes->data, bytes->len) == 0)
+		remember_tag(r, d);
 }
 
 /* The document of d->digest from the store, with its size. */
@@ -173,24 +177,27 @@ static bool from_store(struct repository *r, struct buf *bytes, struct descripto
 	return true;
 }
 
-/* Does the registry still give this digest for the tag? -ESTALE if not, or not said. */
-static int ask_head(struct repository *r, const char *what, const struct digest *known,
+/* The digest, and the media type, that HEAD tells. -ESTALE: it does not tell. */
+static int ask_head(struct repository *r, const char *what, struct descriptor *out,
 		    struct err *e)
 {
 	struct remote_request rq = {
 		.what = what, .accept = accept_all, .head = true, .by_tag = true};
 	int64_t until = remote_deadline(r->remote);
+	const struct http_head *head;
 	struct transfer *t = NULL;
-	struct digest now;
-	const char *text;
 	int rc = remote_open(r->remote, &rq, &until, NULL, &t, e);
 
+	if (rc == -ENOTSUP || (rc == -EIO && remote_is_reached(r->remote)))
+		return -ESTALE; /* there are those that do not know HEAD */
 	if (rc < 0)
 		return rc;
-	text = transfer_head(t)->digest;
-	if (!text || digest_parse(text, strlen(text), &now) < 0 ||
-	    !digest_equal(&now, known))
+	head = transfer_head(t);
+	if (!head->digest ||
+	    digest_parse(head->digest, strlen(head->digest), &out->digest) < 0)
 		rc = -ESTALE;
+	else if (head->content_type)
+		out->media_type = strdup(head->content_type);
 	transfer_close(t);
 	return rc;
 }
@@ -212,6 +219,12 @@ static int from_registry(struct repository *r, const char *what, struct buf *byt
 	return 0;
 }
 
+static void warn_of_last(struct repository *r, const struct err *e)
+{
+	client_warn(r->client, "%s: showing what it was last: %s", r->backend.name,
+		    e ? e->text : "the registry cannot be asked");
+}
+
 /* A tag whose last document, in @bytes and @d, is known. */
 static int check_tag(struct repository *r, const char *what, struct buf *bytes,
 		     struct descriptor *d, struct err *e)
@@ -220,10 +233,15 @@ static int check_tag(struct repository *r, const char *what, struct buf *bytes,
 	struct buf now;
 	int rc;
 
-	rc = r->offline ? -EIO : ask_head(r, what, &d->digest, e);
-	if (rc == 0 || r->offline)
+	if (r->offline)
 		return 0;
-	if (rc == -ESTALE || (rc == -EIO && remote_is_reached(r->remote))) {
+	rc = ask_head(r, what, &fresh, e);
+	if (rc == 0 && !digest_equal(&fresh.digest, &d->digest))
+		rc = -ESTALE;
+	descriptor_release(&fresh);
+	if (rc == 0)
+		return 0;
+	if (rc == -ESTALE) {
 		buf_init(&now, DOCUMENT_MAX);
 		rc = from_registry(r, what, &now, &fresh, e);
 		if (rc == 0) {
@@ -237,9 +255,64 @@ static int check_tag(struct repository *r, const char *what, struct buf *bytes,
 	}
 	if (rc != -EIO && rc != -EACCES)
 		return rc;
-	backend_warn(&r->backend, "%s: showing what it was last: %s", r->backend.name,
-		     e ? e->text : "the registry cannot be asked");
+	warn_of_last(r, e);
 	return 0;
+}
+
+static void manifest_path(const struct repository *r, char *out, size_t max)
+{
+	char text[DIGEST_TEXT_MAX];
+
+	snprintf(out, max, "manifests/%s",
+		 r->reference.has_digest ? digest_format(&r->reference.digest, text)
+					 : r->reference.tag);
+}
+
+/* By HEAD, or by GET, which gives the document as well: that is kept. */
+static int ask_digest(struct repository *r, struct descriptor *d, struct err *e)
+{
+	char what[WHAT_MAX];
+	struct buf bytes;
+	int rc;
+
+	manifest_path(r, what, sizeof(what));
+	rc = ask_head(r, what, d, e);
+	if (rc == 0)
+		remember_tag(r, d);
+	if (rc != -ESTALE)
+		return rc;
+	buf_init(&bytes, DOCUMENT_MAX);
+	rc = from_registry(r, what, &bytes, d, e);
+	buf_release(&bytes);
+	return rc;
+}
+
+static int repository_tag_digest(struct backend *b, struct digest *out, struct err *e)
+{
+	struct repository *r = (struct repository *)b;
+	struct descriptor d = {0};
+	struct err own;
+	int rc = -EIO;
+
+	if (!e)
+		e = &own;
+	if (r->reference.has_digest) {
+		*out = r->reference.digest;
+		return 0;
+	}
+	if (!r->offline)
+		rc = ask_digest(r, &d, e);
+	if ((rc == -EIO || rc == -EACCES) && recall(r, &d)) {
+		if (!r->offline)
+			warn_of_last(r, e);
+		rc = 0;
+	} else if (r->offline) {
+		err_set(e, rc, "not in the cache, and -o offline asks no registry");
+	}
+	if (rc == 0)
+		*out = d.digest;
+	descriptor_release(&d);
+	return rc < 0 ? err_prefix(e, rc, "%s", r->backend.name) : 0;
 }
 
 /* The root under the name in use. */
@@ -247,12 +320,10 @@ static int find_root(struct repository *r, struct buf *bytes, struct descriptor 
 		     struct err *e)
 {
 	struct descriptor d = {0};
-	char text[DIGEST_TEXT_MAX], what[WHAT_MAX];
+	char what[WHAT_MAX];
 	int rc;
 
-	snprintf(what, sizeof(what), "manifests/%s",
-		 r->reference.has_digest ? digest_format(&r->reference.digest, text)
-					 : r->reference.tag);
+	manifest_path(r, what, sizeof(what));
 	if (r->reference.has_digest) {
 		d.digest = r->reference.digest;
 		rc = from_store(r, bytes, &d) ? 0 : from_registry(r, what, bytes, &d, e);
@@ -279,7 +350,7 @@ static int use_name(struct repository *r, const char *text, struct err *e)
 	int rc = reference_parse(text, &ref, e);
 
 	if (rc == 0)
-		rc = remote_new(r->http, &ref, &r->options, &remote, e);
+		rc = remote_new(r->client, &ref, &remote, e);
 	if (rc < 0)
 		return rc;
 	name = strdup(reference_format(&ref, full));
@@ -334,18 +405,32 @@ static int repository_blob(struct backend *b, const struct descriptor *d,
 	return blob_new(((struct repository *)b)->remote, d, out, e);
 }
 
-static void repository_stats(struct backend *b, struct origin_stats *out)
+/* Lists */
+
+static int repository_tags(struct backend *b, origin_name_fn *fn, void *arg,
+			   struct err *e)
 {
 	struct repository *r = (struct repository *)b;
-	struct http_stats s;
+	int rc = paging_names(r->remote, NAMES_TAGS, fn, arg, e);
 
-	http_stats(r->http, &s);
-	*out = (struct origin_stats){
-		.requests = s.requests,
-		.bytes = s.bytes,
-		.errors = s.errors,
-		.retries = s.retries,
+	return rc < 0 ? err_prefix(e, rc, "the tags of %s", r->backend.name) : 0;
+}
+
+static int repository_probe(struct backend *b, struct err *e)
+{
+	struct repository *r = (struct repository *)b;
+	struct remote_request rq = {
+		.what = "tags/list?n=1",
+		.accept = "application/json",
+		.by_tag = true,
+		.may_hide = true,
 	};
+	int64_t until = remote_deadline(r->remote);
+	struct transfer *t = NULL;
+	int rc = remote_open(r->remote, &rq, &until, NULL, &t, e);
+
+	transfer_close(t);
+	return rc < 0 ? err_prefix(e, rc, "%s", r->backend.name) : 0;
 }
 
 static void repository_close(struct backend *b)
@@ -353,10 +438,7 @@ static void repository_close(struct backend *b)
 	struct repository *r = (struct repository *)b;
 
 	remote_free(r->remote);
-	http_free(r->http);
 	candidates_release(&r->names);
-	free(r->authfile);
-	free(r->cacert);
 	free(b->name);
 	free(r);
 }
@@ -365,44 +447,28 @@ static const struct backend_ops repository_ops = {
 	.root = repository_root,
 	.document = repository_document,
 	.blob = repository_blob,
-	.stats = repository_stats,
+	.tag_digest = repository_tag_digest,
+	.tags = repository_tags,
+	.probe = repository_probe,
 	.close = repository_close,
 };
 
-static int copy_options(struct repository *r, const struct origin_options *options)
-{
-	r->offline = options->offline;
-	r->authfile = options->authfile ? strdup(options->authfile) : NULL;
-	r->cacert = options->cacert ? strdup(options->cacert) : NULL;
-	r->options = (struct remote_options){
-		.authfile = r->authfile,
-		.cacert = r->cacert,
-		.insecure = options->insecure,
-		.offline = options->offline,
-		.timeout = options->timeout,
-	};
-	return (options->authfile && !r->authfile) || (options->cacert && !r->cacert)
-		       ? -ENOMEM
-		       : 0;
-}
-
-int repository_open(const char *text, const struct origin_options *options,
-		    struct store *store, struct backend **out, struct err *e)
+int repository_open(const char *text, struct client *c, struct backend **out,
+		    struct err *e)
 {
 	struct repository *r = calloc(1, sizeof(*r));
+	const struct registries *conf;
 	int rc;
 
 	if (!r)
 		return err_set(e, -ENOMEM, "out of memory");
 	r->backend.ops = &repository_ops;
-	r->backend.store = store;
-	rc = copy_options(r, options);
-	if (rc < 0)
-		err_set(e, rc, "out of memory");
+	r->backend.store = client_store(c);
+	r->client = c;
+	r->offline = client_is_offline(c);
+	rc = hosts_registries(client_hosts(c), &conf, e);
 	if (rc == 0)
-		rc = shortname_expand(text, &r->names, e);
-	if (rc == 0)
-		rc = http_new(options->connections, &r->http, e);
+		rc = shortname_expand(conf, text, &r->names, e);
 	if (rc == 0)
 		rc = use_name(r, r->names.list[0], e);
 	if (rc < 0)

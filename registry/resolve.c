@@ -396,8 +396,52 @@ static int build(struct backend *b, const struct buf *root, const struct descrip
 	return rc < 0 ? rc : fill(b, img, e);
 }
 
-int resolve_image(struct backend *b, const struct buf *root, const struct descriptor *d,
-		  const struct platform *want, struct image **out, struct err *e)
+/* @root is an index: takes it with its images but for @entry, and @entry's manifest. */
+static int take_entry(struct backend *b, const struct buf *root,
+		      const struct descriptor *d, const char *media,
+		      const struct descriptor *entry, struct image *img, struct err *e)
+{
+	struct entries en = {0};
+	int rc = entries_parse(root->data, root->len, &en, e);
+
+	if (rc == 0)
+		rc = get_document(b, entry, &img->manifest, e);
+	if (rc == 0)
+		rc = copy_descriptor(entry, &img->manifest_descriptor);
+	if (rc == 0) {
+		img->has_index = true;
+		rc = copy_root(root, d, media, &img->index, &img->index_descriptor);
+	}
+	if (rc == 0)
+		rc = keep_platforms(img, &en);
+	entries_release(&en);
+	return rc;
+}
+
+static int build_entry(struct backend *b, const struct buf *root,
+		       const struct descriptor *d, const struct descriptor *entry,
+		       struct image *img, struct err *e)
+{
+	enum document_kind kind;
+	const char *media = "";
+	int rc;
+
+	if (digest_equal(&d->digest, &entry->digest))
+		return build(b, root, d, NULL, img, e);
+	rc = document_kind(root->data, root->len, d->media_type, &kind, &media, e);
+	if (rc == 0)
+		rc = kind == DOCUMENT_INDEX
+			     ? take_entry(b, root, d, media, entry, img, e)
+			     : err_set(e, -ENOENT, "there is one image only");
+	if (rc == -ENOMEM)
+		return out_of_memory(e);
+	return rc < 0 ? rc : fill(b, img, e);
+}
+
+/* @entry, or what is best for @want if that is NULL. */
+static int resolve(struct backend *b, const struct buf *root, const struct descriptor *d,
+		   const struct descriptor *entry, const struct platform *want,
+		   struct image **out, struct err *e)
 {
 	struct image *img = calloc(1, sizeof(*img));
 	int rc;
@@ -405,11 +449,28 @@ int resolve_image(struct backend *b, const struct buf *root, const struct descri
 	if (!img)
 		return out_of_memory(e);
 	img->name = strdup(b->name);
-	rc = img->name ? build(b, root, d, want, img, e) : out_of_memory(e);
+	if (!img->name)
+		rc = out_of_memory(e);
+	else if (entry)
+		rc = build_entry(b, root, d, entry, img, e);
+	else
+		rc = build(b, root, d, want, img, e);
 	if (rc < 0) {
 		image_free(img);
 		return err_prefix(e, rc, "%s", b->name);
 	}
 	*out = img;
 	return 0;
+}
+
+int resolve_image(struct backend *b, const struct buf *root, const struct descriptor *d,
+		  const struct platform *want, struct image **out, struct err *e)
+{
+	return resolve(b, root, d, NULL, want, out, e);
+}
+
+int resolve_entry(struct backend *b, const struct buf *root, const struct descriptor *d,
+		  const struct descriptor *entry, struct image **out, struct err *e)
+{
+	return resolve(b, root, d, entry, NULL, out, e);
 }

@@ -61,22 +61,19 @@ static int add_alias(struct candidates *c, const struct registries *r, const cha
 	return rc;
 }
 
-int shortname_expand(const char *text, struct candidates *out, struct err *e)
+int shortname_expand(const struct registries *r, const char *text, struct candidates *out,
+		     struct err *e)
 {
 	struct candidates c = {0};
-	struct registries r = {0};
 	bool has_alias;
 	size_t i;
 	int rc = 0;
 
 	if (reference_is_short(text)) {
-		rc = registries_load(&r, e);
-		if (rc == 0)
-			rc = add_alias(&c, &r, text);
+		rc = add_alias(&c, r, text);
 		has_alias = c.n > 0;
-		for (i = 0; !has_alias && rc == 0 && i < r.n_search; i++)
-			rc = add(&c, r.search[i], text);
-		registries_release(&r);
+		for (i = 0; !has_alias && rc == 0 && i < r->n_search; i++)
+			rc = add(&c, r->search[i], text);
 	}
 	if (rc == 0 && c.n == 0)
 		rc = add(&c, NULL, text);

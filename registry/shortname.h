@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 struct err;
+struct registries;
 
 /* References in full, in the order to try; at least one. */
 struct candidates {
@@ -17,8 +18,9 @@ struct candidates {
 	size_t n;
 };
 
-/* A name with a host is its own only candidate. -EINVAL for a bad registries.conf. */
-int shortname_expand(const char *text, struct candidates *out, struct err *e);
+/* A name with a host is its own only candidate. */
+int shortname_expand(const struct registries *r, const char *text, struct candidates *out,
+		     struct err *e);
 void candidates_release(struct candidates *c);
 
 #endif

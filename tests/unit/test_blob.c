@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "base/source.h"
 #include "registry/blob.h"
-#include "registry/http.h"
+#include "registry/client.h"
 #include "registry/reference.h"
 #include "registry/remote.h"
 #include "tests/unit/test.h"
@@ -216,22 +216,22 @@ static void script(struct server *s, const char *text)
 }
 
 struct bench {
-	struct http *http;
+	struct client *client;
 	struct remote *remote;
 	struct source *blob;
 };
 
 static void bench_open(struct bench *b, unsigned timeout)
 {
-	struct remote_options options = {.timeout = timeout};
+	struct client_options options = {.timeout = timeout};
 	struct descriptor d = {.size = SIZE, .digest.alg = DIGEST_SHA256};
 	char name[64];
 	struct reference ref;
 	struct err e = {""};
 
 	snprintf(name, sizeof(name), "127.0.0.1:%u/a", near.port);
-	if (reference_parse(name, &ref, &e) < 0 || http_new(0, &b->http, &e) < 0 ||
-	    remote_new(b->http, &ref, &options, &b->remote, &e) < 0 ||
+	if (reference_parse(name, &ref, &e) < 0 || client_new(&options, NULL, &b->client, &e) < 0 ||
+	    remote_new(b->client, &ref, &b->remote, &e) < 0 ||
 	    blob_new(b->remote, &d, &b->blob, &e) < 0) {
 		printf("# %s\n", e.text);
 		exit(1);
@@ -242,7 +242,7 @@ static void bench_close(struct bench *b)
 {
 	source_unref(b->blob);
 	remote_free(b->remote);
-	http_free(b->http);
+	client_free(b->client);
 }
 
 /* A pread of @len at @off under each script: the right bytes, or this errno. */

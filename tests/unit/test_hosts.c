@@ -33,13 +33,16 @@ static const char *asked(const char *text, bool insecure)
 	static char out[2000];
 	struct reference ref;
 	struct endpoints es = {0};
+	struct hosts *h = NULL;
 	struct err e = {""};
 	struct buf b;
 	size_t i;
 	int rc = reference_parse(text, &ref, &e);
 
 	if (rc == 0)
-		rc = hosts_find(&ref, NULL, insecure, &es, &e);
+		rc = hosts_new(NULL, insecure, &h, &e);
+	if (rc == 0)
+		rc = hosts_find(h, &ref, &es, &e);
 	buf_init(&b, sizeof(out) - 1);
 	if (rc < 0)
 		buf_printf(&b, "error %d: %s", rc, e.text);
@@ -54,6 +57,7 @@ static const char *asked(const char *text, bool insecure)
 	snprintf(out, sizeof(out), "%s", buf_text(&b));
 	buf_release(&b);
 	endpoints_release(&es);
+	hosts_free(h);
 	return out;
 }
 

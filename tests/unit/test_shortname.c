@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "registry/registries.h"
 #include "registry/shortname.h"
 #include "tests/unit/test.h"
 
@@ -18,17 +19,20 @@ static void write_conf(const char *text)
 static void is_expanded(const char *text, const char *want)
 {
 	char got[500] = "";
+	struct registries r = {0};
 	struct candidates c = {0};
 	struct err e = {""};
 	size_t i;
 
-	is_int(shortname_expand(text, &c, &e), 0, "%s %s", text, e.text);
+	is_int(registries_load(&r, &e), 0, "the file %s", e.text);
+	is_int(shortname_expand(&r, text, &c, &e), 0, "%s %s", text, e.text);
 	for (i = 0; i < c.n; i++) {
 		strcat(got, i ? " " : "");
 		strcat(got, c.list[i]);
 	}
 	is_text(got, want, "is tried so");
 	candidates_release(&c);
+	registries_release(&r);
 }
 
 int main(void)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The authorizations of all repositories in use, so that whoever opens one again, or
+ * twice, has its token already. A few that nobody uses are kept.
+ */
+#ifndef REGISTRY_AUTHS_H
+#define REGISTRY_AUTHS_H
+
+#include "registry/auth.h"
+
+struct err;
+struct http;
+
+struct auths;
+
+/* @http is borrowed; @authfile (see credentials.h) is copied and may be NULL. */
+int auths_new(struct http *http, const char *authfile, struct auths **out, struct err *e);
+/* All that were lent must be back. NULL is fine. */
+void auths_free(struct auths *as);
+
+/* That of a repository at @base, as auth.h describes them; to be given back. */
+int auths_get(struct auths *as, const char *base, const char *repository,
+	      const char *host, struct auth **out, struct err *e);
+/* NULL is fine. */
+void auths_put(struct auths *as, struct auth *a);
+
+#endif
