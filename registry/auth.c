@@ -22,6 +22,7 @@
 
 struct auth {
 	struct http *http;
+	struct keychain *keychain;
 	char *base, *repository, *host, *authfile;
 
 	pthread_mutex_t lock; /* guards all that follows */
@@ -58,6 +59,7 @@ int auth_new(struct http *http, const struct auth_options *options, struct auth 
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->changed, NULL);
 	a->http = http;
+	a->keychain = options->keychain;
 	a->base = strdup(options->base);
 	a->repository = strdup(options->repository);
 	a->host = strdup(options->host);
@@ -343,11 +345,18 @@ static bool same_text(const char *a, const char *b)
 /* True if there are credentials other than those that we had. */
 static bool look_for_credentials(struct auth *a)
 {
+	const struct credential_query q = {
+		.host = a->host,
+		.path = a->repository,
+		.authfile = a->authfile,
+		.keychain = a->keychain,
+		.anew = a->has_cred,
+	};
 	struct credential now = {0};
 	bool changed;
 
 	a->trouble.text[0] = '\0';
-	if (credentials_find(a->authfile, a->host, a->repository, &now, &a->trouble) == 0)
+	if (credentials_find(&q, &now, &a->trouble) == 0)
 		a->trouble.text[0] = '\0';
 	changed = !same_text(now.user, a->cred.user) ||
 		  !same_text(now.password, a->cred.password) ||

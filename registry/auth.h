@@ -21,12 +21,13 @@ struct err;
 
 struct auth;
 
-/* All is copied. */
+/* Texts are copied. */
 struct auth_options {
-	const char *base;	/* the registry's "https://host" */
-	const char *repository; /* the path read there; "" for its catalog */
-	const char *host;	/* whose credentials are used: "docker.io" */
-	const char *authfile;	/* see credentials.h; may be NULL */
+	const char *base;	   /* the registry's "https://host" */
+	const char *repository;	   /* the path read there; "" for its catalog */
+	const char *host;	   /* whose credentials are used: "docker.io" */
+	const char *authfile;	   /* see credentials.h; may be NULL */
+	struct keychain *keychain; /* borrowed for life */
 };
 
 /* How its hosts prove themselves, and we to them. */

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "registry/http.h"
+#include "registry/keychain.h"
 
 /* Kept though nobody uses them: some KiB each, most of it token. */
 #define IDLE_MAX 64
@@ -23,6 +24,7 @@ struct lent {
 struct auths {
 	struct http *http;
 	char *authfile;
+	struct keychain *keychain;
 
 	pthread_mutex_t lock; /* guards all that follows */
 	struct lent *list;
@@ -33,6 +35,7 @@ struct auths {
 int auths_new(struct http *http, const char *authfile, struct auths **out, struct err *e)
 {
 	struct auths *as = calloc(1, sizeof(*as));
+	int rc;
 
 	if (as && authfile)
 		as->authfile = strdup(authfile);
@@ -42,6 +45,11 @@ int auths_new(struct http *http, const char *authfile, struct auths **out, struc
 	}
 	as->http = http;
 	pthread_mutex_init(&as->lock, NULL);
+	rc = keychain_new(&as->keychain, e);
+	if (rc < 0) {
+		auths_free(as);
+		return rc;
+	}
 	*out = as;
 	return 0;
 }
@@ -66,6 +74,7 @@ void auths_free(struct auths *as)
 		lent_free(as->list);
 	}
 	pthread_mutex_destroy(&as->lock);
+	keychain_free(as->keychain);
 	free(as->authfile);
 	free(as);
 }
@@ -91,6 +100,7 @@ static struct lent *make(struct auths *as, const char *base, const char *reposit
 		.repository = repository,
 		.host = host,
 		.authfile = as->authfile,
+		.keychain = as->keychain,
 	};
 	struct lent *l = calloc(1, sizeof(*l));
 

@@ -3,10 +3,6 @@
  * Keys are spelled in many ways: "host", "host:5000", "https://host", "https://host/v1/",
  * "https://index.docker.io/v1/", "host/team/app". An exact key wins; then keys are
  * reduced to their host and compared, where docker.io has three names.
- *
- * A helper knows only hosts. What it says with status 0 is JSON with a Secret; a user
- * named "<token>" makes that an identity token. Its failures are words on its standard
- * output, of which one sentence means "nobody".
  */
 #include "registry/credentials.h"
 
@@ -22,13 +18,11 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "registry/confpath.h"
-#include "registry/helper.h"
+#include "registry/keychain.h"
 #include "registry/reference.h"
 
-#define FILE_MAX       (4u << 20) /* hundreds of logins take some 100 KiB */
-#define ANSWER_MAX     (1u << 20) /* a helper's: a token of the largest kind fits */
-#define HELPER_SECONDS 30	  /* a keychain may ask its owner */
-#define HUB_SERVER     "https://index.docker.io/v1/"
+#define FILE_MAX   (4u << 20) /* hundreds of logins take some 100 KiB */
+#define HUB_SERVER "https://index.docker.io/v1/"
 
 void secret_free(char *text)
 {
@@ -53,7 +47,7 @@ static void wipe(struct buf *b)
 	buf_release(b);
 }
 
-static bool is_empty(const struct credential *c)
+bool credential_is_empty(const struct credential *c)
 {
 	return !c->identity_token && !c->registry_token && !(c->user && c->password);
 }
@@ -62,6 +56,22 @@ static bool is_empty(const struct credential *c)
 static char *copy_text(const char *text)
 {
 	return text && text[0] ? strdup(text) : NULL;
+}
+
+int credential_copy(const struct credential *c, struct credential *out)
+{
+	*out = (struct credential){
+		.user = c->user ? strdup(c->user) : NULL,
+		.password = c->password ? strdup(c->password) : NULL,
+		.identity_token = c->identity_token ? strdup(c->identity_token) : NULL,
+		.registry_token = c->registry_token ? strdup(c->registry_token) : NULL,
+	};
+	if (!c->user == !out->user && !c->password == !out->password &&
+	    !c->identity_token == !out->identity_token &&
+	    !c->registry_token == !out->registry_token)
+		return 0;
+	credential_release(out);
+	return -ENOMEM;
 }
 
 /* Entries of auths */
@@ -120,7 +130,7 @@ static int take_entry(const struct json *entry, struct credential *out)
 		c.password = copy_text(json_member_string(entry, "password"));
 	}
 	secret_free(plain);
-	if (is_empty(&c)) {
+	if (credential_is_empty(&c)) {
 		credential_release(&c);
 		return -ENOENT;
 	}
@@ -193,73 +203,18 @@ static int find_in_auths(const struct json *auths, const char *host, const char 
 
 /* Helpers */
 
-static int parse_answer(const struct buf *answer, const char *program,
-			struct credential *out, struct err *e)
-{
-	struct credential c = {0};
-	struct json *j = NULL;
-	const char *user, *secret;
-	int rc = json_parse(answer->data ? answer->data : "", answer->len, &j, NULL);
-
-	if (rc < 0)
-		return err_set(e, -EACCES, "%s: its answer is no JSON", program);
-	user = json_member_string(j, "Username");
-	secret = json_member_string(j, "Secret");
-	if (secret && secret[0] && user && !strcmp(user, "<token>")) {
-		c.identity_token = strdup(secret);
-	} else if (secret && secret[0] && user) {
-		c.user = strdup(user);
-		c.password = strdup(secret);
-	}
-	json_free(j);
-	if (is_empty(&c)) {
-		credential_release(&c);
-		return -ENOENT;
-	}
-	*out = c;
-	return 0;
-}
-
-static int ask_helper(const char *suffix, const char *server, struct credential *out,
-		      struct err *e)
-{
-	char program[128];
-	const char *argv[] = {program, "get", NULL};
-	struct buf answer;
-	int status = 0, rc;
-
-	/* The name comes from a file: it must not lead out of PATH. */
-	if (!suffix[0] || strlen(suffix) > 64 || strchr(suffix, '/'))
-		return err_set(e, -EACCES, "not the name of a credential helper: %.80s",
-			       suffix);
-	snprintf(program, sizeof(program), "docker-credential-%s", suffix);
-	buf_init(&answer, ANSWER_MAX);
-	rc = helper_run(argv, server, HELPER_SECONDS, &answer, &status, e);
-	if (rc < 0) {
-		rc = -EACCES;
-	} else if (status != 0) {
-		rc = -ENOENT;
-		if (!strstr(buf_text(&answer), "credentials not found"))
-			rc = err_set(e, -EACCES, "%s: %.200s", program,
-				     answer.len ? buf_text(&answer)
-						: "failed without a word");
-	} else {
-		rc = parse_answer(&answer, program, out, e);
-	}
-	wipe(&answer);
-	return rc;
-}
-
 /* Helpers of Docker know its Hub by a URL, those of others by its name. */
-static int ask_helper_of(const char *suffix, const char *host, struct credential *out,
-			 struct err *e)
+static int ask_helper(const struct credential_query *q, const char *suffix,
+		      struct credential *out, struct err *e)
 {
 	int rc;
 
-	if (!is_hub(host, strlen(host)))
-		return ask_helper(suffix, host, out, e);
-	rc = ask_helper(suffix, HUB_SERVER, out, e);
-	return rc == -ENOENT ? ask_helper(suffix, "docker.io", out, e) : rc;
+	if (!is_hub(q->host, strlen(q->host)))
+		return keychain_ask(q->keychain, suffix, q->host, q->anew, out, e);
+	rc = keychain_ask(q->keychain, suffix, HUB_SERVER, q->anew, out, e);
+	if (rc == -ENOENT)
+		rc = keychain_ask(q->keychain, suffix, "docker.io", q->anew, out, e);
+	return rc;
 }
 
 static const char *helper_for(const struct json *helpers, const char *host)
@@ -276,25 +231,25 @@ static const char *helper_for(const struct json *helpers, const char *host)
 
 /* Files */
 
-static int find_in(const struct json *j, const char *host, const char *path,
+static int find_in(const struct credential_query *q, const struct json *j,
 		   struct credential *out, struct err *e)
 {
-	const char *suffix = helper_for(json_member(j, "credHelpers"), host);
+	const char *suffix = helper_for(json_member(j, "credHelpers"), q->host);
 	const char *store = json_member_string(j, "credsStore");
 	const struct json *auths = json_member(j, "auths");
 	int rc = -ENOENT;
 
 	if (suffix && suffix[0])
-		return ask_helper_of(suffix, host, out, e);
+		return ask_helper(q, suffix, out, e);
 	if (store && store[0])
-		rc = ask_helper_of(store, host, out, e);
+		rc = ask_helper(q, store, out, e);
 	/* ~/.dockercfg is such a map itself. */
 	if (rc == -ENOENT)
-		rc = find_in_auths(auths ? auths : j, host, path, out);
+		rc = find_in_auths(auths ? auths : j, q->host, q->path, out);
 	return rc;
 }
 
-int credentials_in(const void *text, size_t len, const char *host, const char *path,
+int credentials_in(const struct credential_query *q, const void *text, size_t len,
 		   struct credential *out, struct err *e)
 {
 	struct json *j = NULL;
@@ -302,14 +257,14 @@ int credentials_in(const void *text, size_t len, const char *host, const char *p
 
 	if (rc < 0)
 		return rc;
-	rc = find_in(j, host, path, out, e);
+	rc = find_in(q, j, out, e);
 	json_free(j);
 	return rc;
 }
 
 /* @must: it was named, so it has to be there. */
-static int find_in_file(const char *path, bool must, const char *host,
-			const char *repository, struct credential *out, struct err *e)
+static int find_in_file(const struct credential_query *q, const char *path, bool must,
+			struct credential *out, struct err *e)
 {
 	struct buf text;
 	int rc;
@@ -317,7 +272,7 @@ static int find_in_file(const char *path, bool must, const char *host,
 	buf_init(&text, FILE_MAX);
 	rc = confpath_read(path, &text);
 	if (rc == 0 && text.len > 0) {
-		rc = credentials_in(text.data, text.len, host, repository, out, e);
+		rc = credentials_in(q, text.data, text.len, out, e);
 		if (rc < 0 && rc != -ENOENT)
 			rc = err_prefix(e, -EACCES, "%s", path);
 	} else if (rc < 0 &&
@@ -340,7 +295,7 @@ static int place(char *out, size_t max, const char *variable, const char *fallba
 	return len < 0 || (size_t)len >= max ? -ENOENT : 0;
 }
 
-static int usual_places(const char *host, const char *path, struct credential *out,
+static int usual_places(const struct credential_query *q, struct credential *out,
 			struct err *e)
 {
 	const char *inline_text = getenv("DOCKER_AUTH_CONFIG");
@@ -362,7 +317,7 @@ static int usual_places(const char *host, const char *path, struct credential *o
 	snprintf(config, sizeof(config), "%s/.config", confpath_home());
 	snprintf(docker, sizeof(docker), "%s/.docker", confpath_home());
 	if (inline_text && inline_text[0])
-		rc = credentials_in(inline_text, strlen(inline_text), host, path, out, e);
+		rc = credentials_in(q, inline_text, strlen(inline_text), out, e);
 	for (i = 0; i < sizeof(places) / sizeof(places[0]) && rc == -ENOENT; i++) {
 		const char *rest = places[i].rest;
 
@@ -371,22 +326,21 @@ static int usual_places(const char *host, const char *path, struct credential *o
 		rc = place(file, sizeof(file), places[i].variable, places[i].fallback,
 			   rest);
 		if (rc == 0)
-			rc = find_in_file(file, false, host, path, out, e);
+			rc = find_in_file(q, file, false, out, e);
 	}
 	return rc;
 }
 
-int credentials_find(const char *authfile, const char *host, const char *path,
-		     struct credential *out, struct err *e)
+int credentials_find(const struct credential_query *q, struct credential *out,
+		     struct err *e)
 {
+	const char *authfile = q->authfile ? q->authfile : getenv("REGISTRY_AUTH_FILE");
 	int rc;
 
 	*out = (struct credential){0};
-	if (!authfile)
-		authfile = getenv("REGISTRY_AUTH_FILE");
 	if (authfile && authfile[0])
-		rc = find_in_file(authfile, true, host, path, out, e);
+		rc = find_in_file(q, authfile, true, out, e);
 	else
-		rc = usual_places(host, path, out, e);
+		rc = usual_places(q, out, e);
 	return rc == -ENOENT ? 0 : rc;
 }

@@ -16,9 +16,11 @@
 #ifndef REGISTRY_CREDENTIALS_H
 #define REGISTRY_CREDENTIALS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
+struct keychain;
 
 /* NULL members: not that way; all NULL: nobody. All secret. */
 struct credential {
@@ -28,21 +30,33 @@ struct credential {
 	char *registry_token; /* a bearer token, ready */
 };
 
+/* Does it say nothing? */
+bool credential_is_empty(const struct credential *c);
+/* 0 or -ENOMEM. */
+int credential_copy(const struct credential *c, struct credential *out);
 /* Wipes and frees what it holds. */
 void credential_release(struct credential *c);
 /* Wipes and frees a text; NULL is fine. */
 void secret_free(char *text);
 
+/* Who for, and where to look; all borrowed. */
+struct credential_query {
+	const char *host;	   /* "docker.io", "localhost:5000" */
+	const char *path;	   /* of the repository */
+	const char *authfile;	   /* may be NULL */
+	struct keychain *keychain; /* that asks the helpers */
+	bool anew;		   /* helpers are asked again */
+};
+
 /*
- * For the repository @path at @host ("docker.io", "localhost:5000"). @authfile may be
- * NULL. 0, with @out empty if nobody knows; -EACCES with a sentence if a file that
- * was named cannot be read, a file is no JSON, or a helper fails.
+ * 0, with @out empty if nobody knows; -EACCES with a sentence if a file that was named
+ * cannot be read, a file is no JSON, or a helper fails.
  */
-int credentials_find(const char *authfile, const char *host, const char *path,
-		     struct credential *out, struct err *e);
+int credentials_find(const struct credential_query *q, struct credential *out,
+		     struct err *e);
 
 /* The same of one file's text, its helpers included. -ENOENT: it knows nothing. */
-int credentials_in(const void *text, size_t len, const char *host, const char *path,
+int credentials_in(const struct credential_query *q, const void *text, size_t len,
 		   struct credential *out, struct err *e);
 
 #endif

@@ -8,7 +8,27 @@
 #include "base/err.h"
 #include "registry/credentials.h"
 #include "registry/helper.h"
+#include "registry/keychain.h"
 #include "tests/unit/test.h"
+
+static struct keychain *keychain;
+
+/* Each time with a keychain that knows nothing yet. */
+static struct credential_query query(const char *authfile, const char *host, const char *path)
+{
+	keychain_free(keychain);
+	if (keychain_new(&keychain, NULL) < 0)
+		exit(1);
+	return (struct credential_query){
+		.host = host, .path = path, .authfile = authfile, .keychain = keychain};
+}
+
+static int find(const char *authfile, const char *host, struct credential *out, struct err *e)
+{
+	struct credential_query q = query(authfile, host, "a");
+
+	return credentials_find(&q, out, e);
+}
 
 static char dir[] = "/tmp/peelfs-test-XXXXXX";
 
@@ -65,14 +85,15 @@ static void test_auths(void)
 		 "library/nginx", "u:p"},
 		{"{\"https://index.docker.io/v1/\":{\"auth\":\"dTpw\"}}", "docker.io", "a/b", "u:p"},
 	};
+	struct credential_query q;
 	struct credential c;
 	char got[100];
 	size_t i;
 	int rc;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		rc = credentials_in(rows[i].text, strlen(rows[i].text), rows[i].host, rows[i].path,
-				    &c, NULL);
+		q = query(NULL, rows[i].host, rows[i].path);
+		rc = credentials_in(&q, rows[i].text, strlen(rows[i].text), &c, NULL);
 		is_int(rc, rows[i].want ? 0 : -ENOENT, "%s for %s", rows[i].text, rows[i].host);
 		if (rc < 0)
 			continue;
@@ -85,7 +106,7 @@ static void test_auths(void)
 		is_text(got, rows[i].want, "is found");
 		credential_release(&c);
 	}
-	is_int(credentials_in("{", 1, "x.y", "a", &c, NULL), -EBADMSG, "no JSON");
+	is_int(credentials_in(&q, "{", 1, &c, NULL), -EBADMSG, "no JSON");
 }
 
 static void is_found(const char *authfile, const char *host, const char *want, const char *what)
@@ -93,7 +114,7 @@ static void is_found(const char *authfile, const char *host, const char *want, c
 	struct err e = {""};
 	struct credential c;
 
-	is_int(credentials_find(authfile, host, "a", &c, &e), 0, "%s", what);
+	is_int(find(authfile, host, &c, &e), 0, "%s", what);
 	is_text(c.user, want, "as expected (%s)", e.text);
 	credential_release(&c);
 }
@@ -130,10 +151,10 @@ static void test_places(void)
 	is_found(NULL, "q", "e", "also by the variable");
 	unsetenv("REGISTRY_AUTH_FILE");
 	unsetenv("DOCKER_AUTH_CONFIG");
-	is_int(credentials_find(at("none.json"), "q", "a", &c, &e), -EACCES, "one that is not there");
+	is_int(find(at("none.json"), "q", &c, &e), -EACCES, "one that is not there");
 	ok(strstr(e.text, "none.json") != NULL, "is named: %s", e.text);
 	write_file("own.json", "{", 0600);
-	is_int(credentials_find(at("own.json"), "q", "a", &c, &e), -EACCES, "one that is no JSON");
+	is_int(find(at("own.json"), "q", &c, &e), -EACCES, "one that is no JSON");
 	ok(strstr(e.text, "own.json") != NULL, "is named: %s", e.text);
 }
 
@@ -160,17 +181,61 @@ static void test_helpers(void)
 	is_found(at("own.json"), "docker.io", "hub", "is asked for the Hub by its URL");
 	is_found(at("own.json"), "unknown", NULL, "may know nobody");
 	is_found(at("own.json"), "f", "e", "and then the file counts");
-	is_int(credentials_find(at("own.json"), "token", "a", &c, &e), 0, "may give a token");
+	is_int(find(at("own.json"), "token", &c, &e), 0, "may give a token");
 	is_text(c.identity_token, "T", "for the token server");
 	credential_release(&c);
-	is_int(credentials_find(at("own.json"), "bad", "a", &c, &e), -EACCES, "may fail");
+	is_int(find(at("own.json"), "bad", &c, &e), -EACCES, "may fail");
 	ok(strstr(e.text, "no keychain here") != NULL, "and its words are shown: %s", e.text);
-	is_int(credentials_find(at("own.json"), "odd", "a", &c, &e), -EACCES, "may talk nonsense");
+	is_int(find(at("own.json"), "odd", &c, &e), -EACCES, "may talk nonsense");
 	write_file("own.json", "{\"credHelpers\":{\"x.y\":\"absent\",\"z\":\"../good\"}}", 0600);
-	is_int(credentials_find(at("own.json"), "x.y", "a", &c, &e), -EACCES, "may not be there");
+	is_int(find(at("own.json"), "x.y", &c, &e), -EACCES, "may not be there");
 	ok(strstr(e.text, "docker-credential-absent") != NULL, "and is named: %s", e.text);
-	is_int(credentials_find(at("own.json"), "z", "a", &c, &e), -EACCES, "must not be a path");
+	is_int(find(at("own.json"), "z", &c, &e), -EACCES, "must not be a path");
 	is_found(at("own.json"), "q", NULL, "is only for its registry");
+}
+
+/* A helper is run once for a host, unless it is to be asked anew. */
+static void test_keychain(void)
+{
+	struct credential_query q;
+	struct credential c;
+	struct err e = {""};
+	char file[512];
+	int i;
+
+	snprintf(file, sizeof(file), "%s", at("own.json"));
+	q = query(file, "x.y", "a");
+	write_file("own.json", "{\"credsStore\":\"count\"}", 0600);
+	write_file("docker-credential-count",
+		   "#!/bin/sh\nread s\ncd \"$HOME\"\necho x >> runs\n"
+		   "[ $s = nobody ] && echo credentials not found in keychain && exit 1\n"
+		   "[ $s = broken ] && echo no && exit 1\n"
+		   "echo '{\"Username\":\"u'$(wc -l < runs)'\",\"Secret\":\"s\"}'\n",
+		   0700);
+	for (i = 0; i < 2; i++) {
+		is_int(credentials_find(&q, &c, &e), 0, "is asked %s", e.text);
+		is_text(c.user, "u1", "once");
+		credential_release(&c);
+	}
+	q.path = "another";
+	is_int(credentials_find(&q, &c, &e), 0, "for all of a host");
+	is_text(c.user, "u1", "so it is");
+	credential_release(&c);
+	q.anew = true;
+	is_int(credentials_find(&q, &c, &e), 0, "and again");
+	is_text(c.user, "u2", "when it is to be");
+	credential_release(&c);
+	q = (struct credential_query){
+		.host = "nobody", .path = "a", .authfile = q.authfile, .keychain = keychain};
+	for (i = 0; i < 2; i++)
+		ok(credentials_find(&q, &c, &e) == 0 && credential_is_empty(&c), "nobody is kept");
+	q.host = "broken";
+	for (i = 0; i < 2; i++)
+		is_int(credentials_find(&q, &c, &e), -EACCES, "a failure is not");
+	q.host = "last";
+	is_int(credentials_find(&q, &c, &e), 0, "so that the helper");
+	is_text(c.user, "u6", "ran for 2, for nobody once, twice and now");
+	credential_release(&c);
 }
 
 static void test_helper(void)
@@ -203,6 +268,8 @@ int main(void)
 	test_auths();
 	test_places();
 	test_helpers();
+	test_keychain();
+	keychain_free(keychain);
 	test_helper();
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	return system(command) || test_done();
