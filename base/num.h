@@ -47,6 +47,17 @@ static inline bool add_fits(uint64_t a, uint64_t b, uint64_t *out)
 	return true;
 }
 
+/*
+ * Of sizes that are told, not used: sparse files may say that they are of any. At most
+ * INT64_MAX, so that it can be an off_t, too.
+ */
+static inline uint64_t add_sizes(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return add_fits(a, b, &sum) && sum <= INT64_MAX ? sum : INT64_MAX;
+}
+
 /* Is [off, off + len) inside [0, size)? */
 static inline bool range_fits(uint64_t off, uint64_t len, uint64_t size)
 {

@@ -175,7 +175,7 @@ static int prune(struct store *s, const char *size)
 	struct err e = {""};
 
 	if (size && !num_parse_size(size, &keep))
-		return CTL_USAGE;
+		return ctl_usage("cache prune: %s: not a size, as 500M or 20G", size);
 	if (store_prune(s, keep, &freed, &e) < 0) {
 		fprintf(stderr, "peelctl: %s\n", e.text);
 		return 1;
@@ -189,15 +189,20 @@ int ctl_cache(char **words)
 	const char *dir = NULL, *command = words[0];
 	struct store *s = NULL;
 	struct err e = {""};
-	int status = CTL_USAGE;
+	int status;
 
 	if (!command)
-		return CTL_USAGE;
+		return ctl_usage("cache: list, verify or prune?");
+	if (strcmp(command, "list") != 0 && strcmp(command, "verify") != 0 &&
+	    strcmp(command, "prune") != 0)
+		return ctl_usage("cache: unknown command %s", command);
 	words++;
 	if (words[0] && strncmp(words[0], "--dir=", 6) == 0)
 		dir = *words++ + 6;
-	if (words[0] && (words[1] || strcmp(command, "prune") != 0))
-		return CTL_USAGE;
+	if (words[0] && strcmp(command, "prune") != 0)
+		return ctl_usage("cache %s: %s: a word too many", command, words[0]);
+	if (words[0] && words[1])
+		return ctl_usage("cache prune: %s: a word too many", words[1]);
 	if (dir && access(dir, F_OK) < 0) { /* opening would make it */
 		fprintf(stderr, "peelctl: %s: %s\n", dir, strerror(errno));
 		return 1;
@@ -210,7 +215,7 @@ int ctl_cache(char **words)
 		status = list(s);
 	else if (strcmp(command, "verify") == 0)
 		status = verify(s);
-	else if (strcmp(command, "prune") == 0)
+	else
 		status = prune(s, words[0]);
 	store_close(s);
 	return status;

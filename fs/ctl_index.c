@@ -3,6 +3,7 @@
  * peelctl index: does for an image what the first mount would, and mounts nothing: its
  * layers are then in the store. Says of each where its index is from.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ static void print_layers(struct mount *m)
 		mount_layer_progress(&m->layers[i], &p);
 		printf("%s  %-12s %8.1f MiB  %8.1f MiB fetched  %u entries\n",
 		       digest_format(&m->layers[i].descriptor->digest, text),
-		       status_from(&p), (double)p.blob_size / (1 << 20),
+		       status_from(m, &p), (double)p.blob_size / (1 << 20),
 		       (double)p.fetched / (1 << 20), p.entries);
 	}
 }
@@ -39,7 +40,7 @@ static int parse(struct options *o, char **words, struct err *e)
 	while (*words && argc < 6)
 		argv[argc++] = *words++;
 	if (*words)
-		return err_set(e, -1, "too many words");
+		return err_set(e, -EINVAL, "%s: a word too many", *words);
 	argv[argc++] = none;
 	return options_parse(o, argc, argv, false, e);
 }
@@ -53,12 +54,12 @@ int ctl_index(char **words)
 	int r;
 
 	if (!words[0])
-		return CTL_USAGE;
+		return ctl_usage("index: of what image?");
 	log_init(&log, false);
 	r = parse(&options, words, &e);
 	if (r < 0 || options.action != OPTIONS_MOUNT) {
 		options_release(&options);
-		return CTL_USAGE;
+		return ctl_usage("index: %s", r < 0 ? e.text : "only -o and a source");
 	}
 	r = mount_open(&mount, &options, &log, &e);
 	if (r == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* peelctl status: one mount in full, or all of them, a line each. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,39 +66,53 @@ static void print_status(const struct json *j)
 	       number(net, "retries"), number(j, "errors"));
 }
 
-static int show(const char *mountpoint, bool raw, void (*print)(const struct json *j))
+static int read_status(const char *mountpoint, struct buf *b, struct json **out)
+{
+	buf_init(b, STATUS_MAX);
+	return ctl_read_json(mountpoint, ".peelfs/status.json", b, out);
+}
+
+/* One mount in full. */
+static int show(const char *mountpoint, bool raw)
 {
 	struct json *j = NULL;
 	struct buf b;
-	int r;
+	int r = read_status(mountpoint, &b, &j);
 
-	buf_init(&b, STATUS_MAX);
-	r = ctl_read_json(mountpoint, ".peelfs/status.json", &b, &j);
-	if (r == 0 && raw)
+	if (r < 0)
+		fprintf(stderr, "peelctl: %s: %s\n", mountpoint, ctl_unread(r));
+	else if (raw)
 		fputs(buf_text(&b), stdout);
-	else if (r == 0)
-		print(j);
+	else
+		print_status(j);
 	json_free(j);
 	buf_release(&b);
 	return r < 0 ? 1 : 0;
 }
 
-static void print_line(const struct json *j)
+/*
+ * One line. That somebody else's mount cannot be read is no failure, nor that a mount
+ * has no status; that it does not answer is.
+ */
+static int list_mount(void *arg, const struct ctl_mount *m)
 {
-	printf("%s  %s  %.1f MiB fetched, %" PRId64 " errors\n", text(j, "image"),
-	       text(j, "state"), mib(j, "fetchedBytes"), number(j, "errors"));
-}
+	struct json *j = NULL;
+	int *status = arg, r;
+	struct buf b;
 
-static int list_mount(void *arg, const char *mountpoint)
-{
-	int *status = arg;
-
-	printf("%s  ", mountpoint);
-	fflush(stdout);
-	if (show(mountpoint, false, print_line) != 0) {
-		printf("\n");
+	if (strcmp(m->root, "/") != 0)
+		return 0; /* a part of one, mounted elsewhere too */
+	r = read_status(m->mountpoint, &b, &j);
+	if (r < 0)
+		printf("%s  %s  %s\n", m->mountpoint, m->source, ctl_unread(r));
+	else
+		printf("%s  %s  %s  %.1f MiB fetched, %" PRId64 " errors\n",
+		       m->mountpoint, text(j, "image"), text(j, "state"),
+		       mib(j, "fetchedBytes"), number(j, "errors"));
+	if (r < 0 && r != -EACCES && r != -ENOENT)
 		*status = 1;
-	}
+	json_free(j);
+	buf_release(&b);
 	return 0;
 }
 
@@ -107,11 +122,13 @@ int ctl_status(char **words)
 	int status = 0;
 
 	words += raw;
+	if (words[0] && words[0][0] == '-')
+		return ctl_usage("status: unknown option %s", words[0]);
 	if (words[0] && words[1])
-		return CTL_USAGE;
+		return ctl_usage("status: %s: one mount point at a time", words[1]);
+	if (raw && !words[0])
+		return ctl_usage("status: --json needs a mount point");
 	if (words[0])
-		return show(words[0], raw, print_status);
-	if (raw)
-		return CTL_USAGE;
+		return show(words[0], raw);
 	return ctl_each_mount(list_mount, &status) < 0 ? 1 : status;
 }

@@ -6,7 +6,6 @@
  * and merging them here gives what the mount shows.
  */
 #include <errno.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,42 +126,102 @@ static int open_mount(struct origin_of *o)
 	if (r == 0)
 		r = ctl_read_json(o->mountpoint, "config.json", &o->config_text,
 				  &o->config);
-	return r < 0 ? r : open_layers(o);
+	if (r < 0) {
+		fprintf(stderr, "peelctl: %s: %s\n", o->mountpoint, ctl_unread(r));
+		return r;
+	}
+	return open_layers(o);
 }
 
-/* What of @path is below the mount point: the longest that fits is kept. */
+/*
+ * The path with all but its last part followed, for the file itself may be a symlink; with
+ * "x/", ".", "..", all of it.
+ */
+static int absolute(const char *path, char *out)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char *parent, real[PATH_MAX];
+	int r = 0;
+
+	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return realpath(path, out) ? 0 : -errno;
+	parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	if (!parent)
+		return -ENOMEM;
+	if (!realpath(parent, real))
+		r = -errno;
+	else if (snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "", name) >=
+		 PATH_MAX)
+		r = -ENAMETOOLONG;
+	free(parent);
+	return r;
+}
+
+/* What of @path is below @top, with its slash, or "": NULL if it is elsewhere. */
+static const char *below(const char *path, const char *top)
+{
+	size_t len = strcmp(top, "/") ? strlen(top) : 0;
+
+	if (strncmp(path, top, len) != 0 || (path[len] && path[len] != '/'))
+		return NULL;
+	return path + len;
+}
+
+/* A path, and where it is in the file system: the innermost mount that has it tells. */
 struct find {
 	const char *path;
-	char *mountpoint;
+	dev_t device;
+	size_t longest;
+	bool is_found;
+	char inside[PATH_MAX];
 };
 
-static int try_mount(void *arg, const char *mountpoint)
+static int try_mount(void *arg, const struct ctl_mount *m)
 {
 	struct find *f = arg;
-	size_t len = strlen(mountpoint);
+	const char *rest = below(f->path, m->mountpoint);
 
-	if (strncmp(f->path, mountpoint, len) == 0 && f->path[len] == '/' &&
-	    len < PATH_MAX && len > strlen(f->mountpoint))
-		strcpy(f->mountpoint, mountpoint);
+	if (m->device != f->device || !rest || strlen(m->mountpoint) < f->longest)
+		return 0;
+	f->longest = strlen(m->mountpoint);
+	f->is_found = true;
+	if (snprintf(f->inside, PATH_MAX, "%s%s", strcmp(m->root, "/") ? m->root : "",
+		     rest) >= PATH_MAX)
+		return -ENAMETOOLONG;
 	return 0;
 }
 
-/* The path with all but its last part followed: the file itself may be a symlink. */
-static int absolute(const char *path, char *out)
-{
-	char *copy = strdup(path), *copy2 = strdup(path), real[PATH_MAX];
-	int r = -ENOMEM;
+/* Where all of the file system is mounted, and not a part. */
+struct top {
+	dev_t device;
+	char *mountpoint;
+};
 
-	if (copy && copy2) {
-		r = realpath(dirname(copy), real) ? 0 : -errno;
-		if (r == 0 &&
-		    snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "",
-			     basename(copy2)) >= PATH_MAX)
-			r = -ENAMETOOLONG;
-	}
-	free(copy);
-	free(copy2);
-	return r;
+static int try_top(void *arg, const struct ctl_mount *m)
+{
+	struct top *t = arg;
+
+	if (m->device == t->device && strcmp(m->root, "/") == 0 &&
+	    strlen(m->mountpoint) < PATH_MAX)
+		strcpy(t->mountpoint, m->mountpoint);
+	return 0;
+}
+
+/* The path inside the mount to @f, a mount point of all of it to @mountpoint. */
+static int find_mount(const char *path, struct find *f, char *mountpoint)
+{
+	struct top top = {.mountpoint = mountpoint};
+	struct stat st;
+	int r;
+
+	f->path = path;
+	if (lstat(path, &st) < 0)
+		return -errno;
+	f->device = top.device = st.st_dev;
+	r = ctl_each_mount(try_mount, f);
+	if (r == 0 && !f->is_found)
+		r = -EXDEV;
+	return r < 0 ? r : ctl_each_mount(try_top, &top);
 }
 
 /* The build step whose layer this is (image-spec config.md, "history"). */
@@ -245,32 +304,36 @@ static int find_shown(struct origin_of *o, const char *path, struct shown *out)
 	return r;
 }
 
+static int say(const char *path, const char *why)
+{
+	fprintf(stderr, "peelctl: %s: %s\n", path, why);
+	return -EINVAL;
+}
+
 static int which(const char *path)
 {
 	struct origin_of o = {.mountpoint = ""};
-	char full[PATH_MAX];
-	struct find find = {full, o.mountpoint};
+	struct find find = {0};
 	struct shown shown;
-	const char *below;
+	char full[PATH_MAX];
+	const char *inside;
 	int r = absolute(path, full);
 
-	if (r == 0 && ctl_each_mount(try_mount, &find) == 0 && !o.mountpoint[0])
-		r = -EXDEV;
-	if (r < 0) {
-		fprintf(stderr, "peelctl: %s: %s\n", path,
-			r == -EXDEV ? "not in a peelfs mount" : strerror(-r));
-		return r;
-	}
-	below = full + strlen(o.mountpoint) + 1;
-	if (strncmp(below, "rootfs", 6) != 0 || (below[6] && below[6] != '/')) {
-		fprintf(stderr, "peelctl: %s: not below rootfs/\n", path);
-		return -EINVAL;
-	}
+	if (r == 0)
+		r = find_mount(full, &find, o.mountpoint);
+	if (r < 0)
+		return say(path, r == -EXDEV ? "not in a peelfs mount" : strerror(-r));
+	inside = below(find.inside, "/rootfs");
+	if (!o.mountpoint[0])
+		return say(path, "only a part of its mount is seen from here, "
+				 "without the status");
+	if (!inside)
+		return say(path, "not below rootfs/");
 	r = open_mount(&o);
 	if (r == 0) {
-		r = find_shown(&o, below + 6, &shown);
+		r = find_shown(&o, inside, &shown);
 		if (r < 0)
-			fprintf(stderr, "peelctl: %s: %s\n", path, strerror(-r));
+			say(path, strerror(-r));
 		else
 			print(&o, path, &shown);
 	}
@@ -283,7 +346,7 @@ int ctl_which(char **words)
 	int status = 0;
 
 	if (!words[0])
-		return CTL_USAGE;
+		return ctl_usage("which: of what path?");
 	for (; *words; words++) {
 		if (which(*words) < 0)
 			status = 1;

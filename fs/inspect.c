@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/jsonwrite.h"
+#include "base/num.h"
 #include "fs/history.h"
 #include "fs/layerjson.h"
 #include "fs/mount.h"
@@ -95,7 +96,7 @@ static void write_size(struct jsonwrite *w, const struct mount *m)
 
 		if (l->loaded < 0)
 			return;
-		size += index_info(layer_index(l->layer))->content_size;
+		size = add_sizes(size, index_info(layer_index(l->layer))->content_size);
 	}
 	jsonwrite_member_number(w, "Size", (int64_t)size);
 }

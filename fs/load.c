@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "fs/log.h"
 #include "fs/merge.h"
 #include "fs/node.h"
@@ -268,7 +269,7 @@ static void add_up(struct mount *m)
 		info = index_info(layer_index(l->layer));
 		m->has_xattrs |= info->has_xattrs;
 		m->has_sparse |= info->has_sparse;
-		m->content_size += info->content_size;
+		m->content_size = add_sizes(m->content_size, info->content_size);
 		m->n_entries += info->n_entries;
 	}
 }

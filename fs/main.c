@@ -26,6 +26,7 @@
 
 #include "base/err.h"
 #include "fs/daemon.h"
+#include "fs/device.h"
 #include "fs/log.h"
 #include "fs/mount.h"
 #include "fs/options.h"
@@ -240,9 +241,14 @@ static void tune_memory(void)
 static int start(struct program *p)
 {
 	int status = find_mountpoint(p);
+	struct err e;
 
 	if (status != EXIT_SUCCESS)
 		return status;
+	if (device_check(&e) < 0) {
+		log_error(&p->log, "cannot mount at %s: %s", p->mountpoint, e.text);
+		return EXIT_MOUNT;
+	}
 	set_limits();
 	tune_memory();
 	daemon_block_signals();

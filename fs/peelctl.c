@@ -34,7 +34,6 @@ static const struct {
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
-	int status = CTL_USAGE;
 	size_t i;
 
 	if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0) {
@@ -47,11 +46,8 @@ int main(int argc, char **argv)
 	}
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(name, commands[i].name) == 0)
-			status = commands[i].run(argv + 2);
+			return commands[i].run(argv + 2);
 	}
-	if (status == CTL_USAGE) {
-		fputs(help, stderr);
-		return 1;
-	}
-	return status;
+	return argc > 1 ? ctl_usage("unknown command %s", name)
+			: ctl_usage("status, which, index or cache?");
 }

@@ -6,15 +6,20 @@
 #include "fs/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <fuse_lowlevel.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "fs/log.h"
 #include "fs/mount.h"
 #include "fs/ops.h"
 #include "fs/options.h"
@@ -142,19 +147,82 @@ static int run_loop(struct mount *m, struct fuse_session *se, struct err *e)
 		     : 0;
 }
 
+/*
+ * What libfuse and fusermount3 have to say goes to standard error, whatever else is said
+ * there; so for the time of a call that is a file in memory.
+ */
+struct hearing {
+	int saved; /* -1: they speak for themselves */
+	int memory;
+};
+
+static void hearing_begin(struct hearing *h)
+{
+	fflush(stderr);
+	h->memory = memfd_create("stderr", MFD_CLOEXEC);
+	h->saved = h->memory < 0 ? -1 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (h->saved >= 0)
+		dup2(h->memory, STDERR_FILENO);
+}
+
+/* What was said, its first line without the speaker's name, to @text; "" if nothing. */
+static void hearing_end(struct hearing *h, char *text, size_t size)
+{
+	char *line;
+	ssize_t n = -1;
+
+	*text = '\0';
+	if (h->saved >= 0) {
+		fflush(stderr);
+		dup2(h->saved, STDERR_FILENO);
+		close(h->saved);
+		n = pread(h->memory, text, size - 1, 0);
+	}
+	if (h->memory >= 0)
+		close(h->memory);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	line = strstr(text, ": ");
+	if (line && strncmp(text, "fuse", 4) == 0) /* or fusermount3 */
+		memmove(text, line + 2, strlen(line + 2) + 1);
+}
+
+static struct fuse_session *mounted_session(struct mount *m, struct served *s,
+					    const char *mountpoint, struct err *e)
+{
+	struct fuse_session *se;
+	struct hearing hearing;
+	char why[256];
+	bool is_mounted;
+
+	hearing_begin(&hearing);
+	se = new_session(m, s);
+	is_mounted = se && fuse_session_mount(se, mountpoint) == 0;
+	hearing_end(&hearing, why, sizeof(why));
+	if (is_mounted) {
+		if (why[0])
+			log_warn(m->log, "%s", why);
+		return se;
+	}
+	err_set(e, se ? -EIO : -EINVAL, "%s%s%s%s",
+		se ? "cannot mount at " : "libfuse does not take the mount options",
+		se ? mountpoint : "", why[0] ? ": " : "", why);
+	if (se)
+		fuse_session_destroy(se);
+	return NULL;
+}
+
 int session_run(struct mount *m, const char *mountpoint, void (*ready)(void *arg),
 		void *arg, struct err *e)
 {
 	struct served s = {.mount = m, .ready = ready, .arg = arg};
-	struct fuse_session *se = new_session(m, &s);
+	struct fuse_session *se = mounted_session(m, &s, mountpoint, e);
 	int r;
 
 	if (!se)
-		return err_set(e, -EINVAL, "libfuse does not take the mount options");
-	if (fuse_session_mount(se, mountpoint) != 0) {
-		fuse_session_destroy(se);
-		return err_set(e, -EIO, "cannot mount at %s", mountpoint);
-	}
+		return -EIO;
 	r = run_loop(m, se, e);
 	fuse_session_unmount(se);
 	fuse_session_destroy(se);

@@ -10,6 +10,7 @@
 #include "fs/merge.h"
 #include "fs/mount.h"
 #include "registry/client.h"
+#include "registry/origin.h"
 #include "tar/index.h"
 #include "tar/layer.h"
 
@@ -29,9 +30,11 @@ static const char *const op_names[N_OPS] = {
 	[OP_STATFS] = "statfs",	    [OP_LSEEK] = "lseek",
 };
 
-const char *status_from(const struct layer_progress *p)
+const char *status_from(const struct mount *m, const struct layer_progress *p)
 {
-	return p->was_stored ? "store" : "registry";
+	if (p->was_stored)
+		return "store";
+	return origin_is_local(m->origin) ? "disk" : "registry";
 }
 
 /* Appends "key": "text" and what follows. Failures stick in *r. */
@@ -59,7 +62,8 @@ static void add(struct buf *out, int *r, const char *text)
 		*r = buf_append_text(out, text);
 }
 
-static void add_layer(struct buf *out, int *r, const struct mount_layer *l)
+static void add_layer(struct buf *out, int *r, const struct mount *m,
+		      const struct mount_layer *l)
 {
 	const struct index *ix;
 	struct layer_progress p;
@@ -72,7 +76,7 @@ static void add_layer(struct buf *out, int *r, const struct mount_layer *l)
 		 ",\n     ");
 	add_text(out, r, "mediaType", l->descriptor->media_type, ",\n     ");
 	add_text(out, r, "state", state_names[p.state], ", ");
-	add_text(out, r, "from", status_from(&p), ", ");
+	add_text(out, r, "from", status_from(m, &p), ", ");
 	add_text(out, r, "index", ix ? index_origin_name(p.origin) : "", ", ");
 	add_text(out, r, "warning", p.warning ? p.warning : "", ",\n     ");
 	add_number(out, r, "size", l->descriptor->size, ", ");
@@ -95,7 +99,7 @@ static void add_layers(struct buf *out, int *r, const struct mount *m)
 	add(out, r, "  \"layers\": [");
 	for (i = 0; i < v->image->n_layers; i++) {
 		add(out, r, i ? ",\n" : "\n");
-		add_layer(out, r, &m->layers[v->slots[i]]);
+		add_layer(out, r, m, &m->layers[v->slots[i]]);
 	}
 	add(out, r, "\n  ],\n");
 }

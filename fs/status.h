@@ -10,8 +10,8 @@ struct mount;
 /* Some hundred bytes for each of a thousand layers, with sentences. */
 #define STATUS_MAX (4u << 20)
 
-/* Where a layer's index is from, in a word: "store", "registry". */
-const char *status_from(const struct layer_progress *p);
+/* Where a layer's index is from, in a word: "store", "registry", "disk". */
+const char *status_from(const struct mount *m, const struct layer_progress *p);
 /* Appends the JSON text. 0, -ENOMEM, -E2BIG. */
 int status_render(struct mount *m, struct buf *out);
 

@@ -102,6 +102,11 @@ void origin_close(struct origin *o)
 	free(o);
 }
 
+bool origin_is_local(const struct origin *o)
+{
+	return o->backend->is_local;
+}
+
 static int ensure_root(struct origin *o, struct err *e)
 {
 	struct descriptor d = {0};

@@ -28,6 +28,8 @@ struct origin;
 int origin_open(const char *source, struct client *c, struct origin **out, struct err *e);
 /* NULL is fine. All images, sources and streams of it must be gone. */
 void origin_close(struct origin *o);
+/* On disk, where no network is between. */
+bool origin_is_local(const struct origin *o);
 
 /*
  * Reference -> index or manifest -> the manifest for @want -> config and layers.

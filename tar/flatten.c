@@ -292,14 +292,6 @@ static int make_order(struct nodes *ns, struct order *o)
 	return 0;
 }
 
-/* Sparse files may say that they are of any size. */
-static uint64_t sum(uint64_t a, uint64_t b)
-{
-	uint64_t both;
-
-	return add_fits(a, b, &both) && both <= INT64_MAX ? both : INT64_MAX;
-}
-
 /* Rows in their order; gives what the head says of them. */
 static int write_rows(const struct nodes *ns, const struct order *o, struct writer *w,
 		      struct index_head *head, struct buf *foreign)
@@ -320,7 +312,7 @@ static int write_rows(const struct nodes *ns, const struct order *o, struct writ
 		if (row.xattrs)
 			head->has_xattrs = 1;
 		if (S_ISREG(row.mode) && !is_link)
-			head->content_size = sum(head->content_size, row.size);
+			head->content_size = add_sizes(head->content_size, row.size);
 		if (row.flags & ENTRY_FOREIGN)
 			rc = buf_append(foreign, &i, sizeof(i));
 		writer_append(w, &row, sizeof(row));

@@ -85,6 +85,9 @@ static void test_arithmetic(void)
 	ok(add_fits(UINT64_MAX, 0, &v) && v == UINT64_MAX, "a sum that just fits");
 	v = BAD;
 	ok(!add_fits(UINT64_MAX, 1, &v) && v == BAD, "one that does not");
+	ok(add_sizes(3, 4) == 7, "sizes");
+	ok(add_sizes(INT64_MAX, 1) == INT64_MAX, "no more than any file has");
+	ok(add_sizes(INT64_MAX, UINT64_MAX) == INT64_MAX, "nor by wrapping around");
 	ok(range_fits(0, 0, 0), "nothing in nothing");
 	ok(range_fits(10, 0, 10), "nothing at the end");
 	ok(!range_fits(11, 0, 10), "nothing behind the end");

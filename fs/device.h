@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether this machine lets us mount: asked before the work that would be for nothing. */
+#ifndef FS_DEVICE_H
+#define FS_DEVICE_H
+
+struct err;
+
+/* 0, or negative with a sentence where no mount can succeed. */
+int device_check(struct err *e);
+
+#endif
