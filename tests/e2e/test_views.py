@@ -185,6 +185,16 @@ CONFIG = {"Env": ["PATH=/bin", "A=\"b\" c"], "Cmd": ["/bin/true"], "Entrypoint":
           "ArgsEscaped": True, "StopTimeout": 7}
 
 
+def same_history(m, listed):
+    """Line by line what podman says of the same image, but for sizes: it counts archives."""
+    table = [(row + ["", ""])[:5] for row in rows(m.read("history").decode())[1:]]
+    # Where there is no comment, the next column moves up.
+    table = [row[:4] + ["" if re.match(r"\d+-[0-9a-f]{12}$", row[4]) else row[4]] for row in table]
+    assert [[row[1], " ".join(row[2].split()), row[4]] for row in table] == \
+        [[step["created"], " ".join(step["CreatedBy"].split()), step.get("comment", "")]
+         for step in json.loads(listed)]
+
+
 @pytest.fixture
 def podman(tmp_path):
     run = tempfile.mkdtemp(prefix="run-")  # its path must be short
@@ -225,11 +235,54 @@ def test_inspect(images, registry, podman):
         for key in set(theirs["Config"]) - {"Healthcheck"}:
             assert ours["Config"][key] == theirs["Config"][key], key
 
-        listed = json.loads(podman("history", "--no-trunc", "--format", "json", reference))
-        table = rows(m.read("history").decode())[1:]
-        assert [row[0] for row in table] == [ours["Id"]] + ["<missing>"] * 2
-        assert [" ".join(row[2].split()) for row in table] == \
-            [" ".join(step["CreatedBy"].split()) for step in listed]
+        seen = json.loads(tool("skopeo", "inspect", "--tls-verify=false", "docker://" + reference))
+        assert ours["RepoDigests"] == [seen["Name"] + "@" + seen["Digest"]]
+        for key in ("Created", "Architecture", "Os"):
+            assert ours[key] == seen[key], key
+        assert ours["Config"]["Labels"] == seen["Labels"] and ours["Config"]["Env"] == seen["Env"]
+        plain = json.loads(tool("skopeo", "inspect", "--config", "--tls-verify=false",
+                                "docker://" + reference))
+        assert ours["RootFS"]["Layers"] == plain["rootfs"]["diff_ids"]
+
+        same_history(m, podman("history", "--no-trunc", "--format", "json", reference))
+        assert [row[0] for row in rows(m.read("history").decode())[1:]] == \
+            [ours["Id"]] + ["<missing>"] * 2
+
+
+DOCKERFILE = """\
+FROM scratch
+LABEL org.opencontainers.image.title="a thing" x="a \\"b\\" \\$y"
+ENV A=1 B="two words"
+COPY a /srv/a
+USER 1000:1000
+EXPOSE 80/tcp 53/udp
+VOLUME ["/data", "/b"]
+STOPSIGNAL SIGINT
+ENTRYPOINT ["/srv/a", "--x"]
+CMD ["one", "two words"]
+HEALTHCHECK --interval=30s --retries=2 CMD ["/srv/a"]
+ONBUILD RUN make
+"""
+
+
+@pytest.mark.limit(120)
+def test_built_image(podman, tmp_path):
+    """What was built with a Dockerfile has that again, but for what was copied."""
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context/a").write_text("a\n")
+    (tmp_path / "context/Dockerfile").write_text(DOCKERFILE)
+    podman("build", "-q", "--format", "docker", "-t", "built", str(tmp_path / "context"))
+    podman("push", "-q", "built", "docker-archive:%s/built.tar:built:latest" % tmp_path)
+    with mount("docker-archive:%s/built.tar" % tmp_path) as m:
+        text = m.read("Dockerfile").decode()
+        steps = [line for line in text.split("# In the config")[0].splitlines()
+                 if line and not line.startswith("#")]
+        assert [re.sub(r"file:\w+ ", "a ", line) for line in steps] == DOCKERFILE.splitlines()
+        same_history(m, podman("history", "--no-trunc", "--format", "json", "built"))
+        [theirs] = json.loads(podman("image", "inspect", "built"))
+        [ours] = json.loads(m.read("inspect.json"))
+        for key, value in theirs["Config"].items():
+            assert ours["Config"][key] == value, key
 
 
 def test_inspect_names(images):
