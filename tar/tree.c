@@ -271,6 +271,7 @@ static int fill(struct tree *t, struct index_row *row, const struct tar_entry *e
 		rc = nodes_keep(&t->nodes, e->link, e->link_len, &at);
 		if (rc < 0)
 			return rc;
+		row->mode = S_IFLNK | 0777; /* Linux knows no other */
 		row->a = at;
 		row->b = (uint32_t)e->link_len;
 		row->size = e->link_len;
