@@ -318,6 +318,11 @@ int mount_load(struct mount *m, struct err *e)
 
 	err_set(e, 0, "out of memory");
 	r = origin_resolve(m->origin, &m->options->platform, &img, e);
+	if (r == 0) {
+		r = image_must_have_files(img, e);
+		if (r < 0)
+			image_free(img);
+	}
 	if (r == 0)
 		r = make_slots(m, img, e);
 	if (r == 0)

@@ -33,6 +33,9 @@ struct backend_ops {
 	/* See origin_tags() and origin_probe(). NULL: there are no others. */
 	int (*tags)(struct backend *b, origin_name_fn *fn, void *arg, struct err *e);
 	int (*probe)(struct backend *b, struct err *e);
+	/* See origin_referrers(), but for those that the index itself has. NULL: none. */
+	int (*referrers)(struct backend *b, const struct digest *of, const char *type,
+			 origin_referrer_fn *fn, void *arg, struct err *e);
 	/* Frees @b. */
 	void (*close)(struct backend *b);
 };

@@ -1,31 +1,64 @@
 /* SPDX-License-Identifier: MIT */
 #include "registry/image.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *descriptor_annotation(const struct descriptor *d, const char *key)
+#include "base/err.h"
+
+static const char *find_annotation(const struct annotation *list, size_t n,
+				   const char *key)
 {
 	size_t i;
 
-	for (i = 0; i < d->n_annotations; i++) {
-		if (!strcmp(d->annotations[i].key, key))
-			return d->annotations[i].value;
+	for (i = 0; i < n; i++) {
+		if (!strcmp(list[i].key, key))
+			return list[i].value;
 	}
 	return NULL;
+}
+
+void annotations_free(struct annotation *list, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		free(list[i].key);
+		free(list[i].value);
+	}
+	free(list);
+}
+
+const char *descriptor_annotation(const struct descriptor *d, const char *key)
+{
+	return find_annotation(d->annotations, d->n_annotations, key);
+}
+
+const char *image_annotation(const struct image *img, const char *key)
+{
+	return find_annotation(img->annotations, img->n_annotations, key);
+}
+
+int image_must_have_files(const struct image *img, struct err *e)
+{
+	if (!img->is_artifact)
+		return 0;
+	return err_set(
+		e, -ENOTSUP,
+		"%s: an artifact of type %.100s, not an image: it has no filesystem "
+		"layers",
+		img->name, img->artifact_type ? img->artifact_type : "unknown");
 }
 
 void descriptor_release(struct descriptor *d)
 {
 	size_t i;
 
-	for (i = 0; i < d->n_annotations; i++) {
-		free(d->annotations[i].key);
-		free(d->annotations[i].value);
-	}
 	for (i = 0; i < d->n_urls; i++)
 		free(d->urls[i]);
-	free(d->annotations);
+	annotations_free(d->annotations, d->n_annotations);
+	free(d->data);
 	free(d->urls);
 	free(d->media_type);
 	free(d->artifact_type);
@@ -48,6 +81,8 @@ void image_free(struct image *img)
 	buf_release(&img->index);
 	buf_release(&img->manifest);
 	buf_release(&img->config);
+	annotations_free(img->annotations, img->n_annotations);
+	free(img->artifact_type);
 	free(img->layers);
 	free(img->platforms);
 	free(img->diff_ids);

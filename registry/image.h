@@ -31,6 +31,7 @@ struct descriptor {
 	size_t n_annotations;
 	char **urls; /* of foreign layers */
 	size_t n_urls;
+	char *data; /* @size bytes said to be the content, unverified, or NULL */
 	bool has_platform;
 	struct platform platform; /* of an entry of an index */
 };
@@ -38,12 +39,20 @@ struct descriptor {
 /* NULL when there is none. Borrowed. */
 const char *descriptor_annotation(const struct descriptor *d, const char *key);
 void descriptor_release(struct descriptor *d);
+void annotations_free(struct annotation *list, size_t n);
 
 /* Ceilings. What others take is 4 MiB a document and, in practice, 127 layers. */
 #define DOCUMENT_MAX	 (4u << 20)
 #define IMAGE_LAYERS_MAX 1000
 
 struct image {
+	/*
+	 * No filesystem but a chart, a module, a signature: artifact_type says what. Then
+	 * layers are its blobs, mostly with a title in their annotations; config may be of any
+	 * form; there are no diff IDs and no platform.
+	 */
+	bool is_artifact;
+	char *artifact_type; /* or NULL */
 	/* the reference as resolved: "docker.io/library/nginx:1.27", "oci:dir:tag" */
 	char *name;
 	bool has_index;
@@ -55,15 +64,21 @@ struct image {
 	struct descriptor config_descriptor;
 	struct platform platform; /* of the config */
 	bool has_created;
-	int64_t created;	   /* of the config, seconds since the epoch */
+	int64_t created; /* by the config, or an artifact's manifest; since the epoch */
 	struct descriptor *layers; /* base first */
 	struct digest *diff_ids;   /* n_layers of them: of the uncompressed tar */
 	size_t n_layers;
+	struct annotation *annotations; /* of the manifest */
+	size_t n_annotations;
 	struct descriptor *platforms; /* the other images of the index */
 	size_t n_platforms;
 };
 
 /* NULL is fine. */
 void image_free(struct image *img);
+/* Of the manifest; NULL when there is none. Borrowed. */
+const char *image_annotation(const struct image *img, const char *key);
+/* For who can show nothing but files: -ENOTSUP with a sentence for an artifact, else 0. */
+int image_must_have_files(const struct image *img, struct err *e);
 
 #endif

@@ -14,10 +14,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
-
-/* Annotations of a descriptor beyond so many are dropped: none known has 30. */
-#define ANNOTATIONS_MAX 200
-#define URLS_MAX	10
+#include "registry/descriptor.h"
 
 static int out_of_memory(struct err *e)
 {
@@ -117,117 +114,6 @@ int document_kind(const void *data, size_t len, const char *media_type,
 	return rc;
 }
 
-/* Descriptors */
-
-static int parse_annotations(const struct json *j, struct descriptor *d)
-{
-	size_t i, n = json_count(j);
-
-	if (!j || json_type(j) != JSON_OBJECT || n == 0)
-		return 0;
-	if (n > ANNOTATIONS_MAX)
-		n = ANNOTATIONS_MAX;
-	d->annotations = calloc(n, sizeof(*d->annotations));
-	if (!d->annotations)
-		return -ENOMEM;
-	for (i = 0; i < n; i++) {
-		struct annotation *a = &d->annotations[d->n_annotations];
-		const char *value = json_string(json_value(j, i));
-
-		if (!value)
-			continue;
-		a->key = strdup(json_key(j, i));
-		a->value = strdup(value);
-		d->n_annotations++;
-		if (!a->key || !a->value)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int parse_urls(const struct json *j, struct descriptor *d)
-{
-	size_t i, n = json_count(j);
-
-	if (!j || json_type(j) != JSON_ARRAY || n == 0)
-		return 0;
-	if (n > URLS_MAX)
-		n = URLS_MAX;
-	d->urls = calloc(n, sizeof(*d->urls));
-	if (!d->urls)
-		return -ENOMEM;
-	for (i = 0; i < n; i++) {
-		const char *url = json_string(json_item(j, i));
-
-		if (!url)
-			continue;
-		d->urls[d->n_urls] = strdup(url);
-		if (!d->urls[d->n_urls++])
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* What is too long for a part is no platform that anyone has. */
-static void copy_part(const struct json *j, const char *key, char *part)
-{
-	const char *text = json_member_string(j, key);
-
-	if (text && strlen(text) < PLATFORM_PART_MAX)
-		strcpy(part, text);
-}
-
-static void parse_platform(const struct json *j, struct platform *p)
-{
-	*p = (struct platform){0};
-	copy_part(j, "os", p->os);
-	copy_part(j, "architecture", p->arch);
-	copy_part(j, "variant", p->variant);
-	platform_normalise(p);
-}
-
-static int parse_digest(const struct json *j, const char *key, struct digest *out)
-{
-	const char *text = json_member_string(j, key);
-
-	return text ? digest_parse(text, strlen(text), out) : -EBADMSG;
-}
-
-static int parse_descriptor(const struct json *j, struct descriptor *out,
-			    const char *what, struct err *e)
-{
-	const char *media = json_member_string(j, "mediaType");
-	const char *artifact = json_member_string(j, "artifactType");
-	const struct json *platform = json_member(j, "platform");
-	struct descriptor d = {0};
-	int64_t size = -1;
-	int rc = parse_digest(j, "digest", &d.digest);
-
-	if (rc == -ENOTSUP)
-		return err_set(e, rc,
-			       "%s: its digest has an algorithm that is not read: %.80s",
-			       what, json_member_string(j, "digest"));
-	if (rc < 0)
-		return err_set(e, rc, "%s: has no valid digest", what);
-	if (!json_member_int(j, "size", &size) || size < 0)
-		return err_set(e, -EBADMSG, "%s: has no valid size", what);
-	d.size = (uint64_t)size;
-	d.media_type = strdup(media ? media : "");
-	if (artifact && artifact[0])
-		d.artifact_type = strdup(artifact);
-	parse_platform(platform, &d.platform);
-	d.has_platform = d.platform.os[0] && d.platform.arch[0];
-	rc = parse_annotations(json_member(j, "annotations"), &d);
-	if (rc == 0)
-		rc = parse_urls(json_member(j, "urls"), &d);
-	if (rc < 0 || !d.media_type || (artifact && artifact[0] && !d.artifact_type)) {
-		descriptor_release(&d);
-		return out_of_memory(e);
-	}
-	*out = d;
-	return 0;
-}
-
 /* Index */
 
 /*
@@ -248,7 +134,8 @@ static bool may_be_image(const struct descriptor *d)
 	       strcmp(d->platform.arch, "unknown") != 0;
 }
 
-static int parse_entries(const struct json *list, struct entries *out, struct err *e)
+static int parse_entries(const struct json *list, bool all, struct entries *out,
+			 struct err *e)
 {
 	struct entries en = {0};
 	size_t i, n = json_count(list);
@@ -264,8 +151,8 @@ static int parse_entries(const struct json *list, struct entries *out, struct er
 	for (i = 0; i < n && rc != -ENOMEM; i++) {
 		struct descriptor *d = &en.list[en.n];
 
-		rc = parse_descriptor(json_item(list, i), d, "an entry", e);
-		if (rc == 0 && may_be_image(d))
+		rc = descriptor_parse(json_item(list, i), d, "an entry", e);
+		if (rc == 0 && (all || may_be_image(d)))
 			en.n++;
 		else if (rc == 0)
 			descriptor_release(d);
@@ -278,16 +165,27 @@ static int parse_entries(const struct json *list, struct entries *out, struct er
 	return 0;
 }
 
-int entries_parse(const void *data, size_t len, struct entries *out, struct err *e)
+static int parse_index(const void *data, size_t len, bool all, struct entries *out,
+		       struct err *e)
 {
 	struct json *j = NULL;
 	int rc = json_parse(data, len, &j, e);
 
 	if (rc < 0)
 		return rc;
-	rc = parse_entries(json_member(j, "manifests"), out, e);
+	rc = parse_entries(json_member(j, "manifests"), all, out, e);
 	json_free(j);
 	return rc;
+}
+
+int entries_parse(const void *data, size_t len, struct entries *out, struct err *e)
+{
+	return parse_index(data, len, false, out, e);
+}
+
+int entries_parse_all(const void *data, size_t len, struct entries *out, struct err *e)
+{
+	return parse_index(data, len, true, out, e);
 }
 
 void entries_release(struct entries *en)
@@ -315,23 +213,43 @@ static bool is_image_config(const char *media)
 	       !strcmp(media, "application/octet-stream");
 }
 
-static int check_layer(const struct descriptor *d, size_t i, struct err *e)
+static bool is_layer(const char *media)
 {
-	const char *media = d->media_type;
-	size_t len = strlen(media);
+	return !media[0] || has_prefix(media, "application/vnd.oci.image.layer.") ||
+	       has_prefix(media, MEDIA_DOCKER_LAYER) ||
+	       has_prefix(media,
+			  "application/vnd.docker.image.rootfs.foreign.diff.tar") ||
+	       !strcmp(media, "application/octet-stream");
+}
 
-	if (len > 10 && !strcmp(media + len - 10, "+encrypted"))
-		return err_set(e, -ENOTSUP,
-			       "layer %zu is encrypted (%.80s), and peelfs has no keys",
-			       i + 1, media);
-	if (has_prefix(media, "application/vnd.oci.image.layer.") ||
-	    has_prefix(media, MEDIA_DOCKER_LAYER) || !media[0] ||
-	    has_prefix(media, "application/vnd.docker.image.rootfs.foreign.diff.tar") ||
-	    !strcmp(media, "application/octet-stream"))
+/* Of a manifest that is an image's by its config: how many layers are one's as well. */
+static int check_layers(const struct manifest *m, size_t *n_files, struct err *e)
+{
+	const char *other = NULL;
+	size_t i, first = 0;
+
+	*n_files = 0;
+	for (i = 0; i < m->n_layers; i++) {
+		const char *media = m->layers[i].media_type;
+		size_t len = strlen(media);
+
+		if (len > 10 && !strcmp(media + len - 10, "+encrypted"))
+			return err_set(
+				e, -ENOTSUP,
+				"layer %zu is encrypted (%.80s), and peelfs has no "
+				"keys",
+				i + 1, media);
+		if (is_layer(media)) {
+			++*n_files;
+		} else if (!other || has_prefix(media, "application/vnd.erofs.")) {
+			other = media;
+			first = i + 1;
+		}
+	}
+	if (!other || (*n_files == 0 && !has_prefix(other, "application/vnd.erofs.")))
 		return 0;
-	return err_set(e, -ENOTSUP,
-		       "layer %zu is of type %.100s, which holds no files to show", i + 1,
-		       media);
+	return err_set(e, -ENOTSUP, "layer %zu is of type %.100s, which is not read",
+		       first, other);
 }
 
 static int parse_layers(const struct json *list, struct manifest *m, struct err *e)
@@ -348,36 +266,51 @@ static int parse_layers(const struct json *list, struct manifest *m, struct err 
 		return out_of_memory(e);
 	for (i = 0; i < n && rc == 0; i++) {
 		snprintf(what, sizeof(what), "layer %zu", i + 1);
-		rc = parse_descriptor(json_item(list, i), &m->layers[i], what, e);
-		if (rc < 0)
-			break;
-		m->n_layers++;
-		rc = check_layer(&m->layers[i], i, e);
+		rc = descriptor_parse(json_item(list, i), &m->layers[i], what, e);
+		m->n_layers += rc == 0;
 	}
 	return rc;
+}
+
+/* An image, or what else? The config says it, or else the layers. */
+static int classify(const struct json *j, struct manifest *m, struct err *e)
+{
+	const char *type = json_member_string(j, "artifactType");
+	size_t n_files = 0;
+	int rc = 0;
+
+	m->is_artifact = !is_image_config(m->config.media_type);
+	if (!m->is_artifact) {
+		rc = check_layers(m, &n_files, e);
+		m->is_artifact = n_files < m->n_layers;
+	}
+	if (rc < 0 || !m->is_artifact)
+		return rc;
+	if (!type || !type[0])
+		type = is_image_config(m->config.media_type) ? m->layers[0].media_type
+							     : m->config.media_type;
+	m->artifact_type = strdup(type);
+	return m->artifact_type ? 0 : out_of_memory(e);
 }
 
 static int parse_manifest(const struct json *j, struct manifest *m, struct err *e)
 {
 	const struct json *config = json_member(j, "config");
-	const char *artifact = json_member_string(j, "artifactType");
 	const struct json *layers = json_member(j, "layers");
 	int rc;
 
 	if (!config || json_type(config) != JSON_OBJECT)
 		return err_set(e, -EBADMSG, "a manifest without a config");
-	rc = parse_descriptor(config, &m->config, "the config", e);
+	rc = descriptor_parse(config, &m->config, "the config", e);
 	if (rc < 0)
 		return rc;
-	if (!is_image_config(m->config.media_type))
-		return err_set(
-			e, -ENOTSUP,
-			"an artifact of type %.100s, not an image: it has no filesystem "
-			"layers",
-			artifact && artifact[0] ? artifact : m->config.media_type);
 	if (!layers || json_type(layers) != JSON_ARRAY)
 		return err_set(e, -EBADMSG, "a manifest without a list of layers");
-	return parse_layers(layers, m, e);
+	if (annotations_parse(json_member(j, "annotations"), &m->annotations,
+			      &m->n_annotations) < 0)
+		return out_of_memory(e);
+	rc = parse_layers(layers, m, e);
+	return rc < 0 ? rc : classify(j, m, e);
 }
 
 int manifest_parse(const void *data, size_t len, struct manifest *out, struct err *e)
@@ -405,6 +338,8 @@ void manifest_release(struct manifest *m)
 		descriptor_release(&m->layers[i]);
 	free(m->layers);
 	descriptor_release(&m->config);
+	annotations_free(m->annotations, m->n_annotations);
+	free(m->artifact_type);
 	*m = (struct manifest){0};
 }
 
@@ -470,7 +405,7 @@ int config_parse(const void *data, size_t len, struct config *out, struct err *e
 		return rc;
 	created = json_member_string(j, "created");
 	c.has_created = created && time_parse(created, &c.created);
-	parse_platform(j, &c.platform);
+	platform_take(j, &c.platform);
 	rc = parse_diff_ids(json_member(json_member(j, "rootfs"), "diff_ids"), &c, e);
 	json_free(j);
 	if (rc < 0)

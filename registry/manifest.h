@@ -56,18 +56,22 @@ struct entries {
  * signatures, artifacts and entries of unknown media type or digest are passed over.
  */
 int entries_parse(const void *data, size_t len, struct entries *out, struct err *e);
+/* The same without exception but for entries without a digest or size. */
+int entries_parse_all(const void *data, size_t len, struct entries *out, struct err *e);
 void entries_release(struct entries *en);
 
 struct manifest {
 	struct descriptor config;
 	struct descriptor *layers; /* base first */
 	size_t n_layers;
+	struct annotation *annotations;
+	size_t n_annotations;
+	/* its config, or all its layers, are of no image; then what it is */
+	bool is_artifact;
+	char *artifact_type;
 };
 
-/*
- * -ENOTSUP with a sentence that says what it is, for an artifact that has no
- * filesystem layers, and for layers of a form that is not read.
- */
+/* -ENOTSUP with a sentence for layers of a form that is not read. */
 int manifest_parse(const void *data, size_t len, struct manifest *out, struct err *e);
 void manifest_release(struct manifest *m);
 

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/source.h"
 #include "registry/backend.h"
+#include "registry/manifest.h"
 #include "registry/resolve.h"
 
 /*
@@ -148,6 +149,43 @@ int origin_resolve_entry(struct origin *o, const struct descriptor *entry,
 	if (rc < 0)
 		return rc;
 	return resolve_entry(o->backend, &o->root, &o->root_descriptor, entry, out, e);
+}
+
+/* Entries of the index itself that say that they are about @of. */
+static int tell_own(struct origin *o, const struct digest *of, const char *type,
+		    origin_referrer_fn *fn, void *arg)
+{
+	char text[DIGEST_TEXT_MAX];
+	struct entries en = {0};
+	size_t i;
+	int rc = 0;
+
+	digest_format(of, text);
+	if (entries_parse_all(o->root.data, o->root.len, &en, NULL) < 0)
+		return 0; /* it is no index */
+	for (i = 0; i < en.n && rc == 0; i++) {
+		const struct descriptor *d = &en.list[i];
+		const char *about = descriptor_annotation(d,
+							  "vnd.docker.reference.digest");
+
+		if (about && !strcmp(about, text) &&
+		    (!type || (d->artifact_type && !strcmp(d->artifact_type, type))))
+			rc = fn(arg, d);
+	}
+	entries_release(&en);
+	return rc;
+}
+
+int origin_referrers(struct origin *o, const struct digest *of, const char *type,
+		     origin_referrer_fn *fn, void *arg, struct err *e)
+{
+	int rc = ensure_root(o, e);
+
+	if (rc == 0)
+		rc = tell_own(o, of, type, fn, arg);
+	if (rc == 0 && o->backend->ops->referrers)
+		rc = o->backend->ops->referrers(o->backend, of, type, fn, arg, e);
+	return rc;
 }
 
 int origin_blob(struct origin *o, const struct descriptor *d, struct source **out,

@@ -33,18 +33,31 @@ bool origin_is_local(const struct origin *o);
 
 /*
  * Reference -> index or manifest -> the manifest for @want -> config and layers.
- * Every document is checked against its digest; what the store has is not asked for, so
+ * Every document is checked against its digest. What is no image but an artifact is said by
+ * image->is_artifact. What the store has is not asked for, so
  * a digest whose documents are all there asks nothing. The reference itself is asked
  * once: a tag that moves later is not seen.
  */
 int origin_resolve(struct origin *o, const struct platform *want, struct image **out,
 		   struct err *e);
 /*
- * Another image of the same index, or the same again: @entry is one of image->platforms,
- * or its manifest_descriptor; copied. The index is not asked for anew.
+ * Another image of the same repository by its manifest: one of image->platforms, a referrer,
+ * or the same again. The index is not asked for anew, and is the image's if it is in it.
  */
 int origin_resolve_entry(struct origin *o, const struct descriptor *entry,
 			 struct image **out, struct err *e);
+
+/* One referrer, lent for the call. Negative errno ends the list and is its result. */
+typedef int origin_referrer_fn(void *arg, const struct descriptor *d);
+
+/*
+ * What refers to the manifest @of: signatures, SBOMs, indexes, attestations; those of the
+ * image index itself (BuildKit's) first. @type, if not NULL, is the artifact type wanted.
+ * The descriptors are the registry's word; origin_resolve_entry() gets and verifies
+ * what they name. What came before a failure was told.
+ */
+int origin_referrers(struct origin *o, const struct digest *of, const char *type,
+		     origin_referrer_fn *fn, void *arg, struct err *e);
 
 /*
  * The bytes of a blob, unverified: the caller hashes what it reads. Makes no

@@ -17,15 +17,15 @@
 #include "base/store.h"
 #include "registry/backend.h"
 #include "registry/blob.h"
+#include "registry/body.h"
 #include "registry/client.h"
 #include "registry/hosts.h"
 #include "registry/http.h"
 #include "registry/paging.h"
 #include "registry/manifest.h"
 #include "registry/reference.h"
-#include "registry/refusal.h"
+#include "registry/referrers.h"
 #include "registry/remote.h"
-#include "registry/retry.h"
 #include "registry/shortname.h"
 
 struct repository {
@@ -48,39 +48,6 @@ static const char accept_all[] = MEDIA_OCI_INDEX
 
 #define WHAT_MAX (sizeof("manifests/") + DIGEST_TEXT_MAX + REFERENCE_TAG_MAX)
 
-/* One document; a body that breaks off is asked for anew, it is small. */
-static int get_body(struct repository *r, const struct remote_request *rq,
-		    struct buf *bytes, char **media, struct err *e)
-{
-	struct transfer *t = NULL;
-	struct retry retry;
-	bool again;
-	int rc;
-
-	retry_init(&retry, remote_deadline(r->remote));
-	do {
-		again = false;
-		buf_clear(bytes);
-		rc = remote_open(r->remote, rq, &retry.until, NULL, &t, e);
-		if (rc < 0)
-			return rc;
-		rc = refuse_coding(t, e);
-		if (rc == 0)
-			rc = transfer_read_all(t, bytes,
-					       remote_try(r->remote, retry.until), e);
-		if (rc == 0 && media && transfer_head(t)->content_type) {
-			*media = strdup(transfer_head(t)->content_type);
-			rc = *media ? 0 : -ENOMEM;
-		}
-		transfer_close(t);
-		if (retry_is_worth_error(rc) && retry_wait(&retry, NULL)) {
-			http_count_retry(client_http(r->client));
-			again = true;
-		}
-	} while (again);
-	return retry_is_worth_error(rc) ? -EIO : rc;
-}
-
 /* @media, if it is wanted, gets the Content-Type: then it is the root that is asked. */
 static int get(struct repository *r, const char *what, const char *accept,
 	       struct buf *bytes, char **media, struct err *e)
@@ -91,7 +58,7 @@ static int get(struct repository *r, const char *what, const char *accept,
 		.by_tag = media && !r->reference.has_digest,
 	};
 
-	return get_body(r, &rq, bytes, media, e);
+	return body_get(r->remote, &rq, bytes, media, NULL, e);
 }
 
 static int root_digest(struct repository *r, const struct buf *bytes,
@@ -433,6 +400,16 @@ static int repository_probe(struct backend *b, struct err *e)
 	return rc < 0 ? err_prefix(e, rc, "%s", r->backend.name) : 0;
 }
 
+static int repository_referrers(struct backend *b, const struct digest *of,
+				const char *type, origin_referrer_fn *fn, void *arg,
+				struct err *e)
+{
+	struct repository *r = (struct repository *)b;
+	int rc = referrers_list(r->remote, of, type, fn, arg, e);
+
+	return rc < 0 ? err_prefix(e, rc, "what refers to %s", b->name) : 0;
+}
+
 static void repository_close(struct backend *b)
 {
 	struct repository *r = (struct repository *)b;
@@ -450,6 +427,7 @@ static const struct backend_ops repository_ops = {
 	.tag_digest = repository_tag_digest,
 	.tags = repository_tags,
 	.probe = repository_probe,
+	.referrers = repository_referrers,
 	.close = repository_close,
 };
 

@@ -61,6 +61,10 @@ static int get_document(struct backend *b, const struct descriptor *d, struct bu
 			       digest_format(&d->digest, text),
 			       (unsigned long long)d->size, DOCUMENT_MAX);
 	buf_init(out, DOCUMENT_MAX);
+	if (d->data && buf_append(out, d->data, (size_t)d->size) == 0 &&
+	    check_document(out, d, NULL) == 0)
+		return 0;
+	buf_clear(out);
 	if (b->store &&
 	    store_get_document(b->store, &d->digest, DOCUMENT_MAX, out) == 0 &&
 	    check_document(out, d, NULL) == 0)
@@ -186,6 +190,8 @@ static int suits(struct search *s, const struct buf *bytes, struct err *e)
 	struct buf config = {0};
 	int rc = manifest_parse(bytes->data, bytes->len, &m, e);
 
+	if (rc == 0 && m.is_artifact)
+		rc = -ENOENT;
 	if (rc == 0)
 		rc = get_document(s->backend, &m.config, &config, e);
 	if (rc == 0)
@@ -323,44 +329,60 @@ static int choose(struct backend *b, const struct buf *root, const struct descri
 	return rc;
 }
 
-static int fill_layers(struct image *img, struct manifest *m, struct config *c,
-		       struct err *e)
+/* What the config says, of an image. */
+static int fill_image(struct image *img, struct manifest *m, struct err *e)
 {
-	if (m->n_layers != c->n_diff_ids)
-		return err_set(
+	struct config c = {0};
+	int rc = config_parse(img->config.data, img->config.len, &c, e);
+
+	if (rc == 0 && m->n_layers != c.n_diff_ids)
+		rc = err_set(
 			e, -EBADMSG,
 			"the manifest has %zu layers, its config has diff IDs of %zu",
-			m->n_layers, c->n_diff_ids);
-	img->layers = m->layers;
-	img->n_layers = m->n_layers;
-	m->layers = NULL;
-	m->n_layers = 0;
-	img->diff_ids = c->diff_ids;
-	c->diff_ids = NULL;
-	return 0;
+			m->n_layers, c.n_diff_ids);
+	if (rc == 0) {
+		img->diff_ids = c.diff_ids;
+		c.diff_ids = NULL;
+		img->platform = c.platform;
+		img->has_created = c.has_created;
+		img->created = c.created;
+	}
+	config_release(&c);
+	return rc;
+}
+
+static void fill_artifact(struct image *img, struct manifest *m)
+{
+	const char *created;
+
+	img->is_artifact = true;
+	img->artifact_type = m->artifact_type;
+	m->artifact_type = NULL;
+	created = image_annotation(img, "org.opencontainers.image.created");
+	img->has_created = created && time_parse(created, &img->created);
 }
 
 static int fill(struct backend *b, struct image *img, struct err *e)
 {
 	struct manifest m = {0};
-	struct config c = {0};
 	int rc = manifest_parse(img->manifest.data, img->manifest.len, &m, e);
 
 	if (rc == 0)
 		rc = get_document(b, &m.config, &img->config, e);
-	if (rc == 0)
-		rc = config_parse(img->config.data, img->config.len, &c, e);
-	if (rc == 0)
-		rc = fill_layers(img, &m, &c, e);
+	if (rc == 0 && !m.is_artifact)
+		rc = fill_image(img, &m, e);
 	if (rc == 0) {
 		img->config_descriptor = m.config;
-		m.config = (struct descriptor){0};
-		img->platform = c.platform;
-		img->has_created = c.has_created;
-		img->created = c.created;
+		img->annotations = m.annotations;
+		img->n_annotations = m.n_annotations;
+		img->layers = m.layers;
+		img->n_layers = m.n_layers;
+		if (m.is_artifact)
+			fill_artifact(img, &m);
+		free(m.artifact_type);
+		m = (struct manifest){0};
 	}
 	manifest_release(&m);
-	config_release(&c);
 	return rc;
 }
 
@@ -396,24 +418,36 @@ static int build(struct backend *b, const struct buf *root, const struct descrip
 	return rc < 0 ? rc : fill(b, img, e);
 }
 
-/* @root is an index: takes it with its images but for @entry, and @entry's manifest. */
-static int take_entry(struct backend *b, const struct buf *root,
-		      const struct descriptor *d, const char *media,
-		      const struct descriptor *entry, struct image *img, struct err *e)
+static bool has_entry(const struct entries *en, const struct descriptor *d)
 {
-	struct entries en = {0};
-	int rc = entries_parse(root->data, root->len, &en, e);
+	size_t i;
 
-	if (rc == 0)
-		rc = get_document(b, entry, &img->manifest, e);
-	if (rc == 0)
-		rc = copy_descriptor(entry, &img->manifest_descriptor);
-	if (rc == 0) {
+	for (i = 0; i < en->n; i++) {
+		if (digest_equal(&en->list[i].digest, &d->digest))
+			return true;
+	}
+	return false;
+}
+
+/* If @root is an index that has the image: the index, and the other images in it. */
+static int take_index(const struct buf *root, const struct descriptor *d,
+		      struct image *img)
+{
+	const char *media = "";
+	enum document_kind kind;
+	struct entries en = {0};
+	int rc = 0;
+
+	if (document_kind(root->data, root->len, d->media_type, &kind, &media, NULL) <
+		    0 ||
+	    kind != DOCUMENT_INDEX || entries_parse(root->data, root->len, &en, NULL) < 0)
+		return 0;
+	if (has_entry(&en, &img->manifest_descriptor)) {
 		img->has_index = true;
 		rc = copy_root(root, d, media, &img->index, &img->index_descriptor);
+		if (rc == 0)
+			rc = keep_platforms(img, &en);
 	}
-	if (rc == 0)
-		rc = keep_platforms(img, &en);
 	entries_release(&en);
 	return rc;
 }
@@ -422,20 +456,19 @@ static int build_entry(struct backend *b, const struct buf *root,
 		       const struct descriptor *d, const struct descriptor *entry,
 		       struct image *img, struct err *e)
 {
-	enum document_kind kind;
-	const char *media = "";
 	int rc;
 
-	if (digest_equal(&d->digest, &entry->digest))
-		return build(b, root, d, NULL, img, e);
-	rc = document_kind(root->data, root->len, d->media_type, &kind, &media, e);
-	if (rc == 0)
-		rc = kind == DOCUMENT_INDEX
-			     ? take_entry(b, root, d, media, entry, img, e)
-			     : err_set(e, -ENOENT, "there is one image only");
-	if (rc == -ENOMEM)
-		return out_of_memory(e);
-	return rc < 0 ? rc : fill(b, img, e);
+	if (digest_equal(&d->digest, &entry->digest)) {
+		rc = copy_root(root, d, "", &img->manifest, &img->manifest_descriptor);
+	} else {
+		rc = get_document(b, entry, &img->manifest, e);
+		if (rc < 0)
+			return rc;
+		rc = copy_descriptor(entry, &img->manifest_descriptor);
+		if (rc == 0)
+			rc = take_index(root, d, img);
+	}
+	return rc < 0 ? out_of_memory(e) : fill(b, img, e);
 }
 
 /* @entry, or what is best for @want if that is NULL. */

@@ -12,7 +12,7 @@
 /* @root and @d are what backend_ops.root gave; copied. */
 int resolve_image(struct backend *b, const struct buf *root, const struct descriptor *d,
 		  const struct platform *want, struct image **out, struct err *e);
-/* The same for one entry of that root, which may be the root itself: @entry is copied. */
+/* The same by a manifest's descriptor, of that root or not; @entry is copied. */
 int resolve_entry(struct backend *b, const struct buf *root, const struct descriptor *d,
 		  const struct descriptor *entry, struct image **out, struct err *e);
 

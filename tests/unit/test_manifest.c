@@ -102,19 +102,13 @@ static void test_manifests(void)
 			 "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd") "]}",
 		 0, 1},
 		{"{" CONFIG ",\"layers\":[" LAYER(MEDIA_OCI_LAYER "+gzip+encrypted") "]}", -ENOTSUP, 0},
-		{"{" CONFIG ",\"layers\":[" LAYER("application/vnd.in-toto+json") "]}", -ENOTSUP, 0},
+		{"{" CONFIG ",\"layers\":[" LAYER(MEDIA_OCI_LAYER) "," LAYER("text/x") "]}", -ENOTSUP, 0},
 		{"{" CONFIG ",\"layers\":[" LAYER("application/vnd.erofs.layer.v1") "]}", -ENOTSUP, 0},
 		{"{" CONFIG ",\"layers\":[7]}", -EBADMSG, 0},
 		{"{" CONFIG "}", -EBADMSG, 0},
 		{"{" CONFIG ",\"layers\":null}", -EBADMSG, 0},
 		{"{\"layers\":[]}", -EBADMSG, 0},
 		{"{\"config\":{\"digest\":\"" D1 "\"},\"layers\":[]}", -EBADMSG, 0},
-		{"{\"config\":{\"mediaType\":\"application/vnd.cncf.helm.config.v1+json\",\"digest\":"
-		 "\"" D1 "\",\"size\":7},\"layers\":[]}",
-		 -ENOTSUP, 0},
-		{"{\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\",\"digest\":\"" D1
-		 "\",\"size\":2},\"artifactType\":\"text/x\",\"layers\":[]}",
-		 -ENOTSUP, 0},
 		{"{\"config\":{\"mediaType\":\"" MEDIA_OCI_CONFIG
 		 "\",\"digest\":\"md5:1234\",\"size\":7},\"layers\":[]}",
 		 -ENOTSUP, 0},
@@ -137,6 +131,42 @@ static void test_manifests(void)
 		}
 		is_int(m.n_layers, rows[i].layers, "layers");
 		is_int(m.config.size, 7, "config");
+		manifest_release(&m);
+	}
+}
+
+static void test_artifacts(void)
+{
+	static const struct {
+		const char *text, *type; /* NULL: an image */
+	} rows[] = {
+		{"{" CONFIG ",\"layers\":[]}", NULL},
+		{"{" CONFIG ",\"layers\":[" LAYER(MEDIA_OCI_LAYER) "],\"artifactType\":\"text/x\"}",
+		 NULL},
+		{"{" CONFIG ",\"layers\":[" LAYER("application/vnd.in-toto+json") "]}",
+		 "application/vnd.in-toto+json"},
+		{"{" CONFIG ",\"layers\":[" LAYER("text/y") "],\"artifactType\":\"text/x\"}", "text/x"},
+		{"{\"config\":{\"mediaType\":\"application/vnd.cncf.helm.config.v1+json\",\"digest\":"
+		 "\"" D1 "\",\"size\":7},\"layers\":[" LAYER(MEDIA_OCI_LAYER "+gzip") "]}",
+		 "application/vnd.cncf.helm.config.v1+json"},
+		{"{\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\",\"digest\":\"" D1
+		 "\",\"size\":2,\"data\":\"e30=\"},\"artifactType\":\"text/x\",\"layers\":[" LAYER(
+			 "text/y") "],\"annotations\":{\"k\":\"v\",\"no\":7}}",
+		 "text/x"},
+	};
+	struct manifest m;
+	struct err e;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		is_int(manifest_parse(rows[i].text, strlen(rows[i].text), &m, &e), 0, "%s",
+		       rows[i].text);
+		ok(m.is_artifact == (rows[i].type != NULL), "is it an artifact?");
+		is_text(m.artifact_type, rows[i].type, "its type");
+		if (i == 5) {
+			ok(m.config.data && !memcmp(m.config.data, "{}", 2), "its config is in it");
+			is_int(m.n_annotations, 1, "an annotation");
+		}
 		manifest_release(&m);
 	}
 }
@@ -186,6 +216,7 @@ int main(void)
 	test_kinds();
 	test_entries();
 	test_manifests();
+	test_artifacts();
 	test_configs();
 	test_times();
 	return test_done();

@@ -19,14 +19,16 @@ static struct {
 	bool no_digest;
 	bool tokens;	 /* Bearer, from /token */
 	unsigned breaks; /* so many answers to lists are broken off */
+	enum { NO_API, API, WEB_PAGE, OLD } referrers;
 } how;
 
 static unsigned n_asked, n_tokens, n_indexes, n_heads;
 static struct web web;
 
-/* The index and the images in it: "image-0", "image-1". */
-static char documents[6][1000];
-static char digests[6][DIGEST_TEXT_MAX];
+/* Configs of two images, their manifests, the index; an artifact. */
+#define N_DOCUMENTS 6
+static char documents[N_DOCUMENTS][1400];
+static char digests[N_DOCUMENTS][DIGEST_TEXT_MAX];
 
 static const char *digest_text(const char *text, char *out)
 {
@@ -46,7 +48,7 @@ static void add_document(size_t i, const char *text)
 static void make_documents(void)
 {
 	static const char *const arch[2] = {"amd64", "arm64"};
-	char text[1000];
+	char text[1400], digest[DIGEST_TEXT_MAX];
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
@@ -65,10 +67,21 @@ static void make_documents(void)
 		 "{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":\"%s\",\"platform\":{\"os\":\"linux\","
 		 "\"architecture\":\"amd64\"}},"
 		 "{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":\"%s\",\"platform\":{\"os\":\"linux\","
-		 "\"architecture\":\"arm64\"}}]}",
+		 "\"architecture\":\"arm64\"}},"
+		 "{\"mediaType\":\"%s\",\"size\":9,\"digest\":\"%s\",\"platform\":{\"os\":"
+		 "\"unknown\",\"architecture\":\"unknown\"},"
+		 "\"annotations\":{\"vnd.docker.reference.digest\":\"%s\"}}]}",
 		 MEDIA_OCI_MANIFEST, strlen(documents[2]), digests[2], MEDIA_OCI_MANIFEST,
-		 strlen(documents[3]), digests[3]);
+		 strlen(documents[3]), digests[3], MEDIA_OCI_MANIFEST, digests[0], digests[3]);
 	add_document(4, text);
+	snprintf(text, sizeof(text),
+		 "{\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\",\"size\":2,"
+		 "\"digest\":\"%s\",\"data\":\"e30=\"},\"artifactType\":\"type/1\",\"layers\":["
+		 "{\"mediaType\":\"text/plain\",\"size\":4,\"digest\":\"%s\",\"annotations\":"
+		 "{\"org.opencontainers.image.title\":\"a.txt\"}}],\"annotations\":"
+		 "{\"org.opencontainers.image.created\":\"2001-09-09T01:46:40Z\"}}",
+		 digest_text("{}", digest), digests[0]);
+	add_document(5, text);
 }
 
 /* Lists */
@@ -112,11 +125,11 @@ static void give_document(const char *path, struct buf *out)
 	char fields[300];
 	size_t i;
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < N_DOCUMENTS; i++) {
 		if (!strcmp(name, digests[i]) || (i == 4 && !strcmp(name, "t")))
 			break;
 	}
-	if (i == 5) {
+	if (i == N_DOCUMENTS) {
 		web_give(out, 404, "", "{}");
 		return;
 	}
@@ -127,6 +140,40 @@ static void give_document(const char *path, struct buf *out)
 		 how.no_digest ? "" : "Docker-Content-Digest: ", how.no_digest ? "" : digests[i],
 		 how.no_digest ? "" : "\r\n");
 	web_give(out, 200, fields, documents[i]);
+}
+
+/* Three referrers on two pages, or all at the tag; the artifact is the second. */
+static void give_referrers(const char *path, struct buf *out)
+{
+	bool tag = strstr(path, "/manifests/") != NULL, second = strstr(path, "page=2") != NULL;
+	struct buf body;
+	size_t i;
+
+	if (how.referrers == WEB_PAGE && !tag) {
+		web_give(out, 200, "Content-Type: text/html\r\n", "<html>welcome</html>");
+		return;
+	}
+	if (how.referrers == NO_API || (how.referrers != API && !tag)) {
+		web_give(out, 404, "", "{}");
+		return;
+	}
+	buf_init(&body, 4096);
+	buf_append_text(&body, "{\"manifests\":[");
+	for (i = second ? 2 : 0; i < (second || tag ? 3 : 2); i++)
+		buf_printf(&body,
+			   "%s{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":\"%s\","
+			   "\"artifactType\":\"type/%zu\"}",
+			   i % 2 ? "," : "", MEDIA_OCI_MANIFEST, strlen(documents[5]), digests[5], i);
+	if (tag)
+		body.len = (size_t)(strrchr(body.data, '{') - body.data); /* two will do */
+	while (body.data[body.len - 1] == ',')
+		body.len--;
+	body.data[body.len] = '\0';
+	buf_append_text(&body, "]}");
+	web_give(out, 200,
+		 second || tag ? "" : "Link: <https://x.invalid/z?page=2>; rel=next\r\n",
+		 buf_text(&body));
+	buf_release(&body);
 }
 
 static void answer(void *arg, const struct web_request *rq, struct buf *out)
@@ -147,6 +194,8 @@ static void answer(void *arg, const struct web_request *rq, struct buf *out)
 	} else if (how.status || (rq->head && how.head_status)) {
 		web_give(out, how.status ? how.status : how.head_status,
 			 how.status == 401 ? challenge : "", "{}");
+	} else if (strstr(rq->path, "/referrers/") || strstr(rq->path, "/sha256-")) {
+		give_referrers(rq->path, out);
 	} else if (strstr(rq->path, "/tags/list") || strstr(rq->path, "/_catalog")) {
 		give_names(rq->path, out);
 	} else {
@@ -361,11 +410,97 @@ static void test_entry_alone(void)
 		exit(1);
 	is_int(origin_resolve_entry(o, &img->manifest_descriptor, &again, &e), 0, "is had again");
 	ok(again && !again->has_index, "and has none");
+	image_free(again);
+	again = NULL;
+	if (digest_parse(digests[2], strlen(digests[2]), &img->manifest_descriptor.digest) < 0)
+		exit(1);
+	is_int(origin_resolve_entry(o, &img->manifest_descriptor, &again, &e), 0,
+	       "another of the repository %s", e.text);
+	is_text(again ? again->platform.arch : "", "amd64", "is that");
 	img->manifest_descriptor.digest.bytes[0] ^= 1;
 	is_int(origin_resolve_entry(o, &img->manifest_descriptor, &again, &e), -ENOENT,
-	       "another is not in it");
+	       "one that is not there");
 	image_free(img);
 	image_free(again);
+	origin_close(o);
+	client_free(c);
+}
+
+struct found {
+	char types[100];
+	struct descriptor artifact; /* digest and size alone */
+};
+
+static int on_referrer(void *arg, const struct descriptor *d)
+{
+	struct found *f = arg;
+
+	strcat(f->types, d->artifact_type ? d->artifact_type : "?");
+	strcat(f->types, " ");
+	f->artifact.digest = d->digest;
+	f->artifact.size = d->size;
+	return 0;
+}
+
+static void test_referrers(void)
+{
+	static const struct {
+		int how;
+		const char *type, *want;
+		unsigned asked;
+	} rows[] = {
+		{API, NULL, "type/0 type/1 type/2 ", 2},
+		{API, "type/1", "type/1 ", 2},
+		{API, "type/9", "", 2},
+		{OLD, NULL, "type/0 type/1 ", 2},
+		{WEB_PAGE, "type/1", "type/1 ", 2},
+		{NO_API, NULL, "", 2},
+	};
+	struct client *c = client_start();
+	struct found own = {.types = ""};
+	struct digest of;
+	struct origin *o;
+	char name[200];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct found f = {.types = ""};
+		struct image *img = NULL;
+		struct err e = {""};
+
+		memset(&how, 0, sizeof(how));
+		how.referrers = rows[i].how;
+		snprintf(name, sizeof(name), "a@%s", digests[3]);
+		o = start(c, name);
+		if (digest_parse(digests[3], strlen(digests[3]), &of) < 0)
+			exit(1);
+		n_asked = 0;
+		is_int(origin_referrers(o, &of, rows[i].type, on_referrer, &f, &e), 0, "%s", e.text);
+		is_text(f.types, rows[i].want, "those of type %s", rows[i].type ? rows[i].type : "any");
+		is_int(n_asked, rows[i].asked + 1, "requests, one for the image");
+		if (f.artifact.size > 0) {
+			is_int(origin_resolve_entry(o, &f.artifact, &img, &e), 0, "one of them %s",
+			       e.text);
+			ok(img && img->is_artifact && img->n_layers == 1 && img->config.len == 2,
+			   "is an artifact");
+			ok(img && img->has_created && img->created == 1000000000, "of some age");
+			is_text(img ? descriptor_annotation(&img->layers[0],
+							    "org.opencontainers.image.title")
+				    : NULL,
+				"a.txt", "its blob has a name");
+			is_int(img ? image_must_have_files(img, &e) : 0, -ENOTSUP,
+			       "and can be refused: %s", e.text);
+		}
+		image_free(img);
+		origin_close(o);
+	}
+	memset(&how, 0, sizeof(how));
+	how.referrers = OLD;
+	o = start(c, "a:t");
+	if (digest_parse(digests[3], strlen(digests[3]), &of) < 0)
+		exit(1);
+	is_int(origin_referrers(o, &of, NULL, on_referrer, &own, NULL), 0, "of an index");
+	is_text(own.types, "? type/0 type/1 ", "its own is among them");
 	origin_close(o);
 	client_free(c);
 }
@@ -435,6 +570,7 @@ int main(void)
 	test_tag_digest();
 	test_entries();
 	test_entry_alone();
+	test_referrers();
 	test_sharing();
 	test_probe();
 	web_stop(&web);
