@@ -32,7 +32,7 @@
 /* Counted anew after so many bytes at most. */
 #define ROOM_STEP ((int64_t)64 << 20)
 
-#define SPANS_FILE_MAX ((off_t)64 << 20) /* four million spans: no layer has them */
+#define SPANS_FILE_MAX ((off_t)192 << 20) /* eight million spans: no layer has more */
 
 static uint64_t disk_bytes(const struct stat *st)
 {

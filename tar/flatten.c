@@ -30,7 +30,7 @@
 #define XATTRS_MAX  (256u << 20)
 #define EXTENTS_MAX (256u << 20)
 #define WINDOWS_MAX ((size_t)1 << 30) /* 32 KiB a MiB, unpacked, of a 32 GiB layer */
-#define SPANS_MAX   ((size_t)1 << 28) /* three million spans: 3 TiB */
+#define SPANS_MAX   (INDEX_ENTRIES_MAX * sizeof(uint32_t)) /* a file has one, or more */
 
 void flat_init(struct flat *f, size_t skipped_max)
 {
@@ -121,8 +121,9 @@ int flat_add_extents(struct flat *f, const struct tar_entry *e, uint64_t *off)
 	return rc;
 }
 
-int flat_add_span(struct flat *f, const struct span *sp)
+int flat_add_span(struct flat *f, struct writer *w, const struct span *sp)
 {
+	uint32_t unit = (uint32_t)(writer_tell(w) / INDEX_UNIT) + 1;
 	struct index_span_row row = {
 		.in = sp->in,
 		.in_len = sp->in_len,
@@ -141,7 +142,9 @@ int flat_add_span(struct flat *f, const struct span *sp)
 
 	memcpy(row.digest, sp->digest, sizeof(row.digest));
 	if (rc == 0)
-		rc = buf_append(&f->spans, &row, sizeof(row));
+		rc = buf_append(&f->spans, &unit, sizeof(unit));
+	if (rc == 0)
+		writer_append(w, &row, sizeof(row));
 	return rc;
 }
 

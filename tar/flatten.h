@@ -22,7 +22,7 @@ struct flat {
 	/* where the last list begins: neighbours often have the same */
 	size_t last_xattrs;
 	struct buf extents;
-	struct buf spans;
+	struct buf spans; /* u32 each: the unit where its row begins */
 	struct buf windows;
 	struct buf skipped;
 	uint32_t n_skipped;
@@ -36,13 +36,14 @@ void flat_release(struct flat *f);
 int flat_add_xattrs(struct flat *f, const struct tar_xattr *xattrs, size_t n,
 		    uint32_t *off);
 int flat_add_extents(struct flat *f, const struct tar_entry *e, uint64_t *off);
-int flat_add_span(struct flat *f, const struct span *sp);
+/* Its row goes to @w, which is in the section UNITS. */
+int flat_add_span(struct flat *f, struct writer *w, const struct span *sp);
 /* Counts an entry that is left out, and keeps the line while there is room. */
 void flat_skip(struct flat *f, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * Seals @nodes, writes all sections but DIGESTS, which the caller has begun, and the
+ * Seals @nodes, writes all sections but UNITS, which the caller has begun, and the
  * head. 0 or negative errno.
  */
 int flat_write(struct flat *f, struct nodes *nodes, struct writer *w,

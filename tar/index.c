@@ -32,10 +32,10 @@ struct index {
 static const uint32_t row_sizes[N_SECTIONS] = {
 	[SECTION_ENTRIES] = sizeof(struct index_row),
 	[SECTION_STRINGS] = 1,
-	[SECTION_DIGESTS] = 32,
+	[SECTION_UNITS] = INDEX_UNIT,
 	[SECTION_XATTRS] = 1,
 	[SECTION_EXTENTS] = 8,
-	[SECTION_SPANS] = sizeof(struct index_span_row),
+	[SECTION_SPANS] = sizeof(uint32_t),
 	[SECTION_WINDOWS] = 1,
 	[SECTION_FOREIGN] = sizeof(uint32_t),
 	[SECTION_SKIPPED] = 1,
@@ -254,6 +254,14 @@ static bool row_is_sane(const struct index *ix, uint32_t id, const struct index_
 	return id > 0;
 }
 
+/* @n units from number @first on; there is no number 0. */
+static const void *unit(const struct index *ix, uint32_t first, uint32_t n)
+{
+	return first ? at(ix, SECTION_UNITS, (uint64_t)(first - 1) * INDEX_UNIT,
+			  (uint64_t)n * INDEX_UNIT)
+		     : NULL;
+}
+
 static int fill_strings(const struct index *ix, const struct index_row *row,
 			struct entry *out)
 {
@@ -268,8 +276,7 @@ static int fill_strings(const struct index *ix, const struct index_row *row,
 			return -EBADMSG;
 	}
 	if (row->digest) {
-		out->digest = at(ix, SECTION_DIGESTS, (uint64_t)(row->digest - 1) * 32,
-				 32);
+		out->digest = unit(ix, row->digest, 1);
 		if (!out->digest)
 			return -EBADMSG;
 	}
@@ -473,13 +480,22 @@ int index_stored(const struct index *ix, const struct entry *file, uint64_t *sto
 	return extents(ix, file->data, &n, stored) ? 0 : -EBADMSG;
 }
 
+static const struct index_span_row *span_row(const struct index *ix, uint32_t i)
+{
+	const uint32_t *first = at(ix, SECTION_SPANS, (uint64_t)i * sizeof(*first),
+				   sizeof(*first));
+
+	return first ? unit(ix, *first, sizeof(struct index_span_row) / INDEX_UNIT)
+		     : NULL;
+}
+
 int index_span(const struct index *ix, uint32_t i, struct span *out)
 {
 	const struct index_span_row *row;
 
 	if (i >= ix->info.n_spans)
 		return -ENOENT;
-	row = at(ix, SECTION_SPANS, (uint64_t)i * sizeof(*row), sizeof(*row));
+	row = span_row(ix, i);
 	if (!row)
 		return -EBADMSG;
 	*out = (struct span){
@@ -513,10 +529,8 @@ int index_span_at(const struct index *ix, uint64_t out_off, uint32_t *i)
 
 	while (n > 0) { /* the first one that begins behind @out_off */
 		uint32_t half = n / 2;
-		const struct index_span_row *row;
+		const struct index_span_row *row = span_row(ix, low + half);
 
-		row = at(ix, SECTION_SPANS, (uint64_t)(low + half) * sizeof(*row),
-			 sizeof(*row));
 		if (!row)
 			return -EBADMSG;
 		if (row->out > out_off) {

@@ -12,12 +12,14 @@
  *			  Behind the last name come inodes that lost their name to a
  *			  later entry, but not the hard links laid before.
  *		STRINGS   names and link texts, unterminated, no order
- *		DIGESTS   SHA-256 of contents, 32 bytes each; row i is number i + 1
+ *		UNITS     of 32 bytes, as they came while the archive was read, so that they
+ *			  need no memory: SHA-256 of contents, one unit each, and struct
+ *			  index_span_row, three. Unit i is number i + 1.
  *		XATTRS    lists:  u32 bytes that follow, then for each xattr
  *			  u16 name length, u16 zero, u32 value length, name, value;
  *			  begins with 4 bytes of zero, so that 0 can mean "none"
  *		EXTENTS   lists:  u64 n, u64 stored bytes, n x struct index_extent_row
- *		SPANS     struct index_span_row each, in order of `out`
+ *		SPANS     u32 each, the number of the row, in order of `out`
  *		WINDOWS   packed windows
  *		FOREIGN   u32 entry numbers
  *		SKIPPED   lines of text
@@ -28,7 +30,7 @@
  * of this machine. One of another order has another magic, and is rebuilt.
  *
  * Cost, for a Debian root of 10,000 entries: 72 bytes for a row, 32 for a digest,
- * 17 for the name; a span row of 88 and a window of 3 KiB for each MiB of output.
+ * 17 for the name; 100 for a span and a window of 3 KiB for each MiB of output.
  *
  * Not taken: sqlite or another database (parsing and a heap for what is never
  * changed), EROFS metadata (no place for spans and digests), a checksum over the whole file
@@ -41,10 +43,11 @@
 
 #define INDEX_MAGIC \
 	UINT64_C(0x3158444e49454550) /* "PEEINDX1" on a little-endian machine */
-#define INDEX_VERSION	  2
+#define INDEX_VERSION	  3
 #define INDEX_HEAD_SIZE	  4096
 #define INDEX_BLOCK_SHIFT 16
 #define INDEX_BLOCK	  (1u << INDEX_BLOCK_SHIFT)
+#define INDEX_UNIT	  32
 
 /*
  * Ceilings. Real layers stay under a million entries; at eight the builder needs
@@ -57,7 +60,7 @@
 enum index_section {
 	SECTION_ENTRIES,
 	SECTION_STRINGS,
-	SECTION_DIGESTS,
+	SECTION_UNITS,
 	SECTION_XATTRS,
 	SECTION_EXTENTS,
 	SECTION_SPANS,
@@ -112,7 +115,7 @@ struct index_row {
 	uint32_t b;    /* number of children; rdev minor; length of the link text */
 	uint32_t name; /* offset in STRINGS */
 	uint32_t xattrs;
-	uint32_t digest; /* number of the DIGESTS row; 0: none */
+	uint32_t digest; /* number of its unit; 0: none */
 };
 
 struct index_extent_row {
@@ -134,6 +137,7 @@ struct index_span_row {
 	uint8_t bits;
 	uint8_t has_crc;
 	uint8_t digest_is_of_output;
+	uint64_t zero;
 	uint8_t digest[32];
 };
 
@@ -141,6 +145,7 @@ _Static_assert(sizeof(struct index_head) == 352, "index_head is a file format");
 _Static_assert(sizeof(struct index_row) == 72, "index_row is a file format");
 _Static_assert(sizeof(struct index_extent_row) == 24,
 	       "index_extent_row is a file format");
-_Static_assert(sizeof(struct index_span_row) == 88, "index_span_row is a file format");
+_Static_assert(sizeof(struct index_span_row) == 3 * INDEX_UNIT,
+	       "index_span_row is a file format");
 
 #endif

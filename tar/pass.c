@@ -187,8 +187,8 @@ static void sink_release(struct sink *s)
 /* The side that gives them */
 
 /*
- * Spans are noted while the other thread adds entries to the same tree: the two touch
- * different parts of it (tree_add_span() only what holds spans).
+ * Spans are noted while the other thread adds entries to the same tree, which is what
+ * tree.h allows.
  */
 static int on_span(void *arg, const struct span *sp)
 {

@@ -2,6 +2,7 @@
 #include "tar/tree.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 struct tree {
 	struct nodes nodes;
 	struct writer *writer;
+	pthread_mutex_t mutex; /* guards writer, until the tree is finished */
 	struct flat flat;
 	struct buf pending; /* u32 nodes: hard links whose target was not there yet */
 	/* The directory that the last entry was put in, for the next one is mostly there too. */
@@ -43,6 +45,7 @@ int tree_new(int fd, struct tree **out)
 
 	if (!t)
 		return -ENOMEM;
+	pthread_mutex_init(&t->mutex, NULL);
 	t->last_dir_node = NODE_NONE;
 	buf_init(&t->pending, INDEX_ENTRIES_MAX * sizeof(uint32_t));
 	flat_init(&t->flat, SKIPPED_MAX);
@@ -55,8 +58,11 @@ int tree_new(int fd, struct tree **out)
 	}
 	t->nodes.rows[0].mode = S_IFDIR | 0755;
 	t->nodes.rows[0].flags = ENTRY_IMPLIED;
-	/* Digests go out as they come: they need no sorting, and would be a third of the memory. */
-	writer_begin(t->writer, SECTION_DIGESTS);
+	/*
+	 * Digests and spans go out as they come: they need no sorting, and would be a half of
+	 * the memory.
+	 */
+	writer_begin(t->writer, SECTION_UNITS);
 	*out = t;
 	return 0;
 }
@@ -69,6 +75,7 @@ void tree_free(struct tree *t)
 	nodes_release(&t->nodes);
 	flat_release(&t->flat);
 	buf_release(&t->pending);
+	pthread_mutex_destroy(&t->mutex);
 	free(t);
 }
 
@@ -419,13 +426,20 @@ int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct e
 
 void tree_set_digest(struct tree *t, uint32_t file, const uint8_t sha256[32])
 {
-	writer_append(t->writer, sha256, 32);
-	t->nodes.rows[file].digest = (uint32_t)(writer_tell(t->writer) / 32);
+	pthread_mutex_lock(&t->mutex);
+	writer_append(t->writer, sha256, INDEX_UNIT);
+	t->nodes.rows[file].digest = (uint32_t)(writer_tell(t->writer) / INDEX_UNIT);
+	pthread_mutex_unlock(&t->mutex);
 }
 
 int tree_add_span(struct tree *t, const struct span *sp)
 {
-	return flat_add_span(&t->flat, sp);
+	int rc;
+
+	pthread_mutex_lock(&t->mutex);
+	rc = flat_add_span(&t->flat, t->writer, sp);
+	pthread_mutex_unlock(&t->mutex);
+	return rc;
 }
 
 /*

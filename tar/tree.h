@@ -19,7 +19,8 @@
  * What no file system could hold (a name over 255 bytes, a link to a directory, a
  * cycle of hard links) is left out, counted, and put into words.
  *
- * About 110 bytes of memory for an entry. One thread at a time.
+ * About 110 bytes of memory for an entry, and 4 for a span. One thread at a time, but that
+ * spans may come from another one.
  */
 #ifndef TAR_TREE_H
 #define TAR_TREE_H

@@ -20,8 +20,8 @@ static void mend_sections(struct index_head *head, uint64_t body)
 {
 	static const uint32_t row_sizes[N_SECTIONS] = {
 		[SECTION_ENTRIES] = sizeof(struct index_row), [SECTION_STRINGS] = 1,
-		[SECTION_DIGESTS] = 32, [SECTION_XATTRS] = 1, [SECTION_EXTENTS] = 8,
-		[SECTION_SPANS] = sizeof(struct index_span_row), [SECTION_WINDOWS] = 1,
+		[SECTION_UNITS] = INDEX_UNIT, [SECTION_XATTRS] = 1, [SECTION_EXTENTS] = 8,
+		[SECTION_SPANS] = sizeof(uint32_t), [SECTION_WINDOWS] = 1,
 		[SECTION_FOREIGN] = 4, [SECTION_SKIPPED] = 1,
 	};
 	int i;
