@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fault.h"
 #include "fs/daemon.h"
 #include "fs/device.h"
 #include "fs/log.h"
@@ -251,6 +252,7 @@ static int start(struct program *p)
 	}
 	set_limits();
 	tune_memory();
+	fault_init();
 	daemon_block_signals();
 	status = daemon_split(&p->daemon, p->options.foreground);
 	if (status >= 0)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* peelctl: asks mounts how they are, files where they are from, the cache what it holds. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "fs/ctl.h"
 
 static const char help[] =
@@ -31,7 +33,7 @@ static const struct {
 	{"cache", ctl_cache},
 };
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 	size_t i;
@@ -50,4 +52,18 @@ int main(int argc, char **argv)
 	}
 	return argc > 1 ? ctl_usage("unknown command %s", name)
 			: ctl_usage("status, which, index or cache?");
+}
+
+/* What was asked for is not told if nobody could read it. */
+int main(int argc, char **argv)
+{
+	int status;
+
+	fault_init();
+	status = run(argc, argv);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "peelctl: cannot write: %s\n", strerror(errno));
+		return 1;
+	}
+	return status;
 }

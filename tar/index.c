@@ -17,6 +17,8 @@
 struct index {
 	const unsigned char *map;
 	size_t size;
+	/* The last word of the map, and not what it should be once the file was cut short. */
+	const volatile uint32_t *end;
 	const struct index_head *head; /* a copy, so that what was checked stays so */
 	struct index_head head_copy;
 	struct index_info info;
@@ -66,6 +68,18 @@ static inline bool is_checked(const struct index *ix, uint64_t block)
 	return word >> (block % 64) & 1;
 }
 
+/*
+ * Does the file still have the bytes that were checked? Where they are gone the map has
+ * zeros, see base/fault.h, and at its end as well.
+ */
+static bool is_whole(const struct index *ix)
+{
+	if (*ix->end == INDEX_END)
+		return true;
+	__atomic_store_n(ix->damaged, true, __ATOMIC_RELAXED);
+	return false;
+}
+
 /* @len bytes at @off of a section, checked; NULL if they are not there or not right. */
 static const void *at(const struct index *ix, enum index_section section, uint64_t off,
 		      uint64_t len)
@@ -84,7 +98,7 @@ static const void *at(const struct index *ix, enum index_section section, uint64
 				return NULL;
 		}
 	}
-	return ix->map + off;
+	return is_whole(ix) ? ix->map + off : NULL;
 }
 
 static bool place_is_sane(const struct index_head *head, const struct index_place *p,
@@ -111,7 +125,8 @@ static bool head_is_sane(const struct index_head *head, uint64_t size)
 		return false;
 	body = head->blocks.off - INDEX_HEAD_SIZE;
 	n_blocks = (body + INDEX_BLOCK - 1) >> INDEX_BLOCK_SHIFT;
-	if (head->blocks.len != n_blocks * sizeof(uint32_t))
+	if (head->blocks.len != n_blocks * sizeof(uint32_t) ||
+	    head->blocks.off + head->blocks.len + sizeof(uint32_t) != size)
 		return false;
 	for (i = 0; i < N_SECTIONS; i++) {
 		if (!place_is_sane(head, &head->sections[i], row_sizes[i]))
@@ -149,6 +164,7 @@ static int map_file(struct index *ix, int fd, struct err *e)
 		return err_set(e, -errno, "cannot map an index: %s", strerror(errno));
 	ix->map = map;
 	ix->size = (size_t)st.st_size;
+	ix->end = (const void *)(ix->map + ix->size - sizeof(*ix->end));
 	memcpy(&ix->head_copy, map, sizeof(ix->head_copy));
 	ix->head = &ix->head_copy;
 	return 0;
@@ -165,6 +181,8 @@ static int check_head(const struct index *ix, const struct digest *blob, struct 
 		return err_set(e, -EBADMSG, "an index of another layer");
 	if (checksum(0, ix->map + head->blocks.off, head->blocks.len) != head->blocks_crc)
 		return err_set(e, -EBADMSG, "the checksums of an index are damaged");
+	if (*ix->end != INDEX_END)
+		return err_set(e, -EBADMSG, "an index is cut short");
 	return 0;
 }
 
@@ -580,5 +598,5 @@ int index_verify(const struct index *ix)
 		if (check_block(ix, block) < 0)
 			return -EBADMSG;
 	}
-	return 0;
+	return is_whole(ix) ? 0 : -EBADMSG;
 }

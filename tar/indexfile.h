@@ -25,6 +25,8 @@
  *		SKIPPED   lines of text
  *
  *	 then   BLOCKS: u32 CRC-32 for each 64 KiB of [4096, here)
+ *	 then   u32 INDEX_END, which is looked at before anything is given: a file that was
+ *		cut short while it is mapped has lost it
  *
  * Numbers are in the machine's own byte order and alignment: the file is a cache
  * of this machine. One of another order has another magic, and is rebuilt.
@@ -44,6 +46,7 @@
 #define INDEX_MAGIC \
 	UINT64_C(0x3158444e49454550) /* "PEEINDX1" on a little-endian machine */
 #define INDEX_VERSION	  3
+#define INDEX_END	  0x21444e45 /* "END!" */
 #define INDEX_HEAD_SIZE	  4096
 #define INDEX_BLOCK_SHIFT 16
 #define INDEX_BLOCK	  (1u << INDEX_BLOCK_SHIFT)

@@ -67,6 +67,8 @@ void layer_free(struct layer *l)
 {
 	if (!l)
 		return;
+	if (l->index && index_take_damage(l->index))
+		slot_drop(l->slot); /* as layer_index() does */
 	fills_free(l->fills);
 	index_close(l->index);
 	slot_close(l->slot);

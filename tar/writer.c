@@ -163,6 +163,7 @@ uint64_t writer_tell(const struct writer *w)
 int writer_finish(struct writer *w, struct index_head *head)
 {
 	static const char zeros[INDEX_HEAD_SIZE - sizeof(*head)];
+	const uint32_t end = INDEX_END;
 	int rc;
 
 	end_section(w);
@@ -177,11 +178,13 @@ int writer_finish(struct writer *w, struct index_head *head)
 	head->blocks.off = w->off;
 	head->blocks.len = w->crcs.len;
 	head->blocks_crc = checksum(0, w->crcs.data, w->crcs.len);
-	head->file_size = w->off + w->crcs.len;
+	head->file_size = w->off + w->crcs.len + sizeof(end);
 	head->crc = 0;
 	head->crc = checksum(0, head, sizeof(*head));
 
 	rc = put(w, w->crcs.data, w->crcs.len, w->off);
+	if (rc == 0)
+		rc = put(w, &end, sizeof(end), w->off + w->crcs.len);
 	if (rc == 0)
 		rc = put(w, zeros, sizeof(zeros), sizeof(*head));
 	if (rc == 0)

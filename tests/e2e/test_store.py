@@ -4,6 +4,7 @@
 PEELFS_KILLS is how often test_kill kills; 24 unless said.
 """
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -131,6 +132,66 @@ def test_a_file_of_the_store_is_not_what_it_was(images, tmp_path, victim, how):
         os.rename(paths[0] + "x", paths[1])
     with mount(source, cache=tmp_path / "c") as m:
         assert same(m.root, files)
+
+
+def indexes(cache):
+    return [os.path.join(folder, "index") for folder, _, names in os.walk(cache / "layers")
+            if "index" in names]
+
+
+def right_or_eio(root, files):
+    """How many of the files could be read. None is wrong, and none is not there."""
+    right = 0
+    for name, data in files.items():
+        try:
+            with open(os.path.join(root, "d", name), "rb") as f:
+                assert f.read() == data
+            right += 1
+        except OSError as e:
+            assert e.errno == errno.EIO
+    return right
+
+
+@pytest.mark.parametrize("victim", ["index", "spans"])
+@pytest.mark.parametrize("how", ["empty", "half", "a byte less"])
+def test_cut_short_under_a_mount(images, tmp_path, victim, how):
+    """What is mapped and gone is no end of the daemon, nor is anything wrong shown."""
+    files = {"%05d" % i: b"%d\n" % i * (i % 40) for i in range(3000)}
+    source = image_of(images, files)
+    with mount(source, cache=tmp_path / "c") as m:
+        names = sorted(files)[::50]
+        assert right_or_eio(m.root, {name: files[name] for name in names}) == len(names)
+        [index] = indexes(tmp_path / "c")
+        path = os.path.join(os.path.dirname(index), victim)
+        size = {"empty": 0, "half": os.path.getsize(path) // 2,
+                "a byte less": os.path.getsize(path) - 1}[how]
+        os.truncate(path, size)
+        right = right_or_eio(m.root, files)
+        assert right == len(files) if victim == "spans" else right < len(files)
+    with mount(source, cache=tmp_path / "c") as m:
+        assert same(m.root, files)
+
+
+@pytest.mark.limit(60)
+def test_damage_in_a_large_index(images, tmp_path):
+    """It is looked at as it is touched: an error, once, and made again by the next mount."""
+    files = {"%05d" % i: b"%d\n" % i for i in range(51000)}
+    source = image_of(images, files)
+    some = {name: files[name] for name in sorted(files)[::100]}
+    with mount(source, cache=tmp_path / "c") as m:
+        assert m.status()["layers"][0]["entries"] > 50000
+    [index] = indexes(tmp_path / "c")
+    rng = random.Random(31)
+    with open(index, "r+b") as f:
+        for _ in range(3):
+            f.seek(rng.randrange(os.path.getsize(index) // 2))
+            f.write(b"damage")
+    with mount(source, cache=tmp_path / "c") as m:
+        assert m.status()["layers"][0]["from"] == "store"
+        assert right_or_eio(m.root, some) < len(some)
+    with mount(source, cache=tmp_path / "c") as m:
+        assert m.status()["layers"][0]["from"] == "registry"
+        assert right_or_eio(m.root, some) == len(some)
 
 
 @contextlib.contextmanager

@@ -61,6 +61,7 @@ static void mend(unsigned char *file, uint64_t body, uint64_t size)
 
 		memcpy(file + head->blocks.off + block * 4, &crc, 4);
 	}
+	memcpy(file + head->blocks.off + n * 4, &(uint32_t){INDEX_END}, 4);
 	head->blocks_crc = checksum(0, file + head->blocks.off, (size_t)head->blocks.len);
 	head->crc = 0;
 	head->crc = checksum(0, head, sizeof(*head));
@@ -71,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct digest digest = {.alg = DIGEST_SHA256};
 	const size_t head = sizeof(struct index_head);
 	size_t body = size > head ? (size - head) & ~(size_t)3 : 0;
-	size_t all = INDEX_HEAD_SIZE + body + (body / INDEX_BLOCK + (body % INDEX_BLOCK > 0)) * 4;
+	size_t all = INDEX_HEAD_SIZE + body + (body / INDEX_BLOCK + (body % INDEX_BLOCK > 0)) * 4 + 4;
 	unsigned char *file;
 	struct index *ix;
 	struct answers a;
