@@ -82,7 +82,8 @@ static int add_layer(struct mount *m, struct mount_layer *l, const struct descri
 	err_prefix(&l->why, r, "layer %s", digest_format(&d->digest, digest));
 	*e = l->why;
 	l->loaded = r;
-	return is_bad_layer(r) ? 0 : r;
+	/* A blob that is only a file can be shown, and is missed when it is read. */
+	return is_bad_layer(r) || m->view.image->is_artifact ? 0 : r;
 }
 
 /* One slot for each different layer of the image. */
@@ -311,6 +312,36 @@ static int check_platform(const struct mount *m, const struct image *img, struct
 		       platform_format(&m->options->platform, '/', want));
 }
 
+/* The layers, and all of them as one. */
+static int load_image(struct mount *m, struct err *e)
+{
+	int r = check_platform(m, m->view.image, e);
+
+	if (r == 0)
+		r = load_all(m);
+	if (r == 0)
+		r = judge(m, e);
+	if (r < 0)
+		return r;
+	log_warnings(m);
+	add_up(m);
+	return m->view.n_broken == 0 ? merge_all(m, e) : 0;
+}
+
+/* No layers: its blobs are files, and nothing of them is read before it is asked for. */
+static int load_artifact(struct mount *m, struct err *e)
+{
+	const struct image *img = m->view.image;
+	size_t i;
+
+	if (!m->mountpoint || m->options->layout == LAYOUT_ROOTFS)
+		return image_must_have_files(img, e);
+	for (i = 0; i < img->n_layers; i++)
+		m->content_size = add_sizes(m->content_size, img->layers[i].size);
+	m->n_entries = img->n_layers;
+	return 0;
+}
+
 int mount_load(struct mount *m, struct err *e)
 {
 	struct image *img;
@@ -318,25 +349,10 @@ int mount_load(struct mount *m, struct err *e)
 
 	err_set(e, 0, "out of memory");
 	r = origin_resolve(m->origin, &m->options->platform, &img, e);
-	if (r == 0) {
-		r = image_must_have_files(img, e);
-		if (r < 0)
-			image_free(img);
-	}
 	if (r == 0)
 		r = make_slots(m, img, e);
 	if (r == 0)
-		r = check_platform(m, img, e);
-	if (r == 0)
-		r = load_all(m);
-	if (r == 0)
-		r = judge(m, e);
-	if (r == 0) {
-		log_warnings(m);
-		add_up(m);
-	}
-	if (r == 0 && m->view.n_broken == 0)
-		r = merge_all(m, e);
+		r = img->is_artifact ? load_artifact(m, e) : load_image(m, e);
 	if (r == 0 && m->mountpoint && m->options->layout == LAYOUT_IMAGE)
 		r = synthetic_load(m);
 	m->is_loaded = r == 0;

@@ -58,6 +58,7 @@ struct view {
 	struct merge *merge; /* NULL if a layer is broken: then rootfs/ answers EIO */
 	uint32_t n_broken;
 	struct text **texts; /* synthetic.c's: by row and parameter */
+	char **titles;	     /* of an artifact: the names of its blobs */
 };
 
 /* What the kernel asks for, counted. */

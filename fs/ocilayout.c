@@ -98,7 +98,10 @@ int ocilayout_index(const struct mount *m, const struct history *h, uint32_t non
 	jsonwrite_member(&w, "mediaType", d->media_type);
 	jsonwrite_member(&w, "digest", digest_format(&d->digest, digest));
 	jsonwrite_member_number(&w, "size", (int64_t)img->manifest.len);
-	write_platform(&w, &img->platform);
+	if (img->platform.arch[0])
+		write_platform(&w, &img->platform);
+	if (img->artifact_type)
+		jsonwrite_member(&w, "artifactType", img->artifact_type);
 	jsonwrite_key(&w, "annotations");
 	jsonwrite_open(&w, '{');
 	jsonwrite_member(&w, "org.opencontainers.image.ref.name", tag);
@@ -276,7 +279,7 @@ static int get_blob(struct mount *m, uint32_t slot, const bool *cancelled)
 	r = fetch(m, l->descriptor, cancelled, &e);
 	is_bad = r == -EBADMSG;
 	if (r < 0) {
-		err_prefix(&e, r, "layer %s",
+		err_prefix(&e, r, "%s %s", m->view.image->is_artifact ? "blob" : "layer",
 			   digest_format(&l->descriptor->digest, digest));
 		r = mount_failed(m, l, r, e.text);
 	}

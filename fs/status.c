@@ -167,7 +167,10 @@ int status_render(struct mount *m, struct buf *out)
 		 digest_format(&img->manifest_descriptor.digest, digest), ",\n  ");
 	add_text(out, &r, "platform", platform_format(&img->platform, '/', platform),
 		 ",\n  ");
-	add_text(out, &r, "state", m->view.merge ? "ready" : "broken", ",\n  ");
+	add_text(out, &r, "state", m->view.n_broken == 0 ? "ready" : "broken", ",\n  ");
+	if (img->is_artifact)
+		add_text(out, &r, "artifactType",
+			 img->artifact_type ? img->artifact_type : "", ",\n  ");
 	add_text(out, &r, "store", dir ? dir : "", ",\n");
 	add_layers(out, &r, m);
 	add(out, &r, "  ");

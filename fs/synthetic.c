@@ -21,6 +21,7 @@
 #include "fs/mount.h"
 #include "fs/ocilayout.h"
 #include "fs/status.h"
+#include "fs/titles.h"
 #include "fs/views.h"
 
 /*
@@ -36,9 +37,24 @@ static uint32_t if_index(const struct mount *m)
 	return m->view.image->has_index;
 }
 
+static uint32_t if_image(const struct mount *m)
+{
+	return !m->view.image->is_artifact;
+}
+
+static uint32_t if_artifact(const struct mount *m)
+{
+	return m->view.image->is_artifact;
+}
+
 static uint32_t per_layer(const struct mount *m)
 {
-	return (uint32_t)m->view.image->n_layers;
+	return if_image(m) ? (uint32_t)m->view.image->n_layers : 0;
+}
+
+static uint32_t per_file(const struct mount *m)
+{
+	return if_artifact(m) ? (uint32_t)m->view.image->n_layers : 0;
 }
 
 static uint32_t if_layout(const struct mount *m)
@@ -49,6 +65,19 @@ static uint32_t if_layout(const struct mount *m)
 static uint32_t per_slot(const struct mount *m)
 {
 	return (uint32_t)m->n_layers;
+}
+
+/* An artifact of one blob may have that as its config, too, and then it is there once. */
+static uint32_t if_own_config(const struct mount *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->n_layers; i++) {
+		if (digest_equal(&m->layers[i].descriptor->digest,
+				 &m->view.image->config_descriptor.digest))
+			return 0;
+	}
+	return 1;
 }
 
 /* WHAT IS IN ONE */
@@ -85,6 +114,11 @@ static const struct descriptor *layer_blob(const struct mount *m, uint32_t i)
 	return m->layers[i].descriptor;
 }
 
+static const struct descriptor *file_blob(const struct mount *m, uint32_t i)
+{
+	return &m->view.image->layers[i];
+}
+
 static const struct row {
 	/* of a row with a parameter: behind the parameter's own name */
 	const char *name;
@@ -100,14 +134,18 @@ static const struct row {
 		    struct buf *out);
 } rows[N_ROWS] = {
 	[ROW_TOP] = {"", ROW_TOP, .is_dir = true},
-	[ROW_ROOTFS] = {"rootfs", ROW_TOP, .is_dir = true},
+	[ROW_ROOTFS] = {"rootfs", ROW_TOP, .is_dir = true, .count = if_image},
+	[ROW_FILES] = {"files", ROW_TOP, .is_dir = true, .count = if_artifact},
+	[ROW_FILE] = {"", ROW_FILES, .count = per_file, .blob = file_blob},
 	[ROW_CONFIG] = {"config.json", ROW_TOP, .document = config_of},
 	[ROW_MANIFEST] = {"manifest.json", ROW_TOP, .document = manifest_of},
 	[ROW_INDEX] = {"index.json", ROW_TOP, .count = if_index, .document = index_of},
-	[ROW_INSPECT] = {"inspect.json", ROW_TOP, .make = inspect_render},
-	[ROW_HISTORY] = {"history", ROW_TOP, .make = history_render},
-	[ROW_DOCKERFILE] = {"Dockerfile", ROW_TOP, .make = dockerfile_render},
-	[ROW_LAYERS] = {"layers", ROW_TOP, .is_dir = true},
+	[ROW_INSPECT] = {"inspect.json", ROW_TOP, .count = if_image,
+			 .make = inspect_render},
+	[ROW_HISTORY] = {"history", ROW_TOP, .count = if_image, .make = history_render},
+	[ROW_DOCKERFILE] = {"Dockerfile", ROW_TOP, .count = if_image,
+			    .make = dockerfile_render},
+	[ROW_LAYERS] = {"layers", ROW_TOP, .is_dir = true, .count = if_image},
 	[ROW_LAYER] = {"", ROW_LAYERS, .is_dir = true, .count = per_layer},
 	[ROW_LAYER_JSON] = {".json", ROW_LAYERS, .count = per_layer,
 			    .make = layerjson_render},
@@ -118,8 +156,8 @@ static const struct row {
 	[ROW_OCI_SHA256] = {"sha256", ROW_OCI_BLOBS, .is_dir = true},
 	[ROW_OCI_MANIFEST] = {"", ROW_OCI_SHA256, .document = manifest_of,
 			      .blob = manifest_blob},
-	[ROW_OCI_CONFIG] = {"", ROW_OCI_SHA256, .document = config_of,
-			    .blob = config_blob},
+	[ROW_OCI_CONFIG] = {"", ROW_OCI_SHA256, .count = if_own_config,
+			    .document = config_of, .blob = config_blob},
 	[ROW_OCI_LAYER] = {"", ROW_OCI_SHA256, .count = per_slot, .blob = layer_blob},
 	[ROW_PEELFS] = {".peelfs", ROW_TOP, .is_dir = true},
 	[ROW_STATUS] = {"status.json", ROW_PEELFS, .is_live = true},
@@ -135,6 +173,10 @@ static void row_name(const struct mount *m, uint32_t row, uint32_t parameter, ch
 {
 	char layer[LAYER_NAME_MAX] = "";
 
+	if (row == ROW_FILE) {
+		strcpy(name, m->view.titles[parameter - 1]);
+		return;
+	}
 	if (rows[row].blob) {
 		digest_hex(&rows[row].blob(m, parameter - 1)->digest, name);
 		return;
@@ -180,10 +222,13 @@ static int make_texts(struct mount *m, const struct history *h, uint32_t row)
 
 int synthetic_load(struct mount *m)
 {
-	struct history h;
+	const struct image *img = m->view.image;
+	struct history h = {0};
 	uint32_t row;
-	int r = history_init(&h, m->view.image);
+	int r;
 
+	r = img->is_artifact ? titles_make(img->layers, img->n_layers, &m->view.titles)
+			     : history_init(&h, img);
 	m->blobs = blobs_new(m->n_layers);
 	m->view.texts = calloc(N_ROWS, sizeof(*m->view.texts));
 	if (!m->blobs || !m->view.texts)
@@ -207,6 +252,8 @@ void synthetic_release(struct mount *m)
 		free(v->texts[row]);
 	}
 	free(v->texts);
+	if (v->titles)
+		titles_free(v->titles, v->image->n_layers);
 }
 
 /* SNAPSHOTS */
@@ -274,6 +321,12 @@ static bool is_row(const struct mount *m, const struct node *n)
 	return n->image == 0 && n->layer < N_ROWS &&
 	       (rows[n->layer].is_live ||
 		(n->entry > 0 && n->entry <= row_count(m, n->layer)));
+}
+
+/* The slot of what is_fetched(). */
+static uint32_t blob_slot(const struct mount *m, const struct node *n)
+{
+	return n->layer == ROW_FILE ? m->view.slots[n->entry - 1] : n->entry - 1;
 }
 
 static bool is_fetched(const struct row *row)
@@ -409,7 +462,7 @@ ssize_t synthetic_read(struct mount *m, const struct node *n, void *buf, size_t 
 	if (rows[n->layer].is_live)
 		return read_snapshot(m, n->entry, buf, size, off, NULL);
 	if (is_fetched(&rows[n->layer]))
-		return blobs_read(m, n->entry - 1, buf, size, off, cancelled);
+		return blobs_read(m, blob_slot(m, n), buf, size, off, cancelled);
 	if (row_bytes(m, n, &data, &len) < 0)
 		return -EIO;
 	if (off >= len)
@@ -422,6 +475,7 @@ ssize_t synthetic_read(struct mount *m, const struct node *n, void *buf, size_t 
 
 struct mount_layer *synthetic_layer(struct mount *m, const struct node *n)
 {
-	return is_row(m, n) && is_fetched(&rows[n->layer]) ? mount_slot(m, n->entry - 1)
-							   : NULL;
+	return is_row(m, n) && is_fetched(&rows[n->layer])
+		       ? mount_slot(m, blob_slot(m, n))
+		       : NULL;
 }

@@ -27,6 +27,8 @@ struct mount_layer;
 enum synthetic_row {
 	ROW_TOP,
 	ROW_ROOTFS, /* stands for the merged root; itself seen only when that is broken */
+	ROW_FILES,
+	ROW_FILE, /* a blob of an artifact, by its title */
 	ROW_CONFIG,
 	ROW_MANIFEST,
 	ROW_INDEX,
