@@ -27,7 +27,8 @@ struct decoder_ops {
 	int (*output)(void *arg, const void *data, size_t len);
 	/*
 	 * One span, in order of `out`, all fields set; called when all of its output has
-	 * been handed out, not necessarily at once. The window is lent for the call.
+	 * been handed out, not necessarily at once, and perhaps by another thread, which has
+	 * ended when decoder_finish() or decoder_free() returns. The window is lent for the call.
 	 */
 	int (*span)(void *arg, const struct span *sp);
 };

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A span begins at the layer's start, at a member, or at a deflate block, and ends
- * where the next one begins. For each the compressed bytes are hashed, and of its
- * window what it refers to is kept.
+ * where the next one begins. What takes time beside decoding, sealer.c does.
  *
- *	input	[ ....hashed....|........taken........|....to come.... ]
- *	             ^ span.in while its window is not settled
+ *	input	[ LAG |........taken........|....to come.... ]
  *	output	[ 32 KiB before | made, not handed out yet |   room    ]
  *
- * Input is gathered, so that pieces of any size cost the same, and kept behind the
- * point where decoding is: a block's start turns out to be up to LAG bytes before it,
- * and a window is settled by decoding the span's first 32 KiB again. A span that wants
- * more input than is kept for so little output keeps its window whole.
+ * Input is gathered, so that pieces of any size cost the same. Of what is taken the end
+ * is kept, for a block's start turns out to be up to LAG bytes before the place where
+ * decoding is.
  */
 #include "tar/gzip_cutter.h"
 
@@ -19,12 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/err.h"
 #include "tar/checksum.h"
 #include "tar/decoder.h"
 #include "tar/gzip.h"
-#include "tar/window.h"
+#include "tar/sealer.h"
 
 #define INPUT_ROOM (256 * 1024)
 /* Input that is gathered before it is decoded. */
@@ -37,13 +33,12 @@ struct gzip_cutter {
 	const struct decoder_ops *ops;
 	void *arg;
 	struct gzip *gzip;
-	struct inflate *probe;
-	struct hasher *hasher;
+	struct sealer *sealer;
 
 	uint64_t base;	     /* offset in the layer of input[0] */
 	size_t taken;	     /* of input: decoded */
 	size_t filled;	     /* of input */
-	uint64_t hashed;     /* offset in the layer */
+	uint64_t sealed;     /* offset in the layer: the sealer has what is before */
 	uint64_t member_end; /* offset in the layer, of the last one that ended */
 
 	uint64_t made;	      /* decoded bytes of the layer */
@@ -51,14 +46,8 @@ struct gzip_cutter {
 	size_t out_begin;     /* of output: not handed out yet */
 	size_t out_end;
 
-	/* The one that is under way; window and digest come at its end. */
-	struct span span;
-	bool is_unsettled; /* its window still has all bytes */
-	size_t head_len;
-	struct window window;
-	size_t packed_len;
-	uint8_t head[INFLATE_WINDOW]; /* its first output */
-	uint8_t packed[WINDOW_PACKED_MAX];
+	struct span span; /* the one that is under way */
+	size_t head_left; /* its first output, as far as the sealer still wants it */
 	uint8_t input[INPUT_ROOM];
 	uint8_t output[INFLATE_WINDOW + OUTPUT_ROOM];
 };
@@ -77,9 +66,7 @@ int gzip_cutter_new(const struct decoder_ops *ops, void *arg, enum inflate_engin
 	c->span = (struct span){.kind = SPAN_GZIP, .has_crc = true};
 	rc = gzip_new(engine, &c->gzip);
 	if (rc == 0)
-		rc = inflate_new(engine, &c->probe);
-	if (rc == 0)
-		rc = hasher_new(DIGEST_SHA256, &c->hasher);
+		rc = sealer_new(ops->span, arg, engine, &c->sealer);
 	if (rc < 0) {
 		gzip_cutter_free(c);
 		return rc;
@@ -93,43 +80,43 @@ void gzip_cutter_free(struct gzip_cutter *c)
 	if (!c)
 		return;
 	gzip_free(c->gzip);
-	inflate_free(c->probe);
-	hasher_free(c->hasher);
+	sealer_free(c->sealer);
 	free(c);
 }
 
 /* @end is an offset in the layer. */
-static void hash_to(struct gzip_cutter *c, uint64_t end)
+static int seal_to(struct gzip_cutter *c, uint64_t end)
 {
-	if (end <= c->hashed)
-		return;
-	hasher_update(c->hasher, c->input + (c->hashed - c->base),
-		      (size_t)(end - c->hashed));
-	c->hashed = end;
+	uint64_t from = c->sealed;
+
+	if (end <= from)
+		return 0;
+	c->sealed = end;
+	return sealer_input(c->sealer, c->input + (from - c->base), (size_t)(end - from));
 }
 
 /* Makes room in the input; the bytes that may be asked for again stay. */
-static void input_shift(struct gzip_cutter *c)
+static int input_shift(struct gzip_cutter *c)
 {
 	uint64_t now = c->base + c->taken, keep = now > LAG ? now - LAG : 0;
 	size_t n;
+	int rc;
 
 	if (gzip_is_between(c->gzip)) {
 		/* What comes is another member, or padding, which belongs to no span. */
-		hash_to(c, c->member_end);
+		rc = seal_to(c, c->member_end);
 		keep = now;
 	} else {
-		hash_to(c, keep);
+		rc = seal_to(c, keep);
 	}
-	if (c->is_unsettled && c->span.in < keep)
-		keep = c->span.in;
-	if (keep <= c->base)
-		return;
+	if (rc < 0 || keep <= c->base)
+		return rc;
 	n = (size_t)(keep - c->base);
 	memmove(c->input, c->input + n, c->filled - n);
 	c->base = keep;
 	c->taken -= n;
 	c->filled -= n;
+	return 0;
 }
 
 /* Hands out what was made, and keeps a window's length of it. */
@@ -148,34 +135,11 @@ static int output_flush(struct gzip_cutter *c)
 	return 0;
 }
 
-/* The span's window is reduced to what was referred to up to now, which is all. */
-static int settle(struct gzip_cutter *c)
-{
-	size_t at = (size_t)(c->span.in - c->base);
-	int rc;
-
-	if (!c->is_unsettled)
-		return 0;
-	c->is_unsettled = false;
-	rc = window_strip(&c->window, c->probe, c->input + at, c->taken - at,
-			  c->span.bits, c->head, c->head_len);
-	if (rc == -ENOMEM)
-		return rc;
-	return window_pack(&c->window, c->packed, &c->packed_len);
-}
-
-/* Input is short: the window stays whole. */
-static int settle_whole(struct gzip_cutter *c)
-{
-	c->is_unsettled = false;
-	return window_pack(&c->window, c->packed, &c->packed_len);
-}
-
 /* Counts in what was just made. */
 static int account(struct gzip_cutter *c, size_t len, struct err *e)
 {
 	const uint8_t *data = c->output + c->out_end;
-	size_t n = sizeof(c->head) - c->head_len;
+	size_t n = len < c->head_left ? len : c->head_left;
 
 	c->out_end += len;
 	c->made += len;
@@ -185,33 +149,19 @@ static int account(struct gzip_cutter *c, size_t len, struct err *e)
 	if (c->span.out_len > SPAN_OUT_MAX)
 		return err_set(e, -E2BIG, "gzip: a deflate block of more than %u bytes",
 			       SPAN_OUT_MAX);
-	if (!c->is_unsettled)
-		return 0;
-	if (n > len)
-		n = len;
-	memcpy(c->head + c->head_len, data, n);
-	c->head_len += n;
-	return c->head_len == sizeof(c->head) ? settle(c) : 0;
+	c->head_left -= n;
+	return n > 0 ? sealer_head(c->sealer, data, n) : 0;
 }
 
 /* Ends the span with the compressed byte before @end. */
 static int span_end(struct gzip_cutter *c, uint64_t end)
 {
-	struct digest digest;
-	int rc;
+	int rc = output_flush(c);
 
-	rc = settle(c);
 	if (rc == 0)
-		rc = output_flush(c);
-	if (rc < 0)
-		return rc;
-	hash_to(c, end);
-	hasher_finish(c->hasher, &digest);
-	memcpy(c->span.digest, digest.bytes, sizeof(c->span.digest));
+		rc = seal_to(c, end);
 	c->span.in_len = end - c->span.in;
-	c->span.window = c->packed_len > 0 ? c->packed : NULL;
-	c->span.window_len = c->packed_len;
-	return c->ops->span(c->arg, &c->span);
+	return rc < 0 ? rc : sealer_end(c->sealer, &c->span);
 }
 
 static void span_begin(struct gzip_cutter *c, enum span_kind kind, uint64_t in,
@@ -224,9 +174,8 @@ static void span_begin(struct gzip_cutter *c, enum span_kind kind, uint64_t in,
 		.out = c->made,
 		.has_crc = true,
 	};
-	c->hashed = in;
-	c->packed_len = c->head_len = c->window.len = 0;
-	c->is_unsettled = false;
+	c->sealed = in;
+	c->head_left = 0;
 }
 
 static int cut_at_block(struct gzip_cutter *c)
@@ -240,21 +189,22 @@ static int cut_at_block(struct gzip_cutter *c)
 	if (rc < 0)
 		return rc;
 	span_begin(c, SPAN_DEFLATE, in, bits);
-	memcpy(c->window.bytes, c->output + c->out_end - len, len);
-	c->window.len = len;
-	c->is_unsettled = len > 0;
-	return 0;
+	if (len == 0)
+		return 0;
+	c->head_left = INFLATE_WINDOW;
+	return sealer_window(c->sealer, c->output + c->out_end - len, len);
 }
 
 /* Between members no window is needed: a good place even if it comes somewhat early. */
 static int member_ended(struct gzip_cutter *c)
 {
-	int rc = settle(c);
+	int rc;
 
 	c->member_end = c->base + c->taken;
 	c->member_made = 0;
-	if (rc < 0 || c->span.out_len < SPAN_TARGET / 2)
-		return rc;
+	c->head_left = 0; /* what comes cannot refer to what was before */
+	if (c->span.out_len < SPAN_TARGET / 2)
+		return 0;
 	rc = span_end(c, c->member_end);
 	if (rc == 0)
 		span_begin(c, SPAN_GZIP, c->member_end, 0);
@@ -304,13 +254,9 @@ int gzip_cutter_feed(struct gzip_cutter *c, const void *data, size_t len, struct
 		size_t n;
 		int rc;
 
-		input_shift(c);
-		if (c->is_unsettled && c->filled > sizeof(c->input) - INPUT_BATCH) {
-			rc = settle_whole(c);
-			if (rc < 0)
-				return rc;
-			input_shift(c);
-		}
+		rc = input_shift(c);
+		if (rc < 0)
+			return rc;
 		n = sizeof(c->input) - c->filled;
 		if (n > len)
 			n = len;
@@ -337,6 +283,8 @@ int gzip_cutter_finish(struct gzip_cutter *c, struct err *e)
 		return err_set(e, -EBADMSG, "gzip: cut short at compressed byte %llu",
 			       (unsigned long long)(c->base + c->filled));
 	if (c->span.out_len == 0)
-		return output_flush(c);
-	return span_end(c, c->member_end);
+		rc = output_flush(c);
+	else
+		rc = span_end(c, c->member_end);
+	return rc < 0 ? rc : sealer_finish(c->sealer);
 }

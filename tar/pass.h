@@ -4,9 +4,9 @@
  * that can be learnt from them is left for a second time.
  *
  *	blob -> (a second thread) -> SHA-256, must be the blob's digest at the end
- *	     -> decoder -> spans
+ *	     -> decoder -> (a third, if it is gzip) -> spans
  *	        |
- *	        +-> (a third thread) -> the store's data file
+ *	        +-> (a fourth thread) -> the store's data file
  *	                             -> tar reader -> tree, SHA-256 of each file
  *
  * Memory does not depend on the layer but for the tree (tree.h).

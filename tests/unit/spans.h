@@ -20,6 +20,7 @@ struct pass {
 	uint8_t *out;
 	size_t len, room;
 	size_t max; /* output beyond it ends the pass with -EFBIG; 0: no limit */
+	size_t max_spans; /* the next one ends it with -ENOSPC; 0: no limit */
 	struct span *spans;
 	size_t n_spans;
 	uint64_t windows;
@@ -49,6 +50,8 @@ static int pass_span(void *arg, const struct span *sp)
 	struct pass *p = arg;
 	void *window = NULL;
 
+	if (p->max_spans && p->n_spans == p->max_spans)
+		return -ENOSPC;
 	if (sp->window_len > 0) {
 		window = malloc(sp->window_len);
 		if (!window)

@@ -446,6 +446,10 @@ static void test_callback(void)
 		is_int(pass_run(&p, b.data, b.len, 100000, i == 1), -EFBIG,
 		       "the output is refused");
 		pass_release(&p);
+		p = (struct pass){.max_spans = 1};
+		is_int(pass_run(&p, b.data, b.len, 100000, i == 1), -ENOSPC,
+		       "a span is refused");
+		pass_release(&p);
 	}
 	buf_release(&b);
 }
