@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+import carried
+import layout
 from archive import char, directory, file, hardlink, layer, symlink
 from mounting import mount
 from tree import assert_same, dump
@@ -95,6 +97,39 @@ def test_numbers_last(images, option):
     first = look()
     assert first == look()
     assert first["rootfs/d/two"] == first["rootfs/d/f01"] != first["rootfs/d/f02"]
+
+
+def with_table(images, made):
+    data, notes = made
+    kind = "zstd" if data.startswith(b"\x28\xb5") else "gzip"
+    return {**images.blob(data, layout.LAYER["oci", kind]), "annotations": notes}
+
+
+def test_layers_with_tables(images):
+    """A digest that only a table tells counts if it is what reading checks."""
+    plain = layer(file("small", b"s" * 1000), file("large", b"l" * 5000), file("empty"),
+                  symlink("link", "small"), file("lie", b"z" * 5000))
+    honest = layer(file("lie", b"y" * 5000))
+
+    def lie(table):
+        # Of several chunks, which are what they are: only their sum is a lie.
+        next(e for e in table["entries"] if e["name"] == "lie")["digest"] = \
+            carried.sha256(b"y" * 5000)
+    descriptors = [with_table(images, carried.estargz(plain, lie, chunk=3000)),
+                   with_table(images, carried.chunked(plain, chunk=2000)),
+                   {**images.layer(plain, "zstd")}, images.layer(honest)]
+    config = images.config([{"diff": layout.digest(t)} for t in (plain, plain, plain, honest)])
+    manifest = images.manifest(descriptors, config)
+    with mount(images.tag(manifest)) as m:
+        assert [d["index"] for d in m.status()["layers"]] == \
+            ["estargz", "zstd:chunked", "streamed", "streamed"]
+        found = [numbers(path) for path in layers_of(m)]
+        for name in ("small", "empty", "link"):
+            assert len({n[name] for n in found[:3]}) == 1, name
+        for name in ("large", "lie"):
+            assert len({n[name] for n in found if name in n}) == \
+                (3 if name == "large" else 4), name
+        assert all(len(set(n.values())) == len(n) for n in found)
 
 
 TWINS = [layer(directory("a"), directory("b"), directory("b/c"),
