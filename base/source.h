@@ -7,7 +7,7 @@
  * the network.
  *
  * A source may also be read as a stream, from an offset to its end. For a remote
- * blob that is one request whose bytes are handed over as they come; any other
+ * blob those are a few requests whose bytes are handed over as they come; any other
  * source is streamed by its pread.
  *
  * Sources are counted: source_ref() for another owner, source_unref() when done.

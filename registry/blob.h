@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A blob in a registry as a source: read by range request, streamed by one request.
+ * A blob in a registry as a source: a range is read by one request, or by several at once
+ * if it is large; so is a stream.
  * The bytes are unverified; their number is the descriptor's.
  */
 #ifndef REGISTRY_BLOB_H

@@ -40,6 +40,7 @@
 #define CONNECT_SECONDS	    10L
 #define RING_SMALL	    (128u << 10) /* a document or a span or two */
 #define RING_BULK	    (1u << 20) /* some ms of a fast link, so that a decoder can run */
+#define SPARES_MAX	    6	       /* 12 MiB of rings */
 
 /* A host that transfers run to. Never freed before the http: there are few. */
 struct host {
@@ -59,7 +60,11 @@ struct http {
 	struct host *hosts;
 	unsigned connections;
 	uint64_t requests, bytes, errors, retries; /* atomic */
+	unsigned spares;			   /* there are so many; atomic */
 };
+
+/* Who goes first when a host has room for one more. */
+enum turn { TURN_SMALL, TURN_BULK, TURN_SPARE };
 
 struct transfer {
 	struct transfer *next; /* in the queue, then among the running */
@@ -69,6 +74,8 @@ struct transfer {
 	struct host *host;
 	char *origin;
 	bool bulk;
+	bool is_spare;	/* counted among the spares */
+	enum turn turn; /* under the lock of http, while it is queued */
 	char why[CURL_ERROR_SIZE];
 	struct http_head head; /* read-only once has_head */
 
@@ -92,6 +99,8 @@ int64_t http_now(void)
 
 static void transfer_free(struct transfer *t)
 {
+	if (t->is_spare)
+		__atomic_fetch_sub(&t->http->spares, 1, __ATOMIC_RELAXED);
 	if (t->easy)
 		curl_easy_cleanup(t->easy);
 	curl_slist_free_all(t->headers);
@@ -281,17 +290,17 @@ static bool is_closed(struct transfer *t)
 	return closed;
 }
 
-/* The first of the queue that may start, small ones before bulk; off the queue. */
-static struct transfer *take_startable(struct http *h, bool bulk)
+/* The first of those of this turn that may start; off the queue. */
+static struct transfer *take_startable(struct http *h, enum turn turn)
 {
 	struct transfer **p, *t = NULL;
 
 	pthread_mutex_lock(&h->lock);
 	for (p = &h->queue; *p; p = &(*p)->next) {
-		if ((*p)->bulk != bulk)
+		if ((*p)->turn != turn)
 			continue;
 		(*p)->host = find_host(h, (*p)->origin);
-		if (!(*p)->host || is_closed(*p) || has_room(h, (*p)->host, bulk)) {
+		if (!(*p)->host || is_closed(*p) || has_room(h, (*p)->host, (*p)->bulk)) {
 			t = *p;
 			*p = t->next;
 			break;
@@ -304,10 +313,10 @@ static struct transfer *take_startable(struct http *h, bool bulk)
 static void start_queued(struct http *h)
 {
 	struct transfer *t;
-	int bulk;
+	enum turn turn;
 
-	for (bulk = 0; bulk < 2; bulk++) {
-		while ((t = take_startable(h, bulk))) {
+	for (turn = TURN_SMALL; turn <= TURN_SPARE; turn++) {
+		while ((t = take_startable(h, turn))) {
 			if (!t->host)
 				finish(t, -ENOMEM);
 			else if (is_closed(t))
@@ -574,7 +583,11 @@ static int transfer_new(struct http *h, const struct http_request *rq,
 		return err_set(e, -ENOMEM, "out of memory");
 	t->http = h;
 	t->bulk = rq->bulk;
-	t->ring.size = rq->bulk ? RING_BULK : RING_SMALL;
+	t->turn = !rq->bulk ? TURN_SMALL : !rq->spare ? TURN_BULK : TURN_SPARE;
+	t->is_spare = rq->spare;
+	if (rq->spare)
+		__atomic_fetch_add(&h->spares, 1, __ATOMIC_RELAXED);
+	t->ring.size = rq->spare ? HTTP_SPARE_MAX : rq->bulk ? RING_BULK : RING_SMALL;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -632,34 +645,64 @@ static int failure(struct transfer *t, struct err *e)
 	return err_set(e, t->rc, "%s: %s", t->origin, t->why);
 }
 
-int http_open(struct http *h, const struct http_request *rq, int64_t *until,
-	      struct transfer **out, struct err *e)
+int http_begin(struct http *h, const struct http_request *rq, struct transfer **out,
+	       struct err *e)
+{
+	struct transfer *t = NULL;
+	int rc;
+
+	if (rq->spare && __atomic_load_n(&h->spares, __ATOMIC_RELAXED) >= SPARES_MAX)
+		return -EAGAIN;
+	rc = transfer_new(h, rq, &t, e);
+	if (rc == 0)
+		rc = enqueue(h, t, e);
+	if (rc < 0 && t)
+		transfer_free(t);
+	else if (rc == 0)
+		*out = t;
+	return rc;
+}
+
+/* Someone waits for it now: no longer behind all others. */
+static void move_up(struct transfer *t)
+{
+	pthread_mutex_lock(&t->http->lock);
+	if (t->turn == TURN_SPARE)
+		t->turn = TURN_BULK;
+	pthread_mutex_unlock(&t->http->lock);
+	curl_multi_wakeup(t->http->multi);
+}
+
+int transfer_await(struct transfer *t, int64_t *until, struct err *e)
 {
 	int64_t queued = http_now();
-	struct transfer *t = NULL;
-	int rc = transfer_new(h, rq, &t, e);
+	int rc = 0;
 
-	if (rc < 0)
-		return rc;
-	rc = enqueue(h, t, e);
-	if (rc < 0) {
-		transfer_free(t);
-		return rc;
-	}
+	if (t->is_spare)
+		move_up(t);
 	pthread_mutex_lock(&t->lock);
 	while (!t->started && !t->done)
 		pthread_cond_wait(&t->moved, &t->lock);
-	if (t->started)
+	if (t->started > queued)
 		*until += t->started - queued;
-	while (!t->has_head && !t->done) {
-		if (!wait_until(t, *until) && !t->has_head && !t->done) {
+	while (rc == 0 && !t->has_head && !t->done) {
+		if (!wait_until(t, *until) && !t->has_head && !t->done)
 			rc = err_set(e, -ETIMEDOUT, "%s: no answer in time", t->origin);
-			break;
-		}
 	}
-	if (rc == 0 && t->done && (t->rc < 0 && !t->has_head))
+	if (rc == 0 && t->rc < 0 && !t->has_head)
 		rc = failure(t, e);
 	pthread_mutex_unlock(&t->lock);
+	return rc;
+}
+
+int http_open(struct http *h, const struct http_request *rq, int64_t *until,
+	      struct transfer **out, struct err *e)
+{
+	struct transfer *t = NULL;
+	int rc = http_begin(h, rq, &t, e);
+
+	if (rc == 0)
+		rc = transfer_await(t, until, e);
 	if (rc < 0)
 		transfer_close(t);
 	else

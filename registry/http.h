@@ -8,7 +8,7 @@
  *
  * Requests to one host (scheme, name and port) share at most `connections`
  * transfers at a time; more of them wait their turn. Bulk transfers never take the
- * last two, and small requests go first.
+ * last two. Small requests go first, and spare ones, which nobody waits for yet, last.
  *
  * Failures, told apart so that callers can decide what to try again:
  *	-ECONNREFUSED	nobody answers there: no such name, no route, refused
@@ -71,8 +71,12 @@ struct http_request {
 	bool has_range;
 	uint64_t first, last; /* inclusive; last may be HTTP_TO_THE_END */
 	bool bulk;
+	bool spare; /* and bulk: at most HTTP_SPARE_MAX bytes, kept until they are read */
 	const struct http_tls *tls;
 };
+
+/* So much of a body is kept for a spare transfer, which so ends without its reader. */
+#define HTTP_SPARE_MAX (2u << 20)
 
 struct transfer;
 
@@ -85,6 +89,10 @@ int64_t http_now(void);
  */
 int http_open(struct http *h, const struct http_request *rq, int64_t *until,
 	      struct transfer **out, struct err *e);
+/* The same in two steps. -EAGAIN, without a sentence: there are enough spare ones. */
+int http_begin(struct http *h, const struct http_request *rq, struct transfer **out,
+	       struct err *e);
+int transfer_await(struct transfer *t, int64_t *until, struct err *e);
 /* Borrowed for the life of the transfer. */
 const struct http_head *transfer_head(const struct transfer *t);
 /*

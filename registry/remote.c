@@ -413,3 +413,35 @@ int remote_open(struct remote *r, const struct remote_request *rq, int64_t *unti
 		 retry_wait(&rounds, NULL));
 	return rc;
 }
+
+int remote_begin(struct remote *r, const struct remote_request *rq, struct transfer **out)
+{
+	struct place *p = &r->places[__atomic_load_n(&r->current, __ATOMIC_RELAXED)];
+	struct http_request http = {
+		.accept = rq->accept,
+		.bulk = rq->bulk,
+		.spare = rq->spare,
+		.has_range = rq->has_range,
+		.first = rq->first,
+		.last = rq->last,
+		.tls = &p->at->tls,
+	};
+	const struct auth_tls tls = {&p->at->tls, r->elsewhere};
+	char *authorization = NULL;
+	struct buf url;
+	int rc;
+
+	if (r->offline || !has_answered(p) || !is_for(p->at, rq))
+		return -EAGAIN;
+	buf_init(&url, HTTP_URL_MAX);
+	rc = first_url(p->at, rq->what, &url);
+	if (rc == 0)
+		rc = auth_get(p->auth, &tls, remote_deadline(r), &authorization, NULL);
+	http.url = buf_text(&url);
+	http.authorization = authorization;
+	if (rc == 0)
+		rc = http_begin(r->http, &http, out, NULL);
+	secret_free(authorization);
+	buf_release(&url);
+	return rc;
+}

@@ -42,6 +42,7 @@ struct remote_request {
 	const char *what; /* below the repository: "manifests/latest" */
 	const char *accept;
 	bool head, bulk;
+	bool spare; /* for remote_begin() */
 	/* the answer decides what a tag is: not every mirror is asked that */
 	bool by_tag;
 	/* whoever refuses what is not there, though it took who we are, says -ENOENT */
@@ -58,5 +59,11 @@ struct remote_request {
  */
 int remote_open(struct remote *r, const struct remote_request *rq, int64_t *until,
 		struct buf *url, struct transfer **out, struct err *e);
+/*
+ * Asks the place that answered last and waits for no answer, as http_begin(). What comes is
+ * not judged; redirects are not followed. May wait for a token. -EAGAIN: not now.
+ */
+int remote_begin(struct remote *r, const struct remote_request *rq,
+		 struct transfer **out);
 
 #endif

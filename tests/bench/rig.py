@@ -193,9 +193,9 @@ class Rig:
             shutil.rmtree(os.path.dirname(tree))
 
     @contextlib.contextmanager
-    def slow(self):
+    def slow(self, *more):
         """The registry behind 50 ms and 100 Mbit/s: a host, and a call for its counters."""
-        process = subprocess.Popen([HERE + "/slowlink", self.host], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen([HERE + "/slowlink", *more, self.host], stdout=subprocess.PIPE, text=True)
 
         def counters():
             process.send_signal(signal.SIGUSR1)
