@@ -45,12 +45,12 @@ static struct slot_row *map_rows(int dir, size_t *n)
 	struct slot_row *rows = NULL;
 	struct stat st;
 	void *map;
-	int fd = openat(dir, "spans", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int fd = store_open_file(dir, "spans", O_RDWR);
 
 	*n = 0;
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= SPANS_FILE_MAX &&
+	if (fstat(fd, &st) == 0 && st.st_size <= SPANS_FILE_MAX &&
 	    st.st_size >= (off_t)sizeof(*rows)) {
 		map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			   fd, 0);
@@ -72,7 +72,7 @@ static void unmap_rows(struct slot_row *rows, size_t n)
 /* The data file, locked for eviction; -1 if it is in use, or not there. */
 static int lock_data(int dir, bool *in_use)
 {
-	int fd = openat(dir, "data", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int fd = store_open_file(dir, "data", O_RDWR);
 
 	*in_use = false;
 	if (fd < 0)

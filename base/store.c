@@ -207,18 +207,31 @@ const char *store_dir(const struct store *s)
 	return s->dir;
 }
 
+int store_open_file(int dir, const char *name, int flags)
+{
+	int fd = openat(dir, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
 /* Whole small files */
 
 static int read_file(int dir, const char *name, size_t max, struct buf *out)
 {
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc = 0;
+	int fd = store_open_file(dir, name, O_RDONLY), rc = 0;
 	struct stat st;
 	ssize_t n = 1;
 	void *to;
 
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size > max)
+		return fd;
+	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size > max)
 		rc = -ENOENT;
 	while (rc == 0 && n > 0 && out->len < (size_t)st.st_size) {
 		rc = buf_reserve(out, (size_t)st.st_size - out->len, &to);
@@ -453,33 +466,118 @@ int store_put_document(struct store *s, const struct digest *d, const void *data
 	return put_file(s, folder, digest_hex(d, hex), data, len);
 }
 
-/* Damaged documents of one algorithm, whose folder @fd is taken. */
-static int check_folder(struct store *s, int fd, const char *alg, unsigned *bad)
+static int hex_of(const char *text, size_t len, char *hex)
 {
-	DIR *dir = fdopendir(fd);
+	struct digest d;
+	int rc = digest_of(DIGEST_SHA256, text, len, &d);
+
+	if (rc == 0)
+		digest_hex(&d, hex);
+	return rc;
+}
+
+/*
+ * A note's file is the SHA-256, in hex, of what follows it: the file's own name, a newline,
+ * the note.
+ */
+#define HEX_LEN	  64
+#define NOTE_HEAD (2 * HEX_LEN + 1)
+
+static int get_note(struct store *s, const char *file, struct buf *out)
+{
+	char hex[DIGEST_TEXT_MAX];
+	struct buf content;
+	int rc;
+
+	buf_init(&content, NOTE_HEAD + NOTE_MAX);
+	rc = get_file(s, "names", file, content.max, &content);
+	if (rc == 0 && content.len < NOTE_HEAD)
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = hex_of(content.data + HEX_LEN, content.len - HEX_LEN, hex);
+	if (rc == 0 && (memcmp(content.data, hex, HEX_LEN) ||
+			memcmp(content.data + HEX_LEN, file, HEX_LEN)))
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = buf_append(out, content.data + NOTE_HEAD, content.len - NOTE_HEAD);
+	buf_release(&content);
+	return rc;
+}
+
+int store_get_note(struct store *s, const char *name, struct buf *out)
+{
+	char file[DIGEST_TEXT_MAX];
+	int rc = hex_of(name, strlen(name), file);
+
+	return rc < 0 ? rc : get_note(s, file, out);
+}
+
+int store_put_note(struct store *s, const char *name, const char *text)
+{
+	char file[DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
+	struct buf rest, all;
+	int rc = hex_of(name, strlen(name), file);
+
+	if (rc < 0)
+		return rc;
+	if (strlen(text) > NOTE_MAX)
+		return -E2BIG;
+	buf_init(&rest, NOTE_HEAD + NOTE_MAX);
+	buf_init(&all, NOTE_HEAD + NOTE_MAX);
+	rc = buf_printf(&rest, "%s\n%s", file, text);
+	if (rc == 0)
+		rc = hex_of(rest.data, rest.len, hex);
+	if (rc == 0)
+		rc = buf_printf(&all, "%s%s", hex, rest.data);
+	if (rc == 0)
+		rc = put_file(s, "names", file, all.data, all.len);
+	buf_release(&rest);
+	buf_release(&all);
+	return rc;
+}
+
+/* Checking documents and notes */
+
+/* 0, or -ENOENT for what is damaged. @alg is NULL for notes. */
+static int check_file(struct store *s, const char *alg, const char *name)
+{
 	char text[DIGEST_TEXT_MAX];
-	struct dirent *entry;
 	struct digest digest;
 	struct buf content;
-	int rc = 0;
+	int rc, len = snprintf(text, sizeof(text), "%s:%s", alg ? alg : "sha256", name);
 
+	if (len >= (int)sizeof(text) || digest_parse(text, (size_t)len, &digest) < 0)
+		return 0; /* none of ours */
+	buf_init(&content, SIZE_MAX / 2);
+	if (alg)
+		rc = store_get_document(s, &digest, content.max, &content);
+	else
+		rc = get_note(s, name, &content);
+	buf_release(&content);
+	return rc;
+}
+
+static int check_folder(struct store *s, const char *folder, const char *alg,
+			unsigned *bad)
+{
+	int fd = openat(s->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	struct dirent *entry;
+	DIR *dir;
+
+	if (fd < 0)
+		return 0;
+	dir = fdopendir(fd);
 	if (!dir) {
 		close(fd);
 		return -ENOMEM;
 	}
 	while (rc == 0 && (entry = readdir(dir))) {
-		int len = snprintf(text, sizeof(text), "%s:%s", alg, entry->d_name);
-
-		if (len >= (int)sizeof(text) ||
-		    digest_parse(text, (size_t)len, &digest) < 0)
+		rc = check_file(s, alg, entry->d_name);
+		if (rc != -ENOENT)
 			continue;
-		buf_init(&content, SIZE_MAX / 2);
-		rc = store_get_document(s, &digest, content.max, &content);
-		if (rc == -ENOENT) {
-			rc = unlinkat(fd, entry->d_name, 0) < 0 ? -errno : 0;
-			++*bad;
-		}
-		buf_release(&content);
+		(void)unlinkat(fd, entry->d_name, 0);
+		++*bad;
+		rc = 0;
 	}
 	closedir(dir);
 	return rc;
@@ -491,44 +589,17 @@ int store_check_documents(struct store *s, unsigned *bad)
 					       DIGEST_SHA512};
 	char folder[32];
 	size_t i;
-	int fd, rc = 0;
+	int rc = 0;
 
-	for (i = 0; rc == 0 && s->dir && i < sizeof(algs) / sizeof(algs[0]); i++) {
-		snprintf(folder, sizeof(folder), "documents/%s",
-			 digest_alg_name(algs[i]));
-		fd = openat(s->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd >= 0)
-			rc = check_folder(s, fd, digest_alg_name(algs[i]), bad);
+	if (!s->dir)
+		return 0;
+	for (i = 0; rc == 0 && i < sizeof(algs) / sizeof(algs[0]); i++) {
+		const char *alg = digest_alg_name(algs[i]);
+
+		snprintf(folder, sizeof(folder), "documents/%s", alg);
+		rc = check_folder(s, folder, alg, bad);
 	}
-	return rc;
-}
-
-static int note_name(const char *name, char *hex)
-{
-	struct digest d;
-	int rc = digest_of(DIGEST_SHA256, name, strlen(name), &d);
-
-	if (rc == 0)
-		digest_hex(&d, hex);
-	return rc;
-}
-
-int store_get_note(struct store *s, const char *name, struct buf *out)
-{
-	char hex[DIGEST_TEXT_MAX];
-	int rc = note_name(name, hex);
-
-	return rc < 0 ? rc : get_file(s, "names", hex, NOTE_MAX, out);
-}
-
-int store_put_note(struct store *s, const char *name, const char *text)
-{
-	char hex[DIGEST_TEXT_MAX];
-	int rc = note_name(name, hex);
-
-	if (rc == 0 && strlen(text) > NOTE_MAX)
-		rc = -E2BIG;
-	return rc < 0 ? rc : put_file(s, "names", hex, text, strlen(text));
+	return rc < 0 ? rc : check_folder(s, "names", NULL, bad);
 }
 
 /* Slots */
@@ -583,10 +654,11 @@ int slot_lock(struct slot *sl, const bool *cancelled)
 
 	if (sl->dir < 0)
 		return 0;
-	sl->lock = openat(sl->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-			  0600);
-	if (sl->lock < 0) /* no room even for that: two may do the work of one */
+	sl->lock = store_open_file(sl->dir, "lock", O_RDWR | O_CREAT);
+	if (sl->lock < 0) { /* no room even for that: two may do the work of one */
+		sl->lock = -1;
 		return 0;
+	}
 	/* Asked again and again, for a flock() that waits cannot be called off. */
 	while (flock(sl->lock, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
@@ -607,12 +679,7 @@ void slot_unlock(struct slot *sl)
 
 int slot_open_index(struct slot *sl)
 {
-	int fd;
-
-	if (sl->dir < 0)
-		return -ENOENT;
-	fd = openat(sl->dir, "index", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? -errno : fd;
+	return sl->dir < 0 ? -ENOENT : store_open_file(sl->dir, "index", O_RDONLY);
 }
 
 void slot_drop(struct slot *sl)
@@ -642,9 +709,9 @@ static int open_data(struct slot *sl)
 		return -ENOENT;
 	if (sl->dir < 0)
 		return sl->store->keeps_no_data ? -ENOENT : store_new_file(sl->store);
-	fd = openat(sl->dir, "data", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = store_open_file(sl->dir, "data", O_RDWR | O_CREAT);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	/* Waits at most for an eviction that is at it. */
 	while (flock(fd, LOCK_SH) < 0) {
 		if (errno != EINTR) {
@@ -689,10 +756,9 @@ int slot_map(struct slot *sl, size_t n)
 	if (sl->dir < 0)
 		fd = new_index_file(sl->store);
 	else
-		fd = openat(sl->dir, "spans", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-			    0600);
+		fd = store_open_file(sl->dir, "spans", O_RDWR | O_CREAT);
 	if (fd < 0)
-		return sl->dir < 0 ? fd : -errno;
+		return fd;
 	/* Room on the disk first: a write to a mapped hole of a full one is a SIGBUS. */
 	rc = -posix_fallocate(fd, 0, (off_t)len);
 	if (rc == 0) {
@@ -735,6 +801,15 @@ void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len)
 	}
 	__atomic_store_n(&sl->rows[i].used, len > 0 ? this_minute() : 0,
 			 __ATOMIC_RELEASE);
+}
+
+bool slot_is_sound(const struct slot *sl, size_t i, uint64_t off, uint32_t len)
+{
+	const struct slot_row *row = &sl->rows[i];
+
+	return __atomic_load_n(&row->off, __ATOMIC_RELAXED) == off &&
+	       __atomic_load_n(&row->len, __ATOMIC_RELAXED) == len && row->zero == 0 &&
+	       __atomic_load_n(&row->used, __ATOMIC_RELAXED) <= this_minute();
 }
 
 void slot_set_word(struct slot *sl, size_t i, uint32_t word)

@@ -69,12 +69,12 @@ int store_put_document(struct store *s, const struct digest *d, const void *data
  */
 int store_new_file(struct store *s);
 
-/* Hashes all documents, removes those that are damaged, and counts them. */
+/* Hashes all documents and notes, removes those that are damaged, and counts them. */
 int store_check_documents(struct store *s, unsigned *bad);
 
 /*
  * A note under a name (at most 4 KiB of text), replaced by a later one: the digest a
- * tag last had. Nothing vouches for it but the directory's mode.
+ * tag last had. Nothing vouches for it but the directory's mode; a damaged one is -ENOENT.
  */
 int store_get_note(struct store *s, const char *name, struct buf *out);
 int store_put_note(struct store *s, const char *name, const char *text);
@@ -124,6 +124,8 @@ bool slot_is_filled(const struct slot *sl, size_t i);
 bool slot_has_map(const struct slot *sl);
 /* Bytes [off, off + len) of data are span @i now; @len 0: it is not there. */
 void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len);
+/* Does the row of span @i, which is filled, say this place, and a time that was? */
+bool slot_is_sound(const struct slot *sl, size_t i, uint64_t off, uint32_t len);
 /* A word that is kept with span @i, for a checksum: set before the span is filled. */
 void slot_set_word(struct slot *sl, size_t i, uint32_t word);
 uint32_t slot_word(const struct slot *sl, size_t i);

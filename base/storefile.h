@@ -30,6 +30,12 @@ struct slot_row {
 	uint32_t zero;
 };
 
+/*
+ * Opens @name in @dir, close-on-exec, made with mode 0600 if @flags say so. -ENOENT for what is
+ * no regular file: a FIFO that somebody put there would make us wait.
+ */
+int store_open_file(int dir, const char *name, int flags);
+
 _Static_assert(sizeof(struct slot_row) == 24, "slot_row is a file format");
 
 #endif

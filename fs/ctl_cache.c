@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "base/store.h"
 #include "fs/ctl.h"
+#include "tar/fills.h"
 #include "tar/index.h"
 
 static double mib(uint64_t bytes)
@@ -67,7 +68,7 @@ struct check {
 	uint64_t bytes;
 };
 
-static int read_span(int fd, const struct span *sp, char *mem)
+static bool read_span(int fd, const struct span *sp, char *mem)
 {
 	size_t done = 0;
 
@@ -78,10 +79,18 @@ static int read_span(int fd, const struct span *sp, char *mem)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return -EBADMSG;
+			return false;
 		done += (size_t)n;
 	}
-	return span_check(sp, mem);
+	return true;
+}
+
+static bool is_right(struct slot *slot, int fd, uint32_t i, const struct span *sp,
+		     char *mem)
+{
+	return slot_is_sound(slot, i, sp->out, (uint32_t)sp->out_len) &&
+	       (!span_can_check(sp) || slot_word(slot, i) == 0) &&
+	       read_span(fd, sp, mem) && fills_check(slot, i, sp, mem);
 }
 
 /*
@@ -104,7 +113,7 @@ static void check_spans(struct check *c, const char *layer, struct slot *slot,
 		mem = malloc(sp.out_len + 1);
 		if (!mem)
 			return;
-		if (read_span(fd, &sp, mem) == 0) {
+		if (is_right(slot, fd, i, &sp, mem)) {
 			c->bytes += sp.out_len;
 		} else {
 			printf("%s: bytes %" PRIu64 " to %" PRIu64

@@ -271,6 +271,7 @@ int main(int argc, char **argv)
 	int r, status = EXIT_SUCCESS;
 
 	fill_standard();
+	umask(077); /* what we make is ours alone, and is ours */
 	r = options_parse(&p->options, argc, argv, geteuid() == 0, &e);
 	log_init(&p->log, p->options.verbose);
 	if (r < 0) {

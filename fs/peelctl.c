@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fault.h"
 #include "fs/ctl.h"
@@ -60,6 +61,7 @@ int main(int argc, char **argv)
 	int status;
 
 	fault_init();
+	umask(077); /* as peelfs */
 	status = run(argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fprintf(stderr, "peelctl: cannot write: %s\n", strerror(errno));

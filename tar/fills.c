@@ -189,13 +189,12 @@ static int read_data(struct fills *fs, char *mem, size_t len, uint64_t off)
 	return 0;
 }
 
-/* A span that says nothing of its output has a checksum from when it was made. */
-static bool is_right(const struct fills *fs, uint32_t span, const struct span *sp,
-		     const char *mem)
+bool fills_check(const struct slot *slot, uint32_t i, const struct span *sp,
+		 const void *mem)
 {
 	if (span_can_check(sp))
 		return span_check(sp, mem) == 0;
-	return checksum(0, mem, (size_t)sp->out_len) == slot_word(fs->slot, span);
+	return checksum(0, mem, (size_t)sp->out_len) == slot_word(slot, i);
 }
 
 static bool write_data(struct fills *fs, uint32_t span, const struct span *sp,
@@ -245,7 +244,7 @@ static int fill_one(struct fills *fs, struct fill *f)
 		return -ENOMEM;
 	if (fs->data_fd >= 0 && slot_is_filled(fs->slot, f->first)) {
 		if (read_data(fs, mem, (size_t)sp.out_len, sp.out) == 0 &&
-		    is_right(fs, f->first, &sp, mem)) {
+		    fills_check(fs->slot, f->first, &sp, mem)) {
 			free(mem);
 			mark_ready(fs, f->first, &sp);
 			return 0;
@@ -292,7 +291,7 @@ static int fill_back(struct fills *fs, struct fill *f)
 	for (; rc == 0 && i < end; i++) {
 		rc = index_span(fs->index, i, &sp);
 		if (rc == 0 && range_fits(sp.out - start, sp.out_len, len) &&
-		    is_right(fs, i, &sp, mem + (sp.out - start)))
+		    fills_check(fs->slot, i, &sp, mem + (sp.out - start)))
 			mark_ready(fs, i, &sp);
 		else
 			slot_set_filled(fs->slot, i, 0, 0);

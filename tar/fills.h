@@ -14,6 +14,7 @@ struct fills;
 struct index;
 struct slot;
 struct source;
+struct span;
 struct store;
 
 /*
@@ -44,6 +45,12 @@ void fills_unhold(struct fills *fs, struct fill *hold);
  * a ceiling. Once at most.
  */
 void fills_prefetch(struct fills *fs, uint64_t end);
+/*
+ * Are these bytes span @i, @sp, as the slot keeps it? By the index, or by a checksum from when
+ * it was made, where the index says nothing of a span's output.
+ */
+bool fills_check(const struct slot *slot, uint32_t i, const struct span *sp,
+		 const void *mem);
 /* Lets every waiter look at its *@cancelled. */
 void fills_wake(struct fills *fs);
 

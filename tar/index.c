@@ -590,13 +590,20 @@ bool index_take_damage(const struct index *ix)
 	       __atomic_exchange_n(ix->damaged, false, __ATOMIC_RELAXED);
 }
 
+static bool is_zero(const unsigned char *p, size_t len)
+{
+	return p[0] == 0 && !memcmp(p, p + 1, len - 1);
+}
+
 int index_verify(const struct index *ix)
 {
+	const size_t head = sizeof(*ix->head);
 	uint64_t block, n = ix->head->blocks.len / sizeof(uint32_t);
 
 	for (block = 0; block < n; block++) {
 		if (check_block(ix, block) < 0)
 			return -EBADMSG;
 	}
-	return is_whole(ix) ? 0 : -EBADMSG;
+	return is_zero(ix->map + head, INDEX_HEAD_SIZE - head) && is_whole(ix) ? 0
+									       : -EBADMSG;
 }

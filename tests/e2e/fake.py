@@ -12,7 +12,8 @@ class Fake:
         self.images = images
         self.manifests = {}          # (repository, reference): (media type, bytes)
         self.pace = None             # bytes a second of a blob
-        self.silent = threading.Event()  # blobs are not answered while it is set
+        self.silent = threading.Event()  # blobs are not answered while it is set,
+        self.silent_about = ""       # whose path has this
         self.ended = threading.Event()
         self.asked = []              # (method, path, Range)
         self.waiting = 0             # requests that silence holds
@@ -47,7 +48,7 @@ class Fake:
             first, last = int(span[1]), min(int(span[2] or len(body)), len(body) - 1)
             extra["Content-Range"] = "bytes %d-%d/%d" % (first, last, len(body))
             status, body = 206, body[first:last + 1]
-        if is_blob and self.silent.is_set():
+        if is_blob and self.silent.is_set() and self.silent_about in request.path:
             self.waiting += 1
             while self.silent.is_set() and not self.ended.wait(0.05):
                 pass

@@ -12,13 +12,17 @@ import random
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import time
 
 import pytest
 
+import carried
+import layout
 from archive import directory, file, hardlink, layer, symlink, whiteout
-from mounting import PEELCTL, PEELFS, SLOWER, daemons, environment, eventually, is_mounted, mount, run
+from mounting import (PEELCTL, PEELFS, SLOWER, daemons, environment, eventually, foreground,
+                      is_mounted, mount, run)
 
 KILLS = int(os.environ.get("PEELFS_KILLS", 24))
 
@@ -190,7 +194,7 @@ def test_damage_in_a_large_index(images, tmp_path):
         assert m.status()["layers"][0]["from"] == "store"
         assert right_or_eio(m.root, some) < len(some)
     with mount(source, cache=tmp_path / "c") as m:
-        assert m.status()["layers"][0]["from"] == "registry"
+        assert m.status()["layers"][0]["from"] != "store"
         assert right_or_eio(m.root, some) == len(some)
 
 
@@ -249,6 +253,166 @@ def test_cache_that_keeps_less(images, tmp_path, kept):
     indexes = [n for _, _, names in os.walk(tmp_path / "c") for n in names if n == "index"]
     assert not held
     assert len(indexes) == (1 if kept == "index" else 0)
+
+
+@pytest.mark.parametrize("name", ["index", "data", "spans", "lock"])
+@pytest.mark.parametrize("kind", ["fifo", "directory", "symlink", "socket"])
+def test_no_file_at_all(images, tmp_path, name, kind):
+    """What has the name of a file of ours and is none stops nobody."""
+    files = contents(21, 3, 300000)
+    source = image_of(images, files)
+    with mount(source, cache=tmp_path / "c"):
+        pass
+    [index] = indexes(tmp_path / "c")
+    path = os.path.join(os.path.dirname(index), name)
+    os.unlink(path)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "directory":
+        os.mkdir(path)
+    elif kind == "symlink":
+        os.symlink("/etc/passwd", path)
+    else:
+        os.mknod(path, stat.S_IFSOCK | 0o600)
+    for _ in range(2):
+        with mount(source, cache=tmp_path / "c") as m:
+            assert same(m.root, files)
+    for words in ["list"], ["verify"], ["prune", "1"], ["prune"]:
+        ctl("cache", words[0], "--dir=%s" % (tmp_path / "c"), *words[1:])
+    with mount(source, cache=tmp_path / "c") as m:
+        assert same(m.root, files)
+    with open("/etc/passwd", "rb") as f:
+        assert f.read(5) == b"root:"
+
+
+def test_documents_that_are_none(fake, tmp_path):
+    """A FIFO where a manifest, a config or a note is looked for."""
+    files = contents(22, 2, 1000)
+    tar = layer(directory("d"), *(file("d/" + n, data) for n, data in files.items()))
+    source = fake.image("x", [fake.images.layer(tar)])
+    with mount(source, "insecure", cache=tmp_path / "c"):
+        pass
+    found = [p for p in files_of(tmp_path / "c") if "/documents/" in p or "/names/" in p]
+    assert len(found) >= 3
+    for path in found:
+        os.unlink(path)
+        os.mkfifo(path)
+    with mount(source, "insecure", cache=tmp_path / "c") as m:
+        assert same(m.root, files)
+    assert ctl("cache", "verify", "--dir=%s" % (tmp_path / "c")).returncode == 0
+
+
+@pytest.mark.parametrize("umask", [0o777, 0o000])
+def test_umask(images, tmp_path, umask):
+    """What we make is ours, and nobody else's."""
+    files = contents(23, 2, 1000)
+    source = image_of(images, files)
+    for _ in range(2):
+        with foreground(source, umask=umask, cache=tmp_path / "c") as m:
+            assert eventually(lambda: os.path.exists(m.root))
+            assert same(m.root, files)
+    for folder, _, names in os.walk(tmp_path / "c"):
+        assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+        for name in names:
+            assert stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode) == 0o600
+
+
+@pytest.mark.parametrize("why", ["foreign", "open", "read-only"])
+def test_cache_that_is_not_ours(images, tmp_path, why):
+    """It is said, left alone, and done without."""
+    files = contents(24, 2, 300000)
+    source = image_of(images, files)
+    cache = tmp_path / "c"
+    cache.mkdir(mode=0o700)
+    if why == "foreign":
+        os.chown(cache, 12345, 12345)
+    elif why == "open":
+        cache.chmod(0o770)
+    else:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,mode=700", "tmpfs", str(cache)],
+                       check=True)
+    try:
+        with mount(source, cache=cache, quiet=False) as m:
+            assert m.stderr.count("\n") == 1 and str(cache) in m.stderr
+            assert same(m.root, files)
+        assert not os.listdir(cache)
+    finally:
+        if why == "read-only":
+            subprocess.run(["umount", str(cache)], check=True)
+
+
+def test_limit_below_a_layer(images, tmp_path):
+    files = contents(25, 6, 1 << 20)
+    source = image_of(images, files)
+    for _ in range(2):
+        with mount(source, "cache_size=1M", cache=tmp_path / "c") as m:
+            assert same(m.root, files)
+            assert sum(os.stat(p).st_blocks * 512 for p in data_files(tmp_path / "c")) <= 2 << 20
+
+
+def blobs_asked(fake, layers):
+    return [a for a in fake.asked if any(d["digest"] in a[1] for d in layers)]
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_one_download(fake, tmp_path, ends):
+    """Of those who start at once on one layer one gets it; if that one is killed, another."""
+    files = contents(26, 4, 300000)
+    tar = layer(directory("d"), *(file("d/" + n, data) for n, data in files.items()))
+    layers = [fake.images.layer(tar)]
+    source = fake.image("x", layers)
+    fake.silent_about = layers[0]["digest"]
+    fake.silent.set()
+    with contextlib.ExitStack() as stack:
+        mounts = [stack.enter_context(foreground(source, "insecure", wait=False,
+                                                 cache=tmp_path / "c")) for _ in range(3)]
+        assert eventually(lambda: blobs_asked(fake, layers))
+        [lock] = [p for p in (os.path.join(folder, name) for folder, _, names in
+                              os.walk(tmp_path / "c") for name in names) if p.endswith("/lock")]
+
+        def has_lock(m):
+            with open("/proc/locks") as f:
+                return re.search(r"FLOCK .* %d .*:%d " % (m.pid, os.stat(lock).st_ino), f.read())
+
+        def has_open(m):
+            with contextlib.suppress(OSError):
+                return any(os.path.realpath("/proc/%d/fd/%s" % (m.pid, n)) == lock
+                           for n in os.listdir("/proc/%d/fd" % m.pid))
+        assert eventually(lambda: all(has_open(m) for m in mounts))
+        [first] = [m for m in mounts if has_lock(m)]
+        assert len(blobs_asked(fake, layers)) == 1
+        if ends:
+            first.child.kill()
+            mounts.remove(first)
+            assert eventually(lambda: len(blobs_asked(fake, layers)) == 2)
+        fake.silent.clear()
+        for m in mounts:
+            assert eventually(lambda: os.path.exists(m.at("d/f000")))
+            assert same(m.root, files)
+        assert len(blobs_asked(fake, layers)) == (2 if ends else 1)
+
+
+def test_one_file_of_a_known_layer(fake, tmp_path):
+    """The index is in the store and the data is not: three round trips, and one span."""
+    files = contents(27, 60, 100000)
+    files["small"] = noise(5, 5000)
+    tar = layer(directory("d"), *(file("d/" + n, data) for n, data in files.items()))
+    layers = [fake.images.layer(tar)]
+    source = fake.image("x", layers)
+    with mount(source, "insecure", cache=tmp_path / "c"):
+        pass
+    assert ctl("cache", "prune", "--dir=%s" % (tmp_path / "c"), "1").returncode == 0
+    assert indexes(tmp_path / "c")
+    assert sum(os.stat(p).st_blocks * 512 for p in data_files(tmp_path / "c")) < 1 << 16
+    fake.asked.clear()
+    with mount(source, "insecure", cache=tmp_path / "c") as m:
+        with open(m.at("d/small"), "rb") as f:
+            assert f.read() == files["small"]
+        status = m.status()
+        assert status["layers"][0]["spansRead"] == 1
+        assert status["layers"][0]["fetched"] < 3 << 20
+        assert len(fake.asked) <= 3, fake.asked
+        assert same(m.root, files)
 
 
 @pytest.mark.heavy
@@ -325,6 +489,63 @@ def test_verify_finds_damage(images, tmp_path):
         assert same(m.root, files)
 
 
+def files_of(cache):
+    return [os.path.join(folder, name) for folder, _, names in os.walk(cache) for name in names
+            if os.path.getsize(os.path.join(folder, name))]
+
+
+def flip(path, at, bit):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)[0]
+        f.seek(at)
+        f.write(bytes([byte ^ 1 << bit]))
+
+
+def read_minute(path, at):
+    """Is this the byte that says when a span was last read? Any time that was may be right."""
+    return path.endswith("/spans") and 12 <= at % 24 < 16
+
+
+@pytest.mark.parametrize("form", ["gzip", "zstd", "none", "estargz"])
+def test_verify_finds_every_flipped_bit(images, fake, tmp_path, form):
+    """In every kind of file, wherever it is; and what was found is mended by the next mount."""
+    rng = random.Random(41)
+    cache = tmp_path / "c"
+    tar = layer(directory("d"), *[file("d/f%03d" % i, noise(i, 300000) + bytes(9000))
+                                  for i in range(6)])
+    files = {"f%03d" % i: noise(i, 300000) + bytes(9000) for i in range(6)}
+    if form == "estargz":
+        blob, notes = carried.estargz(tar, chunk=100000)
+        layers = [{**fake.images.blob(blob, layout.LAYER["oci", "gzip"]), "annotations": notes,
+                   "diff": layout.digest(tar)}]
+        source = fake.image("x", layers)
+    else:
+        source = fake.image("x", [images.layer(tar, form)])
+    with mount(source, "insecure", cache=cache) as m:
+        assert same(m.root, files)
+    where = "--dir=%s" % cache
+    assert ctl("cache", "verify", where).returncode == 0
+    kinds = set()
+    for path in files_of(cache):
+        kinds.add("/".join(path[len(str(cache)) + 1:].split("/")[::3]))
+        for _ in range(12):
+            at, bit = rng.randrange(os.path.getsize(path)), rng.randrange(8)
+            if read_minute(path, at):
+                continue
+            shutil.copytree(cache, tmp_path / "copy")
+            flip(str(tmp_path / "copy") + path[len(str(cache)):], at, bit)
+            done = ctl("cache", "verify", "--dir=%s" % (tmp_path / "copy"))
+            assert done.returncode == 1, (path, at, bit, done.stdout)
+            assert ctl("cache", "verify", "--dir=%s" % (tmp_path / "copy")).returncode == 0
+            shutil.rmtree(tmp_path / "copy")
+    assert len(kinds) >= 4, kinds  # a document, a note, an index, data, spans
+    flip(next(data_files(cache)), 1000, 3)
+    assert ctl("cache", "verify", where).returncode == 1
+    with mount(source, "insecure", cache=cache) as m:
+        assert same(m.root, files)
+
+
 def test_list_and_prune(images, tmp_path):
     files = contents(14, 4, 800000)
     where = "--dir=%s" % (tmp_path / "c")
@@ -337,6 +558,16 @@ def test_list_and_prune(images, tmp_path):
     assert "1 layers" in ctl("cache", "list", where).stdout  # the index stays
     assert ctl("cache", "prune", where).returncode == 0
     assert "0 layers" in ctl("cache", "list", where).stdout
+
+
+@pytest.mark.parametrize("words", [["-h"], ["-V"], ["cache", "list"], ["cache", "verify"]])
+def test_output_that_nobody_gets(tmp_path, words):
+    (tmp_path / "c").mkdir(mode=0o700)
+    where = ["--dir=%s" % (tmp_path / "c")] if words[0] == "cache" else []
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([PEELCTL, *words, *where], stdout=full, stderr=subprocess.PIPE,
+                              env=environment(), timeout=60)
+    assert done.returncode == 1 and b"cannot write" in done.stderr
 
 
 def test_no_cache_to_list(tmp_path):
