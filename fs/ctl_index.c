@@ -22,10 +22,10 @@ static void print_layers(struct mount *m)
 	char text[DIGEST_TEXT_MAX];
 	size_t i;
 
-	for (i = 0; i < m->n_layers; i++) {
-		mount_layer_progress(&m->layers[i], &p);
+	for (i = 0; i < m->view->n_own; i++) {
+		mount_layer_progress(m, m->view->own[i], &p);
 		printf("%s  %-12s %8.1f MiB  %8.1f MiB fetched  %u entries\n",
-		       digest_format(&m->layers[i].descriptor->digest, text),
+		       digest_format(&m->view->own[i]->descriptor.digest, text),
 		       status_from(m, &p), (double)p.blob_size / (1 << 20),
 		       (double)p.fetched / (1 << 20), p.entries);
 	}
@@ -68,7 +68,7 @@ int ctl_index(char **words)
 		print_layers(&mount);
 	else
 		fprintf(stderr, "peelctl: %s: %s\n", options.source, e.text);
-	if (r == 0 && mount.view.n_broken)
+	if (r == 0 && mount.view->n_broken)
 		r = -1;
 	mount_close(&mount);
 	options_release(&options);

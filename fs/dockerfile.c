@@ -473,7 +473,7 @@ static int note_shell(const char *line, struct buf *shell)
 	return goform_words(line + 6, shell);
 }
 
-static int add_step(const struct mount *m, const struct step *step,
+static int add_step(const struct view *v, const struct step *step,
 		    const struct json *config, struct buf *shell, struct buf *out)
 {
 	char name[LAYER_NAME_MAX];
@@ -482,7 +482,7 @@ static int add_step(const struct mount *m, const struct step *step,
 
 	if (step->layer != NO_LAYER)
 		r = buf_printf(out, "\n# layers/%s\n",
-			       layer_name(m->view.image, (uint32_t)step->layer, name));
+			       layer_name(v->image, (uint32_t)step->layer, name));
 	before = out->len;
 	if (r == 0)
 		r = dockerfile_step(step->created_by, config, buf_text(shell), out);
@@ -491,7 +491,7 @@ static int add_step(const struct mount *m, const struct step *step,
 	return r < 0 ? r : note_shell(buf_text(out) + before, shell);
 }
 
-static int add_head(const struct mount *m, const struct json *config, struct buf *out)
+static int add_head(const struct view *v, const struct json *config, struct buf *out)
 {
 	const struct json *labels = json_member(config, "Labels");
 	const char *base, *digest;
@@ -502,14 +502,14 @@ static int add_head(const struct mount *m, const struct json *config, struct buf
 	r = buf_printf(out,
 		       "# A reconstruction, from the history and config of %s;\n"
 		       "# the file that it was built with is not known.\n",
-		       m->view.image->name);
+		       v->image->name);
 	if (r == 0 && base && !strchr(base, '\n'))
 		r = buf_printf(out, "# Base image, whose steps are among these: %s%s%s\n",
 			       base, digest ? "@" : "", digest ? digest : "");
 	return r < 0 ? r : buf_append_text(out, "FROM scratch\n");
 }
 
-int dockerfile_render(const struct mount *m, const struct history *h, uint32_t none,
+int dockerfile_render(const struct view *v, const struct history *h, uint32_t none,
 		      struct buf *out)
 {
 	const struct json *config = json_member(h->config, "config");
@@ -521,10 +521,10 @@ int dockerfile_render(const struct mount *m, const struct history *h, uint32_t n
 	buf_init(&shell, DOCUMENT_MAX);
 	r = buf_append_text(&shell, SHELL);
 	if (r == 0)
-		r = add_head(m, config, out);
+		r = add_head(v, config, out);
 	steps = out->len;
 	for (i = 0; r == 0 && i < h->n; i++)
-		r = add_step(m, &h->steps[i], config, &shell, out);
+		r = add_step(v, &h->steps[i], config, &shell, out);
 	if (r == 0)
 		r = add_rest(config, steps, out);
 	buf_release(&shell);

@@ -10,10 +10,10 @@
 struct buf;
 struct history;
 struct json;
-struct mount;
+struct view;
 
 /* Appends the text, whose first line says what it is. 0, -ENOMEM, -E2BIG. */
-int dockerfile_render(const struct mount *m, const struct history *h, uint32_t none,
+int dockerfile_render(const struct view *v, const struct history *h, uint32_t none,
 		      struct buf *out);
 
 /*

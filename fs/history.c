@@ -104,21 +104,21 @@ struct scratch {
 	char layer[LAYER_NAME_MAX];
 };
 
-static void fill_row(const struct mount *m, const struct history *h, size_t i,
+static void fill_row(const struct view *v, const struct history *h, size_t i,
 		     const char *id, struct scratch *s, const char **cells)
 {
 	const struct step *step = &h->steps[i];
 	const struct mount_layer *l = NULL;
 
 	if (step->layer != NO_LAYER)
-		l = &m->layers[m->view.slots[step->layer]];
+		l = v->layers[step->layer];
 	strcpy(s->size, l && l->loaded < 0 ? "?" : "0");
 	s->layer[0] = '\0';
 	if (l && l->loaded == 0)
 		snprintf(s->size, sizeof(s->size), "%" PRIu64,
 			 index_info(layer_index(l->layer))->content_size);
 	if (l)
-		layer_name(m->view.image, (uint32_t)step->layer, s->layer);
+		layer_name(v->image, (uint32_t)step->layer, s->layer);
 	cells[COL_IMAGE] = i + 1 == h->n ? id : "<missing>";
 	cells[COL_CREATED] = step->created;
 	cells[COL_BY] = step->created_by;
@@ -169,7 +169,7 @@ static void widen(const char *const *cells, size_t *widths)
 	}
 }
 
-int history_render(const struct mount *m, const struct history *h, uint32_t none,
+int history_render(const struct view *v, const struct history *h, uint32_t none,
 		   struct buf *out)
 {
 	size_t i, widths[N_COLUMNS] = {0};
@@ -179,15 +179,15 @@ int history_render(const struct mount *m, const struct history *h, uint32_t none
 	int r;
 
 	(void)none;
-	digest_format(&m->view.image->config_descriptor.digest, id);
+	digest_format(&v->image->config_descriptor.digest, id);
 	widen(headings, widths);
 	for (i = 0; i < h->n; i++) {
-		fill_row(m, h, i, id, &s, cells);
+		fill_row(v, h, i, id, &s, cells);
 		widen(cells, widths);
 	}
 	r = add_row(out, headings, widths);
 	for (i = h->n; r == 0 && i-- > 0;) {
-		fill_row(m, h, i, id, &s, cells);
+		fill_row(v, h, i, id, &s, cells);
 		r = add_row(out, cells, widths);
 	}
 	return r;

@@ -12,7 +12,7 @@
 struct buf;
 struct image;
 struct json;
-struct mount;
+struct view;
 
 /* Of a step that made no layer, or nobody knows which. */
 #define NO_LAYER SIZE_MAX
@@ -48,7 +48,7 @@ const struct step *history_of_layer(const struct history *h, size_t i);
  * Appends what `docker history --no-trunc --human=false` prints, and for each step the
  * layer it made.
  */
-int history_render(const struct mount *m, const struct history *h, uint32_t none,
+int history_render(const struct view *v, const struct history *h, uint32_t none,
 		   struct buf *out);
 
 #endif

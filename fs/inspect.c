@@ -86,13 +86,13 @@ static void write_same(struct jsonwrite *w, const char *key, const struct json *
 		jsonwrite_member_value(w, key, value);
 }
 
-static void write_size(struct jsonwrite *w, const struct mount *m)
+static void write_size(struct jsonwrite *w, const struct view *v)
 {
 	uint64_t size = 0;
 	size_t i;
 
-	for (i = 0; i < m->view.image->n_layers; i++) {
-		const struct mount_layer *l = &m->layers[m->view.slots[i]];
+	for (i = 0; i < v->image->n_layers; i++) {
+		const struct mount_layer *l = v->layers[i];
 
 		if (l->loaded < 0)
 			return;
@@ -102,34 +102,34 @@ static void write_size(struct jsonwrite *w, const struct mount *m)
 }
 
 /* The paths as overlayfs has them: the topmost layer first, colons between. */
-static int append_lower(const struct mount *m, struct buf *out)
+static int append_lower(const struct view *v, struct buf *out)
 {
-	size_t i = m->view.image->n_layers;
+	size_t i = v->image->n_layers;
 	char name[LAYER_NAME_MAX];
 	int r = 0;
 
 	while (r == 0 && i-- > 0)
-		r = buf_printf(out, "%s/layers/%s%s", m->mountpoint,
-			       layer_name(m->view.image, (uint32_t)i, name),
-			       i ? ":" : "");
+		r = buf_printf(out, "%s%s/layers/%s%s", v->mount->mountpoint, v->path,
+			       layer_name(v->image, (uint32_t)i, name), i ? ":" : "");
 	return r;
 }
 
-static void write_driver(struct jsonwrite *w, const struct mount *m)
+static void write_driver(struct jsonwrite *w, const struct view *v)
 {
 	struct buf path;
 
 	/* As many paths as an image has layers. */
-	buf_init(&path, IMAGE_LAYERS_MAX * (strlen(m->mountpoint) + LAYER_NAME_MAX + 16));
+	buf_init(&path, IMAGE_LAYERS_MAX * (strlen(v->mount->mountpoint) +
+					    strlen(v->path) + LAYER_NAME_MAX + 16));
 	jsonwrite_key(w, "GraphDriver");
 	jsonwrite_open(w, '{');
 	jsonwrite_key(w, "Data");
 	jsonwrite_open(w, '{');
-	if (append_lower(m, &path) < 0)
+	if (append_lower(v, &path) < 0)
 		w->failed = -ENOMEM;
 	jsonwrite_member(w, "LowerDir", buf_text(&path));
 	buf_clear(&path);
-	if (buf_printf(&path, "%s/rootfs", m->mountpoint) < 0)
+	if (buf_printf(&path, "%s%s/rootfs", v->mount->mountpoint, v->path) < 0)
 		w->failed = -ENOMEM;
 	jsonwrite_member(w, "MergedDir", buf_text(&path));
 	jsonwrite_close(w, '}');
@@ -154,10 +154,10 @@ static void write_rootfs(struct jsonwrite *w, const struct image *img)
 	jsonwrite_close(w, '}');
 }
 
-int inspect_render(const struct mount *m, const struct history *h, uint32_t none,
+int inspect_render(const struct view *v, const struct history *h, uint32_t none,
 		   struct buf *out)
 {
-	const struct image *img = m->view.image;
+	const struct image *img = v->image;
 	const struct json *config = h->config;
 	char digest[DIGEST_TEXT_MAX];
 	struct jsonwrite w;
@@ -177,8 +177,8 @@ int inspect_render(const struct mount *m, const struct history *h, uint32_t none
 	write_same(&w, "Variant", config, "variant");
 	write_same(&w, "Os", config, "os");
 	write_same(&w, "OsVersion", config, "os.version");
-	write_size(&w, m);
-	write_driver(&w, m);
+	write_size(&w, v);
+	write_driver(&w, v);
 	write_rootfs(&w, img);
 	jsonwrite_close(&w, '}');
 	jsonwrite_close(&w, ']');

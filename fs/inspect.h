@@ -7,10 +7,10 @@
 
 struct buf;
 struct history;
-struct mount;
+struct view;
 
 /* Appends the text. 0, -ENOMEM, -E2BIG. */
-int inspect_render(const struct mount *m, const struct history *h, uint32_t none,
+int inspect_render(const struct view *v, const struct history *h, uint32_t none,
 		   struct buf *out);
 
 #endif

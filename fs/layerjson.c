@@ -52,7 +52,7 @@ static void write_sizes(struct jsonwrite *w, const struct mount_layer *l)
 	const struct index_info *info;
 
 	if (l->loaded < 0) {
-		jsonwrite_member(w, "error", l->why.text);
+		jsonwrite_member(w, "error", layer_why(l));
 		return;
 	}
 	info = index_info(layer_index(l->layer));
@@ -63,10 +63,10 @@ static void write_sizes(struct jsonwrite *w, const struct mount_layer *l)
 	jsonwrite_member_number(w, "filesSize", (int64_t)info->content_size);
 }
 
-int layerjson_render(const struct mount *m, const struct history *h, uint32_t i,
+int layerjson_render(const struct view *v, const struct history *h, uint32_t i,
 		     struct buf *out)
 {
-	const struct image *img = m->view.image;
+	const struct image *img = v->image;
 	const struct step *step = history_of_layer(h, i);
 	char digest[DIGEST_TEXT_MAX];
 	struct jsonwrite w;
@@ -78,7 +78,7 @@ int layerjson_render(const struct mount *m, const struct history *h, uint32_t i,
 	write_descriptor(&w, &img->layers[i]);
 	jsonwrite_member(&w, "diffID", digest_format(&img->diff_ids[i], digest));
 	jsonwrite_member_value(&w, "history", step ? step->json : NULL);
-	write_sizes(&w, &m->layers[m->view.slots[i]]);
+	write_sizes(&w, v->layers[i]);
 	jsonwrite_close(&w, '}');
 	return jsonwrite_finish(&w);
 }

@@ -2,202 +2,225 @@
 /*
  * From a source to a tree: resolve, get the index of every layer, merge. All layers
  * are loaded at once, the largest first, each by a thread of its own up to a number
- * that no usual image exceeds; the first that fails for good stops the others.
+ * that no usual image exceeds. Of the image that is mounted the first layer that fails
+ * for good stops the others; the layers of other images may be wanted by more than one.
  *
  * A layer whose bytes are bad is another thing than one that cannot be had: nothing
  * that is tried again will mend it, and the documents of the image are still good.
  */
-#include "fs/mount.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "base/num.h"
 #include "fs/log.h"
 #include "fs/merge.h"
+#include "fs/mount.h"
 #include "fs/node.h"
 #include "fs/options.h"
 #include "fs/synthetic.h"
 #include "registry/origin.h"
 #include "tar/layer.h"
 
-/* Each decodes with some MiB of memory and a connection. */
+/* Each decodes with some MiB of memory and a connection. Of all images together. */
 #define THREADS_MAX 16
 
-static bool is_bad_layer(int code)
+/* RESOLVING */
+
+static int resolve(struct view *v, struct image **out, struct err *e)
 {
-	return code == -EBADMSG || code == -E2BIG || code == -ENOTSUP;
+	if (v->is_entry)
+		return origin_resolve_entry(v->origin, &v->entry, out, e);
+	return origin_resolve(v->origin, &v->mount->options->platform, out, e);
 }
 
-/* The slot of image layer @i among the first @n slots; @n if it is new. */
-static size_t find_slot(const struct mount *m, const struct descriptor *d, size_t n)
+/* Is layer @i of the image one that came before? */
+static bool has_own(const struct view *v, const struct mount_layer *l, size_t n)
 {
-	size_t slot;
+	size_t i;
 
-	for (slot = 0; slot < n; slot++) {
-		if (digest_equal(&m->layers[slot].descriptor->digest, &d->digest))
-			break;
+	for (i = 0; i < n; i++) {
+		if (v->own[i] == l)
+			return true;
 	}
-	return slot;
+	return false;
 }
 
-/* What the manifest says of an index that the layer carries. */
-static void hint_layer(struct layer *l, const struct descriptor *d)
+/* The layers, none of them open yet. */
+static int find_layers(struct view *v, const struct image *img)
 {
-	struct layer_hints h = {
-		.estargz_digest = descriptor_annotation(
-			d, "containerd.io/snapshot/stargz/toc.digest"),
-		.chunked_digest = descriptor_annotation(
-			d, "io.github.containers.zstd-chunked.manifest-checksum"),
-		.chunked_position = descriptor_annotation(
-			d, "io.github.containers.zstd-chunked.manifest-position"),
-	};
-
-	if (!h.chunked_digest || !h.chunked_position) {
-		h.chunked_digest = descriptor_annotation(
-			d, "io.containers.zstd-chunked.manifest-checksum");
-		h.chunked_position = descriptor_annotation(
-			d, "io.containers.zstd-chunked.manifest-position");
-	}
-	layer_hint(l, &h);
-}
-
-static int add_layer(struct mount *m, struct mount_layer *l, const struct descriptor *d,
-		     struct err *e)
-{
-	char digest[DIGEST_TEXT_MAX];
-	struct source *blob;
-	int r;
-
-	l->descriptor = d;
-	l->seed = node_seed(&d->digest);
-	r = origin_blob(m->origin, d, &blob, &l->why);
-	if (r == 0) {
-		r = layer_new(m->store, &d->digest, blob, &l->layer);
-		if (r == 0)
-			hint_layer(l->layer, d);
-		return r;
-	}
-	err_prefix(&l->why, r, "layer %s", digest_format(&d->digest, digest));
-	*e = l->why;
-	l->loaded = r;
-	/* A blob that is only a file can be shown, and is missed when it is read. */
-	return is_bad_layer(r) || m->view.image->is_artifact ? 0 : r;
-}
-
-/* One slot for each different layer of the image. */
-static int make_slots(struct mount *m, struct image *img, struct err *e)
-{
-	struct mount_layer *layers = calloc(img->n_layers + 1, sizeof(*layers));
-	uint32_t *slots = calloc(img->n_layers + 1, sizeof(*slots));
-	size_t i, slot, n = 0;
+	struct mount_layer **all = calloc(img->n_layers + 1,
+					  sizeof(struct mount_layer *));
+	size_t i, n = 0;
 	int r = 0;
 
-	m->view.image = img;
-	m->view.slots = slots;
-	m->layers = layers;
-	if (!layers || !slots)
+	v->layers = all;
+	v->own = calloc(img->n_layers + 1, sizeof(struct mount_layer *));
+	if (!all || !v->own)
 		return -ENOMEM;
 	for (i = 0; r == 0 && i < img->n_layers; i++) {
-		slot = find_slot(m, &img->layers[i], n);
-		slots[i] = (uint32_t)slot;
-		if (slot < n)
-			continue;
-		r = add_layer(m, &layers[n], &img->layers[i], e);
-		if (r == 0)
-			n++;
+		r = layers_find(v->mount, &img->layers[i], img->is_artifact, v->origin,
+				&all[i]);
+		if (r == 0 && !has_own(v, all[i], n))
+			v->own[n++] = all[i];
 	}
-	pthread_mutex_lock(&m->lock);
-	m->n_layers = n;
-	pthread_mutex_unlock(&m->lock);
-	return r;
+	if (r < 0)
+		return r;
+	/* Who draws the progress sees all of it or nothing. */
+	pthread_mutex_lock(&v->mount->images.holds.lock);
+	v->n_own = n;
+	pthread_mutex_unlock(&v->mount->images.holds.lock);
+	return 0;
 }
+
+/* Without an index there was nothing to choose: but who asked is not to get another. */
+static int check_platform(const struct mount *m, const struct image *img, struct err *e)
+{
+	char have[PLATFORM_TEXT_MAX], want[PLATFORM_TEXT_MAX];
+
+	if (!m->options->wants_platform || !img->platform.arch[0] ||
+	    platform_match(&m->options->platform, &img->platform))
+		return 0;
+	return err_set(e, -ENOENT, "%s is for %s, not for %s", img->name,
+		       platform_format(&img->platform, '/', have),
+		       platform_format(&m->options->platform, '/', want));
+}
+
+/* LAYERS */
+
+/* A layer, for the threads that load it. */
+struct part {
+	struct mount_layer *layer;
+	int result; /* 0: it is pinned */
+	struct err err;
+};
 
 /* Work shared by the loading threads. */
 struct loading {
-	struct mount *m;
-	size_t *order; /* slots, the largest layer first */
-	size_t next;   /* atomic: in order */
+	struct view *view;
+	struct part *parts; /* the largest layer first */
+	size_t next;	    /* atomic: in parts */
 };
 
 static void *load_layers(void *arg)
 {
 	struct loading *work = arg;
-	struct mount *m = work->m;
+	struct mount *m = work->view->mount;
 	size_t i;
 
-	while ((i = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED)) < m->n_layers) {
-		struct mount_layer *l = &m->layers[work->order[i]];
+	while ((i = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED)) <
+	       work->view->n_own) {
+		struct part *p = &work->parts[i];
 
-		if (!l->layer)
-			continue;
-		l->loaded = layer_load(l->layer, &m->cancelled, &l->why);
-		if (l->loaded < 0 && !is_bad_layer(l->loaded))
+		p->result = layer_open(m, p->layer, &p->err);
+		if (p->result < 0 && work->view == m->view)
 			mount_cancel(m);
 	}
 	return NULL;
 }
 
-static int compare_sizes(const void *a, const void *b, void *arg)
+static void *help(void *arg)
 {
-	const struct mount *m = arg;
-	uint64_t x = m->layers[*(const size_t *)a].descriptor->size;
-	uint64_t y = m->layers[*(const size_t *)b].descriptor->size;
+	struct loading *work = arg;
 
-	return x > y ? -1 : x < y;
+	load_layers(work);
+	__atomic_sub_fetch(&work->view->mount->layers.n_threads, 1, __ATOMIC_RELAXED);
+	return NULL;
 }
 
-static int load_all(struct mount *m)
+static int compare_sizes(const void *a, const void *b)
 {
-	struct loading work = {.m = m};
-	pthread_t threads[THREADS_MAX];
-	size_t i, n = 0;
+	const struct part *x = a, *y = b;
+	uint64_t xs = x->layer->descriptor.size, ys = y->layer->descriptor.size;
 
-	work.order = calloc(m->n_layers + 1, sizeof(*work.order));
-	if (!work.order)
-		return -ENOMEM;
-	for (i = 0; i < m->n_layers; i++)
-		work.order[i] = i;
-	qsort_r(work.order, m->n_layers, sizeof(*work.order), compare_sizes, m);
-	while (n < THREADS_MAX && n + 1 < m->n_layers &&
-	       pthread_create(&threads[n], NULL, load_layers, &work) == 0)
+	return xs > ys ? -1 : xs < ys;
+}
+
+static bool start_helper(struct loading *work, pthread_t *thread)
+{
+	unsigned *n = &work->view->mount->layers.n_threads;
+
+	if (__atomic_add_fetch(n, 1, __ATOMIC_RELAXED) < THREADS_MAX &&
+	    pthread_create(thread, NULL, help, work) == 0)
+		return true;
+	__atomic_sub_fetch(n, 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+static void load_all(struct view *v, struct part *parts)
+{
+	struct loading work = {.view = v, .parts = parts};
+	pthread_t threads[THREADS_MAX];
+	size_t n = 0;
+
+	while (n < THREADS_MAX && n + 1 < v->n_own && start_helper(&work, &threads[n]))
 		n++;
 	load_layers(&work); /* this thread is one of them */
 	while (n-- > 0)
 		pthread_join(threads[n], NULL);
-	free(work.order);
-	return 0;
 }
 
-/* The failure that stands for all, and the sentences about bad layers, which name them. */
-static int judge(struct mount *m, struct err *e)
+/* The failure that stands for all. */
+static int judge(const struct part *parts, size_t n, struct err *e)
 {
 	size_t i;
 	int r = 0;
 
-	for (i = 0; i < m->n_layers; i++) {
-		struct mount_layer *l = &m->layers[i];
-
+	for (i = 0; i < n; i++) {
 		/* Who was only stopped by another's failure says nothing of it. */
-		if (l->loaded == 0 || is_bad_layer(l->loaded) ||
-		    (l->loaded == -EINTR && r < 0))
+		if (parts[i].result == 0 || (parts[i].result == -EINTR && r < 0))
 			continue;
-		r = err_set(e, l->loaded, "%s", l->why.text);
+		r = err_set(e, parts[i].result, "%s", parts[i].err.text);
 		if (r != -EINTR)
-			return r;
+			break;
 	}
-	for (i = 0; r == 0 && i < m->n_layers; i++) {
-		struct mount_layer *l = &m->layers[i];
+	return r;
+}
+
+/* All pinned, or none. */
+static int pin_layers(struct view *v, struct err *e)
+{
+	struct part *parts = calloc(v->n_own + 1, sizeof(*parts));
+	size_t i;
+	int r;
+
+	if (!parts) {
+		v->n_own = 0;
+		return -ENOMEM;
+	}
+	for (i = 0; i < v->n_own; i++)
+		parts[i].layer = v->own[i];
+	qsort(parts, v->n_own, sizeof(*parts), compare_sizes);
+	load_all(v, parts);
+	r = judge(parts, v->n_own, e);
+	for (i = 0; r < 0 && i < v->n_own; i++) {
+		if (parts[i].result == 0)
+			layer_unpin(parts[i].layer);
+	}
+	free(parts);
+	return r;
+}
+
+/* WHAT IS SAID OF THEM */
+
+/* The sentences about bad layers, which name them. */
+static int count_broken(struct view *v, struct err *e)
+{
+	struct mount *m = v->mount;
+	size_t i;
+
+	for (i = 0; i < v->n_own; i++) {
+		const struct mount_layer *l = v->own[i];
 
 		if (l->loaded == 0)
 			continue;
-		m->view.n_broken++;
+		v->n_broken++;
 		if (m->options->layout == LAYOUT_ROOTFS)
-			return err_set(e, l->loaded, "%s", l->why.text);
-		log_error(m->log, "%s; rootfs/ cannot be shown", l->why.text);
+			return err_set(e, l->loaded, "%s", layer_why(l));
+		log_error(m->log, "%s; rootfs/ cannot be shown", layer_why(l));
 	}
-	return r;
+	return 0;
 }
 
 /* The first by name; -v names as many as the index knows. */
@@ -222,62 +245,75 @@ static void log_skipped(struct mount *m, const struct layer *l)
 	}
 }
 
-static void log_warnings(struct mount *m)
+static void log_warnings(const struct view *v)
 {
+	struct mount *m = v->mount;
 	struct layer_progress p;
 	char digest[DIGEST_TEXT_MAX];
 	size_t i;
 
-	for (i = 0; i < m->n_layers; i++) {
-		if (m->layers[i].loaded < 0)
+	for (i = 0; i < v->n_own; i++) {
+		const struct layer *l = v->own[i]->layer;
+
+		if (v->own[i]->loaded < 0)
 			continue;
-		log_skipped(m, m->layers[i].layer);
-		layer_progress(m->layers[i].layer, &p);
+		log_skipped(m, l);
+		layer_progress(l, &p);
 		if (p.warning[0])
 			log_warn(m->log, "layer %s: %s; all of it was fetched instead",
-				 digest_format(layer_digest(m->layers[i].layer), digest),
-				 p.warning);
+				 digest_format(layer_digest(l), digest), p.warning);
 	}
 }
 
-static void log_unbound(struct mount *m)
+static void log_unbound(const struct view *v)
 {
-	uint32_t i, layer, n = merge_unbound(m->view.merge);
+	uint32_t layer, n = merge_unbound(v->merge);
 	char digest[DIGEST_TEXT_MAX], path[256] = "";
 
 	/* One sentence for all of a kind: there may be many. */
-	for (i = 0; i < n && i < 1; i++) {
-		if (merge_unbound_path(m->view.merge, i, path, sizeof(path), &layer) < 0)
-			return;
-		digest_format(&m->view.image->layers[layer].digest, digest);
-		log_warn(m->log,
-			 "layer %s: %s is a hard link to nothing and is not shown%s",
-			 digest, path, n > 1 ? ", nor are others" : "");
-	}
+	if (n == 0 || merge_unbound_path(v->merge, 0, path, sizeof(path), &layer) < 0)
+		return;
+	digest_format(&v->image->layers[layer].digest, digest);
+	log_warn(v->mount->log,
+		 "layer %s: %s is a hard link to nothing and is not shown%s", digest,
+		 path, n > 1 ? ", nor are others" : "");
 }
 
 /* Over the layers that can be shown, each as often as the image has it. */
-static void add_up(struct mount *m)
+static void add_up(struct view *v)
 {
+	struct mount *m = v->mount;
 	const struct index_info *info;
 	size_t i;
 
-	for (i = 0; i < m->view.image->n_layers; i++) {
-		const struct mount_layer *l = &m->layers[m->view.slots[i]];
+	for (i = 0; i < v->image->n_layers; i++) {
+		const struct mount_layer *l = v->layers[i];
 
 		if (l->loaded < 0)
 			continue;
 		info = index_info(layer_index(l->layer));
-		m->has_xattrs |= info->has_xattrs;
-		m->has_sparse |= info->has_sparse;
-		m->content_size = add_sizes(m->content_size, info->content_size);
-		m->n_entries += info->n_entries;
+		if (v == m->view) {
+			m->has_xattrs |= info->has_xattrs;
+			m->has_sparse |= info->has_sparse;
+		}
+		v->content_size = add_sizes(v->content_size, info->content_size);
+		v->n_entries += info->n_entries;
 	}
 }
 
-static int merge_all(struct mount *m, struct err *e)
+/* MERGING */
+
+static void note_extras(struct view *v)
 {
-	const struct image *img = m->view.image;
+	uint32_t i, slot, inode, n;
+
+	for (i = 0; merge_target(v->merge, i, &slot, &inode, &n); i++)
+		layer_note_extra(v->mount, layers_slot(v->mount, slot), inode, n);
+}
+
+static int merge_all(struct view *v, struct err *e)
+{
+	const struct image *img = v->image;
 	struct merge_layer *parts = calloc(img->n_layers + 1, sizeof(*parts));
 	size_t i;
 	int r;
@@ -285,76 +321,116 @@ static int merge_all(struct mount *m, struct err *e)
 	if (!parts)
 		return -ENOMEM;
 	for (i = 0; i < img->n_layers; i++) {
-		parts[i].slot = m->view.slots[i];
-		parts[i].seed = m->layers[parts[i].slot].seed;
-		parts[i].by_place = m->options->ino_unique;
-		parts[i].index = layer_index(m->layers[parts[i].slot].layer);
+		parts[i].slot = v->layers[i]->slot;
+		parts[i].seed = v->layers[i]->seed;
+		parts[i].by_place = v->mount->options->ino_unique;
+		parts[i].index = layer_index(v->layers[i]->layer);
 	}
-	r = merge_new(parts, img->n_layers, 0, &m->view.merge);
-	if (r < 0)
+	r = merge_new(parts, img->n_layers, v->number, &v->merge);
+	if (r < 0) {
 		err_set(e, r, "the index of a layer is damaged; try again");
-	else
-		log_unbound(m);
+	} else {
+		log_unbound(v);
+		note_extras(v);
+	}
 	free(parts);
 	return r;
 }
 
-/* Without an index there was nothing to choose: but who asked is not to get another. */
-static int check_platform(const struct mount *m, const struct image *img, struct err *e)
+static int find_image(struct view *v, struct err *e)
 {
-	char have[PLATFORM_TEXT_MAX], want[PLATFORM_TEXT_MAX];
+	struct image *img = NULL;
+	int r = resolve(v, &img, e);
 
-	if (!m->options->wants_platform || !img->platform.arch[0] ||
-	    platform_match(&m->options->platform, &img->platform))
-		return 0;
-	return err_set(e, -ENOENT, "%s is for %s, not for %s", img->name,
-		       platform_format(&img->platform, '/', have),
-		       platform_format(&m->options->platform, '/', want));
+	v->image = img;
+	if (r == 0 && !v->platforms) {
+		/* What is found by digest is the same each time: so for ever. */
+		v->platforms = calloc(img->n_platforms + 1, sizeof(*v->platforms));
+		r = v->platforms ? 0 : -ENOMEM;
+	}
+	return r < 0 ? r : find_layers(v, img);
 }
 
-/* The layers, and all of them as one. */
-static int load_image(struct mount *m, struct err *e)
+/* All layers as one. */
+static int load_image(struct view *v, struct err *e)
 {
-	int r = check_platform(m, m->view.image, e);
+	int r = count_broken(v, e);
 
-	if (r == 0)
-		r = load_all(m);
-	if (r == 0)
-		r = judge(m, e);
 	if (r < 0)
 		return r;
-	log_warnings(m);
-	add_up(m);
-	return m->view.n_broken == 0 ? merge_all(m, e) : 0;
+	log_warnings(v);
+	add_up(v);
+	return v->n_broken == 0 ? merge_all(v, e) : 0;
 }
 
 /* No layers: its blobs are files, and nothing of them is read before it is asked for. */
-static int load_artifact(struct mount *m, struct err *e)
+static int load_artifact(struct view *v, struct err *e)
 {
-	const struct image *img = m->view.image;
+	const struct image *img = v->image;
 	size_t i;
 
-	if (!m->mountpoint || m->options->layout == LAYOUT_ROOTFS)
+	if (!v->mount->mountpoint || v->mount->options->layout == LAYOUT_ROOTFS)
 		return image_must_have_files(img, e);
 	for (i = 0; i < img->n_layers; i++)
-		m->content_size = add_sizes(m->content_size, img->layers[i].size);
-	m->n_entries = img->n_layers;
+		v->content_size = add_sizes(v->content_size, img->layers[i].size);
+	v->n_entries = img->n_layers;
 	return 0;
+}
+
+int view_load(struct view *v, struct err *e)
+{
+	struct mount *m = v->mount;
+	int r;
+
+	err_set(e, 0, "out of memory");
+	r = find_image(v, e);
+	if (r == 0 && v == m->view && !v->image->is_artifact)
+		r = check_platform(m, v->image, e);
+	if (r < 0)
+		return r;
+	r = pin_layers(v, e);
+	v->is_pinned = r == 0;
+	if (r == 0)
+		r = v->image->is_artifact ? load_artifact(v, e) : load_image(v, e);
+	if (r == 0 && m->mountpoint && m->options->layout == LAYOUT_IMAGE)
+		r = synthetic_load(v);
+	return r;
+}
+
+void view_unload(struct view *v)
+{
+	size_t i;
+
+	synthetic_release(v);
+	merge_free(v->merge);
+	for (i = 0; v->is_pinned && i < v->n_own; i++)
+		layer_unpin(v->own[i]);
+	free(v->layers);
+	free(v->own);
+	image_free(v->image);
+	v->merge = NULL;
+	v->layers = v->own = NULL;
+	v->image = NULL;
+	v->is_pinned = false;
+	v->n_own = 0;
+	v->n_broken = 0;
+	v->content_size = v->n_entries = 0;
 }
 
 int mount_load(struct mount *m, struct err *e)
 {
-	struct image *img;
+	struct view *v = m->view;
 	int r;
 
-	err_set(e, 0, "out of memory");
-	r = origin_resolve(m->origin, &m->options->platform, &img, e);
-	if (r == 0)
-		r = make_slots(m, img, e);
-	if (r == 0)
-		r = img->is_artifact ? load_artifact(m, e) : load_image(m, e);
-	if (r == 0 && m->mountpoint && m->options->layout == LAYOUT_IMAGE)
-		r = synthetic_load(m);
+	hold_need(&m->images.holds, &v->hold, NULL);
+	r = view_load(v, e);
+	if (r == 0 && m->options->layout == LAYOUT_IMAGE && v->image->n_platforms > 0) {
+		m->has_xattrs = m->has_sparse = true;
+		if (m->mountpoint)
+			r = images_keep_tidy(m);
+	}
+	/* What was loaded before a failure stays until the end: progress may be drawn. */
+	hold_made(&m->images.holds, &v->hold, r);
 	m->is_loaded = r == 0;
 	return r;
 }

@@ -404,9 +404,17 @@ int merge_unbound_path(const struct merge *m, uint32_t i, char *path, size_t siz
 	return r;
 }
 
-uint32_t merge_extra_links(const struct merge *m, uint32_t slot, uint32_t inode)
+bool merge_target(const struct merge *m, uint32_t i, uint32_t *slot, uint32_t *inode,
+		  uint32_t *n)
 {
-	return links_extra(&m->links, slot, inode);
+	const struct target *t = m->links.targets + i;
+
+	if (i >= m->links.n_targets)
+		return false;
+	*slot = t->slot;
+	*inode = t->inode;
+	*n = t->n;
+	return true;
 }
 
 /*

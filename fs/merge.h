@@ -71,8 +71,9 @@ uint32_t merge_unbound(const struct merge *m);
 /* The path of the i-th, in a buffer of @size bytes, cut if need be; the layer's number. */
 int merge_unbound_path(const struct merge *m, uint32_t i, char *path, size_t size,
 		       uint32_t *layer);
-/* Names that other layers add to an inode. */
-uint32_t merge_extra_links(const struct merge *m, uint32_t slot, uint32_t inode);
+/* The @i-th inode that links of other layers add @n names to. False: there are no more. */
+bool merge_target(const struct merge *m, uint32_t i, uint32_t *slot, uint32_t *inode,
+		  uint32_t *n);
 
 /*
  * The directory at the path of a directory entry of a layer: a node's, or any other.

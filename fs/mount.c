@@ -9,11 +9,7 @@
 #include "base/source.h"
 #include "base/store.h"
 #include "fs/log.h"
-#include "fs/merge.h"
-#include "fs/node.h"
-#include "fs/ocilayout.h"
 #include "fs/options.h"
-#include "fs/synthetic.h"
 #include "registry/client.h"
 #include "registry/origin.h"
 #include "tar/layer.h"
@@ -42,6 +38,16 @@ static int open_store(struct mount *m, struct err *e)
 	return store_open_private(&m->store, e);
 }
 
+static int add_first(struct mount *m, struct err *e)
+{
+	struct view what = {.origin = m->origin, .path = strdup("")};
+	int r = what.path ? images_add(m, &what, &m->view) : -ENOMEM;
+
+	if (r < 0)
+		free(what.path);
+	return r < 0 ? err_set(e, r, "out of memory") : 0;
+}
+
 int mount_open(struct mount *m, const struct options *options, struct log *log,
 	       struct err *e)
 {
@@ -60,7 +66,8 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 	m->log = log;
 	m->uid = getuid();
 	m->gid = getgid();
-	pthread_mutex_init(&m->lock, NULL);
+	layers_init(&m->layers);
+	images_init(&m->images);
 	pthread_mutex_init(&m->snapshot_lock, NULL);
 	waiters_init(&m->waiters);
 	r = open_store(m, e);
@@ -70,6 +77,8 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 		client_on_warning(m->client, on_warning, m);
 		r = origin_open(options->source, m->client, &m->origin, e);
 	}
+	if (r == 0)
+		r = add_first(m, e);
 	return r;
 }
 
@@ -77,14 +86,9 @@ void mount_close(struct mount *m)
 {
 	size_t i;
 
-	blobs_free(m->blobs);
-	synthetic_release(m);
-	merge_free(m->view.merge);
-	free(m->view.slots);
-	for (i = 0; i < m->n_layers; i++)
-		layer_free(m->layers[i].layer);
-	free(m->layers);
-	image_free(m->view.image);
+	images_close(m);
+	images_release(&m->images);
+	layers_release(&m->layers);
 	origin_close(m->origin);
 	client_free(m->client);
 	store_close(m->store);
@@ -92,7 +96,6 @@ void mount_close(struct mount *m)
 		free(m->snapshots[i].text);
 	waiters_release(&m->waiters);
 	pthread_mutex_destroy(&m->snapshot_lock);
-	pthread_mutex_destroy(&m->lock);
 }
 
 void mount_cancel(struct mount *m)
@@ -100,12 +103,14 @@ void mount_cancel(struct mount *m)
 	__atomic_store_n(&m->cancelled, true, __ATOMIC_SEQ_CST);
 }
 
-void mount_layer_progress(const struct mount_layer *l, struct layer_progress *out)
+static size_t count_own(struct mount *m)
 {
-	if (l->layer)
-		layer_progress(l->layer, out);
-	else
-		*out = (struct layer_progress){.state = LAYER_BROKEN};
+	size_t n;
+
+	pthread_mutex_lock(&m->images.holds.lock);
+	n = m->view->n_own;
+	pthread_mutex_unlock(&m->images.holds.lock);
+	return n;
 }
 
 void mount_progress(struct mount *m, struct mount_progress *out)
@@ -114,25 +119,20 @@ void mount_progress(struct mount *m, struct mount_progress *out)
 	size_t i;
 
 	memset(out, 0, sizeof(*out));
-	pthread_mutex_lock(&m->lock);
-	out->is_resolved = m->n_layers > 0;
-	out->n_layers = m->n_layers;
-	for (i = 0; i < m->n_layers; i++) {
-		mount_layer_progress(&m->layers[i], &p);
-		out->size += m->layers[i].descriptor->size;
+	out->n_layers = count_own(m);
+	out->is_resolved = out->n_layers > 0;
+	for (i = 0; i < out->n_layers; i++) {
+		const struct mount_layer *l = m->view->own[i];
+
+		mount_layer_progress(m, l, &p);
+		out->size += l->descriptor.size;
 		if (p.state >= LAYER_READY) {
-			out->bytes += m->layers[i].descriptor->size;
+			out->bytes += l->descriptor.size;
 			out->layers++;
 		} else {
 			out->bytes += p.blob_done;
 		}
 	}
-	pthread_mutex_unlock(&m->lock);
-}
-
-struct mount_layer *mount_slot(struct mount *m, uint32_t slot)
-{
-	return slot < m->n_layers ? &m->layers[slot] : NULL;
 }
 
 int mount_failed(struct mount *m, struct mount_layer *l, int code, const char *why)

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A mount: the image that is shown, its layers, and where their bytes come from.
+ * A mount: images, their layers, and where their bytes come from.
  *
  *	mount_open()	the store and the origin; asks no network
- *	mount_load()	resolves the image, gets the index of every layer, merges
- *	...		served: from here on everything but counters is read-only
+ *	mount_load()	the image that is mounted: resolved, the index of every layer got,
+ *			merged
+ *	...		served
  *	mount_close()
  *
  * mount_load() takes long; it runs in a thread of its own, and other threads may
  * look at the progress meanwhile.
+ *
+ * Any number of images may be in a mount: those that an index has beside the one that
+ * is mounted, say. They are loaded when they are first needed and given back when
+ * nobody has used them for long; layers.h and images.h. Image 0 is the one that is
+ * mounted and stays.
  */
 #ifndef FS_MOUNT_H
 #define FS_MOUNT_H
@@ -20,46 +26,18 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "fs/hold.h"
+#include "fs/images.h"
+#include "fs/layers.h"
+#include "fs/table.h"
 #include "fs/waiters.h"
 #include "registry/image.h"
 
-struct blobs;
-struct layer;
-struct layer_progress;
-struct log;
-struct merge;
-struct options;
 struct client;
+struct log;
+struct options;
 struct origin;
 struct store;
-
-/* A layer, once, however often the image has it. Its place in the table is its slot. */
-struct mount_layer {
-	struct layer *layer;		     /* NULL if there are no bytes for it */
-	const struct descriptor *descriptor; /* borrowed from the image */
-	uint64_t seed;			     /* node_seed() */
-	unsigned said;			     /* atomic: the errnos logged, a bit each */
-	uint64_t errors;		     /* atomic */
-	int loaded;			     /* 0, or why it is broken */
-	struct err why;
-};
-
-/* A text made of the image. */
-struct text {
-	char *data;
-	size_t len;
-	int failed;
-};
-
-/* An image as it is shown. */
-struct view {
-	struct image *image;
-	uint32_t *slots;     /* of image->layers */
-	struct merge *merge; /* NULL if a layer is broken: then rootfs/ answers EIO */
-	uint32_t n_broken;
-	struct text **texts; /* synthetic.c's: by row and parameter */
-	char **titles;	     /* of an artifact: the names of its blobs */
-};
 
 /* What the kernel asks for, counted. */
 enum mount_op {
@@ -92,28 +70,28 @@ struct mount {
 	struct log *log;
 	struct store *store;
 	struct client *client;
-	struct origin *origin;
+	struct origin *origin;	/* of image 0 */
 	const char *mountpoint; /* absolute, borrowed; NULL: it is shown nowhere */
 	uid_t uid;		/* who mounts, and owns what is ours */
 	gid_t gid;
 
-	pthread_mutex_t lock; /* until loaded: guards what mount_progress() looks at */
-	struct mount_layer *layers;
-	size_t n_layers;
-	struct view view;
+	struct layers layers;
+	struct images images;
+	struct view *view; /* image 0; pinned from when it is loaded */
 	bool is_loaded;
-	bool cancelled; /* atomic */
+	bool cancelled; /* atomic: whatever is being loaded ends early */
 
-	bool has_xattrs; /* any layer */
+	/*
+	 * The kernel is told only once that there are none. Of images that are not loaded
+	 * yet nobody can know.
+	 */
+	bool has_xattrs;
 	bool has_sparse;
-	uint64_t content_size; /* sum over the layers */
-	uint64_t n_entries;
 
 	/* atomic: as of a layer, for what no layer can be blamed for */
 	unsigned said;
 	uint64_t errors; /* atomic */
 	struct waiters waiters;
-	struct blobs *blobs; /* of the layers, for oci/; by slot */
 	uint64_t ops[N_OPS]; /* atomic */
 
 	pthread_mutex_t snapshot_lock;
@@ -131,13 +109,10 @@ void mount_close(struct mount *m);
  * them are logged. -EINTR after mount_cancel(), else a negative errno and why.
  */
 int mount_load(struct mount *m, struct err *e);
-/* Ends mount_load() early. Any thread. */
+/* Ends mount_load(), and the loading of other images, early. Any thread. */
 void mount_cancel(struct mount *m);
 
-/* How far a layer is, also one without bytes. */
-void mount_layer_progress(const struct mount_layer *l, struct layer_progress *out);
-
-/* Of all layers, for a person who waits. */
+/* Of image 0, for a person who waits. */
 struct mount_progress {
 	bool is_resolved; /* else the numbers mean nothing yet */
 	uint64_t bytes;	  /* compressed, gone through */
@@ -147,9 +122,6 @@ struct mount_progress {
 };
 
 void mount_progress(struct mount *m, struct mount_progress *out);
-
-/* The layer in a slot, or NULL. */
-struct mount_layer *mount_slot(struct mount *m, uint32_t slot);
 
 /*
  * Counts a failure to read and logs the sentence @why, once for a layer (NULL: none

@@ -18,9 +18,9 @@
 
 /* DOCUMENTS */
 
-bool ocilayout_fits(const struct mount *m)
+bool ocilayout_fits(const struct view *v)
 {
-	const struct image *img = m->view.image;
+	const struct image *img = v->image;
 	size_t i;
 
 	for (i = 0; i < img->n_layers; i++) {
@@ -31,10 +31,10 @@ bool ocilayout_fits(const struct mount *m)
 	       img->config_descriptor.digest.alg == DIGEST_SHA256;
 }
 
-int ocilayout_render(const struct mount *m, const struct history *h, uint32_t none,
+int ocilayout_render(const struct view *v, const struct history *h, uint32_t none,
 		     struct buf *out)
 {
-	(void)m;
+	(void)v;
 	(void)h;
 	(void)none;
 	return buf_append_text(out, "{\"imageLayoutVersion\": \"1.0.0\"}\n");
@@ -73,10 +73,10 @@ static void write_platform(struct jsonwrite *w, const struct platform *p)
 	jsonwrite_close(w, '}');
 }
 
-int ocilayout_index(const struct mount *m, const struct history *h, uint32_t none,
+int ocilayout_index(const struct view *v, const struct history *h, uint32_t none,
 		    struct buf *out)
 {
-	const struct image *img = m->view.image;
+	const struct image *img = v->image;
 	const struct descriptor *d = &img->manifest_descriptor;
 	char digest[DIGEST_TEXT_MAX], *tag;
 	struct jsonwrite w;
@@ -124,36 +124,40 @@ struct blob {
 	int fd; /* under lock: -1 until all of it is there and verified */
 };
 
-struct blobs {
-	size_t n;
-	struct blob list[];
-};
-
-struct blobs *blobs_new(size_t n)
+static void free_blob(struct blob *b)
 {
-	struct blobs *b = calloc(1, sizeof(*b) + n * sizeof(b->list[0]));
-
-	if (!b)
-		return NULL;
-	for (b->n = 0; b->n < n; b->n++) {
-		pthread_mutex_init(&b->list[b->n].lock, NULL);
-		pthread_cond_init(&b->list[b->n].done, NULL);
-		b->list[b->n].fd = -1;
-	}
-	return b;
+	pthread_cond_destroy(&b->done);
+	pthread_mutex_destroy(&b->lock);
+	free(b);
 }
 
-void blobs_free(struct blobs *b)
+void blob_free(struct blob *b)
 {
-	size_t i;
+	if (!b)
+		return;
+	if (b->fd >= 0)
+		close(b->fd);
+	free_blob(b);
+}
 
-	for (i = 0; b && i < b->n; i++) {
-		if (b->list[i].fd >= 0)
-			close(b->list[i].fd);
-		pthread_cond_destroy(&b->list[i].done);
-		pthread_mutex_destroy(&b->list[i].lock);
-	}
-	free(b);
+/* That of a layer, made by the first who wants it. NULL: out of memory. */
+static struct blob *blob_of(struct mount_layer *l)
+{
+	struct blob *b = __atomic_load_n(&l->blob, __ATOMIC_ACQUIRE), *mine;
+
+	if (b)
+		return b;
+	mine = calloc(1, sizeof(*mine));
+	if (!mine)
+		return NULL;
+	pthread_mutex_init(&mine->lock, NULL);
+	pthread_cond_init(&mine->done, NULL);
+	mine->fd = -1;
+	if (__atomic_compare_exchange_n(&l->blob, &b, mine, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return mine;
+	free_blob(mine);
+	return b;
 }
 
 static bool is_true(const bool *cancelled)
@@ -210,14 +214,15 @@ static int copy_stream(struct stream *st, int fd, const struct descriptor *d,
 }
 
 /* A descriptor of the verified blob, or negative. */
-static int fetch(struct mount *m, const struct descriptor *d, const bool *cancelled,
+static int fetch(struct mount *m, const struct mount_layer *l, const bool *cancelled,
 		 struct err *e)
 {
+	const struct descriptor *d = &l->descriptor;
 	struct source *source = NULL;
 	struct stream *st = NULL;
 	int r, fd = -1;
 
-	r = origin_blob(m->origin, d, &source, e);
+	r = origin_blob(l->origin, d, &source, e);
 	if (r < 0)
 		return r;
 	if (!store_make_room(m->store, d->size))
@@ -256,16 +261,17 @@ static int wait_for_other(struct blob *b, const bool *cancelled)
 	return 0;
 }
 
-/* The blob's descriptor, which stays as long as the blobs. */
-static int get_blob(struct mount *m, uint32_t slot, const bool *cancelled)
+/* The blob's descriptor, which stays as long as the layer is pinned. */
+static int get_blob(struct mount *m, struct mount_layer *l, const bool *cancelled)
 {
-	struct mount_layer *l = &m->layers[slot];
-	struct blob *b = &m->blobs->list[slot];
+	struct blob *b = blob_of(l);
 	char digest[DIGEST_TEXT_MAX];
 	struct err e = {""};
 	bool is_bad;
 	int r;
 
+	if (!b)
+		return -ENOMEM;
 	pthread_mutex_lock(&b->lock);
 	r = wait_for_other(b, cancelled);
 	if (r < 0 || b->is_bad || b->fd >= 0) {
@@ -276,11 +282,11 @@ static int get_blob(struct mount *m, uint32_t slot, const bool *cancelled)
 	b->is_busy = true;
 	pthread_mutex_unlock(&b->lock);
 
-	r = fetch(m, l->descriptor, cancelled, &e);
+	r = fetch(m, l, cancelled, &e);
 	is_bad = r == -EBADMSG;
 	if (r < 0) {
-		err_prefix(&e, r, "%s %s", m->view.image->is_artifact ? "blob" : "layer",
-			   digest_format(&l->descriptor->digest, digest));
+		err_prefix(&e, r, "%s %s", l->is_file ? "blob" : "layer",
+			   digest_format(&l->descriptor.digest, digest));
 		r = mount_failed(m, l, r, e.text);
 	}
 	pthread_mutex_lock(&b->lock);
@@ -293,10 +299,10 @@ static int get_blob(struct mount *m, uint32_t slot, const bool *cancelled)
 	return r;
 }
 
-ssize_t blobs_read(struct mount *m, uint32_t slot, void *buf, size_t size, uint64_t off,
-		   const bool *cancelled)
+ssize_t blob_read(struct mount *m, struct mount_layer *l, void *buf, size_t size,
+		  uint64_t off, const bool *cancelled)
 {
-	uint64_t len = m->layers[slot].descriptor->size;
+	uint64_t len = l->descriptor.size;
 	ssize_t n;
 	int fd;
 
@@ -304,7 +310,7 @@ ssize_t blobs_read(struct mount *m, uint32_t slot, void *buf, size_t size, uint6
 		return 0;
 	if (size > len - off)
 		size = (size_t)(len - off);
-	fd = get_blob(m, slot, cancelled);
+	fd = get_blob(m, l, cancelled);
 	if (fd < 0)
 		return fd;
 	do {

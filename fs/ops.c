@@ -110,15 +110,38 @@ static void fill_entry(const struct mount *m, const struct item *item,
 	e->entry_timeout = item->is_live ? 0 : FOR_EVER;
 }
 
+/* WAITS: of the requests that may have one. */
+
+static void on_interrupt(fuse_req_t req, void *arg)
+{
+	(void)req;
+	waiter_cancel(arg);
+}
+
+static void watch(struct waiter *w, bool on)
+{
+	fuse_req_interrupt_func(w->arg, on ? on_interrupt : NULL, on ? w : NULL);
+}
+
+static struct waiter waiter_of(fuse_req_t req)
+{
+	return (struct waiter){
+		.all = &mount_of(req)->waiters,
+		.watch = watch,
+		.arg = req,
+	};
+}
+
 static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct mount *m = mount_of(req);
+	struct waiter w = waiter_of(req);
 	struct fuse_entry_param e;
 	struct item item = {0};
 	int r;
 
 	mount_count(m, OP_LOOKUP);
-	r = views_lookup(m, parent, name, &item);
+	r = views_lookup(m, parent, name, &w, &item);
 	if (r < 0 && r != -ENOENT) {
 		fuse_reply_err(req, -r);
 		return;
@@ -132,12 +155,13 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
+	struct waiter w = waiter_of(req);
 	struct item item;
 	int r;
 
 	(void)fi;
 	mount_count(m, OP_GETATTR);
-	r = views_describe(m, node, &item);
+	r = views_describe(m, node, &w, &item);
 	if (r < 0) {
 		fuse_reply_err(req, -r);
 		return;
@@ -149,11 +173,12 @@ static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
 static void on_readlink(fuse_req_t req, fuse_ino_t node)
 {
 	struct mount *m = mount_of(req);
+	struct waiter w = waiter_of(req);
 	char text[PATH_MAX];
 	int r;
 
 	mount_count(m, OP_READLINK);
-	r = views_readlink(m, node, text, sizeof(text));
+	r = views_readlink(m, node, text, sizeof(text), &w);
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else
@@ -193,6 +218,7 @@ static size_t add_name(fuse_req_t req, char *buf, size_t size, const char *name,
 static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t size,
 			  off_t off, bool plus)
 {
+	struct waiter w = waiter_of(req);
 	struct views_list *l = NULL;
 	struct item item;
 	const char *name;
@@ -200,7 +226,7 @@ static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t siz
 	size_t done = 0, len;
 	int r;
 
-	r = views_list_open(mount_of(req), node, (uint64_t)off, &l);
+	r = views_list_open(mount_of(req), node, (uint64_t)off, &w, &l);
 	while (r == 0 && (r = views_list_next(l, &name, &item, &cookie)) > 0) {
 		len = add_name(req, buf + done, size - done, name, &item, cookie, plus);
 		if (len > size - done)
@@ -258,43 +284,17 @@ static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	fuse_reply_open(req, fi);
 }
 
-static void on_interrupt(fuse_req_t req, void *arg)
-{
-	(void)req;
-	waiter_cancel(arg);
-}
-
-static ssize_t read_layer(fuse_req_t req, fuse_ino_t node, char *buf, size_t size,
-			  off_t off, struct mount_layer *l)
-{
-	struct mount *m = mount_of(req);
-	struct waiter w;
-	ssize_t n;
-
-	waiters_add(&m->waiters, &w, l->layer);
-	fuse_req_interrupt_func(req, on_interrupt, &w);
-	n = views_read(m, node, buf, size, (uint64_t)off, &w.cancelled);
-	fuse_req_interrupt_func(req, NULL, NULL);
-	waiters_remove(&m->waiters, &w);
-	return n;
-}
-
 static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
-	struct mount_layer *l = views_layer(m, node);
+	struct waiter w = waiter_of(req);
 	char *buf = malloc(size);
 	ssize_t n;
 
 	(void)fi;
 	mount_count(m, OP_READ);
-	if (!buf)
-		n = -ENOMEM;
-	else if (l)
-		n = read_layer(req, node, buf, size, off, l);
-	else
-		n = views_read(m, node, buf, size, (uint64_t)off, NULL);
+	n = buf ? views_read(m, node, buf, size, (uint64_t)off, &w) : -ENOMEM;
 	if (n < 0)
 		fuse_reply_err(req, (int)-n);
 	else
@@ -306,13 +306,14 @@ static void on_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence,
 		     struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
+	struct waiter w = waiter_of(req);
 	off_t r = -ENOSYS;
 
 	(void)fi;
 	mount_count(m, OP_LSEEK);
 	/* Without holes the kernel knows the answers itself. */
 	if (m->has_sparse)
-		r = views_seek(m, node, off, whence);
+		r = views_seek(m, node, off, whence, &w);
 	if (r < 0)
 		fuse_reply_err(req, (int)-r);
 	else
@@ -334,6 +335,7 @@ static void reply_xattr(fuse_req_t req, ssize_t n, const char *buf, size_t size)
 static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
 {
 	struct mount *m = mount_of(req);
+	struct waiter w = waiter_of(req);
 	char *buf = NULL;
 	ssize_t n = -ENOSYS;
 
@@ -342,7 +344,7 @@ static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_
 		size = XATTR_MAX;
 	if (m->has_xattrs) {
 		buf = malloc(size + 1);
-		n = buf ? views_getxattr(m, node, name, buf, size) : -ENOMEM;
+		n = buf ? views_getxattr(m, node, name, buf, size, &w) : -ENOMEM;
 	}
 	reply_xattr(req, n, buf, size);
 	free(buf);
@@ -355,6 +357,7 @@ static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_
 static void on_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 {
 	struct mount *m = mount_of(req);
+	struct waiter w = waiter_of(req);
 	char *buf = NULL;
 	ssize_t n = -ENOSYS;
 
@@ -363,7 +366,7 @@ static void on_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 		size = XATTR_MAX;
 	if (m->has_xattrs) {
 		buf = malloc(size + 1);
-		n = buf ? views_listxattr(m, node, buf, size) : -ENOMEM;
+		n = buf ? views_listxattr(m, node, buf, size, &w) : -ENOMEM;
 	}
 	reply_xattr(req, n, buf, size);
 	free(buf);
@@ -372,15 +375,14 @@ static void on_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 static void on_statfs(fuse_req_t req, fuse_ino_t node)
 {
 	struct mount *m = mount_of(req);
-	struct statvfs st = {
-		.f_bsize = 4096,
-		.f_frsize = 4096,
-		.f_blocks = (m->content_size + 4095) / 4096,
-		.f_files = m->n_entries,
-		.f_namemax = NAME_MAX,
-	};
+	struct statvfs st = {.f_bsize = 4096, .f_frsize = 4096, .f_namemax = NAME_MAX};
+	uint64_t bytes, files;
+	size_t n;
 
 	(void)node;
+	images_totals(m, &bytes, &files, &n);
+	st.f_blocks = bytes / 4096 + (bytes % 4096 > 0);
+	st.f_files = files;
 	mount_count(m, OP_STATFS);
 	fuse_reply_statfs(req, &st);
 }

@@ -13,20 +13,20 @@
 #include "fs/options.h"
 #include "tar/layer.h"
 
-void raw_root(uint32_t number, struct node *out)
+void raw_root(const struct view *v, uint32_t number, struct node *out)
 {
-	*out = (struct node){.kind = NODE_RAW, .layer = number};
+	*out = (struct node){.kind = NODE_RAW, .image = v->number, .layer = number};
 }
 
 /* The layer of a node, its slot, and the directory's entry. */
-static int find_dir(struct mount *m, const struct node *dir, struct mount_layer **l,
+static int find_dir(struct view *v, const struct node *dir, struct mount_layer **l,
 		    struct entry *e)
 {
 	int r;
 
-	if (dir->image != 0 || dir->layer >= m->view.image->n_layers)
+	if (dir->layer >= v->image->n_layers)
 		return -ESTALE;
-	*l = mount_slot(m, m->view.slots[dir->layer]);
+	*l = v->layers[dir->layer];
 	if ((*l)->loaded < 0)
 		return -EIO;
 	r = index_entry(layer_index((*l)->layer), dir->entry, e);
@@ -35,7 +35,7 @@ static int find_dir(struct mount *m, const struct node *dir, struct mount_layer 
 	return r == -ENOENT ? -ESTALE : r;
 }
 
-static void show_dir(const struct mount *m, const struct node *of,
+static void show_dir(const struct view *v, const struct node *of,
 		     const struct mount_layer *l, const struct entry *e,
 		     struct shown *out)
 {
@@ -48,7 +48,7 @@ static void show_dir(const struct mount *m, const struct node *of,
 		.is_dir = true,
 		.is_described = true,
 		.layer = of->layer,
-		.slot = m->view.slots[of->layer],
+		.slot = v->layers[of->layer]->slot,
 		.entry = *e,
 		.nlink = 1,
 	};
@@ -58,11 +58,11 @@ static void show_dir(const struct mount *m, const struct node *of,
  * A hard link to what a lower layer has is that file: its names are of one inode. While
  * another layer is broken nobody knows where it leads.
  */
-static int show_file(struct mount *m, const struct node *of, const struct mount_layer *l,
+static int show_file(struct view *v, const struct node *of, const struct mount_layer *l,
 		     const struct entry *e, struct shown *out)
 {
 	struct found f;
-	uint32_t slot = m->view.slots[of->layer];
+	uint32_t slot = v->layers[of->layer]->slot;
 	struct node node = {.kind = NODE_FILE, .layer = slot, .entry = e->inode};
 	const struct index *ix = layer_index(l->layer);
 	uint64_t dir;
@@ -70,12 +70,12 @@ static int show_file(struct mount *m, const struct node *of, const struct mount_
 
 	if (r < 0)
 		return r;
-	if (m->view.merge) {
+	if (v->merge) {
 		found_init(&f);
 		f.is_described = true;
 		f.layer = of->layer;
 		f.entry = *e;
-		return merge_show(m->view.merge, &f, dir, out);
+		return merge_show(v->merge, &f, dir, out);
 	}
 	if (e->flags & ENTRY_FOREIGN)
 		return -ENOENT;
@@ -90,62 +90,62 @@ static int show_file(struct mount *m, const struct node *of, const struct mount_
 	if (e->inode != e->id)
 		r = index_entry(ix, e->inode, &out->entry);
 	out->nlink = out->entry.nlink;
-	if (r == 0 && !m->options->ino_unique)
+	if (r == 0 && !v->mount->options->ino_unique)
 		r = identity_ino(ix, &out->entry, out->nlink, l->seed, dir, &out->ino);
 	return r == -ENOENT ? -EBADMSG : r;
 }
 
-static int show(struct mount *m, const struct node *of, const struct mount_layer *l,
+static int show(struct view *v, const struct node *of, const struct mount_layer *l,
 		const struct entry *e, struct shown *out)
 {
 	if (!S_ISDIR(e->mode))
-		return show_file(m, of, l, e, out);
-	show_dir(m, of, l, e, out);
+		return show_file(v, of, l, e, out);
+	show_dir(v, of, l, e, out);
 	return 0;
 }
 
-int raw_describe(struct mount *m, const struct node *dir, struct shown *out)
+int raw_describe(struct view *v, const struct node *dir, struct shown *out)
 {
 	struct mount_layer *l;
 	struct entry e;
-	int r = find_dir(m, dir, &l, &e);
+	int r = find_dir(v, dir, &l, &e);
 
 	if (r == 0)
-		show_dir(m, dir, l, &e, out);
+		show_dir(v, dir, l, &e, out);
 	return r;
 }
 
-int raw_parent(struct mount *m, const struct node *dir, struct shown *out)
+int raw_parent(struct view *v, const struct node *dir, struct shown *out)
 {
 	struct node parent = *dir;
 	struct mount_layer *l;
 	struct entry e;
-	int r = find_dir(m, dir, &l, &e);
+	int r = find_dir(v, dir, &l, &e);
 
 	if (r < 0)
 		return r;
 	parent.entry = e.parent;
-	return raw_describe(m, &parent, out);
+	return raw_describe(v, &parent, out);
 }
 
-int raw_lookup(struct mount *m, const struct node *dir, const char *name,
+int raw_lookup(struct view *v, const struct node *dir, const char *name,
 	       struct shown *out)
 {
 	struct mount_layer *l;
 	struct entry e, child;
-	int r = find_dir(m, dir, &l, &e);
+	int r = find_dir(v, dir, &l, &e);
 
 	if (r == 0)
 		r = index_find(layer_index(l->layer), &e, name, strlen(name), &child);
-	return r < 0 ? r : show(m, dir, l, &child, out);
+	return r < 0 ? r : show(v, dir, l, &child, out);
 }
 
-int raw_next(struct mount *m, const struct node *dir, uint64_t *cookie, char *name,
+int raw_next(struct view *v, const struct node *dir, uint64_t *cookie, char *name,
 	     struct shown *out)
 {
 	struct mount_layer *l;
 	struct entry e, child;
-	int r = find_dir(m, dir, &l, &e);
+	int r = find_dir(v, dir, &l, &e);
 
 	while (r == 0 && *cookie < e.n_children) {
 		r = index_entry(layer_index(l->layer), e.first_child + (uint32_t)*cookie,
@@ -155,7 +155,7 @@ int raw_next(struct mount *m, const struct node *dir, uint64_t *cookie, char *na
 		++*cookie;
 		if (child.name_len == 0 || child.name_len > NAME_MAX)
 			continue;
-		r = show(m, dir, l, &child, out);
+		r = show(v, dir, l, &child, out);
 		if (r == 0) {
 			memcpy(name, child.name, child.name_len);
 			name[child.name_len] = '\0';

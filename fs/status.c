@@ -62,24 +62,24 @@ static void add(struct buf *out, int *r, const char *text)
 		*r = buf_append_text(out, text);
 }
 
-static void add_layer(struct buf *out, int *r, const struct mount *m,
+static void add_layer(struct buf *out, int *r, struct mount *m,
 		      const struct mount_layer *l)
 {
 	const struct index *ix;
 	struct layer_progress p;
 	char digest[DIGEST_TEXT_MAX];
 
-	mount_layer_progress(l, &p);
+	mount_layer_progress(m, l, &p);
 	ix = p.state == LAYER_READY ? layer_index(l->layer) : NULL;
 	add(out, r, "    {");
-	add_text(out, r, "digest", digest_format(&l->descriptor->digest, digest),
+	add_text(out, r, "digest", digest_format(&l->descriptor.digest, digest),
 		 ",\n     ");
-	add_text(out, r, "mediaType", l->descriptor->media_type, ",\n     ");
+	add_text(out, r, "mediaType", l->descriptor.media_type, ",\n     ");
 	add_text(out, r, "state", state_names[p.state], ", ");
 	add_text(out, r, "from", status_from(m, &p), ", ");
 	add_text(out, r, "index", ix ? index_origin_name(p.origin) : "", ", ");
 	add_text(out, r, "warning", p.warning ? p.warning : "", ",\n     ");
-	add_number(out, r, "size", l->descriptor->size, ", ");
+	add_number(out, r, "size", l->descriptor.size, ", ");
 	add_number(out, r, "fetched", p.fetched, ",\n     ");
 	add_number(out, r, "spansRead", p.spans_read, ", ");
 	add_number(out, r, "entries", p.entries, ", ");
@@ -88,45 +88,47 @@ static void add_layer(struct buf *out, int *r, const struct mount *m,
 	if (*r == 0)
 		*r = buf_printf(out, "\"seconds\": %u.%03u, ", p.milliseconds / 1000,
 				p.milliseconds % 1000);
-	add_text(out, r, "error", l->loaded < 0 ? l->why.text : "", "}");
+	add_text(out, r, "error", layer_why(l), "}");
 }
 
-static void add_layers(struct buf *out, int *r, const struct mount *m)
+static void add_layers(struct buf *out, int *r, const struct view *v)
 {
-	const struct view *v = &m->view;
 	size_t i;
 
 	add(out, r, "  \"layers\": [");
 	for (i = 0; i < v->image->n_layers; i++) {
 		add(out, r, i ? ",\n" : "\n");
-		add_layer(out, r, m, &m->layers[v->slots[i]]);
+		add_layer(out, r, v->mount, v->layers[i]);
 	}
 	add(out, r, "\n  ],\n");
 }
 
 /* Once for each layer, though the image may have it twice. */
-static void add_sums(struct buf *out, int *r, const struct mount *m)
+static void add_skipped(struct buf *out, int *r, const struct view *v)
 {
-	uint64_t fetched = 0, stored = 0, errors = m->errors, skipped = 0, hits = 0;
-	struct layer_progress p;
-	const struct index *ix;
+	uint64_t skipped = 0;
 	size_t i;
 
-	for (i = 0; i < m->n_layers; i++) {
-		mount_layer_progress(&m->layers[i], &p);
-		ix = p.state == LAYER_READY ? layer_index(m->layers[i].layer) : NULL;
-		fetched += p.fetched;
-		stored += p.decoded;
-		hits += p.was_stored;
-		errors += m->layers[i].errors + (p.state == LAYER_BROKEN);
-		skipped += ix ? index_info(ix)->n_skipped : 0;
+	for (i = 0; i < v->n_own; i++) {
+		if (v->own[i]->loaded == 0 && !v->own[i]->is_file)
+			skipped += index_info(layer_index(v->own[i]->layer))->n_skipped;
 	}
-	add_number(out, r, "unboundLinks",
-		   m->view.merge ? merge_unbound(m->view.merge) : 0, ",\n  ");
+	add_number(out, r, "unboundLinks", v->merge ? merge_unbound(v->merge) : 0,
+		   ",\n  ");
 	add_number(out, r, "skippedEntries", skipped, ",\n  ");
-	add_number(out, r, "fetchedBytes", fetched, ",\n  ");
-	add_number(out, r, "decodedBytes", stored, ",\n  ");
-	add_number(out, r, "cacheHits", hits, ",\n  ");
+}
+
+/* Over all images that were seen. */
+static void add_sums(struct buf *out, int *r, struct mount *m)
+{
+	uint64_t errors = __atomic_load_n(&m->errors, __ATOMIC_RELAXED);
+	struct layer_sums sums;
+
+	layers_sum(m, &sums);
+	errors += sums.errors;
+	add_number(out, r, "fetchedBytes", sums.fetched, ",\n  ");
+	add_number(out, r, "decodedBytes", sums.decoded, ",\n  ");
+	add_number(out, r, "cacheHits", sums.hits, ",\n  ");
 	add_number(out, r, "errors", errors, ",\n");
 }
 
@@ -153,9 +155,21 @@ static void add_ops(struct buf *out, int *r, const struct mount *m)
 			   i + 1 < N_OPS ? ", " : "}\n");
 }
 
-int status_render(struct mount *m, struct buf *out)
+static void add_images(struct buf *out, int *r, struct mount *m)
 {
-	const struct image *img = m->view.image;
+	uint64_t bytes, files;
+	size_t n;
+
+	images_totals(m, &bytes, &files, &n);
+	add(out, r, "  \"images\": {");
+	add_number(out, r, "seen", table_count(&m->images.table), ", ");
+	add_number(out, r, "loaded", n, "},\n");
+}
+
+int status_render(struct view *v, struct buf *out)
+{
+	const struct image *img = v->image;
+	struct mount *m = v->mount;
 	char platform[PLATFORM_TEXT_MAX], digest[DIGEST_TEXT_MAX];
 	const char *dir = store_dir(m->store);
 	int r = 0;
@@ -167,14 +181,16 @@ int status_render(struct mount *m, struct buf *out)
 		 digest_format(&img->manifest_descriptor.digest, digest), ",\n  ");
 	add_text(out, &r, "platform", platform_format(&img->platform, '/', platform),
 		 ",\n  ");
-	add_text(out, &r, "state", m->view.n_broken == 0 ? "ready" : "broken", ",\n  ");
+	add_text(out, &r, "state", v->n_broken == 0 ? "ready" : "broken", ",\n  ");
 	if (img->is_artifact)
 		add_text(out, &r, "artifactType",
 			 img->artifact_type ? img->artifact_type : "", ",\n  ");
 	add_text(out, &r, "store", dir ? dir : "", ",\n");
-	add_layers(out, &r, m);
+	add_layers(out, &r, v);
 	add(out, &r, "  ");
+	add_skipped(out, &r, v);
 	add_sums(out, &r, m);
+	add_images(out, &r, m);
 	add_network(out, &r, m);
 	add_ops(out, &r, m);
 	add(out, &r, "}\n");

@@ -6,6 +6,7 @@
 struct buf;
 struct layer_progress;
 struct mount;
+struct view;
 
 /* Some hundred bytes for each of a thousand layers, with sentences. */
 #define STATUS_MAX (4u << 20)
@@ -13,6 +14,6 @@ struct mount;
 /* Where a layer's index is from, in a word: "store", "registry", "disk". */
 const char *status_from(const struct mount *m, const struct layer_progress *p);
 /* Appends the JSON text. 0, -ENOMEM, -E2BIG. */
-int status_render(struct mount *m, struct buf *out);
+int status_render(struct view *v, struct buf *out);
 
 #endif

@@ -32,49 +32,60 @@
 
 /* HOW MANY THERE ARE OF A ROW */
 
-static uint32_t if_index(const struct mount *m)
+static uint32_t if_index(const struct view *v)
 {
-	return m->view.image->has_index;
+	return v->image->has_index;
 }
 
-static uint32_t if_image(const struct mount *m)
+static uint32_t if_image(const struct view *v)
 {
-	return !m->view.image->is_artifact;
+	return !v->image->is_artifact;
 }
 
-static uint32_t if_artifact(const struct mount *m)
+static uint32_t if_artifact(const struct view *v)
 {
-	return m->view.image->is_artifact;
+	return v->image->is_artifact;
 }
 
-static uint32_t per_layer(const struct mount *m)
+static uint32_t per_layer(const struct view *v)
 {
-	return if_image(m) ? (uint32_t)m->view.image->n_layers : 0;
+	return if_image(v) ? (uint32_t)v->image->n_layers : 0;
 }
 
-static uint32_t per_file(const struct mount *m)
+static uint32_t per_file(const struct view *v)
 {
-	return if_artifact(m) ? (uint32_t)m->view.image->n_layers : 0;
+	return if_artifact(v) ? (uint32_t)v->image->n_layers : 0;
 }
 
-static uint32_t if_layout(const struct mount *m)
+/* Those of another platform are seen beside them: a tree has an end. */
+static uint32_t per_platform(const struct view *v)
 {
-	return ocilayout_fits(m);
+	return v->is_entry ? 0 : (uint32_t)v->image->n_platforms;
 }
 
-static uint32_t per_slot(const struct mount *m)
+static uint32_t if_platforms(const struct view *v)
 {
-	return (uint32_t)m->n_layers;
+	return per_platform(v) > 0;
+}
+
+static uint32_t if_layout(const struct view *v)
+{
+	return ocilayout_fits(v);
+}
+
+static uint32_t per_own(const struct view *v)
+{
+	return (uint32_t)v->n_own;
 }
 
 /* An artifact of one blob may have that as its config, too, and then it is there once. */
-static uint32_t if_own_config(const struct mount *m)
+static uint32_t if_own_config(const struct view *v)
 {
 	size_t i;
 
-	for (i = 0; i < m->n_layers; i++) {
-		if (digest_equal(&m->layers[i].descriptor->digest,
-				 &m->view.image->config_descriptor.digest))
+	for (i = 0; i < v->n_own; i++) {
+		if (digest_equal(&v->own[i]->descriptor.digest,
+				 &v->image->config_descriptor.digest))
 			return 0;
 	}
 	return 1;
@@ -97,26 +108,26 @@ static const struct buf *index_of(const struct image *img)
 	return &img->index;
 }
 
-static const struct descriptor *manifest_blob(const struct mount *m, uint32_t i)
+static const struct descriptor *manifest_blob(const struct view *v, uint32_t i)
 {
 	(void)i;
-	return &m->view.image->manifest_descriptor;
+	return &v->image->manifest_descriptor;
 }
 
-static const struct descriptor *config_blob(const struct mount *m, uint32_t i)
+static const struct descriptor *config_blob(const struct view *v, uint32_t i)
 {
 	(void)i;
-	return &m->view.image->config_descriptor;
+	return &v->image->config_descriptor;
 }
 
-static const struct descriptor *layer_blob(const struct mount *m, uint32_t i)
+static const struct descriptor *layer_blob(const struct view *v, uint32_t i)
 {
-	return m->layers[i].descriptor;
+	return &v->own[i]->descriptor;
 }
 
-static const struct descriptor *file_blob(const struct mount *m, uint32_t i)
+static const struct descriptor *file_blob(const struct view *v, uint32_t i)
 {
-	return &m->view.image->layers[i];
+	return &v->image->layers[i];
 }
 
 static const struct row {
@@ -124,13 +135,13 @@ static const struct row {
 	const char *name;
 	enum synthetic_row parent;
 	bool is_dir;
-	bool is_live;				  /* a snapshot for each lookup */
-	uint32_t (*count)(const struct mount *m); /* NULL: one, without a parameter */
+	bool is_live;				 /* a snapshot for each lookup */
+	uint32_t (*count)(const struct view *v); /* NULL: one, without a parameter */
 	const struct buf *(*document)(const struct image *img);
 	/* Its name is its digest; what is no document either is fetched. */
-	const struct descriptor *(*blob)(const struct mount *m, uint32_t i);
+	const struct descriptor *(*blob)(const struct view *v, uint32_t i);
 	/* A text; @i is the parameter, from 0. */
-	int (*make)(const struct mount *m, const struct history *h, uint32_t i,
+	int (*make)(const struct view *v, const struct history *h, uint32_t i,
 		    struct buf *out);
 } rows[N_ROWS] = {
 	[ROW_TOP] = {"", ROW_TOP, .is_dir = true},
@@ -149,6 +160,8 @@ static const struct row {
 	[ROW_LAYER] = {"", ROW_LAYERS, .is_dir = true, .count = per_layer},
 	[ROW_LAYER_JSON] = {".json", ROW_LAYERS, .count = per_layer,
 			    .make = layerjson_render},
+	[ROW_PLATFORMS] = {"platforms", ROW_TOP, .is_dir = true, .count = if_platforms},
+	[ROW_PLATFORM] = {"", ROW_PLATFORMS, .is_dir = true, .count = per_platform},
 	[ROW_OCI] = {"oci", ROW_TOP, .is_dir = true, .count = if_layout},
 	[ROW_OCI_LAYOUT] = {"oci-layout", ROW_OCI, .make = ocilayout_render},
 	[ROW_OCI_INDEX] = {"index.json", ROW_OCI, .make = ocilayout_index},
@@ -158,45 +171,66 @@ static const struct row {
 			      .blob = manifest_blob},
 	[ROW_OCI_CONFIG] = {"", ROW_OCI_SHA256, .count = if_own_config,
 			    .document = config_of, .blob = config_blob},
-	[ROW_OCI_LAYER] = {"", ROW_OCI_SHA256, .count = per_slot, .blob = layer_blob},
+	[ROW_OCI_LAYER] = {"", ROW_OCI_SHA256, .count = per_own, .blob = layer_blob},
 	[ROW_PEELFS] = {".peelfs", ROW_TOP, .is_dir = true},
 	[ROW_STATUS] = {"status.json", ROW_PEELFS, .is_live = true},
 };
 
-static uint32_t row_count(const struct mount *m, uint32_t row)
+static uint32_t row_count(const struct view *v, uint32_t row)
 {
-	return rows[row].count ? rows[row].count(m) : 1;
+	return rows[row].count ? rows[row].count(v) : 1;
+}
+
+/* OS-ARCH[-VARIANT]; with the digest where that alone tells it from one before it. */
+static void platform_name(const struct image *img, uint32_t i, char *name)
+{
+	char hex[DIGEST_TEXT_MAX], other[PLATFORM_TEXT_MAX];
+	const struct descriptor *d = &img->platforms[i];
+	uint32_t j;
+
+	platform_format(&d->platform, '-', name);
+	for (j = 0; j < i; j++) {
+		platform_format(&img->platforms[j].platform, '-', other);
+		if (strcmp(name, other) != 0)
+			continue;
+		sprintf(name + strlen(name), "-%.12s", digest_hex(&d->digest, hex));
+		break;
+	}
 }
 
 /* @name has NAME_MAX + 1 bytes. */
-static void row_name(const struct mount *m, uint32_t row, uint32_t parameter, char *name)
+static void row_name(const struct view *v, uint32_t row, uint32_t parameter, char *name)
 {
 	char layer[LAYER_NAME_MAX] = "";
 
 	if (row == ROW_FILE) {
-		strcpy(name, m->view.titles[parameter - 1]);
+		strcpy(name, v->titles[parameter - 1]);
 		return;
 	}
 	if (rows[row].blob) {
-		digest_hex(&rows[row].blob(m, parameter - 1)->digest, name);
+		digest_hex(&rows[row].blob(v, parameter - 1)->digest, name);
+		return;
+	}
+	if (row == ROW_PLATFORM) {
+		platform_name(v->image, parameter - 1, name);
 		return;
 	}
 	if (rows[row].count == per_layer)
-		layer_name(m->view.image, parameter - 1, layer);
+		layer_name(v->image, parameter - 1, layer);
 	snprintf(name, NAME_MAX + 1, "%s%s", layer, rows[row].name);
 }
 
 /* TEXTS */
 
 /* A text that cannot be made so long is there, and reading it is an error. */
-static int make_text(struct mount *m, const struct history *h, uint32_t row, uint32_t i,
+static int make_text(struct view *v, const struct history *h, uint32_t row, uint32_t i,
 		     struct text *out)
 {
 	struct buf text;
 	int r;
 
 	buf_init(&text, TEXT_MAX);
-	r = rows[row].make(m, h, i, &text);
+	r = rows[row].make(v, h, i, &text);
 	if (r == 0) {
 		out->len = text.len;
 		out->data = buf_take(&text);
@@ -206,67 +240,69 @@ static int make_text(struct mount *m, const struct history *h, uint32_t row, uin
 	return r == -E2BIG ? 0 : r;
 }
 
-static int make_texts(struct mount *m, const struct history *h, uint32_t row)
+static int make_texts(struct view *v, const struct history *h, uint32_t row)
 {
-	uint32_t i, n = row_count(m, row);
+	uint32_t i, n = row_count(v, row);
 	struct text *texts = calloc(n + 1, sizeof(*texts));
 	int r = 0;
 
 	if (!texts)
 		return -ENOMEM;
-	m->view.texts[row] = texts;
+	v->texts[row] = texts;
 	for (i = 0; r == 0 && i < n; i++)
-		r = make_text(m, h, row, i, &texts[i]);
+		r = make_text(v, h, row, i, &texts[i]);
 	return r;
 }
 
-int synthetic_load(struct mount *m)
+int synthetic_load(struct view *v)
 {
-	const struct image *img = m->view.image;
+	const struct image *img = v->image;
 	struct history h = {0};
 	uint32_t row;
 	int r;
 
-	r = img->is_artifact ? titles_make(img->layers, img->n_layers, &m->view.titles)
+	r = img->is_artifact ? titles_make(img->layers, img->n_layers, &v->titles)
 			     : history_init(&h, img);
-	m->blobs = blobs_new(m->n_layers);
-	m->view.texts = calloc(N_ROWS, sizeof(*m->view.texts));
-	if (!m->blobs || !m->view.texts)
+
+	v->texts = calloc(N_ROWS, sizeof(*v->texts));
+	if (!v->texts)
 		r = -ENOMEM;
 	for (row = 0; r == 0 && row < N_ROWS; row++) {
 		if (rows[row].make)
-			r = make_texts(m, &h, row);
+			r = make_texts(v, &h, row);
 	}
 	history_release(&h);
 	return r;
 }
 
-void synthetic_release(struct mount *m)
+void synthetic_release(struct view *v)
 {
-	struct view *v = &m->view;
 	uint32_t row, i;
 
 	for (row = 0; v->texts && row < N_ROWS; row++) {
-		for (i = 0; v->texts[row] && i < row_count(m, row); i++)
+		for (i = 0; v->texts[row] && i < row_count(v, row); i++)
 			free(v->texts[row][i].data);
 		free(v->texts[row]);
 	}
 	free(v->texts);
+	v->texts = NULL;
 	if (v->titles)
 		titles_free(v->titles, v->image->n_layers);
+	v->titles = NULL;
 }
 
 /* SNAPSHOTS */
 
 /* Takes a snapshot; its number. */
-static int take_snapshot(struct mount *m, uint32_t *number)
+static int take_snapshot(struct view *v, uint32_t *number)
 {
+	struct mount *m = v->mount;
 	struct snapshot *s;
 	struct buf text;
 	int r;
 
 	buf_init(&text, STATUS_MAX);
-	r = status_render(m, &text);
+	r = status_render(v, &text);
 	if (r < 0) {
 		buf_release(&text);
 		return r;
@@ -307,26 +343,28 @@ static ssize_t read_snapshot(struct mount *m, uint32_t number, void *buf, size_t
 
 /* NODES */
 
-static uint64_t row_ino(const struct mount *m, const struct node *n)
+static uint64_t row_ino(const struct view *v, const struct node *n)
 {
-	uint64_t seed = node_seed(&m->view.image->manifest_descriptor.digest);
+	bool is_inner_top = v->around && n->layer == ROW_TOP;
+	uint64_t seed = node_seed(is_inner_top ? &v->digest
+					       : &v->image->manifest_descriptor.digest);
 	uint64_t sum = node_ino_add(node_ino_add(0, seed, 0), seed, n->layer);
 
 	return node_ino_end(rows[n->layer].count ? node_ino_add(sum, seed, n->entry)
 						 : sum);
 }
 
-static bool is_row(const struct mount *m, const struct node *n)
+static bool is_row(const struct view *v, const struct node *n)
 {
-	return n->image == 0 && n->layer < N_ROWS &&
+	return n->layer < N_ROWS &&
 	       (rows[n->layer].is_live ||
-		(n->entry > 0 && n->entry <= row_count(m, n->layer)));
+		(n->entry > 0 && n->entry <= row_count(v, n->layer)));
 }
 
-/* The slot of what is_fetched(). */
-static uint32_t blob_slot(const struct mount *m, const struct node *n)
+/* Of what is_fetched(). */
+static struct mount_layer *blob_of(const struct view *v, const struct node *n)
 {
-	return n->layer == ROW_FILE ? m->view.slots[n->entry - 1] : n->entry - 1;
+	return n->layer == ROW_FILE ? v->layers[n->entry - 1] : v->own[n->entry - 1];
 }
 
 static bool is_fetched(const struct row *row)
@@ -335,27 +373,26 @@ static bool is_fetched(const struct row *row)
 }
 
 /* The bytes of a row that is neither fetched, nor live, nor a directory. Borrowed. */
-static int row_bytes(struct mount *m, const struct node *n, const char **data,
-		     size_t *len)
+static int row_bytes(struct view *v, const struct node *n, const char **data, size_t *len)
 {
 	const struct row *row = &rows[n->layer];
 	const struct text *text;
 	const struct buf *doc;
 
 	if (row->document) {
-		doc = row->document(m->view.image);
+		doc = row->document(v->image);
 		*data = doc->data;
 		*len = doc->len;
 		return 0;
 	}
-	text = &m->view.texts[n->layer][n->entry - 1];
+	text = &v->texts[n->layer][n->entry - 1];
 	*data = text->data;
 	*len = text->len;
 	return text->failed;
 }
 
 /* A length that cannot be known is 0. */
-static int row_length(struct mount *m, const struct node *n, size_t *len)
+static int row_length(struct view *v, const struct node *n, size_t *len)
 {
 	const struct row *row = &rows[n->layer];
 	const char *data;
@@ -363,54 +400,70 @@ static int row_length(struct mount *m, const struct node *n, size_t *len)
 
 	*len = 0;
 	if (row->is_live)
-		r = n->entry ? read_snapshot(m, n->entry, NULL, 0, 0, len) : 0;
+		r = n->entry ? read_snapshot(v->mount, n->entry, NULL, 0, 0, len) : 0;
 	else if (is_fetched(row))
-		*len = row->blob(m, n->entry - 1)->size;
+		*len = row->blob(v, n->entry - 1)->size;
 	else if (!row->is_dir)
-		row_bytes(m, n, &data, len);
+		row_bytes(v, n, &data, len);
 	return r < 0 ? (int)r : 0;
 }
 
-int synthetic_describe(struct mount *m, const struct node *n, struct item *out)
+static void fill_attr(const struct view *v, const struct node *n, int64_t time,
+		      size_t len, struct item *out)
 {
-	const struct image *img = m->view.image;
+	const struct row *row = &rows[n->layer];
 	struct stat *st = &out->attr;
-	const struct row *row;
-	size_t len;
-	int r;
 
-	if (!is_row(m, n))
-		return -ESTALE;
-	r = row_length(m, n, &len);
-	if (r < 0)
-		return r;
-	row = &rows[n->layer];
 	memset(out, 0, sizeof(*out));
 	out->node = n->entry ? node_pack(n) : 0;
 	out->is_live = row->is_live;
-	st->st_ino = row_ino(m, n);
+	st->st_ino = row_ino(v, n);
 	st->st_mode = row->is_dir ? S_IFDIR | 0555 : S_IFREG | 0444;
 	st->st_nlink = 1;
-	st->st_uid = m->uid;
-	st->st_gid = m->gid;
-	st->st_mtim.tv_sec = img->has_created ? img->created : 0;
+	st->st_uid = v->mount->uid;
+	st->st_gid = v->mount->gid;
+	st->st_mtim.tv_sec = time;
 	if (row->is_live)
 		clock_gettime(CLOCK_REALTIME, &st->st_mtim);
 	st->st_atim = st->st_ctim = st->st_mtim;
 	st->st_size = (off_t)len;
 	st->st_blocks = (blkcnt_t)((len + 511) / 512);
-	return 0;
 }
 
-int synthetic_find(struct mount *m, const struct node *dir, const char *name,
+void synthetic_top(const struct view *v, struct item *out)
+{
+	struct node top = {.image = v->number, .layer = ROW_TOP, .entry = 1};
+
+	fill_attr(v, &top, v->created, 0, out);
+}
+
+int synthetic_describe(struct view *v, const struct node *n, struct item *out)
+{
+	const struct image *img = v->image;
+	size_t len;
+	int r;
+
+	if (!is_row(v, n))
+		return -ESTALE;
+	if (n->layer == ROW_TOP && v->around) {
+		synthetic_top(v, out);
+		return 0;
+	}
+	r = row_length(v, n, &len);
+	if (r == 0)
+		fill_attr(v, n, img->has_created ? img->created : 0, len, out);
+	return r;
+}
+
+int synthetic_find(struct view *v, const struct node *dir, const char *name,
 		   struct node *out)
 {
 	char here[NAME_MAX + 1];
 	uint64_t cookie = 0;
 
-	while (synthetic_next(m, dir, &cookie, here, out)) {
+	while (synthetic_next(v, dir, &cookie, here, out)) {
 		if (strcmp(here, name) == 0)
-			return rows[out->layer].is_live ? take_snapshot(m, &out->entry)
+			return rows[out->layer].is_live ? take_snapshot(v, &out->entry)
 							: 0;
 	}
 	return -ENOENT;
@@ -419,7 +472,7 @@ int synthetic_find(struct mount *m, const struct node *dir, const char *name,
 /* A cookie is the row and the parameter of the name before, and small. */
 #define COOKIE_SHIFT 16
 
-bool synthetic_next(struct mount *m, const struct node *dir, uint64_t *cookie, char *name,
+bool synthetic_next(struct view *v, const struct node *dir, uint64_t *cookie, char *name,
 		    struct node *out)
 {
 	uint64_t row = *cookie >> COOKIE_SHIFT;
@@ -429,13 +482,13 @@ bool synthetic_next(struct mount *m, const struct node *dir, uint64_t *cookie, c
 		row++; /* the top is in no directory */
 	for (; row < N_ROWS; row++, parameter = 0) {
 		if (rows[row].parent != dir->layer ||
-		    parameter >= row_count(m, (uint32_t)row))
+		    parameter >= row_count(v, (uint32_t)row))
 			continue;
 		parameter++;
 		*out = *dir;
 		out->layer = (uint32_t)row;
 		out->entry = rows[row].is_live ? 0 : parameter;
-		row_name(m, out->layer, parameter, name);
+		row_name(v, out->layer, parameter, name);
 		*cookie = row << COOKIE_SHIFT | parameter;
 		return true;
 	}
@@ -449,21 +502,21 @@ void synthetic_parent(const struct node *n, struct node *out)
 	out->entry = 1;
 }
 
-ssize_t synthetic_read(struct mount *m, const struct node *n, void *buf, size_t size,
+ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t size,
 		       uint64_t off, const bool *cancelled)
 {
 	const char *data;
 	size_t len;
 
-	if (!is_row(m, n))
+	if (!is_row(v, n))
 		return -ESTALE;
 	if (rows[n->layer].is_dir)
 		return -EISDIR;
 	if (rows[n->layer].is_live)
-		return read_snapshot(m, n->entry, buf, size, off, NULL);
+		return read_snapshot(v->mount, n->entry, buf, size, off, NULL);
 	if (is_fetched(&rows[n->layer]))
-		return blobs_read(m, blob_slot(m, n), buf, size, off, cancelled);
-	if (row_bytes(m, n, &data, &len) < 0)
+		return blob_read(v->mount, blob_of(v, n), buf, size, off, cancelled);
+	if (row_bytes(v, n, &data, &len) < 0)
 		return -EIO;
 	if (off >= len)
 		return 0;
@@ -473,9 +526,7 @@ ssize_t synthetic_read(struct mount *m, const struct node *n, void *buf, size_t 
 	return (ssize_t)size;
 }
 
-struct mount_layer *synthetic_layer(struct mount *m, const struct node *n)
+bool synthetic_waits(const struct view *v, const struct node *n)
 {
-	return is_row(m, n) && is_fetched(&rows[n->layer])
-		       ? mount_slot(m, blob_slot(m, n))
-		       : NULL;
+	return is_row(v, n) && is_fetched(&rows[n->layer]);
 }

@@ -3,7 +3,9 @@
  * What is ours in the tree of an image: its documents, and the directories around
  * them. A table of rows; to show one more thing is to add a row.
  *
- * Texts that are made of the image are made by synthetic_load(), once, and never change.
+ * Texts that are made of the image are made by synthetic_load() and do not change.
+ *
+ * The view is pinned for all calls.
  */
 #ifndef FS_SYNTHETIC_H
 #define FS_SYNTHETIC_H
@@ -16,8 +18,8 @@
 #include "fs/node.h"
 
 struct item;
-struct mount;
 struct mount_layer;
+struct view;
 
 /*
  * node.layer is the row. node.entry is a parameter: of a row that there is of each layer,
@@ -38,6 +40,8 @@ enum synthetic_row {
 	ROW_LAYERS,
 	ROW_LAYER, /* stands for a layer's root; itself seen only when that is broken */
 	ROW_LAYER_JSON,
+	ROW_PLATFORMS,
+	ROW_PLATFORM, /* stands for the top of another image */
 	ROW_OCI,
 	ROW_OCI_LAYOUT,
 	ROW_OCI_INDEX,
@@ -45,33 +49,38 @@ enum synthetic_row {
 	ROW_OCI_SHA256,
 	ROW_OCI_MANIFEST,
 	ROW_OCI_CONFIG,
-	ROW_OCI_LAYER, /* parameter: the slot, from 1 */
+	ROW_OCI_LAYER, /* parameter: which of view->own, from 1 */
 	ROW_PEELFS,
 	ROW_STATUS,
 	N_ROWS,
 };
 
 /* 0 or -ENOMEM. Once, with the layers loaded. */
-int synthetic_load(struct mount *m);
+int synthetic_load(struct view *v);
 /* What synthetic_load() made, also by halves. */
-void synthetic_release(struct mount *m);
+void synthetic_release(struct view *v);
 
-int synthetic_describe(struct mount *m, const struct node *n, struct item *out);
+int synthetic_describe(struct view *v, const struct node *n, struct item *out);
 /* The row of a name in a directory; -ENOENT. *out is its node. */
-int synthetic_find(struct mount *m, const struct node *dir, const char *name,
+int synthetic_find(struct view *v, const struct node *dir, const char *name,
 		   struct node *out);
 /*
  * The next row in a directory after *@cookie (0 to begin), which is moved on; @name has
  * NAME_MAX + 1 bytes. False at the end.
  */
-bool synthetic_next(struct mount *m, const struct node *dir, uint64_t *cookie, char *name,
+bool synthetic_next(struct view *v, const struct node *dir, uint64_t *cookie, char *name,
 		    struct node *out);
 /* The directory around one; the top's is the top. */
 void synthetic_parent(const struct node *n, struct node *out);
 /* A blob may be waited for: -EINTR when *@cancelled (may be NULL) becomes true. */
-ssize_t synthetic_read(struct mount *m, const struct node *n, void *buf, size_t size,
+ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t size,
 		       uint64_t off, const bool *cancelled);
-/* The layer whose blob that is, or NULL. */
-struct mount_layer *synthetic_layer(struct mount *m, const struct node *n);
+/* May a read of it wait? */
+bool synthetic_waits(const struct view *v, const struct node *n);
+/*
+ * The top of an image that is not the top of the mount: what is known without loading it.
+ * The view need not be pinned.
+ */
+void synthetic_top(const struct view *v, struct item *out);
 
 #endif

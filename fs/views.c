@@ -42,7 +42,8 @@ static int fill_attr(const struct index *ix, const struct entry *e, struct stat 
 
 static int fill_item(struct mount *m, const struct shown *s, struct item *out)
 {
-	struct mount_layer *l = s->is_described ? mount_slot(m, s->slot) : NULL;
+	struct mount_layer *l = s->is_described ? layers_slot(m, s->slot) : NULL;
+	uint32_t extra;
 	int r;
 
 	memset(out, 0, sizeof(*out));
@@ -56,6 +57,12 @@ static int fill_item(struct mount *m, const struct shown *s, struct item *out)
 		out->attr.st_mode = S_IFDIR | 0755;
 	}
 	out->attr.st_nlink = s->nlink;
+	extra = s->is_dir ? 0 : layer_extra(m, l, s->entry.id);
+	if (extra) {
+		/* As in every image that shows it. */
+		out->attr.st_nlink = s->entry.nlink + extra;
+		out->attr.st_ino = node_ino(l->seed, s->entry.id);
+	}
 	return 0;
 }
 
@@ -82,13 +89,11 @@ static int describe_file(struct mount *m, uint64_t id, const struct located *p,
 	struct shown s = {.node = id, .is_described = true, .slot = p->node.layer};
 	const struct index *ix;
 	uint64_t dir;
-	int r = located_file(m, p, &s.entry);
+	int r = located_file(p, &s.entry);
 
 	if (r != 0)
 		return r;
 	s.nlink = s.entry.nlink;
-	if (m->view.merge)
-		s.nlink += merge_extra_links(m->view.merge, p->node.layer, p->node.entry);
 	s.ino = node_ino(p->layer->seed, p->node.entry);
 	if (!m->options->ino_unique) {
 		ix = layer_index(p->layer->layer);
@@ -100,86 +105,115 @@ static int describe_file(struct mount *m, uint64_t id, const struct located *p,
 	return r < 0 ? index_failed(m, p->layer, r) : fill_item(m, &s, out);
 }
 
-int views_describe(struct mount *m, uint64_t id, struct item *out)
+static int describe(struct mount *m, uint64_t id, const struct located *p,
+		    struct item *out)
 {
 	struct merged_dir *dir;
-	struct located p;
 	struct shown s;
 	int r;
 
-	locate(m, id, &p);
-	switch (p.node.kind) {
+	switch (p->node.kind) {
 	case NODE_SYNTHETIC:
-		return synthetic_describe(m, &p.node, out);
+		return synthetic_describe(p->view, &p->node, out);
 	case NODE_FILE:
-		return describe_file(m, id, &p, out);
+		return describe_file(m, id, p, out);
 	case NODE_MERGED:
-		r = located_dir(m, &p, &dir);
+		r = located_dir(p, &dir);
 		if (r < 0)
 			return r;
-		r = describe_dir(m, p.merge, dir, out);
+		r = describe_dir(m, p->merge, dir, out);
 		merged_dir_unref(dir);
 		return r;
 	case NODE_RAW:
-		r = raw_describe(m, &p.node, &s);
+		r = raw_describe(p->view, &p->node, &s);
 		return describe_raw(m, r, &s, out);
 	}
 	return -ESTALE;
 }
 
-/* NAMES */
-
-static bool is_whole_layer(struct mount *m, uint32_t number)
+/* The top of an image is there before anything is known of what is in it. */
+static bool describe_top(struct mount *m, uint64_t id, struct item *out)
 {
-	return mount_slot(m, m->view.slots[number])->loaded == 0;
+	struct view *v;
+	struct node n;
+
+	node_unpack(id, &n);
+	if (n.kind != NODE_SYNTHETIC || n.layer != ROW_TOP || n.image == 0)
+		return false;
+	v = images_find(m, n.image);
+	if (v)
+		synthetic_top(v, out);
+	return v != NULL;
 }
 
-/* The row of a synthetic directory as a node: a row may stand for another tree. */
-static int describe_row(struct mount *m, const struct node *row, struct item *out)
+int views_describe(struct mount *m, uint64_t id, struct waiter *w, struct item *out)
 {
+	struct located p;
+	int r;
+
+	if (describe_top(m, id, out))
+		return 0;
+	r = locate(m, id, w, &p);
+	if (r == 0)
+		r = describe(m, id, &p, out);
+	located_release(&p);
+	return r;
+}
+
+/* NAMES */
+
+/* The row of a synthetic directory as a node: a row may stand for another tree. */
+static int describe_row(struct view *v, const struct node *row, struct item *out)
+{
+	struct mount *m = v->mount;
 	struct merged_dir *dir;
+	struct view *other;
 	struct node root;
 	struct shown s;
 	int r;
 
-	if (row->layer == ROW_LAYER && is_whole_layer(m, row->entry - 1)) {
-		raw_root(row->entry - 1, &root);
-		r = raw_describe(m, &root, &s);
+	if (row->layer == ROW_LAYER && v->layers[row->entry - 1]->loaded == 0) {
+		raw_root(v, row->entry - 1, &root);
+		r = raw_describe(v, &root, &s);
 		return describe_raw(m, r, &s, out);
 	}
-	if (row->layer != ROW_ROOTFS || !m->view.merge)
-		return synthetic_describe(m, row, out);
-	r = merge_root(m->view.merge, &dir);
+	if (row->layer == ROW_PLATFORM) {
+		r = view_platform(v, row->entry - 1, &other);
+		if (r == 0)
+			synthetic_top(other, out);
+		return r;
+	}
+	if (row->layer != ROW_ROOTFS || !v->merge)
+		return synthetic_describe(v, row, out);
+	r = merge_root(v->merge, &dir);
 	if (r < 0)
 		return merge_failed(m, r);
-	r = describe_dir(m, m->view.merge, dir, out);
+	r = describe_dir(m, v->merge, dir, out);
 	merged_dir_unref(dir);
 	return r;
 }
 
-static int lookup_merged(struct mount *m, const struct located *p, const char *name,
-			 struct item *out)
+static int lookup_merged(const struct located *p, const char *name, struct item *out)
 {
 	struct merged_dir *dir;
 	struct shown s;
 	int r;
 
-	r = located_dir(m, p, &dir);
+	r = located_dir(p, &dir);
 	if (r < 0)
 		return r;
 	r = merge_lookup(p->merge, dir, name, strlen(name), &s);
-	r = r < 0 ? merge_failed(m, r) : fill_item(m, &s, out);
+	r = r < 0 ? merge_failed(p->mount, r) : fill_item(p->mount, &s, out);
 	merged_dir_unref(dir);
 	return r;
 }
 
-static int lookup_raw(struct mount *m, const struct located *p, const char *name,
-		      struct item *out)
+static int lookup_raw(const struct located *p, const char *name, struct item *out)
 {
 	struct shown s;
-	int r = raw_lookup(m, &p->node, name, &s);
+	int r = raw_lookup(p->view, &p->node, name, &s);
 
-	return describe_raw(m, r, &s, out);
+	return describe_raw(p->mount, r, &s, out);
 }
 
 /* A row of its own where another tree should be: that is broken. */
@@ -189,25 +223,40 @@ static bool is_stand_in(const struct node *n)
 	       (n->layer == ROW_ROOTFS || n->layer == ROW_LAYER);
 }
 
-int views_lookup(struct mount *m, uint64_t parent, const char *name, struct item *out)
+static int lookup(const struct located *p, const char *name, struct item *out)
+{
+	struct node row;
+	int r;
+
+	switch (p->node.kind) {
+	case NODE_MERGED:
+		return lookup_merged(p, name, out);
+	case NODE_RAW:
+		return lookup_raw(p, name, out);
+	case NODE_FILE:
+		return -ENOTDIR;
+	case NODE_SYNTHETIC:
+		break;
+	}
+	if (is_stand_in(&p->node))
+		return -EIO;
+	r = synthetic_find(p->view, &p->node, name, &row);
+	return r < 0 ? r : describe_row(p->view, &row, out);
+}
+
+int views_lookup(struct mount *m, uint64_t parent, const char *name, struct waiter *w,
+		 struct item *out)
 {
 	struct located p;
-	struct node row;
 	int r;
 
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
-	locate(m, parent, &p);
-	if (p.node.kind == NODE_MERGED)
-		return lookup_merged(m, &p, name, out);
-	if (p.node.kind == NODE_RAW)
-		return lookup_raw(m, &p, name, out);
-	if (p.node.kind != NODE_SYNTHETIC)
-		return -ENOTDIR;
-	if (is_stand_in(&p.node))
-		return -EIO;
-	r = synthetic_find(m, &p.node, name, &row);
-	return r < 0 ? r : describe_row(m, &row, out);
+	r = locate(m, parent, w, &p);
+	if (r == 0)
+		r = lookup(&p, name, out);
+	located_release(&p);
+	return r;
 }
 
 /* LISTS */
@@ -223,22 +272,22 @@ struct views_list {
 
 #define N_DOTS 2
 
-int views_list_open(struct mount *m, uint64_t node, uint64_t cookie,
+int views_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct waiter *w,
 		    struct views_list **out)
 {
 	struct views_list *l = calloc(1, sizeof(*l));
-	int r = 0;
+	int r;
 
 	if (!l)
 		return -ENOMEM;
 	l->m = m;
 	l->cookie = cookie;
-	locate(m, node, &l->at);
-	if (is_stand_in(&l->at.node))
+	r = locate(m, node, w, &l->at);
+	if (r == 0 && is_stand_in(&l->at.node))
 		r = -EIO;
-	else if (l->at.node.kind == NODE_MERGED)
-		r = located_dir(m, &l->at, &l->dir);
-	else if (l->at.node.kind == NODE_FILE)
+	else if (r == 0 && l->at.node.kind == NODE_MERGED)
+		r = located_dir(&l->at, &l->dir);
+	else if (r == 0 && l->at.node.kind == NODE_FILE)
 		r = -ENOTDIR;
 	if (r < 0)
 		views_list_close(l);
@@ -253,42 +302,55 @@ void views_list_close(struct views_list *l)
 		return;
 	listing_close(l->listing);
 	merged_dir_unref(l->dir);
+	located_release(&l->at);
 	free(l);
 }
 
 /* Above a layer's root is layers/. */
 static int describe_raw_parent(struct views_list *l, struct item *out)
 {
-	struct node row = {.kind = NODE_SYNTHETIC, .layer = ROW_LAYERS, .entry = 1};
+	struct node row = {.image = l->at.node.image, .layer = ROW_LAYERS, .entry = 1};
 	struct shown s;
 	int r;
 
 	if (l->at.node.entry == 0)
-		return synthetic_describe(l->m, &row, out);
-	r = raw_parent(l->m, &l->at.node, &s);
+		return synthetic_describe(l->at.view, &row, out);
+	r = raw_parent(l->at.view, &l->at.node, &s);
 	return describe_raw(l->m, r, &s, out);
+}
+
+/* Above the top of an image that is in another directory. */
+static int describe_around(const struct view *v, struct item *out)
+{
+	struct node n;
+
+	node_unpack(v->around, &n);
+	return synthetic_describe(images_find(v->mount, n.image), &n, out);
 }
 
 static int describe_parent(struct views_list *l, struct item *out)
 {
+	struct node row = {.image = l->at.node.image, .layer = ROW_TOP, .entry = 1};
 	struct merge *merge = l->at.merge;
 	struct merged_dir *dir;
-	struct node row;
 	int r;
 
 	if (l->at.node.kind == NODE_RAW)
 		return describe_raw_parent(l, out);
 
+	if (l->at.node.kind == NODE_SYNTHETIC && l->at.node.layer == ROW_TOP &&
+	    l->at.view->around)
+		return describe_around(l->at.view, out);
 	if (l->at.node.kind == NODE_SYNTHETIC) {
 		synthetic_parent(&l->at.node, &row);
-		return synthetic_describe(l->m, &row, out);
+		return synthetic_describe(l->at.view, &row, out);
 	}
 	r = merge_parent(merge, l->dir, &dir);
 	if (r < 0)
 		return merge_failed(l->m, r);
 	/* Above the merged root is the top, if that is not the root itself. */
 	if (dir->node == l->dir->node && l->m->options->layout == LAYOUT_IMAGE)
-		r = views_describe(l->m, VIEWS_TOP, out);
+		r = synthetic_describe(l->at.view, &row, out);
 	else
 		r = describe_dir(l->m, merge, dir, out);
 	merged_dir_unref(dir);
@@ -322,7 +384,7 @@ static int next_raw(struct views_list *l, struct item *out)
 {
 	uint64_t after = l->cookie - N_DOTS;
 	struct shown s;
-	int r = raw_next(l->m, &l->at.node, &after, l->name, &s);
+	int r = raw_next(l->at.view, &l->at.node, &after, l->name, &s);
 
 	if (r == 0)
 		return 0;
@@ -337,10 +399,10 @@ static int next_row(struct views_list *l, struct item *out)
 	struct node node;
 	int r;
 
-	if (!synthetic_next(l->m, &l->at.node, &after, l->name, &node))
+	if (!synthetic_next(l->at.view, &l->at.node, &after, l->name, &node))
 		return 0;
 	l->cookie = after + N_DOTS;
-	r = describe_row(l->m, &node, out);
+	r = describe_row(l->at.view, &node, out);
 	return r < 0 ? r : 1;
 }
 
@@ -365,8 +427,8 @@ static int describe_self(struct views_list *l, struct item *out)
 	if (l->dir)
 		return describe_dir(l->m, l->at.merge, l->dir, out);
 	if (l->at.node.kind == NODE_SYNTHETIC)
-		return synthetic_describe(l->m, &l->at.node, out);
-	r = raw_describe(l->m, &l->at.node, &s);
+		return synthetic_describe(l->at.view, &l->at.node, out);
+	r = raw_describe(l->at.view, &l->at.node, &s);
 	return describe_raw(l->m, r, &s, out);
 }
 
@@ -390,16 +452,14 @@ int views_list_next(struct views_list *l, const char **name, struct item *out,
 
 /* CONTENTS */
 
-int views_readlink(struct mount *m, uint64_t id, char *buf, size_t size)
+static int read_target(const struct located *p, char *buf, size_t size)
 {
-	struct located p;
 	struct entry e;
 	int r;
 
-	locate(m, id, &p);
-	if (p.node.kind != NODE_FILE)
+	if (p->node.kind != NODE_FILE)
 		return -EINVAL;
-	r = located_file(m, &p, &e);
+	r = located_file(p, &e);
 	if (r < 0)
 		return r;
 	if (!S_ISLNK(e.mode))
@@ -411,41 +471,78 @@ int views_readlink(struct mount *m, uint64_t id, char *buf, size_t size)
 	return 0;
 }
 
-ssize_t views_read(struct mount *m, uint64_t id, void *buf, size_t size, uint64_t off,
-		   const bool *cancelled)
+int views_readlink(struct mount *m, uint64_t id, char *buf, size_t size, struct waiter *w)
 {
 	struct located p;
+	int r = locate(m, id, w, &p);
+
+	if (r == 0)
+		r = read_target(&p, buf, size);
+	located_release(&p);
+	return r;
+}
+
+static ssize_t read_file(const struct located *p, void *buf, size_t size, uint64_t off,
+			 struct waiter *w)
+{
+	const bool *cancelled;
 	struct entry e;
+	ssize_t n;
 	int r;
 
-	locate(m, id, &p);
-	if (p.node.kind == NODE_SYNTHETIC)
-		return synthetic_read(m, &p.node, buf, size, off, cancelled);
-	if (p.node.kind != NODE_FILE)
-		return -EISDIR;
-	r = located_file(m, &p, &e);
+	r = located_file(p, &e);
 	if (r < 0)
 		return r;
 	if (!S_ISREG(e.mode))
 		return -EINVAL;
-	return content_read(m, p.layer, &e, buf, size, off, cancelled);
+	cancelled = waiter_begin(w, p->layer->layer);
+	n = content_read(p->mount, p->layer, &e, buf, size, off, cancelled);
+	waiter_end(w);
+	return n;
 }
 
-off_t views_seek(struct mount *m, uint64_t id, off_t off, int whence)
+static ssize_t read_row(const struct located *p, void *buf, size_t size, uint64_t off,
+			struct waiter *w)
+{
+	bool waits = synthetic_waits(p->view, &p->node);
+	const bool *cancelled = NULL;
+	ssize_t n;
+
+	if (waits)
+		cancelled = waiter_begin(w, NULL);
+	n = synthetic_read(p->view, &p->node, buf, size, off, cancelled);
+	if (waits)
+		waiter_end(w);
+	return n;
+}
+
+ssize_t views_read(struct mount *m, uint64_t id, void *buf, size_t size, uint64_t off,
+		   struct waiter *w)
 {
 	struct located p;
+	ssize_t r = locate(m, id, w, &p);
+
+	if (r == 0 && p.node.kind == NODE_FILE)
+		r = read_file(&p, buf, size, off, w);
+	else if (r == 0 && p.node.kind == NODE_SYNTHETIC)
+		r = read_row(&p, buf, size, off, w);
+	else if (r == 0)
+		r = -EISDIR;
+	located_release(&p);
+	return r;
+}
+
+static off_t seek(const struct located *p, uint64_t id, off_t off, int whence)
+{
 	struct item item = {0};
 	struct entry e;
 	int r;
 
-	if (whence != SEEK_DATA && whence != SEEK_HOLE)
-		return -EINVAL;
-	locate(m, id, &p);
-	if (p.node.kind == NODE_FILE) {
-		r = located_file(m, &p, &e);
-		return r < 0 ? r : content_seek(m, p.layer, &e, off, whence);
+	if (p->node.kind == NODE_FILE) {
+		r = located_file(p, &e);
+		return r < 0 ? r : content_seek(p->mount, p->layer, &e, off, whence);
 	}
-	r = views_describe(m, id, &item);
+	r = describe(p->mount, id, p, &item);
 	if (r != 0)
 		return r;
 	if (off < 0 || off >= item.attr.st_size)
@@ -453,12 +550,16 @@ off_t views_seek(struct mount *m, uint64_t id, off_t off, int whence)
 	return whence == SEEK_DATA ? off : item.attr.st_size;
 }
 
-struct mount_layer *views_layer(struct mount *m, uint64_t id)
+off_t views_seek(struct mount *m, uint64_t id, off_t off, int whence, struct waiter *w)
 {
 	struct located p;
+	off_t r;
 
-	locate(m, id, &p);
-	if (p.node.kind == NODE_SYNTHETIC)
-		p.layer = synthetic_layer(m, &p.node);
-	return p.layer && p.layer->layer ? p.layer : NULL;
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return -EINVAL;
+	r = locate(m, id, w, &p);
+	if (r == 0)
+		r = seek(&p, id, off, whence);
+	located_release(&p);
+	return r;
 }

@@ -17,8 +17,13 @@ void waiters_release(struct waiters *ws)
 	pthread_mutex_destroy(&ws->lock);
 }
 
-void waiters_add(struct waiters *ws, struct waiter *w, struct layer *layer)
+const bool *waiter_begin(struct waiter *w, struct layer *layer)
 {
+	struct waiters *ws;
+
+	if (!w)
+		return NULL;
+	ws = w->all;
 	w->layer = layer;
 	pthread_mutex_lock(&ws->lock);
 	w->cancelled = ws->closed;
@@ -28,10 +33,18 @@ void waiters_add(struct waiters *ws, struct waiter *w, struct layer *layer)
 		w->next->link = &w->next;
 	ws->first = w;
 	pthread_mutex_unlock(&ws->lock);
+	w->watch(w, true);
+	return &w->cancelled;
 }
 
-void waiters_remove(struct waiters *ws, struct waiter *w)
+void waiter_end(struct waiter *w)
 {
+	struct waiters *ws;
+
+	if (!w)
+		return;
+	ws = w->all;
+	w->watch(w, false);
 	pthread_mutex_lock(&ws->lock);
 	*w->link = w->next;
 	if (w->next)
@@ -42,7 +55,8 @@ void waiters_remove(struct waiters *ws, struct waiter *w)
 void waiter_cancel(struct waiter *w)
 {
 	__atomic_store_n(&w->cancelled, true, __ATOMIC_SEQ_CST);
-	layer_wake(w->layer);
+	if (w->layer)
+		layer_wake(w->layer);
 }
 
 void waiters_close(struct waiters *ws)

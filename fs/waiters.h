@@ -10,11 +10,20 @@
 #include <stdbool.h>
 
 struct layer;
+struct waiter;
+struct waiters;
 
-/* On the stack of the request. */
+/* Tells who may interrupt (on), or may no more. */
+typedef void waiter_watch_fn(struct waiter *w, bool on);
+
+/* On the stack of the request. Costs nothing until something is waited for. */
 struct waiter {
-	struct layer *layer;
-	bool cancelled; /* atomic; its address is what layer_get() is given */
+	struct waiters *all;
+	waiter_watch_fn *watch;
+	void *arg; /* of watch */
+
+	struct layer *layer; /* to be woken; may be NULL */
+	bool cancelled;	     /* atomic; its address is what waits are given */
 	struct waiter *next;
 	struct waiter **link; /* what points to it */
 };
@@ -28,8 +37,12 @@ struct waiters {
 void waiters_init(struct waiters *ws);
 void waiters_release(struct waiters *ws);
 
-void waiters_add(struct waiters *ws, struct waiter *w, struct layer *layer);
-void waiters_remove(struct waiters *ws, struct waiter *w);
+/*
+ * A wait for @layer (which stays), or for anything that looks at the result now and
+ * then. NULL for no waiter: a wait that nobody ends.
+ */
+const bool *waiter_begin(struct waiter *w, struct layer *layer);
+void waiter_end(struct waiter *w);
 /* Ends this wait. */
 void waiter_cancel(struct waiter *w);
 /* Ends every wait, and those that would begin. */

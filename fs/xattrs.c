@@ -25,52 +25,49 @@ static bool is_shown_xattr(const struct xattr *x)
 }
 
 /* Whose xattrs a node shows, and where they begin; *pos is 0 if there are none. */
-static int find_xattrs(struct mount *m, uint64_t id, struct mount_layer **l,
-		       uint64_t *pos)
+static int find_xattrs(const struct located *p, struct mount_layer **l, uint64_t *pos)
 {
 	struct merged_dir *dir;
-	struct located p;
-	struct shown s;
+	struct shown s = {0};
 	int r = 0;
 
+	*l = NULL;
 	*pos = 0;
-	locate(m, id, &p);
-	if (p.node.kind == NODE_FILE) {
-		*l = p.layer;
-		r = located_file(m, &p, &s.entry);
-		*pos = r < 0 ? 0 : s.entry.xattrs;
-	} else if (p.node.kind == NODE_MERGED) {
-		r = located_dir(m, &p, &dir);
+	if (p->node.kind == NODE_FILE) {
+		s.slot = p->node.layer;
+		s.is_described = true;
+		r = located_file(p, &s.entry);
+	} else if (p->node.kind == NODE_MERGED) {
+		r = located_dir(p, &dir);
 		if (r < 0)
 			return r;
-		r = merge_describe(p.merge, dir, &s);
+		r = merge_describe(p->merge, dir, &s);
 		merged_dir_unref(dir);
 		if (r < 0)
-			return merge_failed(m, r);
-		*l = s.is_described ? mount_slot(m, s.slot) : NULL;
-		*pos = *l ? s.entry.xattrs : 0;
-	} else if (p.node.kind == NODE_RAW) {
-		r = raw_describe(m, &p.node, &s);
-		if (r < 0)
-			return r == -EBADMSG ? index_failed(m, NULL, r) : r;
-		*l = mount_slot(m, s.slot);
+			return merge_failed(p->mount, r);
+	} else if (p->node.kind == NODE_RAW) {
+		r = raw_describe(p->view, &p->node, &s);
+		if (r == -EBADMSG)
+			return index_failed(p->mount, NULL, r);
+	}
+	if (r == 0 && s.is_described) {
+		*l = layers_slot(p->mount, s.slot);
 		*pos = s.entry.xattrs;
 	}
 	return r;
 }
 
-ssize_t views_getxattr(struct mount *m, uint64_t id, const char *name, void *buf,
-		       size_t size)
+static ssize_t get(const struct located *p, const char *name, void *buf, size_t size)
 {
 	struct mount_layer *l;
 	struct xattr x;
 	uint64_t pos;
-	int r = find_xattrs(m, id, &l, &pos);
+	int r = find_xattrs(p, &l, &pos);
 
 	while (r == 0 && pos != 0) {
 		r = index_xattr(layer_index(l->layer), &pos, &x);
 		if (r < 0)
-			return index_failed(m, l, r);
+			return index_failed(p->mount, l, r);
 		if (x.name_len != strlen(name) || memcmp(x.name, name, x.name_len) != 0 ||
 		    !is_shown_xattr(&x))
 			continue;
@@ -90,18 +87,30 @@ ssize_t views_getxattr(struct mount *m, uint64_t id, const char *name, void *buf
 	return strcmp(name, "security.selinux") == 0 ? -EOPNOTSUPP : -ENODATA;
 }
 
-ssize_t views_listxattr(struct mount *m, uint64_t id, char *buf, size_t size)
+ssize_t views_getxattr(struct mount *m, uint64_t id, const char *name, void *buf,
+		       size_t size, struct waiter *w)
+{
+	struct located p;
+	ssize_t r = locate(m, id, w, &p);
+
+	if (r == 0)
+		r = get(&p, name, buf, size);
+	located_release(&p);
+	return r;
+}
+
+static ssize_t list(const struct located *p, char *buf, size_t size)
 {
 	struct mount_layer *l;
 	struct xattr x;
 	uint64_t pos;
 	size_t len = 0;
-	int r = find_xattrs(m, id, &l, &pos);
+	int r = find_xattrs(p, &l, &pos);
 
 	while (r == 0 && pos != 0) {
 		r = index_xattr(layer_index(l->layer), &pos, &x);
 		if (r < 0)
-			return index_failed(m, l, r);
+			return index_failed(p->mount, l, r);
 		if (!is_shown_xattr(&x))
 			continue;
 		if (size > 0) {
@@ -113,4 +122,16 @@ ssize_t views_listxattr(struct mount *m, uint64_t id, char *buf, size_t size)
 		len += x.name_len + 1;
 	}
 	return r < 0 ? r : (ssize_t)len;
+}
+
+ssize_t views_listxattr(struct mount *m, uint64_t id, char *buf, size_t size,
+			struct waiter *w)
+{
+	struct located p;
+	ssize_t r = locate(m, id, w, &p);
+
+	if (r == 0)
+		r = list(&p, buf, size);
+	located_release(&p);
+	return r;
 }

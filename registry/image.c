@@ -65,6 +65,50 @@ void descriptor_release(struct descriptor *d)
 	*d = (struct descriptor){0};
 }
 
+/* A text that may be NULL; *r tells of what could not be had. */
+static char *copy_text(const char *text, int *r)
+{
+	char *copy = text ? strdup(text) : NULL;
+
+	if (text && !copy)
+		*r = -ENOMEM;
+	return copy;
+}
+
+int descriptor_copy(const struct descriptor *d, struct descriptor *out)
+{
+	size_t i;
+	int r = 0;
+
+	*out = *d;
+	out->media_type = copy_text(d->media_type, &r);
+	out->artifact_type = copy_text(d->artifact_type, &r);
+	if (d->data) {
+		out->data = malloc(d->size + 1);
+		if (out->data)
+			memcpy(out->data, d->data, d->size);
+		else
+			r = -ENOMEM;
+	}
+	out->annotations = calloc(d->n_annotations + 1, sizeof(*out->annotations));
+	out->urls = calloc(d->n_urls + 1, sizeof(*out->urls));
+	if (!out->annotations)
+		out->n_annotations = 0;
+	if (!out->urls)
+		out->n_urls = 0;
+	if (!out->annotations || !out->urls)
+		r = -ENOMEM;
+	for (i = 0; i < out->n_annotations; i++) {
+		out->annotations[i].key = copy_text(d->annotations[i].key, &r);
+		out->annotations[i].value = copy_text(d->annotations[i].value, &r);
+	}
+	for (i = 0; i < out->n_urls; i++)
+		out->urls[i] = copy_text(d->urls[i], &r);
+	if (r < 0)
+		descriptor_release(out);
+	return r;
+}
+
 void image_free(struct image *img)
 {
 	size_t i;

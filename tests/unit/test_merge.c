@@ -323,7 +323,7 @@ static void check_unbound(void)
 	const char *const layers[] = {"f:a", "d:d h:d/x=nowhere h:y=a h:z=d", NULL};
 	struct image img;
 	char path[32];
-	uint32_t layer = 0;
+	uint32_t layer = 0, slot = 9, inode = 9, n = 9;
 
 	open_image(&img, layers, 0);
 	is_int(merge_unbound(img.merge), 1, "links to nothing are counted");
@@ -333,7 +333,9 @@ static void check_unbound(void)
 	is_int(layer, 1, "and layer");
 	is_int(merge_unbound_path(img.merge, 1, path, sizeof(path), &layer), -ENOENT,
 	       "no more of them");
-	is_int(merge_extra_links(img.merge, 0, 1), 1, "the target has one name more");
+	ok(merge_target(img.merge, 0, &slot, &inode, &n), "a target is known");
+	ok(slot == 0 && inode == 1 && n == 1, "it has one name more");
+	ok(!merge_target(img.merge, 1, &slot, &inode, &n), "and is the only one");
 	close_image(&img);
 }
 

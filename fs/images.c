@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An image that nobody uses costs its number and what it was found by, some hundred bytes.
+ * One that is loaded has its documents and texts, a thousand merged directories, and its
+ * layers open: some hundred KiB, and three descriptors a layer.
+ */
+#include "fs/images.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "fs/log.h"
+#include "fs/mount.h"
+#include "fs/node.h"
+#include "fs/synthetic.h"
+
+/* What nobody asked for in that time is given back. */
+#define IDLE_SECONDS 120
+/* And sooner, if there is more than this. */
+#define LOADED_MAX 32
+#define OPEN_MAX   600
+/* That often we look, while there is anything. */
+#define TIDY_SECONDS 10
+/* A layer has an index, a data file and a map. */
+#define FILES_EACH 4
+
+void images_init(struct images *is)
+{
+	holds_init(&is->holds);
+}
+
+int images_add(struct mount *m, const struct view *what, struct view **out)
+{
+	struct view *v = malloc(sizeof(*v));
+	int r = -ENOMEM;
+
+	if (!v)
+		return -ENOMEM;
+	*v = *what;
+	hold_init(&v->hold);
+	v->mount = m;
+	pthread_mutex_lock(&m->images.holds.lock);
+	if (table_count(&m->images.table) < NODE_IMAGES_MAX)
+		r = table_add(&m->images.table, v, &v->number);
+	pthread_mutex_unlock(&m->images.holds.lock);
+	if (r < 0)
+		free(v);
+	else
+		*out = v;
+	return r;
+}
+
+struct view *images_find(struct mount *m, uint32_t number)
+{
+	return table_get(&m->images.table, number);
+}
+
+/* THREADS */
+
+int images_thread(struct mount *m, void *(*fn)(void *arg), void *arg)
+{
+	struct images *is = &m->images;
+	pthread_t thread;
+	int r = 0;
+
+	pthread_mutex_lock(&is->holds.lock);
+	if (is->is_closing)
+		r = -ECANCELED;
+	else
+		is->n_makers++;
+	pthread_mutex_unlock(&is->holds.lock);
+	if (r < 0)
+		return r;
+	r = pthread_create(&thread, NULL, fn, arg);
+	if (r == 0)
+		pthread_detach(thread);
+	else
+		images_thread_ends(m);
+	return -r;
+}
+
+void images_thread_ends(struct mount *m)
+{
+	struct images *is = &m->images;
+
+	pthread_mutex_lock(&is->holds.lock);
+	is->n_makers--;
+	pthread_cond_broadcast(&is->holds.changed);
+	pthread_mutex_unlock(&is->holds.lock);
+}
+
+/* PINS */
+
+static void *run_load(void *arg)
+{
+	struct view *v = arg;
+	struct mount *m = v->mount;
+	struct err e = {"out of memory"};
+	int r = view_load(v, &e);
+
+	if (r < 0) {
+		view_unload(v);
+		if (r != -EINTR) {
+			__atomic_add_fetch(&m->errors, 1, __ATOMIC_RELAXED);
+			log_error(m->log, "%s", e.text);
+		}
+	}
+	hold_made(&m->images.holds, &v->hold, r);
+	if (r == 0)
+		view_unpin(v);
+	images_thread_ends(m);
+	return NULL;
+}
+
+int view_pin(struct view *v, struct waiter *w)
+{
+	struct mount *m = v->mount;
+	int r;
+
+	while ((r = hold_need(&m->images.holds, &v->hold, w)) == 1) {
+		r = images_thread(m, run_load, v);
+		if (r < 0)
+			hold_made(&m->images.holds, &v->hold, r);
+	}
+	if (r == 0 || r == -EINTR || r == -ENOMEM || r == -EACCES)
+		return r;
+	return -EIO;
+}
+
+void view_unpin(struct view *v)
+{
+	hold_unpin(&v->hold);
+}
+
+/* OTHER PLATFORMS */
+
+static int add_platform(struct view *v, const struct descriptor *d, struct view **out)
+{
+	struct node top = {.image = v->number, .layer = ROW_PLATFORMS, .entry = 1};
+	char platform[PLATFORM_TEXT_MAX];
+	struct view what = {
+		.origin = v->origin,
+		.is_entry = true,
+		.digest = d->digest,
+		.created = v->image->has_created ? v->image->created : 0,
+		.around = node_pack(&top),
+	};
+	int r = descriptor_copy(d, &what.entry);
+
+	if (r < 0)
+		return r;
+	if (asprintf(&what.path, "%s/platforms/%s", v->path,
+		     platform_format(&d->platform, '-', platform)) < 0) {
+		descriptor_release(&what.entry);
+		return -ENOMEM;
+	}
+	r = images_add(v->mount, &what, out);
+	if (r < 0) {
+		descriptor_release(&what.entry);
+		free(what.path);
+	}
+	return r;
+}
+
+int view_platform(struct view *v, size_t i, struct view **out)
+{
+	uint32_t number = __atomic_load_n(&v->platforms[i], __ATOMIC_ACQUIRE), none = 0;
+	int r;
+
+	if (!number) {
+		r = add_platform(v, &v->image->platforms[i], out);
+		if (r < 0)
+			return r;
+		/* Another thread may have been faster; then one number is lost. */
+		if (__atomic_compare_exchange_n(&v->platforms[i], &none, (*out)->number,
+						false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			return 0;
+		number = none;
+	}
+	*out = images_find(v->mount, number);
+	return 0;
+}
+
+/* TIDINESS */
+
+static bool unload_unused(struct mount *m, uint32_t seconds, size_t max)
+{
+	struct hold *h;
+	bool some = false;
+
+	while ((h = holds_take_unused(&m->images.holds, seconds, max))) {
+		view_unload((struct view *)h);
+		hold_gone(&m->images.holds, h);
+		some = true;
+	}
+	return some;
+}
+
+/* As many layers as the limit of open files bears. */
+static size_t open_max(void)
+{
+	struct rlimit files;
+	size_t max = OPEN_MAX;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / FILES_EACH < max)
+		max = files.rlim_cur / FILES_EACH;
+	return max;
+}
+
+static void tidy(struct mount *m, size_t layers_max)
+{
+	bool some = unload_unused(m, IDLE_SECONDS, LOADED_MAX);
+
+	some |= layers_close_unused(m, IDLE_SECONDS, layers_max);
+	if (some)
+		malloc_trim(0); /* or what was freed stays ours */
+}
+
+static void *keep_tidy(void *arg)
+{
+	struct mount *m = arg;
+	struct holds *hs = &m->images.holds;
+	size_t max = open_max(), had = 0;
+	struct timespec until;
+
+	pthread_mutex_lock(&hs->lock);
+	while (!m->images.is_closing) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += TIDY_SECONDS;
+		/* An image more, or some time: then is the time to look. */
+		while (!m->images.is_closing && hs->n <= had &&
+		       pthread_cond_timedwait(&hs->changed, &hs->lock, &until) == 0)
+			;
+		pthread_mutex_unlock(&hs->lock);
+		tidy(m, max);
+		pthread_mutex_lock(&hs->lock);
+		had = hs->n;
+	}
+	pthread_mutex_unlock(&hs->lock);
+	return NULL;
+}
+
+int images_keep_tidy(struct mount *m)
+{
+	int r = pthread_create(&m->images.keeper, NULL, keep_tidy, m);
+
+	m->images.has_keeper = r == 0;
+	return -r;
+}
+
+void images_totals(struct mount *m, uint64_t *bytes, uint64_t *files, size_t *n)
+{
+	const struct hold *h;
+	const struct view *v;
+
+	*bytes = *files = 0;
+	pthread_mutex_lock(&m->images.holds.lock);
+	*n = m->images.holds.n;
+	for (h = m->images.holds.first; h; h = h->next) {
+		v = (const struct view *)h;
+		if (__builtin_add_overflow(*bytes, v->content_size, bytes))
+			*bytes = UINT64_MAX;
+		*files += v->n_entries;
+	}
+	pthread_mutex_unlock(&m->images.holds.lock);
+}
+
+void images_close(struct mount *m)
+{
+	struct images *is = &m->images;
+
+	mount_cancel(m);
+	pthread_mutex_lock(&is->holds.lock);
+	is->is_closing = true;
+	pthread_cond_broadcast(&is->holds.changed);
+	while (is->n_makers > 0)
+		pthread_cond_wait(&is->holds.changed, &is->holds.lock);
+	pthread_mutex_unlock(&is->holds.lock);
+	if (is->has_keeper)
+		pthread_join(is->keeper, NULL);
+	if (m->is_loaded)
+		view_unpin(m->view);
+	else if (m->view)
+		view_unload(m->view);
+	unload_unused(m, 0, 0);
+	layers_close_unused(m, 0, 0);
+}
+
+void images_release(struct images *is)
+{
+	uint32_t i, n = table_count(&is->table);
+	struct view *v;
+
+	for (i = 0; i < n; i++) {
+		v = table_get(&is->table, i);
+		descriptor_release(&v->entry);
+		free(v->path);
+		free(v->platforms);
+		free(v);
+	}
+	table_release(&is->table);
+	holds_release(&is->holds);
+}
