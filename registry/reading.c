@@ -155,20 +155,22 @@ static bool may_go_on(struct reading *r, struct retry *retry, ssize_t rc)
 }
 
 /* What is left is not for the caller's table: transport is EIO to all above. */
-static int give_up(struct reading *r, ssize_t rc, struct err *e)
+static int give_up(struct reading *r, ssize_t rc, int64_t since, struct err *e)
 {
 	if (rc == 0)
 		err_set(e, -EIO, "the answer ends at byte %llu of %llu",
 			(unsigned long long)r->at, (unsigned long long)r->end);
 	if (rc == 0 || retry_is_worth_error((int)rc))
 		rc = -EIO;
+	if (rc == -EIO)
+		remote_gave_up(supply_remote(r->supply), since);
 	return err_prefix(e, (int)rc, "%s", supply_name(r->supply));
 }
 
 ssize_t reading_next(struct reading *r, const void **data, struct err *e)
 {
+	int64_t since = http_now(), start;
 	struct retry retry;
-	int64_t start;
 	ssize_t n = 0;
 
 	if (r->at == r->end)
@@ -197,5 +199,5 @@ ssize_t reading_next(struct reading *r, const void **data, struct err *e)
 		if (!may_go_on(r, &retry, n))
 			break;
 	}
-	return give_up(r, n, e);
+	return give_up(r, n, since, e);
 }

@@ -16,6 +16,9 @@
 #include "registry/refusal.h"
 #include "registry/retry.h"
 
+/* Enough for a connection, TLS and an answer over any network that is one. */
+#define PROBE_MS 2000
+
 /* Rounds over all places, as long as none ever answered: there may be nobody. */
 #define FIRST_TRIES 3
 
@@ -37,6 +40,7 @@ struct remote {
 	struct endpoints endpoints;
 	struct place *places; /* one for each endpoint */
 	size_t current;	      /* atomic: the one that answered last */
+	int64_t vain_until;   /* atomic: so long nobody waits in full; 0: all do */
 };
 
 void remote_free(struct remote *r)
@@ -95,7 +99,26 @@ int remote_new(struct client *c, const struct reference *ref, struct remote **ou
 
 int64_t remote_deadline(const struct remote *r)
 {
-	return http_now() + (int64_t)r->timeout * 1000;
+	int64_t now = http_now(), wait = (int64_t)r->timeout * 1000;
+
+	if (wait > PROBE_MS && now < __atomic_load_n(&r->vain_until, __ATOMIC_RELAXED))
+		wait = PROBE_MS;
+	return now + wait;
+}
+
+void remote_gave_up(struct remote *r, int64_t since)
+{
+	int64_t now = http_now(), wait = (int64_t)r->timeout * 1000;
+
+	/* Not by what was refused at once, nor by a probe: a slow host must have its chance. */
+	if (now - since > wait / 2)
+		__atomic_store_n(&r->vain_until, now + wait, __ATOMIC_RELAXED);
+}
+
+void remote_came(struct remote *r)
+{
+	if (__atomic_load_n(&r->vain_until, __ATOMIC_RELAXED))
+		__atomic_store_n(&r->vain_until, 0, __ATOMIC_RELAXED);
 }
 
 int64_t remote_try(const struct remote *r, int64_t until)
@@ -399,6 +422,7 @@ static int ask_round(struct remote *r, const struct remote_request *rq, int64_t 
 int remote_open(struct remote *r, const struct remote_request *rq, int64_t *until,
 		struct buf *url, struct transfer **out, struct err *e)
 {
+	int64_t began = http_now();
 	struct retry rounds;
 	int rc;
 
@@ -411,6 +435,8 @@ int remote_open(struct remote *r, const struct remote_request *rq, int64_t *unti
 		rounds.until = *until;
 	} while (rc == -EIO && !remote_is_reached(r) && rounds.tries + 1 < FIRST_TRIES &&
 		 retry_wait(&rounds, NULL));
+	if (rc == -EIO)
+		remote_gave_up(r, began);
 	return rc;
 }
 

@@ -28,8 +28,15 @@ int remote_new(struct client *c, const struct reference *ref, struct remote **ou
 /* Transfers must be closed. NULL is fine. */
 void remote_free(struct remote *r);
 
-/* A deadline from now, for one wait with all its tries. */
+/*
+ * A deadline from now, for one wait with all its tries. After one that was in vain, for as
+ * long as that lasted, it is near: who tries again does not wait again, and finds out soon
+ * when the network is back.
+ */
 int64_t remote_deadline(const struct remote *r);
+/* A wait that began at @since was in vain; or, what was asked for comes. */
+void remote_gave_up(struct remote *r, int64_t since);
+void remote_came(struct remote *r);
 /* And for one try, which gets a third of the time, so that what stalls can be asked anew. */
 int64_t remote_try(const struct remote *r, int64_t until);
 /* Has any of its hosts ever answered anything? */

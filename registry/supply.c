@@ -308,6 +308,7 @@ ssize_t piece_next(struct supply *s, struct piece *p, const void **data, int64_t
 				  e);
 		if (n <= 0)
 			return n;
+		remote_came(s->remote);
 		*until = remote_deadline(s->remote);
 		if (p->skip == 0)
 			break;

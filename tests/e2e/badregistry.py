@@ -213,7 +213,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif fault == "429 date":
             self.give(429, b"{}", "application/json",
                       {"Retry-After": email.utils.formatdate(time.time() + 2, usegmt=True)})
-        elif fault == "drop":
+        elif fault in ("drop", "silent"):
+            if fault == "silent":
+                self.server.bad.ended.wait(30)
             self.break_off(True)
         elif fault in ("short", "reset", "half", "stall"):
             self.give(status, body[:cut if fault != "half" else len(body) // 2], media, headers,

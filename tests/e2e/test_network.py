@@ -2,6 +2,7 @@
 """Registries that misbehave: the right bytes, or one sentence in bounded time; and no
 secret on a host it is not for."""
 import base64
+import errno
 import json
 import os
 import random
@@ -104,6 +105,30 @@ def test_documents_not_mended(plain, fault, error, tmp_path):
     start = time.monotonic()
     fails(source, "timeout=4", words=[error, "team/app"], where=tmp_path)
     assert time.monotonic() - start < 20
+
+
+def forget_data(cache):
+    """What was decoded is no longer in the store; the indexes are."""
+    for where, _, names in os.walk(cache):
+        for name in {"data", "spans"} & set(names):
+            os.unlink(os.path.join(where, name))
+
+
+@pytest.mark.parametrize("fault", ["silent", "503", "drop"])
+def test_read_in_vain(plain, tmp_path, fault):
+    """EIO when nothing came for so long, and the bytes as soon as they can be had."""
+    source, cache = picture(plain), tmp_path / "cache"
+    with mount(source, *plain.options, cache=cache):
+        pass
+    forget_data(cache)
+    with mount(source, "timeout=4", cache=cache) as m:
+        plain.fail(fault, times=-1)
+        for _ in range(2):
+            with pytest.raises(OSError) as wrong, open(m.at("noise"), "rb") as f:
+                f.read()
+            assert wrong.value.errno == errno.EIO
+        plain.faults.clear()
+        is_whole(m)
 
 
 # Who may

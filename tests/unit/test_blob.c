@@ -365,6 +365,30 @@ static void test_redirect(void)
 	bench_close(&b);
 }
 
+/* Who waited in vain is not made to wait so long again, and is served when it can be. */
+static void test_vain(void)
+{
+	unsigned char got[10];
+	struct err e = {""};
+	struct bench b;
+	int64_t start;
+
+	script(&near, ".");
+	bench_open(&b, 10);
+	is_int(source_pread(b.blob, got, 10, 0, &e), 10, "a host that answers");
+	script(&near, "x");
+	is_int(source_pread(b.blob, got, 10, 0, &e), -EIO, "and then no more");
+	start = http_now();
+	is_int(source_pread(b.blob, got, 10, 0, &e), -EIO, "asked again");
+	ok(http_now() - start < 8000, "it is not waited for: %s", e.text);
+	script(&near, "x.");
+	is_int(source_pread(b.blob, got, 10, 0, &e), 10, "but found when it is back");
+	ok(!memcmp(got, content, 10), "the right bytes");
+	script(&near, "xxxxx.");
+	is_int(source_pread(b.blob, got, 10, 0, &e), 10, "and waited for as before");
+	bench_close(&b);
+}
+
 /* What does not come has an end. */
 static void test_deadline(void)
 {
@@ -398,6 +422,7 @@ int main(void)
 	test_pread();
 	test_stream();
 	test_redirect();
+	test_vain();
 	test_deadline();
 	server_stop(&near);
 	server_stop(&far);
