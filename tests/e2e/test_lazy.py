@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Layers that carry their own index: the same tree as without it, little fetched, and
 nothing shown that the manifest does not vouch for."""
+import json
 import os
 import random
 import subprocess
@@ -13,7 +14,7 @@ import layout
 import tree
 from archive import (block, char, directory, fifo, file, hardlink, layer, opaque, symlink,
                      whiteout)
-from mounting import SLOWER, eventually, mount
+from mounting import SANITIZED, SLOWER, eventually, foreground, mount
 
 RANDOM = random.Random(4)
 TEXT = b"".join(b"%d: the quick brown fox\n" % i for i in range(60_000))  # 1.6 MB
@@ -331,6 +332,32 @@ def test_a_scan_leaves_no_memory_behind(fake):
             list(readers.map(m.read, ["rootfs/pkg%d/file%d" % (i // 50, i)
                                       for i in range(0, 6000, 7)]))
         assert eventually(lambda: m.memory("RssAnon") < (12 << 20) * SLOWER)
+
+
+def table_of(images, count):
+    """An image whose one layer has a table of so many files, and nothing behind it."""
+    entries = [{"name": "d%d/f%d" % (i // 1000, i), "type": "reg", "size": 9, "offset": 32 * i,
+                "digest": "sha256:%064x" % i} for i in range(count)]
+    text = json.dumps({"version": 1, "entries": entries}).encode()
+    blob = bytes(32 * count)
+    blob += carried.gzip_member(carried.one_file_tar("stargz.index.json", text), level=1)
+    blob += carried.gzip_member(b"", b"SG\x16\0" + b"%016xSTARGZ" % (32 * count))
+    return images.image([{**images.blob(blob, layout.LAYER["oci", "gzip"]),
+                          "annotations": {carried.STARGZ_DIGEST: carried.sha256(text)},
+                          "diff": carried.sha256(b"")}], str(count))
+
+
+@pytest.mark.limit(60)
+@pytest.mark.heavy
+def test_many_entries_of_a_table_cost_little_memory(images):
+    """As those of a layer that is streamed: no more than 150 bytes for each, spans included."""
+    def peak(count):
+        with foreground(table_of(images, count)) as m:
+            assert len(os.listdir(m.root)) == count // 1000
+            assert kinds(m) == ["estargz"]
+            return m.memory("VmHWM")
+    small, large = peak(100000), peak(200000)
+    assert SANITIZED or large - small < 150 * 100000
 
 
 # The ecosystem's own tools
