@@ -35,27 +35,6 @@ void images_init(struct images *is)
 	holds_init(&is->holds);
 }
 
-int images_add(struct mount *m, const struct view *what, struct view **out)
-{
-	struct view *v = malloc(sizeof(*v));
-	int r = -ENOMEM;
-
-	if (!v)
-		return -ENOMEM;
-	*v = *what;
-	hold_init(&v->hold);
-	v->mount = m;
-	pthread_mutex_lock(&m->images.holds.lock);
-	if (table_count(&m->images.table) < NODE_IMAGES_MAX)
-		r = table_add(&m->images.table, v, &v->number);
-	pthread_mutex_unlock(&m->images.holds.lock);
-	if (r < 0)
-		free(v);
-	else
-		*out = v;
-	return r;
-}
-
 struct view *images_find(struct mount *m, uint32_t number)
 {
 	return table_get(&m->images.table, number);
@@ -138,25 +117,24 @@ void view_unpin(struct view *v)
 	hold_unpin(&v->hold);
 }
 
-/* OTHER PLATFORMS */
+/* IMAGES INSIDE AN IMAGE */
 
-static int add_platform(struct view *v, const struct descriptor *d, struct view **out)
+static int add_inner(struct view *v, const struct inner *inner, struct view **out)
 {
-	struct node top = {.image = v->number, .layer = ROW_PLATFORMS, .entry = 1};
-	char platform[PLATFORM_TEXT_MAX];
+	const struct descriptor *d = inner->descriptor;
 	struct view what = {
 		.origin = v->origin,
 		.is_entry = true,
+		.is_referrer = inner->is_referrer,
 		.digest = d->digest,
 		.created = v->image->has_created ? v->image->created : 0,
-		.around = node_pack(&top),
+		.around = node_pack(&inner->around),
 	};
 	int r = descriptor_copy(d, &what.entry);
 
 	if (r < 0)
 		return r;
-	if (asprintf(&what.path, "%s/platforms/%s", v->path,
-		     platform_format(&d->platform, '-', platform)) < 0) {
+	if (asprintf(&what.path, "%s/%s", v->path, inner->path) < 0) {
 		descriptor_release(&what.entry);
 		return -ENOMEM;
 	}
@@ -168,24 +146,38 @@ static int add_platform(struct view *v, const struct descriptor *d, struct view 
 	return r;
 }
 
-int view_platform(struct view *v, size_t i, struct view **out)
+int view_inner(struct view *v, const struct inner *inner, uint32_t *number,
+	       struct view **out)
 {
-	uint32_t number = __atomic_load_n(&v->platforms[i], __ATOMIC_ACQUIRE), none = 0;
+	uint32_t known = __atomic_load_n(number, __ATOMIC_ACQUIRE), none = 0;
 	int r;
 
-	if (!number) {
-		r = add_platform(v, &v->image->platforms[i], out);
+	if (!known) {
+		r = add_inner(v, inner, out);
 		if (r < 0)
 			return r;
 		/* Another thread may have been faster; then one number is lost. */
-		if (__atomic_compare_exchange_n(&v->platforms[i], &none, (*out)->number,
-						false, __ATOMIC_ACQ_REL,
-						__ATOMIC_ACQUIRE))
+		if (__atomic_compare_exchange_n(number, &none, (*out)->number, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			return 0;
-		number = none;
+		known = none;
 	}
-	*out = images_find(v->mount, number);
+	*out = images_find(v->mount, known);
 	return 0;
+}
+
+int view_platform(struct view *v, size_t i, struct view **out)
+{
+	const struct descriptor *d = &v->image->platforms[i];
+	char path[PLATFORM_TEXT_MAX + 16] = "platforms/";
+	struct inner inner = {
+		.descriptor = d,
+		.around = {.image = v->number, .layer = ROW_PLATFORMS, .entry = 1},
+		.path = path,
+	};
+
+	platform_format(&d->platform, '-', path + strlen(path));
+	return view_inner(v, &inner, &v->platforms[i], out);
 }
 
 /* TIDINESS */
@@ -247,12 +239,37 @@ static void *keep_tidy(void *arg)
 	return NULL;
 }
 
-int images_keep_tidy(struct mount *m)
+/* Under the lock. Without a keeper what was loaded stays, and nothing else is the matter. */
+static void have_keeper(struct mount *m)
 {
-	int r = pthread_create(&m->images.keeper, NULL, keep_tidy, m);
+	struct images *is = &m->images;
 
-	m->images.has_keeper = r == 0;
-	return -r;
+	if (!is->has_keeper && !is->is_closing)
+		is->has_keeper = pthread_create(&is->keeper, NULL, keep_tidy, m) == 0;
+}
+
+int images_add(struct mount *m, const struct view *what, struct view **out)
+{
+	struct view *v = malloc(sizeof(*v));
+	int r = -ENOMEM;
+
+	if (!v)
+		return -ENOMEM;
+	*v = *what;
+	hold_init(&v->hold);
+	mentions_init(&v->mentions);
+	v->mount = m;
+	pthread_mutex_lock(&m->images.holds.lock);
+	if (table_count(&m->images.table) < NODE_IMAGES_MAX)
+		r = table_add(&m->images.table, v, &v->number);
+	if (r == 0 && v->number > 0) /* the first one stays */
+		have_keeper(m);
+	pthread_mutex_unlock(&m->images.holds.lock);
+	if (r < 0)
+		free(v);
+	else
+		*out = v;
+	return r;
 }
 
 void images_totals(struct mount *m, uint64_t *bytes, uint64_t *files, size_t *n)
@@ -301,6 +318,7 @@ void images_release(struct images *is)
 	for (i = 0; i < n; i++) {
 		v = table_get(&is->table, i);
 		descriptor_release(&v->entry);
+		mentions_release(&v->mentions);
 		free(v->path);
 		free(v->platforms);
 		free(v);

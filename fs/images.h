@@ -14,6 +14,8 @@
 
 #include "base/digest.h"
 #include "fs/hold.h"
+#include "fs/mentions.h"
+#include "fs/node.h"
 #include "fs/table.h"
 #include "registry/image.h"
 
@@ -21,7 +23,6 @@ struct err;
 struct merge;
 struct mount;
 struct mount_layer;
-struct node;
 struct origin;
 struct waiter;
 
@@ -41,6 +42,7 @@ struct view {
 	/* What it is: what origin_resolve() finds, or the entry of the index there. */
 	struct origin *origin; /* has the blobs; borrowed */
 	bool is_entry;
+	bool is_referrer; /* then its layers, too, are shown as blobs */
 	struct descriptor entry;
 	/* How it is seen from outside: */
 	struct digest digest; /* what its top is numbered by; of no entry: none */
@@ -49,6 +51,7 @@ struct view {
 	char *path;	      /* below the mount point: "", or "/platforms/linux-arm64" */
 	uint32_t *
 		platforms; /* numbers of image->platforms, 0 if it has none yet; atomic */
+	struct mentions mentions;
 
 	/* While it is pinned: */
 	struct image *image;
@@ -78,7 +81,10 @@ void images_init(struct images *is);
 void images_close(struct mount *m);
 void images_release(struct images *is);
 
-/* What a new view is; copied. @path is taken. 0, -ENOMEM, -ENOSPC. */
+/*
+ * What a new view is; copied. @path is taken. 0, -ENOMEM, -ENOSPC. From the second on, what
+ * is unused for long is given back, until images_close().
+ */
 int images_add(struct mount *m, const struct view *what, struct view **out);
 /* NULL if there is no such image. */
 struct view *images_find(struct mount *m, uint32_t number);
@@ -90,14 +96,25 @@ struct view *images_find(struct mount *m, uint32_t number);
 int view_pin(struct view *v, struct waiter *w);
 void view_unpin(struct view *v);
 
-/* Image @i of image->platforms, as an image of the mount. @v is pinned. */
+/* An image that is seen inside another; lent. */
+struct inner {
+	const struct descriptor *descriptor;
+	bool is_referrer;
+	struct node around; /* the directory it is in */
+	const char *path;   /* below the image around it */
+};
+
+/*
+ * It, as an image of the mount: made at first, and known by *number (atomic, 0 at first)
+ * from then on. @v is pinned.
+ */
+int view_inner(struct view *v, const struct inner *inner, uint32_t *number,
+	       struct view **out);
+/* Image @i of image->platforms. @v is pinned. */
 int view_platform(struct view *v, size_t i, struct view **out);
 
 /* Over what is loaded. */
 void images_totals(struct mount *m, uint64_t *bytes, uint64_t *files, size_t *n);
-
-/* Gives back what is unused from now on, until images_close(). 0 or a negative errno. */
-int images_keep_tidy(struct mount *m);
 
 /* A thread that images_close() waits for; -ECANCELED if that was called. */
 int images_thread(struct mount *m, void *(*fn)(void *arg), void *arg);

@@ -343,6 +343,8 @@ static int find_image(struct view *v, struct err *e)
 	int r = resolve(v, &img, e);
 
 	v->image = img;
+	if (r == 0 && v->is_referrer)
+		img->is_artifact = true;
 	if (r == 0 && !v->platforms) {
 		/* What is found by digest is the same each time: so for ever. */
 		v->platforms = calloc(img->n_platforms + 1, sizeof(*v->platforms));
@@ -424,11 +426,8 @@ int mount_load(struct mount *m, struct err *e)
 
 	hold_need(&m->images.holds, &v->hold, NULL);
 	r = view_load(v, e);
-	if (r == 0 && m->options->layout == LAYOUT_IMAGE && v->image->n_platforms > 0) {
+	if (r == 0 && m->options->layout == LAYOUT_IMAGE && v->image->n_platforms > 0)
 		m->has_xattrs = m->has_sparse = true;
-		if (m->mountpoint)
-			r = images_keep_tidy(m);
-	}
 	/* What was loaded before a failure stays until the end: progress may be drawn. */
 	hold_made(&m->images.holds, &v->hold, r);
 	m->is_loaded = r == 0;

@@ -76,6 +76,7 @@ struct mount {
 	gid_t gid;
 
 	struct layers layers;
+	struct holds mentions; /* lists of them, which are never given back */
 	struct images images;
 	struct view *view; /* image 0; pinned from when it is loaded */
 	bool is_loaded;

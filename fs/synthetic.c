@@ -18,8 +18,10 @@
 #include "fs/history.h"
 #include "fs/inspect.h"
 #include "fs/layerjson.h"
+#include "fs/mentions.h"
 #include "fs/mount.h"
 #include "fs/ocilayout.h"
+#include "fs/options.h"
 #include "fs/status.h"
 #include "fs/titles.h"
 #include "fs/views.h"
@@ -66,6 +68,17 @@ static uint32_t per_platform(const struct view *v)
 static uint32_t if_platforms(const struct view *v)
 {
 	return per_platform(v) > 0;
+}
+
+/* Those that refer to a referrer are not told of, either. */
+static uint32_t if_referrers(const struct view *v)
+{
+	return !v->is_referrer && !v->mount->options->offline;
+}
+
+static uint32_t type_of_referrer(const struct view *v, uint32_t i)
+{
+	return mentions_get(v, i)->type + 1;
 }
 
 static uint32_t if_layout(const struct view *v)
@@ -130,6 +143,11 @@ static const struct descriptor *file_blob(const struct view *v, uint32_t i)
 	return &v->image->layers[i];
 }
 
+static const struct descriptor *referrer_manifest(const struct view *v, uint32_t i)
+{
+	return &mentions_get(v, i)->descriptor;
+}
+
 static const struct row {
 	/* of a row with a parameter: behind the parameter's own name */
 	const char *name;
@@ -137,6 +155,8 @@ static const struct row {
 	bool is_dir;
 	bool is_live;				 /* a snapshot for each lookup */
 	uint32_t (*count)(const struct view *v); /* NULL: one, without a parameter */
+	/* Of which of its parents it is a child, by parameter; NULL: there is one. */
+	uint32_t (*of)(const struct view *v, uint32_t i);
 	const struct buf *(*document)(const struct image *img);
 	/* Its name is its digest; what is no document either is fetched. */
 	const struct descriptor *(*blob)(const struct view *v, uint32_t i);
@@ -162,6 +182,11 @@ static const struct row {
 			    .make = layerjson_render},
 	[ROW_PLATFORMS] = {"platforms", ROW_TOP, .is_dir = true, .count = if_platforms},
 	[ROW_PLATFORM] = {"", ROW_PLATFORMS, .is_dir = true, .count = per_platform},
+	[ROW_REFERRERS] = {"referrers", ROW_TOP, .is_dir = true, .count = if_referrers},
+	[ROW_REFERRER_TYPE] = {"", ROW_REFERRERS, .is_dir = true,
+			       .count = mentions_types},
+	[ROW_REFERRER] = {"", ROW_REFERRER_TYPE, .is_dir = true, .count = mentions_count,
+			  .of = type_of_referrer, .blob = referrer_manifest},
 	[ROW_OCI] = {"oci", ROW_TOP, .is_dir = true, .count = if_layout},
 	[ROW_OCI_LAYOUT] = {"oci-layout", ROW_OCI, .make = ocilayout_render},
 	[ROW_OCI_INDEX] = {"index.json", ROW_OCI, .make = ocilayout_index},
@@ -205,6 +230,10 @@ static void row_name(const struct view *v, uint32_t row, uint32_t parameter, cha
 
 	if (row == ROW_FILE) {
 		strcpy(name, v->titles[parameter - 1]);
+		return;
+	}
+	if (row == ROW_REFERRER_TYPE) {
+		strcpy(name, mentions_type(v, parameter - 1));
 		return;
 	}
 	if (rows[row].blob) {
@@ -345,9 +374,8 @@ static ssize_t read_snapshot(struct mount *m, uint32_t number, void *buf, size_t
 
 static uint64_t row_ino(const struct view *v, const struct node *n)
 {
-	bool is_inner_top = v->around && n->layer == ROW_TOP;
-	uint64_t seed = node_seed(is_inner_top ? &v->digest
-					       : &v->image->manifest_descriptor.digest);
+	uint64_t seed = node_seed(v->around ? &v->digest
+					    : &v->image->manifest_descriptor.digest);
 	uint64_t sum = node_ino_add(node_ino_add(0, seed, 0), seed, n->layer);
 
 	return node_ino_end(rows[n->layer].count ? node_ino_add(sum, seed, n->entry)
@@ -369,7 +397,7 @@ static struct mount_layer *blob_of(const struct view *v, const struct node *n)
 
 static bool is_fetched(const struct row *row)
 {
-	return row->blob && !row->document;
+	return row->blob && !row->document && !row->is_dir;
 }
 
 /* The bytes of a row that is neither fetched, nor live, nor a directory. Borrowed. */
@@ -437,6 +465,16 @@ void synthetic_top(const struct view *v, struct item *out)
 	fill_attr(v, &top, v->created, 0, out);
 }
 
+void synthetic_around(const struct view *v, const struct node *n, struct item *out)
+{
+	fill_attr(v, n, v->created, 0, out);
+}
+
+int synthetic_need(struct view *v, const struct node *dir, struct waiter *w)
+{
+	return dir->layer == ROW_REFERRERS && if_referrers(v) ? mentions_need(v, w) : 0;
+}
+
 int synthetic_describe(struct view *v, const struct node *n, struct item *out)
 {
 	const struct image *img = v->image;
@@ -469,6 +507,20 @@ int synthetic_find(struct view *v, const struct node *dir, const char *name,
 	return -ENOENT;
 }
 
+/* The next one of a row that is in the directory, after *@parameter. */
+static bool next_of_row(const struct view *v, uint32_t row, const struct node *dir,
+			uint32_t *parameter)
+{
+	uint32_t n = row_count(v, row);
+
+	while (*parameter < n) {
+		++*parameter;
+		if (!rows[row].of || rows[row].of(v, *parameter - 1) == dir->entry)
+			return true;
+	}
+	return false;
+}
+
 /* A cookie is the row and the parameter of the name before, and small. */
 #define COOKIE_SHIFT 16
 
@@ -482,9 +534,8 @@ bool synthetic_next(struct view *v, const struct node *dir, uint64_t *cookie, ch
 		row++; /* the top is in no directory */
 	for (; row < N_ROWS; row++, parameter = 0) {
 		if (rows[row].parent != dir->layer ||
-		    parameter >= row_count(v, (uint32_t)row))
+		    !next_of_row(v, (uint32_t)row, dir, &parameter))
 			continue;
-		parameter++;
 		*out = *dir;
 		out->layer = (uint32_t)row;
 		out->entry = rows[row].is_live ? 0 : parameter;

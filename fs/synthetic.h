@@ -20,6 +20,7 @@
 struct item;
 struct mount_layer;
 struct view;
+struct waiter;
 
 /*
  * node.layer is the row. node.entry is a parameter: of a row that there is of each layer,
@@ -42,6 +43,9 @@ enum synthetic_row {
 	ROW_LAYER_JSON,
 	ROW_PLATFORMS,
 	ROW_PLATFORM, /* stands for the top of another image */
+	ROW_REFERRERS,
+	ROW_REFERRER_TYPE,
+	ROW_REFERRER, /* stands for the top of another image */
 	ROW_OCI,
 	ROW_OCI_LAYOUT,
 	ROW_OCI_INDEX,
@@ -75,6 +79,10 @@ void synthetic_parent(const struct node *n, struct node *out);
 /* A blob may be waited for: -EINTR when *@cancelled (may be NULL) becomes true. */
 ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t size,
 		       uint64_t off, const bool *cancelled);
+/* The directory around an image that is not the top of the mount; @v need not be pinned. */
+void synthetic_around(const struct view *v, const struct node *n, struct item *out);
+/* Names that are asked of the network; what follows needs them. Errnos to be seen. */
+int synthetic_need(struct view *v, const struct node *dir, struct waiter *w);
 /* May a read of it wait? */
 bool synthetic_waits(const struct view *v, const struct node *n);
 /*

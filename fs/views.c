@@ -177,8 +177,9 @@ static int describe_row(struct view *v, const struct node *row, struct item *out
 		r = raw_describe(v, &root, &s);
 		return describe_raw(m, r, &s, out);
 	}
-	if (row->layer == ROW_PLATFORM) {
-		r = view_platform(v, row->entry - 1, &other);
+	if (row->layer == ROW_PLATFORM || row->layer == ROW_REFERRER) {
+		r = row->layer == ROW_PLATFORM ? view_platform(v, row->entry - 1, &other)
+					       : mentions_view(v, row->entry - 1, &other);
 		if (r == 0)
 			synthetic_top(other, out);
 		return r;
@@ -223,7 +224,8 @@ static bool is_stand_in(const struct node *n)
 	       (n->layer == ROW_ROOTFS || n->layer == ROW_LAYER);
 }
 
-static int lookup(const struct located *p, const char *name, struct item *out)
+static int lookup(const struct located *p, const char *name, struct waiter *w,
+		  struct item *out)
 {
 	struct node row;
 	int r;
@@ -240,7 +242,9 @@ static int lookup(const struct located *p, const char *name, struct item *out)
 	}
 	if (is_stand_in(&p->node))
 		return -EIO;
-	r = synthetic_find(p->view, &p->node, name, &row);
+	r = synthetic_need(p->view, &p->node, w);
+	if (r == 0)
+		r = synthetic_find(p->view, &p->node, name, &row);
 	return r < 0 ? r : describe_row(p->view, &row, out);
 }
 
@@ -254,7 +258,7 @@ int views_lookup(struct mount *m, uint64_t parent, const char *name, struct wait
 		return -ENAMETOOLONG;
 	r = locate(m, parent, w, &p);
 	if (r == 0)
-		r = lookup(&p, name, out);
+		r = lookup(&p, name, w, out);
 	located_release(&p);
 	return r;
 }
@@ -287,6 +291,8 @@ int views_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct wait
 		r = -EIO;
 	else if (r == 0 && l->at.node.kind == NODE_MERGED)
 		r = located_dir(&l->at, &l->dir);
+	else if (r == 0 && l->at.node.kind == NODE_SYNTHETIC)
+		r = synthetic_need(l->at.view, &l->at.node, w);
 	else if (r == 0 && l->at.node.kind == NODE_FILE)
 		r = -ENOTDIR;
 	if (r < 0)
@@ -320,12 +326,12 @@ static int describe_raw_parent(struct views_list *l, struct item *out)
 }
 
 /* Above the top of an image that is in another directory. */
-static int describe_around(const struct view *v, struct item *out)
+static void describe_around(const struct view *v, struct item *out)
 {
 	struct node n;
 
 	node_unpack(v->around, &n);
-	return synthetic_describe(images_find(v->mount, n.image), &n, out);
+	synthetic_around(images_find(v->mount, n.image), &n, out);
 }
 
 static int describe_parent(struct views_list *l, struct item *out)
@@ -339,8 +345,10 @@ static int describe_parent(struct views_list *l, struct item *out)
 		return describe_raw_parent(l, out);
 
 	if (l->at.node.kind == NODE_SYNTHETIC && l->at.node.layer == ROW_TOP &&
-	    l->at.view->around)
-		return describe_around(l->at.view, out);
+	    l->at.view->around) {
+		describe_around(l->at.view, out);
+		return 0;
+	}
 	if (l->at.node.kind == NODE_SYNTHETIC) {
 		synthetic_parent(&l->at.node, &row);
 		return synthetic_describe(l->at.view, &row, out);

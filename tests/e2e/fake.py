@@ -3,8 +3,11 @@
 silent answers. Serves the blobs of a layout and manifests under any names."""
 import contextlib
 import http.server
+import json
 import re
 import threading
+
+import layout
 
 
 class Fake:
@@ -15,6 +18,7 @@ class Fake:
         self.silent = threading.Event()  # blobs are not answered while it is set,
         self.silent_about = ""       # whose path has this
         self.ended = threading.Event()
+        self.referrers = {}          # digest: descriptors, or a status
         self.asked = []              # (method, path, Range)
         self.waiting = 0             # requests that silence holds
 
@@ -36,6 +40,13 @@ class Fake:
         if found and found[2] == "blobs":
             with contextlib.suppress(OSError):
                 return 200, "application/octet-stream", self.images.read({"digest": found[3]})
+        found = re.fullmatch(r"/v2/.+/referrers/([^/?]+)", request.path)
+        if found and isinstance(self.referrers.get(found[1], 404), list):
+            return 200, layout.INDEX, json.dumps({
+                "schemaVersion": 2, "mediaType": layout.INDEX,
+                "manifests": self.referrers[found[1]]}).encode()
+        if found and found[1] in self.referrers:
+            return self.referrers[found[1]], "text/plain", b"no"
         return 404, "application/json", b'{"errors":[{"code":"NOT_FOUND","message":"no"}]}'
 
     def serve(self, request):
@@ -48,7 +59,8 @@ class Fake:
             first, last = int(span[1]), min(int(span[2] or len(body)), len(body) - 1)
             extra["Content-Range"] = "bytes %d-%d/%d" % (first, last, len(body))
             status, body = 206, body[first:last + 1]
-        if is_blob and self.silent.is_set() and self.silent_about in request.path:
+        if (is_blob or "/referrers/" in request.path) and self.silent.is_set() and \
+                self.silent_about in request.path:
             self.waiting += 1
             while self.silent.is_set() and not self.ended.wait(0.05):
                 pass

@@ -66,7 +66,7 @@ def test_chart(artifacts, registry):
     with mount(artifacts.push(registry, "charts/one", d, "1.0")) as m:
         name = "1-%s.tar.gz" % chart["digest"][7:19]
         assert sorted(os.listdir(m.path)) == [".peelfs", "config.json", "files", "manifest.json",
-                                              "oci"]
+                                              "oci", "referrers"]
         before = m.status()["network"]["requests"]
         st = os.lstat(m.path + "/files/" + name)
         assert (st.st_size, st.st_mode, st.st_mtime) == (chart["size"], 0o100444, 1714979289)

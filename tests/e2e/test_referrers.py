@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: MIT
+"""referrers/: what refers to an image, by type, asked for when somebody looks."""
+import errno
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+import layout
+from archive import file, layer
+from mounting import SLOWER, eventually, mount
+from test_artifacts import Artifacts, shown
+
+IMAGE = [layer(file("f", "1"))]
+SBOM, SIGNATURE = "application/spdx+json", "application/vnd.dev.cosign.artifact.sig.v1+json"
+
+
+@pytest.fixture
+def artifacts(images):
+    return Artifacts(images)
+
+
+def refers(artifacts, of, kind, text, **more):
+    """An artifact that refers to @of, and how it is listed."""
+    subject = {k: of[k] for k in ("mediaType", "digest", "size")}
+    d = artifacts.manifest([artifacts.blob(text, "text/plain", "said")], artifactType=kind,
+                           subject=subject, **more)
+    return {**d, "artifactType": kind}
+
+
+def hexes(descriptors):
+    return sorted(d["digest"][7:] for d in descriptors)
+
+
+def entry(m, d):
+    """Where a referrer is."""
+    kind = d["artifactType"].replace("/", "_")
+    return "referrers/%s/%s" % (kind, d["digest"][7:])
+
+
+def asked_for(fake):
+    return [path for _, path, _ in fake.asked if "/referrers/" in path or "/sha256-" in path]
+
+
+def publish(fake, images, descriptor, repository="team/app"):
+    data = images.read(descriptor)
+    fake.tag(repository, descriptor["digest"], data, descriptor["mediaType"])
+    return fake.tag(repository, "t", data, descriptor["mediaType"])
+
+
+def test_referrers(images, fake, artifacts):
+    image = images.manifest(IMAGE)
+    of = [refers(artifacts, image, SBOM, b"one"), refers(artifacts, image, SIGNATURE, b"two"),
+          refers(artifacts, image, SBOM, b"three")]
+    for d in of:
+        publish(fake, images, d)
+    fake.referrers[image["digest"]] = of
+    with mount(publish(fake, images, image)) as m:
+        assert "referrers" in os.listdir(m.path)
+        os.stat(m.path + "/referrers")
+        assert asked_for(fake) == [], "nobody has looked into it"
+        assert sorted(os.listdir(m.path + "/referrers")) == [
+            "application_spdx+json", "application_vnd.dev.cosign.artifact.sig.v1+json"]
+        assert sorted(os.listdir(m.path + "/referrers/application_spdx+json")) == \
+            hexes([of[0], of[2]])
+        assert sum("/manifests/" + d["digest"] in path for _, path, _ in fake.asked
+                   for d in of) == 0, "none of them was entered"
+        for d, text in zip(of, (b"one", b"two", b"three")):
+            at = entry(m, d)
+            assert m.read(at + "/files/said") == text
+            assert layout.digest(m.read(at + "/manifest.json")) == d["digest"]
+            assert m.read(at + "/config.json") == b"{}"
+            # It is told of by what it refers to, and itself has no such directory.
+            assert "referrers" not in os.listdir(m.path + "/" + at)
+            assert os.path.samefile(m.path + "/" + at + "/../..", m.path + "/referrers")
+        with pytest.raises(FileNotFoundError):
+            os.stat(m.path + "/referrers/application_spdx+json/" + "0" * 64)
+        with pytest.raises(FileNotFoundError):
+            os.stat(m.path + "/referrers/none")
+        assert len(asked_for(fake)) == 1, "once for all"
+
+
+def test_none(images, fake):
+    """An API that knows none, and none at all."""
+    image = images.manifest(IMAGE)
+    fake.referrers[image["digest"]] = []
+    with mount(publish(fake, images, image)) as m:
+        assert os.listdir(m.path + "/referrers") == []
+    del fake.referrers[image["digest"]]
+    with mount(publish(fake, images, image)) as m:
+        assert os.listdir(m.path + "/referrers") == []
+    with mount(images.tag(image)) as m:
+        assert os.listdir(m.path + "/referrers") == []
+    with mount(images.tag(image), "layout=rootfs") as m:
+        assert os.listdir(m.path) == ["f"]
+
+
+def test_by_tag_of_a_real_registry(images, registry, artifacts):
+    """Where there is no API, clients keep an index at a tag; that is looked at."""
+    reference = registry.push(images.image(IMAGE), "refer/tag", "t", "--preserve-digests")
+    image = json.loads(open(images.path + "/index.json").read())["manifests"][0]
+    of = [refers(artifacts, image, SBOM, b"one")]
+    artifacts.push(registry, "refer/tag", of[0])
+    index = images.index(of)
+    registry.put_manifest("refer/tag", image["digest"].replace(":", "-"), images.read(index),
+                          layout.INDEX)
+    with mount(reference) as m:
+        assert m.read(entry(m, of[0]) + "/files/said") == b"one"
+
+
+def test_index_and_platforms(images, fake, artifacts):
+    """Who signs an image for many signs its index; and each of the others has its own."""
+    host = images.manifest(IMAGE)
+    other = images.manifest([layer(file("g", "2"))], where=("linux", "s390x", ""))
+    attestation = artifacts.manifest([artifacts.blob(b"{}", "application/vnd.in-toto+json")],
+                                     images.config([{"diff": layout.digest(b"")}]))
+    index = images.index([
+        (host, layout.HOST), (other, ("linux", "s390x", "")),
+        {**attestation, "platform": {"os": "unknown", "architecture": "unknown"},
+         "annotations": {"vnd.docker.reference.digest": host["digest"],
+                         "vnd.docker.reference.type": "attestation-manifest"}}])
+    of_index = refers(artifacts, index, SIGNATURE, b"index")
+    of_host = refers(artifacts, host, SIGNATURE, b"host")
+    of_other = refers(artifacts, other, SBOM, b"other")
+    for d in (host, other, attestation, of_index, of_host, of_other):
+        publish(fake, images, d)
+    fake.referrers.update({index["digest"]: [of_index], host["digest"]: [of_host],
+                           other["digest"]: [of_other]})
+    with mount(publish(fake, images, index)) as m:
+        assert sorted(os.listdir(m.path + "/referrers")) == [
+            "application_vnd.dev.cosign.artifact.sig.v1+json", "attestation-manifest"]
+        assert m.read(entry(m, of_index) + "/files/said") == b"index"
+        assert m.read(entry(m, of_host) + "/files/said") == b"host"
+        [at] = os.listdir(m.path + "/referrers/attestation-manifest")
+        assert at == attestation["digest"][7:]
+        path = m.path + "/platforms/linux-s390x/"
+        assert os.listdir(path + "referrers") == ["application_spdx+json"]
+        with open(path + entry(m, of_other) + "/files/said", "rb") as f:
+            assert f.read() == b"other"
+
+
+def test_hostile(images, fake, artifacts):
+    """Types and digests as a registry may make them up: one plain name each, or EIO."""
+    image = images.manifest(IMAGE)
+    good = [refers(artifacts, image, kind, b"%d" % i) for i, kind in
+            enumerate(["../../x", "..", "a\nb", "t" * 300, "a_b", "a/b", "", "unknown"])]
+    missing = {**good[0], "digest": layout.digest(b"nowhere"), "artifactType": "gone"}
+    lie = {**good[1], "digest": layout.digest(b"lie"), "artifactType": "lie"}
+    for d in good:
+        publish(fake, images, d)
+    fake.tag("team/app", lie["digest"], images.read(good[1]), layout.MANIFEST)
+    junk = [{"mediaType": layout.MANIFEST}, {"digest": "md5:00", "size": 1}, 7, None,
+            {**good[2], "artifactType": 7}]
+    fake.referrers[image["digest"]] = good + good + [missing, lie] + junk
+    with mount(publish(fake, images, image), quiet=False) as m:
+        kinds = os.listdir(m.path + "/referrers")
+        assert len(kinds) == len(set(kinds))
+        assert set(kinds) >= {".._.._x", "a_b", "t" * 255, "gone", "lie", "unknown"}
+        found = [os.path.join(m.path, "referrers", k, h) for k in kinds
+                 for h in os.listdir(os.path.join(m.path, "referrers", k))]
+        assert len(found) == len({os.path.basename(p) for p in found})
+        for d in (missing, lie):
+            with pytest.raises(OSError) as e:
+                os.listdir(m.path + "/" + entry(m, d))
+            assert e.value.errno in (errno.EIO, errno.ENOENT)
+        read = set()
+        for path in found:
+            if os.path.basename(path) not in hexes([missing, lie]):
+                with open(path + "/files/said", "rb") as f:
+                    read.add(f.read())
+        assert read == {b"%d" % i for i in range(8)}
+
+
+def test_registry_that_fails(images, fake, artifacts):
+    """An error, not an empty directory; and asked again later."""
+    image = images.manifest(IMAGE)
+    of = refers(artifacts, image, SBOM, b"one")
+    publish(fake, images, of)
+    fake.referrers[image["digest"]] = 403
+    with mount(publish(fake, images, image), quiet=False) as m:
+        with pytest.raises(OSError) as e:
+            os.listdir(m.path + "/referrers")
+        assert e.value.errno in (errno.EIO, errno.EACCES)
+        assert open(m.at("f")).read() == "1"
+        fake.referrers[image["digest"]] = [of]
+
+        def listed():
+            try:
+                return os.listdir(m.path + "/referrers")
+            except OSError:
+                return None
+        assert eventually(listed, 30) == ["application_spdx+json"]
+
+
+def test_wait_is_interrupted(images, fake, artifacts):
+    image = images.manifest(IMAGE)
+    fake.referrers[image["digest"]] = [refers(artifacts, image, SBOM, b"one")]
+    with mount(publish(fake, images, image)) as m:
+        fake.silent.set()
+        child = subprocess.Popen(["ls", m.path + "/referrers"], stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE)
+        assert eventually(lambda: fake.waiting) and child.poll() is None
+        assert sorted(os.listdir(m.root)) == ["f"]
+        child.send_signal(signal.SIGINT)
+        assert child.wait(5 * SLOWER) == -signal.SIGINT
+        child.communicate()
+        fake.silent.clear()
+        assert os.listdir(m.path + "/referrers") == ["application_spdx+json"]
+
+
+def test_offline(images, fake, tmp_path):
+    """Nobody may ask, so there is nothing to look into."""
+    reference = publish(fake, images, images.manifest(IMAGE))
+    with mount(reference, cache=tmp_path / "c"):
+        pass
+    with mount(reference, "offline", cache=tmp_path / "c") as m:
+        assert "referrers" not in os.listdir(m.path)
+
+
+def test_numbers_are_the_same_each_time(images, fake, artifacts):
+    image = images.manifest(IMAGE)
+    of = [refers(artifacts, image, SBOM, b"%d" % i) for i in range(5)]
+    for d in of:
+        publish(fake, images, d)
+    reference, seen = publish(fake, images, image), []
+    for listed in (of, of[::-1]):
+        fake.referrers[image["digest"]] = listed
+        with mount(reference) as m:
+            seen.append({os.path.relpath(p, m.path): os.lstat(p).st_ino
+                         for top, dirs, files in os.walk(m.path + "/referrers")
+                         for p in [os.path.join(top, n) for n in dirs + files]})
+    assert seen[0].keys() == seen[1].keys() and len(seen[0]) > 20
+    for path in seen[0]:
+        if path.count("/") > 1:
+            assert seen[0][path] == seen[1][path], path
