@@ -83,24 +83,41 @@ static void hand_over(struct pipe *p)
 	pthread_mutex_unlock(&p->mutex);
 }
 
+int pipe_room(struct pipe *p, void **room, size_t *len)
+{
+	int rc = p->fill == 0 ? wait_for_room(p) : 0;
+
+	if (rc < 0)
+		return rc;
+	*room = p->chunks[p->head % p->n].data + p->fill;
+	*len = p->size - p->fill;
+	return 0;
+}
+
+void pipe_fill(struct pipe *p, size_t len)
+{
+	p->fill += len;
+	if (p->fill == p->size)
+		hand_over(p);
+}
+
 int pipe_write(struct pipe *p, const void *data, size_t len)
 {
 	const char *from = data;
 
 	while (len > 0) {
-		size_t n = p->size - p->fill;
-		int rc = p->fill == 0 ? wait_for_room(p) : 0;
+		void *room;
+		size_t n;
+		int rc = pipe_room(p, &room, &n);
 
 		if (rc < 0)
 			return rc;
 		if (n > len)
 			n = len;
-		memcpy(p->chunks[p->head % p->n].data + p->fill, from, n);
-		p->fill += n;
+		memcpy(room, from, n);
+		pipe_fill(p, n);
 		from += n;
 		len -= n;
-		if (p->fill == p->size)
-			hand_over(p);
 	}
 	return 0;
 }

@@ -17,6 +17,13 @@ void pipe_free(struct pipe *p);
 
 /* Writer: 0, or what the reader ended with. */
 int pipe_write(struct pipe *p, const void *data, size_t len);
+/*
+ * Writer: memory to write to, at least a byte, until pipe_fill() says how much of it is
+ * there now. It can still be read until the next call of either. 0, or what the reader
+ * ended with.
+ */
+int pipe_room(struct pipe *p, void **room, size_t *len);
+void pipe_fill(struct pipe *p, size_t len);
 /* Writer: no more comes; @rc is 0, or the negative errno that the reader gets then. */
 void pipe_end(struct pipe *p, int rc);
 

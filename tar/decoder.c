@@ -100,9 +100,30 @@ static int plain_span_end(struct decoder *d)
 	return rc;
 }
 
+static int output_all(struct decoder *d, const uint8_t *data, size_t len)
+{
+	int rc = 0;
+
+	while (rc == 0 && len > 0) {
+		void *room;
+		size_t n;
+
+		rc = d->ops->room(d->arg, &room, &n);
+		if (rc < 0)
+			break;
+		if (n > len)
+			n = len;
+		memcpy(room, data, n);
+		rc = d->ops->output(d->arg, n);
+		data += n;
+		len -= n;
+	}
+	return rc;
+}
+
 static int plain_feed(struct decoder *d, const uint8_t *data, size_t len)
 {
-	int rc = d->ops->output(d->arg, data, len);
+	int rc = output_all(d, data, len);
 
 	while (rc == 0 && len > 0) {
 		size_t n = (size_t)(SPAN_TARGET - d->span.out_len);

@@ -23,8 +23,12 @@ enum compression compression_of(const void *data, size_t len);
 const char *compression_name(enum compression c);
 
 struct decoder_ops {
-	/* Decoded bytes in order. Negative errno ends it and comes back from decoder_feed(). */
-	int (*output)(void *arg, const void *data, size_t len);
+	/* Each may end it by a negative errno, which comes back from decoder_feed(). */
+
+	/* Where decoded bytes are to be put, in order: room for one at least. */
+	int (*room)(void *arg, void **room, size_t *len);
+	/* So many are there. They must stay readable until room() is called again. */
+	int (*output)(void *arg, size_t len);
 	/*
 	 * One span, in order of `out`, all fields set; called when all of its output has
 	 * been handed out, not necessarily at once, and perhaps by another thread, which has

@@ -95,6 +95,11 @@ unsigned gzip_behind(const struct gzip *g)
 	return inflate_behind(g->inflate);
 }
 
+uint32_t gzip_crc(const struct gzip *g)
+{
+	return g->crc;
+}
+
 bool gzip_is_between(const struct gzip *g)
 {
 	return g->part == PART_BETWEEN || g->part == PART_PADDING;

@@ -42,6 +42,8 @@ int gzip_run(struct gzip *g, struct flow *flow, bool stop, struct err *e);
 
 /* After GZIP_BLOCK: how many bits before flow->in the block begins. */
 unsigned gzip_behind(const struct gzip *g);
+/* The checksum of the member's content up to here, also when it has just ended. */
+uint32_t gzip_crc(const struct gzip *g);
 /* May the data end here? After a member, and in the zeros behind the last one. */
 bool gzip_is_between(const struct gzip *g);
 

@@ -4,7 +4,7 @@
  * where the next one begins. What takes time beside decoding, sealer.c does.
  *
  *	input	[ LAG |........taken........|....to come.... ]
- *	output	[ 32 KiB before | made, not handed out yet |   room    ]
+ *	output	[ 32 KiB before ]  [ made, not handed out yet |   room    ]
  *
  * Input is gathered, so that pieces of any size cost the same. Of what is taken the end
  * is kept, for a block's start turns out to be up to LAG bytes before the place where
@@ -25,7 +25,6 @@
 #define INPUT_ROOM (256 * 1024)
 /* Input that is gathered before it is decoded. */
 #define INPUT_BATCH (64 * 1024)
-#define OUTPUT_ROOM (256 * 1024)
 /* An engine sets aside at most a block's header (RFC 1951: below 300 bytes) and 8 bytes. */
 #define LAG 1024
 
@@ -43,13 +42,16 @@ struct gzip_cutter {
 
 	uint64_t made;	      /* decoded bytes of the layer */
 	uint64_t member_made; /* decoded bytes of this member */
-	size_t out_begin;     /* of output: not handed out yet */
-	size_t out_end;
+	uint8_t *room;	      /* lent for output */
+	size_t room_len;
+	size_t fresh; /* of room: made, not handed out yet */
 
-	struct span span; /* the one that is under way */
-	size_t head_left; /* its first output, as far as the sealer still wants it */
+	struct span span; /* the one that is under way; its checksum: of members before */
+	uint32_t crc_before; /* of this member, what is not in the span */
+	uint64_t part_len;   /* of this member, what is in the span */
+	size_t head_left;    /* its first output, as far as the sealer still wants it */
 	uint8_t input[INPUT_ROOM];
-	uint8_t output[INFLATE_WINDOW + OUTPUT_ROOM];
+	uint8_t before[INFLATE_WINDOW]; /* the last that was handed out, at its end */
 };
 
 int gzip_cutter_new(const struct decoder_ops *ops, void *arg, enum inflate_engine engine,
@@ -62,7 +64,6 @@ int gzip_cutter_new(const struct decoder_ops *ops, void *arg, enum inflate_engin
 		return -ENOMEM;
 	c->ops = ops;
 	c->arg = arg;
-	c->out_begin = c->out_end = INFLATE_WINDOW;
 	c->span = (struct span){.kind = SPAN_GZIP, .has_crc = true};
 	rc = gzip_new(engine, &c->gzip);
 	if (rc == 0)
@@ -122,35 +123,65 @@ static int input_shift(struct gzip_cutter *c)
 /* Hands out what was made, and keeps a window's length of it. */
 static int output_flush(struct gzip_cutter *c)
 {
-	size_t len = c->out_end - c->out_begin;
+	size_t n = c->fresh < INFLATE_WINDOW ? c->fresh : INFLATE_WINDOW;
 	int rc;
 
-	if (len == 0)
+	if (c->fresh == 0)
 		return 0;
-	rc = c->ops->output(c->arg, c->output + c->out_begin, len);
-	if (rc < 0)
-		return rc;
-	memmove(c->output, c->output + c->out_end - INFLATE_WINDOW, INFLATE_WINDOW);
-	c->out_begin = c->out_end = INFLATE_WINDOW;
-	return 0;
+	memmove(c->before, c->before + n, INFLATE_WINDOW - n);
+	memcpy(c->before + INFLATE_WINDOW - n, c->room + c->fresh - n, n);
+	rc = c->ops->output(c->arg, c->fresh);
+	c->room_len = c->fresh = 0;
+	return rc;
+}
+
+static int output_room(struct gzip_cutter *c)
+{
+	void *room;
+	int rc = 0;
+
+	if (c->fresh == c->room_len) {
+		rc = output_flush(c);
+		if (rc == 0)
+			rc = c->ops->room(c->arg, &room, &c->room_len);
+		if (rc == 0)
+			c->room = room;
+	}
+	return rc;
 }
 
 /* Counts in what was just made. */
 static int account(struct gzip_cutter *c, size_t len, struct err *e)
 {
-	const uint8_t *data = c->output + c->out_end;
+	const uint8_t *data = c->room + c->fresh;
 	size_t n = len < c->head_left ? len : c->head_left;
 
-	c->out_end += len;
+	c->fresh += len;
 	c->made += len;
 	c->member_made += len;
 	c->span.out_len += len;
-	c->span.crc = checksum(c->span.crc, data, len);
+	c->part_len += len;
 	if (c->span.out_len > SPAN_OUT_MAX)
 		return err_set(e, -E2BIG, "gzip: a deflate block of more than %u bytes",
 			       SPAN_OUT_MAX);
 	c->head_left -= n;
 	return n > 0 ? sealer_head(c->sealer, data, n) : 0;
+}
+
+/*
+ * What comes belongs to another span, or another member. No byte is summed twice: the
+ * part's checksum is worked out from the member's.
+ */
+static void part_end(struct gzip_cutter *c)
+{
+	uint32_t crc;
+
+	if (c->part_len == 0)
+		return;
+	crc = checksum_rest(c->crc_before, gzip_crc(c->gzip), c->part_len);
+	c->span.crc = checksum_join(c->span.crc, crc, c->part_len);
+	c->crc_before = gzip_crc(c->gzip);
+	c->part_len = 0;
 }
 
 /* Ends the span with the compressed byte before @end. */
@@ -160,6 +191,7 @@ static int span_end(struct gzip_cutter *c, uint64_t end)
 
 	if (rc == 0)
 		rc = seal_to(c, end);
+	part_end(c);
 	c->span.in_len = end - c->span.in;
 	return rc < 0 ? rc : sealer_end(c->sealer, &c->span);
 }
@@ -192,7 +224,7 @@ static int cut_at_block(struct gzip_cutter *c)
 	if (len == 0)
 		return 0;
 	c->head_left = INFLATE_WINDOW;
-	return sealer_window(c->sealer, c->output + c->out_end - len, len);
+	return sealer_window(c->sealer, c->before + INFLATE_WINDOW - len, len);
 }
 
 /* Between members no window is needed: a good place even if it comes somewhat early. */
@@ -200,6 +232,8 @@ static int member_ended(struct gzip_cutter *c)
 {
 	int rc;
 
+	part_end(c);
+	c->crc_before = 0;
 	c->member_end = c->base + c->taken;
 	c->member_made = 0;
 	c->head_left = 0; /* what comes cannot refer to what was before */
@@ -219,10 +253,14 @@ static int work(struct gzip_cutter *c, struct err *e)
 
 	while (c->taken < c->filled || was_full) {
 		bool stop = c->span.out_len >= SPAN_TARGET;
-		size_t room = sizeof(c->output) - c->out_end;
-		struct flow flow = {c->input + c->taken, c->filled - c->taken,
-				    c->output + c->out_end, room};
+		struct flow flow = {c->input + c->taken, c->filled - c->taken, NULL, 0};
+		size_t room;
 
+		rc = output_room(c);
+		if (rc < 0)
+			return rc;
+		flow.out = c->room + c->fresh;
+		flow.out_len = room = c->room_len - c->fresh;
 		/* Not past the target, for there the search begins. */
 		if (!stop && flow.out_len > SPAN_TARGET - c->span.out_len)
 			room = flow.out_len = (size_t)(SPAN_TARGET - c->span.out_len);
@@ -238,8 +276,6 @@ static int work(struct gzip_cutter *c, struct err *e)
 			rc = cut_at_block(c);
 		else if (rc == 0 && status == GZIP_MEMBER)
 			rc = member_ended(c);
-		if (rc == 0 && c->out_end == sizeof(c->output))
-			rc = output_flush(c);
 		if (rc < 0)
 			return rc;
 	}

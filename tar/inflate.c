@@ -155,3 +155,8 @@ uint32_t inflate_crc(uint32_t crc, const void *data, size_t len)
 {
 	return (uint32_t)crc32_z(crc, data, len);
 }
+
+uint32_t inflate_crc_join(uint32_t first, uint32_t second, uint64_t second_len)
+{
+	return (uint32_t)crc32_combine(first, second, (z_off_t)second_len);
+}

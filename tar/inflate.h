@@ -75,7 +75,8 @@ size_t inflate_tail(const struct inflate *f, uint8_t tail[INFLATE_TAIL]);
  */
 size_t inflate_pack(const void *data, size_t len, void *out, size_t room);
 
-/* zlib's CRC-32; use checksum(). */
+/* zlib's CRC-32; use checksum.h. */
 uint32_t inflate_crc(uint32_t crc, const void *data, size_t len);
+uint32_t inflate_crc_join(uint32_t first, uint32_t second, uint64_t second_len);
 
 #endif

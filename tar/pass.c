@@ -195,9 +195,15 @@ static int on_span(void *arg, const struct span *sp)
 	return tree_add_span(((struct sink *)arg)->tree, sp);
 }
 
-static int on_output(void *arg, const void *data, size_t len)
+static int on_room(void *arg, void **room, size_t *len)
 {
-	return pipe_write(((struct sink *)arg)->pipe, data, len);
+	return pipe_room(((struct sink *)arg)->pipe, room, len);
+}
+
+static int on_output(void *arg, size_t len)
+{
+	pipe_fill(((struct sink *)arg)->pipe, len);
+	return 0;
 }
 
 /*
@@ -338,7 +344,11 @@ static int finish(struct pass *p, struct sink *s, struct decoder *decoder, struc
 
 int pass_run(struct pass *p, struct err *e)
 {
-	static const struct decoder_ops ops = {.output = on_output, .span = on_span};
+	static const struct decoder_ops ops = {
+		.room = on_room,
+		.output = on_output,
+		.span = on_span,
+	};
 	struct decoder *decoder = NULL;
 	struct blob_hash hash = {0};
 	struct stream *stream = NULL;

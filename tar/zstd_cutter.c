@@ -24,8 +24,8 @@
 #include "tar/decoder.h"
 #include "tar/zstd.h"
 
-#define LONG_FRAME  (4 * SPAN_TARGET)
-#define OUTPUT_ROOM (128 * 1024) /* a block's most */
+#define LONG_FRAME (4 * SPAN_TARGET)
+#define OUTPUT_MAX (128 * 1024) /* at a time: a block's most */
 
 struct zstd_cutter {
 	const struct decoder_ops *ops;
@@ -44,8 +44,6 @@ struct zstd_cutter {
 	struct buf kept;	 /* the frame's output while it is not long */
 	struct span part;	 /* of a long frame, under way */
 	struct hasher *out_hash; /* the part's output */
-
-	uint8_t output[OUTPUT_ROOM];
 };
 
 static void span_begin(struct zstd_cutter *c)
@@ -72,7 +70,7 @@ int zstd_cutter_new(const struct decoder_ops *ops, void *arg, struct zstd_cutter
 	c->ops = ops;
 	c->arg = arg;
 	/* The run of output that makes the frame a long one is kept, too. */
-	buf_init(&c->kept, LONG_FRAME + OUTPUT_ROOM);
+	buf_init(&c->kept, LONG_FRAME + OUTPUT_MAX);
 	rc = zstd_new(&c->zstd);
 	if (rc == 0)
 		rc = hasher_new(DIGEST_SHA256, &c->in_hash);
@@ -162,21 +160,22 @@ static int become_long(struct zstd_cutter *c)
 	return rc;
 }
 
-static int account(struct zstd_cutter *c, size_t len)
+/* @data is what was just made. */
+static int account(struct zstd_cutter *c, const uint8_t *data, size_t len)
 {
 	int rc;
 
 	if (len == 0)
 		return 0;
-	rc = c->ops->output(c->arg, c->output, len);
+	rc = c->ops->output(c->arg, len);
 	if (rc < 0)
 		return rc;
 	c->made += len;
 	c->frame_made += len;
 	if (c->is_long)
-		return part_add(c, c->output, len);
-	c->crc = checksum(c->crc, c->output, len);
-	rc = buf_append(&c->kept, c->output, len);
+		return part_add(c, data, len);
+	c->crc = checksum(c->crc, data, len);
+	rc = buf_append(&c->kept, data, len);
 	if (rc == 0 && c->kept.len > LONG_FRAME)
 		rc = become_long(c);
 	return rc;
@@ -220,10 +219,14 @@ int zstd_cutter_feed(struct zstd_cutter *c, const void *data, size_t len, struct
 
 	while (flow.in_len > 0 || was_full) {
 		const uint8_t *from = flow.in;
-		int status, rc;
+		void *room;
+		int status, rc = c->ops->room(c->arg, &room, &flow.out_len);
 
-		flow.out = c->output;
-		flow.out_len = sizeof(c->output);
+		if (rc < 0)
+			return rc;
+		if (flow.out_len > OUTPUT_MAX)
+			flow.out_len = OUTPUT_MAX;
+		flow.out = room;
 		status = zstd_run(c->zstd, &flow, e);
 		if (status < 0)
 			return err_prefix(e, status, "near compressed byte %llu",
@@ -232,7 +235,7 @@ int zstd_cutter_feed(struct zstd_cutter *c, const void *data, size_t len, struct
 		c->taken += (size_t)(flow.in - from);
 		if (!c->is_long)
 			hasher_update(c->in_hash, from, (size_t)(flow.in - from));
-		rc = account(c, sizeof(c->output) - flow.out_len);
+		rc = account(c, room, (size_t)(flow.out - (uint8_t *)room));
 		if (rc == 0 && status == ZSTD_FRAME)
 			rc = frame_ended(c);
 		if (rc < 0)

@@ -19,7 +19,12 @@ int main(void)
 		if (checksum(part, data + len / 3, len - len / 3) !=
 		    crc32(0, data, (uInt)len))
 			wrong++;
+		if (checksum_join(part, checksum(0, data + len / 3, len - len / 3),
+				  len - len / 3) != checksum(0, data, len) ||
+		    checksum_rest(part, checksum(0, data, len), len - len / 3) !=
+			    checksum(0, data + len / 3, len - len / 3))
+			wrong++;
 	}
-	is_int(wrong, 0, "as zlib's, also in two parts");
+	is_int(wrong, 0, "as zlib's, also in two parts, joined and taken apart");
 	return test_done();
 }
