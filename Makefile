@@ -102,7 +102,7 @@ demo: deps
 	$(Q)tests/demo $(B)
 
 bench:
-	$(Q)tests/deps build check bench
+	$(Q)tests/deps build check bench images
 	$(Q)$(MAKE) all
 	$(Q)tests/bench/run $(B)
 

@@ -168,21 +168,42 @@ class Rig:
             self.pushed.add((name, tag))
         return "%s/%s:%s" % (self.host, name, tag)
 
+    def lazy(self, name, form):
+        """The same root with layers that carry their own index: a reference. FORM is estargz or
+        zstd:chunked, made by the tools that make them."""
+        tag = form.replace(":", "-")
+        if (name, tag) not in self.pushed:
+            self.image(name)
+            layout = "%s/%s.%s" % (self.images, name, tag)
+            if not os.path.exists(layout):
+                say("making the %s form of %s" % (form, name))
+                making = layout.replace(":", "-") + ".making"
+                shutil.rmtree(making, ignore_errors=True)
+                shell("%s/../images/make-lazy %s %s/%s %s" % (HERE, form, self.images, name, making))
+                os.rename(making, layout)
+            shell("skopeo copy -q --preserve-digests --dest-tls-verify=false oci:%s:latest "
+                  "docker://%s/%s:%s" % (layout, self.host, name, tag))
+            self.pushed.add((name, tag))
+        return "%s/%s:%s" % (self.host, name, tag)
+
+    def manifest(self, name, tag="latest"):
+        """As the registry has it."""
+        accept = "-H 'Accept: application/vnd.oci.image.manifest.v1+json'"
+        return json.loads(shell("curl -sf %s http://%s/v2/%s/manifests/%s" % (
+            accept, self.host, name, tag)))
+
     def layers(self, name, tag="latest", host=None):
         """URLs of an image's layers, as the registry's manifest has them."""
         self.image(name, tag)
-        accept = "-H 'Accept: application/vnd.oci.image.manifest.v1+json'"
-        manifest = json.loads(shell("curl -sf %s http://%s/v2/%s/manifests/%s" % (
-            accept, self.host, name, tag)))
         return ["http://%s/v2/%s/blobs/%s" % (host or self.host, name, layer["digest"])
-                for layer in manifest["layers"]]
+                for layer in self.manifest(name, tag)["layers"]]
 
     def tree(self, name, tag="latest"):
         """The image unpacked on the local disk by umoci: what warm mounts compare with."""
         if (name, tag) not in self.trees:
             self.image(name, tag)
             bundle = self.path("bundle")
-            shell("umoci unpack --image %s/%s:%s %s" % (self.images, name, tag, bundle))
+            shell("umoci --log=error unpack --image %s/%s:%s %s" % (self.images, name, tag, bundle))
             self.trees[name, tag] = bundle + "/rootfs"
         return self.trees[name, tag]
 
@@ -193,9 +214,11 @@ class Rig:
             shutil.rmtree(os.path.dirname(tree))
 
     @contextlib.contextmanager
-    def slow(self, *more):
-        """The registry behind 50 ms and 100 Mbit/s: a host, and a call for its counters."""
-        process = subprocess.Popen([HERE + "/slowlink", *more, self.host], stdout=subprocess.PIPE, text=True)
+    def slow(self, *more, server=None):
+        """The registry, or another server, behind 50 ms and 100 Mbit/s: a host, and a call for
+        its counters."""
+        process = subprocess.Popen([HERE + "/slowlink", *more, server or self.host],
+                                   stdout=subprocess.PIPE, text=True)
 
         def counters():
             process.send_signal(signal.SIGUSR1)
@@ -277,24 +300,33 @@ def say(text):
 
 
 class Report:
-    """Prints a line for each comparison and remembers whether any was missed."""
+    """Keeps a line for each comparison, for one table at the end; shows each as it comes."""
+
+    HEAD = "%-30s %10s %10s %7s %6s" % ("name", "ours", "theirs", "ratio", "limit")
 
     def __init__(self):
-        self.missed = []
-        print("%-26s %10s %10s %7s %6s" % ("name", "ours", "theirs", "ratio", "limit"), flush=True)
+        self.missed, self.table = [], [self.HEAD]
+
+    def add(self, text):
+        self.table.append(text)
+        say(text)
+
+    def print(self):
+        print("\n".join(self.table))
+        print("missed: " + " ".join(self.missed) if self.missed else "all met", flush=True)
 
     def line(self, name, ours, theirs, ratio, limit, note="", unit="s"):
         good = ratio <= limit
         if not good:
             self.missed.append(name)
         form = "%9.3f" if unit == "s" else "%9.1f"
-        print("%-26s %s%s %s%s %7.2f %6.2f  %s%s" % (
+        self.add("%-30s %s%s %s%s %7.2f %6.2f  %s%s" % (
             name, form % ours, unit, form % theirs, unit, ratio, limit,
-            "ok" if good else "MISSED", note), flush=True)
+            "met" if good else "MISSED", note))
 
     def failed(self, name, reason):
         self.missed.append(name)
-        print("%-26s %s\n  %s" % (name, "FAILED", str(reason).replace("\n", "\n  ")), flush=True)
+        self.add("%-30s FAILED\n  %s" % (name, str(reason).replace("\n", "\n  ")))
 
     def pairs(self, name, ours, theirs, limit):
         """Rounds of both, in pairs: the median of the pairs' ratios, and how far they spread."""

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""Layers that carry their own index: eStargz and zstd:chunked, as the usual tools write them."""
+import os
+import shutil
+import statistics
+import sys
+
+from basics import ROUNDS, case, find, five_kb
+from rig import HERE, MIB, clock, say, shell
+
+sys.path.insert(0, os.path.join(HERE, "../e2e"))
+import tree
+
+FORMS = ("estargz", "zstd:chunked")
+POSITION = "io.github.containers.zstd-chunked.manifest-position"
+
+
+def sizes(rig, name, form):
+    """Bytes of an image's layers, and of the tables in them."""
+    layers = rig.manifest(name, form.replace(":", "-"))["layers"]
+    tables = 0
+    for layer in layers:
+        if form == "zstd:chunked":
+            tables += int(layer["annotations"][POSITION].split(":")[1])
+            continue
+        # An eStargz footer of 51 bytes has the table's offset at 16: "%016xSTARGZ".
+        path = os.path.join(rig.images, name + ".estargz/blobs", *layer["digest"].split(":"))
+        with open(path, "rb") as file:
+            file.seek(-51, os.SEEK_END)
+            tables += layer["size"] - int(file.read(51)[16:32], 16)
+    return sum(layer["size"] for layer in layers), tables
+
+
+@case("lazy-cat", "node", "big")
+def lazy_cat(rig, report, image):
+    """Nothing stored: mount and one file of 5 KB. 8 round trips, and 1 % of the layers beside
+    their tables."""
+    path = five_kb(rig, image)
+    for form in FORMS:
+        reference = rig.lazy(image, form)
+        total, tables = sizes(rig, image, form)
+        allowed = tables + total / 100
+        ours, theirs, came = [], [], []
+        with rig.slow() as (host, counters):
+            for _ in range(ROUNDS or 5):
+                cache = rig.path("cache")
+                with rig.mountpoint() as where:
+                    counters()
+                    far = reference.replace(rig.host, host)
+                    ours.append(clock("%s && cat %s/rootfs/%s > /dev/null" % (
+                        rig.command(far, where, cache), where, path)))
+                    seen = counters()
+                came.append(seen["down"])
+                theirs.append(8 * 0.05 + min(seen["down"], allowed) / (100e6 / 8))
+                shutil.rmtree(cache)
+        name = "%s-%s" % (image, form)
+        say("lazy-cat-%s: %s: %s; layers %d, tables %d" % (name, path, seen, total, tables))
+        report.pairs("lazy-cat-" + name, ours, theirs, 1.0)
+        median = statistics.median(came)
+        report.line("lazy-cat-%s/bytes" % name, median / MIB, allowed / MIB, median / allowed, 1.0,
+                    unit="M")
+
+
+@case("lazy-same", "node", "big")
+def lazy_same(rig, report, image):
+    """Entry by entry: attributes, links and contents. The limit is no difference at all."""
+    with rig.mounted(rig.image(image)) as where:
+        want = tree.dump(where + "/rootfs")
+    for form in FORMS:
+        with rig.mounted(rig.lazy(image, form)) as where:
+            kinds = {layer["index"] for layer in rig.status(where)["layers"]}
+            lines = tree.differences(want, tree.dump(where + "/rootfs"))
+        if kinds != {form}:
+            lines.append("the layers' indexes are from %s" % kinds)
+        for line in lines[:5]:
+            say(line)
+        report.line("lazy-same-%s-%s" % (image, form), len(lines), len(want),
+                    len(lines) / len(want), 0.0, unit=" ")
+
+
+@case("lazy-memory", "node", "many")
+def lazy_memory(rig, report, image):
+    """Anonymous memory of the daemon while tables are read, and when they are stored."""
+    for form in FORMS:
+        reference, cache = rig.lazy(image, form), rig.path("cache")
+        for name, allowed in (("first", 160 * MIB), ("stored", 24 * MIB)):
+            with rig.watched(reference, cache) as (where, memory):
+                clock(find(where + "/rootfs"))
+                report.line("lazy-memory-%s-%s/%s" % (image, form, name), memory.peak / MIB,
+                            allowed / MIB, memory.peak / allowed, 1.0, unit="M")
+        shutil.rmtree(cache)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""Whole registries: images side by side in one mount, and names by the thousand."""
+import contextlib
+import os
+import shutil
+import subprocess
+
+from basics import ROUNDS, case, find, settle
+from rig import HERE, Failed, clock, contest, shell
+
+TAGS = 10000
+
+
+def diff(one, other):
+    """diff -rq counts; that they differ is no failure, trouble is."""
+    return ("{ diff -rq --no-dereference %s %s || [ $? = 1 ]; } | grep -v 'special file' | wc -l"
+            % (one, other))
+
+
+@case("names-diff", "big")
+def names_diff(rig, report, image):
+    """Two images that differ in one layer of 14 KB."""
+    old, new = rig.image(image), rig.image(image, "next")
+    cache = rig.path("cache")
+    plain = diff(rig.tree(image), rig.tree(image, "next"))
+    want = shell(plain).strip()
+
+    def ours(where):
+        return diff("%s/%s/latest/rootfs" % (where, image), "%s/%s/next/rootfs" % (where, image))
+
+    def from_nothing(source, work):
+        cache = rig.path("cache")
+        settle()
+        try:
+            with rig.mountpoint() as where:
+                return clock("%s && %s" % (rig.command(source, where, cache), work(where)))
+        finally:
+            shutil.rmtree(cache, ignore_errors=True)
+
+    with rig.mounted(rig.host + "/", cache) as where:
+        for _ in range(2):
+            clock(ours(where), want)
+            clock(plain, want)
+        contest(report, ROUNDS or 9, lambda: clock(ours(where), want),
+                [("names-diff-%s/warm" % image, lambda: clock(plain, want), 0.05)])
+    shutil.rmtree(cache)
+    rig.forget_tree(image, "next")
+    contest(report, ROUNDS or 3, lambda: from_nothing(rig.host + "/", ours), [
+        ("names-diff-%s/first" % image,
+         lambda: from_nothing(old, lambda where: find(where + "/rootfs")), 1.1)])
+
+
+@case("names-find", "big", "node")
+def names_find(rig, report, image):
+    """The store has all, the kernel nothing; and again when the kernel has it too."""
+    reference, cache = rig.image(image), rig.path("cache")
+    with rig.mounted(reference, cache) as where:
+        want = shell(find(where + "/rootfs")).strip()
+
+    def once(source, root, warm):
+        with rig.mounted(source, cache) as where:
+            clock("ls %s/%s > /dev/null" % (where, root))
+            cold = clock(find("%s/%s/" % (where, root)), want)
+            warm.append(min(clock(find("%s/%s/" % (where, root)), want) for _ in range(3)))
+            return cold
+
+    through, single = [], []
+    contest(report, ROUNDS or 9,
+            lambda: once(rig.host + "/", "%s/latest/rootfs" % image, through),
+            [("names-find-%s" % image, lambda: once(reference, "rootfs", single), 1.05)])
+    report.pairs("names-find-%s/warm" % image, through, single, 1.05)
+    shutil.rmtree(cache)
+
+
+@contextlib.contextmanager
+def tag_server():
+    """A registry whose repositories all have TAGS tags, in pages."""
+    process = subprocess.Popen([HERE + "/tagserver", str(TAGS)], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, text=True)
+    try:
+        yield "127.0.0.1:" + process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@case("names-ls", "tags")
+def names_ls(rig, report, image):
+    """A listing of 10,000 tags, against curl of the same pages, behind the slow link; each round
+    a repository that was not seen yet."""
+    with tag_server() as server, rig.slow(server=server) as (host, counters):
+        with rig.mounted(host + "/") as where:
+            clock("ls %s/first > /dev/null" % where)
+            counters()
+            shell("ls %s/count > /dev/null" % where)
+            pages = counters()["bursts"]
+            rounds = iter(range(1000))
+
+            def ours():
+                return clock("ls %s/r%d | wc -l" % (where, next(rounds)), str(TAGS))
+
+            def theirs():
+                # The pages are of the size that was asked for, and one connection has them all.
+                size = -(-TAGS // max(1, pages))
+                urls = " ".join("'http://%s/v2/r/tags/list?n=%d&last=t%05d'" % (host, size, at - 1)
+                                for at in range(0, TAGS, size))
+                return clock("curl -sf %s | grep -o '\"t[0-9]*\"' | wc -l" % urls, str(TAGS))
+
+            contest(report, ROUNDS or 5, ours, [("names-ls-10000", theirs, 1.2)])
+    if pages < 2:
+        raise Failed("%d pages: the tags were not asked for in pages" % pages)
