@@ -2,6 +2,7 @@
 """A root file system of real programs, pushed by real tools, against the oracles."""
 
 import os
+import struct
 import subprocess
 
 import pytest
@@ -10,7 +11,7 @@ import layout
 import oracle
 import tree
 from archive import directory, file, hardlink, layer, opaque, whiteout
-from mounting import mount
+from mounting import PEELCTL, mount, run
 
 
 def packed(*paths, more=()):
@@ -107,3 +108,32 @@ def test_tools_read_it(real, tmp_path):
         assert (done.returncode, done.stderr) == (0, b"")
         done = subprocess.run(["find", m.root, "-noleaf"], capture_output=True, timeout=60)
         assert len(done.stdout.splitlines()) == len(want) and done.stderr == b""
+
+
+def sections(path):
+    """Of an index file, as tar/indexfile.h draws it: {name: bytes}, the decoded size."""
+    names = "entries strings units xattrs extents spans windows foreign skipped".split()
+    with open(path, "rb") as f:
+        head = f.read(352)
+    places = {n: struct.unpack_from("<QQ", head, 24 + 16 * i) for i, n in enumerate(names)}
+    return {n: size for n, (_, size) in places.items()}, struct.unpack_from("<Q", head, 200)[0]
+
+
+@pytest.mark.heavy
+@pytest.mark.limit(60)
+def test_an_index_is_small(tmp_path):
+    """At most 128 bytes for an entry, name and digest included, and windows of 0.4 %."""
+    tar = packed("usr/sbin", "usr/share/zoneinfo", "usr/share/perl", "usr/share/perl5",
+                 "usr/lib/git-core", "etc", more=["--exclude=etc/ssl/private"])
+    blob = subprocess.run(["gzip"], input=tar, capture_output=True).stdout
+    images = layout.Layout(tmp_path / "layout")
+    source = images.image([{**images.blob(blob, layout.LAYER["oci", "gzip"]),
+                            "diff": layout.digest(tar)}])
+    done = run("index", "-o", "cache_dir=%s" % (tmp_path / "c"), source, program=PEELCTL)
+    assert done.returncode == 0, done.stderr
+    [path] = (tmp_path / "c/layers/sha256").glob("*/index")
+    size, decoded = sections(path)
+    entries, spans = size["entries"] // 72, size["spans"] // 4
+    assert decoded >= len(tar) and spans >= decoded >> 21
+    assert size["windows"] <= 0.004 * decoded
+    assert sum(size.values()) - size["windows"] - spans * (96 + 4) <= 128 * entries
