@@ -99,6 +99,7 @@ static int read_file(const char *path, struct buf *out)
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
+	fflush(NULL); /* what is not written yet is not the child's */
 	child = fork();
 	if (child == 0)
 		send_file(path, fds[1]);
