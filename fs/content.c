@@ -63,7 +63,9 @@ ssize_t content_read(struct mount *m, struct mount_layer *l, const struct entry 
 		return 0;
 	if (size > file->size - off)
 		size = (size_t)(file->size - off);
-	while (done < size) {
+	if (file->inode < index_info(layer_index(l->layer))->n_entries)
+		r = layer_check_file(l->layer, file, cancelled, &e);
+	while (r == 0 && done < size) {
 		len = size - done;
 		r = index_extent(layer_index(l->layer), file, off + done, &len, &data);
 		if (r < 0)

@@ -24,10 +24,11 @@ static void print_layers(struct mount *m)
 
 	for (i = 0; i < m->view->n_own; i++) {
 		mount_layer_progress(m, m->view->own[i], &p);
-		printf("%s  %-12s %8.1f MiB  %8.1f MiB fetched  %u entries\n",
+		printf("%s  %-8s  %-12s %8.1f MiB  %8.1f MiB fetched  %u entries\n",
 		       digest_format(&m->view->own[i]->descriptor.digest, text),
-		       status_from(m, &p), (double)p.blob_size / (1 << 20),
-		       (double)p.fetched / (1 << 20), p.entries);
+		       status_from(m, &p), index_origin_name(p.origin),
+		       (double)p.blob_size / (1 << 20), (double)p.fetched / (1 << 20),
+		       p.entries);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/source.h"
 #include "fs/images.h"
 #include "fs/log.h"
 #include "fs/mount.h"
@@ -13,7 +14,7 @@
 #include "registry/origin.h"
 #include "tar/layer.h"
 
-/* What a descriptor says of a table of contents that the layer carries. */
+/* What a descriptor says of a table of contents that the layer carries; see also its table. */
 static const char *const table_keys[] = {
 	"containerd.io/snapshot/stargz/toc.digest",
 	"io.github.containers.zstd-chunked.manifest-checksum",
@@ -46,7 +47,8 @@ static bool is_same(const struct descriptor *a, const struct descriptor *b)
 {
 	size_t i;
 
-	if (!digest_equal(&a->digest, &b->digest) || a->size != b->size)
+	if (!digest_equal(&a->digest, &b->digest) || a->size != b->size ||
+	    memcmp(&a->table, &b->table, sizeof(a->table)) != 0)
 		return false;
 	for (i = 0; i < N_TABLE_KEYS; i++) {
 		if (!same_text(descriptor_annotation(a, table_keys[i]),
@@ -135,7 +137,7 @@ const char *layer_why(const struct mount_layer *l)
 	return l->loaded < 0 && l->why ? l->why->text : "";
 }
 
-static void hint(struct layer *l, const struct descriptor *d)
+static void hint(struct origin *o, struct layer *l, const struct descriptor *d)
 {
 	struct layer_hints h = {
 		.estargz_digest = descriptor_annotation(d, table_keys[0]),
@@ -147,7 +149,15 @@ static void hint(struct layer *l, const struct descriptor *d)
 		h.chunked_digest = descriptor_annotation(d, table_keys[3]);
 		h.chunked_position = descriptor_annotation(d, table_keys[4]);
 	}
+	if (d->table.alg != DIGEST_NONE) {
+		const struct descriptor table = {.digest = d->table,
+						 .size = d->table_size};
+
+		if (origin_blob(o, &table, &h.ztoc, NULL) == 0)
+			h.ztoc_digest = &d->table;
+	}
 	layer_hint(l, &h);
+	source_unref(h.ztoc);
 }
 
 static int get(struct mount *m, struct mount_layer *l, struct err *e)
@@ -163,7 +173,7 @@ static int get(struct mount *m, struct mount_layer *l, struct err *e)
 	r = layer_new(m->store, &l->descriptor.digest, blob, &layer);
 	if (r < 0)
 		return err_set(e, r, "out of memory");
-	hint(layer, &l->descriptor);
+	hint(l->origin, layer, &l->descriptor);
 	pthread_mutex_lock(&m->layers.holds.lock);
 	l->layer = layer; /* others look at its progress */
 	pthread_mutex_unlock(&m->layers.holds.lock);

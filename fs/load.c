@@ -20,6 +20,7 @@
 #include "fs/node.h"
 #include "fs/options.h"
 #include "fs/synthetic.h"
+#include "fs/tables.h"
 #include "registry/origin.h"
 #include "tar/layer.h"
 
@@ -350,7 +351,11 @@ static int find_image(struct view *v, struct err *e)
 		v->platforms = calloc(img->n_platforms + 1, sizeof(*v->platforms));
 		r = v->platforms ? 0 : -ENOMEM;
 	}
-	return r < 0 ? r : find_layers(v, img);
+	if (r < 0)
+		return r;
+	if (!img->is_artifact)
+		tables_find(v->mount, v->origin, img);
+	return find_layers(v, img);
 }
 
 /* All layers as one. */

@@ -36,6 +36,7 @@ static const char help[] =
 	"  -o ...    options, as for mount(8), and:\n"
 	"    platform=OS/ARCH[/VARIANT]  of an image for many; this machine's if none\n"
 	"    layout=image|rootfs         rootfs: the root file system and nothing else\n"
+	"    index=auto|registry|none    use of tables kept beside layers (SOCI)\n"
 	"    ino=content|unique          unique: equal files are told by their places\n"
 	"    cache_dir=DIR               where layers are kept\n"
 	"    cache_size=SIZE             at most so much there: 20G; 10G if not said\n"
@@ -68,6 +69,7 @@ enum kind {
 	SIZE,
 	CACHE,
 	LAYOUT,
+	TABLES,
 	INO,
 	PLATFORM,
 };
@@ -95,6 +97,7 @@ static const struct known known[] = {
 	{"cache_size", SIZE, AT(cache_size)},
 	{"cache", CACHE, 0},
 	{"layout", LAYOUT, 0},
+	{"index", TABLES, 0},
 	{"ino", INO, 0},
 	{"platform", PLATFORM, 0},
 
@@ -170,6 +173,20 @@ static int set_layout(struct options *o, const char *value, struct err *e)
 		o->layout = LAYOUT_ROOTFS;
 	else
 		return err_set(e, -EINVAL, "layout=%s: it can be image or rootfs", value);
+	return 0;
+}
+
+static int set_tables(struct options *o, const char *value, struct err *e)
+{
+	if (strcmp(value, "auto") == 0)
+		o->tables = TABLES_AUTO;
+	else if (strcmp(value, "registry") == 0)
+		o->tables = TABLES_REGISTRY;
+	else if (strcmp(value, "none") == 0)
+		o->tables = TABLES_NONE;
+	else
+		return err_set(e, -EINVAL, "index=%s: it can be auto, registry or none",
+			       value);
 	return 0;
 }
 
@@ -254,6 +271,8 @@ static int apply(struct options *o, const struct known *k, const char *option,
 		return set_cache(o, value, e);
 	case LAYOUT:
 		return set_layout(o, value, e);
+	case TABLES:
+		return set_tables(o, value, e);
 	case INO:
 		return set_ino(o, value, e);
 	case PLATFORM:

@@ -23,6 +23,9 @@ enum layout { LAYOUT_IMAGE, LAYOUT_ROOTFS };
 /* What of the layers is kept on disk: indexes and decoded bytes, indexes alone, or nothing. */
 enum cache { CACHE_DATA, CACHE_INDEX, CACHE_NONE };
 
+/* Tables that are kept beside layers are used: unless a digest was asked for, always, never. */
+enum tables { TABLES_AUTO, TABLES_REGISTRY, TABLES_NONE };
+
 struct options {
 	enum options_action action;
 	char *source;
@@ -41,6 +44,7 @@ struct options {
 	uint64_t cache_size; /* bytes; 0: the default */
 	enum cache cache;
 	enum layout layout;
+	enum tables tables;
 	bool ino_unique;	  /* st_ino tells places, not contents */
 	struct platform platform; /* this machine's, unless */
 	bool wants_platform;	  /* one was asked for */

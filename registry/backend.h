@@ -33,9 +33,12 @@ struct backend_ops {
 	/* See origin_tags() and origin_probe(). NULL: there are no others. */
 	int (*tags)(struct backend *b, origin_name_fn *fn, void *arg, struct err *e);
 	int (*probe)(struct backend *b, struct err *e);
-	/* See origin_referrers(), but for those that the index itself has. NULL: none. */
+	/*
+	 * See origin_referrers(), but for those that the index itself has. @is_extra: the image
+	 * does well without, so little is done for it. NULL: there are none.
+	 */
 	int (*referrers)(struct backend *b, const struct digest *of, const char *type,
-			 origin_referrer_fn *fn, void *arg, struct err *e);
+			 bool is_extra, origin_referrer_fn *fn, void *arg, struct err *e);
 	/* Frees @b. */
 	void (*close)(struct backend *b);
 };
@@ -48,6 +51,7 @@ struct backend {
 	struct store *store; /* borrowed; may be NULL */
 	/* its documents are on disk already: not worth keeping twice */
 	bool is_local;
+	bool is_pinned; /* by a digest */
 };
 
 /* All of a source into @out, up to its ceiling: -E2BIG with a sentence beyond. */

@@ -11,6 +11,8 @@
 #include "registry/refusal.h"
 #include "registry/retry.h"
 
+#define EXTRA_MS 5000
+
 static int copy_field(const char *field, char **out)
 {
 	if (!out || !field)
@@ -28,7 +30,7 @@ int body_get(struct remote *r, const struct remote_request *rq, struct buf *byte
 	bool again;
 	int rc;
 
-	retry_init(&retry, remote_deadline(r));
+	retry_init(&retry, rq->is_extra ? http_now() + EXTRA_MS : remote_deadline(r));
 	do {
 		again = false;
 		buf_clear(bytes);

@@ -11,6 +11,7 @@
 #include "registry/backend.h"
 #include "registry/manifest.h"
 #include "registry/resolve.h"
+#include "registry/soci.h"
 
 /*
  * The root document is asked once and kept: a tag that moves while the image is
@@ -184,8 +185,18 @@ int origin_referrers(struct origin *o, const struct digest *of, const char *type
 	if (rc == 0)
 		rc = tell_own(o, of, type, fn, arg);
 	if (rc == 0 && o->backend->ops->referrers)
-		rc = o->backend->ops->referrers(o->backend, of, type, fn, arg, e);
+		rc = o->backend->ops->referrers(o->backend, of, type, false, fn, arg, e);
 	return rc;
+}
+
+int origin_find_tables(struct origin *o, struct image *img, bool may_ask, struct err *e)
+{
+	return soci_find(o->backend, img, may_ask, e);
+}
+
+bool origin_is_pinned(const struct origin *o)
+{
+	return o->backend->is_pinned;
 }
 
 int origin_blob(struct origin *o, const struct descriptor *d, struct source **out,

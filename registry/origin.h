@@ -60,6 +60,17 @@ int origin_referrers(struct origin *o, const struct digest *of, const char *type
 		     origin_referrer_fn *fn, void *arg, struct err *e);
 
 /*
+ * Fills in the table of each layer of @img, which is of this origin, that has one kept
+ * beside it: SOCI's index, by the manifest's word or, if there is none, the registry's.
+ * Mostly there is none. Without @may_ask only what the store has noted; what it has not is
+ * asked for, for some seconds, as an image does well without. An error is for -v.
+ */
+int origin_find_tables(struct origin *o, struct image *img, bool may_ask, struct err *e);
+
+/* Was the image asked for by a digest, so that nothing else should have a say in it? */
+bool origin_is_pinned(const struct origin *o);
+
+/*
  * The bytes of a blob, unverified: the caller hashes what it reads. Makes no
  * request yet. The origin outlives the source.
  */

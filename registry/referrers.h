@@ -3,15 +3,23 @@
 #ifndef REGISTRY_REFERRERS_H
 #define REGISTRY_REFERRERS_H
 
+#include <stdbool.h>
+
 #include "registry/origin.h"
 
 struct remote;
 
-/*
- * By the API, or where there is none by the tag that stands in for it; as
- * origin_referrers(). Errors of remote_open(), -EBADMSG, -E2BIG.
- */
-int referrers_list(struct remote *r, const struct digest *of, const char *type,
-		   origin_referrer_fn *fn, void *arg, struct err *e);
+struct referrers_query {
+	const struct digest *of;
+	const char *type; /* NULL: any */
+	bool is_extra;	  /* asked for a few seconds only */
+	origin_referrer_fn *fn;
+	void *arg;
+};
+
+/* As origin_referrers(), by the API. -ENOSYS: the registry has none. */
+int referrers_by_api(struct remote *r, const struct referrers_query *q, struct err *e);
+/* By the tag that clients keep where there is no API. */
+int referrers_by_tag(struct remote *r, const struct referrers_query *q, struct err *e);
 
 #endif

@@ -54,6 +54,7 @@ struct remote_request {
 	bool by_tag;
 	/* whoever refuses what is not there, though it took who we are, says -ENOENT */
 	bool may_hide;
+	bool is_extra; /* for body_get(): done without if it takes more than seconds */
 	bool has_range;
 	uint64_t first, last; /* as http.h */
 };

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/err.h"
+#include "base/num.h"
 #include "base/store.h"
 #include "registry/backend.h"
 #include "registry/blob.h"
@@ -330,6 +332,7 @@ static int use_name(struct repository *r, const char *text, struct err *e)
 	r->remote = remote;
 	r->backend.name = name;
 	r->reference = ref;
+	r->backend.is_pinned = ref.has_digest;
 	return 0;
 }
 
@@ -400,13 +403,56 @@ static int repository_probe(struct backend *b, struct err *e)
 	return rc < 0 ? err_prefix(e, rc, "%s", r->backend.name) : 0;
 }
 
+/*
+ * A host without the API is noted for a day, so that what is not worth two round trips
+ * has one.
+ */
+static bool lacks_api(const struct repository *r, const char *name)
+{
+	uint64_t then = 0, now = (uint64_t)time(NULL);
+	struct buf note;
+	bool lacks;
+
+	buf_init(&note, 32);
+	lacks = r->backend.store && store_get_note(r->backend.store, name, &note) == 0 &&
+		num_parse(buf_text(&note), note.len, INT64_MAX, &then) && then <= now &&
+		now - then < 24 * 3600;
+	buf_release(&note);
+	return lacks;
+}
+
+static void note_lack(const struct repository *r, const char *name)
+{
+	char now[32];
+
+	snprintf(now, sizeof(now), "%lld", (long long)time(NULL));
+	if (r->backend.store)
+		(void)store_put_note(r->backend.store, name, now);
+}
+
 static int repository_referrers(struct backend *b, const struct digest *of,
-				const char *type, origin_referrer_fn *fn, void *arg,
-				struct err *e)
+				const char *type, bool is_extra, origin_referrer_fn *fn,
+				void *arg, struct err *e)
 {
 	struct repository *r = (struct repository *)b;
-	int rc = referrers_list(r->remote, of, type, fn, arg, e);
+	struct referrers_query q = {
+		.of = of,
+		.type = type,
+		.is_extra = is_extra,
+		.fn = fn,
+		.arg = arg,
+	};
+	char name[REFERENCE_HOST_MAX + 32];
+	int rc = -ENOSYS;
 
+	snprintf(name, sizeof(name), "no-referrers %s", r->reference.host);
+	if (!is_extra || !lacks_api(r, name)) {
+		rc = referrers_by_api(r->remote, &q, e);
+		if (rc == -ENOSYS)
+			note_lack(r, name);
+	}
+	if (rc == -ENOSYS)
+		rc = referrers_by_tag(r->remote, &q, e);
 	return rc < 0 ? err_prefix(e, rc, "what refers to %s", b->name) : 0;
 }
 

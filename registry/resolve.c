@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/store.h"
+#include "registry/documents.h"
 #include "registry/manifest.h"
 
 /* An index of indexes of indexes is more than anyone has. */
@@ -22,62 +22,6 @@
 static int out_of_memory(struct err *e)
 {
 	return err_set(e, -ENOMEM, "out of memory");
-}
-
-/* Documents */
-
-static int check_document(const struct buf *bytes, const struct descriptor *d,
-			  struct err *e)
-{
-	char text[DIGEST_TEXT_MAX];
-	struct digest real;
-	int rc;
-
-	if (bytes->len != d->size)
-		return err_set(e, -EBADMSG,
-			       "%s: %zu bytes, where its descriptor says %llu",
-			       digest_format(&d->digest, text), bytes->len,
-			       (unsigned long long)d->size);
-	rc = digest_of(d->digest.alg, bytes->data, bytes->len, &real);
-	if (rc < 0)
-		return out_of_memory(e);
-	if (!digest_equal(&real, &d->digest))
-		return err_set(e, -EBADMSG, "%s: the bytes that came have another digest",
-			       digest_format(&d->digest, text));
-	return 0;
-}
-
-/* A document by descriptor, verified: from the store, or from the backend and kept. */
-static int get_document(struct backend *b, const struct descriptor *d, struct buf *out,
-			struct err *e)
-{
-	char text[DIGEST_TEXT_MAX];
-	int rc;
-
-	if (d->size > DOCUMENT_MAX)
-		return err_set(e, -E2BIG,
-			       "%s: a document of %llu bytes, more than the %u that are "
-			       "read",
-			       digest_format(&d->digest, text),
-			       (unsigned long long)d->size, DOCUMENT_MAX);
-	buf_init(out, DOCUMENT_MAX);
-	if (d->data && buf_append(out, d->data, (size_t)d->size) == 0 &&
-	    check_document(out, d, NULL) == 0)
-		return 0;
-	buf_clear(out);
-	if (b->store &&
-	    store_get_document(b->store, &d->digest, DOCUMENT_MAX, out) == 0 &&
-	    check_document(out, d, NULL) == 0)
-		return 0;
-	buf_clear(out);
-	rc = b->ops->document(b, d, out, e);
-	if (rc == 0)
-		rc = check_document(out, d, e);
-	if (rc < 0)
-		buf_release(out);
-	else if (b->store && !b->is_local)
-		(void)store_put_document(b->store, &d->digest, out->data, out->len);
-	return rc;
 }
 
 /* Choice */
@@ -143,7 +87,7 @@ static int try_best(struct search *s, const struct entries *en, struct err *e)
 	}
 	if (!best)
 		return -ENOENT;
-	rc = get_document(s->backend, best, &bytes, e);
+	rc = document_get(s->backend, best, &bytes, e);
 	if (rc == 0)
 		rc = take(s, best, &bytes);
 	return rc;
@@ -167,7 +111,7 @@ static int try_nested(struct search *s, const struct entries *en, struct err *e)
 			return err_set(e, -E2BIG,
 				       "image indexes nested deeper than %d levels",
 				       NESTING_MAX);
-		rc = get_document(s->backend, d, &bytes, e);
+		rc = document_get(s->backend, d, &bytes, e);
 		if (rc < 0)
 			break;
 		rc = entries_parse(bytes.data, bytes.len, &inner, e);
@@ -193,7 +137,7 @@ static int suits(struct search *s, const struct buf *bytes, struct err *e)
 	if (rc == 0 && m.is_artifact)
 		rc = -ENOENT;
 	if (rc == 0)
-		rc = get_document(s->backend, &m.config, &config, e);
+		rc = document_get(s->backend, &m.config, &config, e);
 	if (rc == 0)
 		rc = config_parse(config.data, config.len, &c, e);
 	if (rc == 0 && !platform_match(s->want, &c.platform))
@@ -217,7 +161,7 @@ static int try_unsaid(struct search *s, const struct entries *en, struct err *e)
 		    d->has_platform)
 			continue;
 		tried++;
-		rc = get_document(s->backend, d, &bytes, e);
+		rc = document_get(s->backend, d, &bytes, e);
 		if (rc < 0)
 			return rc;
 		rc = suits(s, &bytes, e);
@@ -368,7 +312,7 @@ static int fill(struct backend *b, struct image *img, struct err *e)
 	int rc = manifest_parse(img->manifest.data, img->manifest.len, &m, e);
 
 	if (rc == 0)
-		rc = get_document(b, &m.config, &img->config, e);
+		rc = document_get(b, &m.config, &img->config, e);
 	if (rc == 0 && !m.is_artifact)
 		rc = fill_image(img, &m, e);
 	if (rc == 0) {
@@ -461,7 +405,7 @@ static int build_entry(struct backend *b, const struct buf *root,
 	if (digest_equal(&d->digest, &entry->digest)) {
 		rc = copy_root(root, d, "", &img->manifest, &img->manifest_descriptor);
 	} else {
-		rc = get_document(b, entry, &img->manifest, e);
+		rc = document_get(b, entry, &img->manifest, e);
 		if (rc < 0)
 			return rc;
 		rc = copy_descriptor(entry, &img->manifest_descriptor);

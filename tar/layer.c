@@ -17,6 +17,7 @@
 #include "tar/fetch.h"
 #include "tar/fills.h"
 #include "tar/pass.h"
+#include "tar/preamble.h"
 
 /* An index of so many entries has 6 MiB or so: half a millisecond. */
 #define VERIFY_ENTRIES_MAX 50000
@@ -33,7 +34,8 @@ struct layer {
 	enum layer_state state;
 	struct index *index;
 	struct fills *fills;
-	int data_fd; /* the slot's; -1: nothing is kept on disk */
+	uint8_t *checked; /* of a SOCI index: files, a bit each; atomic */
+	int data_fd;	  /* the slot's; -1: nothing is kept on disk */
 	bool was_stored;
 	bool is_distrusted; /* a chunk was not what its table says; atomic */
 	uint32_t milliseconds;
@@ -71,6 +73,7 @@ void layer_free(struct layer *l)
 		slot_drop(l->slot); /* as layer_index() does */
 	fills_free(l->fills);
 	index_close(l->index);
+	free(l->checked);
 	slot_close(l->slot);
 	source_unref(l->blob);
 	carried_release(&l->carried);
@@ -166,11 +169,19 @@ static int use_index(struct layer *l, int fd, struct err *e)
 		l->data_fd = -1;
 	else
 		(void)slot_map(l->slot, index_info(ix)->n_spans);
-	rc = fills_new(ix, l->blob, l->store, l->slot, l->data_fd, &l->fills);
-	if (rc < 0)
-		index_close(ix);
-	else
+	if (index_info(ix)->origin == ORIGIN_SOCI) {
+		l->checked = calloc(index_info(ix)->n_entries / 8 + 1, 1);
+		rc = l->checked ? 0 : -ENOMEM;
+	}
+	if (rc == 0)
+		rc = fills_new(ix, l->blob, l->store, l->slot, l->data_fd, &l->fills);
+	if (rc == 0) {
 		l->index = ix;
+		return 0;
+	}
+	index_close(ix);
+	free(l->checked);
+	l->checked = NULL;
 	return rc;
 }
 
@@ -206,6 +217,8 @@ static int use_new_index(struct layer *l, int fd, struct err *e)
 		return 0;
 	}
 	fills_free(l->fills); /* what follows a carried index begins anew */
+	free(l->checked);
+	l->checked = NULL;
 	index_close(l->index);
 	l->fills = NULL;
 	l->index = NULL;
@@ -392,6 +405,65 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 		data->off = off;
 	}
 	return 0;
+}
+
+struct reading {
+	struct layer *layer;
+	const bool *cancelled;
+};
+
+static int read_decoded(void *arg, void *buf, size_t len, uint64_t off, struct err *e)
+{
+	const struct reading *rd = arg;
+	char *to = buf;
+	int rc = 0;
+
+	while (len > 0 && rc == 0) {
+		struct layer_data data;
+		size_t piece = len;
+
+		rc = layer_get(rd->layer, off, &piece, rd->cancelled, &data, e);
+		if (rc < 0)
+			break;
+		if (data.fd < 0)
+			memcpy(to, data.mem, piece);
+		else if (pread(data.fd, to, piece, (off_t)data.off) != (ssize_t)piece)
+			rc = err_set(e, -EIO, "cannot read from the cache");
+		layer_unget(rd->layer, &data);
+		to += piece;
+		off += piece;
+		len -= piece;
+	}
+	return rc;
+}
+
+int layer_check_file(struct layer *l, const struct entry *file, const bool *cancelled,
+		     struct err *e)
+{
+	struct reading rd = {l, cancelled};
+	struct preamble_want want = {.data = file->data, .size = file->size};
+	char text[DIGEST_TEXT_MAX];
+	uint8_t bit = (uint8_t)(1 << file->inode % 8), *byte;
+	int rc;
+
+	if (!l->checked || file->size == 0)
+		return 0;
+	byte = &l->checked[file->inode / 8];
+	if (__atomic_load_n(byte, __ATOMIC_RELAXED) & bit)
+		return 0;
+	if (file->nlink == 1 && file->name_len > 0) { /* else it may be another's name */
+		want.name = file->name;
+		want.name_len = file->name_len;
+	}
+	rc = preamble_check(read_decoded, &rd, &want, e);
+	if (rc == 0) {
+		__atomic_fetch_or(byte, bit, __ATOMIC_RELAXED);
+		return 0;
+	}
+	if (rc == -EBADMSG)
+		distrust(l);
+	return err_prefix(e, rc, "layer %s: %.*s", digest_format(&l->digest, text),
+			  (int)(file->name_len < 200 ? file->name_len : 200), file->name);
 }
 
 void layer_unget(struct layer *l, struct layer_data *data)

@@ -97,6 +97,14 @@ const char *layer_error(const struct layer *l);
 const struct index *layer_index(const struct layer *l);
 
 /*
+ * Is the content of a regular file where the index says? Only a SOCI index may be wrong in that,
+ * whose spans have digests and whose files have none: then the tar's own header is looked
+ * at, once for each file. 0, or as layer_get().
+ */
+int layer_check_file(struct layer *l, const struct entry *file, const bool *cancelled,
+		     struct err *e);
+
+/*
  * Makes the decoded bytes [off, off + *len) ready to be read, and says where: @len is
  * shortened to what one answer can hold (the end of a span). Either data->fd >= 0 and
  * the bytes are in that file at data->off, or they are in memory at data->mem. They

@@ -40,7 +40,7 @@ class Fake:
         if found and found[2] == "blobs":
             with contextlib.suppress(OSError):
                 return 200, "application/octet-stream", self.images.read({"digest": found[3]})
-        found = re.fullmatch(r"/v2/.+/referrers/([^/?]+)", request.path)
+        found = re.fullmatch(r"/v2/.+/referrers/([^/?]+)(?:\?.*)?", request.path)
         if found and isinstance(self.referrers.get(found[1], 404), list):
             return 200, layout.INDEX, json.dumps({
                 "schemaVersion": 2, "mediaType": layout.INDEX,

@@ -240,7 +240,7 @@ def test_artifact(images, tmp_path):
     empty = images.blob(b"{}", "application/vnd.oci.empty.v1+json")
     manifest = images.manifest([images.blob(b"text", "text/plain")], config=empty,
                                more={"artifactType": "application/vnd.example.thing"})
-    fails(images.tag(manifest), words=["application/vnd.example.thing"], where=tmp_path)
+    fails(images.tag(manifest), "layout=rootfs", words=["application/vnd.example.thing"], where=tmp_path)
 
 
 def test_schema_1(fake, tmp_path):

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/tables.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/store.h"
+#include "fs/log.h"
+#include "fs/mount.h"
+#include "fs/options.h"
+#include "registry/origin.h"
+
+static bool has_index(struct mount *m, const struct descriptor *d)
+{
+	struct slot *slot;
+	int fd;
+
+	if (store_slot(m->store, &d->digest, &slot) < 0)
+		return false;
+	fd = slot_open_index(slot);
+	if (fd >= 0)
+		close(fd);
+	slot_close(slot);
+	return fd >= 0;
+}
+
+/* Such tables are of gzip and of plain tar, and no use to a layer that carries its own. */
+static bool may_have_table(const struct descriptor *d)
+{
+	return !strstr(d->media_type, "zstd") &&
+	       !descriptor_annotation(d, "containerd.io/snapshot/stargz/toc.digest");
+}
+
+void tables_find(struct mount *m, struct origin *o, struct image *img)
+{
+	bool may_ask = false;
+	struct err e = {""};
+	size_t i;
+
+	if (m->options->tables == TABLES_NONE ||
+	    (m->options->tables == TABLES_AUTO && origin_is_pinned(o)))
+		return;
+	for (i = 0; i < img->n_layers && !may_ask; i++)
+		may_ask = may_have_table(&img->layers[i]) &&
+			  !has_index(m, &img->layers[i]);
+	if (origin_find_tables(o, img, may_ask, &e) < 0)
+		log_info(m->log, "%s", e.text);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What was found is noted in the store under the image manifest's digest: the digest of
+ * SOCI's manifest, which is kept as a document, or that there is none. So only the first
+ * mount of an image asks, and a later one has the same tables, also offline.
+ */
+#include "registry/soci.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/store.h"
+#include "registry/documents.h"
+#include "registry/manifest.h"
+
+#define TYPE_V1	   "application/vnd.amazon.soci.index.v1+json"
+#define TYPE_V2	   "application/vnd.amazon.soci.index.v2+json"
+#define INDEX_KEY  "com.amazon.soci.index-digest"
+#define LAYER_KEY  "com.amazon.soci.image-layer-digest"
+#define NOTE_MAX   256
+#define NOTED_NONE "none"
+
+/* Notes */
+
+static void note_name(const struct image *img, struct buf *name)
+{
+	char text[DIGEST_TEXT_MAX];
+
+	buf_init(name, NOTE_MAX);
+	(void)buf_printf(name, "soci %s",
+			 digest_format(&img->manifest_descriptor.digest, text));
+}
+
+/* 1: this one, 0: it is known that there is none, -ENOENT: nothing is known. */
+static int recall(struct backend *b, const struct image *img, struct digest *out)
+{
+	struct buf name, note;
+	int rc = -ENOENT;
+
+	if (!b->store)
+		return rc;
+	note_name(img, &name);
+	buf_init(&note, NOTE_MAX);
+	if (store_get_note(b->store, buf_text(&name), &note) == 0) {
+		if (!strcmp(buf_text(&note), NOTED_NONE))
+			rc = 0;
+		else if (digest_parse(buf_text(&note), note.len, out) == 0)
+			rc = 1;
+	}
+	buf_release(&name);
+	buf_release(&note);
+	return rc;
+}
+
+static void remember(struct backend *b, const struct image *img, const char *what)
+{
+	struct buf name;
+
+	if (!b->store)
+		return;
+	note_name(img, &name);
+	(void)store_put_note(b->store, buf_text(&name), what);
+	buf_release(&name);
+}
+
+/* Finding */
+
+static int take_first(void *arg, const struct descriptor *d)
+{
+	*(struct digest *)arg = d->digest;
+	return -ECANCELED;
+}
+
+/* 1, 0: there is none, or an error. */
+static int ask(struct backend *b, const struct image *img, struct digest *out,
+	       struct err *e)
+{
+	const char *text = image_annotation(img, INDEX_KEY);
+	int rc = 0;
+
+	if (text)
+		return digest_parse(text, strlen(text), out) == 0;
+	if (b->ops->referrers)
+		rc = b->ops->referrers(b, &img->manifest_descriptor.digest, TYPE_V1, true,
+				       take_first, out, e);
+	return rc == -ECANCELED ? 1 : rc;
+}
+
+static void set_table(struct image *img, const struct digest *layer,
+		      const struct descriptor *table)
+{
+	size_t i;
+
+	for (i = 0; i < img->n_layers; i++) {
+		if (digest_equal(&img->layers[i].digest, layer)) {
+			img->layers[i].table = table->digest;
+			img->layers[i].table_size = table->size;
+		}
+	}
+}
+
+static void take_tables(struct image *img, const struct manifest *m)
+{
+	struct digest layer;
+	size_t i;
+
+	for (i = 0; i < m->n_layers; i++) {
+		const char *text = descriptor_annotation(&m->layers[i], LAYER_KEY);
+
+		if (text && digest_parse(text, strlen(text), &layer) == 0)
+			set_table(img, &layer, &m->layers[i]);
+	}
+}
+
+static int read_index(struct backend *b, const struct digest *digest, struct image *img,
+		      struct err *e)
+{
+	struct descriptor d = {
+		.digest = *digest,
+		.size = DOCUMENT_SIZE_UNKNOWN,
+		.media_type = (char *)MEDIA_OCI_MANIFEST,
+	};
+	struct manifest m = {0};
+	struct buf bytes = {0};
+	const char *type;
+	int rc = document_get(b, &d, &bytes, e);
+
+	if (rc == 0)
+		rc = manifest_parse(bytes.data, bytes.len, &m, e);
+	type = rc == 0 ? m.config.media_type : "";
+	if (rc == 0 && strcmp(type, TYPE_V1) != 0 && strcmp(type, TYPE_V2) != 0)
+		rc = err_set(e, -ENOTSUP, "an index of type %.100s, which is not read",
+			     type);
+	if (rc == 0)
+		take_tables(img, &m);
+	manifest_release(&m);
+	buf_release(&bytes);
+	return rc;
+}
+
+int soci_find(struct backend *b, struct image *img, bool may_ask, struct err *e)
+{
+	char text[DIGEST_TEXT_MAX];
+	struct digest digest;
+	int rc = recall(b, img, &digest);
+	bool is_known = rc != -ENOENT, has_one;
+
+	if (!is_known)
+		rc = may_ask ? ask(b, img, &digest, e) : 0;
+	has_one = rc == 1;
+	if (has_one)
+		rc = read_index(b, &digest, img, e);
+	if (rc == 0 && may_ask && !is_known)
+		remember(b, img, has_one ? digest_format(&digest, text) : NOTED_NONE);
+	return rc < 0 ? err_prefix(e, rc, "the SOCI index of %s", b->name) : 0;
+}
