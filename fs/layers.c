@@ -58,14 +58,17 @@ static bool is_same(const struct descriptor *a, const struct descriptor *b)
 	return true;
 }
 
-static int new_slot(const struct descriptor *d, struct mount_layer **out)
+static int new_slot(const struct descriptor *d, uint64_t image, struct mount_layer **out)
 {
 	struct mount_layer *l = calloc(1, sizeof(*l));
 	int r = -ENOMEM;
 
 	if (l) {
 		hold_init(&l->hold);
+		l->image = image;
 		l->seed = node_seed(&d->digest);
+		if (image)
+			l->seed = node_ino_add(image, l->seed, 0);
 		r = descriptor_copy(d, &l->descriptor);
 	}
 	if (r < 0)
@@ -76,10 +79,10 @@ static int new_slot(const struct descriptor *d, struct mount_layer **out)
 }
 
 static int add_slot(struct layers *ls, const struct descriptor *d, bool is_file,
-		    uint32_t *bucket, struct mount_layer **out)
+		    uint64_t image, uint32_t *bucket, struct mount_layer **out)
 {
 	struct mount_layer *l;
-	int r = new_slot(d, &l);
+	int r = new_slot(d, image, &l);
 
 	if (r < 0)
 		return r;
@@ -96,7 +99,7 @@ static int add_slot(struct layers *ls, const struct descriptor *d, bool is_file,
 	return 0;
 }
 
-int layers_find(struct mount *m, const struct descriptor *d, bool is_file,
+int layers_find(struct mount *m, const struct descriptor *d, bool is_file, uint64_t image,
 		struct origin *origin, struct mount_layer **out)
 {
 	struct layers *ls = &m->layers;
@@ -107,11 +110,12 @@ int layers_find(struct mount *m, const struct descriptor *d, bool is_file,
 	pthread_mutex_lock(&ls->holds.lock);
 	for (i = *bucket; i; i = l->next) {
 		l = table_get(&ls->table, i - 1);
-		if (l->is_file == is_file && is_same(&l->descriptor, d))
+		if (l->is_file == is_file && l->image == image &&
+		    is_same(&l->descriptor, d))
 			break;
 	}
 	if (!i)
-		r = add_slot(ls, d, is_file, bucket, &l);
+		r = add_slot(ls, d, is_file, image, bucket, &l);
 	/* Who shows it now can have it, most likely. */
 	if (r == 0 && !l->hold.is_busy)
 		l->origin = origin;

@@ -33,7 +33,8 @@ struct extra {
 struct mount_layer {
 	struct hold hold;
 	uint32_t slot;
-	uint64_t seed; /* node_seed() */
+	uint64_t image; /* as in layers_find() */
+	uint64_t seed;	/* node_seed(), and of the image */
 	struct descriptor descriptor;
 	bool is_file;	       /* no layer but a blob of an artifact: never opened */
 	struct origin *origin; /* under the holds' lock, or while it is made */
@@ -78,10 +79,11 @@ void layers_release(struct layers *ls);
 /*
  * The slot of a layer as a descriptor has it: two that tell of different tables of
  * contents are different layers, for who trusts the one need not trust the other.
- * @is_file: it is no layer but a file.
+ * @is_file: it is no layer but a file. @image: 0, or a number of the one image that it is
+ * a layer of: other images have slots of their own for it, and other inode numbers.
  * @origin has its bytes and stays. 0, -ENOMEM, -ENOSPC.
  */
-int layers_find(struct mount *m, const struct descriptor *d, bool is_file,
+int layers_find(struct mount *m, const struct descriptor *d, bool is_file, uint64_t image,
 		struct origin *origin, struct mount_layer **out);
 /* NULL if there is no such slot. */
 struct mount_layer *layers_slot(struct mount *m, uint32_t slot);

@@ -53,16 +53,19 @@ static int find_layers(struct view *v, const struct image *img)
 {
 	struct mount_layer **all = calloc(img->n_layers + 1,
 					  sizeof(struct mount_layer *));
+	uint64_t image = 0;
 	size_t i, n = 0;
 	int r = 0;
 
+	if (v->mount->options->ino_unique)
+		image = node_seed(&img->manifest_descriptor.digest);
 	v->layers = all;
 	v->own = calloc(img->n_layers + 1, sizeof(struct mount_layer *));
 	if (!all || !v->own)
 		return -ENOMEM;
 	for (i = 0; r == 0 && i < img->n_layers; i++) {
-		r = layers_find(v->mount, &img->layers[i], img->is_artifact, v->origin,
-				&all[i]);
+		r = layers_find(v->mount, &img->layers[i], img->is_artifact, image,
+				v->origin, &all[i]);
 		if (r == 0 && !has_own(v, all[i], n))
 			v->own[n++] = all[i];
 	}

@@ -99,6 +99,84 @@ def test_numbers_last(images, option):
     assert first["rootfs/d/two"] == first["rootfs/d/f01"] != first["rootfs/d/f02"]
 
 
+def two_images(images):
+    """An index of this machine's image and another: a layer in both, one built anew."""
+    base = layer(directory("base"), file("base/a", TEXT), file("base/b", TEXT),
+                 directory("d"), file("d/from-base", TEXT), hardlink("base/c", "base/b"))
+    layers = [images.layer(base), images.layer(build())]
+    other = [images.layer(base), images.layer(build(file("d/new", "new"), file("d/f07", "7")))]
+    s390x = ("linux", "s390x", "")
+    return images.tag(images.index([(images.manifest(layers), layout.HOST),
+                                    (images.manifest(other, where=s390x), s390x)]))
+
+
+def test_two_images_compare_without_reading(images):
+    """Neither what they share is entered, nor what was only built anew is read."""
+    with mount(two_images(images)) as m:
+        other = m.path + "/platforms/linux-s390x/rootfs"
+        os.stat(other + "/d")
+        before = operations(m)
+        alone = operations(m)
+        done = subprocess.run(["diff", "-rq", "--no-dereference", m.root, other],
+                              capture_output=True, text=True, timeout=20)
+        after = operations(m)
+        assert sorted(done.stdout.splitlines()) == sorted([
+            "Files %s/d/f07 and %s/d/f07 differ" % (m.root, other), "Only in %s/d: new" % other])
+
+        def asked(key):
+            return after[key] - before[key] - 2 * (alone[key] - before[key])
+        # The two roots and the two d/, until each is told to end; base/ is not among them.
+        assert asked("readdirplus") <= 8 and asked("readdir") == 0
+        assert asked("read") == 0, "what differs in size need not be read either"
+        assert after["requests"] == before["requests"] and after["spans"] == before["spans"]
+        assert os.stat(m.at("base")).st_ino == os.stat(other + "/base").st_ino
+        assert numbers(m.at("base")) == numbers(other + "/base")
+        assert os.stat(m.at("d")).st_ino != os.stat(other + "/d").st_ino
+        # One page cache, too; and each tree by itself is as ever.
+        for root in (m.root, other):
+            tree = dump(root)
+            assert tree[b"base/c"]["same"] == tree[b"base/b"]["same"] == b"base/b"
+            assert all(f.get("same", p) == p for p, f in tree.items() if p != b"base/c")
+
+
+@pytest.mark.parametrize("option", ["ino=content", "ino=unique"])
+def test_two_images_copied_at_once(images, option, tmp_path):
+    """Both copies are whole; what has several names has them in both, or in each."""
+    parts = ["rootfs", "platforms/linux-s390x/rootfs"]
+    with mount(two_images(images), option) as m:
+        want = [dump(os.path.join(m.path, part)) for part in parts]
+        for name in ("tar", "rsync"):
+            (tmp_path / name).mkdir()
+        xattrs = ["--xattrs", "--xattrs-include=*"]
+        tool("tar", "-xpf", "-", "-C", tmp_path / "tar", *xattrs, input=tool(
+            "tar", "-C", m.path, "--format=pax", *xattrs, "-cf", "-", *parts))
+        tool("rsync", "-aHXR", *parts, str(tmp_path / "rsync") + "/", cwd=m.path)
+        tool("cp", "-a", "--parents", *parts, tmp_path, cwd=m.path)
+        for where in (tmp_path / "tar", tmp_path / "rsync", tmp_path):
+            for part, tree in zip(parts, want):
+                assert_same(tree, dump(where / part), lambda path, field: field == "nlink")
+            links = os.stat(where / "rootfs/base/b").st_nlink
+            assert links == (4 if option == "ino=content" else 2), where
+
+
+def test_two_images_by_place(images):
+    """No file of the one has a number of the other, and hard links are what they were."""
+    def all_numbers(root):
+        return {os.lstat(os.path.join(top, n)).st_ino
+                for top, dirs, files in os.walk(root) for n in dirs + files + ["."]}
+    seen = []
+    for _ in range(2):
+        with mount(two_images(images), "ino=unique") as m:
+            other = m.path + "/platforms/linux-s390x/rootfs"
+            one, two = all_numbers(m.root), all_numbers(other)
+            assert not one & two
+            assert dump(other)[b"base/c"]["same"] == b"base/b"
+            assert open(other + "/d/f01", "rb").read() == open(m.at("d/f01"), "rb").read()
+            assert all_numbers(other) == two
+            seen.append((one, two))
+    assert seen[0] == seen[1]
+
+
 def with_table(images, made):
     data, notes = made
     kind = "zstd" if data.startswith(b"\x28\xb5") else "gzip"
