@@ -222,7 +222,7 @@ class Rig:
 
         def counters():
             process.send_signal(signal.SIGUSR1)
-            return dict(zip(("connections", "bursts", "up", "down"),
+            return dict(zip(("connections", "bursts", "up", "down", "rounds"),
                             map(int, process.stdout.readline().split())))
         try:
             yield "127.0.0.1:" + process.stdout.readline().strip(), counters
