@@ -36,6 +36,21 @@ static bool is_next(const struct ahead_reader *r, const struct index *ix, uint64
 	return here >= end && here - end < 2 * SPAN_TARGET;
 }
 
+static void grow(struct ahead_reader *r)
+{
+	if (r->goes_on)
+		r->bytes = r->bytes < BATCH_MAX / 4 ? r->bytes * 4 : BATCH_MAX;
+}
+
+/* The run that is begun now is a longer one already. */
+static void set_goes_on(struct ahead_reader *r)
+{
+	if (r->goes_on)
+		return;
+	r->goes_on = true;
+	grow(r);
+}
+
 struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint32_t span)
 {
 	uint64_t here = begin_of(ix, span);
@@ -58,7 +73,7 @@ struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint
 		};
 	}
 	if (++r->misses >= FEW || (r->misses > 1 && is_next(r, ix, here)))
-		r->goes_on = true;
+		set_goes_on(r);
 	r->used = ++a->clock;
 	return r;
 }
@@ -79,17 +94,11 @@ struct ahead_reader *ahead_on_hit(struct ahead *a, const struct index *ix, uint3
 			continue;
 		/* What was asked for was no guess; what came beside it was. */
 		if (span != r->missed)
-			r->goes_on = true;
+			set_goes_on(r);
 		r->first = span;
 		return r->goes_on && is_short_of(r, ix) ? r : NULL;
 	}
 	return NULL;
-}
-
-static void grow(struct ahead_reader *r)
-{
-	if (r->goes_on)
-		r->bytes = r->bytes < BATCH_MAX / 4 ? r->bytes * 4 : BATCH_MAX;
 }
 
 void ahead_began_for(struct ahead_reader *r, uint32_t first, uint32_t n, uint32_t missed)

@@ -486,11 +486,24 @@ static int start_back(struct fills *fs, uint32_t span, struct fill **out)
 	return start_fill(fs, FILL_BACK, span, at > span ? at - span : 1, out);
 }
 
+/* The reader's next run. */
+static void start_ahead(struct fills *fs, struct ahead_reader *r)
+{
+	uint32_t n = run_length(fs, r->end, r->bytes);
+	struct fill *f;
+
+	if (n == 0) /* this one is there: look behind it the next time */
+		r->end++;
+	else if (start_fill(fs, FILL_FETCH, r->end, n, &f) == 0)
+		ahead_began(r, r->end, n);
+}
+
 /* @span is not there: begins a fill that brings it, and what will be read next. */
 static int start_for_miss(struct fills *fs, uint32_t span, struct fill **out)
 {
 	struct ahead_reader *r;
 	uint32_t first, n, end;
+	int rc;
 
 	if (fs->data_fd >= 0 && slot_is_filled(fs->slot, span))
 		return start_back(fs, span, out);
@@ -507,7 +520,11 @@ static int start_for_miss(struct fills *fs, uint32_t span, struct fill **out)
 	if (end - first > n && (r->bytes > SPAN_TARGET || is_short_input(fs, span)))
 		n = end - first;
 	ahead_began_for(r, first, n, span);
-	return start_fill(fs, FILL_FETCH, first, n, out);
+	rc = start_fill(fs, FILL_FETCH, first, n, out);
+	/* The link has work while this one is on its way. */
+	if (rc == 0 && r->goes_on && r->end < index_info(fs->index)->n_spans)
+		start_ahead(fs, r);
+	return rc;
 }
 
 /* The next run that is fetched unasked, if there is one. */
@@ -545,16 +562,9 @@ static void read_on(struct fills *fs, uint32_t span)
 {
 	struct ahead_reader *r = fs->full ? NULL
 					  : ahead_on_hit(&fs->ahead, fs->index, span);
-	struct fill *f;
-	uint32_t n;
 
-	if (!r)
-		return;
-	n = run_length(fs, r->end, r->bytes);
-	if (n == 0) /* this one is there: look behind it the next time */
-		r->end++;
-	else if (start_fill(fs, FILL_FETCH, r->end, n, &f) == 0)
-		ahead_began(r, r->end, n);
+	if (r)
+		start_ahead(fs, r);
 }
 
 /* Waits, with the lock held, for one fill that is to bring the span. */
