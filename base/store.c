@@ -630,16 +630,24 @@ int store_slot(struct store *s, const struct digest *layer, struct slot **out)
 	return 0;
 }
 
-void slot_close(struct slot *sl)
+void slot_forget(struct slot *sl)
 {
-	if (!sl)
-		return;
 	if (sl->rows)
 		munmap(sl->rows, sl->n_rows * sizeof(*sl->rows));
+	sl->rows = NULL;
+	sl->n_rows = 0;
 	if (sl->data >= 0)
 		close(sl->data);
 	if (sl->guard >= 0)
 		close(sl->guard);
+	sl->data = sl->guard = -1;
+}
+
+void slot_close(struct slot *sl)
+{
+	if (!sl)
+		return;
+	slot_forget(sl);
 	if (sl->lock >= 0)
 		close(sl->lock);
 	if (sl->dir >= 0)
@@ -680,6 +688,15 @@ void slot_unlock(struct slot *sl)
 int slot_open_index(struct slot *sl)
 {
 	return sl->dir < 0 ? -ENOENT : store_open_file(sl->dir, "index", O_RDONLY);
+}
+
+bool slot_has_index(const struct slot *sl, const struct stat *st)
+{
+	struct stat now;
+
+	return sl->dir >= 0 &&
+	       fstatat(sl->dir, "index", &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       now.st_dev == st->st_dev && now.st_ino == st->st_ino;
 }
 
 void slot_drop(struct slot *sl)

@@ -34,6 +34,7 @@
 
 struct buf;
 struct err;
+struct stat;
 
 struct store;
 
@@ -100,6 +101,12 @@ void slot_unlock(struct slot *sl);
 
 /* A descriptor of the index, the caller's to close, or -ENOENT. */
 int slot_open_index(struct slot *sl);
+/*
+ * Is the file of @st still the index? Data and spans that were opened since it was may be
+ * those of another one, if not: slot_forget() them, and begin anew.
+ */
+bool slot_has_index(const struct slot *sl, const struct stat *st);
+void slot_forget(struct slot *sl);
 /* Removes an index that proved damaged, with the layer's data. */
 void slot_drop(struct slot *sl);
 /* A descriptor of a new unnamed file for the index, the caller's, or negative errno. */

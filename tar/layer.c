@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -185,14 +186,39 @@ static int use_index(struct layer *l, int fd, struct err *e)
 	return rc;
 }
 
+static void leave_index(struct layer *l)
+{
+	fills_free(l->fills);
+	free(l->checked);
+	index_close(l->index);
+	l->fills = NULL;
+	l->checked = NULL;
+	l->index = NULL;
+}
+
 /* -ENOENT: there is none, or none that is of use. */
 static int use_stored_index(struct layer *l)
 {
 	int fd = slot_open_index(l->slot), rc;
+	struct stat st;
 
 	if (fd < 0)
 		return -ENOENT;
+	if (fstat(fd, &st) < 0) {
+		close(fd);
+		return -ENOENT;
+	}
 	rc = use_index(l, fd, NULL);
+	/*
+	 * Between its opening and that of the data another process may have put another index
+	 * in its place, which has the data in other places.
+	 */
+	if (rc == 0 && !slot_has_index(l->slot, &st)) {
+		leave_index(l);
+		slot_forget(l->slot);
+		l->data_fd = -1;
+		rc = -ENOENT;
+	}
 	l->was_stored = rc == 0;
 	return rc == -ENOMEM ? rc : rc < 0 ? -ENOENT : 0;
 }
@@ -216,12 +242,7 @@ static int use_new_index(struct layer *l, int fd, struct err *e)
 		(void)slot_publish_index(l->slot, fd);
 		return 0;
 	}
-	fills_free(l->fills); /* what follows a carried index begins anew */
-	free(l->checked);
-	l->checked = NULL;
-	index_close(l->index);
-	l->fills = NULL;
-	l->index = NULL;
+	leave_index(l); /* what follows a carried index begins anew */
 	return rc;
 }
 

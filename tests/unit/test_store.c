@@ -256,6 +256,7 @@ static void test_slot(void)
 	struct digest d = digest_text("layer");
 	struct slot *one = NULL, *two = NULL;
 	char got[6] = "";
+	struct stat st;
 	int fd;
 
 	is_int(store_slot(s, &d, &one), 0, "a slot");
@@ -269,12 +270,14 @@ static void test_slot(void)
 	fd = slot_open_index(two);
 	ok(fd >= 0 && read(fd, got, 5) == 5, "it is there for all");
 	is_text(got, "first", "whole");
+	ok(fstat(fd, &st) == 0 && slot_has_index(one, &st), "and still is");
 
 	/* what has no place on this disk */
 	close(fd);
 	fd = memfd_create("test", MFD_CLOEXEC);
 	ok(fd >= 0 && write(fd, "other", 5) == 5, "another, made in memory");
 	is_int(slot_publish_index(two, fd), 0, "takes the first one's place");
+	ok(!slot_has_index(one, &st), "which is seen");
 	close(fd);
 	fd = slot_open_index(one);
 	ok(fd >= 0 && read(fd, got, 5) == 5, "for all");
@@ -304,7 +307,11 @@ static void test_slot(void)
 	ok(pread(slot_data(two), got, 5, 1000) == 5 && !strcmp(got, "bytes"), "and its bytes");
 	slot_drop(two);
 	is_int(slot_open_index(one), -ENOENT, "dropped");
+	ok(!slot_has_index(one, &st), "so it is not any index either");
 	ok(pread(slot_data(one), got, 5, 1000) == 5, "whoever has the data open keeps it");
+	slot_forget(one);
+	ok(!slot_has_map(one), "until it is forgotten, with the rows");
+	is_int(pread(slot_data(one), got, 5, 1000), 0, "for new data");
 	slot_close(one);
 	slot_close(two);
 	slot_close(NULL);
