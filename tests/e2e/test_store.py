@@ -20,6 +20,7 @@ import pytest
 
 import carried
 import layout
+import test_soci
 from archive import directory, file, hardlink, layer, symlink, whiteout
 from mounting import (PEELCTL, PEELFS, SLOWER, daemons, environment, eventually, foreground,
                       is_mounted, mount, run)
@@ -507,7 +508,7 @@ def read_minute(path, at):
     return path.endswith("/spans") and 12 <= at % 24 < 16
 
 
-@pytest.mark.parametrize("form", ["gzip", "zstd", "none", "estargz"])
+@pytest.mark.parametrize("form", ["gzip", "zstd", "none", "estargz", "soci"])
 def test_verify_finds_every_flipped_bit(images, fake, tmp_path, form):
     """In every kind of file, wherever it is; and what was found is mended by the next mount."""
     rng = random.Random(41)
@@ -520,9 +521,12 @@ def test_verify_finds_every_flipped_bit(images, fake, tmp_path, form):
         layers = [{**fake.images.blob(blob, layout.LAYER["oci", "gzip"]), "annotations": notes,
                    "diff": layout.digest(tar)}]
         source = fake.image("x", layers)
+    elif form == "soci":
+        source = test_soci.Made(fake, "v1", which=(0,), tars=[tar]).tag
     else:
         source = fake.image("x", [images.layer(tar, form)])
     with mount(source, "insecure", cache=cache) as m:
+        assert form not in ("estargz", "soci") or m.status()["layers"][0]["index"] == form
         assert same(m.root, files)
     where = "--dir=%s" % cache
     assert ctl("cache", "verify", where).returncode == 0
