@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What store.c and evict.c both know of the store's inside; nobody else includes this.
+ * What store.c, documents.c, slot.c and evict.c all know of the store's inside; nobody else
+ * includes this.
  */
 #ifndef BASE_STOREFILE_H
 #define BASE_STOREFILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+struct buf;
 
 struct store {
 	char *dir; /* NULL: private, in unnamed files */
@@ -35,6 +39,22 @@ struct slot_row {
  * no regular file: a FIFO that somebody put there would make us wait.
  */
 int store_open_file(int dir, const char *name, int flags);
+/* A directory below @at, made if missing; each part of @path is one level. */
+int store_open_below(int at, const char *path);
+
+/* As store_new_file(), in memory where there is no better place: an index is small enough. */
+int store_new_index(struct store *s);
+/*
+ * Gives what was written to @fd the name @name in @dir, in place of what has it, after
+ * fsync.
+ */
+int store_give_name(struct store *s, int fd, int dir, const char *name);
+
+/* Whole files of at most @max bytes, in a folder of the store. Negative errno. */
+int store_put_file(struct store *s, const char *folder, const char *name,
+		   const void *data, size_t len);
+int store_get_file(struct store *s, const char *folder, const char *name, size_t max,
+		   struct buf *out);
 
 _Static_assert(sizeof(struct slot_row) == 24, "slot_row is a file format");
 
