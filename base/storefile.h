@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What store.c, documents.c, slot.c and evict.c all know of the store's inside; nobody else
+ * What store.c, kept.c, slot.c and evict.c all know of the store's inside; nobody else
  * includes this.
  */
 #ifndef BASE_STOREFILE_H
