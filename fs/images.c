@@ -258,6 +258,7 @@ int images_add(struct mount *m, const struct view *what, struct view **out)
 	*v = *what;
 	hold_init(&v->hold);
 	mentions_init(&v->mentions);
+	others_init(&v->others);
 	v->mount = m;
 	pthread_mutex_lock(&m->images.holds.lock);
 	if (table_count(&m->images.table) < NODE_IMAGES_MAX)
@@ -319,6 +320,7 @@ void images_release(struct images *is)
 		v = table_get(&is->table, i);
 		descriptor_release(&v->entry);
 		mentions_release(&v->mentions);
+		others_release(&v->others);
 		free(v->path);
 		free(v->platforms);
 		free(v);

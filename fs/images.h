@@ -16,6 +16,7 @@
 #include "fs/hold.h"
 #include "fs/mentions.h"
 #include "fs/node.h"
+#include "fs/others.h"
 #include "fs/table.h"
 #include "registry/image.h"
 
@@ -52,6 +53,7 @@ struct view {
 	uint32_t *
 		platforms; /* numbers of image->platforms, 0 if it has none yet; atomic */
 	struct mentions mentions;
+	struct others others;
 
 	/* While it is pinned: */
 	struct image *image;

@@ -69,6 +69,7 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 	layers_init(&m->layers);
 	images_init(&m->images);
 	holds_init(&m->mentions);
+	holds_init(&m->others);
 	pthread_mutex_init(&m->snapshot_lock, NULL);
 	waiters_init(&m->waiters);
 	r = open_store(m, e);
@@ -90,6 +91,7 @@ void mount_close(struct mount *m)
 	images_close(m);
 	images_release(&m->images);
 	holds_release(&m->mentions);
+	holds_release(&m->others);
 	layers_release(&m->layers);
 	origin_close(m->origin);
 	client_free(m->client);

@@ -77,6 +77,7 @@ struct mount {
 
 	struct layers layers;
 	struct holds mentions; /* lists of them, which are never given back */
+	struct holds others;   /* the same */
 	struct images images;
 	struct view *view; /* image 0; pinned from when it is loaded */
 	bool is_loaded;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,6 +15,7 @@
 #include "base/source.h"
 #include "base/store.h"
 #include "fs/mount.h"
+#include "fs/others.h"
 #include "registry/origin.h"
 
 /* DOCUMENTS */
@@ -73,44 +75,70 @@ static void write_platform(struct jsonwrite *w, const struct platform *p)
 	jsonwrite_close(w, '}');
 }
 
+static void write_entry(struct jsonwrite *w, const struct image *img, bool is_index,
+			const char *tag)
+{
+	const struct descriptor *d = is_index ? &img->index_descriptor
+					      : &img->manifest_descriptor;
+	char digest[DIGEST_TEXT_MAX];
+
+	jsonwrite_open(w, '{');
+	jsonwrite_member(w, "mediaType", d->media_type);
+	jsonwrite_member(w, "digest", digest_format(&d->digest, digest));
+	jsonwrite_member_number(w, "size",
+				(int64_t)(is_index ? &img->index : &img->manifest)->len);
+	if (!is_index && img->platform.arch[0])
+		write_platform(w, &img->platform);
+	if (!is_index && img->artifact_type)
+		jsonwrite_member(w, "artifactType", img->artifact_type);
+	jsonwrite_key(w, "annotations");
+	jsonwrite_open(w, '{');
+	jsonwrite_member(w, "org.opencontainers.image.ref.name", tag);
+	jsonwrite_close(w, '}');
+	jsonwrite_close(w, '}');
+}
+
+/*
+ * All of an index has the tag. Some tools cannot choose from one, so the image that is
+ * mounted has a tag, too: "1.27-linux-amd64".
+ */
 int ocilayout_index(const struct view *v, const struct history *h, uint32_t none,
 		    struct buf *out)
 {
 	const struct image *img = v->image;
-	const struct descriptor *d = &img->manifest_descriptor;
-	char digest[DIGEST_TEXT_MAX], *tag;
+	bool is_whole = others_are_shown(v);
+	char platform[PLATFORM_TEXT_MAX], *tag = NULL, *own = NULL;
 	struct jsonwrite w;
 	size_t len;
 	const char *at = find_tag(img->name, &len);
+	int r = -ENOMEM;
 
 	(void)h;
 	(void)none;
 	tag = strndup(at, len);
+	platform_format(&img->platform, '-', platform);
 	if (!tag)
-		return -ENOMEM;
+		goto out;
+	if (asprintf(&own, "%s-%s", tag, platform) < 0) {
+		own = NULL;
+		goto out;
+	}
 	jsonwrite_init(&w, out);
 	jsonwrite_open(&w, '{');
 	jsonwrite_member_number(&w, "schemaVersion", 2);
 	jsonwrite_member(&w, "mediaType", "application/vnd.oci.image.index.v1+json");
 	jsonwrite_key(&w, "manifests");
 	jsonwrite_open(&w, '[');
-	jsonwrite_open(&w, '{');
-	jsonwrite_member(&w, "mediaType", d->media_type);
-	jsonwrite_member(&w, "digest", digest_format(&d->digest, digest));
-	jsonwrite_member_number(&w, "size", (int64_t)img->manifest.len);
-	if (img->platform.arch[0])
-		write_platform(&w, &img->platform);
-	if (img->artifact_type)
-		jsonwrite_member(&w, "artifactType", img->artifact_type);
-	jsonwrite_key(&w, "annotations");
-	jsonwrite_open(&w, '{');
-	jsonwrite_member(&w, "org.opencontainers.image.ref.name", tag);
-	jsonwrite_close(&w, '}');
-	jsonwrite_close(&w, '}');
+	if (is_whole)
+		write_entry(&w, img, true, tag);
+	write_entry(&w, img, false, is_whole ? own : tag);
 	jsonwrite_close(&w, ']');
 	jsonwrite_close(&w, '}');
+	r = jsonwrite_finish(&w);
+out:
 	free(tag);
-	return jsonwrite_finish(&w);
+	free(own);
+	return r;
 }
 
 /* BLOBS */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/err.h"
 #include "fs/dockerfile.h"
 #include "fs/history.h"
 #include "fs/inspect.h"
@@ -22,6 +23,7 @@
 #include "fs/mount.h"
 #include "fs/ocilayout.h"
 #include "fs/options.h"
+#include "fs/others.h"
 #include "fs/status.h"
 #include "fs/titles.h"
 #include "fs/views.h"
@@ -81,6 +83,11 @@ static uint32_t type_of_referrer(const struct view *v, uint32_t i)
 	return mentions_get(v, i)->type + 1;
 }
 
+static uint32_t if_whole(const struct view *v)
+{
+	return others_are_shown(v);
+}
+
 static uint32_t if_layout(const struct view *v)
 {
 	return ocilayout_fits(v);
@@ -127,6 +134,12 @@ static const struct descriptor *manifest_blob(const struct view *v, uint32_t i)
 	return &v->image->manifest_descriptor;
 }
 
+static const struct descriptor *index_blob(const struct view *v, uint32_t i)
+{
+	(void)i;
+	return &v->image->index_descriptor;
+}
+
 static const struct descriptor *config_blob(const struct view *v, uint32_t i)
 {
 	(void)i;
@@ -136,6 +149,11 @@ static const struct descriptor *config_blob(const struct view *v, uint32_t i)
 static const struct descriptor *layer_blob(const struct view *v, uint32_t i)
 {
 	return &v->own[i]->descriptor;
+}
+
+static const struct descriptor *other_blob(const struct view *v, uint32_t i)
+{
+	return others_get(v, i)->descriptor;
 }
 
 static const struct descriptor *file_blob(const struct view *v, uint32_t i)
@@ -192,11 +210,14 @@ static const struct row {
 	[ROW_OCI_INDEX] = {"index.json", ROW_OCI, .make = ocilayout_index},
 	[ROW_OCI_BLOBS] = {"blobs", ROW_OCI, .is_dir = true},
 	[ROW_OCI_SHA256] = {"sha256", ROW_OCI_BLOBS, .is_dir = true},
+	[ROW_OCI_WHOLE] = {"", ROW_OCI_SHA256, .count = if_whole, .document = index_of,
+			   .blob = index_blob},
 	[ROW_OCI_MANIFEST] = {"", ROW_OCI_SHA256, .document = manifest_of,
 			      .blob = manifest_blob},
 	[ROW_OCI_CONFIG] = {"", ROW_OCI_SHA256, .count = if_own_config,
 			    .document = config_of, .blob = config_blob},
 	[ROW_OCI_LAYER] = {"", ROW_OCI_SHA256, .count = per_own, .blob = layer_blob},
+	[ROW_OCI_OTHER] = {"", ROW_OCI_SHA256, .count = others_count, .blob = other_blob},
 	[ROW_PEELFS] = {".peelfs", ROW_TOP, .is_dir = true},
 	[ROW_STATUS] = {"status.json", ROW_PEELFS, .is_live = true},
 };
@@ -392,12 +413,17 @@ static bool is_row(const struct view *v, const struct node *n)
 /* Of what is_fetched(). */
 static struct mount_layer *blob_of(const struct view *v, const struct node *n)
 {
+	if (n->layer == ROW_OCI_OTHER)
+		return others_get(v, n->entry - 1)->layer;
 	return n->layer == ROW_FILE ? v->layers[n->entry - 1] : v->own[n->entry - 1];
 }
 
-static bool is_fetched(const struct row *row)
+static bool is_fetched(const struct view *v, const struct node *n)
 {
-	return row->blob && !row->document && !row->is_dir;
+	const struct row *row = &rows[n->layer];
+
+	return row->blob && !row->document && !row->is_dir &&
+	       (n->layer != ROW_OCI_OTHER || others_get(v, n->entry - 1)->layer);
 }
 
 /* The bytes of a row that is neither fetched, nor live, nor a directory. Borrowed. */
@@ -407,8 +433,9 @@ static int row_bytes(struct view *v, const struct node *n, const char **data, si
 	const struct text *text;
 	const struct buf *doc;
 
-	if (row->document) {
-		doc = row->document(v->image);
+	if (row->document || n->layer == ROW_OCI_OTHER) {
+		doc = row->document ? row->document(v->image)
+				    : others_get(v, n->entry - 1)->document;
 		*data = doc->data;
 		*len = doc->len;
 		return 0;
@@ -429,7 +456,7 @@ static int row_length(struct view *v, const struct node *n, size_t *len)
 	*len = 0;
 	if (row->is_live)
 		r = n->entry ? read_snapshot(v->mount, n->entry, NULL, 0, 0, len) : 0;
-	else if (is_fetched(row))
+	else if (is_fetched(v, n))
 		*len = row->blob(v, n->entry - 1)->size;
 	else if (!row->is_dir)
 		row_bytes(v, n, &data, len);
@@ -472,7 +499,9 @@ void synthetic_around(const struct view *v, const struct node *n, struct item *o
 
 int synthetic_need(struct view *v, const struct node *dir, struct waiter *w)
 {
-	return dir->layer == ROW_REFERRERS && if_referrers(v) ? mentions_need(v, w) : 0;
+	if (dir->layer == ROW_REFERRERS && if_referrers(v))
+		return mentions_need(v, w);
+	return dir->layer == ROW_OCI_SHA256 && if_whole(v) ? others_need(v, w) : 0;
 }
 
 int synthetic_describe(struct view *v, const struct node *n, struct item *out)
@@ -553,6 +582,21 @@ void synthetic_parent(const struct node *n, struct node *out)
 	out->entry = 1;
 }
 
+/* That of another image is nobody's but who reads it now. */
+static ssize_t read_blob(struct view *v, const struct node *n, void *buf, size_t size,
+			 uint64_t off, const bool *cancelled)
+{
+	struct mount_layer *l = blob_of(v, n);
+	struct err e = {""};
+	ssize_t r = layer_open(v->mount, l, &e);
+
+	if (r < 0)
+		return mount_failed(v->mount, l, (int)r, e.text);
+	r = blob_read(v->mount, l, buf, size, off, cancelled);
+	layer_unpin(l);
+	return r;
+}
+
 ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t size,
 		       uint64_t off, const bool *cancelled)
 {
@@ -565,8 +609,8 @@ ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t s
 		return -EISDIR;
 	if (rows[n->layer].is_live)
 		return read_snapshot(v->mount, n->entry, buf, size, off, NULL);
-	if (is_fetched(&rows[n->layer]))
-		return blob_read(v->mount, blob_of(v, n), buf, size, off, cancelled);
+	if (is_fetched(v, n))
+		return read_blob(v, n, buf, size, off, cancelled);
 	if (row_bytes(v, n, &data, &len) < 0)
 		return -EIO;
 	if (off >= len)
@@ -579,5 +623,5 @@ ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t s
 
 bool synthetic_waits(const struct view *v, const struct node *n)
 {
-	return is_row(v, n) && is_fetched(&rows[n->layer]);
+	return is_row(v, n) && is_fetched(v, n);
 }

@@ -51,9 +51,11 @@ enum synthetic_row {
 	ROW_OCI_INDEX,
 	ROW_OCI_BLOBS,
 	ROW_OCI_SHA256,
+	ROW_OCI_WHOLE, /* the image index */
 	ROW_OCI_MANIFEST,
 	ROW_OCI_CONFIG,
 	ROW_OCI_LAYER, /* parameter: which of view->own, from 1 */
+	ROW_OCI_OTHER,
 	ROW_PEELFS,
 	ROW_STATUS,
 	N_ROWS,
@@ -81,7 +83,10 @@ ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t s
 		       uint64_t off, const bool *cancelled);
 /* The directory around an image that is not the top of the mount; @v need not be pinned. */
 void synthetic_around(const struct view *v, const struct node *n, struct item *out);
-/* Names that are asked of the network; what follows needs them. Errnos to be seen. */
+/*
+ * Names that are asked of the network when they are needed: for a list, or because a name
+ * was not found. Errnos to be seen.
+ */
 int synthetic_need(struct view *v, const struct node *dir, struct waiter *w);
 /* May a read of it wait? */
 bool synthetic_waits(const struct view *v, const struct node *n);

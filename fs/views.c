@@ -242,9 +242,12 @@ static int lookup(const struct located *p, const char *name, struct waiter *w,
 	}
 	if (is_stand_in(&p->node))
 		return -EIO;
-	r = synthetic_need(p->view, &p->node, w);
-	if (r == 0)
-		r = synthetic_find(p->view, &p->node, name, &row);
+	r = synthetic_find(p->view, &p->node, name, &row);
+	if (r == -ENOENT) {
+		r = synthetic_need(p->view, &p->node, w);
+		if (r == 0)
+			r = synthetic_find(p->view, &p->node, name, &row);
+	}
 	return r < 0 ? r : describe_row(p->view, &row, out);
 }
 

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""oci/ of an image with an index: all of it, though only one image of it is mounted."""
+import errno
+import json
+import os
+import subprocess
+
+import pytest
+
+import layout
+from archive import file, layer
+from mounting import mount
+from test_artifacts import Artifacts
+from tree import sha256_of
+
+S390X = ("linux", "s390x", "")
+SHARED = layer(file("shared", b"s" * 50000))
+
+
+def attested(images, extra=()):
+    """An index as BuildKit makes one: two platforms, and an attestation for each."""
+    artifacts, entries = Artifacts(images), []
+    for where in (layout.HOST, S390X):
+        image = images.manifest([images.layer(SHARED), layer(file("arch", where[1]))],
+                                where=where)
+        said = artifacts.manifest(
+            [artifacts.blob(b'{"about": "%s"}' % where[1].encode(), "application/vnd.in-toto+json")],
+            images.config([{"diff": layout.digest(where[1].encode())}]))
+        entries += [(image, where), {
+            **said, "platform": {"os": "unknown", "architecture": "unknown"},
+            "annotations": {"vnd.docker.reference.digest": image["digest"],
+                            "vnd.docker.reference.type": "attestation-manifest"}}]
+    return images.index([*entries, *extra])
+
+
+def all_blobs(images, index):
+    """Everything that hangs from an index."""
+    found = {index["digest"]}
+    for d in json.loads(images.read(index))["manifests"]:
+        manifest = json.loads(images.read(d))
+        found |= {d["digest"], manifest["config"]["digest"]}
+        found |= {blob["digest"] for blob in manifest["layers"]}
+    return found
+
+
+def copy(*words):
+    done = subprocess.run(["skopeo", "copy", "-q", "--insecure-policy", *words],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_round_trip(images, registry, tmp_path):
+    """Pushed from the mount, the index has the digest that it had, and so has all of it."""
+    index = attested(images)
+    reference = registry.push(images.tag(index, "v1"), "whole/one", "v1", "--all",
+                              "--preserve-digests")
+    with mount(reference) as m:
+        blobs = m.path + "/oci/blobs/sha256/"
+        assert {"sha256:" + name for name in os.listdir(blobs)} == all_blobs(images, index)
+        for name in os.listdir(blobs):
+            assert sha256_of(blobs + name) == name
+            assert os.stat(blobs + name).st_size == len(images.read({"digest": "sha256:" + name}))
+        [d, own] = json.loads(m.read("oci/index.json"))["manifests"]
+        assert (d["digest"], d["size"], d["mediaType"]) == \
+            (index["digest"], index["size"], layout.INDEX)
+        assert own["digest"] == layout.digest(m.read("manifest.json"))
+        done = subprocess.run(["umoci", "unpack", "--image", "%s/oci:v1-%s" % (
+            m.path, "-".join(part for part in layout.HOST if part)), str(tmp_path / "bundle")],
+            capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "bundle/rootfs/arch").read_text() == layout.HOST[1]
+        to = "docker://%s/whole/again:x" % registry.host
+        copy("--all", "--preserve-digests", "--dest-tls-verify=false", "oci:%s/oci:v1" % m.path, to)
+    assert layout.digest(registry.get_manifest("whole/again", "x", layout.INDEX)) == \
+        index["digest"]
+
+
+def test_one_image_asks_for_nothing_else(images, registry, tmp_path):
+    """Who copies this machine's image has no other resolved, and nobody's layers fetched."""
+    reference = registry.push(images.tag(attested(images), "v1"), "whole/lazy", "v1", "--all")
+    with mount(reference) as m:
+        before = m.status()["network"]["requests"]
+        json.loads(m.read("oci/index.json"))
+        manifest = json.loads(m.read("manifest.json"))
+        for d in [manifest["config"], *manifest["layers"]]:
+            assert sha256_of(m.path + "/oci/blobs/sha256/" + d["digest"][7:]) == d["digest"][7:]
+        used = m.status()["network"]["requests"] - before
+        assert used == len(manifest["layers"]), "a request for each blob"
+        copy("oci:%s/oci:v1" % m.path, "dir:%s/copy" % tmp_path)
+        assert json.loads((tmp_path / "copy/manifest.json").read_bytes()) == manifest
+        assert m.status()["network"]["requests"] - before == used
+        # A name that is none of ours makes us look for it among the others, once.
+        for _ in range(2):
+            with pytest.raises(FileNotFoundError):
+                os.stat(m.path + "/oci/blobs/sha256/" + "0" * 64)
+        used = m.status()["network"]["requests"] - before - used
+        assert used == 6, "three manifests and their configs"
+        assert m.status()["images"]["loaded"] == 1
+
+
+def test_one_platform_that_was_asked_for(images):
+    """Then that is the image, in oci/ as elsewhere; and so it is below platforms/."""
+    source = images.tag(attested(images))
+    with mount(source, "platform=linux/s390x") as m:
+        [d] = json.loads(m.read("oci/index.json"))["manifests"]
+        assert d["digest"] == layout.digest(m.read("manifest.json"))
+        assert len(os.listdir(m.path + "/oci/blobs/sha256")) == 4
+    with mount(source) as m:
+        inner = "platforms/linux-s390x/"
+        [d] = json.loads(m.read(inner + "oci/index.json"))["manifests"]
+        assert d["digest"] == layout.digest(m.read(inner + "manifest.json"))
+        copy_of = {"sha256:" + name for name in os.listdir(m.path + "/" + inner +
+                                                           "oci/blobs/sha256")}
+        assert len(copy_of) == 4 and d["digest"] in copy_of
+
+
+def test_entries_of_no_use(images):
+    """What cannot be resolved is named in the log, and the others are there."""
+    gone = {"mediaType": layout.MANIFEST, "digest": layout.digest(b"gone"), "size": 4,
+            "platform": {"os": "linux", "architecture": "riscv64"}}
+    odd = [{**images.blob(b"{}", "application/x.odd")}, {"mediaType": layout.MANIFEST}]
+    index = attested(images, [gone, *odd])
+    with mount(images.tag(index), quiet=False) as m:
+        names = {"sha256:" + n for n in os.listdir(m.path + "/oci/blobs/sha256")}
+        assert gone["digest"] not in names and len(names) == 14, names
+
+
+def test_blob_of_another_image_is_verified(images):
+    index = attested(images)
+    other = next(d for d in json.loads(images.read(index))["manifests"]
+                 if d["platform"]["architecture"] == "s390x")
+    [_, own] = json.loads(images.read(other))["layers"]
+    data = images.read(own)
+    with open(images.blob_path(own["digest"]), "wb") as f:
+        f.write(data[:-1] + bytes([data[-1] ^ 1]))
+    with mount(images.tag(index), quiet=False) as m:
+        with pytest.raises(OSError) as e:
+            open(m.path + "/oci/blobs/sha256/" + own["digest"][7:], "rb").read()
+        assert e.value.errno == errno.EIO
+        assert m.read("oci/blobs/sha256/" + other["digest"][7:]) == images.read(other)
