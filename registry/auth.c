@@ -23,6 +23,8 @@
 struct auth {
 	struct http *http;
 	struct keychain *keychain;
+	char *const *helpers;
+	size_t n_helpers;
 	char *base, *repository, *host, *authfile;
 
 	pthread_mutex_t lock; /* guards all that follows */
@@ -60,6 +62,8 @@ int auth_new(struct http *http, const struct auth_options *options, struct auth 
 	pthread_cond_init(&a->changed, NULL);
 	a->http = http;
 	a->keychain = options->keychain;
+	a->helpers = options->helpers;
+	a->n_helpers = options->n_helpers;
 	a->base = strdup(options->base);
 	a->repository = strdup(options->repository);
 	a->host = strdup(options->host);
@@ -350,6 +354,8 @@ static bool look_for_credentials(struct auth *a)
 		.path = a->repository,
 		.authfile = a->authfile,
 		.keychain = a->keychain,
+		.helpers = a->helpers,
+		.n_helpers = a->n_helpers,
 		.anew = a->has_cred,
 	};
 	struct credential now = {0};

@@ -28,6 +28,8 @@ struct auth_options {
 	const char *host;	   /* whose credentials are used: "docker.io" */
 	const char *authfile;	   /* see credentials.h; may be NULL */
 	struct keychain *keychain; /* borrowed for life */
+	char *const *helpers;	   /* the same; see credentials.h */
+	size_t n_helpers;
 };
 
 /* How its hosts prove themselves, and we to them. */

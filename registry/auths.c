@@ -5,10 +5,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "registry/hosts.h"
 #include "registry/http.h"
 #include "registry/keychain.h"
+#include "registry/registries.h"
 
 /* Kept though nobody uses them: some KiB each, most of it token. */
 #define IDLE_MAX 64
@@ -23,7 +26,8 @@ struct lent {
 
 struct auths {
 	struct http *http;
-	char *authfile;
+	struct hosts *hosts;
+	char *authfile; /* its absolute path */
 	struct keychain *keychain;
 
 	pthread_mutex_t lock; /* guards all that follows */
@@ -32,20 +36,31 @@ struct auths {
 	uint64_t turns;
 };
 
-int auths_new(struct http *http, const char *authfile, struct auths **out, struct err *e)
+/* It is read when it is needed, perhaps long after and from another directory. */
+static int take_authfile(struct auths *as, const char *authfile, struct err *e)
+{
+	if (!authfile)
+		return 0;
+	as->authfile = realpath(authfile, NULL);
+	if (!as->authfile || access(as->authfile, R_OK) < 0)
+		return err_set(e, -EACCES, "authfile=%s: %s", authfile, strerror(errno));
+	return 0;
+}
+
+int auths_new(struct http *http, struct hosts *hosts, const char *authfile,
+	      struct auths **out, struct err *e)
 {
 	struct auths *as = calloc(1, sizeof(*as));
 	int rc;
 
-	if (as && authfile)
-		as->authfile = strdup(authfile);
-	if (!as || (authfile && !as->authfile)) {
-		free(as);
+	if (!as)
 		return err_set(e, -ENOMEM, "out of memory");
-	}
 	as->http = http;
+	as->hosts = hosts;
 	pthread_mutex_init(&as->lock, NULL);
-	rc = keychain_new(&as->keychain, e);
+	rc = take_authfile(as, authfile, e);
+	if (rc == 0)
+		rc = keychain_new(&as->keychain, e);
 	if (rc < 0) {
 		auths_free(as);
 		return rc;
@@ -102,8 +117,14 @@ static struct lent *make(struct auths *as, const char *base, const char *reposit
 		.authfile = as->authfile,
 		.keychain = as->keychain,
 	};
-	struct lent *l = calloc(1, sizeof(*l));
+	const struct registries *conf;
+	struct lent *l;
 
+	if (hosts_registries(as->hosts, &conf, e) < 0)
+		return NULL;
+	options.helpers = conf->helpers;
+	options.n_helpers = conf->n_helpers;
+	l = calloc(1, sizeof(*l));
 	if (!l)
 		return NULL;
 	l->base = strdup(base);

@@ -9,12 +9,17 @@
 #include "registry/auth.h"
 
 struct err;
+struct hosts;
 struct http;
 
 struct auths;
 
-/* @http is borrowed; @authfile (see credentials.h) is copied and may be NULL. */
-int auths_new(struct http *http, const char *authfile, struct auths **out, struct err *e);
+/*
+ * @http and @hosts are borrowed; @authfile (see credentials.h) may be NULL: -EACCES with a
+ * sentence if it cannot be read.
+ */
+int auths_new(struct http *http, struct hosts *hosts, const char *authfile,
+	      struct auths **out, struct err *e);
 /* All that were lent must be back. NULL is fine. */
 void auths_free(struct auths *as);
 

@@ -40,7 +40,7 @@ int client_new(const struct client_options *options, struct store *store,
 	if (rc == 0)
 		rc = hosts_new(options->cacert, options->insecure, &c->hosts, e);
 	if (rc == 0)
-		rc = auths_new(c->http, options->authfile, &c->auths, e);
+		rc = auths_new(c->http, c->hosts, options->authfile, &c->auths, e);
 	if (rc < 0)
 		client_free(c);
 	else

@@ -20,6 +20,7 @@
 #include "registry/confpath.h"
 #include "registry/keychain.h"
 #include "registry/reference.h"
+#include "registry/registries.h"
 
 #define FILE_MAX   (4u << 20) /* hundreds of logins take some 100 KiB */
 #define HUB_SERVER "https://index.docker.io/v1/"
@@ -331,6 +332,25 @@ static int usual_places(const struct credential_query *q, struct credential *out
 	return rc;
 }
 
+/* What credential-helpers of registries.conf says; who fails is passed over for another. */
+static int configured_places(const struct credential_query *q, struct credential *out,
+			     struct err *e)
+{
+	int rc = -ENOENT, failed = -ENOENT;
+	struct err one = {""};
+	size_t i;
+
+	for (i = 0; i < q->n_helpers && rc < 0; i++) {
+		if (!strcmp(q->helpers[i], CREDENTIALS_IN_FILES))
+			rc = usual_places(q, out, &one);
+		else
+			rc = ask_helper(q, q->helpers[i], out, &one);
+		if (rc < 0 && rc != -ENOENT)
+			failed = err_set(e, rc, "%s", one.text);
+	}
+	return rc == 0 ? 0 : failed;
+}
+
 int credentials_find(const struct credential_query *q, struct credential *out,
 		     struct err *e)
 {
@@ -340,6 +360,8 @@ int credentials_find(const struct credential_query *q, struct credential *out,
 	*out = (struct credential){0};
 	if (authfile && authfile[0])
 		rc = find_in_file(q, authfile, true, out, e);
+	else if (q->n_helpers > 0)
+		rc = configured_places(q, out, e);
 	else
 		rc = usual_places(q, out, e);
 	return rc == -ENOENT ? 0 : rc;

@@ -10,6 +10,7 @@
  *	$XDG_CONFIG_HOME/containers/auth.json, or ~/.config/containers/auth.json
  *	$DOCKER_CONFIG/config.json, or ~/.docker/config.json
  *	~/.dockercfg
+ * registries.conf's credential-helpers may name programs to ask before or after these.
  * In a file: credHelpers of the registry, credsStore, then auths, where the longest
  * key that begins the name wins (host/team/app, host/team, host).
  */
@@ -41,9 +42,12 @@ void secret_free(char *text);
 
 /* Who for, and where to look; all borrowed. */
 struct credential_query {
-	const char *host;	   /* "docker.io", "localhost:5000" */
-	const char *path;	   /* of the repository */
-	const char *authfile;	   /* may be NULL */
+	const char *host;     /* "docker.io", "localhost:5000" */
+	const char *path;     /* of the repository */
+	const char *authfile; /* may be NULL */
+	/* in place of the usual places alone: see registries.h; may be none */
+	char *const *helpers;
+	size_t n_helpers;
 	struct keychain *keychain; /* that asks the helpers */
 	bool anew;		   /* helpers are asked again */
 };

@@ -40,6 +40,8 @@ struct search {
 
 static void endpoint_release(struct endpoint *ep)
 {
+	size_t i;
+
 	free(ep->base);
 	free(ep->prefix);
 	free(ep->path);
@@ -48,6 +50,11 @@ static void endpoint_release(struct endpoint *ep)
 	free(ep->ca_pem);
 	free(ep->cert_file);
 	free(ep->key_file);
+	for (i = 0; ep->headers && ep->headers[i]; i++) {
+		explicit_bzero(ep->headers[i], strlen(ep->headers[i]));
+		free(ep->headers[i]);
+	}
+	free(ep->headers);
 	*ep = (struct endpoint){0};
 }
 
@@ -299,15 +306,33 @@ static int add_registry(struct search *s, const struct registry *g, const char *
 
 /* hosts.toml */
 
-static int set_tls(struct endpoint *ep, const struct toml_host *th, struct err *e)
+static int copy_headers(struct endpoint *ep, const struct toml_host *th, struct err *e)
 {
 	size_t i;
-	int rc = 0;
 
+	if (th->n_headers == 0)
+		return 0;
+	ep->headers = calloc(th->n_headers + 1, sizeof(*ep->headers));
+	for (i = 0; ep->headers && i < th->n_headers; i++) {
+		ep->headers[i] = strdup(th->headers[i]);
+		if (!ep->headers[i])
+			break;
+	}
+	return i == th->n_headers ? 0 : out_of_memory(e);
+}
+
+static int take_settings(struct endpoint *ep, const struct toml_host *th, struct err *e)
+{
+	size_t i;
+	int rc = copy_headers(ep, th, e);
+
+	ep->tls.connect_ms = th->dial_ms;
 	ep->tls.insecure |= th->skip_verify;
 	for (i = 0; i < th->n_ca && rc == 0; i++)
 		rc = add_roots_of(ep, th->ca[i], e);
 	if (rc == 0 && th->client_cert) {
+		free(ep->cert_file);
+		free(ep->key_file);
 		ep->cert_file = strdup(th->client_cert);
 		ep->key_file = strdup(th->client_key ? th->client_key : th->client_cert);
 		if (!ep->cert_file || !ep->key_file)
@@ -333,7 +358,18 @@ static int add_toml_host(struct search *s, const struct toml_host *th)
 		if (!ep->stands_for)
 			return out_of_memory(s->e);
 	}
-	return set_tls(ep, th, s->e);
+	return take_settings(ep, th, s->e);
+}
+
+/* The registry itself, in one scheme or two, with what the file says at its top. */
+static int add_own(struct search *s, const struct toml_host *own)
+{
+	size_t i = s->found.n;
+	int rc = add_host(s, s->ref->host, s->ref->path, s->insecure);
+
+	for (; rc == 0 && i < s->found.n; i++)
+		rc = take_settings(&s->found.list[i], own, s->e);
+	return rc;
 }
 
 static int add_toml_hosts(struct search *s, const struct hosts_toml *ht)
@@ -351,7 +387,7 @@ static int add_toml_hosts(struct search *s, const struct hosts_toml *ht)
 			rc = add_toml_host(s, th);
 	}
 	if (rc == 0 && !ht->has_server)
-		rc = add_host(s, s->ref->host, s->ref->path, s->insecure);
+		rc = add_own(s, &ht->own);
 	return rc;
 }
 
@@ -397,6 +433,7 @@ int hosts_find(struct hosts *h, const struct reference *ref, struct endpoints *o
 		ep->tls.ca_pem = ep->ca_pem;
 		ep->tls.cert_file = ep->cert_file;
 		ep->tls.key_file = ep->key_file;
+		ep->tls.headers = (const char *const *)ep->headers;
 	}
 	*out = s.found;
 	return 0;

@@ -36,6 +36,7 @@ struct endpoint {
 	bool no_content; /* only for that */
 	struct http_tls tls;
 	char *ca_pem, *cert_file, *key_file;
+	char **headers; /* the last is NULL; or NULL */
 };
 
 struct endpoints {

@@ -19,7 +19,6 @@
 struct reading {
 	struct hosts_toml *out;
 	const char *folder;
-	char *server;
 	struct err *e;
 };
 
@@ -34,6 +33,10 @@ static void host_release(struct toml_host *h)
 		free(h->ca[i]);
 	free(h->client_cert);
 	free(h->client_key);
+	for (i = 0; i < h->n_headers; i++) {
+		explicit_bzero(h->headers[i], strlen(h->headers[i]));
+		free(h->headers[i]);
+	}
 	free(h->url);
 }
 
@@ -43,6 +46,7 @@ void hosts_toml_release(struct hosts_toml *ht)
 
 	for (i = 0; i < ht->n; i++)
 		host_release(&ht->list[i]);
+	host_release(&ht->own);
 	free(ht->list);
 	*ht = (struct hosts_toml){0};
 }
@@ -101,10 +105,71 @@ static int on_client(struct reading *rd, struct toml_host *h,
 	return *to ? 0 : -ENOMEM;
 }
 
-static int on_host(struct reading *rd, struct toml_host *h, const struct toml_item *item)
+/* header.NAME = "value", or a list of values, each a field of its own. */
+static int on_header(struct reading *rd, struct toml_host *h, const char *name,
+		     const char *value)
 {
-	const char *key = item->path[2];
+	size_t size = strlen(name) + strlen(value) + 3;
+	char *line;
 
+	if (!name[0] || strpbrk(name, ": \t\r\n") || strpbrk(value, "\r\n"))
+		return err_set(rd->e, -EINVAL, "not a header that can be sent: %.80s",
+			       name);
+	if (h->n_headers == TOML_HEADERS_MAX)
+		return err_set(rd->e, -EINVAL, "more than %d headers", TOML_HEADERS_MAX);
+	line = malloc(size);
+	if (!line)
+		return -ENOMEM;
+	snprintf(line, size, "%s: %s", name, value);
+	h->headers[h->n_headers++] = line;
+	return 0;
+}
+
+/* As Go writes durations: "200ms", "1m30s", "1.5s". */
+static int on_dial_timeout(struct reading *rd, struct toml_host *h, const char *text)
+{
+	static const struct {
+		const char *name;
+		double ms;
+	} units[] = {{"ms", 1},	     {"us", 0.001}, {"ns", 0.000001},
+		     {"h", 3600000}, {"m", 60000},  {"s", 1000}};
+	const char *at = text;
+	double all = 0;
+	size_t i;
+
+	while (*at) {
+		char *end;
+		double v;
+
+		if (!strchr("0123456789.", *at))
+			break;
+		v = strtod(at, &end);
+		for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+			if (!strncmp(end, units[i].name, strlen(units[i].name)))
+				break;
+		}
+		if (end == at || i == sizeof(units) / sizeof(units[0]))
+			break;
+		all += v * units[i].ms;
+		at = end + strlen(units[i].name);
+	}
+	if (*at || !(all >= 1 && all <= 3600000))
+		return err_set(rd->e, -EINVAL,
+			       "dial_timeout: not a duration, as 200ms: %.40s", text);
+	h->dial_ms = (unsigned)all;
+	return 0;
+}
+
+/* What the file says of one host; @at: how many words of the path lead to it. */
+static int on_host(struct reading *rd, struct toml_host *h, const struct toml_item *item,
+		   size_t at)
+{
+	const char *key = item->depth > at ? item->path[at] : "";
+
+	if (item->depth == at + 2 && item->what == TOML_STRING && !strcmp(key, "header"))
+		return on_header(rd, h, item->path[at + 1], item->text);
+	if (item->depth != at + 1)
+		return 0;
 	if (item->what == TOML_BOOL && !strcmp(key, "skip_verify"))
 		h->skip_verify = item->truth;
 	else if (item->what == TOML_BOOL && !strcmp(key, "override_path"))
@@ -115,6 +180,8 @@ static int on_host(struct reading *rd, struct toml_host *h, const struct toml_it
 		return on_capability(h, item);
 	if (!strcmp(key, "client"))
 		return on_client(rd, h, item);
+	if (!strcmp(key, "dial_timeout"))
+		return on_dial_timeout(rd, h, item->text);
 	if (!strcmp(key, "ca") && h->n_ca < TOML_CA_MAX) {
 		h->ca[h->n_ca] = absolute(rd->folder, item->text);
 		return h->ca[h->n_ca++] ? 0 : -ENOMEM;
@@ -128,16 +195,14 @@ static int on_item(void *arg, const struct toml_item *item)
 	struct toml_host *h;
 
 	if (item->what == TOML_STRING && toml_is(item, 1, "server")) {
-		free(rd->server);
-		rd->server = strdup(item->text);
-		return rd->server ? 0 : -ENOMEM;
+		free(rd->out->own.url);
+		rd->out->own.url = strdup(item->text);
+		return rd->out->own.url ? 0 : -ENOMEM;
 	}
 	if (item->depth < 2 || strcmp(item->path[0], "host") != 0)
-		return 0;
+		return on_host(rd, &rd->out->own, item, 0);
 	h = host_of(rd->out, item->path[1]);
-	if (!h)
-		return -ENOMEM;
-	return item->depth == 3 ? on_host(rd, h, item) : 0;
+	return h ? on_host(rd, h, item, 2) : -ENOMEM;
 }
 
 /* "https://host:port/path", or without the scheme. */
@@ -174,21 +239,35 @@ static int split_url(struct toml_host *h, struct err *e)
 	return rc == 0 && h->host && h->scheme && h->prefix ? 0 : -ENOMEM;
 }
 
+/* The last to ask, unless it has a table of its own among the hosts. */
+static int add_server(struct hosts_toml *ht)
+{
+	size_t n = ht->n;
+	struct toml_host *h = host_of(ht, ht->own.url);
+
+	if (!h)
+		return -ENOMEM;
+	ht->has_server = true;
+	if (ht->n > n) {
+		free(h->url);
+		*h = ht->own;
+		ht->own = (struct toml_host){0};
+	}
+	return 0;
+}
+
 int hosts_toml_parse(const char *text, size_t len, const char *folder,
 		     struct hosts_toml *out, struct err *e)
 {
-	struct hosts_toml ht = {0};
+	struct hosts_toml ht = {.own = {.pull = true, .resolve = true}};
 	struct reading rd = {.out = &ht, .folder = folder, .e = e};
 	size_t i;
 	int rc = toml_parse(text, len, on_item, &rd, e);
 
-	if (rc == 0 && rd.server) {
-		ht.has_server = true;
-		rc = host_of(&ht, rd.server) ? 0 : -ENOMEM;
-	}
+	if (rc == 0 && ht.own.url)
+		rc = add_server(&ht);
 	for (i = 0; i < ht.n && rc == 0; i++)
 		rc = split_url(&ht.list[i], e);
-	free(rd.server);
 	if (rc == -ENOMEM)
 		err_set(e, rc, "too many hosts, or out of memory");
 	if (rc < 0)

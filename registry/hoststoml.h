@@ -8,8 +8,9 @@
 
 struct err;
 
-/* More roots than this are no one's. */
-#define TOML_CA_MAX 16
+/* More roots, or headers, than this are no one's. */
+#define TOML_CA_MAX	 16
+#define TOML_HEADERS_MAX 32
 
 struct toml_host {
 	char *scheme, *host, *prefix; /* "https", "mirror:5000", "/v2" */
@@ -19,7 +20,10 @@ struct toml_host {
 	char *ca[TOML_CA_MAX]; /* files, as absolute paths */
 	size_t n_ca;
 	char *client_cert, *client_key;
-	char *url; /* the key it came under */
+	char *headers[TOML_HEADERS_MAX + 1]; /* "Name: value"; then NULL */
+	size_t n_headers;
+	unsigned dial_ms; /* 0: not said */
+	char *url;	  /* the key it came under */
 };
 
 struct hosts_toml {
@@ -27,6 +31,8 @@ struct hosts_toml {
 	struct toml_host *list;
 	size_t n;
 	bool has_server;
+	/* else what the file says of the registry itself, without scheme, host and prefix */
+	struct toml_host own;
 };
 
 /* That of "host[:port]". -ENOENT: there is none; -EINVAL with a sentence for a bad one. */

@@ -465,26 +465,34 @@ void http_count_retry(struct http *h)
 
 /* A request made ready */
 
-static int add_header(struct transfer *t, const char *name, const char *value)
+static int add_line(struct transfer *t, const char *line)
 {
-	size_t len = strlen(name) + strlen(value) + 3;
-	char *line = malloc(len);
-	struct curl_slist *list = NULL;
+	struct curl_slist *list = curl_slist_append(t->headers, line);
 
-	if (line) {
-		snprintf(line, len, "%s: %s", name, value);
-		list = curl_slist_append(t->headers, line);
-		explicit_bzero(line, len);
-		free(line);
-	}
 	if (!list)
 		return -ENOMEM;
 	t->headers = list;
 	return 0;
 }
 
+static int add_header(struct transfer *t, const char *name, const char *value)
+{
+	size_t len = strlen(name) + strlen(value) + 3;
+	char *line = malloc(len);
+	int rc = -ENOMEM;
+
+	if (line) {
+		snprintf(line, len, "%s: %s", name, value);
+		rc = add_line(t, line);
+		explicit_bzero(line, len);
+		free(line);
+	}
+	return rc;
+}
+
 static int set_headers(struct transfer *t, const struct http_request *rq)
 {
+	const char *const *own = rq->tls ? rq->tls->headers : NULL;
 	int rc = 0;
 
 	if (rq->accept)
@@ -494,6 +502,11 @@ static int set_headers(struct transfer *t, const struct http_request *rq)
 		rc = add_header(t, "Accept-Encoding", "identity");
 	if (rc == 0 && rq->authorization)
 		rc = add_header(t, "Authorization", rq->authorization);
+	for (; rc == 0 && own && *own; own++) {
+		/* What a challenge asked for counts more than what was configured. */
+		if (!rq->authorization || strncasecmp(*own, "Authorization:", 14) != 0)
+			rc = add_line(t, *own);
+	}
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 	return rc;
 }
@@ -567,6 +580,9 @@ static int set_up(struct transfer *t, const struct http_request *rq)
 	if (reference_host_is_loopback(strstr(t->origin, "://") + 3))
 		curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	set_tls(easy, rq->tls);
+	if (rq->tls && rq->tls->connect_ms)
+		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+				 (long)rq->tls->connect_ms);
 	set_body(easy, rq);
 	return set_headers(t, rq);
 }

@@ -51,12 +51,14 @@ void http_stats(struct http *h, struct http_stats *out);
 /* A request is about to be made because another failed. */
 void http_count_retry(struct http *h);
 
-/* How a host proves itself, and we to it. NULL members: nothing more. */
+/* How a host proves itself, and we to it, and how else it is met. NULL members: nothing more. */
 struct http_tls {
 	const char *ca_pem; /* certificates trusted beside the system's, as text */
 	const char *cert_file;
 	const char *key_file;
-	bool insecure; /* believe any certificate */
+	bool insecure;		    /* believe any certificate */
+	const char *const *headers; /* "Name: value" for each request; the last is NULL */
+	unsigned connect_ms;	    /* 0: the default */
 };
 
 #define HTTP_TO_THE_END UINT64_MAX

@@ -82,6 +82,24 @@ static const char *tag_of(const struct descriptor *d)
 	return descriptor_annotation(d, "org.opencontainers.image.ref.name");
 }
 
+/* The entry that is meant; containerd also writes the full reference of an image. */
+static const struct descriptor *find(const struct layout *l, const struct entries *en)
+{
+	size_t i;
+
+	if (!l->tag)
+		return en->n == 1 ? &en->list[0] : NULL;
+	for (i = 0; i < en->n; i++) {
+		const char *tag = tag_of(&en->list[i]);
+		const char *name = descriptor_annotation(&en->list[i],
+							 "io.containerd.image.name");
+
+		if ((tag && !strcmp(tag, l->tag)) || (name && !strcmp(name, l->tag)))
+			return &en->list[i];
+	}
+	return NULL;
+}
+
 static int no_such_tag(const struct layout *l, const struct entries *en, struct err *e)
 {
 	struct buf list;
@@ -106,24 +124,6 @@ static int no_such_tag(const struct layout *l, const struct entries *en, struct 
 			     list.len ? buf_text(&list) : "a tag of its index.json");
 	buf_release(&list);
 	return rc;
-}
-
-/* The entry that is meant; containerd also writes the full reference of an image. */
-static const struct descriptor *find(const struct layout *l, const struct entries *en)
-{
-	size_t i;
-
-	if (!l->tag)
-		return en->n == 1 ? &en->list[0] : NULL;
-	for (i = 0; i < en->n; i++) {
-		const char *tag = tag_of(&en->list[i]);
-		const char *name = descriptor_annotation(&en->list[i],
-							 "io.containerd.image.name");
-
-		if ((tag && !strcmp(tag, l->tag)) || (name && !strcmp(name, l->tag)))
-			return &en->list[i];
-	}
-	return NULL;
 }
 
 /* Several images without tags are one image for several platforms. */
@@ -178,6 +178,33 @@ static int take_root(struct layout *l, const struct descriptor *d, struct buf *b
 	return out->media_type ? 0 : -ENOMEM;
 }
 
+/*
+ * What is meant may be no image: an artifact, or of a form that is not read. -ENOENT:
+ * it is not there.
+ */
+static int root_of_others(struct layout *l, const struct buf *index, struct buf *bytes,
+			  struct descriptor *out, struct err *e)
+{
+	const struct descriptor *d;
+	struct entries all = {0};
+	int rc = -ENOENT;
+
+	if (entries_parse_all(index->data, index->len, &all, NULL) < 0)
+		return rc;
+	d = find(l, &all);
+	if (d && document_kind_of(d->media_type) != DOCUMENT_UNKNOWN) {
+		rc = take_root(l, d, bytes, out, e);
+		if (rc == -ENOENT)
+			rc = -EIO; /* its blob; there is a sentence about that */
+	} else if (d) {
+		rc = err_set(e, -ENOTSUP,
+			     "neither an image nor an image index, but %.100s",
+			     d->media_type[0] ? d->media_type : "something else");
+	}
+	entries_release(&all);
+	return rc;
+}
+
 static int root_of_index(struct layout *l, struct buf *bytes, struct descriptor *out,
 			 struct err *e)
 {
@@ -198,7 +225,9 @@ static int root_of_index(struct layout *l, struct buf *bytes, struct descriptor 
 	} else if (rc == 0 && is_one_for_many(l, &en)) {
 		rc = root_of_bytes(&index, MEDIA_OCI_INDEX, bytes, out);
 	} else if (rc == 0) {
-		rc = no_such_tag(l, &en, e);
+		rc = root_of_others(l, &index, bytes, out, e);
+		if (rc == -ENOENT)
+			rc = no_such_tag(l, &en, e);
 	}
 	entries_release(&en);
 	buf_release(&index);

@@ -43,9 +43,12 @@ void registries_release(struct registries *r)
 	}
 	for (i = 0; i < r->n_search; i++)
 		free(r->search[i]);
+	for (i = 0; i < r->n_helpers; i++)
+		free(r->helpers[i]);
 	free(r->list);
 	free(r->aliases);
 	free(r->search);
+	free(r->helpers);
 	*r = (struct registries){0};
 }
 
@@ -69,8 +72,7 @@ static void *grow(void *list, size_t *n, size_t size)
 
 struct reading {
 	struct registries *all;
-	size_t first;	    /* registries from here on are this file's */
-	bool search_is_new; /* its search list replaced the earlier */
+	size_t first; /* registries from here on are this file's */
 };
 
 static int set_text(char **to, const char *text)
@@ -125,21 +127,32 @@ static int add_alias(struct registries *r, const char *name, const char *value)
 	return a->name && a->value ? 0 : -ENOMEM;
 }
 
-static int add_search(struct reading *rd, const char *host)
+/* An item of a list, which takes the place of an earlier file's. */
+static int add_text(char ***list, size_t *n, const struct toml_item *item)
 {
-	struct registries *r = rd->all;
 	char **p;
 
-	if (!rd->search_is_new) {
-		while (r->n_search > 0)
-			free(r->search[--r->n_search]);
-		rd->search_is_new = true;
-	}
-	p = grow(&r->search, &r->n_search, sizeof(*p));
+	while (item->at == 0 && *n > 0)
+		free((*list)[--*n]);
+	p = grow(list, n, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	*p = strdup(host);
+	*p = strdup(item->text);
 	return *p ? 0 : -ENOMEM;
+}
+
+/* A string that is in no table. */
+static int on_top(struct registries *r, const struct toml_item *item)
+{
+	const char *key = item->path[0];
+
+	if (!strcmp(key, "unqualified-search-registries"))
+		return add_text(&r->search, &r->n_search, item);
+	if (!strcmp(key, "credential-helpers"))
+		return add_text(&r->helpers, &r->n_helpers, item);
+	if (!strcmp(key, "short-name-mode"))
+		r->is_enforcing = !strcmp(item->text, "enforcing");
+	return 0;
 }
 
 static int on_item(void *arg, const struct toml_item *item)
@@ -166,9 +179,7 @@ static int on_item(void *arg, const struct toml_item *item)
 		return 0;
 	if (item->depth == 2 && !strcmp(item->path[0], "aliases"))
 		return add_alias(r, item->path[1], item->text);
-	if (toml_is(item, 1, "unqualified-search-registries"))
-		return add_search(rd, item->text);
-	return 0;
+	return item->depth == 1 ? on_top(r, item) : 0;
 }
 
 static const char *prefix_of(const struct registry *g)

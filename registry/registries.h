@@ -16,6 +16,9 @@
 
 struct err;
 
+/* In credential-helpers, stands for the files (credentials.h); others are programs. */
+#define CREDENTIALS_IN_FILES "containers-auth.json"
+
 enum pull_from { PULL_ALL, PULL_BY_DIGEST, PULL_BY_TAG };
 
 struct mirror {
@@ -44,6 +47,11 @@ struct registries {
 	size_t n_aliases;
 	char **search; /* hosts that short names are looked for in */
 	size_t n_search;
+	/* short-name-mode: of several hosts none is to be guessed */
+	bool is_enforcing;
+	/* where credentials are looked for, in order; none: CREDENTIALS_IN_FILES alone */
+	char **helpers;
+	size_t n_helpers;
 };
 
 /* What the files say. A missing file says nothing. -EINVAL with a sentence for a bad one. */

@@ -72,6 +72,12 @@ int shortname_expand(const struct registries *r, const char *text, struct candid
 	if (reference_is_short(text)) {
 		rc = add_alias(&c, r, text);
 		has_alias = c.n > 0;
+		if (rc == 0 && !has_alias && r->is_enforcing && r->n_search > 1)
+			rc = err_set(e, -EINVAL,
+				     "%s: of which host? registries.conf has %zu to look "
+				     "in, and "
+				     "its short-name-mode lets none be guessed",
+				     text, r->n_search);
 		for (i = 0; !has_alias && rc == 0 && i < r->n_search; i++)
 			rc = add(&c, r->search[i], text);
 	}

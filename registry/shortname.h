@@ -18,7 +18,10 @@ struct candidates {
 	size_t n;
 };
 
-/* A name with a host is its own only candidate. */
+/*
+ * A name with a host is its own only candidate. -EINVAL with a sentence: there are several,
+ * and short-name-mode says that none is to be guessed.
+ */
 int shortname_expand(const struct registries *r, const char *text, struct candidates *out,
 		     struct err *e);
 void candidates_release(struct candidates *c);

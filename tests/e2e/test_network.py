@@ -14,7 +14,7 @@ import pytest
 
 import badregistry
 from archive import file, layer
-from mounting import eventually, mount, run
+from mounting import environment, eventually, mount, run
 from test_resolve import fails
 
 NOISE = random.Random(7).randbytes(1500000)
@@ -131,6 +131,27 @@ def test_read_in_vain(plain, tmp_path, fault):
         is_whole(m)
 
 
+def test_headers_of_hosts_toml(plain, tmp_path):
+    """For the registry and for nobody else."""
+    folder = tmp_path / "containerd" / "certs.d" / plain.host
+    folder.mkdir(parents=True)
+    (folder / "hosts.toml").write_text("""
+server = "%s"
+dial_timeout = "5s"
+[header]
+x-one = ["a b", "c"]
+""" % plain.url)
+    plain.redirect = True
+    plain.auth = "token"
+    source = picture(plain)
+    with mount(source, *plain.options, env=environment(XDG_CONFIG_HOME=str(tmp_path))) as m:
+        is_whole(m)
+    assert {r[0] for r in plain.asked} == {"registry", "store"}
+    for role, _, path, headers in plain.asked:
+        # Of the two with one name the server keeps the first.
+        assert headers.get("x-one") == ("a b" if role == "registry" else None), path
+
+
 # Who may
 
 def authfile(tmp_path, host, entry):
@@ -159,6 +180,12 @@ def test_auth(bad, auth, entry, tmp_path):
         assert "service=the%20service" in tokens[0][2] and "a=b" in tokens[0][2]
     if auth == "oauth":
         assert tokens[0][1] == "POST"
+
+
+def test_authfile_that_is_not_there(plain, tmp_path):
+    """Said at once, whether it is needed or not."""
+    fails(picture(plain), "authfile=%s/none" % tmp_path, words=[tmp_path / "none"], where=tmp_path)
+    assert not plain.asked
 
 
 @pytest.mark.parametrize("auth,entry,word", [

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """From a reference to the right image: registries, layouts, indexes, platforms."""
+import base64
+import hashlib
 import json
 import os
 
@@ -270,3 +272,77 @@ def test_pushed_by_skopeo_in_both_formats(images, registry, tmp_path):
             tree.assert_same(want, tree.dump(m.root))
             media = json.loads(m.read("manifest.json"))["mediaType"]
             assert ("docker" in media) == (form == "v2s2")
+
+
+def test_layout_of_unknown_form(images, tmp_path):
+    """It is there: so that is not what the sentence says."""
+    d = images.document({"schemaVersion": 1}, "application/vnd.example.thing.v9+json")
+    source = images.tag(d, "odd")
+    for s in (source, source[:source.rindex(":")]):
+        assert "no image" not in fails(s, words=["application/vnd.example.thing.v9"],
+                                       where=tmp_path)
+
+
+def test_layout_says_that_it_is_an_artifact(images):
+    """As ORAS writes index.json: with the artifact's type on the descriptor."""
+    empty = images.blob(b"{}", "application/vnd.oci.empty.v1+json")
+    title = {"annotations": {"org.opencontainers.image.title": "a.txt"}}
+    d = images.manifest([{**images.blob(b"text", "text/plain"), **title}], config=empty,
+                        more={"artifactType": "application/vnd.example.thing"})
+    with mount(images.tag({**d, "artifactType": "application/vnd.example.thing"}, "v1")) as m:
+        assert m.read("files/a.txt") == b"text"
+
+
+# Other digests
+
+def sha512(images, data, media_type):
+    d = "sha512:" + hashlib.sha512(data).hexdigest()
+    os.makedirs(os.path.dirname(images.blob_path(d)), exist_ok=True)
+    with open(images.blob_path(d), "wb") as f:
+        f.write(data)
+    return {"mediaType": media_type, "digest": d, "size": len(data)}
+
+
+@pytest.mark.parametrize("where", ["layout", "registry"])
+@pytest.mark.parametrize("spoil", [False, True])
+def test_sha512(images, fake, where, spoil):
+    tar = one("1")[0]
+    of_layer = sha512(images, layout.compress(tar, "gzip"), layout.LAYER["oci", "gzip"])
+    of_layer["diff"] = "sha512:" + hashlib.sha512(tar).hexdigest()
+    config = sha512(images, images.read(images.config([of_layer])), layout.CONFIG)
+    manifest = images.read(images.manifest([of_layer], config=config))
+    manifest = sha512(images, manifest, layout.MANIFEST)
+    index = images.read(images.index([(manifest, layout.HOST)]))
+    index = sha512(images, index, layout.INDEX)
+    if where == "layout":
+        source = images.tag(index)
+    else:
+        for d in (manifest, index):
+            fake.tag("s", d["digest"], images.read(d), d["mediaType"])
+        source = "%s/s@%s" % (fake.host, index["digest"])
+    if spoil:
+        with open(images.blob_path(of_layer["digest"]), "r+b") as f:
+            f.write(b"\x1f\x8b\x08\x00\x01")
+    with mount(source, quiet=not spoil) as m:
+        if spoil:
+            with pytest.raises(OSError):
+                shown(m)
+            return
+        assert shown(m) == "1"
+        assert m.read("config.json") == images.read(config)
+        assert os.listdir(m.path + "/layers")
+        assert m.status()["layers"][0]["digest"] == of_layer["digest"]
+
+
+def test_data_of_a_descriptor(images, fake):
+    """Used where it has the digest, and else as if it were not there."""
+    layers = [images.layer(one("1")[0])]
+    config = images.config(layers)
+    for data in (images.read(config), b"x" * config["size"], b"short"):
+        d = {**config, "data": base64.b64encode(data).decode()}
+        source = fake.image("data", layers, config=d)
+        fake.asked.clear()
+        with mount(source) as m:
+            assert shown(m) == "1"
+        asked = any(config["digest"] in path for _, path, _ in fake.asked)
+        assert asked == (data != images.read(config))

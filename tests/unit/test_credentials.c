@@ -238,6 +238,37 @@ static void test_keychain(void)
 	credential_release(&c);
 }
 
+/* credential-helpers of registries.conf: programs in place of the files, before or behind. */
+static void test_configured(void)
+{
+	static char *const both[] = {(char *)"absent", (char *)"containers-auth.json",
+				     (char *)"good"};
+	struct credential_query q;
+	struct credential c;
+	struct err e = {""};
+
+	q = query(NULL, "docker.io", "a");
+	q.helpers = both;
+	q.n_helpers = 3;
+	write_file("run/containers/auth.json", "{\"auths\":{\"z\":{\"auth\":\"Yzph\"}}}", 0600);
+	is_int(credentials_find(&q, &c, &e), 0, "a helper behind the files");
+	is_text(c.user, "hub", "knows it");
+	credential_release(&c);
+	q.host = "z";
+	is_int(credentials_find(&q, &c, &e), 0, "the files, before it");
+	is_text(c.user, "c", "know it");
+	credential_release(&c);
+	q.helpers = both + 2;
+	q.n_helpers = 1;
+	ok(credentials_find(&q, &c, &e) == 0 && credential_is_empty(&c), "are not asked alone");
+	q.helpers = both;
+	is_int(credentials_find(&q, &c, &e), -EACCES, "one that is not there");
+	ok(strstr(e.text, "absent") != NULL, "is named if nobody else knows: %s", e.text);
+	q.authfile = "/dev/null";
+	ok(credentials_find(&q, &c, &e) == 0 && credential_is_empty(&c),
+	   "with a file that was named they are not asked");
+}
+
 static void test_helper(void)
 {
 	static const char *const sleeper[] = {"sh", "-c", "sleep 100 & sleep 100", NULL};
@@ -269,6 +300,7 @@ int main(void)
 	test_places();
 	test_helpers();
 	test_keychain();
+	test_configured();
 	keychain_free(keychain);
 	test_helper();
 	snprintf(command, sizeof(command), "rm -rf %s", dir);

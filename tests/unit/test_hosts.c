@@ -36,7 +36,7 @@ static const char *asked(const char *text, bool insecure)
 	struct hosts *h = NULL;
 	struct err e = {""};
 	struct buf b;
-	size_t i;
+	size_t i, j;
 	int rc = reference_parse(text, &ref, &e);
 
 	if (rc == 0)
@@ -49,10 +49,13 @@ static const char *asked(const char *text, bool insecure)
 	for (i = 0; rc == 0 && i < es.n; i++) {
 		const struct endpoint *ep = &es.list[i];
 
-		buf_printf(&b, "%s%s%s/%s%s%s%s%s%s%s", i ? "; " : "", ep->base, ep->prefix,
+		buf_printf(&b, "%s%s%s/%s%s%s%s%s%s%s%s%s", i ? "; " : "", ep->base, ep->prefix,
 			   ep->path, ep->is_guess ? " guess" : "", ep->tls.insecure ? " any" : "",
 			   ep->stands_for ? " ns" : "", ep->no_tags ? " notags" : "",
-			   ep->tls.ca_pem ? " ca" : "", ep->tls.cert_file ? " client" : "");
+			   ep->tls.ca_pem ? " ca" : "", ep->tls.cert_file ? " client" : "",
+			   ep->tls.connect_ms ? " dial" : "", ep->tls.headers ? " " : "");
+		for (j = 0; ep->tls.headers && ep->tls.headers[j]; j++)
+			buf_printf(&b, "[%s]", ep->tls.headers[j]);
 	}
 	snprintf(out, sizeof(out), "%s", buf_text(&b));
 	buf_release(&b);
@@ -92,6 +95,20 @@ static void test_registries_conf(void)
 	is_text(asked("q.y/a", false), "https://q.y/v2/a", "others are not touched");
 }
 
+/* A hosts.toml that is refused with @word in the sentence; NULL: it is not. */
+static void is_wrong(const char *text, const char *word)
+{
+	struct hosts_toml ht;
+	struct err e = {""};
+	int rc = hosts_toml_parse(text, strlen(text), "/", &ht, &e);
+
+	is_int(rc, word ? -EINVAL : 0, "%s", text);
+	if (rc == 0)
+		hosts_toml_release(&ht);
+	else
+		ok(strstr(e.text, word) != NULL, "says: %s", e.text);
+}
+
 static void test_hosts_toml(void)
 {
 	write_file(".config/containerd/certs.d/t.y_5000_/hosts.toml",
@@ -108,6 +125,27 @@ static void test_hosts_toml(void)
 	write_file(".config/containerd/certs.d/u.y/hosts.toml", "[host.mirror]\n");
 	is_text(asked("u.y/a", false), "https://mirror/v2/a ns; https://u.y/v2/a",
 		"the registry itself without a server");
+	write_file(".config/containerd/certs.d/w.y/hosts.toml",
+		   "skip_verify=true\ndial_timeout='1m30s'\n[header]\nx-own='1'\n"
+		   "[host.\"https://m\"]\ndial_timeout='200ms'\n"
+		   "[host.\"https://m\".header]\nx-one='a b'\nx-two=['c', 'd']\n");
+	is_text(asked("w.y/a", false),
+		"https://m/v2/a ns dial [x-one: a b][x-two: c][x-two: d]; "
+		"https://w.y/v2/a any dial [x-own: 1]",
+		"headers and patience, of a mirror and of the registry itself");
+	is_text(asked("w.y/a", true),
+		"https://m/v2/a any ns dial [x-one: a b][x-two: c][x-two: d]; "
+		"https://w.y/v2/a any dial [x-own: 1]; http://w.y/v2/a guess any dial [x-own: 1]",
+		"in both schemes");
+	write_file(".config/containerd/certs.d/w.y/hosts.toml",
+		   "server='https://s.y'\nca='../t.y_5000_/root.crt'\n[header]\nx-own='1'\n");
+	is_text(asked("w.y/a", false), "https://s.y/v2/a ns ca [x-own: 1]", "of a server by name");
+	is_wrong("dial_timeout='soon'\n", "soon");
+	is_wrong("dial_timeout='5'\n", "dial_timeout");
+	is_wrong("dial_timeout='-5s'\n", "dial_timeout");
+	is_wrong("[header]\n'a b'='c'\n", "a b");
+	is_wrong("[header]\na='b\\r\\nc: d'\n", NULL); /* as it stands: no escapes in these */
+	is_wrong("[header]\na=\"b\\r\\nc: d\"\n", "header");
 	write_file(".config/containerd/certs.d/v.y/hosts.toml", "[host.\"ftp://x\"]\n");
 	ok(strstr(asked("v.y/a", false), "error -22") && strstr(asked("v.y/a", false), "ftp://x"),
 	   "nonsense: %s", asked("v.y/a", false));

@@ -9,7 +9,8 @@
 
 static const char conf[] =
 	"unqualified-search-registries = ['a.example', 'b.example']\n"
-	"short-name-mode = 'permissive'\n"
+	"short-name-mode = 'enforcing'\n"
+	"credential-helpers = ['containers-auth.json', 'secretservice']\n"
 	"[[registry]]\nprefix='x.y'\nlocation='in.x.y:5000/cache'\ninsecure=true\n"
 	"[[registry.mirror]]\nlocation='m1/x'\npull-from-mirror='digest-only'\n"
 	"[[registry.mirror]]\nlocation='m2'\ninsecure=true\n"
@@ -72,6 +73,8 @@ int main(void)
 	is_int(r.n, 4, "registries");
 	is_int(r.n_search, 2, "search list");
 	is_text(r.search[1], "b.example", "in order");
+	ok(r.is_enforcing, "names are not to be guessed");
+	ok(r.n_helpers == 2 && !strcmp(r.helpers[1], "secretservice"), "helpers");
 	is_match(&r, "x.y/a", "x.y", "in.x.y:5000/cache/a");
 	is_match(&r, "x.y/team/a", "x.y/team", "x.y/team/a");
 	is_match(&r, "x.y/teams", "x.y", "in.x.y:5000/cache/teams");

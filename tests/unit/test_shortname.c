@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -35,6 +36,18 @@ static void is_expanded(const char *text, const char *want)
 	registries_release(&r);
 }
 
+static void is_refused(const char *text)
+{
+	struct registries r = {0};
+	struct candidates c = {0};
+	struct err e = {""};
+
+	is_int(registries_load(&r, &e), 0, "the file %s", e.text);
+	is_int(shortname_expand(&r, text, &c, &e), -EINVAL, "%s is not guessed", text);
+	ok(strstr(e.text, text) != NULL, "says: %s", e.text);
+	registries_release(&r);
+}
+
 int main(void)
 {
 	if (mkstemp(path) < 0)
@@ -50,6 +63,13 @@ int main(void)
 	is_expanded("ubuntu", "q.r/u/buntu");
 	is_expanded("ubuntu:24.04@sha256:0", "q.r/u/buntu:24.04@sha256:0");
 	is_expanded("team/ubuntu", "a.b/team/ubuntu c.d:5000/team/ubuntu");
+	write_conf("unqualified-search-registries=['a.b','c.d']\nshort-name-mode='enforcing'\n"
+		   "[aliases]\nubuntu='q.r/u/buntu'\n");
+	is_expanded("ubuntu", "q.r/u/buntu");
+	is_expanded("x.y/nginx", "x.y/nginx");
+	is_refused("nginx:1");
+	write_conf("unqualified-search-registries=['a.b']\nshort-name-mode='enforcing'\n");
+	is_expanded("nginx:1", "a.b/nginx:1");
 	remove(path);
 	return test_done();
 }
