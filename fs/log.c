@@ -20,7 +20,8 @@ void log_to_syslog(struct log *l)
 	__atomic_store_n(&l->to_syslog, true, __ATOMIC_RELEASE);
 }
 
-static void say(struct log *l, int level, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void say(struct log *l, int level,
+						      const char *fmt, va_list ap)
 {
 	char text[ERR_TEXT_MAX + 128];
 

@@ -183,7 +183,7 @@ static int read_table(const struct fetch *f, uint64_t off, uint64_t end, const c
 	const struct toc_options options = {
 		.kind = SPAN_GZIP, .end = off, .has_landmarks = true};
 	uint64_t tail_off = f->blob->size - tail_len;
-	struct table t = {NULL};
+	struct table t = {0};
 	int rc = toc_new(&options, tree, &t.toc);
 
 	if (rc == 0)

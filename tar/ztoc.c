@@ -355,7 +355,7 @@ static int add_deflate(struct ztoc *z, uint32_t i, const struct point *p, uint64
  */
 static int take_gzip(struct ztoc *z, const struct fb_vector *bytes)
 {
-	struct points ps = {NULL};
+	struct points ps = {0};
 	uint32_t i;
 	int rc = open_points(z, bytes, &ps);
 
