@@ -20,17 +20,18 @@
 
 /* DOCUMENTS */
 
-bool ocilayout_fits(const struct view *v)
+bool ocilayout_uses(const struct view *v, enum digest_alg alg)
 {
 	const struct image *img = v->image;
 	size_t i;
 
 	for (i = 0; i < img->n_layers; i++) {
-		if (img->layers[i].digest.alg != DIGEST_SHA256)
-			return false;
+		if (img->layers[i].digest.alg == alg)
+			return true;
 	}
-	return img->manifest_descriptor.digest.alg == DIGEST_SHA256 &&
-	       img->config_descriptor.digest.alg == DIGEST_SHA256;
+	return img->manifest_descriptor.digest.alg == alg ||
+	       img->config_descriptor.digest.alg == alg ||
+	       (others_are_shown(v) && img->index_descriptor.digest.alg == alg);
 }
 
 int ocilayout_render(const struct view *v, const struct history *h, uint32_t none,

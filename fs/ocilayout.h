@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/digest.h"
+
 struct blob;
 struct buf;
 struct history;
@@ -22,8 +24,8 @@ struct mount;
 struct mount_layer;
 struct view;
 
-/* Blobs of other digests than SHA-256 would lie elsewhere: such an image has no oci/. */
-bool ocilayout_fits(const struct view *v);
+/* Has the image a blob with such a digest? Then there is a folder for them. */
+bool ocilayout_uses(const struct view *v, enum digest_alg alg);
 /* Append the texts of oci-layout and index.json. 0, -ENOMEM, -E2BIG. */
 int ocilayout_render(const struct view *v, const struct history *h, uint32_t none,
 		     struct buf *out);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "fs/log.h"
 #include "fs/mount.h"
+#include "fs/ocilayout.h"
 #include "fs/options.h"
 #include "registry/origin.h"
 
@@ -43,9 +44,7 @@ void others_release(struct others *os)
 
 bool others_are_shown(const struct view *v)
 {
-	return v->image->has_index && !v->is_entry &&
-	       !v->mount->options->wants_platform &&
-	       v->image->index_descriptor.digest.alg == DIGEST_SHA256;
+	return v->image->has_index && !v->is_entry && !v->mount->options->wants_platform;
 }
 
 /* THE IMAGES */
@@ -121,14 +120,16 @@ static int resolve_all(struct view *v, struct others *os, struct err *e)
 
 /* THEIR BLOBS */
 
-static void add(struct others *os, size_t room, const struct other *o)
+/* Of a kind of digest that the mounted image does not use there is no folder. */
+static void add(struct view *v, size_t room, const struct other *o)
 {
-	if (os->n_list < room && o->descriptor->digest.alg == DIGEST_SHA256)
+	struct others *os = &v->others;
+
+	if (os->n_list < room && ocilayout_uses(v, o->descriptor->digest.alg))
 		os->list[os->n_list++] = *o;
 }
 
-static int add_image(struct view *v, struct others *os, size_t room, struct image *img,
-		     bool is_own)
+static int add_image(struct view *v, size_t room, struct image *img, bool is_own)
 {
 	struct other manifest = {&img->manifest_descriptor, &img->manifest, NULL, is_own};
 	struct other config = {&img->config_descriptor, &img->config, NULL, is_own};
@@ -136,13 +137,13 @@ static int add_image(struct view *v, struct others *os, size_t room, struct imag
 	size_t i;
 	int r = 0;
 
-	add(os, room, &manifest);
-	add(os, room, &config);
+	add(v, room, &manifest);
+	add(v, room, &config);
 	for (i = 0; r == 0 && i < img->n_layers; i++) {
 		/* As a file: it is not opened as a layer, whatever it may be elsewhere. */
 		r = layers_find(v->mount, &img->layers[i], true, 0, v->origin, &l);
 		if (r == 0)
-			add(os, room, &(struct other){&l->descriptor, NULL, l, is_own});
+			add(v, room, &(struct other){&l->descriptor, NULL, l, is_own});
 	}
 	return r;
 }
@@ -173,9 +174,9 @@ static int list_blobs(struct view *v, struct others *os)
 	os->list = calloc(room, sizeof(*os->list));
 	if (!os->list)
 		return -ENOMEM;
-	r = add_image(v, os, room, v->image, true);
+	r = add_image(v, room, v->image, true);
 	for (i = 0; r == 0 && i < os->n_images; i++)
-		r = add_image(v, os, room, os->images[i], false);
+		r = add_image(v, room, os->images[i], false);
 	if (r < 0)
 		return r;
 	qsort(os->list, os->n_list, sizeof(*os->list), compare);

@@ -88,9 +88,11 @@ static uint32_t if_whole(const struct view *v)
 	return others_are_shown(v);
 }
 
-static uint32_t if_layout(const struct view *v)
+/* Only those that are in use are in the directory. */
+static uint32_t per_algorithm(const struct view *v)
 {
-	return ocilayout_fits(v);
+	(void)v;
+	return DIGEST_SHA512;
 }
 
 static uint32_t per_own(const struct view *v)
@@ -205,19 +207,20 @@ static const struct row {
 			       .count = mentions_types},
 	[ROW_REFERRER] = {"", ROW_REFERRER_TYPE, .is_dir = true, .count = mentions_count,
 			  .of = type_of_referrer, .blob = referrer_manifest},
-	[ROW_OCI] = {"oci", ROW_TOP, .is_dir = true, .count = if_layout},
+	[ROW_OCI] = {"oci", ROW_TOP, .is_dir = true},
 	[ROW_OCI_LAYOUT] = {"oci-layout", ROW_OCI, .make = ocilayout_render},
 	[ROW_OCI_INDEX] = {"index.json", ROW_OCI, .make = ocilayout_index},
 	[ROW_OCI_BLOBS] = {"blobs", ROW_OCI, .is_dir = true},
-	[ROW_OCI_SHA256] = {"sha256", ROW_OCI_BLOBS, .is_dir = true},
-	[ROW_OCI_WHOLE] = {"", ROW_OCI_SHA256, .count = if_whole, .document = index_of,
+	[ROW_OCI_ALGORITHM] = {"", ROW_OCI_BLOBS, .is_dir = true, .count = per_algorithm},
+	[ROW_OCI_WHOLE] = {"", ROW_OCI_ALGORITHM, .count = if_whole, .document = index_of,
 			   .blob = index_blob},
-	[ROW_OCI_MANIFEST] = {"", ROW_OCI_SHA256, .document = manifest_of,
+	[ROW_OCI_MANIFEST] = {"", ROW_OCI_ALGORITHM, .document = manifest_of,
 			      .blob = manifest_blob},
-	[ROW_OCI_CONFIG] = {"", ROW_OCI_SHA256, .count = if_own_config,
+	[ROW_OCI_CONFIG] = {"", ROW_OCI_ALGORITHM, .count = if_own_config,
 			    .document = config_of, .blob = config_blob},
-	[ROW_OCI_LAYER] = {"", ROW_OCI_SHA256, .count = per_own, .blob = layer_blob},
-	[ROW_OCI_OTHER] = {"", ROW_OCI_SHA256, .count = others_count, .blob = other_blob},
+	[ROW_OCI_LAYER] = {"", ROW_OCI_ALGORITHM, .count = per_own, .blob = layer_blob},
+	[ROW_OCI_OTHER] = {"", ROW_OCI_ALGORITHM, .count = others_count,
+			   .blob = other_blob},
 	[ROW_PEELFS] = {".peelfs", ROW_TOP, .is_dir = true},
 	[ROW_STATUS] = {"status.json", ROW_PEELFS, .is_live = true},
 };
@@ -251,6 +254,10 @@ static void row_name(const struct view *v, uint32_t row, uint32_t parameter, cha
 
 	if (row == ROW_FILE) {
 		strcpy(name, v->titles[parameter - 1]);
+		return;
+	}
+	if (row == ROW_OCI_ALGORITHM) {
+		strcpy(name, digest_alg_name((enum digest_alg)parameter));
 		return;
 	}
 	if (row == ROW_REFERRER_TYPE) {
@@ -501,7 +508,7 @@ int synthetic_need(struct view *v, const struct node *dir, struct waiter *w)
 {
 	if (dir->layer == ROW_REFERRERS && if_referrers(v))
 		return mentions_need(v, w);
-	return dir->layer == ROW_OCI_SHA256 && if_whole(v) ? others_need(v, w) : 0;
+	return dir->layer == ROW_OCI_ALGORITHM && if_whole(v) ? others_need(v, w) : 0;
 }
 
 int synthetic_describe(struct view *v, const struct node *n, struct item *out)
@@ -536,6 +543,17 @@ int synthetic_find(struct view *v, const struct node *dir, const char *name,
 	return -ENOENT;
 }
 
+/* Is the row's @parameter in the directory, which is the parent of such rows? */
+static bool is_in(const struct view *v, uint32_t row, uint32_t parameter,
+		  const struct node *dir)
+{
+	if (row == ROW_OCI_ALGORITHM)
+		return ocilayout_uses(v, (enum digest_alg)parameter);
+	if (dir->layer == ROW_OCI_ALGORITHM)
+		return rows[row].blob(v, parameter - 1)->digest.alg == dir->entry;
+	return !rows[row].of || rows[row].of(v, parameter - 1) == dir->entry;
+}
+
 /* The next one of a row that is in the directory, after *@parameter. */
 static bool next_of_row(const struct view *v, uint32_t row, const struct node *dir,
 			uint32_t *parameter)
@@ -543,8 +561,7 @@ static bool next_of_row(const struct view *v, uint32_t row, const struct node *d
 	uint32_t n = row_count(v, row);
 
 	while (*parameter < n) {
-		++*parameter;
-		if (!rows[row].of || rows[row].of(v, *parameter - 1) == dir->entry)
+		if (is_in(v, row, ++*parameter, dir))
 			return true;
 	}
 	return false;

@@ -50,8 +50,8 @@ enum synthetic_row {
 	ROW_OCI_LAYOUT,
 	ROW_OCI_INDEX,
 	ROW_OCI_BLOBS,
-	ROW_OCI_SHA256,
-	ROW_OCI_WHOLE, /* the image index */
+	ROW_OCI_ALGORITHM, /* parameter: enum digest_alg */
+	ROW_OCI_WHOLE,	   /* the image index */
 	ROW_OCI_MANIFEST,
 	ROW_OCI_CONFIG,
 	ROW_OCI_LAYER, /* parameter: which of view->own, from 1 */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What is beside rootfs/ in the tree of an image, against the tools it imitates."""
 import errno
+import gzip
+import hashlib
 import json
 import os
 import re
@@ -353,6 +355,29 @@ def test_oci_of_docker_media_types(images):
         assert m.read("oci/blobs/sha256/" + d["digest"][7:]) == m.read("manifest.json")
         assert all("sha256:" + name == digest for name, digest in
                    blobs_under(m.path + "/oci/blobs/sha256").items())
+
+
+def test_oci_of_other_digests(images):
+    """Each kind of digest has a folder, as the layout wants it."""
+    tar = layer(file("f", os.urandom(5000)))
+    d = {**images.layer(tar), "digest": "sha512:" + hashlib.sha512(gzip.compress(
+        tar, compresslevel=6, mtime=0)).hexdigest()}
+    os.mkdir(images.path + "/blobs/sha512")
+    os.link(images.blob_path(images.layer(tar)["digest"]), images.blob_path(d["digest"]))
+    plain = images.layer(LAYERS[0])
+    with mount(images.image([plain, d])) as m:
+        assert sorted(os.listdir(m.path + "/oci/blobs")) == ["sha256", "sha512"]
+        [name] = os.listdir(m.path + "/oci/blobs/sha512")
+        with open(m.path + "/oci/blobs/sha512/" + name, "rb") as f:
+            assert hashlib.sha512(f.read()).hexdigest() == name == d["digest"][7:]
+        blobs = blobs_under(m.path + "/oci/blobs/sha256")
+        assert all("sha256:" + name == digest for name, digest in blobs.items())
+        assert len(blobs) == 3 and plain["digest"] in blobs.values()
+        for path in ("sha384", "sha256/" + name, "sha512/" + plain["digest"][7:]):
+            with pytest.raises(FileNotFoundError):
+                os.stat(m.path + "/oci/blobs/" + path)
+    with mount(images.image([plain], "plain")) as m:
+        assert os.listdir(m.path + "/oci/blobs") == ["sha256"]
 
 
 def test_oci_read_by_many_at_once(images, registry):
