@@ -61,8 +61,7 @@ void hold_unpin(struct hold *h)
 	__atomic_sub_fetch(&h->pins, 1, __ATOMIC_RELEASE);
 }
 
-/* Under the lock, for a while. */
-static void wait_for_change(struct holds *hs)
+void holds_wait(struct holds *hs)
 {
 	struct timespec until;
 
@@ -87,7 +86,7 @@ static int wait_for_other(struct holds *hs, struct hold *h, struct waiter *w)
 		if (cancelled && __atomic_load_n(cancelled, __ATOMIC_SEQ_CST))
 			r = -EINTR;
 		else
-			wait_for_change(hs);
+			holds_wait(hs);
 	}
 	pthread_mutex_unlock(&hs->lock);
 	waiter_end(w);

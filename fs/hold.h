@@ -63,6 +63,9 @@ void hold_made(struct holds *hs, struct hold *h, int result);
 struct hold *holds_take_unused(struct holds *hs, uint32_t seconds, size_t max);
 void hold_gone(struct holds *hs, struct hold *h);
 
+/* Under the lock: until something has changed, or for a moment. */
+void holds_wait(struct holds *hs);
+
 /* Seconds of a clock that only goes on. Cheap. */
 uint32_t hold_clock(void);
 

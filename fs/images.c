@@ -132,16 +132,18 @@ static int add_inner(struct view *v, const struct inner *inner, struct view **ou
 	};
 	int r = descriptor_copy(d, &what.entry);
 
-	if (r < 0)
-		return r;
-	if (asprintf(&what.path, "%s/%s", v->path, inner->path) < 0) {
-		descriptor_release(&what.entry);
-		return -ENOMEM;
+	if (r == 0 && asprintf(&what.path, "%s/%s", v->path, inner->path) < 0) {
+		what.path = NULL;
+		r = -ENOMEM;
 	}
-	r = images_add(v->mount, &what, out);
+	if (r == 0 && v->source && !(what.source = strdup(v->source)))
+		r = -ENOMEM;
+	if (r == 0)
+		r = images_add(v->mount, &what, out);
 	if (r < 0) {
 		descriptor_release(&what.entry);
 		free(what.path);
+		free(what.source);
 	}
 	return r;
 }
@@ -322,6 +324,7 @@ void images_release(struct images *is)
 		mentions_release(&v->mentions);
 		others_release(&v->others);
 		free(v->path);
+		free(v->source);
 		free(v->platforms);
 		free(v);
 	}

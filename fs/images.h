@@ -42,6 +42,7 @@ struct view {
 
 	/* What it is: what origin_resolve() finds, or the entry of the index there. */
 	struct origin *origin; /* has the blobs; borrowed */
+	char *source; /* a reference to open it by; NULL: the origin is its own */
 	bool is_entry;
 	bool is_referrer; /* then its layers, too, are shown as blobs */
 	struct descriptor entry;
@@ -122,6 +123,9 @@ void images_totals(struct mount *m, uint64_t *bytes, uint64_t *files, size_t *n)
 int images_thread(struct mount *m, void *(*fn)(void *arg), void *arg);
 void images_thread_ends(struct mount *m);
 
+/* load.c: the image, or that of another entry of its index. */
+int view_resolve(const struct view *v, const struct descriptor *entry, struct image **out,
+		 struct err *e);
 /* load.c: what view_pin() is made of. The sentence says what failed. */
 int view_load(struct view *v, struct err *e);
 /* Also by halves. */

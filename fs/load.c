@@ -29,11 +29,22 @@
 
 /* RESOLVING */
 
-static int resolve(struct view *v, struct image **out, struct err *e)
+int view_resolve(const struct view *v, const struct descriptor *entry, struct image **out,
+		 struct err *e)
 {
-	if (v->is_entry)
-		return origin_resolve_entry(v->origin, &v->entry, out, e);
-	return origin_resolve(v->origin, &v->mount->options->platform, out, e);
+	struct origin *o = v->origin, *own = NULL;
+	int r = 0;
+
+	if (v->source) {
+		r = origin_open(v->source, v->mount->client, &own, e);
+		o = own;
+	}
+	if (r == 0 && entry)
+		r = origin_resolve_entry(o, entry, out, e);
+	else if (r == 0)
+		r = origin_resolve(o, &v->mount->options->platform, out, e);
+	origin_close(own);
+	return r;
 }
 
 /* Is layer @i of the image one that came before? */
@@ -344,7 +355,7 @@ static int merge_all(struct view *v, struct err *e)
 static int find_image(struct view *v, struct err *e)
 {
 	struct image *img = NULL;
-	int r = resolve(v, &img, e);
+	int r = view_resolve(v, v->is_entry ? &v->entry : NULL, &img, e);
 
 	v->image = img;
 	if (r == 0 && v->is_referrer)
@@ -394,7 +405,7 @@ int view_load(struct view *v, struct err *e)
 
 	err_set(e, 0, "out of memory");
 	r = find_image(v, e);
-	if (r == 0 && v == m->view && !v->image->is_artifact)
+	if (r == 0 && !v->is_entry && !v->image->is_artifact)
 		r = check_platform(m, v->image, e);
 	if (r < 0)
 		return r;
@@ -432,6 +443,10 @@ int mount_load(struct mount *m, struct err *e)
 	struct view *v = m->view;
 	int r;
 
+	if (m->namespace) {
+		m->has_xattrs = m->has_sparse = true;
+		return 0;
+	}
 	hold_need(&m->images.holds, &v->hold, NULL);
 	r = view_load(v, e);
 	if (r == 0 && m->options->layout == LAYOUT_IMAGE && v->image->n_platforms > 0)

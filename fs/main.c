@@ -133,7 +133,8 @@ static void on_ready(void *arg)
 {
 	struct program *p = arg;
 
-	log_info(&p->log, "%s is mounted at %s", p->mount.view->image->name,
+	log_info(&p->log, "%s is mounted at %s",
+		 p->mount.namespace ? p->options.source : p->mount.view->image->name,
 		 p->mountpoint);
 	if (p->options.foreground)
 		return;

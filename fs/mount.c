@@ -9,6 +9,7 @@
 #include "base/source.h"
 #include "base/store.h"
 #include "fs/log.h"
+#include "fs/namespace.h"
 #include "fs/options.h"
 #include "registry/client.h"
 #include "registry/origin.h"
@@ -77,7 +78,9 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 		r = client_new(&want, m->store, &m->client, e);
 	if (r == 0) {
 		client_on_warning(m->client, on_warning, m);
-		r = origin_open(options->source, m->client, &m->origin, e);
+		r = namespace_is_source(options->source)
+			    ? namespace_new(m, options->source, &m->namespace, e)
+			    : origin_open(options->source, m->client, &m->origin, e);
 	}
 	if (r == 0)
 		r = add_first(m, e);
@@ -93,6 +96,7 @@ void mount_close(struct mount *m)
 	holds_release(&m->mentions);
 	holds_release(&m->others);
 	layers_release(&m->layers);
+	namespace_free(m->namespace);
 	origin_close(m->origin);
 	client_free(m->client);
 	store_close(m->store);

@@ -35,6 +35,7 @@
 
 struct client;
 struct log;
+struct namespace;
 struct options;
 struct origin;
 struct store;
@@ -70,7 +71,9 @@ struct mount {
 	struct log *log;
 	struct store *store;
 	struct client *client;
-	struct origin *origin;	/* of image 0 */
+	struct origin *origin; /* of image 0 */
+	struct namespace
+		*namespace;	/* NULL: image 0 is what is mounted; else there is none */
 	const char *mountpoint; /* absolute, borrowed; NULL: it is shown nowhere */
 	uid_t uid;		/* who mounts, and owns what is ours */
 	gid_t gid;

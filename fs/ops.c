@@ -72,7 +72,9 @@ static void on_init(void *arg, struct fuse_conn_info *conn)
 
 	s->no_open = is_capable(conn, FUSE_CAP_NO_OPEN_SUPPORT);
 	s->no_opendir = is_capable(conn, FUSE_CAP_NO_OPENDIR_SUPPORT);
-	do_not_want(conn, FUSE_CAP_AUTO_INVAL_DATA);
+	/* A namespace changes: its directories are listed anew when their time is another. */
+	if (!m->namespace)
+		do_not_want(conn, FUSE_CAP_AUTO_INVAL_DATA);
 	/* Attributes with each name: left to choose, the kernel asks for many one by one. */
 	do_not_want(conn, FUSE_CAP_READDIRPLUS_AUTO);
 	want(conn, FUSE_CAP_CACHE_SYMLINKS);
@@ -99,6 +101,11 @@ static void own(const struct mount *m, struct stat *st)
 		st->st_gid = (gid_t)m->options->gid;
 }
 
+static double lasts(const struct item *item)
+{
+	return item->expires ? item->seconds : FOR_EVER;
+}
+
 static void fill_entry(const struct mount *m, const struct item *item,
 		       struct fuse_entry_param *e)
 {
@@ -106,8 +113,8 @@ static void fill_entry(const struct mount *m, const struct item *item,
 	e->ino = item->node;
 	e->attr = item->attr;
 	own(m, &e->attr);
-	e->attr_timeout = FOR_EVER;
-	e->entry_timeout = item->is_live ? 0 : FOR_EVER;
+	e->attr_timeout = lasts(item);
+	e->entry_timeout = item->is_live ? 0 : lasts(item);
 }
 
 /* WAITS: of the requests that may have one. */
@@ -146,8 +153,8 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		fuse_reply_err(req, -r);
 		return;
 	}
-	if (r == -ENOENT) /* node 0: there is none, and there will be none */
-		item = (struct item){0};
+	if (r == -ENOENT) /* node 0: there is none, and mostly there will be none */
+		item = (struct item){.expires = item.expires, .seconds = item.seconds};
 	fill_entry(m, &item, &e);
 	fuse_reply_entry(req, &e);
 }
@@ -167,7 +174,7 @@ static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
 		return;
 	}
 	own(m, &item.attr);
-	fuse_reply_attr(req, &item.attr, FOR_EVER);
+	fuse_reply_attr(req, &item.attr, lasts(&item));
 }
 
 static void on_readlink(fuse_req_t req, fuse_ino_t node)

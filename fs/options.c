@@ -18,6 +18,9 @@
 /* (uid_t)-1 is nobody's. */
 #define OWNER_MAX (UINT32_MAX - 1)
 
+/* Seconds after which a tag may lead elsewhere, unless told otherwise. */
+#define TAG_TTL 60
+
 static const char help[] =
 	"usage: peelfs [-fdv] [-o OPTION[,OPTION...]] SOURCE MOUNTPOINT\n"
 	"\n"
@@ -25,7 +28,8 @@ static const char help[] =
 	"\n"
 	"SOURCE      nginx:1.27, ghcr.io/owner/repo@sha256:..., localhost:5000/a/b,\n"
 	"            oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF],\n"
-	"            dir:DIR\n"
+	"            dir:DIR; with a slash at its end what is browsed, not one image:\n"
+	"            localhost:5000/, docker.io/library/, /\n"
 	"MOUNTPOINT  a directory; unmount with `umount` or `fusermount3 -u`\n"
 	"\n"
 	"  -f        stay in the foreground\n"
@@ -47,6 +51,8 @@ static const char help[] =
 	"    offline                     ask no registry, use what is in the cache\n"
 	"    connections=N               at most so many to a host\n"
 	"    timeout=SECONDS             that a read may wait for the network\n"
+	"    tag_ttl=SECONDS             after which a tag is asked for again, when "
+	"browsing\n"
 	"    allow_other                 let other users in; modes are enforced then\n"
 	"    default_permissions         enforce modes in any case\n"
 	"    uid=NUMBER                  who owns everything; else, who the image says\n"
@@ -92,6 +98,7 @@ static const struct known known[] = {
 	{"cacert", TEXT, AT(cacert)},
 	{"connections", NUMBER, AT(connections)},
 	{"timeout", NUMBER, AT(timeout)},
+	{"tag_ttl", NUMBER, AT(tag_ttl)},
 	{"uid", OWNER, AT(uid)},
 	{"gid", OWNER, AT(gid)},
 	{"cache_size", SIZE, AT(cache_size)},
@@ -447,6 +454,7 @@ int options_parse(struct options *out, int argc, char **argv, bool is_root, stru
 	out->uid = out->gid = -1;
 	buf_init(&out->kernel, KERNEL_OPTIONS_MAX);
 	platform_host(&out->platform);
+	out->tag_ttl = TAG_TTL;
 	w.lists = calloc((size_t)argc + 1, sizeof(*w.lists));
 	if (!w.lists)
 		return -ENOMEM;

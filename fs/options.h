@@ -54,6 +54,7 @@ struct options {
 	bool offline;
 	unsigned connections; /* 0: the default */
 	unsigned timeout;
+	unsigned tag_ttl; /* seconds */
 };
 
 /*

@@ -75,7 +75,7 @@ static int resolve(struct view *v, const struct descriptor *d, struct others *os
 {
 	char digest[DIGEST_TEXT_MAX];
 	struct image *img = NULL;
-	int r = origin_resolve_entry(v->origin, d, &img, e);
+	int r = view_resolve(v, d, &img, e);
 
 	if (r == 0)
 		os->images[os->n_images++] = img;

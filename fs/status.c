@@ -9,6 +9,7 @@
 #include "base/store.h"
 #include "fs/merge.h"
 #include "fs/mount.h"
+#include "fs/options.h"
 #include "registry/client.h"
 #include "registry/origin.h"
 #include "tar/index.h"
@@ -189,6 +190,24 @@ int status_render(struct view *v, struct buf *out)
 	add_layers(out, &r, v);
 	add(out, &r, "  ");
 	add_skipped(out, &r, v);
+	add_sums(out, &r, m);
+	add_images(out, &r, m);
+	add_network(out, &r, m);
+	add_ops(out, &r, m);
+	add(out, &r, "}\n");
+	return r;
+}
+
+int status_render_all(struct mount *m, struct buf *out)
+{
+	const char *dir = store_dir(m->store);
+	int r = 0;
+
+	add(out, &r, "{\n  ");
+	add_text(out, &r, "version", PEELFS_VERSION, ",\n  ");
+	add_text(out, &r, "namespace", m->options->source, ",\n  ");
+	add_text(out, &r, "state", "ready", ",\n  ");
+	add_text(out, &r, "store", dir ? dir : "", ",\n  ");
 	add_sums(out, &r, m);
 	add_images(out, &r, m);
 	add_network(out, &r, m);

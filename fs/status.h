@@ -15,5 +15,7 @@ struct view;
 const char *status_from(const struct mount *m, const struct layer_progress *p);
 /* Appends the JSON text. 0, -ENOMEM, -E2BIG. */
 int status_render(struct view *v, struct buf *out);
+/* The same of a namespace. */
+int status_render_all(struct mount *m, struct buf *out);
 
 #endif

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Documents of the image never change and are cached by the kernel like any file.
- * The status does change. Since the kernel opens files without asking, it cannot be
- * told to read this one anew; so each lookup of its name takes a snapshot and gives
- * a new node, whose size and bytes then stay. Only the last few are kept.
+ * Documents of the image never change and are cached by the kernel like any file. The
+ * status does change: snapshots.h.
  */
 #include "fs/synthetic.h"
 
@@ -24,7 +22,7 @@
 #include "fs/ocilayout.h"
 #include "fs/options.h"
 #include "fs/others.h"
-#include "fs/status.h"
+#include "fs/snapshots.h"
 #include "fs/titles.h"
 #include "fs/views.h"
 
@@ -348,56 +346,6 @@ void synthetic_release(struct view *v)
 	v->titles = NULL;
 }
 
-/* SNAPSHOTS */
-
-/* Takes a snapshot; its number. */
-static int take_snapshot(struct view *v, uint32_t *number)
-{
-	struct mount *m = v->mount;
-	struct snapshot *s;
-	struct buf text;
-	int r;
-
-	buf_init(&text, STATUS_MAX);
-	r = status_render(v, &text);
-	if (r < 0) {
-		buf_release(&text);
-		return r;
-	}
-	pthread_mutex_lock(&m->snapshot_lock);
-	*number = ++m->n_snapshots;
-	s = &m->snapshots[*number % N_SNAPSHOTS];
-	free(s->text);
-	s->number = *number;
-	s->len = text.len;
-	s->text = buf_take(&text);
-	pthread_mutex_unlock(&m->snapshot_lock);
-	return 0;
-}
-
-/* Copies from a snapshot; its length in *len if not NULL. */
-static ssize_t read_snapshot(struct mount *m, uint32_t number, void *buf, size_t size,
-			     uint64_t off, size_t *len)
-{
-	const struct snapshot *s = &m->snapshots[number % N_SNAPSHOTS];
-	ssize_t r = -ESTALE;
-
-	pthread_mutex_lock(&m->snapshot_lock);
-	if (s->number == number && s->text) {
-		if (off >= s->len)
-			size = 0;
-		else if (size > s->len - off)
-			size = (size_t)(s->len - off);
-		if (size > 0)
-			memcpy(buf, s->text + off, size);
-		if (len)
-			*len = s->len;
-		r = (ssize_t)size;
-	}
-	pthread_mutex_unlock(&m->snapshot_lock);
-	return r;
-}
-
 /* NODES */
 
 static uint64_t row_ino(const struct view *v, const struct node *n)
@@ -462,7 +410,7 @@ static int row_length(struct view *v, const struct node *n, size_t *len)
 
 	*len = 0;
 	if (row->is_live)
-		r = n->entry ? read_snapshot(v->mount, n->entry, NULL, 0, 0, len) : 0;
+		r = n->entry ? snapshot_read(v->mount, n->entry, NULL, 0, 0, len) : 0;
 	else if (is_fetched(v, n))
 		*len = row->blob(v, n->entry - 1)->size;
 	else if (!row->is_dir)
@@ -537,8 +485,9 @@ int synthetic_find(struct view *v, const struct node *dir, const char *name,
 
 	while (synthetic_next(v, dir, &cookie, here, out)) {
 		if (strcmp(here, name) == 0)
-			return rows[out->layer].is_live ? take_snapshot(v, &out->entry)
-							: 0;
+			return rows[out->layer].is_live
+				       ? snapshot_take(v->mount, v, &out->entry)
+				       : 0;
 	}
 	return -ENOENT;
 }
@@ -625,7 +574,7 @@ ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t s
 	if (rows[n->layer].is_dir)
 		return -EISDIR;
 	if (rows[n->layer].is_live)
-		return read_snapshot(v->mount, n->entry, buf, size, off, NULL);
+		return snapshot_read(v->mount, n->entry, buf, size, off, NULL);
 	if (is_fetched(v, n))
 		return read_blob(v, n, buf, size, off, cancelled);
 	if (row_bytes(v, n, &data, &len) < 0)

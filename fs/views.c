@@ -13,6 +13,7 @@
 #include "fs/locate.h"
 #include "fs/merge.h"
 #include "fs/mount.h"
+#include "fs/namespace.h"
 #include "fs/node.h"
 #include "fs/options.h"
 #include "fs/raw.h"
@@ -151,6 +152,8 @@ int views_describe(struct mount *m, uint64_t id, struct waiter *w, struct item *
 	struct located p;
 	int r;
 
+	if (namespace_has(m, id))
+		return namespace_describe(m, id, out);
 	if (describe_top(m, id, out))
 		return 0;
 	r = locate(m, id, w, &p);
@@ -259,6 +262,8 @@ int views_lookup(struct mount *m, uint64_t parent, const char *name, struct wait
 
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
+	if (namespace_has(m, parent))
+		return namespace_lookup(m, parent, name, w, out);
 	r = locate(m, parent, w, &p);
 	if (r == 0)
 		r = lookup(&p, name, w, out);
@@ -270,6 +275,9 @@ int views_lookup(struct mount *m, uint64_t parent, const char *name, struct wait
 
 struct views_list {
 	struct mount *m;
+	uint64_t node;
+	struct waiter *waiter;
+	bool is_names; /* of the namespace: nothing is located */
 	struct located at;
 	struct merged_dir *dir;	 /* of a merged directory */
 	struct listing *listing; /* the same; NULL before the first name */
@@ -289,7 +297,13 @@ int views_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct wait
 		return -ENOMEM;
 	l->m = m;
 	l->cookie = cookie;
-	r = locate(m, node, w, &l->at);
+	l->node = node;
+	l->waiter = w;
+	l->is_names = namespace_has(m, node);
+	if (l->is_names)
+		r = cookie == 0 ? namespace_list(m, node, w) : 0;
+	else
+		r = locate(m, node, w, &l->at);
 	if (r == 0 && is_stand_in(&l->at.node))
 		r = -EIO;
 	else if (r == 0 && l->at.node.kind == NODE_MERGED)
@@ -329,12 +343,15 @@ static int describe_raw_parent(struct views_list *l, struct item *out)
 }
 
 /* Above the top of an image that is in another directory. */
-static void describe_around(const struct view *v, struct item *out)
+static int describe_around(const struct view *v, struct item *out)
 {
 	struct node n;
 
+	if (namespace_has(v->mount, v->around))
+		return namespace_describe(v->mount, v->around, out);
 	node_unpack(v->around, &n);
 	synthetic_around(images_find(v->mount, n.image), &n, out);
+	return 0;
 }
 
 static int describe_parent(struct views_list *l, struct item *out)
@@ -344,13 +361,14 @@ static int describe_parent(struct views_list *l, struct item *out)
 	struct merged_dir *dir;
 	int r;
 
+	if (l->is_names)
+		return namespace_describe(l->m, namespace_parent(l->m, l->node), out);
 	if (l->at.node.kind == NODE_RAW)
 		return describe_raw_parent(l, out);
 
 	if (l->at.node.kind == NODE_SYNTHETIC && l->at.node.layer == ROW_TOP &&
 	    l->at.view->around) {
-		describe_around(l->at.view, out);
-		return 0;
+		return describe_around(l->at.view, out);
 	}
 	if (l->at.node.kind == NODE_SYNTHETIC) {
 		synthetic_parent(&l->at.node, &row);
@@ -417,8 +435,19 @@ static int next_row(struct views_list *l, struct item *out)
 	return r < 0 ? r : 1;
 }
 
+static int next_of_namespace(struct views_list *l, struct item *out)
+{
+	uint64_t after = l->cookie - N_DOTS;
+	int r = namespace_next(l->m, l->node, &after, l->name, out);
+
+	l->cookie = after + N_DOTS;
+	return r;
+}
+
 static int next_name(struct views_list *l, struct item *out)
 {
+	if (l->is_names)
+		return next_of_namespace(l, out);
 	switch (l->at.node.kind) {
 	case NODE_MERGED:
 		return next_merged(l, out);
@@ -435,6 +464,8 @@ static int describe_self(struct views_list *l, struct item *out)
 	struct shown s;
 	int r;
 
+	if (l->is_names)
+		return namespace_describe(l->m, l->node, out);
 	if (l->dir)
 		return describe_dir(l->m, l->at.merge, l->dir, out);
 	if (l->at.node.kind == NODE_SYNTHETIC)
@@ -485,8 +516,11 @@ static int read_target(const struct located *p, char *buf, size_t size)
 int views_readlink(struct mount *m, uint64_t id, char *buf, size_t size, struct waiter *w)
 {
 	struct located p;
-	int r = locate(m, id, w, &p);
+	int r;
 
+	if (namespace_has(m, id))
+		return namespace_readlink(m, id, buf, size, w);
+	r = locate(m, id, w, &p);
 	if (r == 0)
 		r = read_target(&p, buf, size);
 	located_release(&p);
@@ -531,8 +565,11 @@ ssize_t views_read(struct mount *m, uint64_t id, void *buf, size_t size, uint64_
 		   struct waiter *w)
 {
 	struct located p;
-	ssize_t r = locate(m, id, w, &p);
+	ssize_t r;
 
+	if (namespace_has(m, id))
+		return namespace_read(m, id, buf, size, off);
+	r = locate(m, id, w, &p);
 	if (r == 0 && p.node.kind == NODE_FILE)
 		r = read_file(&p, buf, size, off, w);
 	else if (r == 0 && p.node.kind == NODE_SYNTHETIC)
@@ -541,6 +578,14 @@ ssize_t views_read(struct mount *m, uint64_t id, void *buf, size_t size, uint64_
 		r = -EISDIR;
 	located_release(&p);
 	return r;
+}
+
+/* A hole there is none in, but at the end. */
+static off_t seek_plain(const struct item *item, off_t off, int whence)
+{
+	if (off < 0 || off >= item->attr.st_size)
+		return -ENXIO;
+	return whence == SEEK_DATA ? off : item->attr.st_size;
 }
 
 static off_t seek(const struct located *p, uint64_t id, off_t off, int whence)
@@ -554,20 +599,21 @@ static off_t seek(const struct located *p, uint64_t id, off_t off, int whence)
 		return r < 0 ? r : content_seek(p->mount, p->layer, &e, off, whence);
 	}
 	r = describe(p->mount, id, p, &item);
-	if (r != 0)
-		return r;
-	if (off < 0 || off >= item.attr.st_size)
-		return -ENXIO;
-	return whence == SEEK_DATA ? off : item.attr.st_size;
+	return r != 0 ? r : seek_plain(&item, off, whence);
 }
 
 off_t views_seek(struct mount *m, uint64_t id, off_t off, int whence, struct waiter *w)
 {
+	struct item item = {0};
 	struct located p;
 	off_t r;
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return -EINVAL;
+	if (namespace_has(m, id)) {
+		r = namespace_describe(m, id, &item);
+		return r < 0 ? r : seek_plain(&item, off, whence);
+	}
 	r = locate(m, id, w, &p);
 	if (r == 0)
 		r = seek(&p, id, off, whence);

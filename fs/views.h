@@ -26,6 +26,8 @@ struct item {
 	uint64_t node;
 	struct stat attr;
 	bool is_live; /* its name leads to another node next time */
+	bool expires; /* name and attributes hold for so many */
+	uint32_t seconds;
 };
 
 /* 0, -ENOENT, -EIO, -ENOMEM, -ESTALE. */

@@ -5,6 +5,7 @@
 #include "fs/locate.h"
 #include "fs/merge.h"
 #include "fs/mount.h"
+#include "fs/namespace.h"
 #include "fs/raw.h"
 #include "fs/views.h"
 #include "tar/layer.h"
@@ -57,6 +58,15 @@ static int find_xattrs(const struct located *p, struct mount_layer **l, uint64_t
 	return r;
 }
 
+/*
+ * `ls -l` asks this of every file, and no kernel keeps the answer. That there are no
+ * labels here it remembers itself, and asks no more.
+ */
+static int none(const char *name)
+{
+	return strcmp(name, "security.selinux") == 0 ? -EOPNOTSUPP : -ENODATA;
+}
+
 static ssize_t get(const struct located *p, const char *name, void *buf, size_t size)
 {
 	struct mount_layer *l;
@@ -78,21 +88,18 @@ static ssize_t get(const struct located *p, const char *name, void *buf, size_t 
 		memcpy(buf, x.value, x.value_len);
 		return (ssize_t)x.value_len;
 	}
-	if (r < 0)
-		return r;
-	/*
-	 * `ls -l` asks this of every file, and no kernel keeps the answer. That there are
-	 * no labels here it remembers itself, and asks no more.
-	 */
-	return strcmp(name, "security.selinux") == 0 ? -EOPNOTSUPP : -ENODATA;
+	return r < 0 ? r : none(name);
 }
 
 ssize_t views_getxattr(struct mount *m, uint64_t id, const char *name, void *buf,
 		       size_t size, struct waiter *w)
 {
 	struct located p;
-	ssize_t r = locate(m, id, w, &p);
+	ssize_t r;
 
+	if (namespace_has(m, id))
+		return none(name);
+	r = locate(m, id, w, &p);
 	if (r == 0)
 		r = get(&p, name, buf, size);
 	located_release(&p);
@@ -128,8 +135,11 @@ ssize_t views_listxattr(struct mount *m, uint64_t id, char *buf, size_t size,
 			struct waiter *w)
 {
 	struct located p;
-	ssize_t r = locate(m, id, w, &p);
+	ssize_t r;
 
+	if (namespace_has(m, id))
+		return 0;
+	r = locate(m, id, w, &p);
 	if (r == 0)
 		r = list(&p, buf, size);
 	located_release(&p);

@@ -1,0 +1,700 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/namespace.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "fs/asking.h"
+#include "fs/identity.h"
+#include "fs/mount.h"
+#include "fs/nametree.h"
+#include "fs/node.h"
+#include "fs/options.h"
+#include "fs/snapshots.h"
+#include "fs/status.h"
+#include "fs/synthetic.h"
+#include "fs/views.h"
+#include "registry/reference.h"
+
+/*
+ * Nodes are those of image 0, which there is none of, and of rows that no image has; a tag
+ * has its generation in place of an image.
+ */
+enum ns_row {
+	NS_DIR = 0, /* the top is node 1 of any mount: image 0, row 0, number NAME_TOP */
+	NS_PEELFS = 1020,
+	NS_STATUS, /* entry: the snapshot */
+	NS_TAG,	   /* in its repository: ../NAME@DIGEST */
+	NS_TAGGED, /* NAME:TAG beside its repository: NAME@DIGEST */
+};
+
+/* What was not there may be pushed soon; what was only visited is listed soon. */
+#define SOON_SECONDS 2
+
+/* SOURCES */
+
+bool namespace_is_source(const char *source)
+{
+	static const char *const others[] = {
+		"oci:", "oci-archive:", "docker-archive:", "dir:"};
+	size_t i, len = strlen(source);
+
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (strncmp(source, others[i], strlen(others[i])) == 0)
+			return false;
+	}
+	return len > 0 && source[len - 1] == '/';
+}
+
+/* As references have it: localhost, or with a dot or a port. */
+static bool is_host(const char *text, size_t len)
+{
+	bool is_local = len == 9 && memcmp(text, "localhost", 9) == 0;
+
+	return len > 0 && len <= REFERENCE_HOST_MAX && reference_is_host(text, len) &&
+	       (is_local || memchr(text, '.', len) || memchr(text, ':', len));
+}
+
+/* What stands before the names: "", "HOST" or "HOST/PATH". */
+static int parse_source(const char *source, char *prefix, size_t size, struct err *e)
+{
+	const char *text = source, *path;
+	size_t len, host;
+
+	if (strncmp(text, "docker://", 9) == 0 && text[9])
+		text += 9;
+	len = strlen(text);
+	while (len > 0 && text[len - 1] == '/')
+		len--;
+	host = strcspn(text, "/");
+	if (len == 0)
+		host = 0;
+	else if (!is_host(text, host))
+		host = 0;
+	path = text + host + (host < len && host > 0);
+	if ((len > host && !reference_is_path(path, len - (size_t)(path - text))) ||
+	    len + sizeof("docker.io/") > size)
+		return err_set(e, -EINVAL, "%s: neither a registry nor a part of one",
+			       source);
+	snprintf(prefix, size, "%s%.*s", len > 0 && host == 0 ? "docker.io/" : "",
+		 (int)len, text);
+	return 0;
+}
+
+int namespace_new(struct mount *m, const char *source, struct namespace **out,
+		  struct err *e)
+{
+	char prefix[NAME_PATH_MAX];
+	struct namespace *ns;
+	int r = parse_source(source, prefix, sizeof(prefix), e);
+
+	if (r < 0)
+		return r;
+	if (m->options->layout != LAYOUT_IMAGE)
+		return err_set(e, -EINVAL, "%s: layout=rootfs is for one image", source);
+	ns = calloc(1, sizeof(*ns));
+	r = ns ? nametree_new(prefix, m->options->tag_ttl, &ns->tree) : -ENOMEM;
+	if (r < 0) {
+		free(ns);
+		return err_set(e, r, "out of memory");
+	}
+	*out = ns;
+	return 0;
+}
+
+void namespace_free(struct namespace *ns)
+{
+	if (!ns)
+		return;
+	nametree_free(ns->tree);
+	free(ns);
+}
+
+/* NODES */
+
+static struct nametree *tree_of(const struct mount *m)
+{
+	return m->namespace->tree;
+}
+
+bool namespace_has(const struct mount *m, uint64_t node)
+{
+	struct node n;
+
+	if (!m->namespace)
+		return false;
+	node_unpack(node, &n);
+	return n.kind == NODE_SYNTHETIC && (n.image == 0 || n.layer >= NS_PEELFS);
+}
+
+static uint64_t pack(enum ns_row row, uint32_t generation, uint32_t number)
+{
+	struct node n = {
+		.image = generation % NODE_IMAGES_MAX, .layer = row, .entry = number};
+
+	return node_pack(&n);
+}
+
+static struct name *dir_of(struct mount *m, uint64_t node)
+{
+	struct name *dir;
+	struct node n;
+
+	node_unpack(node, &n);
+	dir = n.layer == NS_DIR ? nametree_get(tree_of(m), n.entry) : NULL;
+	return dir && dir->kind == NAME_DIR ? dir : NULL;
+}
+
+static void begin(const struct mount *m, uint64_t node, uint32_t mode, uint64_t ino,
+		  struct item *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->node = node;
+	out->attr.st_ino = node_ino_end(ino);
+	out->attr.st_mode = mode;
+	out->attr.st_nlink = 1;
+	out->attr.st_uid = m->uid;
+	out->attr.st_gid = m->gid;
+}
+
+static void set_time(struct item *out, struct timespec time)
+{
+	out->attr.st_mtim = out->attr.st_atim = out->attr.st_ctim = time;
+}
+
+static void expire(struct item *out, uint32_t seconds)
+{
+	out->expires = true;
+	out->seconds = seconds;
+}
+
+static uint32_t soon(const struct nametree *t)
+{
+	return t->ttl < SOON_SECONDS ? t->ttl : SOON_SECONDS;
+}
+
+/* Seconds that what was asked at that time still holds. */
+static uint32_t remaining(const struct nametree *t, uint32_t asked_at)
+{
+	uint32_t age = hold_clock() - asked_at;
+
+	return age < t->ttl ? t->ttl - age : 0;
+}
+
+/*
+ * Under the lock. The kernel keeps a listing until the directory has another time: so one
+ * whose lists are too old gets a new one, after which it is read anew.
+ */
+static void describe_dir(struct mount *m, struct name *dir, struct item *out)
+{
+	struct nametree *t = tree_of(m);
+	struct name *host = nametree_host(t, dir);
+	uint32_t seconds = soon(t);
+
+	if (nametree_is_listed(t, dir))
+		seconds = remaining(t, dir->dir.listed_at);
+	else if (dir->dir.is_listed)
+		nametree_touch(dir);
+	else if (host && host->dir.has_catalog &&
+		 !nametree_holds(t, host->dir.catalog_at))
+		nametree_touch(dir);
+	begin(m, pack(NS_DIR, 0, dir->number), S_IFDIR | 0555, dir->dir.ino, out);
+	set_time(out, dir->dir.changed);
+	expire(out, seconds);
+}
+
+static size_t target_length(enum ns_row row, const struct name *dir)
+{
+	size_t digest = sizeof("@sha256:") - 1 + 64;
+
+	if (!dir->parent)
+		return digest;
+	return strlen(dir->text) + digest + (row == NS_TAG ? 3 : 0);
+}
+
+/* Under the lock. */
+static void describe_tag(struct mount *m, struct name *tag, enum ns_row row,
+			 struct item *out)
+{
+	struct nametree *t = tree_of(m);
+	struct name *dir = nametree_get(t, tag->parent);
+	uint64_t ino = identity_path(dir->dir.ino ^ row, tag->text, strlen(tag->text));
+	uint32_t seconds = t->ttl;
+
+	if (tag->tag.has_digest) {
+		seconds = remaining(t, tag->tag.resolved_at);
+		if (seconds == 0) {
+			/* The kernel has read the old one, and keeps it with its node. */
+			tag->tag.generation++;
+			tag->tag.has_digest = false;
+			seconds = t->ttl;
+		}
+	}
+	begin(m, pack(row, tag->tag.generation, tag->number), S_IFLNK | 0777, ino, out);
+	out->attr.st_size = (off_t)target_length(row, dir);
+	set_time(out, (struct timespec){.tv_sec = tag->tag.seen});
+	expire(out, seconds);
+}
+
+static int describe_status(struct mount *m, uint32_t number, struct item *out)
+{
+	uint64_t top = nametree_get(tree_of(m), NAME_TOP)->dir.ino;
+	struct timespec now;
+	size_t len = 0;
+
+	if (number && snapshot_read(m, number, NULL, 0, 0, &len) < 0)
+		return -ESTALE;
+	clock_gettime(CLOCK_REALTIME, &now);
+	begin(m, number ? pack(NS_STATUS, 0, number) : 0, S_IFREG | 0444,
+	      identity_path(top, "status.json", 11), out);
+	out->attr.st_size = (off_t)len;
+	out->is_live = true;
+	set_time(out, now);
+	return 0;
+}
+
+static void describe_peelfs(struct mount *m, struct item *out)
+{
+	const struct name *top = nametree_get(tree_of(m), NAME_TOP);
+
+	begin(m, pack(NS_PEELFS, 0, 1), S_IFDIR | 0555,
+	      identity_path(top->dir.ino, ".peelfs", 7), out);
+}
+
+int namespace_describe(struct mount *m, uint64_t node, struct item *out)
+{
+	struct nametree *t = tree_of(m);
+	struct name *name;
+	struct node n;
+	int r = 0;
+
+	node_unpack(node, &n);
+	if (n.layer == NS_PEELFS) {
+		describe_peelfs(m, out);
+		return 0;
+	}
+	if (n.layer == NS_STATUS)
+		return describe_status(m, n.entry, out);
+	name = nametree_get(t, n.entry);
+	if (!name)
+		return -ESTALE;
+	pthread_mutex_lock(&t->lock);
+	if (n.layer == NS_DIR && name->kind == NAME_DIR)
+		describe_dir(m, name, out);
+	else if (n.layer >= NS_TAG && name->kind == NAME_TAG)
+		describe_tag(m, name, (enum ns_row)n.layer, out);
+	else
+		r = -ESTALE;
+	pthread_mutex_unlock(&t->lock);
+	/* The node that was asked for, also where another is given out by now. */
+	out->node = node;
+	return r;
+}
+
+/* IMAGES */
+
+/* Where an image of a repository is seen: beside it, or in it if there is no beside. */
+static const struct name *place_of(const struct nametree *t, const struct name *dir)
+{
+	return dir->parent ? nametree_get(t, dir->parent) : dir;
+}
+
+static char *image_path(const struct nametree *t, const struct name *dir,
+			const char *digest)
+{
+	const struct name *top = nametree_get(t, NAME_TOP);
+	char full[NAME_PATH_MAX], *out;
+	size_t len;
+
+	nametree_path(t, dir, full);
+	len = strlen(top->text);
+	if (asprintf(&out, "/%s@%s", full + len + (full[len] == '/'), digest) < 0)
+		return NULL;
+	return out;
+}
+
+static int new_image(struct mount *m, struct name *dir, const char *digest,
+		     struct origin *o, struct view **out)
+{
+	struct nametree *t = tree_of(m);
+	struct view what = {.origin = o};
+	char path[NAME_PATH_MAX];
+	int r = digest_parse(digest, strlen(digest), &what.digest);
+
+	if (r < 0)
+		return r;
+	what.around = pack(NS_DIR, 0, place_of(t, dir)->number);
+	what.path = image_path(t, dir, digest);
+	if (asprintf(&what.source, "%s@%s", nametree_path(t, dir, path), digest) < 0)
+		what.source = NULL;
+	r = what.path && what.source ? images_add(m, &what, out) : -ENOMEM;
+	if (r < 0) {
+		free(what.path);
+		free(what.source);
+	}
+	return r;
+}
+
+int namespace_add_image(struct mount *m, struct name *dir, const char *digest,
+			struct origin *o)
+{
+	struct nametree *t = tree_of(m);
+	struct view *v = NULL;
+	struct name *image;
+	int r;
+
+	pthread_mutex_lock(&t->lock);
+	r = nametree_add(t, dir, NAME_IMAGE, digest, strlen(digest), &image);
+	if (r == 0 && image->image == 0) {
+		r = new_image(m, dir, digest, o, &v);
+		if (r == 0)
+			image->image = v->number;
+	}
+	nametree_show(t, dir);
+	pthread_mutex_unlock(&t->lock);
+	return r;
+}
+
+static bool find_image(struct mount *m, struct name *dir, const char *digest,
+		       struct item *out)
+{
+	struct nametree *t = tree_of(m);
+	struct name *image;
+	uint32_t number;
+
+	pthread_mutex_lock(&t->lock);
+	image = nametree_find(t, dir, NAME_IMAGE, digest, strlen(digest));
+	number = image ? image->image : 0;
+	pthread_mutex_unlock(&t->lock);
+	if (number)
+		synthetic_top(images_find(m, number), out);
+	return number != 0;
+}
+
+/* NAMES */
+
+/* What desktops and file servers look for in every directory, and could be a name. */
+static bool is_noise(const char *name)
+{
+	static const char *const noise[] = {"autorun.inf", "desktop.ini", "thumbs.db",
+					    "ehthumbs.db", "folder.jpg",  "lost+found"};
+	size_t i;
+
+	for (i = 0; i < sizeof(noise) / sizeof(noise[0]); i++) {
+		if (strcmp(name, noise[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The repository that the first @len characters name in @parent; a host has none above. */
+static int named(struct mount *m, struct name *parent, const char *text, size_t len,
+		 struct name **out)
+{
+	struct nametree *t = tree_of(m);
+	int r;
+
+	*out = parent;
+	if (len == 0) /* "@DIGEST": of the top itself */
+		return parent->parent || parent->dir.depth < 2 ? -ENOENT : 0;
+	if (parent->dir.depth == 0 || memchr(text, '/', len) ||
+	    !reference_is_path(text, len))
+		return -ENOENT;
+	pthread_mutex_lock(&t->lock);
+	r = nametree_add(t, parent, NAME_DIR, text, len, out);
+	pthread_mutex_unlock(&t->lock);
+	return r;
+}
+
+static int lookup_digest(struct mount *m, struct name *parent, const char *name,
+			 const char *at, struct waiter *w, struct item *out)
+{
+	struct digest d;
+	struct name *dir;
+	int r;
+
+	if (digest_parse(at + 1, strlen(at + 1), &d) < 0 || d.alg != DIGEST_SHA256)
+		return -ENOENT;
+	r = named(m, parent, name, (size_t)(at - name), &dir);
+	if (r < 0 || find_image(m, dir, at + 1, out))
+		return r;
+	r = asking_image(m, dir, at + 1, w);
+	if (r == 0 && !find_image(m, dir, at + 1, out))
+		r = -ENOENT;
+	return r;
+}
+
+/* A tag as it is known: listed not long ago, or resolved. Under the lock. */
+static struct name *known_tag(struct nametree *t, const struct name *dir,
+			      const char *text, bool whatever)
+{
+	struct name *tag = nametree_find(t, dir, NAME_TAG, text, strlen(text));
+	bool is_listed;
+
+	if (!tag)
+		return NULL;
+	is_listed = tag->tag.listing && tag->tag.listing >= dir->dir.listing;
+	if (whatever && (tag->tag.resolved_at || is_listed))
+		return tag;
+	if (is_listed && nametree_is_listed(t, dir))
+		return tag;
+	return tag->tag.has_digest && nametree_holds(t, tag->tag.resolved_at) ? tag
+									      : NULL;
+}
+
+/* @whatever: however long ago it was that it was known. */
+static bool find_tag(struct mount *m, struct name *dir, const char *text, enum ns_row row,
+		     bool whatever, struct item *out)
+{
+	struct nametree *t = tree_of(m);
+	struct name *tag;
+
+	pthread_mutex_lock(&t->lock);
+	tag = known_tag(t, dir, text, whatever);
+	if (tag)
+		describe_tag(m, tag, row, out);
+	pthread_mutex_unlock(&t->lock);
+	return tag != NULL;
+}
+
+static int lookup_tagged(struct mount *m, struct name *parent, const char *name,
+			 const char *colon, struct waiter *w, struct item *out)
+{
+	struct nametree *t = tree_of(m);
+	struct name *dir, *tag;
+	int r;
+
+	if (colon == name || !reference_is_tag(colon + 1, strlen(colon + 1)))
+		return -ENOENT;
+	r = named(m, parent, name, (size_t)(colon - name), &dir);
+	if (r < 0 || find_tag(m, dir, colon + 1, NS_TAGGED, false, out))
+		return r;
+	pthread_mutex_lock(&t->lock);
+	r = nametree_add(t, dir, NAME_TAG, colon + 1, strlen(colon + 1), &tag);
+	pthread_mutex_unlock(&t->lock);
+	if (r == 0)
+		r = asking_tag(m, tag, w);
+	if ((r == 0 || r == -EIO) &&
+	    find_tag(m, dir, colon + 1, NS_TAGGED, r == -EIO, out))
+		return 0;
+	return r == 0 ? -ENOENT : r;
+}
+
+/* Under the lock: not asked about again. */
+static bool is_known_dir(struct nametree *t, struct name *dir, bool whatever)
+{
+	struct name *host;
+
+	if (dir->dir.depth == 1)
+		return true;
+	if (!dir->dir.is_checked && !dir->dir.is_shown)
+		return false;
+	if (whatever || (dir->dir.is_checked && nametree_holds(t, dir->dir.checked_at)))
+		return true;
+	host = nametree_host(t, dir);
+	return dir->dir.catalogued && nametree_holds(t, host->dir.catalog_at);
+}
+
+static bool find_dir(struct mount *m, struct name *parent, const char *text,
+		     bool whatever, struct item *out)
+{
+	struct nametree *t = tree_of(m);
+	struct name *dir;
+
+	pthread_mutex_lock(&t->lock);
+	dir = nametree_find(t, parent, NAME_DIR, text, strlen(text));
+	if (dir && !is_known_dir(t, dir, whatever))
+		dir = NULL;
+	if (dir)
+		describe_dir(m, dir, out);
+	pthread_mutex_unlock(&t->lock);
+	return dir != NULL;
+}
+
+static bool find_either(struct mount *m, struct name *dir, const char *name,
+			bool whatever, struct item *out)
+{
+	return find_dir(m, dir, name, whatever, out) ||
+	       find_tag(m, dir, name, NS_TAG, whatever, out);
+}
+
+static int lookup_host(struct mount *m, struct name *top, const char *name,
+		       struct item *out)
+{
+	struct nametree *t = tree_of(m);
+	struct name *dir;
+	int r;
+
+	if (!is_host(name, strlen(name)))
+		return -ENOENT;
+	pthread_mutex_lock(&t->lock);
+	r = nametree_add(t, top, NAME_DIR, name, strlen(name), &dir);
+	if (r == 0)
+		describe_dir(m, dir, out);
+	pthread_mutex_unlock(&t->lock);
+	return r;
+}
+
+static int lookup_name(struct mount *m, struct name *dir, const char *name,
+		       struct waiter *w, struct item *out)
+{
+	int r;
+
+	if (!reference_is_path(name, strlen(name)) &&
+	    (dir->dir.depth < 2 || !reference_is_tag(name, strlen(name))))
+		return -ENOENT;
+	if (find_either(m, dir, name, false, out))
+		return 0;
+	r = asking_child(m, dir, name, w);
+	if ((r == 0 || r == -EIO) && find_either(m, dir, name, r == -EIO, out))
+		return 0;
+	return r == 0 ? -ENOENT : r;
+}
+
+static int lookup_status(struct mount *m, const char *name, struct item *out)
+{
+	uint32_t number;
+	int r;
+
+	if (strcmp(name, "status.json") != 0)
+		return -ENOENT;
+	r = snapshot_take(m, NULL, &number);
+	return r < 0 ? r : describe_status(m, number, out);
+}
+
+int namespace_lookup(struct mount *m, uint64_t node, const char *name, struct waiter *w,
+		     struct item *out)
+{
+	struct name *dir = dir_of(m, node);
+	const char *mark;
+	struct node n;
+
+	memset(out, 0, sizeof(*out));
+	node_unpack(node, &n);
+	if (n.layer == NS_PEELFS)
+		return lookup_status(m, name, out);
+	if (!dir)
+		return -ENOTDIR;
+	if (dir->number == NAME_TOP && strcmp(name, ".peelfs") == 0) {
+		describe_peelfs(m, out);
+		return 0;
+	}
+	if (is_noise(name) || name[0] == '.')
+		return -ENOENT; /* for ever */
+	expire(out, soon(tree_of(m)));
+	if (dir->dir.depth == 0)
+		return lookup_host(m, dir, name, out);
+	if ((mark = strchr(name, '@')))
+		return lookup_digest(m, dir, name, mark, w, out);
+	if ((mark = strchr(name, ':')))
+		return lookup_tagged(m, dir, name, mark, w, out);
+	return lookup_name(m, dir, name, w, out);
+}
+
+/* LISTS */
+
+int namespace_list(struct mount *m, uint64_t node, struct waiter *w)
+{
+	struct name *dir = dir_of(m, node);
+
+	return dir && dir->dir.depth > 0 ? asking_list(m, dir, w) : 0;
+}
+
+/* Cookies are numbers of names; that of the top is free for .peelfs, which comes first. */
+int namespace_next(struct mount *m, uint64_t node, uint64_t *cookie, char *name,
+		   struct item *out)
+{
+	struct nametree *t = tree_of(m);
+	struct name *dir = dir_of(m, node), *n;
+
+	if (!dir) {
+		strcpy(name, "status.json");
+		return (*cookie)++ > 0 ? 0 : describe_status(m, 0, out) < 0 ? 0 : 1;
+	}
+	if (*cookie == 0 && dir->number == NAME_TOP) {
+		*cookie = NAME_TOP;
+		strcpy(name, ".peelfs");
+		describe_peelfs(m, out);
+		return 1;
+	}
+	pthread_mutex_lock(&t->lock);
+	n = nametree_next(t, dir, (uint32_t)*cookie);
+	if (n) {
+		*cookie = n->number;
+		snprintf(name, NAME_MAX + 1, "%s", n->text);
+		if (n->kind == NAME_DIR)
+			describe_dir(m, n, out);
+		else
+			describe_tag(m, n, NS_TAG, out);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return n != NULL;
+}
+
+uint64_t namespace_parent(struct mount *m, uint64_t node)
+{
+	struct name *dir = dir_of(m, node);
+
+	return pack(NS_DIR, 0, dir && dir->parent ? dir->parent : NAME_TOP);
+}
+
+/* CONTENTS */
+
+static bool known_digest(struct mount *m, struct name *tag, bool whatever, char *digest)
+{
+	struct nametree *t = tree_of(m);
+	bool is;
+
+	pthread_mutex_lock(&t->lock);
+	is = tag->tag.resolved_at &&
+	     (whatever ||
+	      (tag->tag.has_digest && nametree_holds(t, tag->tag.resolved_at)));
+	if (is)
+		digest_format(&tag->tag.digest, digest);
+	pthread_mutex_unlock(&t->lock);
+	return is;
+}
+
+int namespace_readlink(struct mount *m, uint64_t node, char *buf, size_t size,
+		       struct waiter *w)
+{
+	struct nametree *t = tree_of(m);
+	char digest[DIGEST_TEXT_MAX];
+	const struct name *dir;
+	struct name *tag;
+	struct node n;
+	int r;
+
+	node_unpack(node, &n);
+	tag = n.layer >= NS_TAG ? nametree_get(t, n.entry) : NULL;
+	if (!tag || tag->kind != NAME_TAG)
+		return -EINVAL;
+	if (!known_digest(m, tag, false, digest)) {
+		r = asking_tag(m, tag, w);
+		if (r < 0 && (r != -EIO || !known_digest(m, tag, true, digest)))
+			return r;
+		if (r == 0 && !known_digest(m, tag, true, digest))
+			return -EIO;
+	}
+	dir = nametree_get(t, tag->parent);
+	r = snprintf(buf, size, "%s%s@%s", dir->parent && n.layer == NS_TAG ? "../" : "",
+		     dir->parent ? dir->text : "", digest);
+	return r >= 0 && (size_t)r < size ? 0 : -ENAMETOOLONG;
+}
+
+ssize_t namespace_read(struct mount *m, uint64_t node, void *buf, size_t size,
+		       uint64_t off)
+{
+	struct node n;
+
+	node_unpack(node, &n);
+	return n.layer == NS_STATUS ? snapshot_read(m, n.entry, buf, size, off, NULL)
+				    : -EISDIR;
+}
