@@ -97,8 +97,9 @@ check-e2e: all
 check-oom: $(UNIT)
 	$(Q)tests/unit/oom $(UNIT)
 
-demo: deps
-	$(Q)$(MAKE) all
+demo:
+	$(Q)tests/deps demo
+	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/demo $(B)
 
 bench:

@@ -106,7 +106,6 @@ int hold_need(struct holds *hs, struct hold *h, struct waiter *w)
 			r = wait_for_other(hs, h, w);
 			if (r < 0)
 				break;
-			r = 1;
 			continue;
 		}
 		if (hold_pin(h)) {
