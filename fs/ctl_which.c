@@ -115,24 +115,6 @@ static int open_layers(struct origin_of *o)
 	return r < 0 ? r : merge_new(o->layers, n, 0, &o->merge);
 }
 
-static int open_mount(struct origin_of *o)
-{
-	int r;
-
-	buf_init(&o->status_text, STATUS_MAX);
-	buf_init(&o->config_text, DOCUMENT_MAX);
-	r = ctl_read_json(o->mountpoint, ".peelfs/status.json", &o->status_text,
-			  &o->status);
-	if (r == 0)
-		r = ctl_read_json(o->mountpoint, "config.json", &o->config_text,
-				  &o->config);
-	if (r < 0) {
-		fprintf(stderr, "peelctl: %s: %s\n", o->mountpoint, ctl_unread(r));
-		return r;
-	}
-	return open_layers(o);
-}
-
 /*
  * The path with all but its last part followed, for the file itself may be a symlink; with
  * "x/", ".", "..", all of it.
@@ -310,28 +292,74 @@ static int say(const char *path, const char *why)
 	return -EINVAL;
 }
 
+/* The documents of the image at o->mountpoint. */
+static int read_image(struct origin_of *o)
+{
+	int r;
+
+	buf_clear(&o->status_text);
+	r = ctl_read_json(o->mountpoint, ".peelfs/status.json", &o->status_text,
+			  &o->status);
+	if (r == 0)
+		r = ctl_read_json(o->mountpoint, "config.json", &o->config_text,
+				  &o->config);
+	return r;
+}
+
+/*
+ * A mount has many images: at its top, below platforms/, in a namespace. That of @inside is
+ * at the first "rootfs" on the way that has a status beside it. What is below that to
+ * *rest, NULL if there is none; the image's own top is o->mountpoint then.
+ */
+static int find_image(struct origin_of *o, const char *inside, const char **rest)
+{
+	size_t len = strcmp(o->mountpoint, "/") ? strlen(o->mountpoint) : 0;
+	const char *p = inside;
+	int r;
+
+	*rest = NULL;
+	for (; (p = strstr(p, "/rootfs")); p++) {
+		if (p[7] && p[7] != '/')
+			continue;
+		if (len + (size_t)(p - inside) >= PATH_MAX)
+			return -ENAMETOOLONG;
+		sprintf(o->mountpoint + len, "%.*s", (int)(p - inside), inside);
+		r = read_image(o);
+		if (r != -ENOENT && r != -ENOTDIR) {
+			*rest = p + 7;
+			return r;
+		}
+	}
+	return 0;
+}
+
 static int which(const char *path)
 {
 	struct origin_of o = {.mountpoint = ""};
 	struct find find = {0};
 	struct shown shown;
 	char full[PATH_MAX];
-	const char *inside;
+	const char *rest;
 	int r = absolute(path, full);
 
 	if (r == 0)
 		r = find_mount(full, &find, o.mountpoint);
 	if (r < 0)
 		return say(path, r == -EXDEV ? "not in a peelfs mount" : strerror(-r));
-	inside = below(find.inside, "/rootfs");
 	if (!o.mountpoint[0])
 		return say(path, "only a part of its mount is seen from here, "
 				 "without the status");
-	if (!inside)
-		return say(path, "not below rootfs/");
-	r = open_mount(&o);
+	buf_init(&o.status_text, STATUS_MAX);
+	buf_init(&o.config_text, DOCUMENT_MAX);
+	r = find_image(&o, find.inside, &rest);
+	if (r < 0)
+		say(o.mountpoint, ctl_unread(r));
+	else if (!rest)
+		r = say(path, "not below rootfs/");
+	if (r == 0)
+		r = open_layers(&o);
 	if (r == 0) {
-		r = find_shown(&o, inside, &shown);
+		r = find_shown(&o, rest, &shown);
 		if (r < 0)
 			say(path, strerror(-r));
 		else

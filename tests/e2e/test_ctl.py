@@ -9,6 +9,7 @@ import tempfile
 
 import pytest
 
+import layout
 from archive import directory, file, layer, symlink
 from mounting import PEELCTL, PEELFS, environment, is_mounted, mount, run
 
@@ -72,6 +73,29 @@ def test_which_by_any_name(images, tmp_path):
         for path in (m.at("none"), m.at("d/f/x")):
             done = ctl("which", path)
             assert done.returncode == 1 and path in done.stderr
+
+
+def test_which_in_other_images(images, registry, tmp_path):
+    """Below platforms/ and in a namespace, it is of the image that the path is in."""
+    s390x = ("linux", "s390x", "")
+    other = [layer(directory("rootfs"), file("rootfs/rootfs", "1")), *IMAGE]
+    index = images.index([(images.manifest(IMAGE), layout.HOST),
+                          (images.manifest(other, where=s390x), s390x)])
+    reference = registry.push(images.tag(index), "which/rootfs", "t", "--all")
+
+    def layer_of(path):
+        done = ctl("which", path)
+        assert done.returncode == 0, done.stderr
+        return re.search(r"layer +(\d of \d)", done.stdout)[1]
+    with mount(reference, cache=tmp_path / "c") as m:
+        top = m.path + "/platforms/linux-s390x/rootfs"
+        assert layer_of(top + "/d/f") == "2 of 3" and layer_of(m.at("d/f")) == "1 of 2"
+        assert layer_of(top + "/rootfs/rootfs") == layer_of(top + "/rootfs") == "1 of 3"
+    with mount(reference.rsplit("/", 1)[0] + "/", cache=tmp_path / "c") as m:
+        assert layer_of(m.path + "/rootfs/t/rootfs/d/g") == "2 of 2"
+        assert layer_of(m.path + "/rootfs/t/platforms/linux-s390x/rootfs/d/g") == "3 of 3"
+        for path in ("/rootfs", "/rootfs/t/config.json"):
+            assert "not below rootfs/" in ctl("which", m.path + path).stderr
 
 
 def test_which_where_a_part_is_seen(images, tmp_path):
