@@ -46,21 +46,34 @@ static void print_layer(size_t i, const struct json *l)
 		printf("       %s\n", text(l, "error"));
 }
 
-static void print_status(const struct json *j)
+static void print_image(const struct json *j)
 {
-	const struct json *layers = json_member(j, "layers"),
-			  *net = json_member(j, "network");
+	const struct json *layers = json_member(j, "layers");
 	size_t i;
 
-	printf("image     %s\nmanifest  %s\nplatform  %s\nstate     %s\nstore     %s\n\n",
-	       text(j, "image"), text(j, "manifest"), text(j, "platform"),
-	       text(j, "state"),
-	       text(j, "store")[0] ? text(j, "store") : "none: nothing is kept");
-	printf("layer  digest        state     index        size/MiB  fetched/MiB  "
+	printf("image     %s\nmanifest  %s\nplatform  %s\n", text(j, "image"),
+	       text(j, "manifest"), text(j, "platform"));
+	printf("\nlayer  digest        state     index        size/MiB  fetched/MiB  "
 	       "entries\n");
 	for (i = 0; i < json_count(layers); i++)
 		print_layer(i, json_item(layers, i));
-	printf("\nnetwork   %" PRId64 " requests, %.1f MiB, %" PRId64 " errors, %" PRId64
+	printf("\n");
+}
+
+static void print_status(const struct json *j)
+{
+	const struct json *net = json_member(j, "network"),
+			  *images = json_member(j, "images");
+
+	if (json_member(j, "namespace"))
+		printf("namespace %s\nimages    %" PRId64 " seen, %" PRId64 " loaded\n",
+		       text(j, "namespace"), number(images, "seen"),
+		       number(images, "loaded"));
+	else
+		print_image(j);
+	printf("state     %s\nstore     %s\n", text(j, "state"),
+	       text(j, "store")[0] ? text(j, "store") : "none: nothing is kept");
+	printf("network   %" PRId64 " requests, %.1f MiB, %" PRId64 " errors, %" PRId64
 	       " retries\nerrors    %" PRId64 "\n",
 	       number(net, "requests"), mib(net, "bytes"), number(net, "errors"),
 	       number(net, "retries"), number(j, "errors"));
@@ -107,8 +120,8 @@ static int list_mount(void *arg, const struct ctl_mount *m)
 		printf("%s  %s  %s\n", m->mountpoint, m->source, ctl_unread(r));
 	else
 		printf("%s  %s  %s  %.1f MiB fetched, %" PRId64 " errors\n",
-		       m->mountpoint, text(j, "image"), text(j, "state"),
-		       mib(j, "fetchedBytes"), number(j, "errors"));
+		       m->mountpoint, text(j, "image")[0] ? text(j, "image") : m->source,
+		       text(j, "state"), mib(j, "fetchedBytes"), number(j, "errors"));
 	if (r < 0 && r != -EACCES && r != -ENOENT)
 		*status = 1;
 	json_free(j);

@@ -35,7 +35,8 @@ const char *status_from(const struct mount *m, const struct layer_progress *p)
 {
 	if (p->was_stored)
 		return "store";
-	return origin_is_local(m->origin) ? "disk" : "registry";
+	/* A namespace has none of its own, and is one of registries. */
+	return m->origin && origin_is_local(m->origin) ? "disk" : "registry";
 }
 
 /* Appends "key": "text" and what follows. Failures stick in *r. */

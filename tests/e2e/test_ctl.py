@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """peelctl beside mounts that are not in order; and machines on which nothing can be mounted."""
+import json
 import os
 import re
 import shutil
@@ -175,6 +176,22 @@ def test_mount_of_another_user(user, images):
     finally:
         subprocess.run(["umount", base + "/mnt"], capture_output=True, timeout=10)
         shutil.rmtree(base)
+
+
+def test_status_of_a_namespace(images, registry):
+    reference = registry.push(images.image(IMAGE), "told/of", "t")
+    with mount(registry.host + "/told/") as m:
+        inner = m.path + "/of/t"
+        assert [d["from"] for d in json.loads(ctl("status", "--json", inner).stdout)["layers"]] == \
+            ["registry"] * 2
+        done = ctl("status", inner)
+        assert done.returncode == 0 and re.search("image +" + re.escape(reference.rsplit(":", 1)[0]),
+                                                  done.stdout), done.stdout
+        done = ctl("status", m.path)
+        assert re.search("namespace %s/told/\nimages +[1-9] seen" % re.escape(registry.host), done.stdout)
+        assert "manifest" not in done.stdout
+        assert re.search("%s  %s/told/  ready" % (re.escape(m.path), re.escape(registry.host)),
+                         ctl("status").stdout)
 
 
 def test_from_disk_or_registry(images, fake, tmp_path):
