@@ -113,8 +113,8 @@ static int load_all(struct batch *b, struct source *blob, uint64_t *fetched)
 
 	measure(b, &held);
 	__atomic_fetch_add(fetched, held.len, __ATOMIC_RELAXED);
-	if (held.len > BATCH_MAX && b->spans[0].in_len == held.len)
-		/* a long zstd frame: span_load_parts() streams it */
+	if (held.len > BATCH_MAX && b->spans[0].in == b->spans[b->n - 1].in)
+		/* parts of a long zstd frame: span_load_parts() streams it */
 		return load_groups(b, blob);
 	if (held.len > HELD_MAX)
 		return -E2BIG;

@@ -515,10 +515,13 @@ static int start_for_miss(struct fills *fs, uint32_t span, struct fill **out)
 	/*
 	 * The way to the next part would lead through this one again, and what is fetched for
 	 * this one is fetched for all: go to the end, unless that is far and not yet asked for.
+	 * Then as far again as the way here was: who waits does not wait for that.
 	 */
 	end = end_of_input(fs, span);
 	if (end - first > n && (r->bytes > SPAN_TARGET || is_short_input(fs, span)))
 		n = end - first;
+	else if (end - first > n)
+		n = end - first - n < span - first ? end - first : n + span - first;
 	ahead_began_for(r, first, n, span);
 	rc = start_fill(fs, FILL_FETCH, first, n, out);
 	/* The link has work while this one is on its way. */

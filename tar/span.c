@@ -33,6 +33,7 @@ struct load {
 	struct stream *stream;
 	uint8_t *piece; /* unless stream */
 	size_t room;	/* of it */
+	uint64_t in_len; /* compressed bytes, of all that is loaded */
 	uint64_t fetched;
 	struct flow flow; /* what was fetched and is not used up */
 	uint64_t skip;	  /* output still to be thrown away */
@@ -50,7 +51,7 @@ static int corrupt(struct load *l, const char *what)
 /* The next compressed bytes: their number, 0 at the span's end. */
 static ssize_t fetch(struct load *l, const uint8_t **data)
 {
-	uint64_t left = l->span->in_len - l->fetched;
+	uint64_t left = l->in_len - l->fetched;
 	ssize_t n;
 
 	if (left == 0)
@@ -162,14 +163,18 @@ static int run(struct load *l)
 	return rc;
 }
 
-/* @is_one_of_many: of the spans of one input, each made from where the last one ended. */
-static int load_init(struct load *l, bool is_one_of_many)
+/*
+ * @is_one_of_many: of the spans of one input, @in_len bytes, each made from where the last one
+ * ended.
+ */
+static int load_init(struct load *l, uint64_t in_len, bool is_one_of_many)
 {
 	const struct span *sp = l->span;
 	int rc = 0;
 
-	l->room = sp->in_len < FETCH_MAX ? (size_t)sp->in_len : FETCH_MAX;
-	if (sp->in_len > FETCH_MAX && (sp->skip > 0 || is_one_of_many)) {
+	l->in_len = in_len;
+	l->room = in_len < FETCH_MAX ? (size_t)in_len : FETCH_MAX;
+	if (in_len > FETCH_MAX && (sp->skip > 0 || is_one_of_many)) {
 		rc = source_stream(l->blob, sp->in, &l->stream, l->e);
 	} else {
 		l->piece = malloc(l->room);
@@ -217,7 +222,7 @@ static int load_decoded(const struct span *sp, struct source *blob, void *out,
 {
 	struct load l = {.span = sp, .blob = blob, .e = e};
 	struct digest digest;
-	int rc = load_init(&l, false);
+	int rc = load_init(&l, sp->in_len, false);
 
 	if (rc == 0)
 		rc = load_next(&l, sp, 0, out);
@@ -264,9 +269,10 @@ int span_load(const struct span *sp, struct source *blob, void *out, struct err 
 	return rc < 0 ? rc : check_output(sp, out, e);
 }
 
+/* A later part of a zstd frame needs more of it. */
 static bool may_follow(const struct span *sp, const struct span *before)
 {
-	return sp->in == before->in && sp->in_len == before->in_len &&
+	return sp->in == before->in && sp->in_len >= before->in_len &&
 	       sp->kind == before->kind && sp->skip >= before->skip + before->out_len;
 }
 
@@ -288,7 +294,7 @@ int span_load_parts(const struct span *spans, size_t n, struct source *blob,
 			longest = spans[i].out_len;
 	}
 	out = malloc(longest + 1);
-	rc = out ? load_init(&l, true) : -ENOMEM;
+	rc = out ? load_init(&l, spans[n - 1].in_len, true) : -ENOMEM;
 	for (i = 0; rc == 0 && i < n; i++) {
 		rc = load_next(&l, &spans[i], made, out);
 		made = spans[i].skip + spans[i].out_len;

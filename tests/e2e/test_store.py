@@ -92,6 +92,23 @@ def test_what_is_gone_is_fetched_again(images, tmp_path, compression):
         assert m.status()["layers"][0]["fetched"] == 0
 
 
+@pytest.mark.parametrize("megabytes", [8, 40])  # held in memory, and streamed
+def test_one_frame_is_decoded_once(images, tmp_path, megabytes):
+    """A zstd layer of one frame, evicted: its last file costs the frame, and then all is there."""
+    files = contents(30, megabytes, 1 << 20)
+    source = image_of(images, files, compression="zstd")
+    with mount(source, cache=tmp_path / "c"):
+        pass
+    assert ctl("cache", "prune", "--dir=%s" % (tmp_path / "c"), "1").returncode == 0
+    with mount(source, cache=tmp_path / "c") as m:
+        last = "f%03d" % (megabytes - 1)
+        assert same(m.root, {last: files[last]})
+        found = m.status()["layers"][0]
+        assert found["fetched"] <= found["size"] and found["spansRead"] >= megabytes - 1
+        assert same(m.root, files)
+        assert m.status()["layers"][0]["fetched"] <= 1.05 * found["size"]
+
+
 def test_a_flipped_bit_is_mended(images, tmp_path):
     files = contents(2, 6, 900000)
     source = image_of(images, files)

@@ -235,6 +235,50 @@ static void test_source_fails(void)
 	}
 }
 
+struct parts {
+	const struct pass *pass;
+	size_t n;
+	bool wrong;
+};
+
+static int take_part(void *arg, size_t i, const void *out)
+{
+	struct parts *p = arg;
+	const struct span *sp = &p->pass->spans[i];
+
+	p->wrong |= i != p->n++ || memcmp(out, p->pass->out + sp->out, (size_t)sp->out_len) != 0;
+	return 0;
+}
+
+/* Each part of a long frame needs more of it than the one before; one decoding makes all. */
+static void test_parts(size_t len, const char *what)
+{
+	static const struct zstd_form zstd = {.level = 1};
+	uint8_t *random = need(malloc(len));
+	struct source *blob = NULL;
+	struct pass pass = {0};
+	struct parts parts = {.pass = &pass};
+	struct buf b;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		random[i] = (uint8_t)random_next();
+	buf_init(&b, MAKER_MAX);
+	make_zstd(&b, random, len, &zstd);
+	is_int(pass_run(&pass, b.data, b.len, 1 << 20, 0), 0, "%s: a pass", what);
+	ok(pass.n_spans >= 2 && pass.spans[pass.n_spans - 1].in == 0 &&
+		   pass.spans[pass.n_spans - 1].in_len > pass.spans[0].in_len, "gives parts");
+	if (source_memory(b.data, b.len, &blob) < 0)
+		exit(1);
+	is_int(span_load_parts(pass.spans, pass.n_spans, blob, take_part, &parts, NULL), 0,
+	       "which are loaded at once");
+	ok(parts.n == pass.n_spans && !parts.wrong, "all of them, and right");
+	source_unref(blob);
+	pass_release(&pass);
+	buf_release(&b);
+	free(random);
+}
+
 int main(void)
 {
 	buf_init(&plain, MAKER_MAX);
@@ -242,6 +286,8 @@ int main(void)
 	test_sane();
 	test_chunk();
 	test_large();
+	test_parts(6u << 20, "held");
+	test_parts(20u << 20, "streamed");
 	test_changed();
 	test_source_fails();
 	buf_release(&plain);
