@@ -31,8 +31,8 @@ struct load {
 	struct zstd *zstd;
 	struct hasher *hasher; /* of the compressed bytes, if they have the digest */
 	struct stream *stream;
-	uint8_t *piece; /* unless stream */
-	size_t room;	/* of it */
+	uint8_t *piece;	 /* unless stream */
+	size_t room;	 /* of it */
 	uint64_t in_len; /* compressed bytes, of all that is loaded */
 	uint64_t fetched;
 	struct flow flow; /* what was fetched and is not used up */
