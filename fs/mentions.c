@@ -167,20 +167,33 @@ static void sort(struct mentions *ms)
 }
 
 /* Of the manifest, and of the index: who signs an image for many signs that. */
-static int ask(struct view *v, struct mentions *ms, struct err *e)
+static int ask(struct origin *o, struct view *v, struct err *e)
 {
 	const struct image *img = v->image;
-	int r = origin_referrers(v->origin, &img->manifest_descriptor.digest, NULL, add,
-				 ms, e);
+	struct mentions *ms = &v->mentions;
+	int r = origin_referrers(o, &img->manifest_descriptor.digest, NULL, add, ms, e);
 
 	if (r == 0 && img->has_index && !v->is_entry)
-		r = origin_referrers(v->origin, &img->index_descriptor.digest, NULL, add,
-				     ms, e);
+		r = origin_referrers(o, &img->index_descriptor.digest, NULL, add, ms, e);
 	if (r == -E2BIG && ms->n_list > 0) {
 		log_warn(v->mount->log, "%s: over %zu referrers, the others are left out",
 			 img->name, ms->n_list);
 		r = 0;
 	}
+	return r;
+}
+
+/* By the image's own reference: the origin of a namespace's images has none. */
+static int open_and_ask(struct view *v, struct err *e)
+{
+	struct origin *own = NULL;
+	int r = 0;
+
+	if (v->source)
+		r = origin_open(v->source, v->mount->client, &own, e);
+	if (r == 0)
+		r = ask(own ? own : v->origin, v, e);
+	origin_close(own);
 	return r;
 }
 
@@ -190,7 +203,7 @@ static void *run(void *arg)
 	struct mount *m = v->mount;
 	struct mentions *ms = &v->mentions;
 	struct err e = {"out of memory"};
-	int r = ask(v, ms, &e);
+	int r = open_and_ask(v, &e);
 
 	if (r == 0) {
 		sort(ms);

@@ -143,6 +143,35 @@ def test_index_and_platforms(images, fake, artifacts):
             assert f.read() == b"other"
 
 
+def test_in_a_namespace(images, registry, artifacts, tmp_path):
+    """Each image of a namespace has its own, and an oci/ of all its index."""
+    host = images.manifest(IMAGE)
+    index = images.index([(host, layout.HOST), (images.manifest(
+        [layer(file("g", "2"))], where=("linux", "s390x", "")), ("linux", "s390x", ""))])
+    registry.push(images.tag(index), "refer/ns", "t", "--all", "--preserve-digests")
+    of = [refers(artifacts, index, SBOM, b"one")]
+    artifacts.push(registry, "refer/ns", of[0])
+    registry.put_manifest("refer/ns", index["digest"].replace(":", "-"),
+                          images.read(images.index(of)), layout.INDEX)
+    with mount(registry.host + "/refer/") as m:
+        top = "ns/t/"
+        assert m.read(top + entry(m, of[0]) + "/files/said") == b"one"
+        assert os.listdir(m.path + "/" + top + "platforms/linux-s390x/referrers") == []
+        for where in (top, top + "platforms/linux-s390x/", top + entry(m, of[0]) + "/"):
+            blobs = m.path + "/" + where + "oci/blobs/sha256/"
+            assert len(os.listdir(blobs)) == (7 if where == top else 3)
+            for name in os.listdir(blobs):
+                with open(blobs + name, "rb") as f:
+                    assert layout.digest(f.read()) == "sha256:" + name
+        done = subprocess.run(["skopeo", "copy", "-q", "--insecure-policy", "--all",
+                               "--preserve-digests", "oci:%s/%soci" % (m.path, top) + ":latest",
+                               "oci:%s/copy:t" % tmp_path], capture_output=True, text=True,
+                              timeout=60)
+        assert done.returncode == 0, done.stderr
+        [copied] = json.loads((tmp_path / "copy/index.json").read_bytes())["manifests"]
+        assert copied["digest"] == index["digest"]
+
+
 def test_hostile(images, fake, artifacts):
     """Types and digests as a registry may make them up: one plain name each, or EIO."""
     image = images.manifest(IMAGE)
