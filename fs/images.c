@@ -300,11 +300,13 @@ void images_close(struct mount *m)
 	pthread_mutex_lock(&is->holds.lock);
 	is->is_closing = true;
 	pthread_cond_broadcast(&is->holds.changed);
-	while (is->n_makers > 0)
-		pthread_cond_wait(&is->holds.changed, &is->holds.lock);
 	pthread_mutex_unlock(&is->holds.lock);
 	if (is->has_keeper)
 		pthread_join(is->keeper, NULL);
+	pthread_mutex_lock(&is->holds.lock);
+	while (is->n_makers > 0)
+		pthread_cond_wait(&is->holds.changed, &is->holds.lock);
+	pthread_mutex_unlock(&is->holds.lock);
 	if (m->is_loaded)
 		view_unpin(m->view);
 	else if (m->view)

@@ -171,13 +171,6 @@ const char *nametree_path(const struct nametree *t, const struct name *dir, char
 	return memmove(out, out + at, NAME_PATH_MAX - at);
 }
 
-const char *nametree_last(const struct name *dir)
-{
-	const char *slash = strrchr(dir->text, '/');
-
-	return slash ? slash + 1 : dir->text;
-}
-
 bool nametree_holds(const struct nametree *t, uint32_t asked_at)
 {
 	return hold_clock() - asked_at < t->ttl;

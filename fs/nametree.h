@@ -105,8 +105,6 @@ int nametree_add(struct nametree *t, struct name *parent, enum name_kind kind,
 		 const char *text, size_t len, struct name **out);
 /* What a directory stands for, "HOST/PATH". @out has NAME_PATH_MAX bytes. Needs no lock. */
 const char *nametree_path(const struct nametree *t, const struct name *dir, char *out);
-/* The last component of that. Needs no lock. */
-const char *nametree_last(const struct name *dir);
 
 /*
  * The next child of @dir after the number @after (0 to begin) that is to be listed. NULL
