@@ -189,8 +189,8 @@ static int root_of_others(struct layout *l, const struct buf *index, struct buf 
 	struct entries all = {0};
 	int rc = -ENOENT;
 
-	if (entries_parse_all(index->data, index->len, &all, NULL) < 0)
-		return rc;
+	if (entries_parse_all(index->data, index->len, &all, e) < 0)
+		return -ENOMEM; /* it was read before */
 	d = find(l, &all);
 	if (d && document_kind_of(d->media_type) != DOCUMENT_UNKNOWN) {
 		rc = take_root(l, d, bytes, out, e);

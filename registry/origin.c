@@ -162,8 +162,9 @@ static int tell_own(struct origin *o, const struct digest *of, const char *type,
 	int rc = 0;
 
 	digest_format(of, text);
-	if (entries_parse_all(o->root.data, o->root.len, &en, NULL) < 0)
-		return 0; /* it is no index */
+	rc = entries_parse_all(o->root.data, o->root.len, &en, NULL);
+	if (rc < 0)
+		return rc == -ENOMEM ? rc : 0; /* it is no index */
 	for (i = 0; i < en.n && rc == 0; i++) {
 		const struct descriptor *d = &en.list[i];
 		const char *about = descriptor_annotation(d,

@@ -380,12 +380,12 @@ static int take_index(const struct buf *root, const struct descriptor *d,
 	const char *media = "";
 	enum document_kind kind;
 	struct entries en = {0};
-	int rc = 0;
+	int rc = document_kind(root->data, root->len, d->media_type, &kind, &media, NULL);
 
-	if (document_kind(root->data, root->len, d->media_type, &kind, &media, NULL) <
-		    0 ||
-	    kind != DOCUMENT_INDEX || entries_parse(root->data, root->len, &en, NULL) < 0)
-		return 0;
+	if (rc == 0 && kind == DOCUMENT_INDEX)
+		rc = entries_parse(root->data, root->len, &en, NULL);
+	if (rc < 0)
+		return rc == -ENOMEM ? rc : 0;
 	if (has_entry(&en, &img->manifest_descriptor)) {
 		img->has_index = true;
 		rc = copy_root(root, d, media, &img->index, &img->index_descriptor);
