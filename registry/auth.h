@@ -20,6 +20,7 @@
 struct err;
 
 struct auth;
+struct auth_tls; /* token.h */
 
 /* Texts are copied. */
 struct auth_options {
@@ -32,17 +33,16 @@ struct auth_options {
 	size_t n_helpers;
 };
 
-/* How its hosts prove themselves, and we to them. */
-struct auth_tls {
-	const struct http_tls *registry;
-	/* a realm on another host; NULL the system's */
-	const struct http_tls *elsewhere;
-};
-
 int auth_new(struct http *http, const struct auth_options *options, struct auth **out,
 	     struct err *e);
 /* NULL is fine. */
 void auth_free(struct auth *a);
+
+/*
+ * @a was never used: supposes that it will meet the challenge that @other met, which is of
+ * the same registry, and so saves the request that would be answered 401.
+ */
+void auth_suppose(struct auth *a, struct auth *other);
 
 /*
  * What to send now: *out, which the caller gives to secret_free(), is NULL as long as no

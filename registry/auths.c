@@ -118,7 +118,7 @@ static struct lent *make(struct auths *as, const char *base, const char *reposit
 		.keychain = as->keychain,
 	};
 	const struct registries *conf;
-	struct lent *l;
+	struct lent *l, *other;
 
 	if (hosts_registries(as->hosts, &conf, e) < 0)
 		return NULL;
@@ -134,6 +134,12 @@ static struct lent *make(struct auths *as, const char *base, const char *reposit
 	    auth_new(as->http, &options, &l->auth, e) < 0) {
 		lent_free(l);
 		return NULL;
+	}
+	for (other = as->list; other; other = other->next) {
+		if (!strcmp(other->base, base) && !strcmp(other->host, host)) {
+			auth_suppose(l->auth, other->auth);
+			break;
+		}
 	}
 	l->next = as->list;
 	as->list = l;

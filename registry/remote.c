@@ -15,6 +15,7 @@
 #include "registry/reference.h"
 #include "registry/refusal.h"
 #include "registry/retry.h"
+#include "registry/token.h"
 
 /* Enough for a connection, TLS and an answer over any network that is one. */
 #define PROBE_MS 2000

@@ -18,6 +18,7 @@ static struct {
 	int head_status; /* of HEAD, if not 0 */
 	bool no_digest;
 	bool tokens;	 /* Bearer, from /token */
+	bool no_tokens;	 /* but not any more, and they are not needed */
 	unsigned breaks; /* so many answers to lists are broken off */
 	enum { NO_API, API, WEB_PAGE, OLD } referrers;
 } how;
@@ -186,10 +187,12 @@ static void answer(void *arg, const struct web_request *rq, struct buf *out)
 	snprintf(challenge, sizeof(challenge),
 		 "WWW-Authenticate: Bearer realm=\"http://127.0.0.1:%u/token\",service=\"s\"\r\n",
 		 web.port);
-	if (!strncmp(rq->path, "/token", 6)) {
+	if (!strncmp(rq->path, "/token", 6) && how.no_tokens) {
+		web_give(out, 403, "", "{}");
+	} else if (!strncmp(rq->path, "/token", 6)) {
 		n_tokens++;
 		web_give(out, 200, "", "{\"token\":\"secret\"}");
-	} else if (how.tokens && !strstr(rq->fields, "Authorization: Bearer secret")) {
+	} else if (how.tokens && !how.no_tokens && !strstr(rq->fields, "Authorization: Bearer secret")) {
 		web_give(out, 401, challenge, "{}");
 	} else if (how.status || (rq->head && how.head_status)) {
 		web_give(out, how.status ? how.status : how.head_status,
@@ -526,6 +529,19 @@ static void test_sharing(void)
 	is_int(origin_tag_digest(two, &d, NULL), 0, "and who comes later");
 	is_int(n_asked, 1, "asks no more than that");
 	origin_close(two);
+	n_asked = 0;
+	two = start(c, "another:t");
+	is_int(origin_tag_digest(two, &d, NULL), 0, "another repository");
+	is_int(n_asked, 2, "is supposed to want the like");
+	origin_close(two);
+	how.no_tokens = true;
+	n_asked = 0;
+	two = start(c, "public:t");
+	is_int(origin_tag_digest(two, &d, NULL), 0, "one for which there are none");
+	is_int(n_asked, 2, "is asked then");
+	origin_close(two);
+	how.no_tokens = false;
+	n_tokens = 1;
 	for (i = 0; i < 200; i++) {
 		char name[20];
 
