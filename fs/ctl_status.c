@@ -25,6 +25,12 @@ static const char *text(const struct json *j, const char *key)
 	return s ? s : "";
 }
 
+/* Or what is browsed. */
+static const char *image_of(const struct json *j)
+{
+	return text(j, text(j, "image")[0] ? "image" : "namespace");
+}
+
 static double mib(const struct json *j, const char *key)
 {
 	return (double)number(j, key) / (1 << 20);
@@ -51,7 +57,7 @@ static void print_image(const struct json *j)
 	const struct json *layers = json_member(j, "layers");
 	size_t i;
 
-	printf("image     %s\nmanifest  %s\nplatform  %s\n", text(j, "image"),
+	printf("image     %s\nmanifest  %s\nplatform  %s\n", image_of(j),
 	       text(j, "manifest"), text(j, "platform"));
 	printf("\nlayer  digest        state     index        size/MiB  fetched/MiB  "
 	       "entries\n");
@@ -120,7 +126,7 @@ static int list_mount(void *arg, const struct ctl_mount *m)
 		printf("%s  %s  %s\n", m->mountpoint, m->source, ctl_unread(r));
 	else
 		printf("%s  %s  %s  %.1f MiB fetched, %" PRId64 " errors\n",
-		       m->mountpoint, text(j, "image")[0] ? text(j, "image") : m->source,
+		       m->mountpoint, image_of(j)[0] ? image_of(j) : m->source,
 		       text(j, "state"), mib(j, "fetchedBytes"), number(j, "errors"));
 	if (r < 0 && r != -EACCES && r != -ENOENT)
 		*status = 1;

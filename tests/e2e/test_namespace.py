@@ -242,6 +242,17 @@ def test_two_versions_side_by_side(stocked):
         assert m.status()["operations"]["read"] == before + 1  # the status itself
 
 
+def test_programs_of_two_versions(images, new_registry):
+    for n in (1, 2):
+        tar = layer(file("bin/say", "#!/bin/sh\ncat \"$(dirname \"$0\")/../v\"\n", mode=0o755),
+                    file("v", str(n)))
+        new_registry.push(images.image([tar], "v%d" % n), "app", "v%d" % n)
+    with mount(new_registry.host + "/") as m:
+        said = [subprocess.run([m.path + "/app/v%d/rootfs/bin/say" % n], capture_output=True,
+                               timeout=20).stdout for n in (1, 2, 1)]
+        assert said == [b"1", b"2", b"1"]
+
+
 def test_many_readers_of_many_images(stocked, images):
     for n in range(10, 20):
         stocked.push(images.image(version(n), "v%d" % n), "team/app", "v%d" % n)
