@@ -51,7 +51,7 @@ static const char help[] =
 	"    offline                     ask no registry, use what is in the cache\n"
 	"    connections=N               at most so many to a host\n"
 	"    timeout=SECONDS             that a read may wait for the network\n"
-	"    tag_ttl=SECONDS             after which a tag of a namespace is asked again\n"
+	"    tag_ttl=SECONDS             after which a namespace asks for a tag anew\n"
 	"    allow_other                 let other users in; modes are enforced then\n"
 	"    default_permissions         enforce modes in any case\n"
 	"    uid=NUMBER                  who owns everything; else, who the image says\n"
