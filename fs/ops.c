@@ -294,7 +294,8 @@ static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	struct mount *m = mount_of(req);
+	struct served *s = fuse_req_userdata(req);
+	struct mount *m = s->mount;
 	struct waiter w = waiter_of(req);
 	char *buf = malloc(size);
 	ssize_t n;
@@ -307,6 +308,8 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 	else
 		fuse_reply_buf(req, buf, (size_t)n);
 	free(buf);
+	if (n > 0 && off == 0)
+		pusher_on_read(&s->pusher, node);
 }
 
 static void on_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence,

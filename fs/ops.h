@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "fs/push.h"
+
 struct fuse_lowlevel_ops;
 struct mount;
 
@@ -19,6 +21,7 @@ struct served {
 	/* What the kernel offers: */
 	bool no_open;
 	bool no_opendir;
+	struct pusher pusher;
 };
 
 const struct fuse_lowlevel_ops *ops_table(void);

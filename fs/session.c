@@ -223,8 +223,11 @@ int session_run(struct mount *m, const char *mountpoint, void (*ready)(void *arg
 
 	if (!se)
 		return -EIO;
+	pusher_init(&s.pusher, m);
+	s.pusher.session = se;
 	r = run_loop(m, se, e);
 	fuse_session_unmount(se);
 	fuse_session_destroy(se);
+	pusher_release(&s.pusher);
 	return r;
 }

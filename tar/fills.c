@@ -627,6 +627,16 @@ int fills_get(struct fills *fs, uint32_t span, const bool *cancelled, struct fil
 	return rc;
 }
 
+bool fills_has(struct fills *fs, uint32_t span)
+{
+	bool has;
+
+	pthread_mutex_lock(&fs->mutex);
+	has = is_ready(fs, span);
+	pthread_mutex_unlock(&fs->mutex);
+	return has;
+}
+
 void fills_unhold(struct fills *fs, struct fill *hold)
 {
 	if (!hold)

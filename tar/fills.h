@@ -39,6 +39,8 @@ int fills_set_kept(struct fills *fs, uint64_t kept);
  */
 int fills_get(struct fills *fs, uint32_t span, const bool *cancelled, struct fill **hold,
 	      const void **mem, struct err *e);
+/* Would fills_get() give it at once, in the data file? */
+bool fills_has(struct fills *fs, uint32_t span);
 void fills_unhold(struct fills *fs, struct fill *hold);
 /*
  * Begins to fetch what is below the decoded byte @end, in the background and in order, with

@@ -487,6 +487,22 @@ int layer_check_file(struct layer *l, const struct entry *file, const bool *canc
 			  (int)(file->name_len < 200 ? file->name_len : 200), file->name);
 }
 
+bool layer_has(const struct layer *l, uint64_t off, uint64_t len)
+{
+	uint64_t end = off + len;
+	struct span sp;
+	uint32_t i;
+
+	while (off < end) {
+		if (index_span_at(l->index, off, &i) < 0 ||
+		    index_span(l->index, i, &sp) < 0 || off - sp.out >= sp.out_len ||
+		    !fills_has(l->fills, i))
+			return false;
+		off = sp.out + sp.out_len;
+	}
+	return true;
+}
+
 void layer_unget(struct layer *l, struct layer_data *data)
 {
 	fills_unhold(l->fills, data->hold);

@@ -122,6 +122,8 @@ struct layer_data {
 };
 int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	      struct layer_data *data, struct err *e);
+/* Are these bytes at hand, that is, would layer_get() wait for nothing? */
+bool layer_has(const struct layer *l, uint64_t off, uint64_t len);
 void layer_unget(struct layer *l, struct layer_data *data);
 /* Lets every waiter look at its @cancelled. */
 void layer_wake(struct layer *l);

@@ -433,3 +433,24 @@ def test_oci_tags(images, tag, tmp_path):
             [d] = json.loads(m.read("oci/index.json"))["manifests"]
             expected = tag if name == source else "latest"
             assert d["annotations"] == {"org.opencontainers.image.ref.name": expected}
+
+
+def test_small_files_in_order_are_not_asked_for_one_by_one(images):
+    """Who reads one after another gets the next ones before asking; right bytes all the same."""
+    content = {"d%d/f%03d" % (d, i): ("%d %d " % (d, i)) * (1 + i * 7 % 900)
+               for d in range(3) for i in range(150)}
+    hidden = [whiteout("d1/f%03d" % i) for i in range(40, 150, 40)] + [file("d2/f077", "above")]
+    source = images.image([layer(*[file(n, t) for n, t in content.items()]), layer(*hidden)])
+    content.update({"d2/f077": "above"})
+    with mount(source) as m:
+        def scan():
+            before = m.status()["operations"]["read"]
+            for top, _, found in sorted(os.walk(m.root)):
+                for name in sorted(found):
+                    path = os.path.join(top, name)
+                    with open(path) as f:
+                        assert f.read() == content[os.path.relpath(path, m.root)], path
+            return m.status()["operations"]["read"] - before
+        first = scan()
+        assert 0 < first < len(content) / 3, "%d reads" % first
+        scan()      # from the pages that were put there

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A layer's entries are numbered directory by directory, each by name, which is how they
+ * are listed; so who walks a tree reads them nearly in the order of their numbers. A read
+ * shortly behind the last one doubles the window; one elsewhere halves it: at the end of
+ * a directory it is, but the walk goes on. Somebody who reads here and there has none.
+ *
+ * The kernel refuses a file that it has not heard of. So one that is hidden by an upper
+ * layer, or in a directory that is not listed yet, ends a run.
+ *
+ * To push is to wait for the file's pages, should they be locked by a read of it that
+ * another thread is to answer. So there is one pusher at a time, and it holds no request.
+ */
+#include "fs/push.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <fuse_lowlevel.h>
+
+#include "fs/locate.h"
+#include "fs/mount.h"
+#include "fs/node.h"
+#include "fs/views.h"
+#include "tar/index.h"
+#include "tar/layer.h"
+
+/* Larger ones the kernel reads in large pieces: there is little to save. */
+#define FILE_MAX (64u * 1024)
+/* Files; what is pushed in vain is at most twice this. */
+#define WINDOW_MAX 64
+#define WINDOW_MIN 4
+/* So near behind what was pushed is the next. */
+#define NEAR 8
+
+void pusher_init(struct pusher *p, struct mount *m)
+{
+	memset(p, 0, sizeof(*p));
+	p->mount = m;
+	pthread_mutex_init(&p->mutex, NULL);
+}
+
+void pusher_release(struct pusher *p)
+{
+	pthread_mutex_destroy(&p->mutex);
+}
+
+/* Is it a small file whose bytes are at hand? */
+static bool is_worth_it(const struct layer *l, const struct entry *file)
+{
+	uint64_t len = file->size, data;
+
+	return S_ISREG(file->mode) && file->inode == file->id && len > 0 &&
+	       len <= FILE_MAX &&
+	       index_extent(layer_index(l), file, 0, &len, &data) == 0 &&
+	       len == file->size && data != UINT64_MAX && layer_has(l, data, len);
+}
+
+static int push(struct pusher *p, uint64_t node, const struct entry *file, char *buf)
+{
+	struct fuse_bufvec bytes = FUSE_BUFVEC_INIT((size_t)file->size);
+	ssize_t n = views_read(p->mount, node, buf, (size_t)file->size, 0, NULL);
+
+	if (n < 0 || (uint64_t)n != file->size)
+		return -EIO;
+	bytes.buf[0].mem = buf;
+	return fuse_lowlevel_notify_store(p->session, node, 0, &bytes, 0);
+}
+
+/* What follows the entry that was read, up to the end of the window. */
+static void push_window(struct pusher *p, struct layer *l)
+{
+	const struct index *ix = layer_index(l);
+	struct node node = {.kind = NODE_FILE, .layer = p->layer};
+	uint32_t end = p->entry + p->window;
+	char *buf = malloc(FILE_MAX);
+	struct entry file;
+
+	if (!buf)
+		return;
+	/* A SOCI index is only believed after another look, which may be at the network. */
+	while (ix && index_info(ix)->origin != ORIGIN_SOCI && p->end < end &&
+	       index_entry(ix, p->end + 1, &file) == 0) {
+		node.entry = p->end + 1;
+		if (is_worth_it(l, &file) && push(p, node_pack(&node), &file, buf) < 0)
+			break;
+		p->end++;
+	}
+	free(buf);
+}
+
+static void note(struct pusher *p, const struct node *node)
+{
+	if (node->layer == p->layer && node->entry > p->entry &&
+	    node->entry <= (uint64_t)p->end + NEAR)
+		p->window = p->window < WINDOW_MAX / 2 ? p->window * 2 : WINDOW_MAX;
+	else
+		p->window /= 2;
+	if (p->window == 0)
+		p->window = 1;
+	p->layer = node->layer;
+	p->entry = p->end = node->entry;
+}
+
+void pusher_on_read(struct pusher *p, uint64_t id)
+{
+	struct located at = {0};
+	struct node node;
+
+	node_unpack(id, &node);
+	if (!p->session || node.kind != NODE_FILE ||
+	    pthread_mutex_trylock(&p->mutex) != 0)
+		return;
+	note(p, &node);
+	if (p->window >= WINDOW_MIN) {
+		if (locate(p->mount, id, NULL, &at) == 0)
+			push_window(p, at.layer->layer);
+		located_release(&at);
+	}
+	pthread_mutex_unlock(&p->mutex);
+}
