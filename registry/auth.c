@@ -21,11 +21,11 @@ struct auth {
 
 	pthread_mutex_t lock; /* guards all that follows */
 	pthread_cond_t changed;
-	struct challenge challenge; /* scheme OTHER: none met yet */
-	bool is_supposed;	    /* nor was this one */
-	char *value;		    /* of the Authorization field */
-	int64_t renew_at;	    /* on http_now()'s clock */
-	bool fetching;		    /* by one thread, which then owns what follows */
+	struct challenge *challenge; /* NULL: none met yet */
+	bool is_supposed;	     /* nor was this one */
+	char *value;		     /* of the Authorization field */
+	int64_t renew_at;	     /* on http_now()'s clock */
+	bool fetching;		     /* by one thread, which then owns what follows */
 	struct credential cred;
 	bool has_cred;	    /* they were looked for */
 	bool is_refused;    /* what was made of them last */
@@ -75,6 +75,7 @@ void auth_free(struct auth *a)
 	free(a->repository);
 	free(a->host);
 	free(a->authfile);
+	free(a->challenge);
 	free(a);
 }
 
@@ -187,6 +188,15 @@ static void own_scope(const struct auth *a, char scope[CHALLENGE_SCOPE_MAX])
 	snprintf(scope, CHALLENGE_SCOPE_MAX, "repository:%.1024s:pull", a->repository);
 }
 
+static struct challenge *copy_challenge(const struct challenge *c)
+{
+	struct challenge *copy = malloc(sizeof(*copy));
+
+	if (copy)
+		*copy = *c;
+	return copy;
+}
+
 /* Tokens alone: a password is not shown to who did not ask for it. */
 void auth_suppose(struct auth *a, struct auth *other)
 {
@@ -194,13 +204,14 @@ void auth_suppose(struct auth *a, struct auth *other)
 
 	own_scope(other, scope);
 	pthread_mutex_lock(&other->lock);
-	if (other->challenge.scheme == CHALLENGE_BEARER && !other->is_supposed &&
-	    !strcmp(other->challenge.scope, scope) && a->repository[0])
-		a->challenge = other->challenge;
+	if (other->challenge && other->challenge->scheme == CHALLENGE_BEARER &&
+	    !other->is_supposed && !strcmp(other->challenge->scope, scope) &&
+	    a->repository[0])
+		a->challenge = copy_challenge(other->challenge);
 	pthread_mutex_unlock(&other->lock);
-	if (a->challenge.scheme == CHALLENGE_OTHER)
+	if (!a->challenge)
 		return;
-	own_scope(a, a->challenge.scope);
+	own_scope(a, a->challenge->scope);
 	a->is_supposed = true;
 }
 
@@ -218,16 +229,17 @@ int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **o
 		pthread_cond_wait(&a->changed, &a->lock);
 	if (a->value && http_now() < a->renew_at) {
 		rc = copy_value(a->value, out, e);
-	} else if (a->challenge.scheme != CHALLENGE_OTHER) {
+	} else if (a->challenge) {
 		a->fetching = true;
-		c = a->challenge;
+		c = *a->challenge;
 		pthread_mutex_unlock(&a->lock);
 		rc = make_value(a, &c, tls, until, &token, e);
 		pthread_mutex_lock(&a->lock);
 		a->fetching = false;
 		if (rc < 0 && a->is_supposed) {
 			/* So it is not as elsewhere: the registry itself is asked. */
-			a->challenge = (struct challenge){.scheme = CHALLENGE_OTHER};
+			free(a->challenge);
+			a->challenge = NULL;
 			rc = 0;
 		}
 		a->is_supposed = false;
@@ -245,7 +257,7 @@ int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **o
 
 int auth_refused(struct auth *a, const char *used, const char *challenge)
 {
-	struct challenge c;
+	struct challenge c, *copy;
 	int rc = challenge ? challenge_choose(challenge, &c) : -ENOENT;
 
 	if (rc < 0)
@@ -254,6 +266,9 @@ int auth_refused(struct auth *a, const char *used, const char *challenge)
 		strcpy(c.scope, "registry:catalog:*");
 	else if (!c.scope[0])
 		own_scope(a, c.scope);
+	copy = copy_challenge(&c);
+	if (!copy)
+		return -ENOMEM;
 	pthread_mutex_lock(&a->lock);
 	while (a->fetching)
 		pthread_cond_wait(&a->changed, &a->lock);
@@ -262,8 +277,11 @@ int auth_refused(struct auth *a, const char *used, const char *challenge)
 		a->is_refused = used != NULL;
 		secret_free(a->value);
 		a->value = NULL;
-		a->challenge = c;
+		free(a->challenge);
+		a->challenge = copy;
+		copy = NULL;
 	}
 	pthread_mutex_unlock(&a->lock);
+	free(copy);
 	return 0;
 }

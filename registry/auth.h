@@ -53,7 +53,7 @@ int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **o
 	     struct err *e);
 /*
  * A request that was sent with @used (from auth_get(), may be NULL) was answered 401
- * with @challenge. 0: ask auth_get() again; -ENOENT: there was no challenge in it.
+ * with @challenge. 0: ask auth_get() again; -ENOENT: there was no challenge in it; -ENOMEM.
  */
 int auth_refused(struct auth *a, const char *used, const char *challenge);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,14 +16,7 @@
 
 /* Kept though nobody uses them: some KiB each, most of it token. */
 #define IDLE_MAX 64
-
-struct lent {
-	struct lent *next;
-	char *base, *repository, *host;
-	struct auth *auth;
-	unsigned users;
-	uint64_t turn; /* when it was given back last; the least goes first */
-};
+#define BUCKETS	 1024
 
 struct auths {
 	struct http *http;
@@ -30,10 +24,11 @@ struct auths {
 	char *authfile; /* its absolute path */
 	struct keychain *keychain;
 
-	pthread_mutex_t lock; /* guards all that follows */
-	struct lent *list;
-	unsigned n_idle;
-	uint64_t turns;
+	pthread_mutex_t lock;		  /* guards all that follows */
+	struct lease *buckets[BUCKETS];	  /* by repository */
+	struct lease *idle[IDLE_MAX + 1]; /* in the order in which they came back */
+	size_t n_idle;
+	struct lease *last; /* that was made; NULL: it is gone */
 };
 
 /* It is read when it is needed, perhaps long after and from another directory. */
@@ -69,7 +64,7 @@ int auths_new(struct http *http, struct hosts *hosts, const char *authfile,
 	return 0;
 }
 
-static void lent_free(struct lent *l)
+static void lease_free(struct lease *l)
 {
 	auth_free(l->auth);
 	free(l->base);
@@ -80,13 +75,16 @@ static void lent_free(struct lent *l)
 
 void auths_free(struct auths *as)
 {
-	struct lent *next;
+	struct lease *l, *next;
+	size_t i;
 
 	if (!as)
 		return;
-	for (; as->list; as->list = next) {
-		next = as->list->next;
-		lent_free(as->list);
+	for (i = 0; i < BUCKETS; i++) {
+		for (l = as->buckets[i]; l; l = next) {
+			next = l->next;
+			lease_free(l);
+		}
 	}
 	pthread_mutex_destroy(&as->lock);
 	keychain_free(as->keychain);
@@ -94,21 +92,37 @@ void auths_free(struct auths *as)
 	free(as);
 }
 
-static struct lent *find(struct auths *as, const char *base, const char *repository,
-			 const char *host)
+/* Where the list of a repository begins. */
+static struct lease **bucket_of(struct auths *as, const char *repository)
 {
-	struct lent *l;
+	unsigned sum = 5381;
 
-	for (l = as->list; l; l = l->next) {
-		if (!strcmp(l->repository, repository) && !strcmp(l->base, base) &&
-		    !strcmp(l->host, host))
-			break;
-	}
-	return l;
+	while (*repository)
+		sum = sum * 33 ^ (unsigned char)*repository++;
+	return &as->buckets[sum % BUCKETS];
 }
 
-static struct lent *make(struct auths *as, const char *base, const char *repository,
-			 const char *host, struct err *e)
+static bool is_at(const struct lease *l, const char *base, const char *host)
+{
+	return !strcmp(l->base, base) && !strcmp(l->host, host);
+}
+
+/* Another of the same registry, by which to suppose what it wants. */
+static struct lease *find_like(struct auths *as, const char *base, const char *host)
+{
+	size_t i;
+
+	if (as->last && is_at(as->last, base, host))
+		return as->last;
+	for (i = 0; i < as->n_idle; i++) {
+		if (is_at(as->idle[i], base, host))
+			return as->idle[i];
+	}
+	return NULL;
+}
+
+static int make(struct auths *as, const char *base, const char *repository,
+		const char *host, struct lease **out, struct err *e)
 {
 	struct auth_options options = {
 		.base = base,
@@ -118,81 +132,99 @@ static struct lent *make(struct auths *as, const char *base, const char *reposit
 		.keychain = as->keychain,
 	};
 	const struct registries *conf;
-	struct lent *l, *other;
+	struct lease *l, *like = find_like(as, base, host);
+	int rc = hosts_registries(as->hosts, &conf, e);
 
-	if (hosts_registries(as->hosts, &conf, e) < 0)
-		return NULL;
+	if (rc < 0)
+		return rc;
 	options.helpers = conf->helpers;
 	options.n_helpers = conf->n_helpers;
 	l = calloc(1, sizeof(*l));
 	if (!l)
-		return NULL;
+		return err_set(e, -ENOMEM, "out of memory");
 	l->base = strdup(base);
 	l->repository = strdup(repository);
 	l->host = strdup(host);
-	if (!l->base || !l->repository || !l->host ||
-	    auth_new(as->http, &options, &l->auth, e) < 0) {
-		lent_free(l);
-		return NULL;
+	if (!l->base || !l->repository || !l->host)
+		rc = err_set(e, -ENOMEM, "out of memory");
+	else
+		rc = auth_new(as->http, &options, &l->auth, e);
+	if (rc < 0) {
+		lease_free(l);
+		return rc;
 	}
-	for (other = as->list; other; other = other->next) {
-		if (!strcmp(other->base, base) && !strcmp(other->host, host)) {
-			auth_suppose(l->auth, other->auth);
-			break;
-		}
-	}
-	l->next = as->list;
-	as->list = l;
-	return l;
+	if (like)
+		auth_suppose(l->auth, like->auth);
+	as->last = l;
+	*out = l;
+	return 0;
+}
+
+static void remove_idle(struct auths *as, const struct lease *l)
+{
+	size_t i = 0;
+
+	while (as->idle[i] != l)
+		i++;
+	as->n_idle--;
+	memmove(&as->idle[i], &as->idle[i + 1], (as->n_idle - i) * sizeof(as->idle[0]));
 }
 
 int auths_get(struct auths *as, const char *base, const char *repository,
-	      const char *host, struct auth **out, struct err *e)
+	      const char *host, struct lease **out, struct err *e)
 {
-	struct lent *l;
+	struct lease **bucket = bucket_of(as, repository), *l;
+	int rc = 0;
 
 	pthread_mutex_lock(&as->lock);
-	l = find(as, base, repository, host);
-	if (l && l->users == 0)
-		as->n_idle--;
-	if (!l)
-		l = make(as, base, repository, host, e);
-	if (l) {
+	for (l = *bucket; l; l = l->next) {
+		if (!strcmp(l->repository, repository) && is_at(l, base, host))
+			break;
+	}
+	if (!l) {
+		rc = make(as, base, repository, host, &l, e);
+		if (rc == 0) {
+			l->next = *bucket;
+			*bucket = l;
+		}
+	} else if (l->users == 0) {
+		remove_idle(as, l);
+	}
+	if (rc == 0) {
 		l->users++;
-		*out = l->auth;
+		*out = l;
 	}
 	pthread_mutex_unlock(&as->lock);
-	return l ? 0 : err_set(e, -ENOMEM, "out of memory");
+	return rc;
 }
 
-/* Takes the one that has been idle for longest out of the list. */
-static struct lent *take_oldest(struct auths *as)
+/* The one that has been idle for longest, out of all lists. */
+static struct lease *take_oldest(struct auths *as)
 {
-	struct lent **at, **oldest = NULL, *l;
+	struct lease *l = as->idle[0], **at = bucket_of(as, l->repository);
 
-	for (at = &as->list; *at; at = &(*at)->next) {
-		if ((*at)->users == 0 && (!oldest || (*at)->turn < (*oldest)->turn))
-			oldest = at;
-	}
-	l = *oldest;
-	*oldest = l->next;
-	as->n_idle--;
+	remove_idle(as, l);
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	if (as->last == l)
+		as->last = NULL;
 	return l;
 }
 
-void auths_put(struct auths *as, struct auth *a)
+void auths_put(struct auths *as, struct lease *l)
 {
-	struct lent *l, *gone = NULL;
+	struct lease *gone = NULL;
 
-	if (!a)
+	if (!l)
 		return;
 	pthread_mutex_lock(&as->lock);
-	for (l = as->list; l->auth != a; l = l->next)
-		;
-	l->turn = ++as->turns;
-	if (--l->users == 0 && ++as->n_idle > IDLE_MAX)
-		gone = take_oldest(as);
+	if (--l->users == 0) {
+		as->idle[as->n_idle++] = l;
+		if (as->n_idle > IDLE_MAX)
+			gone = take_oldest(as);
+	}
 	pthread_mutex_unlock(&as->lock);
 	if (gone)
-		lent_free(gone);
+		lease_free(gone);
 }

@@ -23,10 +23,18 @@ int auths_new(struct http *http, struct hosts *hosts, const char *authfile,
 /* All that were lent must be back. NULL is fine. */
 void auths_free(struct auths *as);
 
+/* One that is lent. All but @auth is for auths.c. */
+struct lease {
+	struct auth *auth;
+	struct lease *next; /* in its bucket */
+	char *base, *repository, *host;
+	unsigned users;
+};
+
 /* That of a repository at @base, as auth.h describes them; to be given back. */
 int auths_get(struct auths *as, const char *base, const char *repository,
-	      const char *host, struct auth **out, struct err *e);
+	      const char *host, struct lease **out, struct err *e);
 /* NULL is fine. */
-void auths_put(struct auths *as, struct auth *a);
+void auths_put(struct auths *as, struct lease *l);
 
 #endif

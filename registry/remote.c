@@ -28,7 +28,7 @@
 
 struct place {
 	const struct endpoint *at;
-	struct auth *auth;
+	struct lease *lease;
 	bool has_answered; /* atomic */
 };
 
@@ -51,7 +51,7 @@ void remote_free(struct remote *r)
 	if (!r)
 		return;
 	for (i = 0; r->places && i < r->endpoints.n; i++)
-		auths_put(client_auths(r->client), r->places[i].auth);
+		auths_put(client_auths(r->client), r->places[i].lease);
 	free(r->places);
 	endpoints_release(&r->endpoints);
 	free(r);
@@ -70,7 +70,7 @@ static int make_places(struct remote *r, struct err *e)
 
 		r->places[i].at = ep;
 		rc = auths_get(client_auths(r->client), ep->base, ep->path, ep->name,
-			       &r->places[i].auth, e);
+			       &r->places[i].lease, e);
 	}
 	return rc;
 }
@@ -182,7 +182,7 @@ static int send_once(struct asking *a, const struct remote_request *rq, char **u
 		.tls = &a->place->at->tls,
 	};
 	const struct auth_tls tls = {&a->place->at->tls, a->remote->elsewhere};
-	int rc = auth_get(a->place->auth, &tls, a->retry.until, used, e);
+	int rc = auth_get(a->place->lease->auth, &tls, a->retry.until, used, e);
 	int64_t until, before;
 
 	if (rc < 0)
@@ -221,18 +221,20 @@ static int answer_challenge(struct asking *a, const struct http_head *head,
 			    const char *used, struct err *e)
 {
 	char *challenge = NULL;
-	int rc = auth_refused(a->place->auth, used, head->challenge);
+	int rc = auth_refused(a->place->lease->auth, used, head->challenge);
 
-	if (rc != -ENOENT)
-		return rc;
-	rc = ask_root(a, &challenge, e);
-	if (rc == 0)
-		rc = auth_refused(a->place->auth, used, challenge);
+	if (rc == -ENOENT) {
+		rc = ask_root(a, &challenge, e);
+		if (rc == 0)
+			rc = auth_refused(a->place->lease->auth, used, challenge);
+	}
 	free(challenge);
 	if (rc == -ENOENT)
 		rc = err_set(e, -EACCES,
 			     "%s answers 401 Unauthorized and does not say what it wants",
 			     a->place->at->name);
+	else if (rc == -ENOMEM)
+		err_set(e, rc, "out of memory");
 	return rc;
 }
 
@@ -463,7 +465,8 @@ int remote_begin(struct remote *r, const struct remote_request *rq, struct trans
 	buf_init(&url, HTTP_URL_MAX);
 	rc = first_url(p->at, rq->what, &url);
 	if (rc == 0)
-		rc = auth_get(p->auth, &tls, remote_deadline(r), &authorization, NULL);
+		rc = auth_get(p->lease->auth, &tls, remote_deadline(r), &authorization,
+			      NULL);
 	http.url = buf_text(&url);
 	http.authorization = authorization;
 	if (rc == 0)
