@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A blob in a registry as a source: a range is read by one request, or by several at once
- * if it is large; so is a stream.
+ * if it is large; so is a stream. From hosts that give no ranges all of it is fetched once.
  * The bytes are unverified; their number is the descriptor's.
  */
 #ifndef REGISTRY_BLOB_H

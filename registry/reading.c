@@ -106,6 +106,8 @@ static int take_piece(struct reading *r, int64_t *until, struct err *e)
 	rc = supply_ask(r->supply, r->at, end, r->bulk, until, &r->now, e);
 	if (rc < 0)
 		return rc;
+	if (r->parts_only && (r->now.skip > 0 || r->now.end > end))
+		return -ESPIPE;
 	if (r->now.end > end) { /* all comes, whatever is asked */
 		drop_ahead(r);
 		r->way = READING_WHOLE;
@@ -181,6 +183,8 @@ ssize_t reading_next(struct reading *r, const void **data, struct err *e)
 			piece_close(&r->now);
 		if (!r->now.transfer) {
 			n = take_piece(r, &retry.until, e);
+			if (n == -ESPIPE)
+				return n;
 			if (n < 0)
 				break; /* tried again inside, as far as it may help */
 		}
@@ -200,4 +204,22 @@ ssize_t reading_next(struct reading *r, const void **data, struct err *e)
 			break;
 	}
 	return give_up(r, n, since, e);
+}
+
+ssize_t reading_more(struct reading *r, const void **data, int64_t until)
+{
+	ssize_t n = r->now.transfer ? piece_next(r->supply, &r->now, data, &until, NULL)
+				    : 0;
+
+	if (n > 0)
+		r->at += (uint64_t)n;
+	return n;
+}
+
+void reading_take_over(struct reading *r, uint64_t size, struct reading *all)
+{
+	reading_init(all, r->supply, 0, size, false);
+	all->now = (struct piece){.transfer = r->now.transfer, .end = size};
+	all->asked = size;
+	r->now.transfer = NULL;
 }

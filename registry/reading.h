@@ -26,6 +26,7 @@ enum reading_way {
 struct reading {
 	struct supply *supply; /* borrowed */
 	bool bulk;
+	bool parts_only; /* see reading_take_over() */
 	enum reading_way way;
 	uint64_t at;	/* the next byte to lend */
 	uint64_t end;	/* of the range */
@@ -50,5 +51,18 @@ void reading_release(struct reading *r);
  * negative errno, -EIO for all of transport, after which only reading_release() may follow.
  */
 ssize_t reading_next(struct reading *r, const void **data, struct err *e);
+
+/*
+ * What comes by @until of the answer under way; nothing is asked. 0 when it is at its end,
+ * -ETIMEDOUT when nothing came, and any other failure is the answer's.
+ */
+ssize_t reading_more(struct reading *r, const void **data, int64_t until);
+
+/*
+ * With @r->parts_only, a host that sends all of the blob, of @size bytes, instead of a part
+ * makes reading_next() return -ESPIPE. Then @all, which must be released too, becomes a
+ * reading of all of it, with that answer.
+ */
+void reading_take_over(struct reading *r, uint64_t size, struct reading *all);
 
 #endif

@@ -150,6 +150,11 @@ struct http *remote_http(struct remote *r)
 	return r->http;
 }
 
+struct store *remote_store(const struct remote *r)
+{
+	return client_store(r->client);
+}
+
 const struct http_tls *remote_elsewhere(const struct remote *r)
 {
 	return r->elsewhere;

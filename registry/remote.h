@@ -18,6 +18,7 @@ struct err;
 struct client;
 struct reference;
 struct remote;
+struct store;
 
 /*
  * @ref is copied, @c borrowed. With an empty @ref->path it is the registry itself, for
@@ -42,6 +43,8 @@ int64_t remote_try(const struct remote *r, int64_t until);
 /* Has any of its hosts ever answered anything? */
 bool remote_is_reached(const struct remote *r);
 struct http *remote_http(struct remote *r);
+/* May be NULL. */
+struct store *remote_store(const struct remote *r);
 /* What other hosts' certificates are checked against. May be NULL. */
 const struct http_tls *remote_elsewhere(const struct remote *r);
 

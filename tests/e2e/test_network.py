@@ -13,6 +13,7 @@ import time
 import pytest
 
 import badregistry
+import test_lazy
 from archive import file, layer
 from mounting import environment, eventually, mount, run
 from test_resolve import fails
@@ -128,6 +129,55 @@ def test_read_in_vain(plain, tmp_path, fault):
                 f.read()
             assert wrong.value.errno == errno.EIO
         plain.faults.clear()
+        is_whole(m)
+
+
+# Without ranges
+
+LONG = random.Random(8).randbytes(20_000_000)
+
+
+@pytest.mark.limit(60)
+@pytest.mark.parametrize("redirect", [False, True])
+@pytest.mark.parametrize("form", ["gzip", "zstd", "none", "estargz", "storage"])
+def test_without_ranges_all_comes_once(plain, tmp_path, form, redirect):
+    """Parts of a layer whose data was evicted, or that has a table of its own."""
+    cache, tar = tmp_path / "cache", layer(file("long", LONG), file("f", "text"))
+    if form in ("gzip", "zstd", "none"):
+        d = plain.images.layer(tar, form)
+    else:
+        d = test_lazy.put(plain.images, form, tar)
+    source = plain.image("team/app", [d])
+    plain.redirect = redirect
+    if form in ("gzip", "zstd", "none"):
+        with mount(source, *plain.options, cache=cache):
+            pass
+        forget_data(cache)
+    plain.fail("no range", times=-1)
+    places = list(range(0, len(LONG), 900_000))
+    random.Random(form).shuffle(places)
+    with mount(source, *plain.options, cache=cache) as m:
+        with open(m.at("long"), "rb", buffering=0) as f:
+            for at in places:
+                assert os.pread(f.fileno(), 5000, at) == LONG[at:at + 5000]
+        assert m.read("rootfs/long") == LONG and m.read("rootfs/f") == b"text"
+        assert m.status()["network"]["bytes"] < 1.2 * d["size"] + 100_000
+        before = m.status()["network"]["bytes"]
+        for _ in range(2):
+            assert m.read("oci/blobs/" + d["digest"].replace(":", "/")) == plain.images.read(d)
+        assert m.status()["network"]["bytes"] - before <= d["size"]
+
+
+@pytest.mark.parametrize("fault", ["half", "stall", "reset", "503"])
+def test_without_ranges_and_broken_off(plain, tmp_path, fault):
+    source, cache = picture(plain), tmp_path / "cache"
+    with mount(source, *plain.options, cache=cache):
+        pass
+    forget_data(cache)
+    plain.fail("no range")
+    plain.fail(fault, times=3)
+    plain.fail("no range", times=-1)
+    with mount(source, *plain.options, cache=cache) as m:
         is_whole(m)
 
 

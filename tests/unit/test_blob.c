@@ -9,16 +9,19 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/source.h"
+#include "base/store.h"
 #include "registry/blob.h"
 #include "registry/client.h"
 #include "registry/reference.h"
 #include "registry/remote.h"
+#include "tests/unit/place.h"
 #include "tests/unit/test.h"
 
 #define SIZE 300000
@@ -95,7 +98,14 @@ static void answer(struct server *s, int fd, const char *request)
 		send_text(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n");
 		send_bytes(fd, 0, SIZE);
 		return;
-	case 'c': /* the same, in chunks of unknown number */
+	case 'I': /* a third of that, and the end */
+	case 'H': /* or nothing more for long */
+		send_text(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n");
+		send_bytes(fd, 0, SIZE / 3);
+		if (what == 'H')
+			(void)!recv(fd, head, sizeof(head), 0);
+		return;
+	case 'c': /* the same as 'i', in chunks of unknown number */
 		send_text(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
 		send_bytes(fd, 0, SIZE);
 		return;
@@ -216,6 +226,7 @@ static void script(struct server *s, const char *text)
 }
 
 struct bench {
+	struct store *store; /* or NULL */
 	struct client *client;
 	struct remote *remote;
 	struct source *blob;
@@ -230,7 +241,7 @@ static void bench_open(struct bench *b, unsigned timeout)
 	struct err e = {""};
 
 	snprintf(name, sizeof(name), "127.0.0.1:%u/a", near.port);
-	if (reference_parse(name, &ref, &e) < 0 || client_new(&options, NULL, &b->client, &e) < 0 ||
+	if (reference_parse(name, &ref, &e) < 0 || client_new(&options, b->store, &b->client, &e) < 0 ||
 	    remote_new(b->client, &ref, &b->remote, &e) < 0 ||
 	    blob_new(b->remote, &d, &b->blob, &e) < 0) {
 		printf("# %s\n", e.text);
@@ -243,6 +254,7 @@ static void bench_close(struct bench *b)
 	source_unref(b->blob);
 	remote_free(b->remote);
 	client_free(b->client);
+	store_close(b->store);
 }
 
 /* A pread of @len at @off under each script: the right bytes, or this errno. */
@@ -277,7 +289,7 @@ static void test_pread(void)
 	};
 	unsigned char got[100000];
 	struct err e;
-	struct bench b;
+	struct bench b = {0};
 	size_t i;
 	ssize_t n;
 
@@ -315,7 +327,7 @@ static void test_stream(void)
 		{"r4", "broken off, and then gone", -ENOENT},
 		{"g", "no HTTP", -EIO},
 	};
-	struct bench b;
+	struct bench b = {0};
 	struct err e;
 	size_t i;
 
@@ -347,7 +359,7 @@ static void test_redirect(void)
 {
 	unsigned char got[10];
 	struct err e = {""};
-	struct bench b;
+	struct bench b = {0};
 	size_t i;
 
 	script(&near, "e");
@@ -370,7 +382,7 @@ static void test_vain(void)
 {
 	unsigned char got[10];
 	struct err e = {""};
-	struct bench b;
+	struct bench b = {0};
 	int64_t start;
 
 	script(&near, ".");
@@ -394,7 +406,7 @@ static void test_deadline(void)
 {
 	unsigned char got[10];
 	struct err e = {""};
-	struct bench b;
+	struct bench b = {0};
 	int64_t start;
 
 	script(&near, "5");
@@ -403,6 +415,188 @@ static void test_deadline(void)
 	is_int(source_pread(b.blob, got, 10, 0, &e), -EIO, "busy for ever");
 	ok(http_now() - start < 4000, "is given up: %s", e.text);
 	bench_close(&b);
+}
+
+/* Hosts without ranges, and a store to keep what they send */
+
+static void spool_open(struct bench *b, const char *text, unsigned timeout)
+{
+	struct err e = {""};
+
+	script(&near, text);
+	if (store_open_private(&b->store, &e) < 0) {
+		printf("# %s\n", e.text);
+		exit(1);
+	}
+	bench_open(b, timeout);
+}
+
+/* A part in the middle, @i-th of some. */
+static bool reads_part(struct bench *b, size_t i)
+{
+	size_t off = i * 77777 % (SIZE - 1000) + 1;
+	unsigned char got[999];
+	struct err e = {""};
+	ssize_t n = source_pread(b->blob, got, sizeof(got), off, &e);
+
+	if (n != sizeof(got))
+		printf("# %zd: %s\n", n, e.text);
+	return n == sizeof(got) && !memcmp(got, content + off, sizeof(got));
+}
+
+static bool streams(struct bench *b, size_t at)
+{
+	struct stream *st = NULL;
+	struct err e = {""};
+	const void *data;
+	bool same = true;
+	ssize_t n;
+
+	if (source_stream(b->blob, at, &st, &e) < 0)
+		return false;
+	while ((n = stream_next(st, &data, &e)) > 0) {
+		same = same && at + (size_t)n <= SIZE &&
+		       !memcmp(data, content + at, (size_t)n);
+		at += (size_t)n;
+	}
+	stream_close(st);
+	if (n < 0)
+		printf("# %zd: %s\n", n, e.text);
+	return same && n == 0 && at == SIZE;
+}
+
+static void test_once(void)
+{
+	static const struct {
+		const char *script, *far, *what;
+		unsigned asked, asked_far; /* 0: not counted */
+	} rows[] = {
+		{"i", "4", "no ranges", 1, 0},
+		{"c", "4", "no ranges and no length", 1, 0},
+		{".i", "4", "a range, and then no more", 2, 0},
+		{"IIi", "4", "broken off twice", 3, 0},
+		{"HIi", "4", "a stall and an early end", 3, 0},
+		{"I5xi", "4", "broken off, busy", 0, 0},
+		{"e", "i", "no ranges where it redirects to", 1, 1},
+	};
+	struct bench b = {0};
+	size_t row, i;
+
+	for (row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+		bool good = true;
+
+		script(&far, rows[row].far);
+		spool_open(&b, rows[row].script, 6);
+		for (i = 0; i < 20 && good; i++)
+			good = reads_part(&b, i);
+		ok(good, "%s: the right bytes", rows[row].what);
+		ok(streams(&b, 0) && streams(&b, 100001), "as streams, too");
+		if (rows[row].asked)
+			is_int(near.asked, rows[row].asked, "requests");
+		if (rows[row].asked_far)
+			is_int(far.asked, rows[row].asked_far, "and there");
+		bench_close(&b);
+	}
+	spool_open(&b, "i", 4);
+	ok(streams(&b, 100001) && streams(&b, 5), "streams alone");
+	ok(reads_part(&b, 3), "and a part");
+	is_int(near.asked, 1, "have one request");
+	bench_close(&b);
+}
+
+static void *read_parts(void *arg)
+{
+	size_t i, bad = 0;
+
+	for (i = 0; i < 30; i++)
+		bad += !reads_part(arg, i * 7);
+	return (void *)bad;
+}
+
+static void test_at_once(void)
+{
+	struct bench b = {0};
+	pthread_t threads[6];
+	size_t i, bad = 0;
+
+	spool_open(&b, "IIIIi", 20);
+	for (i = 0; i < 6; i++) {
+		if (pthread_create(&threads[i], NULL, read_parts, &b) != 0)
+			exit(1);
+	}
+	for (i = 0; i < 6; i++) {
+		void *result;
+
+		pthread_join(threads[i], &result);
+		bad += (size_t)result;
+	}
+	is_int(bad, 0, "several at once read the right bytes");
+	ok(near.asked <= 5 + 6, "with %u requests", near.asked);
+	bench_close(&b);
+}
+
+/* What failed is tried again by the next reader, from where it was. */
+static void test_spool_fails(void)
+{
+	unsigned char got[10];
+	struct bench b = {0};
+	struct err e = {""};
+
+	spool_open(&b, "I4", 4);
+	ok(reads_part(&b, 1), "what came is there");
+	is_int(source_pread(b.blob, got, 10, SIZE - 10, &e), -ENOENT, "what did not is gone: %s",
+	       e.text);
+	ok(e.text[0] != '\0', "with a sentence");
+	ok(reads_part(&b, 1), "what came is there still");
+	is_int(near.asked, 2, "and asks nothing");
+	script(&near, "i");
+	is_int(source_pread(b.blob, got, 10, SIZE - 10, &e), 10, "another try: %s", e.text);
+	ok(!memcmp(got, content + SIZE - 10, 10), "the right bytes");
+	bench_close(&b);
+}
+
+static void test_spool_is_left(void)
+{
+	struct bench b = {0};
+	int64_t start;
+
+	spool_open(&b, "H", 300);
+	ok(reads_part(&b, 1), "a third came");
+	start = http_now();
+	bench_close(&b);
+	ok(http_now() - start < 60000, "who leaves does not wait for the rest");
+}
+
+/* Without a place for the file each part is a request, and as right. */
+static void test_no_place(void)
+{
+	struct rlimit old, small;
+	struct bench b = {0};
+	struct err e = {""};
+
+	place_make();
+	script(&near, "i");
+	if (store_open(place_path("store"), &b.store, &e) < 0)
+		exit(1);
+	store_set_limit(b.store, 1);
+	bench_open(&b, 4);
+	ok(reads_part(&b, 1) && reads_part(&b, 2) && streams(&b, 7), "no room in the store");
+	ok(near.asked >= 3, "a request each");
+	bench_close(&b);
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &old);
+	small = (struct rlimit){SIZE / 2, old.rlim_max};
+	setrlimit(RLIMIT_FSIZE, &small);
+	spool_open(&b, "i", 4);
+	ok(streams(&b, 7), "a disk that is full in between, for a stream");
+	ok(reads_part(&b, 1) && reads_part(&b, 2) && reads_part(&b, 3), "and for parts");
+	bench_close(&b);
+	spool_open(&b, "i", 4);
+	ok(reads_part(&b, 1) && reads_part(&b, 2) && reads_part(&b, 3), "for parts alone");
+	ok(streams(&b, 7), "and then a stream");
+	bench_close(&b);
+	setrlimit(RLIMIT_FSIZE, &old);
 }
 
 int main(void)
@@ -424,6 +618,11 @@ int main(void)
 	test_redirect();
 	test_vain();
 	test_deadline();
+	test_once();
+	test_at_once();
+	test_spool_fails();
+	test_spool_is_left();
+	test_no_place();
 	server_stop(&near);
 	server_stop(&far);
 	return test_done();
