@@ -21,7 +21,8 @@ import threading
 import time
 import urllib.parse
 
-USER, PASSWORD = "me", "pass:word"
+USER, PASSWORD = "me", "pass:wordQ7hGx2"
+IDENTITY, TOKEN, SIGNATURE = "identityM3pLz8", "tokenV9kRw4", "signedT5nYc1"
 SECRET = base64.b64encode(("%s:%s" % (USER, PASSWORD)).encode()).decode()
 
 
@@ -98,9 +99,9 @@ class Bad:
         said = request.headers["Authorization"]
         if self.auth == "user token" and said != "Basic " + SECRET:
             return 401, {"details": "incorrect username or password"}
-        if self.auth == "oauth" and form.get("refresh_token") != ["identity"]:
+        if self.auth == "oauth" and form.get("refresh_token") != [IDENTITY]:
             return 400, {"error": "invalid_grant", "error_description": "no such token"}
-        token = "token-%d" % len(self.tokens)
+        token = "%s-%d" % (TOKEN, len(self.tokens))
         self.tokens[token] = time.monotonic() + self.token_seconds
         name = "access_token" if self.auth == "oauth" else "token"
         return 200, {name: token, "expires_in": self.token_seconds}
@@ -139,7 +140,7 @@ class Bad:
     def blob(self, request, body, digest):
         if self.redirect:
             with self.lock:
-                signature = "s%d" % len(self.urls)
+                signature = "%s-%d" % (SIGNATURE, len(self.urls))
                 self.urls[signature] = self.url_uses
             return request.give(307, b"", "text/plain", {
                 "Location": "%s/store/%s?signature=%s" % (self.store_url, digest, signature)})
