@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "fs/ctl.h"
+#include "fs/dump.h"
 #include "fs/log.h"
 #include "fs/mount.h"
 #include "fs/options.h"
@@ -56,6 +57,7 @@ int ctl_index(char **words)
 
 	if (!words[0])
 		return ctl_usage("index: of what image?");
+	dump_forbid();
 	log_init(&log, false);
 	r = parse(&options, words, &e);
 	if (r < 0 || options.action != OPTIONS_MOUNT) {

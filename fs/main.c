@@ -28,6 +28,7 @@
 #include "base/fault.h"
 #include "fs/daemon.h"
 #include "fs/device.h"
+#include "fs/dump.h"
 #include "fs/log.h"
 #include "fs/mount.h"
 #include "fs/options.h"
@@ -217,10 +218,8 @@ static void fill_standard(void)
 /* A layer has three files open; a limit on the size of files is a disk that is full. */
 static void set_limits(void)
 {
-	static const struct rlimit none = {0, 0};
 	struct rlimit files;
 
-	(void)setrlimit(RLIMIT_CORE, &none); /* our memory holds passwords and tokens */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
@@ -251,6 +250,7 @@ static int start(struct program *p)
 		log_error(&p->log, "cannot mount at %s: %s", p->mountpoint, e.text);
 		return EXIT_MOUNT;
 	}
+	dump_forbid();
 	set_limits();
 	tune_memory();
 	fault_init();
