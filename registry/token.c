@@ -233,6 +233,9 @@ static int ask(const struct token_request *tr, const struct http_request *rq,
 			rc = refusal(t, "the token server", retry.until, e);
 			again = retry_is_worth(head->status) &&
 				retry_wait(&retry, head->retry_after);
+			/* 400 for a token that has expired: our caller need not ask again. */
+			if (rc == -EIO && !retry_is_worth(head->status))
+				rc = -EACCES;
 		}
 		transfer_close(t);
 	} while (again);
