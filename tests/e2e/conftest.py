@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
+import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -11,6 +13,12 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+# Several workers run tests at one time, each in a place of its own.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+if WORKER:
+    tempfile.tempdir = os.environ["TMPDIR"] = os.path.join(os.environ["TMPDIR"], WORKER)
+    os.makedirs(tempfile.tempdir, exist_ok=True)
+
 import fake as fake_of
 import layout
 import mounting
@@ -20,6 +28,11 @@ import registry as registry_of
 # A shell's background job and nohup ignore these, and programs that we start would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def basetemp(tmp_path_factory):
+    mounting.places.append(str(tmp_path_factory.getbasetemp()))
 
 
 @pytest.fixture(scope="session")
@@ -49,18 +62,26 @@ def fake(images):
         yield f
 
 
+@contextlib.contextmanager
+def machine_to_ourselves():
+    with open(__file__) as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture
 def user():
     """An ordinary one, on a machine where such may use FUSE as udev has it."""
     name = "peelfs-e2e"
-    subprocess.run(["userdel", name], capture_output=True, timeout=30)
-    subprocess.run(["useradd", "-M", "-d", "/nonexistent", "-s", "/bin/sh", name], check=True,
-                   timeout=30)
-    mode = stat.S_IMODE(os.stat("/dev/fuse").st_mode)
-    os.chmod("/dev/fuse", 0o666)
-    yield name
-    os.chmod("/dev/fuse", mode)
-    subprocess.run(["userdel", name], capture_output=True, timeout=30)
+    with machine_to_ourselves():
+        subprocess.run(["userdel", name], capture_output=True, timeout=30)
+        subprocess.run(["useradd", "-M", "-d", "/nonexistent", "-s", "/bin/sh", name],
+                       check=True, timeout=30)
+        mode = stat.S_IMODE(os.stat("/dev/fuse").st_mode)
+        os.chmod("/dev/fuse", 0o666)
+        yield name
+        os.chmod("/dev/fuse", mode)
+        subprocess.run(["userdel", name], capture_output=True, timeout=30)
 
 
 @pytest.fixture(autouse=True)

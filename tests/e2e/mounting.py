@@ -32,6 +32,7 @@ PR_SET_CHILD_SUBREAPER = 36
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 live = []  # the Mounts and Popens that the timer has to end
+places = [tempfile.gettempdir()]  # where they are mounted; pytest may add its own
 reports = tempfile.mkdtemp(prefix="peelfs-e2e-reports-")
 
 
@@ -71,14 +72,25 @@ def connection_of(path):
     return None
 
 
+def descends_from_us(pid):
+    """Orphans are ours too: we are their reaper."""
+    while pid > 1:
+        if pid == os.getpid():
+            return True
+        with open("/proc/%d/stat" % pid) as f:
+            pid = int(f.read().rpartition(")")[2].split()[1])
+    return False
+
+
 def daemons():
-    """{pid: arguments} of the peelfs processes of this build that are alive."""
+    """{pid: arguments} of the peelfs processes of this build, started here, that are alive."""
     found = {}
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
         try:
-            if not os.readlink("/proc/%s/exe" % name).startswith(PEELFS):
+            if not (os.readlink("/proc/%s/exe" % name).startswith(PEELFS) and
+                    descends_from_us(int(name))):
                 continue
             with open("/proc/%s/cmdline" % name, "rb") as f:
                 found[int(name)] = f.read().split(b"\0")
@@ -188,11 +200,11 @@ def end_everything():
 
 
 def mounts():
-    """The mount points of peelfs under the temporary directory."""
+    """The mount points of peelfs under the temporary directories."""
     with open("/proc/self/mountinfo") as f:
         fields = [line.split(" ") for line in f]
     return [field[4] for field in fields if "fuse.peelfs" in field and
-            field[4].startswith(tempfile.gettempdir())]
+            any(field[4].startswith(place + "/") for place in places)]
 
 
 class Limit:

@@ -12,7 +12,7 @@ import pytest
 
 import layout
 from archive import directory, file, layer, symlink
-from mounting import PEELCTL, PEELFS, environment, is_mounted, mount, run
+from mounting import PEELCTL, PEELFS, environment, is_mounted, mount, places, run
 
 IMAGE = [layer(directory("d"), file("d/f", "1"), symlink("s", "d")), layer(file("d/g", "2"))]
 
@@ -24,13 +24,13 @@ def ctl(*words, **more):
 # Mounts that others have on this machine are not to be seen.
 ALONE = """
     sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .* - fuse.peelfs .*/\\1/p' /proc/self/mountinfo |
-        grep -v "^$1/" | xargs -r umount -l
-    exec "$2" status
+        grep -v -e "^$1/" -e "^$2/" | xargs -r umount -l
+    exec "$3" status
 """
 
 
 def status_of_all():
-    return run("-m", "sh", "-uc", ALONE, "sh", tempfile.gettempdir(), PEELCTL, program="unshare")
+    return run("-m", "sh", "-uc", ALONE, "sh", *places, PEELCTL, program="unshare")
 
 
 @pytest.mark.parametrize("words, about", [
