@@ -10,11 +10,12 @@
  *
  * To push is to wait for the file's pages, should they be locked by a read of it that
  * another thread is to answer. So there is one pusher at a time, and it holds no request.
+ * No signal ends that wait: where nobody is left to answer, it is for ever. So pushing ends
+ * before answering does; only a kill -9 can hit that moment, and then umount -f helps.
  */
 #include "fs/push.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +26,7 @@
 #include "fs/mount.h"
 #include "fs/node.h"
 #include "fs/views.h"
+#include "fs/waiters.h"
 #include "tar/index.h"
 #include "tar/layer.h"
 
@@ -36,16 +38,41 @@
 /* So near behind what was pushed is the next. */
 #define NEAR 8
 
-void pusher_init(struct pusher *p, struct mount *m)
+void pusher_init(struct pusher *p, struct mount *m, struct fuse_session *session)
 {
 	memset(p, 0, sizeof(*p));
 	p->mount = m;
+	p->session = session;
 	pthread_mutex_init(&p->mutex, NULL);
 }
 
 void pusher_release(struct pusher *p)
 {
 	pthread_mutex_destroy(&p->mutex);
+}
+
+static bool is_closed(const struct pusher *p)
+{
+	return __atomic_load_n(&p->is_closed, __ATOMIC_SEQ_CST);
+}
+
+void pusher_close(struct pusher *p)
+{
+	__atomic_store_n(&p->is_closed, true, __ATOMIC_SEQ_CST);
+	pthread_mutex_lock(&p->mutex);
+	pthread_mutex_unlock(&p->mutex);
+}
+
+/* What was at hand a moment ago may be gone: then that wait ends with the mount. */
+static void nobody(struct waiter *w, bool on)
+{
+	(void)w;
+	(void)on;
+}
+
+static struct waiter waiter_of(struct pusher *p)
+{
+	return (struct waiter){.all = &p->mount->waiters, .watch = nobody};
 }
 
 /* Is it a small file whose bytes are at hand? */
@@ -62,7 +89,8 @@ static bool is_worth_it(const struct layer *l, const struct entry *file)
 static int push(struct pusher *p, uint64_t node, const struct entry *file, char *buf)
 {
 	struct fuse_bufvec bytes = FUSE_BUFVEC_INIT((size_t)file->size);
-	ssize_t n = views_read(p->mount, node, buf, (size_t)file->size, 0, NULL);
+	struct waiter w = waiter_of(p);
+	ssize_t n = views_read(p->mount, node, buf, (size_t)file->size, 0, &w);
 
 	if (n < 0 || (uint64_t)n != file->size)
 		return -EIO;
@@ -83,7 +111,7 @@ static void push_window(struct pusher *p, struct layer *l)
 		return;
 	/* A SOCI index is only believed after another look, which may be at the network. */
 	while (ix && index_info(ix)->origin != ORIGIN_SOCI && p->end < end &&
-	       index_entry(ix, p->end + 1, &file) == 0) {
+	       !is_closed(p) && index_entry(ix, p->end + 1, &file) == 0) {
 		node.entry = p->end + 1;
 		if (is_worth_it(l, &file) && push(p, node_pack(&node), &file, buf) < 0)
 			break;
@@ -107,16 +135,16 @@ static void note(struct pusher *p, const struct node *node)
 
 void pusher_on_read(struct pusher *p, uint64_t id)
 {
+	struct waiter w = waiter_of(p);
 	struct located at = {0};
 	struct node node;
 
 	node_unpack(id, &node);
-	if (!p->session || node.kind != NODE_FILE ||
-	    pthread_mutex_trylock(&p->mutex) != 0)
+	if (node.kind != NODE_FILE || pthread_mutex_trylock(&p->mutex) != 0)
 		return;
 	note(p, &node);
-	if (p->window >= WINDOW_MIN) {
-		if (locate(p->mount, id, NULL, &at) == 0)
+	if (p->window >= WINDOW_MIN && !is_closed(p)) {
+		if (locate(p->mount, id, &w, &at) == 0)
 			push_window(p, at.layer->layer);
 		located_release(&at);
 	}

@@ -8,6 +8,7 @@
 #define FS_PUSH_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fuse_session;
@@ -15,16 +16,22 @@ struct mount;
 
 struct pusher {
 	struct mount *mount;
-	struct fuse_session *session; /* NULL: nothing is pushed */
-	pthread_mutex_t mutex;	      /* guards all below */
-	uint32_t layer;		      /* slot; the last read was there, */
-	uint32_t entry;		      /* of this one, */
-	uint32_t end;		      /* and up to here all have been pushed */
-	uint32_t window;	      /* how many the next read is worth */
+	struct fuse_session *session;
+	bool is_closed;	       /* atomic */
+	pthread_mutex_t mutex; /* held while something is pushed; guards all below */
+	uint32_t layer;	       /* slot; the last read was there, */
+	uint32_t entry;	       /* of this one, */
+	uint32_t end;	       /* and up to here all have been pushed */
+	uint32_t window;       /* how many the next read is worth */
 };
 
-void pusher_init(struct pusher *p, struct mount *m);
+void pusher_init(struct pusher *p, struct mount *m, struct fuse_session *session);
 void pusher_release(struct pusher *p);
+/*
+ * Nothing is pushed any more. Waits for what is being pushed: call it while requests are
+ * still answered, and after waiters_close(). Any thread.
+ */
+void pusher_close(struct pusher *p);
 /* The file @node has been read and answered. Call it in the thread of a request. */
 void pusher_on_read(struct pusher *p, uint64_t node);
 

@@ -63,7 +63,7 @@ static struct fuse_session *new_session(const struct mount *m, struct served *s)
 }
 
 struct watch {
-	struct mount *mount;
+	struct served *served;
 	struct fuse_session *session;
 	pthread_t main;
 	pthread_t thread;
@@ -85,7 +85,8 @@ static void *watch_signals(void *arg)
 	sigwait(&set, &signal);
 	if (signal == SIGUSR1)
 		return NULL;
-	waiters_close(&w->mount->waiters);
+	waiters_close(&w->served->mount->waiters);
+	pusher_close(&w->served->pusher);
 	fuse_session_exit(w->session);
 	/*
 	 * The loop looks at that when its wait is interrupted. An interruption that comes
@@ -127,9 +128,9 @@ static void end_watch(struct watch *w)
 	pthread_join(w->thread, NULL);
 }
 
-static int run_loop(struct mount *m, struct fuse_session *se, struct err *e)
+static int run_loop(struct served *s, struct fuse_session *se, struct err *e)
 {
-	struct watch w = {.mount = m, .session = se};
+	struct watch w = {.served = s, .session = se};
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	int r;
 
@@ -223,9 +224,8 @@ int session_run(struct mount *m, const char *mountpoint, void (*ready)(void *arg
 
 	if (!se)
 		return -EIO;
-	pusher_init(&s.pusher, m);
-	s.pusher.session = se;
-	r = run_loop(m, se, e);
+	pusher_init(&s.pusher, m, se);
+	r = run_loop(&s, se, e);
 	fuse_session_unmount(se);
 	fuse_session_destroy(se);
 	pusher_release(&s.pusher);

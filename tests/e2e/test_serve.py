@@ -14,6 +14,7 @@ import stat
 import subprocess
 import tempfile
 import threading
+import time
 
 import pytest
 
@@ -434,6 +435,27 @@ def test_daemon_ends_while_a_read_waits(waiting):
     assert m.status_code == 0
     _, err = child.communicate(timeout=10 * SLOWER)
     assert child.returncode == 1 and err
+
+
+@pytest.mark.core
+def test_daemon_ends_in_the_middle_of_a_scan(images, tmp_path):
+    """What is being put into the page cache then may be what a reader has just asked for,
+    and that wait in the kernel has no end if nobody answers any more."""
+    reference = images.image([layer(*(
+        entry for d in range(60) for entry in (
+            directory("d%d" % d), *(file("d%d/f%d" % (d, i), "%d\n" % i * 300)
+                                    for i in range(100)))))])
+    for i in range(20):
+        with mount(reference, cache=tmp_path / "cache") as m:
+            scans = [subprocess.Popen(["grep", "-ra", "nothing of it", m.root],
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                     for _ in range(1 + i % 2)]
+            time.sleep(0.05 + 0.02 * (i % 7))  # somewhere in it; any moment is as good
+            os.kill(m.pid, signal.SIGTERM)
+            assert eventually(m.has_ended)
+            assert m.status_code == 0
+            for scan in scans:
+                scan.wait(20 * SLOWER)
 
 
 # Life and death
