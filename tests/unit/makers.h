@@ -25,7 +25,6 @@ static uint32_t random_next(void)
 	return (uint32_t)(maker_random >> 33);
 }
 
-/* A test that has no memory for its input has nothing to say. */
 /* Memory, or the end of the test: what is tested is elsewhere. */
 static void *need(void *p)
 {
@@ -34,6 +33,7 @@ static void *need(void *p)
 	return p;
 }
 
+/* A test that has no memory for its input has nothing to say. */
 static void maker_append(struct buf *b, const void *data, size_t len)
 {
 	if (buf_append(b, data, len) < 0)
