@@ -145,7 +145,7 @@ int slot_publish_index(struct slot *sl, int fd)
 
 static int open_data(struct slot *sl)
 {
-	int fd;
+	int fd, rc;
 
 	if (sl->guard >= 0)
 		return -ENOENT;
@@ -156,9 +156,10 @@ static int open_data(struct slot *sl)
 		return fd;
 	/* Waits at most for an eviction that is at it. */
 	while (flock(fd, LOCK_SH) < 0) {
-		if (errno != EINTR) {
+		rc = -errno;
+		if (rc != -EINTR) {
 			close(fd);
-			return -errno;
+			return rc;
 		}
 	}
 	if (!sl->store->keeps_no_data)

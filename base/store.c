@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/storefile.h"
 
 #define STALE_SECONDS 3600
@@ -230,21 +231,6 @@ static int read_file(int dir, const char *name, size_t max, struct buf *out)
 	return rc;
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 #define RANDOM_NAME 17
 
 /*
@@ -391,7 +377,7 @@ int store_put_file(struct store *s, const char *folder, const char *name,
 	fd = store_new_file(s);
 	if (fd < 0)
 		return fd;
-	rc = write_all(fd, data, len);
+	rc = fd_write_all(fd, data, len, 0);
 	if (rc == 0)
 		rc = dir = store_open_below(s->fd, folder);
 	if (dir >= 0)

@@ -11,27 +11,12 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "fs/mount.h"
 #include "tar/index.h"
 #include "tar/layer.h"
 
 #define HOLE UINT64_MAX
-
-static int read_exactly(int fd, char *buf, size_t len, uint64_t off)
-{
-	while (len > 0) {
-		ssize_t n = pread(fd, buf, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		buf += n;
-		off += (size_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 /* One piece of at most *@len decoded bytes; *@len becomes what was read. */
 static int read_piece(struct layer *l, char *buf, size_t *len, uint64_t off,
@@ -46,7 +31,7 @@ static int read_piece(struct layer *l, char *buf, size_t *len, uint64_t off,
 	if (data.fd < 0)
 		memcpy(buf, data.mem, *len);
 	else
-		r = read_exactly(data.fd, buf, *len, data.off);
+		r = fd_read_all(data.fd, buf, *len, data.off);
 	layer_unget(l, &data);
 	return r < 0 ? err_set(e, r, "cannot read from the cache: %s", strerror(-r)) : 0;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/num.h"
 #include "base/store.h"
 #include "fs/ctl.h"
@@ -68,29 +69,13 @@ struct check {
 	uint64_t bytes;
 };
 
-static bool read_span(int fd, const struct span *sp, char *mem)
-{
-	size_t done = 0;
-
-	while (done < sp->out_len) {
-		ssize_t n = pread(fd, mem + done, sp->out_len - done,
-				  (off_t)(sp->out + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		done += (size_t)n;
-	}
-	return true;
-}
-
 static bool is_right(struct slot *slot, int fd, uint32_t i, const struct span *sp,
 		     char *mem)
 {
 	return slot_is_sound(slot, i, sp->out, (uint32_t)sp->out_len) &&
 	       (!span_can_check(sp) || slot_word(slot, i) == 0) &&
-	       read_span(fd, sp, mem) && fills_check(slot, i, sp, mem);
+	       fd_read_all(fd, mem, (size_t)sp->out_len, sp->out) == 0 &&
+	       fills_check(slot, i, sp, mem);
 }
 
 /*

@@ -22,9 +22,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/num.h"
 #include "base/source.h"
 #include "base/store.h"
@@ -172,23 +172,6 @@ void fills_count(const struct fills *fs, uint64_t *spans, uint64_t *bytes)
 
 /* Reading back and writing, outside the lock */
 
-static int read_data(struct fills *fs, char *mem, size_t len, uint64_t off)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = pread(fs->data_fd, mem + done, len - done,
-				  (off_t)(off + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -EBADMSG;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 bool fills_check(const struct slot *slot, uint32_t i, const struct span *sp,
 		 const void *mem)
 {
@@ -200,20 +183,9 @@ bool fills_check(const struct slot *slot, uint32_t i, const struct span *sp,
 static bool write_data(struct fills *fs, uint32_t span, const struct span *sp,
 		       const char *mem)
 {
-	size_t done = 0;
-
-	if (fs->data_fd < 0 || !store_make_room(fs->store, sp->out_len))
+	if (fs->data_fd < 0 || !store_make_room(fs->store, sp->out_len) ||
+	    fd_write_all(fs->data_fd, mem, (size_t)sp->out_len, sp->out) < 0)
 		return false;
-	while (done < sp->out_len) {
-		ssize_t n = pwrite(fs->data_fd, mem + done, sp->out_len - done,
-				   (off_t)(sp->out + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		done += (size_t)n;
-	}
 	if (!span_can_check(sp))
 		slot_set_word(fs->slot, span, checksum(0, mem, (size_t)sp->out_len));
 	return true;
@@ -243,7 +215,7 @@ static int fill_one(struct fills *fs, struct fill *f)
 	if (!mem)
 		return -ENOMEM;
 	if (fs->data_fd >= 0 && slot_is_filled(fs->slot, f->first)) {
-		if (read_data(fs, mem, (size_t)sp.out_len, sp.out) == 0 &&
+		if (fd_read_all(fs->data_fd, mem, (size_t)sp.out_len, sp.out) == 0 &&
 		    fills_check(fs->slot, f->first, &sp, mem)) {
 			free(mem);
 			mark_ready(fs, f->first, &sp);
@@ -287,7 +259,7 @@ static int fill_back(struct fills *fs, struct fill *f)
 	mem = malloc(len);
 	if (!mem)
 		return -ENOMEM;
-	rc = read_data(fs, mem, len, start);
+	rc = fd_read_all(fs->data_fd, mem, len, start);
 	for (; rc == 0 && i < end; i++) {
 		rc = index_span(fs->index, i, &sp);
 		if (rc == 0 && range_fits(sp.out - start, sp.out_len, len) &&
@@ -393,7 +365,6 @@ static int start_fill(struct fills *fs, enum fill_kind kind, uint32_t first, uin
 		      struct fill **out)
 {
 	struct fill *f = calloc(1, sizeof(*f));
-	pthread_attr_t attr;
 	pthread_t thread;
 	int rc;
 
@@ -404,14 +375,12 @@ static int start_fill(struct fills *fs, enum fill_kind kind, uint32_t first, uin
 	f->first = first;
 	f->n = n;
 	f->refs = 2;
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	rc = -pthread_create(&thread, &attr, fill_main, f);
-	pthread_attr_destroy(&attr);
+	rc = -pthread_create(&thread, NULL, fill_main, f);
 	if (rc < 0) {
 		free(f);
 		return rc;
 	}
+	pthread_detach(thread);
 	fs->threads++;
 	f->next = fs->list;
 	fs->list = f;

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/source.h"
 #include "base/store.h"
 #include "tar/carried.h"
@@ -448,7 +449,7 @@ static int read_decoded(void *arg, void *buf, size_t len, uint64_t off, struct e
 			break;
 		if (data.fd < 0)
 			memcpy(to, data.mem, piece);
-		else if (pread(data.fd, to, piece, (off_t)data.off) != (ssize_t)piece)
+		else if (fd_read_all(data.fd, to, piece, data.off) < 0)
 			rc = err_set(e, -EIO, "cannot read from the cache");
 		layer_unget(rd->layer, &data);
 		to += piece;

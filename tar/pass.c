@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/pipe.h"
 #include "base/source.h"
 #include "base/store.h"
@@ -42,21 +43,10 @@ static bool is_zero(const char *page, size_t len)
 
 static void write_run(struct sink *s, const char *data, size_t len, uint64_t off)
 {
+	/* What cannot be kept is fetched again when it is read. */
 	if (len > 0 && !s->full)
-		s->full = !store_make_room(s->pass->store, len);
-	while (len > 0 && !s->full) {
-		ssize_t n = pwrite(s->pass->data_fd, data, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			s->full = true; /* the rest is fetched again when it is read */
-			return;
-		}
-		data += n;
-		off += (uint64_t)n;
-		len -= (size_t)n;
-	}
+		s->full = !store_make_room(s->pass->store, len) ||
+			  fd_write_all(s->pass->data_fd, data, len, off) < 0;
 }
 
 /*

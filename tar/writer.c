@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/num.h"
 #include "tar/checksum.h"
 
@@ -49,23 +50,6 @@ void writer_free(struct writer *w)
 	free(w);
 }
 
-static int write_all(int fd, const void *data, size_t len, uint64_t off)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = pwrite(fd, (const char *)data + done, len - done,
-				   (off_t)(off + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 /*
  * The disk is full: what there is of the index, and what is to come, has room in memory.
  * Under the same descriptor, so that nobody needs to know.
@@ -89,12 +73,12 @@ static int move_to_memory(struct writer *w)
 
 static int put(struct writer *w, const void *data, size_t len, uint64_t off)
 {
-	int rc = write_all(w->fd, data, len, off);
+	int rc = fd_write_all(w->fd, data, len, off);
 
 	if (rc != -ENOSPC && rc != -EDQUOT)
 		return rc;
 	rc = move_to_memory(w);
-	return rc < 0 ? rc : write_all(w->fd, data, len, off);
+	return rc < 0 ? rc : fd_write_all(w->fd, data, len, off);
 }
 
 static void flush_block(struct writer *w)
