@@ -42,9 +42,7 @@ static void warn(struct mount *m, int r, const struct err *e)
 
 static int seen_errno(int r)
 {
-	if (r == -ENOENT || r == -EACCES || r == -EINTR || r == -ENOMEM)
-		return r;
-	return r < 0 ? -EIO : r;
+	return r == -ENOENT ? r : mount_errno(r);
 }
 
 /* docker.io: NAMESPACE/NAME and no catalog; a first component alone is no repository. */

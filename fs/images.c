@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "fs/copies.h"
 #include "fs/log.h"
 #include "fs/mount.h"
 #include "fs/node.h"
@@ -40,6 +41,78 @@ struct view *images_find(struct mount *m, uint32_t number)
 	return table_get(&m->images.table, number);
 }
 
+/* TIDINESS */
+
+static bool unload_unused(struct mount *m, uint32_t seconds, size_t max)
+{
+	struct hold *h;
+	bool some = false;
+
+	while ((h = holds_take_unused(&m->images.holds, seconds, max))) {
+		view_unload((struct view *)h);
+		hold_gone(&m->images.holds, h);
+		some = true;
+	}
+	return some;
+}
+
+/* As many layers as the limit of open files bears. */
+static size_t open_max(void)
+{
+	struct rlimit files;
+	size_t max = OPEN_MAX;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / FILES_EACH < max)
+		max = files.rlim_cur / FILES_EACH;
+	return max;
+}
+
+static void tidy(struct mount *m, size_t layers_max)
+{
+	bool some = unload_unused(m, IDLE_SECONDS, LOADED_MAX);
+
+	some |= layers_close_unused(m, IDLE_SECONDS, layers_max);
+	some |= copies_close_unused(m, IDLE_SECONDS, layers_max);
+	if (some)
+		malloc_trim(0); /* or what was freed stays ours */
+}
+
+static void *keep_tidy(void *arg)
+{
+	struct mount *m = arg;
+	struct holds *hs = &m->images.holds;
+	size_t max = open_max(), had = 0;
+	struct timespec until;
+
+	pthread_mutex_lock(&hs->lock);
+	while (!m->images.is_closing) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += TIDY_SECONDS;
+		/* An image more, or some time: then is the time to look. */
+		while (!m->images.is_closing && hs->n <= had &&
+		       pthread_cond_timedwait(&hs->changed, &hs->lock, &until) == 0)
+			;
+		pthread_mutex_unlock(&hs->lock);
+		tidy(m, max);
+		pthread_mutex_lock(&hs->lock);
+		had = hs->n;
+	}
+	pthread_mutex_unlock(&hs->lock);
+	return NULL;
+}
+
+/*
+ * Under the lock. What a thread makes will be given back some day. Without a keeper it
+ * stays, and nothing else is the matter.
+ */
+static void have_keeper(struct mount *m)
+{
+	struct images *is = &m->images;
+
+	if (!is->has_keeper && !is->is_closing)
+		is->has_keeper = pthread_create(&is->keeper, NULL, keep_tidy, m) == 0;
+}
+
 /* THREADS */
 
 int images_thread(struct mount *m, void *(*fn)(void *arg), void *arg)
@@ -53,6 +126,7 @@ int images_thread(struct mount *m, void *(*fn)(void *arg), void *arg)
 		r = -ECANCELED;
 	else
 		is->n_makers++;
+	have_keeper(m);
 	pthread_mutex_unlock(&is->holds.lock);
 	if (r < 0)
 		return r;
@@ -107,9 +181,7 @@ int view_pin(struct view *v, struct waiter *w)
 		if (r < 0)
 			hold_made(&m->images.holds, &v->hold, r);
 	}
-	if (r == 0 || r == -EINTR || r == -ENOMEM || r == -EACCES)
-		return r;
-	return -EIO;
+	return mount_errno(r);
 }
 
 void view_unpin(struct view *v)
@@ -182,73 +254,7 @@ int view_platform(struct view *v, size_t i, struct view **out)
 	return view_inner(v, &inner, &v->platforms[i], out);
 }
 
-/* TIDINESS */
-
-static bool unload_unused(struct mount *m, uint32_t seconds, size_t max)
-{
-	struct hold *h;
-	bool some = false;
-
-	while ((h = holds_take_unused(&m->images.holds, seconds, max))) {
-		view_unload((struct view *)h);
-		hold_gone(&m->images.holds, h);
-		some = true;
-	}
-	return some;
-}
-
-/* As many layers as the limit of open files bears. */
-static size_t open_max(void)
-{
-	struct rlimit files;
-	size_t max = OPEN_MAX;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / FILES_EACH < max)
-		max = files.rlim_cur / FILES_EACH;
-	return max;
-}
-
-static void tidy(struct mount *m, size_t layers_max)
-{
-	bool some = unload_unused(m, IDLE_SECONDS, LOADED_MAX);
-
-	some |= layers_close_unused(m, IDLE_SECONDS, layers_max);
-	if (some)
-		malloc_trim(0); /* or what was freed stays ours */
-}
-
-static void *keep_tidy(void *arg)
-{
-	struct mount *m = arg;
-	struct holds *hs = &m->images.holds;
-	size_t max = open_max(), had = 0;
-	struct timespec until;
-
-	pthread_mutex_lock(&hs->lock);
-	while (!m->images.is_closing) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += TIDY_SECONDS;
-		/* An image more, or some time: then is the time to look. */
-		while (!m->images.is_closing && hs->n <= had &&
-		       pthread_cond_timedwait(&hs->changed, &hs->lock, &until) == 0)
-			;
-		pthread_mutex_unlock(&hs->lock);
-		tidy(m, max);
-		pthread_mutex_lock(&hs->lock);
-		had = hs->n;
-	}
-	pthread_mutex_unlock(&hs->lock);
-	return NULL;
-}
-
-/* Under the lock. Without a keeper what was loaded stays, and nothing else is the matter. */
-static void have_keeper(struct mount *m)
-{
-	struct images *is = &m->images;
-
-	if (!is->has_keeper && !is->is_closing)
-		is->has_keeper = pthread_create(&is->keeper, NULL, keep_tidy, m) == 0;
-}
+/* ALL */
 
 int images_add(struct mount *m, const struct view *what, struct view **out)
 {
@@ -265,8 +271,6 @@ int images_add(struct mount *m, const struct view *what, struct view **out)
 	pthread_mutex_lock(&m->images.holds.lock);
 	if (table_count(&m->images.table) < NODE_IMAGES_MAX)
 		r = table_add(&m->images.table, v, &v->number);
-	if (r == 0 && v->number > 0) /* the first one stays */
-		have_keeper(m);
 	pthread_mutex_unlock(&m->images.holds.lock);
 	if (r < 0)
 		free(v);
@@ -313,6 +317,7 @@ void images_close(struct mount *m)
 		view_unload(m->view);
 	unload_unused(m, 0, 0);
 	layers_close_unused(m, 0, 0);
+	copies_close_unused(m, 0, 0);
 }
 
 void images_release(struct images *is)

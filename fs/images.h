@@ -84,10 +84,7 @@ void images_init(struct images *is);
 void images_close(struct mount *m);
 void images_release(struct images *is);
 
-/*
- * What a new view is; copied. @path is taken. 0, -ENOMEM, -ENOSPC. From the second on, what
- * is unused for long is given back, until images_close().
- */
+/* What a new view is; copied. @path is taken. 0, -ENOMEM, -ENOSPC. */
 int images_add(struct mount *m, const struct view *what, struct view **out);
 /* NULL if there is no such image. */
 struct view *images_find(struct mount *m, uint32_t number);
@@ -119,7 +116,10 @@ int view_platform(struct view *v, size_t i, struct view **out);
 /* Over what is loaded. */
 void images_totals(struct mount *m, uint64_t *bytes, uint64_t *files, size_t *n);
 
-/* A thread that images_close() waits for; -ECANCELED if that was called. */
+/*
+ * A thread that images_close() waits for; -ECANCELED if that was called. From the first on,
+ * what is unused for long is given back: images, layers, copies.
+ */
 int images_thread(struct mount *m, void *(*fn)(void *arg), void *arg);
 void images_thread_ends(struct mount *m);
 

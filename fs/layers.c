@@ -10,7 +10,6 @@
 #include "fs/log.h"
 #include "fs/mount.h"
 #include "fs/node.h"
-#include "fs/ocilayout.h"
 #include "registry/origin.h"
 #include "tar/layer.h"
 
@@ -65,6 +64,7 @@ static int new_slot(const struct descriptor *d, uint64_t image, struct mount_lay
 
 	if (l) {
 		hold_init(&l->hold);
+		hold_init(&l->copy);
 		l->image = image;
 		l->seed = node_seed(&d->digest);
 		if (image)
@@ -117,7 +117,7 @@ int layers_find(struct mount *m, const struct descriptor *d, bool is_file, uint6
 	if (!i)
 		r = add_slot(ls, d, is_file, image, bucket, &l);
 	/* Who shows it now can have it, most likely. */
-	if (r == 0 && !l->hold.is_busy)
+	if (r == 0)
 		l->origin = origin;
 	pthread_mutex_unlock(&ls->holds.lock);
 	*out = l;
@@ -164,12 +164,23 @@ static void hint(struct origin *o, struct layer *l, const struct descriptor *d)
 	source_unref(h.ztoc);
 }
 
+struct origin *layer_origin(struct mount *m, const struct mount_layer *l)
+{
+	struct origin *o;
+
+	pthread_mutex_lock(&m->layers.holds.lock);
+	o = l->origin;
+	pthread_mutex_unlock(&m->layers.holds.lock);
+	return o;
+}
+
 static int get(struct mount *m, struct mount_layer *l, struct err *e)
 {
+	struct origin *o = layer_origin(m, l);
 	char digest[DIGEST_TEXT_MAX];
 	struct source *blob;
 	struct layer *layer;
-	int r = origin_blob(l->origin, &l->descriptor, &blob, e);
+	int r = origin_blob(o, &l->descriptor, &blob, e);
 
 	if (r < 0)
 		return err_prefix(e, r, "layer %s",
@@ -177,7 +188,7 @@ static int get(struct mount *m, struct mount_layer *l, struct err *e)
 	r = layer_new(m->store, &l->descriptor.digest, blob, &layer);
 	if (r < 0)
 		return err_set(e, r, "out of memory");
-	hint(l->origin, layer, &l->descriptor);
+	hint(o, layer, &l->descriptor);
 	pthread_mutex_lock(&m->layers.holds.lock);
 	l->layer = layer; /* others look at its progress */
 	pthread_mutex_unlock(&m->layers.holds.lock);
@@ -226,50 +237,56 @@ int layer_open(struct mount *m, struct mount_layer *l, struct err *e)
 struct job {
 	struct mount *mount;
 	struct mount_layer *layer;
+	void (*work)(struct mount *m, struct mount_layer *l);
 };
 
 static void *run_job(void *arg)
 {
-	struct job *job = arg;
-	struct mount *m = job->mount;
-	struct mount_layer *l = job->layer;
+	struct job job = *(struct job *)arg;
+
+	free(arg);
+	job.work(job.mount, job.layer);
+	images_thread_ends(job.mount);
+	return NULL;
+}
+
+int layer_thread(struct mount *m, struct mount_layer *l,
+		 void (*work)(struct mount *m, struct mount_layer *l))
+{
+	struct job *job = malloc(sizeof(*job));
+	int r;
+
+	if (!job)
+		return -ENOMEM;
+	*job = (struct job){m, l, work};
+	r = images_thread(m, run_job, job);
+	if (r < 0)
+		free(job);
+	return r;
+}
+
+static void make_alone(struct mount *m, struct mount_layer *l)
+{
 	struct err e;
 	int r = make(m, l, &e);
 
-	free(job);
 	if (r < 0)
 		mount_failed(m, l, r, e.text);
 	hold_made(&m->layers.holds, &l->hold, r);
 	if (r == 0)
 		layer_unpin(l);
-	images_thread_ends(m);
-	return NULL;
-}
-
-static void start_job(struct mount *m, struct mount_layer *l)
-{
-	struct job *job = malloc(sizeof(*job));
-	int r = -ENOMEM;
-
-	if (job) {
-		*job = (struct job){m, l};
-		r = images_thread(m, run_job, job);
-	}
-	if (r < 0) {
-		free(job);
-		hold_made(&m->layers.holds, &l->hold, r);
-	}
 }
 
 int layer_pin(struct mount *m, struct mount_layer *l, struct waiter *w)
 {
 	int r;
 
-	while ((r = hold_need(&m->layers.holds, &l->hold, w)) == 1)
-		start_job(m, l);
-	if (r == 0 || r == -EINTR || r == -ENOMEM || r == -EACCES)
-		return r;
-	return -EIO;
+	while ((r = hold_need(&m->layers.holds, &l->hold, w)) == 1) {
+		r = layer_thread(m, l, make_alone);
+		if (r < 0)
+			hold_made(&m->layers.holds, &l->hold, r);
+	}
+	return mount_errno(r);
 }
 
 void layer_unpin(struct mount_layer *l)
@@ -302,9 +319,7 @@ static void close_layer(struct mount *m, struct mount_layer *l)
 	l->why = NULL;
 	pthread_mutex_unlock(&m->layers.holds.lock);
 	layer_free(layer);
-	blob_free(l->blob);
 	free(why);
-	l->blob = NULL;
 }
 
 bool layers_close_unused(struct mount *m, uint32_t seconds, size_t max)

@@ -17,7 +17,6 @@
 #include "fs/table.h"
 #include "registry/image.h"
 
-struct blob;
 struct layer;
 struct layer_progress;
 struct mount;
@@ -37,14 +36,16 @@ struct mount_layer {
 	uint64_t seed;	/* node_seed(), and of the image */
 	struct descriptor descriptor;
 	bool is_file;	       /* no layer but a blob of an artifact: never opened */
-	struct origin *origin; /* under the holds' lock, or while it is made */
+	struct origin *origin; /* under the holds' lock: layer_origin() */
 	uint32_t next;	       /* slot + 1 of the next in the bucket, or 0 */
 
 	/* While it is pinned: */
 	struct layer *layer; /* NULL if there are no bytes for it */
 	int loaded;	     /* 0, or why it is broken */
 	struct err *why;     /* of a broken one */
-	struct blob *blob;   /* atomic: ocilayout.c's, or NULL */
+
+	struct hold copy; /* copies.c's: of its compressed bytes */
+	int copy_fd;	  /* while that is pinned; -1: they do not have the digest */
 
 	/* For ever: */
 	unsigned said;	 /* atomic: the errnos logged, a bit each */
@@ -100,6 +101,12 @@ int layer_open(struct mount *m, struct mount_layer *l, struct err *e);
  */
 int layer_pin(struct mount *m, struct mount_layer *l, struct waiter *w);
 void layer_unpin(struct mount_layer *l);
+
+/* Who has its bytes. Pinned or not; stays. */
+struct origin *layer_origin(struct mount *m, const struct mount_layer *l);
+/* Has @work done in a thread, as images_thread() gives one. 0 or negative errno. */
+int layer_thread(struct mount *m, struct mount_layer *l,
+		 void (*work)(struct mount *m, struct mount_layer *l));
 
 /* Does nothing that is tried again mend it? */
 bool layer_is_bad(int code);

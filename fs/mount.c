@@ -71,6 +71,7 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 	images_init(&m->images);
 	holds_init(&m->mentions);
 	holds_init(&m->others);
+	holds_init(&m->copies);
 	pthread_mutex_init(&m->snapshot_lock, NULL);
 	waiters_init(&m->waiters);
 	r = open_store(m, e);
@@ -95,6 +96,7 @@ void mount_close(struct mount *m)
 	images_release(&m->images);
 	holds_release(&m->mentions);
 	holds_release(&m->others);
+	holds_release(&m->copies);
 	layers_release(&m->layers);
 	namespace_free(m->namespace);
 	origin_close(m->origin);
@@ -143,6 +145,13 @@ void mount_progress(struct mount *m, struct mount_progress *out)
 	}
 }
 
+int mount_errno(int code)
+{
+	if (code >= 0 || code == -EINTR || code == -ENOMEM || code == -EACCES)
+		return code;
+	return -EIO;
+}
+
 int mount_failed(struct mount *m, struct mount_layer *l, int code, const char *why)
 {
 	unsigned bit = 1u << (-code & 31);
@@ -152,5 +161,5 @@ int mount_failed(struct mount *m, struct mount_layer *l, int code, const char *w
 	__atomic_add_fetch(l ? &l->errors : &m->errors, 1, __ATOMIC_RELAXED);
 	if (!(__atomic_fetch_or(l ? &l->said : &m->said, bit, __ATOMIC_RELAXED) & bit))
 		log_error(m->log, "%s", why);
-	return code == -EACCES ? code : -EIO;
+	return mount_errno(code);
 }

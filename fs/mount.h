@@ -81,6 +81,7 @@ struct mount {
 	struct layers layers;
 	struct holds mentions; /* lists of them, which are never given back */
 	struct holds others;   /* the same */
+	struct holds copies;   /* of layers' blobs */
 	struct images images;
 	struct view *view; /* image 0; pinned from when it is loaded */
 	bool is_loaded;
@@ -133,6 +134,8 @@ void mount_progress(struct mount *m, struct mount_progress *out);
  * in particular) and errno. Gives the (negative) errno that a program shall see.
  */
 int mount_failed(struct mount *m, struct mount_layer *l, int code, const char *why);
+/* The errno that a program shall see: -EINTR, -ENOMEM and -EACCES as they are, else -EIO. */
+int mount_errno(int code);
 
 static inline void mount_count(struct mount *m, enum mount_op op)
 {

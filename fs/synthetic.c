@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "fs/copies.h"
 #include "fs/dockerfile.h"
 #include "fs/history.h"
 #include "fs/inspect.h"
@@ -548,23 +549,8 @@ void synthetic_parent(const struct node *n, struct node *out)
 	out->entry = 1;
 }
 
-/* That of another image is nobody's but who reads it now. */
-static ssize_t read_blob(struct view *v, const struct node *n, void *buf, size_t size,
-			 uint64_t off, const bool *cancelled)
-{
-	struct mount_layer *l = blob_of(v, n);
-	struct err e = {""};
-	ssize_t r = layer_open(v->mount, l, &e);
-
-	if (r < 0)
-		return mount_failed(v->mount, l, (int)r, e.text);
-	r = blob_read(v->mount, l, buf, size, off, cancelled);
-	layer_unpin(l);
-	return r;
-}
-
 ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t size,
-		       uint64_t off, const bool *cancelled)
+		       uint64_t off, struct waiter *w)
 {
 	const char *data;
 	size_t len;
@@ -576,7 +562,7 @@ ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t s
 	if (rows[n->layer].is_live)
 		return snapshot_read(v->mount, n->entry, buf, size, off, NULL);
 	if (is_fetched(v, n))
-		return read_blob(v, n, buf, size, off, cancelled);
+		return copy_read(v->mount, blob_of(v, n), buf, size, off, w);
 	if (row_bytes(v, n, &data, &len) < 0)
 		return -EIO;
 	if (off >= len)
@@ -585,9 +571,4 @@ ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t s
 		size = (size_t)(len - off);
 	memcpy(buf, data + off, size);
 	return (ssize_t)size;
-}
-
-bool synthetic_waits(const struct view *v, const struct node *n)
-{
-	return is_row(v, n) && is_fetched(v, n);
 }

@@ -78,9 +78,9 @@ bool synthetic_next(struct view *v, const struct node *dir, uint64_t *cookie, ch
 		    struct node *out);
 /* The directory around one; the top's is the top. */
 void synthetic_parent(const struct node *n, struct node *out);
-/* A blob may be waited for: -EINTR when *@cancelled (may be NULL) becomes true. */
+/* A blob may be waited for. Errnos to be seen. */
 ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t size,
-		       uint64_t off, const bool *cancelled);
+		       uint64_t off, struct waiter *w);
 /* The directory around an image that is not the top of the mount; @v need not be pinned. */
 void synthetic_around(const struct view *v, const struct node *n, struct item *out);
 /*
@@ -88,8 +88,6 @@ void synthetic_around(const struct view *v, const struct node *n, struct item *o
  * was not found. Errnos to be seen.
  */
 int synthetic_need(struct view *v, const struct node *dir, struct waiter *w);
-/* May a read of it wait? */
-bool synthetic_waits(const struct view *v, const struct node *n);
 /*
  * The top of an image that is not the top of the mount: what is known without loading it.
  * The view need not be pinned.

@@ -276,7 +276,6 @@ int views_lookup(struct mount *m, uint64_t parent, const char *name, struct wait
 struct views_list {
 	struct mount *m;
 	uint64_t node;
-	struct waiter *waiter;
 	bool is_names; /* of the namespace: nothing is located */
 	struct located at;
 	struct merged_dir *dir;	 /* of a merged directory */
@@ -286,6 +285,24 @@ struct views_list {
 };
 
 #define N_DOTS 2
+
+/* What is located, as a directory that can be listed. */
+static int find_dir(struct views_list *l, struct waiter *w)
+{
+	switch (l->at.node.kind) {
+	case NODE_MERGED:
+		return located_dir(&l->at, &l->dir);
+	case NODE_SYNTHETIC:
+		if (is_stand_in(&l->at.node))
+			return -EIO;
+		return synthetic_need(l->at.view, &l->at.node, w);
+	case NODE_FILE:
+		return -ENOTDIR;
+	case NODE_RAW:
+		break;
+	}
+	return 0;
+}
 
 int views_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct waiter *w,
 		    struct views_list **out)
@@ -298,20 +315,13 @@ int views_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct wait
 	l->m = m;
 	l->cookie = cookie;
 	l->node = node;
-	l->waiter = w;
 	l->is_names = namespace_has(m, node);
 	if (l->is_names)
 		r = cookie == 0 ? namespace_list(m, node, w) : 0;
 	else
 		r = locate(m, node, w, &l->at);
-	if (r == 0 && is_stand_in(&l->at.node))
-		r = -EIO;
-	else if (r == 0 && l->at.node.kind == NODE_MERGED)
-		r = located_dir(&l->at, &l->dir);
-	else if (r == 0 && l->at.node.kind == NODE_SYNTHETIC)
-		r = synthetic_need(l->at.view, &l->at.node, w);
-	else if (r == 0 && l->at.node.kind == NODE_FILE)
-		r = -ENOTDIR;
+	if (r == 0 && !l->is_names)
+		r = find_dir(l, w);
 	if (r < 0)
 		views_list_close(l);
 	else
@@ -546,21 +556,6 @@ static ssize_t read_file(const struct located *p, void *buf, size_t size, uint64
 	return n;
 }
 
-static ssize_t read_row(const struct located *p, void *buf, size_t size, uint64_t off,
-			struct waiter *w)
-{
-	bool waits = synthetic_waits(p->view, &p->node);
-	const bool *cancelled = NULL;
-	ssize_t n;
-
-	if (waits)
-		cancelled = waiter_begin(w, NULL);
-	n = synthetic_read(p->view, &p->node, buf, size, off, cancelled);
-	if (waits)
-		waiter_end(w);
-	return n;
-}
-
 ssize_t views_read(struct mount *m, uint64_t id, void *buf, size_t size, uint64_t off,
 		   struct waiter *w)
 {
@@ -573,7 +568,7 @@ ssize_t views_read(struct mount *m, uint64_t id, void *buf, size_t size, uint64_
 	if (r == 0 && p.node.kind == NODE_FILE)
 		r = read_file(&p, buf, size, off, w);
 	else if (r == 0 && p.node.kind == NODE_SYNTHETIC)
-		r = read_row(&p, buf, size, off, w);
+		r = synthetic_read(p.view, &p.node, buf, size, off, w);
 	else if (r == 0)
 		r = -EISDIR;
 	located_release(&p);

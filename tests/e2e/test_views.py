@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -14,7 +15,7 @@ import pytest
 
 import layout
 from archive import directory, file, hardlink, layer, opaque, symlink, whiteout
-from mounting import mount
+from mounting import SLOWER, eventually, mount
 from tree import dump
 
 LAYERS = [layer(directory("d", mode=0o750), file("d/f", "lower"), file("g", "g" * 5000),
@@ -454,3 +455,23 @@ def test_small_files_in_order_are_not_asked_for_one_by_one(images):
         first = scan()
         assert 0 < first < len(content) / 3, "%d reads" % first
         scan()      # from the pages that were put there
+
+
+def test_blob_that_waits_is_interrupted(fake):
+    """Also by who was the first to want it; and what it began goes on for the next."""
+    reference = fake.image("waiting", [layer(file("f", "text"))])
+    with mount(reference) as m:
+        fake.silent.set()
+        d = json.loads(m.read("manifest.json"))["layers"][0]
+        path = os.path.join(m.path, "oci/blobs/sha256", d["digest"][7:])
+        first = subprocess.Popen(["cat", path], stdout=subprocess.PIPE)
+        assert eventually(lambda: fake.waiting) and first.poll() is None
+        first.send_signal(signal.SIGINT)
+        assert first.wait(5 * SLOWER) == -signal.SIGINT
+        first.communicate()
+        asked = len(fake.asked)
+        second = subprocess.Popen(["cat", path], stdout=subprocess.PIPE)
+        fake.silent.clear()
+        out, _ = second.communicate(timeout=20 * SLOWER)
+        assert out == fake.images.read(d) and second.returncode == 0
+        assert len(fake.asked) == asked
