@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "base/buf.h"
+
 static int digit_of(char c)
 {
 	if (c >= 'A' && c <= 'Z')
@@ -38,4 +40,25 @@ bool base64_decode(char *text, size_t *len)
 	}
 	*len = to;
 	return true;
+}
+
+int base64_append(struct buf *out, const void *data, size_t len)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *p = data;
+	int rc = 0;
+
+	for (; len > 0 && rc == 0; p += 3) {
+		size_t n = len < 3 ? len : 3;
+		uint32_t bits = (uint32_t)p[0] << 16 | (n > 1 ? (uint32_t)p[1] << 8 : 0) |
+				(n > 2 ? p[2] : 0);
+		char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63],
+				n > 1 ? digits[bits >> 6 & 63] : '=',
+				n > 2 ? digits[bits & 63] : '='};
+
+		rc = buf_append(out, four, 4);
+		len -= n;
+	}
+	return rc;
 }

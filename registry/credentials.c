@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -77,46 +78,30 @@ int credential_copy(const struct credential *c, struct credential *out)
 
 /* Entries of auths */
 
-static int base64_value(char c)
+/* NULL for what is not base64. NULs at the end of a password go by themselves. */
+static char *decode(const char *text)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* RFC 4648, 4; padding may be missing. NULL for what is not base64. */
-static char *decode_base64(const char *text)
-{
-	size_t len = strlen(text), n = 0, i;
-	char *out = malloc(len / 4 * 3 + 4);
-	unsigned bits = 0;
+	size_t max = strlen(text), len = max;
+	char *out = malloc(max + 1);
 
 	if (!out)
 		return NULL;
-	while (len > 0 && text[len - 1] == '=')
-		len--;
-	for (i = 0; i < len; i++) {
-		int v = base64_value(text[i]);
-
-		if (v < 0) {
-			free(out);
-			return NULL;
-		}
-		bits = bits << 6 | (unsigned)v;
-		if (i % 4 > 0)
-			out[n++] = (char)(bits >> (6 - 2 * (i % 4)) & 0xff);
-	}
-	out[n] = '\0'; /* NULs at the end of a password go by themselves */
-	return out;
+	memcpy(out, text, max);
+	if (!base64_decode(out, &len))
+		len = 0;
+	explicit_bzero(out + len,
+		       max + 1 - len); /* what is left of the text, or all of it */
+	if (len > 0 || max == 0)
+		return out;
+	free(out);
+	return NULL;
 }
 
 /* 0, or -ENOENT for an entry that says nothing, as helpers leave them. */
 static int take_entry(const struct json *entry, struct credential *out)
 {
 	const char *auth = json_member_string(entry, "auth");
-	char *plain = auth && auth[0] ? decode_base64(auth) : NULL, *colon;
+	char *plain = auth && auth[0] ? decode(auth) : NULL, *colon;
 	struct credential c = {
 		.identity_token = copy_text(json_member_string(entry, "identitytoken")),
 		.registry_token = copy_text(json_member_string(entry, "registrytoken")),

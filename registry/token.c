@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -23,28 +24,6 @@ static void wipe(struct buf *b)
 	buf_release(b);
 }
 
-/* RFC 4648, 4. */
-static int append_base64(struct buf *out, const char *data, size_t len)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *p = (const unsigned char *)data;
-	int rc = 0;
-
-	for (; len > 0 && rc == 0; p += 3) {
-		size_t n = len < 3 ? len : 3;
-		unsigned v = (unsigned)p[0] << 16 | (n > 1 ? (unsigned)p[1] << 8 : 0) |
-			     (n > 2 ? p[2] : 0);
-		char four[4] = {digits[v >> 18], digits[v >> 12 & 63],
-				n > 1 ? digits[v >> 6 & 63] : '=',
-				n > 2 ? digits[v & 63] : '='};
-
-		rc = buf_append(out, four, 4);
-		len -= n;
-	}
-	return rc;
-}
-
 int basic_value(const struct credential *c, char **out)
 {
 	struct buf plain, value;
@@ -56,7 +35,7 @@ int basic_value(const struct credential *c, char **out)
 	if (rc == 0)
 		rc = buf_append_text(&value, "Basic ");
 	if (rc == 0)
-		rc = append_base64(&value, plain.data, plain.len);
+		rc = base64_append(&value, plain.data, plain.len);
 	if (rc == 0)
 		*out = buf_take(&value);
 	wipe(&plain);

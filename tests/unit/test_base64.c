@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/base64.h"
 
+#include "base/buf.h"
 #include "tests/unit/test.h"
 
 int main(void)
@@ -27,6 +28,17 @@ int main(void)
 		else
 			ok(good && len == strlen(rows[i].out) && !memcmp(text, rows[i].out, len),
 			   "\"%s\" is decoded", rows[i].in);
+	}
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf b;
+
+		if (!rows[i].out || strlen(rows[i].in) % 4)
+			continue;
+		buf_init(&b, 64);
+		ok(base64_append(&b, rows[i].out, strlen(rows[i].out)) == 0 &&
+			   !strcmp(buf_text(&b), rows[i].in),
+		   "\"%s\" is encoded", rows[i].in);
+		buf_release(&b);
 	}
 	return test_done();
 }
