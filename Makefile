@@ -86,7 +86,7 @@ check: deps
 	$(Q)$(MAKE) check-e2e
 
 check-unit: $(UNIT)
-	prove $(UNIT)
+	prove -j$(shell nproc) $(UNIT)
 
 check-fuzz: $(REPLAY)
 	$(Q)tests/fuzz/replay-all $(B)

@@ -24,7 +24,7 @@ def ctl(*words, **more):
 # Mounts that others have on this machine are not to be seen.
 ALONE = """
     sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .* - fuse.peelfs .*/\\1/p' /proc/self/mountinfo |
-        grep -v -e "^$1/" -e "^$2/" | xargs -r umount -l
+        grep -v -e "^$1/" -e "^$2/" | xargs -r umount -l 2> /dev/null
     exec "$3" status
 """
 
