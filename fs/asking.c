@@ -22,7 +22,6 @@
 
 struct ask {
 	struct task task;
-	struct mount *mount;
 	struct name *name;
 	char text[];
 };
@@ -307,7 +306,7 @@ static int judge_tags(struct mount *m, struct name *dir, int r)
 static int run_list(struct task *task)
 {
 	struct ask *a = (struct ask *)task;
-	struct mount *m = a->mount;
+	struct mount *m = task->mount;
 	struct err e = {"out of memory"};
 	char path[NAME_PATH_MAX];
 	int r, tags = 0;
@@ -403,12 +402,13 @@ static int resolve_tag(struct mount *m, struct name *dir, const char *text, stru
 static int run_tag(struct task *task)
 {
 	struct ask *a = (struct ask *)task;
-	struct name *dir = nametree_get(tree_of(a->mount), a->name->parent);
+	struct mount *m = task->mount;
+	struct name *dir = nametree_get(tree_of(m), a->name->parent);
 	struct err e = {"out of memory"};
-	int r = resolve_tag(a->mount, dir, a->name->text, &e);
+	int r = resolve_tag(m, dir, a->name->text, &e);
 
 	if (r < 0)
-		warn(a->mount, r, &e);
+		warn(m, r, &e);
 	return seen_errno(r);
 }
 
@@ -515,7 +515,7 @@ static bool ask_for_tag(struct mount *m, struct name *dir, const char *text)
 static int run_child(struct task *task)
 {
 	struct ask *a = (struct ask *)task;
-	struct mount *m = a->mount;
+	struct mount *m = task->mount;
 	struct err e = {"out of memory"};
 	int r = -ENOENT;
 
@@ -533,7 +533,7 @@ static int run_child(struct task *task)
 static int run_image(struct task *task)
 {
 	struct ask *a = (struct ask *)task;
-	struct mount *m = a->mount;
+	struct mount *m = task->mount;
 	struct err e = {"out of memory"};
 	struct image *img = NULL;
 	struct origin *o = NULL;
@@ -570,7 +570,6 @@ static int ask(struct mount *m, int (*run)(struct task *t), struct name *name,
 		return -ENOMEM;
 	a->task.run = run;
 	a->task.release = release;
-	a->mount = m;
 	a->name = name;
 	strcpy(a->text, text);
 	return seen_errno(task_run(m, &a->task, w));

@@ -189,6 +189,64 @@ void view_unpin(struct view *v)
 	hold_unpin(&v->hold);
 }
 
+/* WHAT AN IMAGE ASKS ONCE */
+
+struct question {
+	struct view *view; /* pinned */
+	struct holds *holds;
+	struct hold *hold;
+	int (*ask)(struct view *v);
+};
+
+static void *run_ask(void *arg)
+{
+	struct question q = *(struct question *)arg;
+	struct mount *m = q.view->mount;
+	int r = q.ask(q.view);
+
+	free(arg);
+	hold_made(q.holds, q.hold, r);
+	if (r == 0)
+		hold_unpin(q.hold);
+	view_unpin(q.view);
+	images_thread_ends(m);
+	return NULL;
+}
+
+static int start_ask(const struct question *question)
+{
+	struct question *q = malloc(sizeof(*q));
+	int r;
+
+	if (!q)
+		return -ENOMEM;
+	*q = *question;
+	/* The caller has pinned the view; the thread needs it longer. */
+	hold_pin(&q->view->hold);
+	r = images_thread(q->view->mount, run_ask, q);
+	if (r < 0) {
+		view_unpin(q->view);
+		free(q);
+	}
+	return r;
+}
+
+int view_ask(struct view *v, struct holds *hs, struct hold *h, int (*ask)(struct view *v),
+	     struct waiter *w)
+{
+	const struct question question = {v, hs, h, ask};
+	int r;
+
+	while ((r = hold_need(hs, h, w)) == 1) {
+		r = start_ask(&question);
+		if (r < 0)
+			hold_made(hs, h, r);
+	}
+	if (r == 0)
+		hold_unpin(h);
+	return mount_errno(r);
+}
+
 /* IMAGES INSIDE AN IMAGE */
 
 static int add_inner(struct view *v, const struct inner *inner, struct view **out)

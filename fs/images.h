@@ -96,6 +96,14 @@ struct view *images_find(struct mount *m, uint32_t number);
 int view_pin(struct view *v, struct waiter *w);
 void view_unpin(struct view *v);
 
+/*
+ * What an image asks of the network once and keeps for ever, as @h of @hs stands for it:
+ * done by @ask in another thread, so that the wait can be ended, and waited for by all
+ * others. @v is pinned. 0, -EINTR, or why it cannot be had now. Errnos to be seen.
+ */
+int view_ask(struct view *v, struct holds *hs, struct hold *h, int (*ask)(struct view *v),
+	     struct waiter *w);
+
 /* An image that is seen inside another; lent. */
 struct inner {
 	const struct descriptor *descriptor;

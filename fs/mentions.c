@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The list is asked by a thread of its own, so that whoever waits for it can be
- * interrupted; a list that could not be had is asked for again by the next who wants it.
+ * A list that could not be had is asked for again by the next who wants it.
  */
 #include "fs/mentions.h"
 
@@ -197,50 +196,26 @@ static int open_and_ask(struct view *v, struct err *e)
 	return r;
 }
 
-static void *run(void *arg)
+static int make(struct view *v)
 {
-	struct view *v = arg;
-	struct mount *m = v->mount;
 	struct mentions *ms = &v->mentions;
 	struct err e = {"out of memory"};
 	int r = open_and_ask(v, &e);
 
-	if (r == 0) {
-		sort(ms);
-		__atomic_store_n(&ms->n_known_types, (uint32_t)ms->n_types,
-				 __ATOMIC_RELEASE);
-		__atomic_store_n(&ms->n, (uint32_t)ms->n_list, __ATOMIC_RELEASE);
-	} else {
+	if (r < 0) {
 		clear(ms);
 		err_prefix(&e, r, "what refers to %s", v->image->name);
-		r = mount_failed(m, NULL, r, e.text);
+		return mount_failed(v->mount, NULL, r, e.text);
 	}
-	hold_made(&m->mentions, &ms->hold, r);
-	if (r == 0)
-		hold_unpin(&ms->hold);
-	view_unpin(v);
-	images_thread_ends(m);
-	return NULL;
+	sort(ms);
+	__atomic_store_n(&ms->n_known_types, (uint32_t)ms->n_types, __ATOMIC_RELEASE);
+	__atomic_store_n(&ms->n, (uint32_t)ms->n_list, __ATOMIC_RELEASE);
+	return 0;
 }
 
 int mentions_need(struct view *v, struct waiter *w)
 {
-	struct mount *m = v->mount;
-	struct hold *h = &v->mentions.hold;
-	int r;
-
-	while ((r = hold_need(&m->mentions, h, w)) == 1) {
-		/* The caller has pinned the view; the thread needs it longer. */
-		hold_pin(&v->hold);
-		r = images_thread(m, run, v);
-		if (r == 0)
-			continue;
-		view_unpin(v);
-		hold_made(&m->mentions, h, r);
-	}
-	if (r == 0)
-		hold_unpin(h);
-	return r;
+	return view_ask(v, &v->mount->mentions, &v->mentions.hold, make, w);
 }
 
 uint32_t mentions_count(const struct view *v)

@@ -194,49 +194,26 @@ static int list_blobs(struct view *v, struct others *os)
 	return 0;
 }
 
-static void *run(void *arg)
+static int make(struct view *v)
 {
-	struct view *v = arg;
-	struct mount *m = v->mount;
 	struct others *os = &v->others;
 	struct err e = {"out of memory"};
 	int r = resolve_all(v, os, &e);
 
 	if (r == 0)
 		r = list_blobs(v, os);
-	if (r == 0) {
-		__atomic_store_n(&os->n, (uint32_t)os->n_list, __ATOMIC_RELEASE);
-	} else {
+	if (r < 0) {
 		clear(os);
 		err_prefix(&e, r, "the other images of %s", v->image->name);
-		r = mount_failed(m, NULL, r, e.text);
+		return mount_failed(v->mount, NULL, r, e.text);
 	}
-	hold_made(&m->others, &os->hold, r);
-	if (r == 0)
-		hold_unpin(&os->hold);
-	view_unpin(v);
-	images_thread_ends(m);
-	return NULL;
+	__atomic_store_n(&os->n, (uint32_t)os->n_list, __ATOMIC_RELEASE);
+	return 0;
 }
 
 int others_need(struct view *v, struct waiter *w)
 {
-	struct mount *m = v->mount;
-	struct hold *h = &v->others.hold;
-	int r;
-
-	while ((r = hold_need(&m->others, h, w)) == 1) {
-		/* The caller has pinned the view; the thread needs it longer. */
-		hold_pin(&v->hold);
-		r = images_thread(m, run, v);
-		if (r == 0)
-			continue;
-		view_unpin(v);
-		hold_made(&m->others, h, r);
-	}
-	if (r == 0)
-		hold_unpin(h);
-	return r;
+	return view_ask(v, &v->mount->others, &v->others.hold, make, w);
 }
 
 uint32_t others_count(const struct view *v)

@@ -17,8 +17,8 @@ struct task {
 	/* Frees the task: after the work and the wait, whichever ends last. */
 	void (*release)(struct task *t);
 
+	struct mount *mount; /* set by task_run() */
 	/* task.c's: */
-	struct mount *mount;
 	bool is_done; /* under the lock of the images' holds */
 	bool is_left;
 	int result;
