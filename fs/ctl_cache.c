@@ -9,13 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/num.h"
 #include "base/store.h"
 #include "fs/ctl.h"
-#include "tar/fills.h"
-#include "tar/index.h"
+#include "tar/audit.h"
 
 static double mib(uint64_t bytes)
 {
@@ -64,101 +63,45 @@ static int list(struct store *s)
 
 struct check {
 	struct store *store;
+	struct audit audit;
+	char layer[DIGEST_TEXT_MAX];
 	unsigned layers;
-	unsigned bad;
-	uint64_t bytes;
 };
 
-static bool is_right(struct slot *slot, int fd, uint32_t i, const struct span *sp,
-		     char *mem)
+static void on_bad(void *arg, const char *sentence)
 {
-	return slot_is_sound(slot, i, sp->out, (uint32_t)sp->out_len) &&
-	       (!span_can_check(sp) || slot_word(slot, i) == 0) &&
-	       fd_read_all(fd, mem, (size_t)sp->out_len, sp->out) == 0 &&
-	       fills_check(slot, i, sp, mem);
-}
+	const struct check *c = arg;
 
-/*
- * Every span that is there. A damaged one is taken out: it is fetched again when it is
- * read, as every reader would have found.
- */
-static void check_spans(struct check *c, const char *layer, struct slot *slot,
-			const struct index *ix)
-{
-	uint32_t i, n = index_info(ix)->n_spans;
-	int fd = slot_data(slot);
-	struct span sp;
-	char *mem;
-
-	if (fd < 0 || slot_map(slot, n) < 0)
-		return;
-	for (i = 0; i < n; i++) {
-		if (!slot_is_filled(slot, i) || index_span(ix, i, &sp) < 0)
-			continue;
-		mem = malloc(sp.out_len + 1);
-		if (!mem)
-			return;
-		if (is_right(slot, fd, i, &sp, mem)) {
-			c->bytes += sp.out_len;
-		} else {
-			printf("%s: bytes %" PRIu64 " to %" PRIu64
-			       " are damaged; they will be fetched again\n",
-			       layer, sp.out, sp.out + sp.out_len);
-			slot_set_filled(slot, i, 0, 0);
-			c->bad++;
-		}
-		free(mem);
-	}
+	printf("%s: %s\n", c->layer, sentence);
 }
 
 static int check_layer(void *arg, const struct slot_info *info)
 {
-	struct index *ix = NULL;
-	struct slot *slot = NULL;
 	struct check *c = arg;
-	struct err e = {""};
-	char text[DIGEST_TEXT_MAX];
-	int r = store_slot(c->store, &info->digest, &slot);
+	int r;
 
-	if (r < 0)
-		return r;
-	digest_format(&info->digest, text);
+	digest_format(&info->digest, c->layer);
 	c->layers++;
-	r = slot_open_index(slot);
-	if (r == -ENOENT)
-		/* being made, or left by a kill: nothing that would be shown */
-		goto out;
-	if (r >= 0)
-		r = index_open(r, &info->digest, &ix, &e);
-	if (r == 0)
-		r = index_verify(ix);
-	if (r == 0) {
-		check_spans(c, text, slot, ix);
-	} else {
-		printf("%s: its index is damaged%s%s; it will be made again\n", text,
-		       e.text[0] ? ": " : "", e.text);
-		slot_drop(slot);
-		c->bad++;
-	}
-out:
-	index_close(ix);
-	slot_close(slot);
-	return 0;
+	r = audit_layer(&c->audit, c->store, &info->digest);
+	if (r < 0)
+		fprintf(stderr, "peelctl: %s: %s\n", c->layer, strerror(-r));
+	return r;
 }
 
 static int verify(struct store *s)
 {
-	struct check c = {.store = s};
-	unsigned bad_documents = 0;
+	struct check c = {.store = s, .audit = {.on_bad = on_bad}};
+	unsigned bad = 0;
 
-	if (store_list(s, check_layer, &c) < 0 ||
-	    store_check_documents(s, &bad_documents) < 0)
+	c.audit.arg = &c;
+	if (store_list(s, check_layer, &c) < 0 || store_check_documents(s, &bad) < 0)
 		return 1;
-	if (bad_documents)
-		printf("%u damaged documents were removed\n", bad_documents);
-	printf("%u layers, %.1f MiB of data: %u damaged\n", c.layers, mib(c.bytes),
-	       c.bad + bad_documents);
-	return c.bad + bad_documents ? 1 : 0;
+	if (bad)
+		printf("%u damaged documents were removed\n", bad);
+	bad += c.audit.bad;
+	printf("%u layers, %.1f MiB of data: %u damaged\n", c.layers, mib(c.audit.bytes),
+	       bad);
+	return bad ? 1 : 0;
 }
 
 /* prune */

@@ -4,6 +4,7 @@
  * layers are then in the store. Says of each where its index is from.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,9 @@ int ctl_index(char **words)
 	if (!words[0])
 		return ctl_usage("index: of what image?");
 	dump_forbid();
+	/* As peelfs: a connection that ends, or a file that may not grow, is an error. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	log_init(&log, false);
 	r = parse(&options, words, &e);
 	if (r < 0 || options.action != OPTIONS_MOUNT) {
@@ -65,6 +69,8 @@ int ctl_index(char **words)
 		return ctl_usage("index: %s", r < 0 ? e.text : "only -o and a source");
 	}
 	r = mount_open(&mount, &options, &log, &e);
+	if (r == 0 && mount.namespace)
+		r = err_set(&e, -EINVAL, "it ends in a slash: that is no image");
 	if (r == 0)
 		r = mount_load(&mount, &e);
 	if (r == 0)
