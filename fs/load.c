@@ -368,7 +368,7 @@ static int find_image(struct view *v, struct err *e)
 	if (r < 0)
 		return r;
 	if (!img->is_artifact)
-		tables_find(v->mount, v->origin, img);
+		tables_find(v, img);
 	return find_layers(v, img);
 }
 

@@ -32,18 +32,25 @@ static bool may_have_table(const struct descriptor *d)
 	       !descriptor_annotation(d, "containerd.io/snapshot/stargz/toc.digest");
 }
 
-void tables_find(struct mount *m, struct origin *o, struct image *img)
+/* By a digest, as the images of a namespace are: nothing else is to have a say in it. */
+static bool is_pinned(const struct view *v)
 {
+	return v->source || origin_is_pinned(v->origin);
+}
+
+void tables_find(const struct view *v, struct image *img)
+{
+	struct mount *m = v->mount;
 	bool may_ask = false;
 	struct err e = {""};
 	size_t i;
 
 	if (m->options->tables == TABLES_NONE ||
-	    (m->options->tables == TABLES_AUTO && origin_is_pinned(o)))
+	    (m->options->tables == TABLES_AUTO && is_pinned(v)))
 		return;
 	for (i = 0; i < img->n_layers && !may_ask; i++)
 		may_ask = may_have_table(&img->layers[i]) &&
 			  !has_index(m, &img->layers[i]);
-	if (origin_find_tables(o, img, may_ask, &e) < 0)
+	if (origin_find_tables(v->origin, img, may_ask, &e) < 0)
 		log_info(m->log, "%s", e.text);
 }

@@ -4,13 +4,12 @@
 #define FS_TABLES_H
 
 struct image;
-struct mount;
-struct origin;
+struct view;
 
 /*
- * Finds those of the image's layers, if -o index= allows it; asks the registry only if a
- * layer that may have one has no index in the store.
+ * Finds those of the layers of @img, which is the view's, if -o index= allows it; asks the
+ * registry only if a layer that may have one has no index in the store.
  */
-void tables_find(struct mount *m, struct origin *o, struct image *img);
+void tables_find(const struct view *v, struct image *img);
 
 #endif

@@ -2,6 +2,7 @@
 """SOCI: indexes of ordinary gzip layers that a registry keeps beside an image. Found in all
 the ways there are, used where that may be, and never believed against the layer."""
 import errno
+import json
 import os
 import random
 import shutil
@@ -122,6 +123,15 @@ def test_who_asks_for_a_digest_trusts_nothing_else(fake, plain, how, tmp_path):
         tree.assert_same(plain, tree.dump(m.root))
     with mount(made.tag, "index=none", cache=tmp_path / "c") as m:
         assert kinds(m) == ["streamed", "streamed"]
+
+
+def test_images_of_a_registry_are_known_by_digest(fake):
+    made = Made(fake, "v1")
+    name = made.pinned.partition("/")[2]
+    for option, kind in ("index=auto", "streamed"), ("index=registry", "soci"):
+        with mount(fake.host + "/", option) as m:
+            status = json.loads(m.read(name + "/.peelfs/status.json"))
+            assert [d["index"] for d in status["layers"]] == [kind, kind]
 
 
 @pytest.mark.parametrize("how", HOW)
