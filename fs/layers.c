@@ -15,7 +15,7 @@
 
 /* What a descriptor says of a table of contents that the layer carries; see also its table. */
 static const char *const table_keys[] = {
-	"containerd.io/snapshot/stargz/toc.digest",
+	ESTARGZ_KEY,
 	"io.github.containers.zstd-chunked.manifest-checksum",
 	"io.github.containers.zstd-chunked.manifest-position",
 	"io.containers.zstd-chunked.manifest-checksum",

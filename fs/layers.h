@@ -23,6 +23,9 @@ struct mount;
 struct origin;
 struct waiter;
 
+/* The annotation by which a layer says that it is eStargz. */
+#define ESTARGZ_KEY "containerd.io/snapshot/stargz/toc.digest"
+
 /* Names that links from other layers add to an inode. */
 struct extra {
 	uint32_t inode;

@@ -70,6 +70,11 @@ struct watch {
 	bool ended; /* atomic: the loop has been left */
 };
 
+static bool has_ended(const struct watch *w)
+{
+	return __atomic_load_n(&w->ended, __ATOMIC_SEQ_CST);
+}
+
 static void *watch_signals(void *arg)
 {
 	struct timespec pause = {.tv_nsec = 20 * 1000000};
@@ -82,7 +87,9 @@ static void *watch_signals(void *arg)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGUSR1); /* ours: the loop has ended by itself */
-	sigwait(&set, &signal);
+	do {
+		sigwait(&set, &signal);
+	} while (signal == SIGUSR1 && !has_ended(w)); /* somebody else's says nothing */
 	if (signal == SIGUSR1)
 		return NULL;
 	waiters_close(&w->served->mount->waiters);
@@ -92,7 +99,7 @@ static void *watch_signals(void *arg)
 	 * The loop looks at that when its wait is interrupted. An interruption that comes
 	 * just before the wait is lost, so there are more.
 	 */
-	while (!__atomic_load_n(&w->ended, __ATOMIC_SEQ_CST)) {
+	while (!has_ended(w)) {
 		pthread_kill(w->main, SIGUSR2);
 		nanosleep(&pause, NULL);
 	}

@@ -28,8 +28,7 @@ static bool has_index(struct mount *m, const struct descriptor *d)
 /* Such tables are of gzip and of plain tar, and no use to a layer that carries its own. */
 static bool may_have_table(const struct descriptor *d)
 {
-	return !strstr(d->media_type, "zstd") &&
-	       !descriptor_annotation(d, "containerd.io/snapshot/stargz/toc.digest");
+	return !strstr(d->media_type, "zstd") && !descriptor_annotation(d, ESTARGZ_KEY);
 }
 
 /* By a digest, as the images of a namespace are: nothing else is to have a say in it. */

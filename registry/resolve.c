@@ -26,11 +26,6 @@ static int out_of_memory(struct err *e)
 
 /* Choice */
 
-static char *copy_text(const char *text)
-{
-	return text ? strdup(text) : NULL;
-}
-
 /* Digest, size and media type: what an image keeps of a document. */
 static int copy_descriptor(const struct descriptor *d, struct descriptor *out)
 {
@@ -38,11 +33,11 @@ static int copy_descriptor(const struct descriptor *d, struct descriptor *out)
 		.digest = d->digest,
 		.size = d->size,
 		.media_type = strdup(d->media_type ? d->media_type : ""),
-		.artifact_type = copy_text(d->artifact_type),
+		.artifact_type = d->artifact_type ? strdup(d->artifact_type) : NULL,
 		.has_platform = d->has_platform,
 		.platform = d->platform,
 	};
-	return out->media_type ? 0 : -ENOMEM;
+	return out->media_type && !out->artifact_type == !d->artifact_type ? 0 : -ENOMEM;
 }
 
 struct search {

@@ -458,6 +458,17 @@ def test_daemon_ends_in_the_middle_of_a_scan(images, tmp_path):
                 scan.wait(20 * SLOWER)
 
 
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGINT", "SIGTERM"])
+def test_signals_end_the_daemon(images, name):
+    """Also after one that means nothing to it."""
+    with mount(images.image([layer(file("f"))])) as m:
+        os.kill(m.pid, signal.SIGUSR1)
+        assert open(m.at("f")).read() == ""
+        os.kill(m.pid, getattr(signal, name))
+        assert eventually(m.has_ended)
+        assert m.status_code == 0
+
+
 # Life and death
 
 @pytest.mark.core
