@@ -112,7 +112,13 @@ static int open_layers(struct origin_of *o)
 		return -ENOMEM;
 	for (i = 0; r == 0 && i < n; i++)
 		r = open_layer(o, i);
-	return r < 0 ? r : merge_new(o->layers, n, 0, &o->merge);
+	if (r < 0)
+		return r; /* and it was said why */
+	r = merge_new(o->layers, n, 0, &o->merge);
+	if (r < 0)
+		fprintf(stderr, "peelctl: the layers of %s cannot be merged: %s\n",
+			o->mountpoint, strerror(-r));
+	return r;
 }
 
 /*
