@@ -46,6 +46,7 @@
 struct host {
 	struct host *next;
 	unsigned running, bulk; /* transfers under way, and how many of them are bulk */
+	int64_t alive; /* when somebody last got bytes or all of an answer; atomic */
 	char origin[];
 };
 
@@ -54,10 +55,10 @@ struct http {
 	bool has_thread, stop;
 	pthread_t thread;
 	struct transfer *queue; /* not started, in the order of arrival */
+	struct host *hosts;
 	CURLM *multi;
 	/* from here on the thread's alone */
 	struct transfer *running;
-	struct host *hosts;
 	unsigned connections;
 	uint64_t requests, bytes, errors, retries; /* atomic */
 	unsigned spares;			   /* there are so many; atomic */
@@ -71,7 +72,7 @@ struct transfer {
 	struct http *http;
 	CURL *easy; /* the thread's, once queued */
 	struct curl_slist *headers;
-	struct host *host;
+	struct host *host; /* once queued */
 	char *origin;
 	bool bulk;
 	bool is_spare;	/* counted among the spares */
@@ -129,6 +130,11 @@ static void finish(struct transfer *t, int rc)
 
 /* What curl calls, in the transfer thread */
 
+static void note_alive(struct transfer *t)
+{
+	__atomic_store_n(&t->host->alive, http_now(), __ATOMIC_RELAXED);
+}
+
 /* The head is whole: whoever waits for it may look. */
 static void head_is_whole(struct transfer *t)
 {
@@ -184,6 +190,7 @@ static size_t on_body(char *data, size_t one, size_t len, void *arg)
 		return len + 1; /* ends the transfer */
 	if (!put(t, data, len))
 		return CURL_WRITEFUNC_PAUSE;
+	note_alive(t);
 	__atomic_fetch_add(&t->http->bytes, len, __ATOMIC_RELAXED);
 	return len;
 }
@@ -217,23 +224,6 @@ static int code_of(CURLcode code)
 	}
 }
 
-static struct host *find_host(struct http *h, const char *origin)
-{
-	struct host *host;
-
-	for (host = h->hosts; host; host = host->next) {
-		if (!strcmp(host->origin, origin))
-			return host;
-	}
-	host = calloc(1, sizeof(*host) + strlen(origin) + 1);
-	if (!host)
-		return NULL;
-	strcpy(host->origin, origin);
-	host->next = h->hosts;
-	h->hosts = host;
-	return host;
-}
-
 /* May one more transfer go to this host now? */
 static bool has_room(const struct http *h, const struct host *host, bool bulk)
 {
@@ -260,6 +250,8 @@ static void end(struct http *h, struct transfer *t, CURLcode code)
 	unlink_running(h, t);
 	if (code != CURLE_OK)
 		__atomic_fetch_add(&h->errors, 1, __ATOMIC_RELAXED);
+	else
+		note_alive(t);
 	if (!t->why[0])
 		snprintf(t->why, sizeof(t->why), "%s", curl_easy_strerror(code));
 	finish(t, code == CURLE_OK && !t->has_head ? -EIO : code_of(code));
@@ -299,8 +291,7 @@ static struct transfer *take_startable(struct http *h, enum turn turn)
 	for (p = &h->queue; *p; p = &(*p)->next) {
 		if ((*p)->turn != turn)
 			continue;
-		(*p)->host = find_host(h, (*p)->origin);
-		if (!(*p)->host || is_closed(*p) || has_room(h, (*p)->host, (*p)->bulk)) {
+		if (is_closed(*p) || has_room(h, (*p)->host, (*p)->bulk)) {
 			t = *p;
 			*p = t->next;
 			break;
@@ -317,9 +308,7 @@ static void start_queued(struct http *h)
 
 	for (turn = TURN_SMALL; turn <= TURN_SPARE; turn++) {
 		while ((t = take_startable(h, turn))) {
-			if (!t->host)
-				finish(t, -ENOMEM);
-			else if (is_closed(t))
+			if (is_closed(t))
 				finish(t, -ECANCELED);
 			else
 				start(h, t);
@@ -333,7 +322,7 @@ static void serve_readers(struct http *h)
 	struct transfer *t, *next;
 
 	for (t = h->running; t; t = next) {
-		bool closed, resume;
+		bool closed, paused, resume;
 
 		next = t->next;
 		pthread_mutex_lock(&t->lock);
@@ -341,7 +330,10 @@ static void serve_readers(struct http *h)
 		resume = t->paused && ring_room(&t->ring) >= t->ring.size / 2;
 		if (resume)
 			t->paused = false;
+		paused = t->paused;
 		pthread_mutex_unlock(&t->lock);
+		if (paused) /* it is not the host that is slow */
+			note_alive(t);
 		if (closed) {
 			curl_multi_remove_handle(h->multi, t->easy);
 			unlink_running(h, t);
@@ -628,6 +620,24 @@ static int transfer_new(struct http *h, const struct http_request *rq,
 	return 0;
 }
 
+/* With the lock. */
+static struct host *find_host(struct http *h, const char *origin)
+{
+	struct host *host;
+
+	for (host = h->hosts; host; host = host->next) {
+		if (!strcmp(host->origin, origin))
+			return host;
+	}
+	host = calloc(1, sizeof(*host) + strlen(origin) + 1);
+	if (!host)
+		return NULL;
+	strcpy(host->origin, origin);
+	host->next = h->hosts;
+	h->hosts = host;
+	return host;
+}
+
 static int enqueue(struct http *h, struct transfer *t, struct err *e)
 {
 	struct transfer **p;
@@ -635,6 +645,10 @@ static int enqueue(struct http *h, struct transfer *t, struct err *e)
 
 	pthread_mutex_lock(&h->lock);
 	rc = ensure_thread(h, e);
+	if (rc == 0) {
+		t->host = find_host(h, t->origin);
+		rc = t->host ? 0 : err_set(e, -ENOMEM, "out of memory");
+	}
 	if (rc == 0) {
 		for (p = &h->queue; *p; p = &(*p)->next)
 			;
@@ -689,6 +703,29 @@ static void move_up(struct transfer *t)
 	curl_multi_wakeup(t->http->multi);
 }
 
+/* So much of the time since @queued does not count: others were served meanwhile. */
+static int64_t time_of_others(const struct transfer *t, int64_t queued)
+{
+	int64_t alive = __atomic_load_n(&t->host->alive, __ATOMIC_RELAXED);
+
+	if (t->started && alive > t->started)
+		alive = t->started;
+	return alive > queued ? alive - queued : 0;
+}
+
+/* Until it is no longer in the queue; with the lock. False: the host serves nobody. */
+static bool await_start(struct transfer *t, int64_t queued, int64_t until)
+{
+	while (!t->started && !t->done) {
+		int64_t end = until + time_of_others(t, queued);
+
+		if (http_now() >= end)
+			return false;
+		wait_until(t, end);
+	}
+	return true;
+}
+
 int transfer_await(struct transfer *t, int64_t *until, struct err *e)
 {
 	int64_t queued = http_now();
@@ -697,10 +734,9 @@ int transfer_await(struct transfer *t, int64_t *until, struct err *e)
 	if (t->is_spare)
 		move_up(t);
 	pthread_mutex_lock(&t->lock);
-	while (!t->started && !t->done)
-		pthread_cond_wait(&t->moved, &t->lock);
-	if (t->started > queued)
-		*until += t->started - queued;
+	if (!await_start(t, queued, *until))
+		rc = err_set(e, -ETIMEDOUT, "%s: it answers nobody", t->origin);
+	*until += time_of_others(t, queued);
 	while (rc == 0 && !t->has_head && !t->done) {
 		if (!wait_until(t, *until) && !t->has_head && !t->done)
 			rc = err_set(e, -ETIMEDOUT, "%s: no answer in time", t->origin);

@@ -86,8 +86,8 @@ struct transfer;
 int64_t http_now(void);
 
 /*
- * Sends the request and waits for the head of the answer, until *@until. The time
- * that the request spent in the queue does not count: *@until is moved on by it.
+ * Sends the request and waits for the head of the answer, until *@until. Time in the queue
+ * does not count as long as the host sends to others: *@until is moved on by it.
  */
 int http_open(struct http *h, const struct http_request *rq, int64_t *until,
 	      struct transfer **out, struct err *e);

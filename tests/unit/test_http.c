@@ -27,7 +27,10 @@ static void count(int by)
 		;
 }
 
-/* /bulk is 8 MiB of counting bytes, /small a word, /headers a page of odd fields. */
+/*
+ * /bulk is 8 MiB of counting bytes, /small a word, /headers a page of odd fields, and
+ * /head has a head alone.
+ */
 static void answer(int fd, const char *request)
 {
 	static const char small[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
@@ -54,6 +57,8 @@ static void answer(int fd, const char *request)
 		count(-1);
 	} else if (!strncmp(request, "GET /headers", 12)) {
 		(void)!send(fd, headers, sizeof(headers) - 1, MSG_NOSIGNAL);
+	} else if (!strncmp(request, "GET /head", 9)) {
+		(void)!send(fd, small, sizeof(small) - 1 - 5, MSG_NOSIGNAL);
 	} else {
 		(void)!send(fd, small, sizeof(small) - 1, MSG_NOSIGNAL);
 	}
@@ -178,6 +183,45 @@ static void test_bulk(void)
 	http_free(h);
 }
 
+static void *close_later(void *arg)
+{
+	static const struct timespec time = {.tv_sec = 4};
+
+	nanosleep(&time, NULL);
+	transfer_close(arg);
+	return NULL;
+}
+
+/* Who is in the queue waits for others, but not for a host that is silent. */
+static void test_queue(void)
+{
+	struct http *h = new_http(1);
+	struct transfer *first = NULL, *t = NULL;
+	int64_t start = http_now(), until = start + 300;
+	struct http_request rq = {.url = NULL};
+	pthread_t thread;
+	struct err e = {""};
+	char url[100];
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/small", port);
+	rq.url = url;
+	is_int(get(h, "/head", false, &first, &e), 0, "a head");
+	is_int(http_open(h, &rq, &until, &t, &e), -ETIMEDOUT, "nothing more comes: %s", e.text);
+	ok(until <= start + 300, "and nothing is made up for");
+	transfer_close(first);
+
+	is_int(get(h, "/bulk", true, &first, &e), 0, "a bulk transfer that nobody reads");
+	if (pthread_create(&thread, NULL, close_later, first) != 0)
+		exit(1);
+	start = http_now();
+	until = start + 2500;
+	is_int(http_open(h, &rq, &until, &t, &e), 0, "is no fault of the host %s", e.text);
+	ok(until > start + 2500, "and is made up for");
+	transfer_close(t);
+	pthread_join(thread, NULL);
+	http_free(h);
+}
+
 static void test_head(void)
 {
 	const struct http_head *head;
@@ -287,6 +331,7 @@ int main(void)
 	port = ntohs(at.sin_port);
 	test_head();
 	test_bulk();
+	test_queue();
 	test_refusals();
 	test_urls();
 	shutdown(listener, SHUT_RDWR);
