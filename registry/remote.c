@@ -26,6 +26,12 @@
 /* One to learn what is wanted, one for what has expired or was changed since. */
 #define CHALLENGES_MAX 2
 
+/*
+ * So often in one request a new signed URL is asked for. A new one may be refused, too: it
+ * may count, and curl asks twice when a connection that it kept breaks at once.
+ */
+#define EXPIRED_MAX 2
+
 struct place {
 	const struct endpoint *at;
 	struct lease *lease;
@@ -167,6 +173,7 @@ struct asking {
 	struct place *place;
 	struct retry retry;
 	unsigned challenges; /* answered so far */
+	unsigned expired;    /* URLs elsewhere */
 	struct buf first;    /* the URL at the registry */
 	struct buf url;	     /* where the way ended */
 	bool foreign;
@@ -279,6 +286,10 @@ static bool judge(struct asking *a, const struct remote_request *rq, struct tran
 	if (head->status == 401 && !a->foreign && a->challenges++ < CHALLENGES_MAX) {
 		*rc = answer_challenge(a, head, used, e);
 		return *rc == 0;
+	}
+	if (head->status == 403 && a->foreign && a->expired++ < EXPIRED_MAX) {
+		*rc = 0;
+		return true;
 	}
 	*rc = refusal(t, host, remote_try(a->remote, a->retry.until), e);
 	if (*rc == -EACCES && rq->may_hide && used && !strcmp(host, "docker.io"))
