@@ -3,7 +3,8 @@
 and a blob store on another port that it can redirect to.
 
 `faults` holds what goes wrong: each request takes the first fault that is for it and
-has a turn left. `chance` makes any answer fail at random, from a seeded generator.
+has a turn left. `chance` makes any answer fail at random, from a seeded generator, in one
+of the ways that `weather` has for it.
 """
 import base64
 import contextlib
@@ -26,6 +27,9 @@ IDENTITY, TOKEN, SIGNATURE = "identityM3pLz8", "tokenV9kRw4", "signedT5nYc1"
 SECRET = base64.b64encode(("%s:%s" % (USER, PASSWORD)).encode()).decode()
 
 
+FAIR = ("reset", "short", "503", "half", "drop", "502")
+
+
 class Fault:
     def __init__(self, name, kind="blobs", times=1):
         self.name, self.kind, self.left = name, kind, times
@@ -37,6 +41,8 @@ class Bad:
         self.manifests = {}       # (repository, reference): (media type, bytes)
         self.faults = []
         self.chance = 0.0
+        self.n_failed = 0         # by chance
+        self.weather = {}         # kind: names of faults; those of FAIR where it has none
         self.random = random.Random(seed)
         self.auth = None          # "basic", "token" (of anyone), "user token", "oauth"
         self.token_seconds = 300
@@ -76,7 +82,8 @@ class Bad:
                     fault.left -= 1
                     return fault.name
             if self.random.random() < self.chance:
-                return self.random.choice(["reset", "short", "503", "half", "drop", "502"])
+                self.n_failed += 1
+                return self.random.choice(self.weather.get(kind, FAIR))
         return None
 
     # Who may
