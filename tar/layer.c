@@ -139,32 +139,39 @@ void layer_progress(const struct layer *l, struct layer_progress *out)
 		out->blob_done = l->blob->size;
 }
 
-/* Takes @fd. The layer is usable after this. */
-static int use_index(struct layer *l, int fd, struct err *e)
+/* Takes @fd. An index of this blob that may be used, and is whole as far as was looked. */
+static int open_index(const struct layer *l, int fd, struct index **out, struct err *e)
 {
 	struct index *ix = NULL;
 	int rc = index_open(fd, &l->digest, &ix, e);
 
 	if (rc < 0)
 		return rc;
-	if (index_info(ix)->blob_size != l->blob->size) {
-		index_close(ix);
-		return err_set(e, -EBADMSG, "an index for a blob of another size");
-	}
-	if (!carried_vouches(&l->carried, index_info(ix))) {
-		index_close(ix);
-		return err_set(e, -EBADMSG, "an index that nothing vouches for");
-	}
+	if (index_info(ix)->blob_size != l->blob->size)
+		rc = err_set(e, -EBADMSG, "an index for a blob of another size");
+	else if (!carried_vouches(&l->carried, index_info(ix)))
+		rc = err_set(e, -EBADMSG, "an index that nothing vouches for");
 	/*
 	 * Damage that is found now is mended; later it is EIO until the next mount. So a
 	 * whole index is looked at, unless it is one of the few that would take milliseconds.
 	 */
-	if (index_info(ix)->n_entries <= VERIFY_ENTRIES_MAX)
-		rc = index_verify(ix);
-	if (rc < 0) {
+	else if (index_info(ix)->n_entries <= VERIFY_ENTRIES_MAX && index_verify(ix) < 0)
+		rc = err_set(e, -EBADMSG, "an index is damaged");
+	if (rc < 0)
 		index_close(ix);
-		return err_set(e, rc, "an index is damaged");
-	}
+	else
+		*out = ix;
+	return rc;
+}
+
+/* Takes @fd. The layer is usable after this. */
+static int use_index(struct layer *l, int fd, struct err *e)
+{
+	struct index *ix = NULL;
+	int rc = open_index(l, fd, &ix, e);
+
+	if (rc < 0)
+		return rc;
 	/* Without a data file spans live in memory; without a map, for this process alone. */
 	l->data_fd = slot_data(l->slot);
 	if (l->data_fd < 0)
