@@ -303,13 +303,13 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 	(void)fi;
 	mount_count(m, OP_READ);
 	n = buf ? views_read(m, node, buf, size, (uint64_t)off, &w) : -ENOMEM;
+	if (n > 0 && off == 0)
+		pusher_on_read(&s->pusher, node);
 	if (n < 0)
 		fuse_reply_err(req, (int)-n);
 	else
 		fuse_reply_buf(req, buf, (size_t)n);
 	free(buf);
-	if (n > 0 && off == 0)
-		pusher_on_read(&s->pusher, node);
 }
 
 static void on_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence,

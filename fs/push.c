@@ -9,9 +9,11 @@
  * layer, or in a directory that is not listed yet, ends a run.
  *
  * To push is to wait for the file's pages, should they be locked by a read of it that
- * another thread is to answer. So there is one pusher at a time, and it holds no request.
- * No signal ends that wait: where nobody is left to answer, it is for ever. So pushing ends
- * before answering does; only a kill -9 can hit that moment, and then umount -f helps.
+ * another thread is to answer. No signal ends that wait: where nobody is left to answer, it
+ * is for ever. So who reads gets the answer after what follows was pushed: one reader alone
+ * is never waited for. There is one pusher at a time, so two cannot wait for each other;
+ * and pushing ends before answering does. A kill -9 can still hit the moment if
+ * several read the same files at one time; then umount -f helps.
  */
 #include "fs/push.h"
 

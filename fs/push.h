@@ -32,7 +32,7 @@ void pusher_release(struct pusher *p);
  * still answered, and after waiters_close(). Any thread.
  */
 void pusher_close(struct pusher *p);
-/* The file @node has been read and answered. Call it in the thread of a request. */
+/* The file @node is read, and the answer is ready but not given. Any thread. */
 void pusher_on_read(struct pusher *p, uint64_t node);
 
 #endif
