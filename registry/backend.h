@@ -35,7 +35,8 @@ struct backend_ops {
 	int (*probe)(struct backend *b, struct err *e);
 	/*
 	 * See origin_referrers(), but for those that the index itself has. @is_extra: the image
-	 * does well without, so little is done for it. NULL: there are none.
+	 * does well without, so little is done for it, and cosign's tags are not asked for.
+	 * NULL: there are none.
 	 */
 	int (*referrers)(struct backend *b, const struct digest *of, const char *type,
 			 bool is_extra, origin_referrer_fn *fn, void *arg, struct err *e);

@@ -52,7 +52,7 @@ typedef int origin_referrer_fn(void *arg, const struct descriptor *d);
 
 /*
  * What refers to the manifest @of: signatures, SBOMs, indexes, attestations; those of the
- * image index itself (BuildKit's) first. @type, if not NULL, is the artifact type wanted.
+ * image index itself (BuildKit's) first, those that cosign keeps under tags last. @type, if not NULL, is the artifact type wanted.
  * The descriptors are the registry's word; origin_resolve_entry() gets and verifies
  * what they name. What came before a failure was told.
  */

@@ -21,6 +21,7 @@
 #include "registry/blob.h"
 #include "registry/body.h"
 #include "registry/client.h"
+#include "registry/cosign.h"
 #include "registry/hosts.h"
 #include "registry/http.h"
 #include "registry/paging.h"
@@ -453,6 +454,8 @@ static int repository_referrers(struct backend *b, const struct digest *of,
 	}
 	if (rc == -ENOSYS)
 		rc = referrers_by_tag(r->remote, &q, e);
+	if (rc == 0 && !is_extra)
+		rc = cosign_referrers(r->remote, &q, e);
 	return rc < 0 ? err_prefix(e, rc, "what refers to %s", b->name) : 0;
 }
 

@@ -51,6 +51,15 @@ struct search {
 
 static int search_index(struct search *s, const struct entries *en, struct err *e);
 
+/* What an index names and is not there is no sign that nothing suits. */
+static int get(struct search *s, const struct descriptor *d, struct buf *out,
+	       struct err *e)
+{
+	int rc = document_get(s->backend, d, out, e);
+
+	return rc == -ENOENT ? -EIO : rc;
+}
+
 static int take(struct search *s, const struct descriptor *d, struct buf *bytes)
 {
 	if (copy_descriptor(d, &s->found) < 0)
@@ -82,7 +91,7 @@ static int try_best(struct search *s, const struct entries *en, struct err *e)
 	}
 	if (!best)
 		return -ENOENT;
-	rc = document_get(s->backend, best, &bytes, e);
+	rc = get(s, best, &bytes, e);
 	if (rc == 0)
 		rc = take(s, best, &bytes);
 	return rc;
@@ -106,7 +115,7 @@ static int try_nested(struct search *s, const struct entries *en, struct err *e)
 			return err_set(e, -E2BIG,
 				       "image indexes nested deeper than %d levels",
 				       NESTING_MAX);
-		rc = document_get(s->backend, d, &bytes, e);
+		rc = get(s, d, &bytes, e);
 		if (rc < 0)
 			break;
 		rc = entries_parse(bytes.data, bytes.len, &inner, e);
@@ -156,7 +165,7 @@ static int try_unsaid(struct search *s, const struct entries *en, struct err *e)
 		    d->has_platform)
 			continue;
 		tried++;
-		rc = document_get(s->backend, d, &bytes, e);
+		rc = get(s, d, &bytes, e);
 		if (rc < 0)
 			return rc;
 		rc = suits(s, &bytes, e);

@@ -81,7 +81,7 @@ def test_referrers(images, fake, artifacts):
             os.stat(m.path + "/referrers/application_spdx+json/" + "0" * 64)
         with pytest.raises(FileNotFoundError):
             os.stat(m.path + "/referrers/none")
-        assert len(asked_for(fake)) == 1, "once for all"
+        assert len(asked_for(fake)) == 4, "once for all: the list, and three tags of cosign's"
 
 
 def test_none(images, fake):
@@ -110,6 +110,75 @@ def test_by_tag_of_a_real_registry(images, registry, artifacts):
                           layout.INDEX)
     with mount(reference) as m:
         assert m.read(entry(m, of[0]) + "/files/said") == b"one"
+
+
+def cosign(artifacts, media, text, **more):
+    """As cosign writes a signature: by its config an image, by its one blob none."""
+    config = artifacts.images.document({"architecture": "", "os": "", "rootfs": {
+        "type": "layers", "diff_ids": [layout.digest(text)]}}, layout.CONFIG)
+    d = artifacts.manifest([artifacts.blob(text, media)], config, **more)
+    return {**d, "artifactType": more.get("artifactType", media)}
+
+
+SIMPLE, DSSE = "application/vnd.dev.cosign.simplesigning.v1+json", \
+    "application/vnd.dsse.envelope.v1+json"
+
+
+def test_tags_of_cosign(images, fake, artifacts):
+    """Beside the registry's list, of the image and of its index, and asked for once."""
+    host = images.manifest(IMAGE)
+    index = images.index([(host, layout.HOST)])
+    listed = refers(artifacts, host, SBOM, b"listed")
+    known = {(host["digest"], "sig"): cosign(artifacts, SIMPLE, b'{"of": "host"}'),
+             (host["digest"], "att"): cosign(artifacts, DSSE, b'{"payload": ""}'),
+             (host["digest"], "sbom"): cosign(artifacts, "text/spdx+json", b"{}",
+                                              artifactType="sbom/x"),
+             (index["digest"], "sig"): cosign(artifacts, SIMPLE, b'{"of": "index"}'),
+             # What is in both lists is there once.
+             (index["digest"], "att"): listed}
+    fake.referrers[host["digest"]] = [listed]
+    for d in (host, listed):
+        publish(fake, images, d)
+
+    def tag_of(digest, suffix):
+        return "%s.%s" % (digest.replace(":", "-"), suffix)
+    for of, d in known.items():
+        fake.tag("team/app", tag_of(*of), images.read(d), layout.MANIFEST)
+    fake.tag("team/app", tag_of(index["digest"], "sbom"), images.read(index), layout.INDEX)
+    with mount(publish(fake, images, index)) as m:
+        os.stat(m.path + "/referrers")
+        assert asked_for(fake) == [], "nobody has looked into it"
+        assert sorted(os.listdir(m.path + "/referrers")) == [
+            "application_spdx+json", "application_vnd.dev.cosign.simplesigning.v1+json",
+            "application_vnd.dsse.envelope.v1+json", "sbom_x"]
+        for d in known.values():
+            at = m.path + "/" + entry(m, d) + "/files/"
+            [name] = os.listdir(at)
+            with open(at + name, "rb") as f:
+                text = f.read()
+            assert layout.digest(m.read(entry(m, d) + "/manifest.json")) == d["digest"]
+            assert layout.digest(text) == json.loads(images.read(d))["layers"][0]["digest"]
+        tags = [path for path in asked_for(fake) if path.endswith((".sig", ".att", ".sbom"))]
+        assert sorted(tags) == sorted("/v2/team/app/manifests/" + tag_of(d["digest"], suffix)
+                                      for d in (host, index) for suffix in ("sig", "att", "sbom"))
+        assert not [path for _, path, _ in fake.asked for d in known.values()
+                    if d is not listed and "/manifests/" + d["digest"] in path], "asked for twice"
+        assert m.status()["errors"] == 0
+
+
+def test_tags_of_cosign_in_a_real_registry(images, registry, artifacts):
+    """Without a list, through a namespace too."""
+    reference = registry.push(images.image(IMAGE), "refer/cosign", "t", "--preserve-digests")
+    image = json.loads(open(images.path + "/index.json").read())["manifests"][0]
+    d = cosign(artifacts, SIMPLE, b'{"critical": {}}')
+    artifacts.push(registry, "refer/cosign", d, image["digest"].replace(":", "-") + ".sig")
+    for source, top in ((reference, ""), (registry.host + "/refer/", "cosign/t/")):
+        with mount(source) as m:
+            at = m.path + "/" + top + entry(m, d) + "/files/"
+            [name] = os.listdir(at)
+            assert name.endswith(".json")
+            with open(at + name, "rb") as f:
+                assert f.read() == b'{"critical": {}}'
 
 
 def test_index_and_platforms(images, fake, artifacts):

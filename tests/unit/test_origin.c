@@ -21,9 +21,10 @@ static struct {
 	bool no_tokens;	 /* but not any more, and they are not needed */
 	unsigned breaks; /* so many answers to lists are broken off */
 	enum { NO_API, API, WEB_PAGE, OLD } referrers;
+	bool cosign; /* a signature at its tag, and an index where an SBOM would be */
 } how;
 
-static unsigned n_asked, n_tokens, n_indexes, n_heads;
+static unsigned n_asked, n_tokens, n_indexes, n_heads, n_cosign;
 static struct web web;
 
 /* Configs of two images, their manifests, the index; an artifact. */
@@ -177,6 +178,25 @@ static void give_referrers(const char *path, struct buf *out)
 	buf_release(&body);
 }
 
+static bool ends(const char *text, const char *end)
+{
+	return strlen(text) > strlen(end) && !strcmp(text + strlen(text) - strlen(end), end);
+}
+
+static void give_cosign(const char *path, struct buf *out)
+{
+	bool is_index = ends(path, ".sbom");
+
+	n_cosign++;
+	if (!how.cosign || ends(path, ".att"))
+		web_give(out, 404, "", "{}");
+	else
+		web_give(out, 200,
+			 is_index ? "Content-Type: " MEDIA_OCI_INDEX "\r\n"
+				  : "Content-Type: " MEDIA_OCI_MANIFEST "\r\n",
+			 documents[is_index ? 4 : 5]);
+}
+
 static void answer(void *arg, const struct web_request *rq, struct buf *out)
 {
 	char challenge[200];
@@ -197,6 +217,8 @@ static void answer(void *arg, const struct web_request *rq, struct buf *out)
 	} else if (how.status || (rq->head && how.head_status)) {
 		web_give(out, how.status ? how.status : how.head_status,
 			 how.status == 401 ? challenge : "", "{}");
+	} else if (ends(rq->path, ".sig") || ends(rq->path, ".att") || ends(rq->path, ".sbom")) {
+		give_cosign(rq->path, out);
 	} else if (strstr(rq->path, "/referrers/") || strstr(rq->path, "/sha256-")) {
 		give_referrers(rq->path, out);
 	} else if (strstr(rq->path, "/tags/list") || strstr(rq->path, "/_catalog")) {
@@ -450,14 +472,18 @@ static void test_referrers(void)
 	static const struct {
 		int how;
 		const char *type, *want;
-		unsigned asked;
+		bool cosign;
 	} rows[] = {
-		{API, NULL, "type/0 type/1 type/2 ", 2},
-		{API, "type/1", "type/1 ", 2},
-		{API, "type/9", "", 2},
-		{OLD, NULL, "type/0 type/1 ", 2},
-		{WEB_PAGE, "type/1", "type/1 ", 2},
-		{NO_API, NULL, "", 2},
+		{API, NULL, "type/0 type/1 type/2 ", false},
+		{API, NULL, "type/0 type/1 type/2 type/1 ", true},
+		{NO_API, NULL, "type/1 ", true},
+		{NO_API, "type/1", "type/1 ", true},
+		{NO_API, "type/9", "", true},
+		{API, "type/1", "type/1 ", false},
+		{API, "type/9", "", false},
+		{OLD, NULL, "type/0 type/1 ", false},
+		{WEB_PAGE, "type/1", "type/1 ", false},
+		{NO_API, NULL, "", false},
 	};
 	struct client *c = client_start();
 	struct found own = {.types = ""};
@@ -473,14 +499,16 @@ static void test_referrers(void)
 
 		memset(&how, 0, sizeof(how));
 		how.referrers = rows[i].how;
+		how.cosign = rows[i].cosign;
 		snprintf(name, sizeof(name), "a@%s", digests[3]);
 		o = start(c, name);
 		if (digest_parse(digests[3], strlen(digests[3]), &of) < 0)
 			exit(1);
-		n_asked = 0;
+		n_asked = n_cosign = 0;
 		is_int(origin_referrers(o, &of, rows[i].type, on_referrer, &f, &e), 0, "%s", e.text);
 		is_text(f.types, rows[i].want, "those of type %s", rows[i].type ? rows[i].type : "any");
-		is_int(n_asked, rows[i].asked + 1, "requests, one for the image");
+		is_int(n_cosign, 3, "each tag of cosign's is asked for once");
+		is_int(n_asked, 6, "requests, one for the image, two for the list");
 		if (f.artifact.size > 0) {
 			is_int(origin_resolve_entry(o, &f.artifact, &img, &e), 0, "one of them %s",
 			       e.text);
