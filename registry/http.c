@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One thread owns the curl multi handle and all easy handles; other threads hand it
- * transfers through a queue and wait on the transfer's condition.
+ * transfers through a queue (queue.h) and wait on the transfer's condition (transfer.h).
  *
  *	http_open() -> queue -> start -> curl -> on_header, on_body -> ring -> transfer_next()
- *
- * The ring is written by the transfer thread alone and read by the transfer's reader
- * alone, and its bytes are copied without the lock. A body that finds the ring full is
- * paused (curl keeps the piece it could not give, at most 16 KiB) and goes on when half
- * of the ring is free.
- *
- * A transfer is freed by whoever leaves it last: its reader (closed) or the thread
- * (done). The reader never touches curl, so that closing is a flag and a wake-up.
  *
  * Bulk transfers speak HTTP/1.1: each then has a connection of its own, and a slow
  * reader holds back its own TCP window and nothing else. Over one HTTP/2 connection
@@ -26,116 +18,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include <curl/curl.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "registry/answer.h"
+#include "registry/queue.h"
 #include "registry/reference.h"
-#include "registry/ring.h"
+#include "registry/transfer.h"
 
 #define CONNECTIONS_DEFAULT 8
 #define CONNECT_SECONDS	    10L
-#define RING_SMALL	    (128u << 10) /* a document or a span or two */
-#define RING_BULK	    (1u << 20) /* some ms of a fast link, so that a decoder can run */
-#define SPARES_MAX	    6	       /* 12 MiB of rings */
-
-/* A host that transfers run to. Never freed before the http: there are few. */
-struct host {
-	struct host *next;
-	unsigned running, bulk; /* transfers under way, and how many of them are bulk */
-	int64_t alive; /* when somebody last got bytes or all of an answer; atomic */
-	char origin[];
-};
+#define SPARES_MAX	    6 /* 12 MiB of rings */
 
 struct http {
 	pthread_mutex_t lock; /* guards what follows up to the mark */
 	bool has_thread, stop;
 	pthread_t thread;
-	struct transfer *queue; /* not started, in the order of arrival */
-	struct host *hosts;
+	/* from here on there is no need of it */
+	struct queue queue;
 	CURLM *multi;
-	/* from here on the thread's alone */
-	struct transfer *running;
-	unsigned connections;
 	uint64_t requests, bytes, errors, retries; /* atomic */
-	unsigned spares;			   /* there are so many; atomic */
+	/* the thread's alone */
+	struct transfer *running;
 };
-
-/* Who goes first when a host has room for one more. */
-enum turn { TURN_SMALL, TURN_BULK, TURN_SPARE };
-
-struct transfer {
-	struct transfer *next; /* in the queue, then among the running */
-	struct http *http;
-	CURL *easy; /* the thread's, once queued */
-	struct curl_slist *headers;
-	struct host *host; /* once queued */
-	char *origin;
-	bool bulk;
-	bool is_spare;	/* counted among the spares */
-	enum turn turn; /* under the lock of http, while it is queued */
-	char why[CURL_ERROR_SIZE];
-	struct http_head head; /* read-only once has_head */
-
-	pthread_mutex_t lock; /* guards all that follows */
-	pthread_cond_t moved;
-	int64_t started; /* 0: still in the queue */
-	bool has_head, done, closed, paused;
-	int rc;		  /* once done */
-	struct ring ring; /* but its bytes: see ring.h */
-};
-
-int64_t http_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* Life of a transfer */
-
-static void transfer_free(struct transfer *t)
-{
-	if (t->is_spare)
-		__atomic_fetch_sub(&t->http->spares, 1, __ATOMIC_RELAXED);
-	if (t->easy)
-		curl_easy_cleanup(t->easy);
-	curl_slist_free_all(t->headers);
-	answer_release(&t->head);
-	pthread_mutex_destroy(&t->lock);
-	pthread_cond_destroy(&t->moved);
-	ring_release(&t->ring);
-	free(t->origin);
-	free(t);
-}
-
-/* The thread is through with it; the reader may free it from now on. */
-static void finish(struct transfer *t, int rc)
-{
-	bool closed;
-
-	pthread_mutex_lock(&t->lock);
-	t->done = true;
-	t->rc = rc;
-	closed = t->closed;
-	pthread_cond_broadcast(&t->moved);
-	pthread_mutex_unlock(&t->lock);
-	if (closed)
-		transfer_free(t);
-}
 
 /* What curl calls, in the transfer thread */
 
-static void note_alive(struct transfer *t)
-{
-	__atomic_store_n(&t->host->alive, http_now(), __ATOMIC_RELAXED);
-}
-
-/* The head is whole: whoever waits for it may look. */
 static void head_is_whole(struct transfer *t)
 {
 	long status = 0;
@@ -146,10 +56,7 @@ static void head_is_whole(struct transfer *t)
 	t->head.status = (int)status;
 	if (status >= 400 && status != 401)
 		__atomic_fetch_add(&t->http->errors, 1, __ATOMIC_RELAXED);
-	pthread_mutex_lock(&t->lock);
-	t->has_head = true;
-	pthread_cond_broadcast(&t->moved);
-	pthread_mutex_unlock(&t->lock);
+	transfer_show_head(t);
 }
 
 static size_t on_header(char *line, size_t one, size_t len, void *arg)
@@ -162,35 +69,16 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 	return len;
 }
 
-/* Copies what fits as a whole; a false return means that it must wait. */
-static bool put(struct transfer *t, const char *data, size_t len)
-{
-	bool fits;
-
-	pthread_mutex_lock(&t->lock);
-	fits = len <= ring_room(&t->ring);
-	t->paused = !fits;
-	pthread_mutex_unlock(&t->lock);
-	if (!fits)
-		return false;
-	ring_fill(&t->ring, data, len);
-	pthread_mutex_lock(&t->lock);
-	ring_advance(&t->ring, len);
-	pthread_cond_broadcast(&t->moved);
-	pthread_mutex_unlock(&t->lock);
-	return true;
-}
-
 static size_t on_body(char *data, size_t one, size_t len, void *arg)
 {
 	struct transfer *t = arg;
+	int rc = transfer_put(t, data, len);
 
 	(void)one;
-	if (!ring_ensure(&t->ring) || len > t->ring.size)
-		return len + 1; /* ends the transfer */
-	if (!put(t, data, len))
+	if (rc == -EAGAIN) /* curl keeps the piece, at most 16 KiB */
 		return CURL_WRITEFUNC_PAUSE;
-	note_alive(t);
+	if (rc < 0)
+		return len + 1; /* ends the transfer */
 	__atomic_fetch_add(&t->http->bytes, len, __ATOMIC_RELAXED);
 	return len;
 }
@@ -224,81 +112,39 @@ static int code_of(CURLcode code)
 	}
 }
 
-/* May one more transfer go to this host now? */
-static bool has_room(const struct http *h, const struct host *host, bool bulk)
-{
-	unsigned most = h->connections > 2 ? h->connections - 2 : 1;
-
-	return host->running < h->connections && (!bulk || host->bulk < most);
-}
-
-/* Off the running, without curl. */
-static void unlink_running(struct http *h, struct transfer *t)
+/* Out of curl and off the running. */
+static void stop(struct http *h, struct transfer *t)
 {
 	struct transfer **p;
 
+	curl_multi_remove_handle(h->multi, t->easy);
 	for (p = &h->running; *p != t; p = &(*p)->next)
 		;
 	*p = t->next;
-	t->host->running--;
-	t->host->bulk -= t->bulk;
+	host_leave(t->host, t->bulk);
 }
 
 static void end(struct http *h, struct transfer *t, CURLcode code)
 {
-	curl_multi_remove_handle(h->multi, t->easy);
-	unlink_running(h, t);
+	stop(h, t);
 	if (code != CURLE_OK)
 		__atomic_fetch_add(&h->errors, 1, __ATOMIC_RELAXED);
 	else
-		note_alive(t);
+		host_note_alive(t->host);
 	if (!t->why[0])
 		snprintf(t->why, sizeof(t->why), "%s", curl_easy_strerror(code));
-	finish(t, code == CURLE_OK && !t->has_head ? -EIO : code_of(code));
+	transfer_finish(t, code == CURLE_OK && !t->has_head ? -EIO : code_of(code));
 }
 
 static void start(struct http *h, struct transfer *t)
 {
 	t->next = h->running;
 	h->running = t;
-	t->host->running++;
-	t->host->bulk += t->bulk;
-	pthread_mutex_lock(&t->lock);
-	t->started = http_now();
-	pthread_cond_broadcast(&t->moved);
-	pthread_mutex_unlock(&t->lock);
+	host_enter(t->host, t->bulk);
+	transfer_start(t);
 	__atomic_fetch_add(&h->requests, 1, __ATOMIC_RELAXED);
 	if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)
 		end(h, t, CURLE_OUT_OF_MEMORY);
-}
-
-static bool is_closed(struct transfer *t)
-{
-	bool closed;
-
-	pthread_mutex_lock(&t->lock);
-	closed = t->closed;
-	pthread_mutex_unlock(&t->lock);
-	return closed;
-}
-
-/* The first of those of this turn that may start; off the queue. */
-static struct transfer *take_startable(struct http *h, enum turn turn)
-{
-	struct transfer **p, *t = NULL;
-
-	pthread_mutex_lock(&h->lock);
-	for (p = &h->queue; *p; p = &(*p)->next) {
-		if ((*p)->turn != turn)
-			continue;
-		if (is_closed(*p) || has_room(h, (*p)->host, (*p)->bulk)) {
-			t = *p;
-			*p = t->next;
-			break;
-		}
-	}
-	pthread_mutex_unlock(&h->lock);
-	return t;
 }
 
 static void start_queued(struct http *h)
@@ -307,9 +153,9 @@ static void start_queued(struct http *h)
 	enum turn turn;
 
 	for (turn = TURN_SMALL; turn <= TURN_SPARE; turn++) {
-		while ((t = take_startable(h, turn))) {
-			if (is_closed(t))
-				finish(t, -ECANCELED);
+		while ((t = queue_take(&h->queue, turn))) {
+			if (transfer_is_closed(t))
+				transfer_finish(t, -ECANCELED);
 			else
 				start(h, t);
 		}
@@ -322,23 +168,13 @@ static void serve_readers(struct http *h)
 	struct transfer *t, *next;
 
 	for (t = h->running; t; t = next) {
-		bool closed, paused, resume;
+		enum transfer_wish wish = transfer_wish(t);
 
 		next = t->next;
-		pthread_mutex_lock(&t->lock);
-		closed = t->closed;
-		resume = t->paused && ring_room(&t->ring) >= t->ring.size / 2;
-		if (resume)
-			t->paused = false;
-		paused = t->paused;
-		pthread_mutex_unlock(&t->lock);
-		if (paused) /* it is not the host that is slow */
-			note_alive(t);
-		if (closed) {
-			curl_multi_remove_handle(h->multi, t->easy);
-			unlink_running(h, t);
-			finish(t, -ECANCELED);
-		} else if (resume) {
+		if (wish == TRANSFER_END) {
+			stop(h, t);
+			transfer_finish(t, -ECANCELED);
+		} else if (wish == TRANSFER_RESUME) {
 			curl_easy_pause(t->easy, CURLPAUSE_CONT);
 		}
 	}
@@ -361,10 +197,10 @@ static void reap(struct http *h)
 static void *run(void *arg)
 {
 	struct http *h = arg;
-	bool stop = false;
+	bool is_over = false;
 	int still;
 
-	while (!stop) {
+	while (!is_over) {
 		start_queued(h);
 		serve_readers(h);
 		curl_multi_perform(h->multi, &still);
@@ -372,7 +208,7 @@ static void *run(void *arg)
 		start_queued(h);
 		curl_multi_poll(h->multi, NULL, 0, 1000, NULL);
 		pthread_mutex_lock(&h->lock);
-		stop = h->stop;
+		is_over = h->stop;
 		pthread_mutex_unlock(&h->lock);
 	}
 	return NULL;
@@ -405,22 +241,21 @@ int http_new(unsigned connections, struct http **out, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	}
 	pthread_mutex_init(&h->lock, NULL);
-	h->connections = connections ? connections : CONNECTIONS_DEFAULT;
+	queue_init(&h->queue, connections ? connections : CONNECTIONS_DEFAULT);
 	h->multi = curl_multi_init();
 	if (!h->multi) {
 		http_free(h);
 		return err_set(e, -ENOMEM, "out of memory");
 	}
 	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-	curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)h->connections);
+	curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+			  (long)h->queue.connections);
 	*out = h;
 	return 0;
 }
 
 void http_free(struct http *h)
 {
-	struct host *host;
-
 	if (!h)
 		return;
 	if (h->has_thread) {
@@ -434,10 +269,7 @@ void http_free(struct http *h)
 	}
 	curl_multi_cleanup(h->multi);
 	curl_global_cleanup();
-	while ((host = h->hosts)) {
-		h->hosts = host->next;
-		free(host);
-	}
+	queue_release(&h->queue);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
 }
@@ -547,10 +379,15 @@ static void set_body(CURL *easy, const struct http_request *rq)
 	curl_easy_setopt(easy, CURLOPT_RANGE, range);
 }
 
+_Static_assert(TRANSFER_WHY_MAX >= CURL_ERROR_SIZE, "curl writes into it");
+
 static int set_up(struct transfer *t, const struct http_request *rq)
 {
-	CURL *easy = t->easy;
+	CURL *easy = curl_easy_init();
 
+	if (!easy)
+		return -ENOMEM;
+	t->easy = easy;
 	curl_easy_setopt(easy, CURLOPT_URL, rq->url);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, (char *)t);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->why);
@@ -579,100 +416,33 @@ static int set_up(struct transfer *t, const struct http_request *rq)
 	return set_headers(t, rq);
 }
 
-static int transfer_new(struct http *h, const struct http_request *rq,
-			struct transfer **out, struct err *e)
+void http_wake(struct http *h)
 {
-	struct transfer *t = calloc(1, sizeof(*t));
-	pthread_condattr_t attr;
-	struct buf origin;
-	int rc;
-
-	if (!t)
-		return err_set(e, -ENOMEM, "out of memory");
-	t->http = h;
-	t->bulk = rq->bulk;
-	t->turn = !rq->bulk ? TURN_SMALL : !rq->spare ? TURN_BULK : TURN_SPARE;
-	t->is_spare = rq->spare;
-	if (rq->spare)
-		__atomic_fetch_add(&h->spares, 1, __ATOMIC_RELAXED);
-	t->ring.size = rq->spare ? HTTP_SPARE_MAX : rq->bulk ? RING_BULK : RING_SMALL;
-	pthread_mutex_init(&t->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&t->moved, &attr);
-	pthread_condattr_destroy(&attr);
-	buf_init(&origin, HTTP_URL_MAX);
-	rc = http_url_origin(rq->url, &origin);
-	if (rc == 0) {
-		t->origin = buf_take(&origin);
-		t->easy = curl_easy_init();
-		rc = t->easy && t->origin ? set_up(t, rq) : -ENOMEM;
-	}
-	buf_release(&origin);
-	if (rc < 0) {
-		transfer_free(t);
-		return err_set(e, rc,
-			       rc == -EINVAL ? "not a URL that can be asked: %.200s"
-					     : "out of memory",
-			       rq->url);
-	}
-	*out = t;
-	return 0;
+	curl_multi_wakeup(h->multi);
 }
 
-/* With the lock. */
-static struct host *find_host(struct http *h, const char *origin)
+void http_drop_handle(struct transfer *t)
 {
-	struct host *host;
-
-	for (host = h->hosts; host; host = host->next) {
-		if (!strcmp(host->origin, origin))
-			return host;
-	}
-	host = calloc(1, sizeof(*host) + strlen(origin) + 1);
-	if (!host)
-		return NULL;
-	strcpy(host->origin, origin);
-	host->next = h->hosts;
-	h->hosts = host;
-	return host;
+	if (t->easy)
+		curl_easy_cleanup(t->easy);
+	curl_slist_free_all(t->headers);
 }
 
+/* Its handle is set up: on its way. */
 static int enqueue(struct http *h, struct transfer *t, struct err *e)
 {
-	struct transfer **p;
 	int rc;
 
 	pthread_mutex_lock(&h->lock);
 	rc = ensure_thread(h, e);
-	if (rc == 0) {
-		t->host = find_host(h, t->origin);
-		rc = t->host ? 0 : err_set(e, -ENOMEM, "out of memory");
-	}
-	if (rc == 0) {
-		for (p = &h->queue; *p; p = &(*p)->next)
-			;
-		*p = t;
-	}
 	pthread_mutex_unlock(&h->lock);
-	if (rc == 0)
-		curl_multi_wakeup(h->multi);
-	return rc;
-}
-
-/* What readers call */
-
-/* Waits for news; false at the deadline. The lock is held. */
-static bool wait_until(struct transfer *t, int64_t until)
-{
-	struct timespec ts = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
-
-	return pthread_cond_timedwait(&t->moved, &t->lock, &ts) != ETIMEDOUT;
-}
-
-static int failure(struct transfer *t, struct err *e)
-{
-	return err_set(e, t->rc, "%s: %s", t->origin, t->why);
+	if (rc < 0)
+		return rc;
+	rc = queue_add(&h->queue, t);
+	if (rc < 0)
+		return err_set(e, rc, "out of memory");
+	curl_multi_wakeup(h->multi);
+	return 0;
 }
 
 int http_begin(struct http *h, const struct http_request *rq, struct transfer **out,
@@ -681,69 +451,23 @@ int http_begin(struct http *h, const struct http_request *rq, struct transfer **
 	struct transfer *t = NULL;
 	int rc;
 
-	if (rq->spare && __atomic_load_n(&h->spares, __ATOMIC_RELAXED) >= SPARES_MAX)
+	if (rq->spare &&
+	    __atomic_load_n(&h->queue.spares, __ATOMIC_RELAXED) >= SPARES_MAX)
 		return -EAGAIN;
-	rc = transfer_new(h, rq, &t, e);
+	rc = transfer_new(h, &h->queue, rq, &t);
 	if (rc == 0)
+		rc = set_up(t, rq);
+	if (rc < 0)
+		err_set(e, rc,
+			rc == -EINVAL ? "not a URL that can be asked: %.200s"
+				      : "out of memory",
+			rq->url);
+	else
 		rc = enqueue(h, t, e);
-	if (rc < 0 && t)
-		transfer_free(t);
-	else if (rc == 0)
+	if (rc == 0)
 		*out = t;
-	return rc;
-}
-
-/* Someone waits for it now: no longer behind all others. */
-static void move_up(struct transfer *t)
-{
-	pthread_mutex_lock(&t->http->lock);
-	if (t->turn == TURN_SPARE)
-		t->turn = TURN_BULK;
-	pthread_mutex_unlock(&t->http->lock);
-	curl_multi_wakeup(t->http->multi);
-}
-
-/* So much of the time since @queued does not count: others were served meanwhile. */
-static int64_t time_of_others(const struct transfer *t, int64_t queued)
-{
-	int64_t alive = __atomic_load_n(&t->host->alive, __ATOMIC_RELAXED);
-
-	if (t->started && alive > t->started)
-		alive = t->started;
-	return alive > queued ? alive - queued : 0;
-}
-
-/* Until it is no longer in the queue; with the lock. False: the host serves nobody. */
-static bool await_start(struct transfer *t, int64_t queued, int64_t until)
-{
-	while (!t->started && !t->done) {
-		int64_t end = until + time_of_others(t, queued);
-
-		if (http_now() >= end)
-			return false;
-		wait_until(t, end);
-	}
-	return true;
-}
-
-int transfer_await(struct transfer *t, int64_t *until, struct err *e)
-{
-	int64_t queued = http_now();
-	int rc = 0;
-
-	if (t->is_spare)
-		move_up(t);
-	pthread_mutex_lock(&t->lock);
-	if (!await_start(t, queued, *until))
-		rc = err_set(e, -ETIMEDOUT, "%s: it answers nobody", t->origin);
-	*until += time_of_others(t, queued);
-	while (rc == 0 && !t->has_head && !t->done) {
-		if (!wait_until(t, *until) && !t->has_head && !t->done)
-			rc = err_set(e, -ETIMEDOUT, "%s: no answer in time", t->origin);
-	}
-	if (rc == 0 && t->rc < 0 && !t->has_head)
-		rc = failure(t, e);
-	pthread_mutex_unlock(&t->lock);
+	else if (t)
+		transfer_free(t);
 	return rc;
 }
 
@@ -760,67 +484,6 @@ int http_open(struct http *h, const struct http_request *rq, int64_t *until,
 	else
 		*out = t;
 	return rc;
-}
-
-const struct http_head *transfer_head(const struct transfer *t)
-{
-	return &t->head;
-}
-
-ssize_t transfer_next(struct transfer *t, const void **data, size_t max, int64_t until,
-		      struct err *e)
-{
-	ssize_t rc = 0;
-
-	pthread_mutex_lock(&t->lock);
-	ring_give_back(&t->ring);
-	if (t->paused && ring_room(&t->ring) >= t->ring.size / 2)
-		curl_multi_wakeup(t->http->multi); /* the pause can end */
-	while (ring_is_empty(&t->ring) && !t->done && rc == 0) {
-		if (!wait_until(t, until) && ring_is_empty(&t->ring) && !t->done)
-			rc = err_set(e, -ETIMEDOUT, "%s: the answer stopped coming",
-				     t->origin);
-	}
-	if (rc == 0 && !ring_is_empty(&t->ring))
-		rc = (ssize_t)ring_lend(&t->ring, max, data);
-	else if (rc == 0 && t->rc < 0)
-		rc = failure(t, e);
-	pthread_mutex_unlock(&t->lock);
-	return rc;
-}
-
-void transfer_close(struct transfer *t)
-{
-	struct http *h;
-	bool done;
-
-	if (!t)
-		return;
-	h = t->http;
-	pthread_mutex_lock(&t->lock);
-	done = t->done;
-	t->closed = true;
-	if (!done)
-		/* before the thread may free t and us, h */
-		curl_multi_wakeup(h->multi);
-	pthread_mutex_unlock(&t->lock);
-	if (done)
-		transfer_free(t);
-}
-
-int transfer_read_all(struct transfer *t, struct buf *body, int64_t until, struct err *e)
-{
-	const void *data;
-	ssize_t n;
-
-	while ((n = transfer_next(t, &data, RING_SMALL, until, e)) > 0) {
-		if (buf_append(body, data, (size_t)n) < 0)
-			return err_set(e, -E2BIG,
-				       "%s: an answer of over %zu bytes, too large for "
-				       "what was asked",
-				       t->origin, body->max);
-	}
-	return (int)n;
 }
 
 /* URLs */
