@@ -134,6 +134,9 @@ void images_thread_ends(struct mount *m);
 /* load.c: the image, or that of another entry of its index. */
 int view_resolve(const struct view *v, const struct descriptor *entry, struct image **out,
 		 struct err *e);
+/* load.c: origin_document() of the image's repository. */
+int view_document(const struct view *v, const struct descriptor *d, struct buf *out,
+		  struct err *e);
 /* load.c: what view_pin() is made of. The sentence says what failed. */
 int view_load(struct view *v, struct err *e);
 /* Also by halves. */

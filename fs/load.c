@@ -29,20 +29,41 @@
 
 /* RESOLVING */
 
+/* An image of a namespace is asked for by its own reference: *own, to be closed. */
+static int open_origin(const struct view *v, struct origin **o, struct origin **own,
+		       struct err *e)
+{
+	int r = 0;
+
+	*own = NULL;
+	if (v->source)
+		r = origin_open(v->source, v->mount->client, own, e);
+	*o = v->source ? *own : v->origin;
+	return r;
+}
+
 int view_resolve(const struct view *v, const struct descriptor *entry, struct image **out,
 		 struct err *e)
 {
-	struct origin *o = v->origin, *own = NULL;
-	int r = 0;
+	struct origin *o, *own;
+	int r = open_origin(v, &o, &own, e);
 
-	if (v->source) {
-		r = origin_open(v->source, v->mount->client, &own, e);
-		o = own;
-	}
 	if (r == 0 && entry)
 		r = origin_resolve_entry(o, entry, out, e);
 	else if (r == 0)
 		r = origin_resolve(o, &v->mount->options->platform, out, e);
+	origin_close(own);
+	return r;
+}
+
+int view_document(const struct view *v, const struct descriptor *d, struct buf *out,
+		  struct err *e)
+{
+	struct origin *o, *own;
+	int r = open_origin(v, &o, &own, e);
+
+	if (r == 0)
+		r = origin_document(o, d, out, e);
 	origin_close(own);
 	return r;
 }

@@ -15,6 +15,8 @@
 
 /* Far more than anybody builds for, with an attestation each; two requests for one. */
 #define IMAGES_MAX 500
+/* More than anybody nests; they stay in memory, some KiB each. */
+#define INDEXES_MAX 50
 /* What fits the numbers of a list of names; hundreds for each image is much. */
 #define BLOBS_MAX 60000
 
@@ -30,11 +32,15 @@ static void clear(struct others *os)
 
 	for (i = 0; i < os->n_images; i++)
 		image_free(os->images[i]);
+	for (i = 0; i < os->n_indexes; i++)
+		buf_release(&os->indexes[i].document);
 	free(os->images);
+	free(os->indexes);
 	free(os->list);
 	os->images = NULL;
+	os->indexes = NULL;
 	os->list = NULL;
-	os->n_images = os->n_list = 0;
+	os->n_images = os->n_indexes = os->n_list = 0;
 }
 
 void others_release(struct others *os)
@@ -70,15 +76,43 @@ static bool is_left_out(int code)
 	return code == -ENOENT || code == -ENOTSUP || code == -EBADMSG || code == -E2BIG;
 }
 
-static int resolve(struct view *v, const struct descriptor *d, struct others *os,
-		   struct err *e)
+static int get_image(struct view *v, const struct descriptor *d, struct others *os,
+		     struct err *e)
 {
-	char digest[DIGEST_TEXT_MAX];
 	struct image *img = NULL;
 	int r = view_resolve(v, d, &img, e);
 
 	if (r == 0)
 		os->images[os->n_images++] = img;
+	return r;
+}
+
+/* Each once: what is in it is looked at when its turn comes. */
+static int get_index(struct view *v, const struct descriptor *d, struct others *os,
+		     struct err *e)
+{
+	struct inner_index new = {.descriptor = {.digest = d->digest, .size = d->size}};
+	size_t i;
+	int r;
+
+	for (i = 0; i < os->n_indexes; i++) {
+		if (digest_equal(&os->indexes[i].descriptor.digest, &d->digest))
+			return 0;
+	}
+	if (i == INDEXES_MAX)
+		return err_set(e, -E2BIG, "it has more than %d indexes", INDEXES_MAX);
+	r = view_document(v, d, &new.document, e);
+	if (r == 0)
+		os->indexes[os->n_indexes++] = new;
+	return r;
+}
+
+static int resolve(struct view *v, const struct descriptor *d, struct others *os,
+		   struct err *e)
+{
+	char digest[DIGEST_TEXT_MAX];
+	int r = descriptor_is_index(d) ? get_index(v, d, os, e) : get_image(v, d, os, e);
+
 	if (is_left_out(r)) {
 		log_warn(v->mount->log, "%s in the index is not in oci/: %s",
 			 digest_format(&d->digest, digest), e->text);
@@ -89,32 +123,48 @@ static int resolve(struct view *v, const struct descriptor *d, struct others *os
 	return r;
 }
 
-static int resolve_all(struct view *v, struct others *os, struct err *e)
+static int resolve_entries(struct view *v, const struct buf *document, struct others *os,
+			   struct err *e)
 {
 	struct json *index = NULL;
 	const struct json *list;
 	struct descriptor d;
-	size_t i, n;
-	int r = json_parse(v->image->index.data, v->image->index.len, &index, e);
+	size_t i, n, room = IMAGES_MAX - os->n_images;
+	int r = json_parse(document->data, document->len, &index, e);
 
 	if (r < 0)
 		return r;
 	list = json_member(index, "manifests");
 	n = json_count(list);
-	if (n > IMAGES_MAX) {
-		log_warn(v->mount->log, "%zu entries in the index: oci/ has the first %d",
-			 n, IMAGES_MAX);
-		n = IMAGES_MAX;
+	if (n > room) {
+		log_warn(v->mount->log, "%zu entries in an index: oci/ has the first %zu",
+			 n, room);
+		n = room;
 	}
-	os->images = calloc(n + 1, sizeof(struct image *));
-	if (!os->images)
-		r = -ENOMEM;
 	for (i = 0; r == 0 && i < n; i++) {
 		if (read_entry(json_item(list, i), &d) &&
 		    !digest_equal(&d.digest, &v->image->manifest_descriptor.digest))
 			r = resolve(v, &d, os, e);
 	}
 	json_free(index);
+	return r;
+}
+
+static int resolve_all(struct view *v, struct others *os, struct err *e)
+{
+	size_t i;
+	int r;
+
+	os->images = calloc(IMAGES_MAX, sizeof(struct image *));
+	os->indexes = calloc(INDEXES_MAX, sizeof(*os->indexes));
+	if (!os->images || !os->indexes)
+		return -ENOMEM;
+	r = resolve_entries(v, &v->image->index, os, e);
+	for (i = 0; r == 0 && i < os->n_indexes; i++) {
+		r = resolve_entries(v, &os->indexes[i].document, os, e);
+		if (r == -EBADMSG)
+			r = 0; /* its bytes are what they are, and lead nowhere */
+	}
 	return r;
 }
 
@@ -171,6 +221,7 @@ static int list_blobs(struct view *v, struct others *os)
 
 	for (i = 0; i < os->n_images; i++)
 		room += 2 + os->images[i]->n_layers;
+	room += os->n_indexes;
 	os->list = calloc(room, sizeof(*os->list));
 	if (!os->list)
 		return -ENOMEM;
@@ -179,6 +230,10 @@ static int list_blobs(struct view *v, struct others *os)
 		r = add_image(v, room, os->images[i], false);
 	if (r < 0)
 		return r;
+	for (i = 0; i < os->n_indexes; i++)
+		add(v, room,
+		    &(struct other){&os->indexes[i].descriptor, &os->indexes[i].document,
+				    NULL, false});
 	qsort(os->list, os->n_list, sizeof(*os->list), compare);
 	for (i = 0; i < os->n_list && n < BLOBS_MAX; i++) {
 		struct other *o = &os->list[i];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What oci/ holds beside the image that is mounted: the documents and blobs of the other
- * images of the index. Whoever asks for one first waits until all their manifests and
- * configs are there; then they stay, for nodes are made of them. No layer is fetched for
- * it, nor opened.
+ * images of the index, and of indexes in it. Whoever asks for one first waits until all
+ * their manifests and configs are there; then they stay, for nodes are made of them. No
+ * layer is fetched for it, nor opened.
  *
  * All calls: any thread, the view pinned, unless they say something else.
  */
@@ -15,10 +15,8 @@
 #include <stdint.h>
 
 #include "fs/hold.h"
+#include "registry/image.h"
 
-struct buf;
-struct descriptor;
-struct image;
 struct mount_layer;
 struct view;
 struct waiter;
@@ -31,10 +29,18 @@ struct other {
 	bool is_own; /* while they are made: the mounted image has it, too */
 };
 
+/* An index that another refers to. */
+struct inner_index {
+	struct descriptor descriptor; /* digest and size */
+	struct buf document;
+};
+
 struct others {
 	struct hold hold;
 	struct image **images; /* while they are made, of who makes them */
 	size_t n_images;
+	struct inner_index *indexes; /* the same */
+	size_t n_indexes;
 	struct other *list; /* the same; in order of digests */
 	size_t n_list;
 	uint32_t n; /* atomic: of list, once all are known */

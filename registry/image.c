@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "registry/manifest.h"
 
 static const char *find_annotation(const struct annotation *list, size_t n,
 				   const char *key)
@@ -28,6 +29,11 @@ void annotations_free(struct annotation *list, size_t n)
 		free(list[i].value);
 	}
 	free(list);
+}
+
+bool descriptor_is_index(const struct descriptor *d)
+{
+	return document_kind_of(d->media_type) == DOCUMENT_INDEX;
 }
 
 const char *descriptor_annotation(const struct descriptor *d, const char *key)

@@ -39,6 +39,8 @@ struct descriptor {
 	uint64_t table_size;
 };
 
+/* By its media type. */
+bool descriptor_is_index(const struct descriptor *d);
 /* NULL when there is none. Borrowed. */
 const char *descriptor_annotation(const struct descriptor *d, const char *key);
 void descriptor_release(struct descriptor *d);

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/source.h"
 #include "registry/backend.h"
+#include "registry/documents.h"
 #include "registry/manifest.h"
 #include "registry/resolve.h"
 #include "registry/soci.h"
@@ -150,6 +151,12 @@ int origin_resolve_entry(struct origin *o, const struct descriptor *entry,
 	if (rc < 0)
 		return rc;
 	return resolve_entry(o->backend, &o->root, &o->root_descriptor, entry, out, e);
+}
+
+int origin_document(struct origin *o, const struct descriptor *d, struct buf *out,
+		    struct err *e)
+{
+	return document_get(o->backend, d, out, e);
 }
 
 /* Entries of the index itself that say that they are about @of. */

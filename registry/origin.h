@@ -47,6 +47,13 @@ int origin_resolve(struct origin *o, const struct platform *want, struct image *
 int origin_resolve_entry(struct origin *o, const struct descriptor *entry,
 			 struct image **out, struct err *e);
 
+/*
+ * A document of the same repository by its descriptor, with its media type, verified: an index
+ * inside an index. @out is made by this.
+ */
+int origin_document(struct origin *o, const struct descriptor *d, struct buf *out,
+		    struct err *e);
+
 /* One referrer, lent for the call. Negative errno ends the list and is its result. */
 typedef int origin_referrer_fn(void *arg, const struct descriptor *d);
 

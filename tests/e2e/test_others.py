@@ -114,6 +114,64 @@ def test_one_platform_that_was_asked_for(images):
         assert len(copy_of) == 4 and d["digest"] in copy_of
 
 
+def nested(images, *more):
+    """An index in an index in an index, one of them there twice; and all of their blobs."""
+    def of(arch, variant=""):
+        where = ("linux", arch, variant)
+        return images.manifest([layer(file("arch", arch + variant))], where=where), where
+    others = [of("s390x"), of("arm", "v6"), of("arm", "v7"), of("riscv64")]
+    host = images.manifest([SHARED]), layout.HOST
+    innermost = images.index([others[3]])
+    inner = images.index([*others[1:3], innermost], layout.DOCKER_LIST)
+    outer = images.index([host, others[0], inner, innermost, *more])
+    found = {d["digest"] for d in (outer, inner, innermost, *more)}
+    for d, _ in [host, *others]:
+        manifest = json.loads(images.read(d))
+        found |= {d["digest"], manifest["config"]["digest"]}
+        found |= {blob["digest"] for blob in manifest["layers"]}
+    return outer, found
+
+
+def test_indexes_in_an_index(images, registry):
+    """All that hangs from them is there. skopeo knows no such thing; a registry takes it."""
+    outer, found = nested(images)
+    with mount(images.tag(outer, "v1")) as m:
+        blobs = m.path + "/oci/blobs/sha256/"
+        assert {"sha256:" + name for name in os.listdir(blobs)} == found
+        for name in os.listdir(blobs):
+            assert sha256_of(blobs + name) == name
+        assert m.status()["errors"] == 0
+
+        def push(d, reference):
+            data = m.read("oci/blobs/sha256/" + d["digest"][7:])
+            document = json.loads(data)
+            for inner in document.get("manifests", []):
+                push(inner, inner["digest"])
+            if "layers" in document:
+                for blob in [document["config"], *document["layers"]]:
+                    registry.put_blob("whole/nested", m.read("oci/blobs/sha256/" +
+                                                             blob["digest"][7:]))
+            return registry.put_manifest("whole/nested", reference, data, d["mediaType"])
+        reference = push(json.loads(m.read("oci/index.json"))["manifests"][0], "v1")
+    with mount(reference) as m:
+        assert layout.digest(m.read("index.json")) == outer["digest"]
+        assert {"sha256:" + name for name in os.listdir(m.path + "/oci/blobs/sha256")} == found
+    with mount(reference, "platform=linux/riscv64") as m:
+        assert open(m.at("arch")).read() == "riscv64"
+
+
+def test_index_in_an_index_that_is_none(images):
+    """Its bytes are there, as it leads nowhere; one that is gone is left out."""
+    broken = [images.blob(b"no index", layout.INDEX), images.blob(b"[1]", layout.DOCKER_LIST)]
+    gone = {"mediaType": layout.INDEX, "digest": layout.digest(b"gone"), "size": 4}
+    outer, found = nested(images, *broken, gone)
+    with mount(images.tag(outer), quiet=False) as m:
+        assert {"sha256:" + name for name in os.listdir(m.path + "/oci/blobs/sha256")} == \
+            found - {gone["digest"]}
+        for d in broken:
+            assert m.read("oci/blobs/sha256/" + d["digest"][7:]) == images.read(d)
+
+
 def test_entries_of_no_use(images):
     """What cannot be resolved is named in the log, and the others are there."""
     gone = {"mediaType": layout.MANIFEST, "digest": layout.digest(b"gone"), "size": 4,
