@@ -2,7 +2,7 @@
 """Registries that misbehave: the right bytes, or one sentence in bounded time; and no
 secret on a host it is not for.
 
-PEELFS_ROUNDS is how many mounts, and images in one mount, the tests with failures by chance
+PEELFS_MOUNTS is how many mounts, and images in one mount, the tests with failures by chance
 make; 20 unless said.
 """
 import base64
@@ -25,7 +25,7 @@ from archive import file, layer
 from mounting import SLOWER, environment, eventually, mount, run
 from test_resolve import fails
 
-ROUNDS = int(os.environ.get("PEELFS_ROUNDS", 20))
+MOUNTS = int(os.environ.get("PEELFS_MOUNTS", 20))
 
 NOISE = random.Random(7).randbytes(1500000)
 
@@ -337,7 +337,7 @@ def files_below(path):
 
 
 @pytest.mark.heavy
-@pytest.mark.limit(60 + 6 * ROUNDS)
+@pytest.mark.limit(60 + 6 * MOUNTS)
 @pytest.mark.parametrize("seed", range(2))
 def test_one_in_five_fails(images, seed, tmp_path):
     """Mounted and unmounted again and again, on a new store and on one that has lost its data."""
@@ -345,7 +345,7 @@ def test_one_in_five_fails(images, seed, tmp_path):
     with badregistry.running(images, seed=seed) as b:
         b.chance = 0.2
         source = picture(b)
-        for i in range(ROUNDS // 2):
+        for i in range(MOUNTS // 2):
             with mount(source, "timeout=30", cache=cache if i % 2 else None) as m:
                 is_whole(m)
                 sizes.append(footprint(m))
@@ -360,7 +360,7 @@ def test_one_in_five_fails(images, seed, tmp_path):
 
 
 @pytest.mark.heavy
-@pytest.mark.limit(120 + 3 * ROUNDS)
+@pytest.mark.limit(120 + 3 * MOUNTS)
 def test_one_in_five_fails_in_one_process(images):
     """So many images are visited in a mount of all the registry. Only the last few stay loaded,
     so what is open after the first 40 is not more after all the others."""
@@ -375,7 +375,7 @@ def test_one_in_five_fails_in_one_process(images):
         b = stack.enter_context(badregistry.running(images, seed=3))
         readers = stack.enter_context(ThreadPoolExecutor(4))
         b.auth = "token"
-        for i in range(first + ROUNDS):
+        for i in range(first + MOUNTS):
             b.image("team/app%d" % i, [layer(file("noise", random.Random(i).randbytes(300_000))),
                                        layer(file("f", "text"))])
         b.chance = 0.2
@@ -383,9 +383,9 @@ def test_one_in_five_fails_in_one_process(images):
         resource.prlimit(m.pid, resource.RLIMIT_NOFILE, (128, 128))
         list(readers.map(visit, range(first)))
         before = footprint(m)
-        list(readers.map(visit, range(first, first + ROUNDS)))
+        list(readers.map(visit, range(first, first + MOUNTS)))
         assert eventually(lambda: footprint(m)[0] <= before[0] + 16), footprint(m)
         after = footprint(m)
         print("descriptors, threads, memory:", before, after, m.status()["network"])
         assert after[1] <= before[1] + 16
-        assert after[2] - before[2] <= (2 << 20) * SLOWER + ROUNDS * 40_000
+        assert after[2] - before[2] <= (2 << 20) * SLOWER + MOUNTS * 40_000
