@@ -4,7 +4,7 @@ import functools
 import os
 import shutil
 
-from rig import clock, shell
+from rig import MIB, clock, shell
 
 ROUNDS = int(os.environ.get("PEELFS_ROUNDS") or 0)
 NOWHERE = "a string that is in no file " + "x"    # in two pieces: not in this file either
@@ -50,6 +50,10 @@ def first_mount(rig, reference, work, want=None, host_options=()):
                                        work(where + "/rootfs")), want)
     finally:
         shutil.rmtree(cache, ignore_errors=True)
+
+
+def memory_line(report, name, peak, allowed):
+    report.line(name, peak / MIB, allowed / MIB, peak / allowed, 1.0, unit="M")
 
 
 def five_kb(rig, image):

@@ -5,7 +5,7 @@ import shutil
 import statistics
 import sys
 
-from basics import ROUNDS, case, find, five_kb
+from basics import ROUNDS, case, find, five_kb, memory_line
 from rig import HERE, MIB, clock, say, shell
 
 sys.path.insert(0, os.path.join(HERE, "../e2e"))
@@ -94,6 +94,6 @@ def lazy_memory(rig, report, image):
         for name, allowed in (("first", 160 * MIB), ("stored", 24 * MIB)):
             with rig.watched(reference, cache) as (where, memory):
                 clock(find(where + "/rootfs"))
-                report.line("lazy-memory-%s-%s/%s" % (image, form, name), memory.peak / MIB,
-                            allowed / MIB, memory.peak / allowed, 1.0, unit="M")
+                memory_line(report, "lazy-memory-%s-%s/%s" % (image, form, name), memory.peak,
+                            allowed)
         shutil.rmtree(cache)

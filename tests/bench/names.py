@@ -1,14 +1,25 @@
 # SPDX-License-Identifier: MIT
 """Whole registries: images side by side in one mount, and names by the thousand."""
+import concurrent.futures
 import contextlib
+import json
 import os
 import shutil
 import subprocess
+import sys
 
-from basics import ROUNDS, case, find, settle
-from rig import HERE, Failed, clock, contest, shell
+from basics import ROUNDS, case, find, memory_line, settle
+from rig import HERE, MIB, Failed, clock, contest, say, shell
+
+sys.path.insert(0, HERE + "/../e2e")
+
+import archive
+import layout
+import registry as registry_of
 
 TAGS = 10000
+# Visited in one mount; PEELFS_VISITS for a shorter look.
+VISITS = int(os.environ.get("PEELFS_VISITS") or 2000)
 
 
 def diff(one, other):
@@ -111,3 +122,48 @@ def names_ls(rig, report, image):
             contest(report, ROUNDS or 5, ours, [("names-ls-10000", theirs, 1.2)])
     if pages < 2:
         raise Failed("%d pages: the tags were not asked for in pages" % pages)
+
+
+def tiny_images(images, registry, count):
+    """Pushes so many, ten in a repository: a base that all share, and two layers of their own."""
+    base = images.layer(archive.layer(*[archive.file("usr/%d/%d" % (i % 7, i), b"%d" % i * 500)
+                                        for i in range(60)]))
+    registry_has = set()
+
+    def push(number):
+        own = [archive.layer(archive.file("%s/%d" % (folder, number), b"%d" % number))
+               for folder in ("etc", "opt")]
+        name = "team/app%d" % (number // 10)
+        manifest = images.manifest([base, *own])
+        document = json.loads(images.read(manifest))
+        for blob in [document["config"], *document["layers"]]:
+            if (name, blob["digest"]) not in registry_has:
+                registry.put_blob(name, images.read(blob))
+                registry_has.add((name, blob["digest"]))
+        registry.put_manifest(name, "v%d" % (number % 10), images.read(manifest),
+                              layout.MANIFEST)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(push, range(count)))
+
+
+@case("names", "memory")
+def names_memory(rig, report, image):
+    """Anonymous memory of the daemon at its peak, while each of many images is looked through:
+    every name in its tree, and every byte of its files."""
+    place, cache = rig.path("registry"), rig.path("cache")
+    os.mkdir(place)
+    images = layout.Layout(place + "/layout")
+    with registry_of.running(place) as registry:
+        say("making %d images" % VISITS)
+        tiny_images(images, registry, VISITS)
+        with rig.watched(registry.host + "/", cache) as (where, memory):
+            for number in range(VISITS):
+                top = "%s/team/app%d/v%d" % (where, number // 10, number % 10)
+                clock("find %s/ > /dev/null && cat %s/etc/%d && tar -cf - -C %s rootfs | wc -c > "
+                      "/dev/null" % (top, top + "/rootfs", number, top), str(number))
+            seen = rig.status(where)["images"]["seen"]
+            if seen < VISITS:
+                raise Failed("%d images were seen" % seen)
+            memory_line(report, "names-memory/%d" % VISITS, memory.peak, 128 * MIB)
+    shutil.rmtree(cache)
+    shutil.rmtree(place)

@@ -5,7 +5,7 @@ import os
 import shutil
 import statistics
 
-from basics import ROUNDS, case, fetch, find, five_kb, first_mount, grep, settle
+from basics import ROUNDS, case, fetch, find, five_kb, first_mount, grep, memory_line, settle
 from rig import MIB, clock, contest, say, shell
 
 PARTS = ("small", "big", "node")
@@ -106,10 +106,6 @@ def warm(rig, report, image):
 
 
 # --- memory
-
-def memory_line(report, name, peak, allowed):
-    report.line(name, peak / MIB, allowed / MIB, peak / allowed, 1.0, unit="M")
-
 
 @case("memory", "big")
 def memory_big(rig, report, image):

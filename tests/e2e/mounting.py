@@ -31,6 +31,7 @@ SLOWER = 6 if SANITIZED else 1
 PR_SET_CHILD_SUBREAPER = 36
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
+us = os.getpid()
 live = []  # the Mounts and Popens that the timer has to end
 places = [tempfile.gettempdir()]  # where they are mounted; pytest may add its own
 reports = tempfile.mkdtemp(prefix="peelfs-e2e-reports-")
@@ -73,9 +74,9 @@ def connection_of(path):
 
 
 def descends_from_us(pid):
-    """Orphans are ours too: we are their reaper."""
+    """Orphans are ours too: we are their reaper. Also asked by processes that we forked."""
     while pid > 1:
-        if pid == os.getpid():
+        if pid == us:
             return True
         with open("/proc/%d/stat" % pid) as f:
             pid = int(f.read().rpartition(")")[2].split()[1])
