@@ -199,7 +199,9 @@ static int ask(const struct token_request *tr, const struct http_request *rq,
 		rc = http_follow(tr->http, rq, elsewhere, &retry.until, &url, &foreign,
 				 &t, e);
 		if (rc < 0) {
-			again = retry_is_worth_error(rc) && retry.tries < 3 &&
+			/* Who broke off is there; of others that is not so sure. */
+			again = retry_is_worth_error(rc) &&
+				(rc == -EIO || retry.tries < 3) &&
 				retry_wait(&retry, NULL);
 			continue;
 		}

@@ -363,7 +363,7 @@ def test_one_in_five_fails(images, seed, tmp_path):
 @pytest.mark.limit(120 + 3 * MOUNTS)
 def test_one_in_five_fails_in_one_process(images):
     """So many images are visited in a mount of all the registry. Only the last few stay loaded,
-    so what is open after the first 40 is not more after all the others."""
+    so there are no more threads and memory after all than after the first 40."""
     first = 40
 
     def visit(i):
@@ -380,11 +380,12 @@ def test_one_in_five_fails_in_one_process(images):
                                        layer(file("f", "text"))])
         b.chance = 0.2
         m = stack.enter_context(mount(b.host + "/", "timeout=30"))
-        resource.prlimit(m.pid, resource.RLIMIT_NOFILE, (128, 128))
+        resource.prlimit(m.pid, resource.RLIMIT_NOFILE, (256, 256))
         list(readers.map(visit, range(first)))
         before = footprint(m)
         list(readers.map(visit, range(first, first + MOUNTS)))
-        assert eventually(lambda: footprint(m)[0] <= before[0] + 16), footprint(m)
+        # 64 layers, a quarter of what may be open, with two files each.
+        assert eventually(lambda: footprint(m)[0] <= 160), footprint(m)
         after = footprint(m)
         print("descriptors, threads, memory:", before, after, m.status()["network"])
         assert after[1] <= before[1] + 16
