@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/source.h"
@@ -59,6 +60,26 @@ static int new_file(struct mount *m, uint64_t size, struct err *e)
 	return fd;
 }
 
+/* What an image is told by is in the store, most likely. */
+static int fetch_document(struct mount *m, struct mount_layer *l, struct err *e)
+{
+	struct buf bytes = {0};
+	int fd, r = origin_document(layer_origin(m, l), &l->descriptor, &bytes, e);
+
+	if (r < 0)
+		return r;
+	fd = new_file(m, bytes.len, e);
+	if (fd >= 0)
+		r = fd_write_all(fd, bytes.data, bytes.len, 0);
+	if (r < 0) {
+		err_set(e, r, "cannot write to the cache: %s", strerror(-r));
+		close(fd);
+		fd = r;
+	}
+	buf_release(&bytes);
+	return fd;
+}
+
 /* A descriptor of the verified blob, or negative. */
 static int fetch(struct mount *m, struct mount_layer *l, struct err *e)
 {
@@ -67,6 +88,8 @@ static int fetch(struct mount *m, struct mount_layer *l, struct err *e)
 	struct stream *st = NULL;
 	int r, fd = -1;
 
+	if (descriptor_is_document(d) && d->size <= DOCUMENT_MAX)
+		return fetch_document(m, l, e);
 	r = origin_blob(layer_origin(m, l), d, &source, e);
 	if (r == 0)
 		r = fd = new_file(m, d->size, e);

@@ -20,6 +20,21 @@
 /* What fits the numbers of a list of names; hundreds for each image is much. */
 #define BLOBS_MAX 60000
 
+/* An index that another refers to. */
+struct inner_index {
+	struct digest digest;
+	struct buf document;
+};
+
+/* While the list is made. */
+struct walk {
+	struct view *view;
+	struct err *err;
+	size_t n_images;
+	struct inner_index indexes[INDEXES_MAX];
+	size_t n_indexes;
+};
+
 void others_init(struct others *os)
 {
 	memset(os, 0, sizeof(*os));
@@ -28,19 +43,9 @@ void others_init(struct others *os)
 
 static void clear(struct others *os)
 {
-	size_t i;
-
-	for (i = 0; i < os->n_images; i++)
-		image_free(os->images[i]);
-	for (i = 0; i < os->n_indexes; i++)
-		buf_release(&os->indexes[i].document);
-	free(os->images);
-	free(os->indexes);
 	free(os->list);
-	os->images = NULL;
-	os->indexes = NULL;
 	os->list = NULL;
-	os->n_images = os->n_indexes = os->n_list = 0;
+	os->n_list = 0;
 }
 
 void others_release(struct others *os)
@@ -51,6 +56,97 @@ void others_release(struct others *os)
 bool others_are_shown(const struct view *v)
 {
 	return v->image->has_index && !v->is_entry && !v->mount->options->wants_platform;
+}
+
+/* THE LIST */
+
+/* Of a kind of digest that the mounted image does not use there is no folder. */
+static int add(struct view *v, const struct digest *d, uint64_t size,
+	       enum other_kind kind, struct mount_layer *l)
+{
+	struct others *os = &v->others;
+	size_t n = os->n_list;
+	void *more;
+
+	if (n == BLOBS_MAX || !ocilayout_uses(v, d->alg))
+		return 0;
+	if ((n & (n - 1)) == 0) {
+		more = realloc(os->list, (n ? 2 * n : 1) * sizeof(*os->list));
+		if (!more)
+			return -ENOMEM;
+		os->list = more;
+	}
+	os->list[os->n_list++] = (struct other){*d, kind, size, l};
+	return 0;
+}
+
+/* What may have to be fetched from elsewhere is known as a whole. */
+static int add_layer(struct view *v, const struct descriptor *d)
+{
+	struct mount_layer *l = NULL;
+	int r = 0;
+
+	if (d->n_urls > 0)
+		r = layers_find(v->mount, d, true, 0, v->origin, &l);
+	return r < 0 ? r : add(v, &d->digest, d->size, OTHER_BLOB, l);
+}
+
+static int add_image(struct view *v, const struct image *img)
+{
+	size_t i;
+	int r = add(v, &img->manifest_descriptor.digest, img->manifest.len,
+		    OTHER_MANIFEST, NULL);
+
+	if (r == 0)
+		r = add(v, &img->config_descriptor.digest, img->config.len, OTHER_CONFIG,
+			NULL);
+	for (i = 0; r == 0 && i < img->n_layers; i++)
+		r = add_layer(v, &img->layers[i]);
+	return r;
+}
+
+/* By digest; of one digest documents first. */
+static int compare(const void *a, const void *b)
+{
+	const struct other *x = a, *y = b;
+	int order = memcmp(x->digest.bytes, y->digest.bytes, sizeof(x->digest.bytes));
+
+	return order ? order : (int)x->kind - (int)y->kind;
+}
+
+/* The mounted image has it. */
+static bool is_own(const struct image *img, const struct digest *d)
+{
+	size_t i;
+
+	for (i = 0; i < img->n_layers; i++) {
+		if (digest_equal(&img->layers[i].digest, d))
+			return true;
+	}
+	return digest_equal(&img->manifest_descriptor.digest, d) ||
+	       digest_equal(&img->config_descriptor.digest, d);
+}
+
+/* Each blob once, and none that is there anyway. */
+static void tidy(struct view *v)
+{
+	struct others *os = &v->others;
+	size_t i, n = 0;
+	void *less;
+
+	if (os->n_list == 0)
+		return;
+	qsort(os->list, os->n_list, sizeof(*os->list), compare);
+	for (i = 0; i < os->n_list; i++) {
+		if ((n == 0 ||
+		     !digest_equal(&os->list[n - 1].digest, &os->list[i].digest)) &&
+		    !is_own(v->image, &os->list[i].digest))
+			os->list[n++] = os->list[i];
+	}
+	os->n_list = n;
+	less = realloc(os->list, (n ? n : 1) * sizeof(*os->list));
+	if (less)
+		os->list = less;
 }
 
 /* THE IMAGES */
@@ -76,61 +172,64 @@ static bool is_left_out(int code)
 	return code == -ENOENT || code == -ENOTSUP || code == -EBADMSG || code == -E2BIG;
 }
 
-static int get_image(struct view *v, const struct descriptor *d, struct others *os,
-		     struct err *e)
+static int get_image(struct walk *w, const struct descriptor *d)
 {
 	struct image *img = NULL;
-	int r = view_resolve(v, d, &img, e);
+	int r = view_resolve(w->view, d, &img, w->err);
 
-	if (r == 0)
-		os->images[os->n_images++] = img;
+	if (r < 0)
+		return r;
+	w->n_images++;
+	r = add_image(w->view, img);
+	image_free(img);
 	return r;
 }
 
 /* Each once: what is in it is looked at when its turn comes. */
-static int get_index(struct view *v, const struct descriptor *d, struct others *os,
-		     struct err *e)
+static int get_index(struct walk *w, const struct descriptor *d)
 {
-	struct inner_index new = {.descriptor = {.digest = d->digest, .size = d->size}};
+	struct inner_index new = {.digest = d->digest};
 	size_t i;
 	int r;
 
-	for (i = 0; i < os->n_indexes; i++) {
-		if (digest_equal(&os->indexes[i].descriptor.digest, &d->digest))
+	for (i = 0; i < w->n_indexes; i++) {
+		if (digest_equal(&w->indexes[i].digest, &d->digest))
 			return 0;
 	}
 	if (i == INDEXES_MAX)
-		return err_set(e, -E2BIG, "it has more than %d indexes", INDEXES_MAX);
-	r = view_document(v, d, &new.document, e);
-	if (r == 0)
-		os->indexes[os->n_indexes++] = new;
-	return r;
+		return err_set(w->err, -E2BIG, "there are more than %d indexes",
+			       INDEXES_MAX);
+	r = view_document(w->view, d, &new.document, w->err);
+	if (r < 0)
+		return r;
+	w->indexes[w->n_indexes++] = new;
+	return add(w->view, &d->digest, new.document.len, OTHER_MANIFEST, NULL);
 }
 
-static int resolve(struct view *v, const struct descriptor *d, struct others *os,
-		   struct err *e)
+static int resolve(struct walk *w, const struct descriptor *d)
 {
+	struct mount *m = w->view->mount;
 	char digest[DIGEST_TEXT_MAX];
-	int r = descriptor_is_index(d) ? get_index(v, d, os, e) : get_image(v, d, os, e);
+	int r = descriptor_is_index(d) ? get_index(w, d) : get_image(w, d);
 
 	if (is_left_out(r)) {
-		log_warn(v->mount->log, "%s in the index is not in oci/: %s",
-			 digest_format(&d->digest, digest), e->text);
+		log_warn(m->log, "%s in the index is not in oci/: %s",
+			 digest_format(&d->digest, digest), w->err->text);
 		r = 0;
 	}
-	if (r == 0 && __atomic_load_n(&v->mount->cancelled, __ATOMIC_SEQ_CST))
+	if (r == 0 && __atomic_load_n(&m->cancelled, __ATOMIC_SEQ_CST))
 		r = -EINTR;
 	return r;
 }
 
-static int resolve_entries(struct view *v, const struct buf *document, struct others *os,
-			   struct err *e)
+static int resolve_entries(struct walk *w, const struct buf *document)
 {
+	struct view *v = w->view;
 	struct json *index = NULL;
 	const struct json *list;
 	struct descriptor d;
-	size_t i, n, room = IMAGES_MAX - os->n_images;
-	int r = json_parse(document->data, document->len, &index, e);
+	size_t i, n, room = IMAGES_MAX - w->n_images;
+	int r = json_parse(document->data, document->len, &index, w->err);
 
 	if (r < 0)
 		return r;
@@ -144,126 +243,67 @@ static int resolve_entries(struct view *v, const struct buf *document, struct ot
 	for (i = 0; r == 0 && i < n; i++) {
 		if (read_entry(json_item(list, i), &d) &&
 		    !digest_equal(&d.digest, &v->image->manifest_descriptor.digest))
-			r = resolve(v, &d, os, e);
+			r = resolve(w, &d);
 	}
 	json_free(index);
 	return r;
 }
 
-static int resolve_all(struct view *v, struct others *os, struct err *e)
+static int resolve_all(struct walk *w)
 {
 	size_t i;
-	int r;
+	int r = resolve_entries(w, &w->view->image->index);
 
-	os->images = calloc(IMAGES_MAX, sizeof(struct image *));
-	os->indexes = calloc(INDEXES_MAX, sizeof(*os->indexes));
-	if (!os->images || !os->indexes)
-		return -ENOMEM;
-	r = resolve_entries(v, &v->image->index, os, e);
-	for (i = 0; r == 0 && i < os->n_indexes; i++) {
-		r = resolve_entries(v, &os->indexes[i].document, os, e);
+	for (i = 0; r == 0 && i < w->n_indexes; i++) {
+		r = resolve_entries(w, &w->indexes[i].document);
 		if (r == -EBADMSG)
 			r = 0; /* its bytes are what they are, and lead nowhere */
 	}
+	for (i = 0; i < w->n_indexes; i++)
+		buf_release(&w->indexes[i].document);
 	return r;
-}
-
-/* THEIR BLOBS */
-
-/* Of a kind of digest that the mounted image does not use there is no folder. */
-static void add(struct view *v, size_t room, const struct other *o)
-{
-	struct others *os = &v->others;
-
-	if (os->n_list < room && ocilayout_uses(v, o->descriptor->digest.alg))
-		os->list[os->n_list++] = *o;
-}
-
-static int add_image(struct view *v, size_t room, struct image *img, bool is_own)
-{
-	struct other manifest = {&img->manifest_descriptor, &img->manifest, NULL, is_own};
-	struct other config = {&img->config_descriptor, &img->config, NULL, is_own};
-	struct mount_layer *l;
-	size_t i;
-	int r = 0;
-
-	add(v, room, &manifest);
-	add(v, room, &config);
-	for (i = 0; r == 0 && i < img->n_layers; i++) {
-		/* As a file: it is not opened as a layer, whatever it may be elsewhere. */
-		r = layers_find(v->mount, &img->layers[i], true, 0, v->origin, &l);
-		if (r == 0)
-			add(v, room, &(struct other){&l->descriptor, NULL, l, is_own});
-	}
-	return r;
-}
-
-/* By digest; of one digest those of the mounted image first, then documents. */
-static int compare(const void *a, const void *b)
-{
-	const struct other *x = a, *y = b;
-	int order = memcmp(x->descriptor->digest.bytes, y->descriptor->digest.bytes,
-			   sizeof(x->descriptor->digest.bytes));
-
-	if (order)
-		return order;
-	if (x->is_own != y->is_own)
-		return x->is_own ? -1 : 1;
-	return !x->document - !y->document;
-}
-
-/* Each blob once, and none that is there anyway. */
-static int list_blobs(struct view *v, struct others *os)
-{
-	size_t i, n = 0, room = 2 + v->image->n_layers;
-	const struct other *last = NULL;
-	int r;
-
-	for (i = 0; i < os->n_images; i++)
-		room += 2 + os->images[i]->n_layers;
-	room += os->n_indexes;
-	os->list = calloc(room, sizeof(*os->list));
-	if (!os->list)
-		return -ENOMEM;
-	r = add_image(v, room, v->image, true);
-	for (i = 0; r == 0 && i < os->n_images; i++)
-		r = add_image(v, room, os->images[i], false);
-	if (r < 0)
-		return r;
-	for (i = 0; i < os->n_indexes; i++)
-		add(v, room,
-		    &(struct other){&os->indexes[i].descriptor, &os->indexes[i].document,
-				    NULL, false});
-	qsort(os->list, os->n_list, sizeof(*os->list), compare);
-	for (i = 0; i < os->n_list && n < BLOBS_MAX; i++) {
-		struct other *o = &os->list[i];
-
-		if (last &&
-		    digest_equal(&last->descriptor->digest, &o->descriptor->digest))
-			continue;
-		last = o;
-		if (!o->is_own)
-			os->list[n++] = *o;
-	}
-	os->n_list = n;
-	return 0;
 }
 
 static int make(struct view *v)
 {
 	struct others *os = &v->others;
 	struct err e = {"out of memory"};
-	int r = resolve_all(v, os, &e);
+	struct walk w = {.view = v, .err = &e};
+	int r = resolve_all(&w);
 
-	if (r == 0)
-		r = list_blobs(v, os);
 	if (r < 0) {
 		clear(os);
 		err_prefix(&e, r, "the other images of %s", v->image->name);
 		return mount_failed(v->mount, NULL, r, e.text);
 	}
+	tidy(v);
 	__atomic_store_n(&os->n, (uint32_t)os->n_list, __ATOMIC_RELEASE);
 	return 0;
+}
+
+int others_blob(struct view *v, uint32_t i, struct mount_layer **out)
+{
+	static const char *const media[] = {
+		[OTHER_MANIFEST] = "application/vnd.oci.image.manifest.v1+json",
+		[OTHER_CONFIG] = "application/vnd.oci.image.config.v1+json",
+		[OTHER_BLOB] = "",
+	};
+	struct other *o = &v->others.list[i];
+	struct descriptor d = {
+		.digest = o->digest,
+		.size = o->size,
+		.media_type = (char *)(uintptr_t)media[o->kind],
+	};
+	int r = 0;
+
+	*out = __atomic_load_n(&o->layer, __ATOMIC_ACQUIRE);
+	if (*out)
+		return 0;
+	/* As a file: it is not opened as a layer, whatever it may be elsewhere. */
+	r = layers_find(v->mount, &d, true, 0, v->origin, out);
+	if (r == 0)
+		__atomic_store_n(&o->layer, *out, __ATOMIC_RELEASE);
+	return r;
 }
 
 int others_need(struct view *v, struct waiter *w)

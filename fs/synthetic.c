@@ -129,42 +129,55 @@ static const struct buf *index_of(const struct image *img)
 	return &img->index;
 }
 
-static const struct descriptor *manifest_blob(const struct view *v, uint32_t i)
+/* What a blob is seen by. */
+struct blob {
+	const struct digest *digest;
+	uint64_t size;
+};
+
+static struct blob described(const struct descriptor *d)
+{
+	return (struct blob){&d->digest, d->size};
+}
+
+static struct blob manifest_blob(const struct view *v, uint32_t i)
 {
 	(void)i;
-	return &v->image->manifest_descriptor;
+	return described(&v->image->manifest_descriptor);
 }
 
-static const struct descriptor *index_blob(const struct view *v, uint32_t i)
+static struct blob index_blob(const struct view *v, uint32_t i)
 {
 	(void)i;
-	return &v->image->index_descriptor;
+	return described(&v->image->index_descriptor);
 }
 
-static const struct descriptor *config_blob(const struct view *v, uint32_t i)
+static struct blob config_blob(const struct view *v, uint32_t i)
 {
 	(void)i;
-	return &v->image->config_descriptor;
+	return described(&v->image->config_descriptor);
 }
 
-static const struct descriptor *layer_blob(const struct view *v, uint32_t i)
+static struct blob layer_blob(const struct view *v, uint32_t i)
 {
-	return &v->own[i]->descriptor;
+	return described(&v->own[i]->descriptor);
 }
 
-static const struct descriptor *other_blob(const struct view *v, uint32_t i)
+static struct blob other_blob(const struct view *v, uint32_t i)
 {
-	return others_get(v, i)->descriptor;
+	const struct other *o = others_get(v, i);
+
+	return (struct blob){&o->digest, o->size};
 }
 
-static const struct descriptor *file_blob(const struct view *v, uint32_t i)
+static struct blob file_blob(const struct view *v, uint32_t i)
 {
-	return &v->image->layers[i];
+	return described(&v->image->layers[i]);
 }
 
-static const struct descriptor *referrer_manifest(const struct view *v, uint32_t i)
+static struct blob referrer_manifest(const struct view *v, uint32_t i)
 {
-	return &mentions_get(v, i)->descriptor;
+	return described(&mentions_get(v, i)->descriptor);
 }
 
 static const struct row {
@@ -178,7 +191,7 @@ static const struct row {
 	uint32_t (*of)(const struct view *v, uint32_t i);
 	const struct buf *(*document)(const struct image *img);
 	/* Its name is its digest; what is no document either is fetched. */
-	const struct descriptor *(*blob)(const struct view *v, uint32_t i);
+	struct blob (*blob)(const struct view *v, uint32_t i);
 	/* A text; @i is the parameter, from 0. */
 	int (*make)(const struct view *v, const struct history *h, uint32_t i,
 		    struct buf *out);
@@ -264,7 +277,7 @@ static void row_name(const struct view *v, uint32_t row, uint32_t parameter, cha
 		return;
 	}
 	if (rows[row].blob) {
-		digest_hex(&rows[row].blob(v, parameter - 1)->digest, name);
+		digest_hex(rows[row].blob(v, parameter - 1).digest, name);
 		return;
 	}
 	if (row == ROW_PLATFORM) {
@@ -367,19 +380,17 @@ static bool is_row(const struct view *v, const struct node *n)
 }
 
 /* Of what is_fetched(). */
-static struct mount_layer *blob_of(const struct view *v, const struct node *n)
+static int blob_of(struct view *v, const struct node *n, struct mount_layer **out)
 {
 	if (n->layer == ROW_OCI_OTHER)
-		return others_get(v, n->entry - 1)->layer;
-	return n->layer == ROW_FILE ? v->layers[n->entry - 1] : v->own[n->entry - 1];
+		return others_blob(v, n->entry - 1, out);
+	*out = n->layer == ROW_FILE ? v->layers[n->entry - 1] : v->own[n->entry - 1];
+	return 0;
 }
 
-static bool is_fetched(const struct view *v, const struct node *n)
+static bool is_fetched(const struct row *row)
 {
-	const struct row *row = &rows[n->layer];
-
-	return row->blob && !row->document && !row->is_dir &&
-	       (n->layer != ROW_OCI_OTHER || others_get(v, n->entry - 1)->layer);
+	return row->blob && !row->document && !row->is_dir;
 }
 
 /* The bytes of a row that is neither fetched, nor live, nor a directory. Borrowed. */
@@ -389,9 +400,8 @@ static int row_bytes(struct view *v, const struct node *n, const char **data, si
 	const struct text *text;
 	const struct buf *doc;
 
-	if (row->document || n->layer == ROW_OCI_OTHER) {
-		doc = row->document ? row->document(v->image)
-				    : others_get(v, n->entry - 1)->document;
+	if (row->document) {
+		doc = row->document(v->image);
 		*data = doc->data;
 		*len = doc->len;
 		return 0;
@@ -412,8 +422,8 @@ static int row_length(struct view *v, const struct node *n, size_t *len)
 	*len = 0;
 	if (row->is_live)
 		r = n->entry ? snapshot_read(v->mount, n->entry, NULL, 0, 0, len) : 0;
-	else if (is_fetched(v, n))
-		*len = row->blob(v, n->entry - 1)->size;
+	else if (is_fetched(row))
+		*len = row->blob(v, n->entry - 1).size;
 	else if (!row->is_dir)
 		row_bytes(v, n, &data, len);
 	return r < 0 ? (int)r : 0;
@@ -500,7 +510,7 @@ static bool is_in(const struct view *v, uint32_t row, uint32_t parameter,
 	if (row == ROW_OCI_ALGORITHM)
 		return ocilayout_uses(v, (enum digest_alg)parameter);
 	if (dir->layer == ROW_OCI_ALGORITHM)
-		return rows[row].blob(v, parameter - 1)->digest.alg == dir->entry;
+		return rows[row].blob(v, parameter - 1).digest->alg == dir->entry;
 	return !rows[row].of || rows[row].of(v, parameter - 1) == dir->entry;
 }
 
@@ -552,8 +562,10 @@ void synthetic_parent(const struct node *n, struct node *out)
 ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t size,
 		       uint64_t off, struct waiter *w)
 {
+	struct mount_layer *l;
 	const char *data;
 	size_t len;
+	int r;
 
 	if (!is_row(v, n))
 		return -ESTALE;
@@ -561,8 +573,10 @@ ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t s
 		return -EISDIR;
 	if (rows[n->layer].is_live)
 		return snapshot_read(v->mount, n->entry, buf, size, off, NULL);
-	if (is_fetched(v, n))
-		return copy_read(v->mount, blob_of(v, n), buf, size, off, w);
+	if (is_fetched(&rows[n->layer])) {
+		r = blob_of(v, n, &l);
+		return r < 0 ? r : copy_read(v->mount, l, buf, size, off, w);
+	}
 	if (row_bytes(v, n, &data, &len) < 0)
 		return -EIO;
 	if (off >= len)

@@ -36,6 +36,14 @@ bool descriptor_is_index(const struct descriptor *d)
 	return document_kind_of(d->media_type) == DOCUMENT_INDEX;
 }
 
+bool descriptor_is_document(const struct descriptor *d)
+{
+	const char *media = d->media_type ? d->media_type : "";
+
+	return document_kind_of(media) != DOCUMENT_UNKNOWN ||
+	       !strcmp(media, MEDIA_OCI_CONFIG) || !strcmp(media, MEDIA_DOCKER_CONFIG);
+}
+
 const char *descriptor_annotation(const struct descriptor *d, const char *key)
 {
 	return find_annotation(d->annotations, d->n_annotations, key);

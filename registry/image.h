@@ -39,8 +39,9 @@ struct descriptor {
 	uint64_t table_size;
 };
 
-/* By its media type. */
+/* By their media types: an index; anything that is kept as a document, a config, too. */
 bool descriptor_is_index(const struct descriptor *d);
+bool descriptor_is_document(const struct descriptor *d);
 /* NULL when there is none. Borrowed. */
 const char *descriptor_annotation(const struct descriptor *d, const char *key);
 void descriptor_release(struct descriptor *d);

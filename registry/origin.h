@@ -48,8 +48,8 @@ int origin_resolve_entry(struct origin *o, const struct descriptor *entry,
 			 struct image **out, struct err *e);
 
 /*
- * A document of the same repository by its descriptor, with its media type, verified: an index
- * inside an index. @out is made by this.
+ * A document of the same repository by its descriptor, with its media type, verified, from the
+ * store if it is there. @out is made by this.
  */
 int origin_document(struct origin *o, const struct descriptor *d, struct buf *out,
 		    struct err *e);

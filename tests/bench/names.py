@@ -125,7 +125,8 @@ def names_ls(rig, report, image):
 
 
 def tiny_images(images, registry, count):
-    """Pushes so many, ten in a repository: a base that all share, and two layers of their own."""
+    """Pushes so many, ten in a repository: a base that all share, and two layers of their own.
+    Every fifth is an image for two platforms."""
     base = images.layer(archive.layer(*[archive.file("usr/%d/%d" % (i % 7, i), b"%d" % i * 500)
                                         for i in range(60)]))
     registry_has = set()
@@ -134,14 +135,18 @@ def tiny_images(images, registry, count):
         own = [archive.layer(archive.file("%s/%d" % (folder, number), b"%d" % number))
                for folder in ("etc", "opt")]
         name = "team/app%d" % (number // 10)
-        manifest = images.manifest([base, *own])
-        document = json.loads(images.read(manifest))
-        for blob in [document["config"], *document["layers"]]:
-            if (name, blob["digest"]) not in registry_has:
-                registry.put_blob(name, images.read(blob))
-                registry_has.add((name, blob["digest"]))
-        registry.put_manifest(name, "v%d" % (number % 10), images.read(manifest),
-                              layout.MANIFEST)
+        places = [layout.HOST, ("linux", "s390x", "")] if number % 5 == 0 else [layout.HOST]
+        manifests = [images.manifest([base, *own], where=where) for where in places]
+        for manifest in manifests:
+            document = json.loads(images.read(manifest))
+            for blob in [document["config"], *document["layers"]]:
+                if (name, blob["digest"]) not in registry_has:
+                    registry.put_blob(name, images.read(blob))
+                    registry_has.add((name, blob["digest"]))
+            registry.put_manifest(name, manifest["digest"], images.read(manifest),
+                                  manifest["mediaType"])
+        top = images.index(zip(manifests, places)) if len(places) > 1 else manifests[0]
+        registry.put_manifest(name, "v%d" % (number % 10), images.read(top), top["mediaType"])
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         list(pool.map(push, range(count)))
 
