@@ -98,17 +98,37 @@ fail:
  * nobody else may be able to write them. A directory that others could write to is
  * refused and not mended: what is in it may be theirs, or it may be /tmp.
  */
-static int check_owner(int fd, const char *dir, struct err *e)
+static int check_owner(int fd, const char *dir, const char *below, struct err *e)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return err_set(e, -errno, "cannot stat %s: %s", dir, strerror(errno));
+		return err_set(e, -errno, "cannot stat %s%s: %s", dir, below,
+			       strerror(errno));
 	if (st.st_uid != geteuid())
-		return err_set(e, -EACCES, "%s belongs to another user", dir);
+		return err_set(e, -EACCES, "%s%s belongs to another user", dir, below);
 	if (st.st_mode & 022)
-		return err_set(e, -EACCES, "others than its owner may write to %s", dir);
+		return err_set(e, -EACCES, "others than its owner may write to %s%s", dir,
+			       below);
 	return 0;
+}
+
+bool store_is_at(const char *dir)
+{
+	static const char *const names[] = {"documents", "layers"};
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool found = false;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < 2 && fd >= 0; i++) {
+		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISDIR(st.st_mode))
+			found = true;
+	}
+	if (fd >= 0)
+		close(fd);
+	return found;
 }
 
 static void clean_tmp(struct store *s);
@@ -135,7 +155,7 @@ int store_open(const char *dir, struct store **out, struct err *e)
 		err_set(e, rc, "cannot use %s as the cache: %s", s->dir, strerror(-rc));
 		goto fail;
 	}
-	rc = check_owner(s->fd, s->dir, e);
+	rc = check_owner(s->fd, s->dir, "", e);
 	if (rc < 0)
 		goto fail;
 	s->tmp = store_open_below(s->fd, "tmp");
@@ -144,6 +164,9 @@ int store_open(const char *dir, struct store **out, struct err *e)
 			     strerror(-s->tmp));
 		goto fail;
 	}
+	rc = check_owner(s->tmp, s->dir, "/tmp", e);
+	if (rc < 0)
+		goto fail;
 	clean_tmp(s);
 	s->limit = LIMIT_DEFAULT;
 	*out = s;
@@ -247,6 +270,13 @@ static int random_name(char *out)
 	return 0;
 }
 
+static bool is_random_name(const char *name)
+{
+	size_t len = strspn(name, "0123456789abcdef");
+
+	return len == RANDOM_NAME - 1 && name[len] == '\0';
+}
+
 /* An unnamed file in @dir: it costs nothing to lose it. */
 static int new_unnamed(int dir)
 {
@@ -295,7 +325,11 @@ int store_new_index(struct store *s)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Left in tmp/ by a process that was killed between a link and a rename. */
+/*
+ * Left in tmp/ by a process that was killed between a link and a rename. Whoever names a
+ * directory of another use as the cache may have a tmp/ there: what is not named as ours
+ * are is not touched.
+ */
 static void clean_tmp(struct store *s)
 {
 	time_t old = time(NULL) - STALE_SECONDS;
@@ -312,7 +346,8 @@ static void clean_tmp(struct store *s)
 		return;
 	}
 	while ((entry = readdir(dir))) {
-		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		if (is_random_name(entry->d_name) &&
+		    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISREG(st.st_mode) && st.st_mtime < old)
 			(void)unlinkat(fd, entry->d_name, 0);
 	}

@@ -44,6 +44,8 @@ struct store;
  * directory that is not ours, or cannot be written, is an error with a sentence.
  */
 int store_open(const char *dir, struct store **out, struct err *e);
+/* Has @dir what stores have, from a first mount on? Nothing is made. */
+bool store_is_at(const char *dir);
 /*
  * A store for one process, in unnamed files that vanish with it: where the real
  * one cannot be had.

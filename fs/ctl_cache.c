@@ -121,9 +121,37 @@ static int prune(struct store *s, const char *size)
 	return 0;
 }
 
+/* [--dir=DIR], and of prune [SIZE], in any order. */
+static int take_words(char **words, const char *command, const char **dir,
+		      const char **size)
+{
+	for (; *words; words++) {
+		if (strncmp(*words, "--dir=", 6) == 0)
+			*dir = *words + 6;
+		else if (!*size && strcmp(command, "prune") == 0)
+			*size = *words;
+		else
+			return ctl_usage("cache %s: %s: a word too many", command,
+					 *words);
+	}
+	if (*dir && !**dir)
+		return ctl_usage("cache %s: --dir= without a directory", command);
+	return 0;
+}
+
+/* Opening would make it a store. */
+static int check_dir(const char *dir)
+{
+	if (store_is_at(dir))
+		return 0;
+	fprintf(stderr, "peelctl: %s: %s\n", dir,
+		access(dir, F_OK) < 0 ? strerror(errno) : "not a store of peelfs");
+	return 1;
+}
+
 int ctl_cache(char **words)
 {
-	const char *dir = NULL, *command = words[0];
+	const char *dir = NULL, *size = NULL, *command = words[0];
 	struct store *s = NULL;
 	struct err e = {""};
 	int status;
@@ -133,17 +161,11 @@ int ctl_cache(char **words)
 	if (strcmp(command, "list") != 0 && strcmp(command, "verify") != 0 &&
 	    strcmp(command, "prune") != 0)
 		return ctl_usage("cache: unknown command %s", command);
-	words++;
-	if (words[0] && strncmp(words[0], "--dir=", 6) == 0)
-		dir = *words++ + 6;
-	if (words[0] && strcmp(command, "prune") != 0)
-		return ctl_usage("cache %s: %s: a word too many", command, words[0]);
-	if (words[0] && words[1])
-		return ctl_usage("cache prune: %s: a word too many", words[1]);
-	if (dir && access(dir, F_OK) < 0) { /* opening would make it */
-		fprintf(stderr, "peelctl: %s: %s\n", dir, strerror(errno));
-		return 1;
-	}
+	status = take_words(words + 1, command, &dir, &size);
+	if (status == 0 && dir)
+		status = check_dir(dir);
+	if (status != 0)
+		return status;
 	if (store_open(dir, &s, &e) < 0) {
 		fprintf(stderr, "peelctl: %s\n", e.text);
 		return 1;
@@ -153,7 +175,7 @@ int ctl_cache(char **words)
 	else if (strcmp(command, "verify") == 0)
 		status = verify(s);
 	else
-		status = prune(s, words[0]);
+		status = prune(s, size);
 	store_close(s);
 	return status;
 }

@@ -585,7 +585,7 @@ def test_list_and_prune(images, tmp_path):
 
 @pytest.mark.parametrize("words", [["-h"], ["-V"], ["cache", "list"], ["cache", "verify"]])
 def test_output_that_nobody_gets(tmp_path, words):
-    (tmp_path / "c").mkdir(mode=0o700)
+    (tmp_path / "c" / "layers").mkdir(mode=0o700, parents=True)
     where = ["--dir=%s" % (tmp_path / "c")] if words[0] == "cache" else []
     with open("/dev/full", "w") as full:
         done = subprocess.run([PEELCTL, *words, *where], stdout=full, stderr=subprocess.PIPE,
@@ -597,6 +597,32 @@ def test_no_cache_to_list(tmp_path):
     done = ctl("cache", "list", "--dir=%s" % (tmp_path / "nowhere"))
     assert done.returncode == 1 and "nowhere" in done.stderr
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_directory_of_another_use(images, tmp_path):
+    """It is no store for peelctl; as the cache of a mount it keeps what it had."""
+    (tmp_path / "tmp").mkdir()
+    for name in ("thesis", "0123456789abcdef.txt", "0123456789abcdef"):
+        (tmp_path / "tmp" / name).write_text(name)
+        os.utime(tmp_path / "tmp" / name, (1, 1))
+    for words in (["list"], ["verify"], ["prune"]):
+        done = ctl("cache", *words, "--dir=%s" % tmp_path)
+        assert done.returncode == 1 and "not a store" in done.stderr
+    assert len(os.listdir(tmp_path / "tmp")) == 3
+    with mount(images.image([layer(file("f", "1"))]), cache=tmp_path):
+        pass
+    for words in (["list"], ["verify"], ["prune", "0"]):
+        assert ctl("cache", *words, "--dir=%s" % tmp_path).returncode == 0
+    # The last is named as what a killed process leaves is.
+    assert sorted(os.listdir(tmp_path / "tmp")) == ["0123456789abcdef.txt", "thesis"]
+
+
+def test_directory_where_others_write(images, tmp_path):
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp").chmod(0o1777)
+    with mount(images.image([layer(file("f", "1"))]), cache=tmp_path, quiet=False) as m:
+        assert "others than its owner may write" in m.stderr and m.read("rootfs/f") == b"1"
+    assert os.listdir(tmp_path / "tmp") == []
 
 
 def test_which(images, tmp_path):
