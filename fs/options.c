@@ -464,6 +464,8 @@ int options_parse(struct options *out, int argc, char **argv, bool is_root, stru
 	if (r == 0 && out->action == OPTIONS_MOUNT && w.n_operands < 2)
 		r = err_set(e, -EINVAL,
 			    "a source and a mount point are needed; see peelfs -h");
+	if (r == 0 && w.n_operands > 0 && !w.operands[0][0])
+		r = err_set(e, -EINVAL, "the source is empty; see peelfs -h");
 	if (r == 0 && w.n_operands == 2) {
 		r = set_text(&out->source, w.operands[0]);
 		if (r == 0)

@@ -62,5 +62,5 @@ int confpath_read(const char *path, struct buf *out)
 		rc = n < 0 ? -errno : buf_append(out, chunk, (size_t)n);
 	explicit_bzero(chunk, sizeof(chunk));
 	close(fd);
-	return rc;
+	return rc == -E2BIG ? -EFBIG : rc; /* strerror() knows files by that */
 }

@@ -18,7 +18,7 @@ int confpath_config(char *out, const char *rest);
 int confpath_join(char *out, const char *folder, const char *name);
 
 bool confpath_exists(const char *path);
-/* All of a file, up to the ceiling of @out, which may hold secrets. Negative errno. */
+/* All of a file, up to the ceiling of @out, which may hold secrets: -EFBIG. */
 int confpath_read(const char *path, struct buf *out);
 
 #endif
