@@ -12,20 +12,31 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/store.h"
 #include "base/storefile.h"
 
-#define LOCK_POLL_NS \
-	50000000 /* how soon a waiter sees that it may go on, or should stop */
+#define LOCK_POLL_MS 50	 /* how soon a waiter sees that it may go on, or should stop */
+#define SIGN_MS	     250 /* how often progress is shown, at most */
+
+#define PATIENCE_DEFAULT 60
+/*
+ * In which one that waited for the network for as long as we for it, in vain, notes that
+ * and gives the lock back.
+ */
+#define PATIENCE_MORE_MS 2000
 
 struct slot {
-	struct store *store;   /* borrowed */
+	struct store *store; /* borrowed */
+	struct digest layer;
 	int dir;	       /* of layers/ALG/HEX; -1 if private */
 	int lock;	       /* -1 until locked */
 	int data;	       /* -1 until asked for */
 	int guard;	       /* `data` again, where it is locked and not used; -1 */
 	struct slot_row *rows; /* of `spans`, mapped */
 	size_t n_rows;
+	bool has_waited;       /* for the data, in vain */
+	struct slot *next;     /* in store->held, once it is locked */
 	pthread_mutex_t mutex; /* guards data while it is set up */
 };
 
@@ -38,6 +49,7 @@ int store_slot(struct store *s, const struct digest *layer, struct slot **out)
 	if (!sl)
 		return -ENOMEM;
 	sl->store = s;
+	sl->layer = *layer;
 	sl->dir = sl->lock = sl->data = sl->guard = -1;
 	rc = -pthread_mutex_init(&sl->mutex, NULL);
 	if (rc < 0) {
@@ -73,41 +85,137 @@ void slot_close(struct slot *sl)
 	if (!sl)
 		return;
 	slot_forget(sl);
-	if (sl->lock >= 0)
-		close(sl->lock);
+	slot_unlock(sl);
 	if (sl->dir >= 0)
 		close(sl->dir);
 	pthread_mutex_destroy(&sl->mutex);
 	free(sl);
 }
 
-int slot_lock(struct slot *sl, const bool *cancelled)
-{
-	static const struct timespec pause = {.tv_nsec = LOCK_POLL_NS};
+/* Waiting for another process, and being waited for */
 
-	if (sl->dir < 0)
-		return 0;
-	sl->lock = store_open_file(sl->dir, "lock", O_RDWR | O_CREAT);
-	if (sl->lock < 0) { /* no room even for that: two may do the work of one */
-		sl->lock = -1;
-		return 0;
-	}
-	/* Asked again and again, for a flock() that waits cannot be called off. */
-	while (flock(sl->lock, LOCK_EX | LOCK_NB) < 0) {
+void store_set_patience(struct store *s, unsigned seconds)
+{
+	s->patience = seconds;
+}
+
+static unsigned patience(const struct store *s)
+{
+	return s->patience ? s->patience : PATIENCE_DEFAULT;
+}
+
+/*
+ * flock(), asked again and again: one that waits cannot be called off. -ETIMEDOUT when the
+ * file has had the same time of change for too long. That is counted in our own sleeps: whoever
+ * is stopped together with the holder does not blame it for that.
+ */
+static int lock_patiently(const struct store *s, int fd, int how, const bool *cancelled)
+{
+	static const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000};
+	uint64_t sleeps = 0, enough;
+	struct stat seen = {0}, now;
+
+	enough = ((uint64_t)patience(s) * 1000 + PATIENCE_MORE_MS) / LOCK_POLL_MS;
+	while (flock(fd, how | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
-			return 0;
+			return -errno;
 		if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED))
 			return -EINTR;
+		if (fstat(fd, &now) == 0 &&
+		    (now.st_mtim.tv_sec != seen.st_mtim.tv_sec ||
+		     now.st_mtim.tv_nsec != seen.st_mtim.tv_nsec)) {
+			seen = now;
+			sleeps = 0;
+		}
+		if (sleeps++ == enough)
+			return -ETIMEDOUT;
 		nanosleep(&pause, NULL);
 	}
 	return 0;
 }
 
+static void show_life(const struct slot *sl)
+{
+	(void)futimens(sl->lock, NULL);
+}
+
+void store_note_work(struct store *s)
+{
+	struct timespec ts;
+	struct slot *sl;
+	int64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	if (now < __atomic_load_n(&s->worked, __ATOMIC_RELAXED) + SIGN_MS)
+		return;
+	__atomic_store_n(&s->worked, now, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&s->held_lock);
+	for (sl = s->held; sl; sl = sl->next)
+		show_life(sl);
+	pthread_mutex_unlock(&s->held_lock);
+}
+
+static void add_held(struct slot *sl)
+{
+	pthread_mutex_lock(&sl->store->held_lock);
+	sl->next = sl->store->held;
+	sl->store->held = sl;
+	show_life(sl); /* those who waited for the last holder begin anew */
+	pthread_mutex_unlock(&sl->store->held_lock);
+}
+
+static int no_progress(const struct slot *sl, struct err *e)
+{
+	char hex[DIGEST_TEXT_MAX];
+
+	return err_set(e, -ETIMEDOUT,
+		       "%s/layers/%s/%s/lock is locked by a process that got no further "
+		       "for %u seconds",
+		       sl->store->dir, digest_alg_name(sl->layer.alg),
+		       digest_hex(&sl->layer, hex), patience(sl->store));
+}
+
+int slot_lock(struct slot *sl, const bool *cancelled, struct err *e)
+{
+	int fd, rc;
+
+	if (sl->dir < 0)
+		return 0;
+	fd = store_open_file(sl->dir, "lock", O_RDWR | O_CREAT);
+	if (fd < 0) /* no room even for that: two may do the work of one */
+		return 0;
+	rc = lock_patiently(sl->store, fd, LOCK_EX, cancelled);
+	if (rc == -EINTR || rc == -ETIMEDOUT) {
+		close(fd);
+		return rc == -EINTR ? err_set(e, rc, "interrupted") : no_progress(sl, e);
+	}
+	sl->lock = fd;
+	add_held(sl);
+	return 0;
+}
+
 void slot_unlock(struct slot *sl)
 {
-	if (sl->lock >= 0)
-		close(sl->lock);
+	struct slot **at = &sl->store->held;
+
+	if (sl->lock < 0)
+		return;
+	pthread_mutex_lock(&sl->store->held_lock);
+	while (*at != sl)
+		at = &(*at)->next;
+	*at = sl->next;
+	pthread_mutex_unlock(&sl->store->held_lock);
+	close(sl->lock);
 	sl->lock = -1;
+}
+
+void slot_make_private(struct slot *sl)
+{
+	slot_forget(sl);
+	if (sl->dir >= 0)
+		close(sl->dir);
+	sl->dir = -1;
 }
 
 int slot_open_index(struct slot *sl)
@@ -147,20 +255,19 @@ static int open_data(struct slot *sl)
 {
 	int fd, rc;
 
-	if (sl->guard >= 0)
+	if (sl->guard >= 0 || (sl->has_waited && sl->dir >= 0))
 		return -ENOENT;
 	if (sl->dir < 0)
 		return sl->store->keeps_no_data ? -ENOENT : store_new_file(sl->store);
 	fd = store_open_file(sl->dir, "data", O_RDWR | O_CREAT);
 	if (fd < 0)
 		return fd;
-	/* Waits at most for an eviction that is at it. */
-	while (flock(fd, LOCK_SH) < 0) {
-		rc = -errno;
-		if (rc != -EINTR) {
-			close(fd);
-			return rc;
-		}
+	/* Waits at most for an eviction that is at it, and writes to it. */
+	rc = lock_patiently(sl->store, fd, LOCK_SH, NULL);
+	if (rc < 0) {
+		sl->has_waited = rc == -ETIMEDOUT;
+		close(fd);
+		return rc;
 	}
 	if (!sl->store->keeps_no_data)
 		return fd;

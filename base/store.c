@@ -141,6 +141,7 @@ int store_open(const char *dir, struct store **out, struct err *e)
 	if (!s)
 		return -ENOMEM;
 	s->fd = s->tmp = -1;
+	pthread_mutex_init(&s->held_lock, NULL);
 	s->dir = dir ? strdup(dir) : default_dir();
 	if (!s->dir) {
 		rc = -ENOMEM;
@@ -183,6 +184,7 @@ int store_open_private(struct store **out, struct err *e)
 	if (!s)
 		return err_set(e, -ENOMEM, "out of memory");
 	s->fd = s->tmp = -1;
+	pthread_mutex_init(&s->held_lock, NULL);
 	*out = s;
 	return 0;
 }
@@ -195,6 +197,7 @@ void store_close(struct store *s)
 		close(s->fd);
 	if (s->tmp >= 0)
 		close(s->tmp);
+	pthread_mutex_destroy(&s->held_lock);
 	free(s->dir);
 	free(s);
 }

@@ -8,7 +8,8 @@
  *	DIR/layers/ALG/HEX/data     the layer's decoded bytes at their offsets, sparse
  *	DIR/layers/ALG/HEX/spans    a row for each span: where it is in data, and when it
  *	                            was last read, or that it is not there
- *	DIR/layers/ALG/HEX/lock     held exclusively while the layer is indexed
+ *	DIR/layers/ALG/HEX/lock     held exclusively while the layer is indexed; its mtime
+ *	                            says when its holder last got on
  *	DIR/tmp/                    files being written
  *
  * A file appears under its name by rename, after fsync, or not at all: a kill at
@@ -97,9 +98,22 @@ void slot_close(struct slot *sl);
  * it, at most until *@cancelled (-EINTR). A process that dies gives it up. Check for an
  * index again once it is yours. @cancelled may be NULL. A store that has no place for a
  * lock gives the right to everybody.
+ *
+ * -ETIMEDOUT, with a sentence that names the file, when whoever has it shows no progress for
+ * as long as store_set_patience() says: a process that is stopped, or waits for something
+ * that never comes. It may go on one day, so the layer's files stay its own:
+ * slot_make_private(), or do without the layer.
  */
-int slot_lock(struct slot *sl, const bool *cancelled);
+int slot_lock(struct slot *sl, const bool *cancelled, struct err *e);
 void slot_unlock(struct slot *sl);
+/* As if the layer's directory could not be made. Not locked, nothing of it in use. */
+void slot_make_private(struct slot *sl);
+/*
+ * Work on some layer that is locked got on: those who wait for any of this process's locks
+ * shall go on waiting. Of any, for a layer may have to wait until another's transfer is done.
+ * Cheap enough for each chunk of data.
+ */
+void store_note_work(struct store *s);
 
 /* A descriptor of the index, the caller's to close, or -ENOENT. */
 int slot_open_index(struct slot *sl);
@@ -148,6 +162,8 @@ void slot_touch(struct slot *sl, size_t i);
  * twentieth of the disk.
  */
 void store_set_limit(struct store *s, uint64_t limit);
+/* Seconds that another process may hold us up without progress; 0: the default, 60. */
+void store_set_patience(struct store *s, unsigned seconds);
 /* Layers' decoded bytes are not to be kept, only their indexes. */
 void store_keep_no_data(struct store *s);
 /*

@@ -6,11 +6,13 @@
 #ifndef BASE_STOREFILE_H
 #define BASE_STOREFILE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct buf;
+struct slot;
 
 struct store {
 	char *dir; /* NULL: private, in unnamed files */
@@ -23,6 +25,10 @@ struct store {
 	 * a walk over all layers, and the limit need not be met to the byte.
 	 */
 	int64_t room;
+	unsigned patience; /* seconds; 0: the default */
+	int64_t worked;	   /* when store_note_work() last did, in ms; atomic */
+	pthread_mutex_t held_lock;
+	struct slot *held; /* under held_lock: slots that this process has locked */
 };
 
 /* A row of the file `spans`; each field is written and read atomically. */

@@ -296,8 +296,11 @@ static void log_warnings(const struct view *v)
 		log_skipped(m, l);
 		layer_progress(l, &p);
 		if (p.warning[0])
-			log_warn(m->log, "layer %s: %s; all of it was fetched instead",
-				 digest_format(layer_digest(l), digest), p.warning);
+			log_warn(m->log, "layer %s: %s%s",
+				 digest_format(layer_digest(l), digest), p.warning,
+				 p.origin == ORIGIN_STREAM
+					 ? "; all of it was fetched instead"
+					 : "");
 	}
 }
 

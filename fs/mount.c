@@ -31,6 +31,7 @@ static int open_store(struct mount *m, struct err *e)
 		return store_open_private(&m->store, e);
 	if (store_open(m->options->cache_dir, &m->store, &why) == 0) {
 		store_set_limit(m->store, m->options->cache_size);
+		store_set_patience(m->store, m->options->timeout);
 		if (m->options->cache == CACHE_INDEX)
 			store_keep_no_data(m->store);
 		return 0;

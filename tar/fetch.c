@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/source.h"
+#include "base/store.h"
 
 /* One request, and as much memory: the tables of most layers. */
 #define PIECE (4u << 20)
@@ -14,6 +15,8 @@ int fetch_read(const struct fetch *f, void *buf, size_t len, uint64_t off, struc
 {
 	if (f->cancelled && __atomic_load_n(f->cancelled, __ATOMIC_RELAXED))
 		return err_set(e, -EINTR, "interrupted");
+	if (f->store)
+		store_note_work(f->store);
 	__atomic_fetch_add(f->bytes, len, __ATOMIC_RELAXED);
 	return source_read_all(f->blob, buf, len, off, e);
 }

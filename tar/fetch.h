@@ -12,11 +12,13 @@
 
 struct err;
 struct source;
+struct store;
 
 struct fetch {
 	struct source *blob;   /* borrowed, as all here */
 	const bool *cancelled; /* or NULL */
 	uint64_t *bytes;       /* grows by what is fetched; atomic */
+	struct store *store;   /* whose others wait, see store_note_work(); or NULL */
 };
 
 /* 0, -EINTR when cancelled, or what source_read_all() says. */

@@ -242,10 +242,12 @@ static int use_new_index(struct layer *l, int fd, struct err *e)
 {
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0), rc;
 
+	store_note_work(l->store);
 	rc = own < 0 ? -errno : use_index(l, own, e);
 	if (rc < 0)
 		return rc;
 	rc = fills_set_kept(l->fills, l->pass.kept);
+	store_note_work(l->store);
 	if (rc == 0) { /* a store that cannot keep it is no reason to fail */
 		(void)slot_publish_index(l->slot, fd);
 		return 0;
@@ -297,7 +299,7 @@ static void distrust(struct layer *l)
 /* From the index that the layer carries. A failure but -EINTR is the warning. */
 static int use_carried_index(struct layer *l, const bool *cancelled, struct err *e)
 {
-	const struct fetch fetch = {l->blob, cancelled, &l->toc_fetched};
+	const struct fetch fetch = {l->blob, cancelled, &l->toc_fetched, l->store};
 	struct err why = {""};
 	uint64_t prefetch = 0;
 	int fd, rc = new_index(l, &fd, &why);
@@ -353,8 +355,30 @@ static int make_index(struct layer *l, const bool *cancelled, struct err *e)
 	return rc;
 }
 
+/*
+ * Another process has locked the layer and gets no further. It may wake up in the middle of
+ * the layer's files, so they are left to it, and this process does without.
+ */
+static int make_index_alone(struct layer *l, const bool *cancelled, const struct err *why,
+			    struct err *e)
+{
+	int rc = use_stored_index(l); /* stopped with its work done? */
+
+	if (rc != -ENOENT)
+		return rc;
+	slot_make_private(l->slot);
+	set_state(l, LAYER_INDEXING);
+	rc = make_index(l, cancelled, e);
+	if (l->warning.text[0])
+		err_prefix(&l->warning, 0, "%s", why->text);
+	else
+		l->warning = *why;
+	return rc;
+}
+
 static int get_index(struct layer *l, const bool *cancelled, struct err *e)
 {
+	struct err why = {""};
 	int rc = store_slot(l->store, &l->digest, &l->slot);
 
 	if (rc < 0)
@@ -362,9 +386,11 @@ static int get_index(struct layer *l, const bool *cancelled, struct err *e)
 	rc = use_stored_index(l);
 	if (rc != -ENOENT)
 		return rc;
-	rc = slot_lock(l->slot, cancelled);
+	rc = slot_lock(l->slot, cancelled, &why);
+	if (rc == -ETIMEDOUT)
+		return make_index_alone(l, cancelled, &why, e);
 	if (rc < 0)
-		return err_set(e, rc, "interrupted");
+		return err_set(e, rc, "%s", why.text);
 	rc = use_stored_index(l); /* another process may have made it meanwhile */
 	if (rc == -ENOENT) {
 		set_state(l, LAYER_INDEXING);

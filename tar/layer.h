@@ -35,7 +35,7 @@ struct layer_progress {
 	bool was_stored; /* the index was in the store */
 	/*
 	 * Once it is LAYER_READY: what its index was made from, and why an index that the
-	 * layer carries was not used ("" if it was, or there is none). Borrowed.
+	 * layer carries was not used, or the store ("" if it was, or there is none). Borrowed.
 	 */
 	enum index_origin origin;
 	const char *warning;
@@ -85,6 +85,8 @@ void layer_free(struct layer *l);
  * requests, or by streaming the layer once, which also fills the store with its decoded
  * bytes. Call it once, from one thread; many layers may
  * be loaded at once. Ends early with -EINTR when *@cancelled becomes true.
+ * Waits for another process that is at it; if that gets no further (slot_lock()), the
+ * layer is had without the store, and progress has a warning.
  * A failure leaves the layer LAYER_BROKEN, and layer_error() has the sentence.
  */
 int layer_load(struct layer *l, const bool *cancelled, struct err *e);

@@ -123,6 +123,7 @@ static int take(struct sink *s, const void *data, size_t len, uint64_t off)
 	if (s->pass->data_fd >= 0)
 		keep(s, data, len, off);
 	rc = reader_feed(s->reader, data, len, &s->err);
+	store_note_work(s->pass->store);
 	__atomic_store_n(&s->pass->decoded, off + len, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->pass->entries, tree_count(s->tree), __ATOMIC_RELAXED);
 	return rc;
@@ -278,6 +279,7 @@ static int decode_all(struct pass *p, struct blob_hash *hash, struct decoder *de
 	while ((n = stream_next(stream, &data, e)) > 0) {
 		if (p->cancelled && __atomic_load_n(p->cancelled, __ATOMIC_RELAXED))
 			return err_set(e, -EINTR, "interrupted");
+		store_note_work(p->store);
 		/* whose reader never stops */
 		(void)pipe_write(hash->pipe, data, (size_t)n);
 		if (rc == 0)
@@ -329,6 +331,7 @@ static int finish(struct pass *p, struct sink *s, struct decoder *decoder, struc
 	/* A layer ends in zeros, which were not written: they must be there to be read. */
 	if (p->data_fd >= 0 && ftruncate(p->data_fd, (off_t)p->decoded) < 0)
 		p->kept = 0;
+	store_note_work(p->store);
 	return tree_finish(s->tree, &facts, e);
 }
 

@@ -29,7 +29,8 @@ struct pass {
 	int index_fd;		     /* an empty file */
 	/* for the decoded bytes, sparse; -1: they are not kept */
 	int data_fd;
-	struct store *store;   /* that data_fd is in, asked for room; borrowed */
+	/* that data_fd is in: asked for room, and told of work; borrowed */
+	struct store *store;
 	const bool *cancelled; /* or NULL */
 	/* Zero at first; written on the way, atomically: read them from any thread. */
 	uint64_t done;	  /* compressed bytes */

@@ -474,7 +474,7 @@ int ztoc_parse(const void *data, size_t len, const struct fetch *f, struct tree 
 int ztoc_read(struct source *ztoc, const struct digest *want, const struct fetch *f,
 	      struct tree *tree, struct ztoc_facts *out, struct err *e)
 {
-	const struct fetch whole = {ztoc, f->cancelled, f->bytes};
+	const struct fetch whole = {ztoc, f->cancelled, f->bytes, f->store};
 	struct digest have;
 	char *data;
 	int rc;

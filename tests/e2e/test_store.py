@@ -412,6 +412,57 @@ def test_one_download(fake, tmp_path, ends):
         assert len(blobs_asked(fake, layers)) == (2 if ends else 1)
 
 
+@pytest.mark.parametrize("other", ["mount", "index"])
+def test_stopped_while_it_has_the_lock(fake, tmp_path, other):
+    """It is not waited for without end, nor harmed; and it goes on when it may."""
+    files = contents(28, 4, 300000)
+    tar = layer(directory("d"), *(file("d/" + n, data) for n, data in files.items()))
+    layers = [fake.images.layer(tar)]
+    source = fake.image("x", layers)
+    cache = tmp_path / "c"
+    fake.silent_about = layers[0]["digest"]
+    fake.silent.set()
+    with foreground(source, "insecure", wait=False, cache=cache) as first:
+        assert eventually(lambda: blobs_asked(fake, layers))
+        os.kill(first.pid, signal.SIGSTOP)
+        fake.silent.clear()
+        if other == "mount":
+            with mount(source, "insecure", "timeout=3", cache=cache, quiet=False) as m:
+                assert same(m.root, files)
+                said = m.stderr
+                assert m.status()["layers"][0]["from"] != "store"
+        else:
+            done = ctl("index", "-o", "insecure,timeout=3,cache_dir=%s" % cache, source)
+            assert done.returncode == 0
+            said = done.stderr
+        [where] = [folder for folder, _, names in os.walk(cache / "layers") if "lock" in names]
+        assert said.count("\n") == 1 and where + "/lock is locked by " in said, said
+        assert not indexes(cache)
+        os.kill(first.pid, signal.SIGCONT)
+        assert eventually(lambda: os.path.exists(first.at("d/f000")))
+        assert same(first.root, files)
+    with mount(source, "insecure", cache=cache) as m:
+        assert m.status()["layers"][0]["from"] == "store"
+        assert same(m.root, files)
+        assert m.status()["layers"][0]["fetched"] == 0
+
+
+def test_slow_is_waited_for(fake, tmp_path):
+    """A first pass that takes longer than timeout= and the grace, and gets on."""
+    files = contents(29, 4, 300000)
+    tar = layer(directory("d"), *(file("d/" + n, data) for n, data in files.items()))
+    layers = [fake.images.layer(tar)]
+    source = fake.image("x", layers)
+    fake.pace = 150000
+    with foreground(source, "insecure", wait=False, cache=tmp_path / "c") as first:
+        assert eventually(lambda: blobs_asked(fake, layers))
+        with mount(source, "insecure", "timeout=2", cache=tmp_path / "c") as m:
+            assert same(m.root, files)
+            assert m.status()["layers"][0]["from"] == "store"
+        assert eventually(lambda: os.path.exists(first.at("d/f000")))
+        assert len(blobs_asked(fake, layers)) == 1
+
+
 def test_one_file_of_a_known_layer(fake, tmp_path):
     """The index is in the store and the data is not: three round trips, and one span."""
     files = contents(27, 60, 100000)

@@ -227,7 +227,7 @@ static void test_private(void)
 	ok(store_put_note(s, "n", "x") < 0, "no notes");
 	is_int(store_get_note(s, "n", &b), -ENOENT, "none at all");
 	is_int(store_slot(s, &d, &slot), 0, "a slot it has");
-	is_int(slot_lock(slot, NULL), 0, "that nobody else wants");
+	is_int(slot_lock(slot, NULL, NULL), 0, "that nobody else wants");
 	is_int(slot_open_index(slot), -ENOENT, "no index");
 	fd = slot_new_index(slot);
 	ok(fd >= 0 && write(fd, "x", 1) == 1, "but room for one");
@@ -336,7 +336,7 @@ static pid_t lock_elsewhere(const struct digest *d)
 		struct store *s = open_store("locks");
 		struct slot *slot = NULL;
 
-		if (store_slot(s, d, &slot) == 0 && slot_lock(slot, NULL) == 0 &&
+		if (store_slot(s, d, &slot) == 0 && slot_lock(slot, NULL, NULL) == 0 &&
 		    write(ends[1], "x", 1) == 1)
 			pause();
 		_exit(1);
@@ -350,7 +350,32 @@ static pid_t lock_elsewhere(const struct digest *d)
 
 static void *lock_and_tell(void *arg)
 {
-	return slot_lock(arg, NULL) == 0 ? arg : NULL;
+	return slot_lock(arg, NULL, NULL) == 0 ? arg : NULL;
+}
+
+/* @d is locked by a process that does nothing. */
+static void test_patience(struct store *s, const struct digest *d)
+{
+	struct slot *slot = NULL, *other = NULL;
+	struct err e = {""};
+	int fd;
+
+	store_set_patience(s, 1);
+	is_int(store_slot(s, d, &slot), 0, "a slot whose holder does nothing");
+	is_int(slot_lock(slot, NULL, &e), -ETIMEDOUT, "is waited for, and not for ever");
+	ok(strstr(e.text, place_path("locks")) && strstr(e.text, "/lock "), "%s", e.text);
+	slot_make_private(slot);
+	is_int(slot_lock(slot, NULL, NULL), 0, "a private one waits for nobody");
+	fd = slot_new_index(slot);
+	ok(fd >= 0 && slot_publish_index(slot, fd) == 0, "and publishes nothing");
+	ok(slot_data(slot) >= 0 && slot_map(slot, 3) == 0, "but has data and rows");
+	slot_drop(slot);
+	slot_unlock(slot);
+	is_int(store_slot(s, d, &other), 0, "the holder's own");
+	is_int(slot_open_index(other), -ENOENT, "has no index of that");
+	close(fd);
+	slot_close(slot);
+	slot_close(other);
 }
 
 static void test_lock(void)
@@ -365,15 +390,16 @@ static void test_lock(void)
 	void *got;
 
 	is_int(store_slot(s, &d, &slot), 0, "a slot that another process has locked");
-	is_int(slot_lock(slot, &cancelled), -EINTR, "waiting for it can be called off");
+	is_int(slot_lock(slot, &cancelled, NULL), -EINTR, "waiting for it can be called off");
 	is_int(store_slot(s, &e, &free_slot), 0, "another layer");
-	is_int(slot_lock(free_slot, &cancelled), 0, "is not waited for");
+	is_int(slot_lock(free_slot, &cancelled, NULL), 0, "is not waited for");
+	test_patience(s, &d);
 	kill(holder, SIGKILL);
 	is_int(waitpid(holder, NULL, 0), holder, "the holder is killed");
-	is_int(slot_lock(slot, NULL), 0, "and has given it up");
+	is_int(slot_lock(slot, NULL, NULL), 0, "and has given it up");
 
 	is_int(store_slot(s, &d, &mine), 0, "the same layer in the same process");
-	is_int(slot_lock(mine, &cancelled), -EINTR, "is locked as well");
+	is_int(slot_lock(mine, &cancelled, NULL), -EINTR, "is locked as well");
 	slot_unlock(mine);
 	pthread_create(&thread, NULL, lock_and_tell, mine);
 	nanosleep(&pause_time, NULL);
@@ -577,7 +603,7 @@ static void test_full_disk(void)
 			break;
 	}
 	is_int(store_slot(s, &d, &slot), 0, "no room for a directory: a slot all the same");
-	is_int(slot_lock(slot, NULL), 0, "locked by nothing");
+	is_int(slot_lock(slot, NULL, NULL), 0, "locked by nothing");
 	is_int(slot_open_index(slot), -ENOENT, "empty");
 	fd = slot_new_index(slot);
 	ok(fd >= 0 && write(fd, "x", 1) == 1, "an index in memory");

@@ -179,7 +179,7 @@ static void test_good(const char *name, const struct buf *blob)
 static int parse(const void *data, size_t len, struct source *blob)
 {
 	uint64_t bytes = 0;
-	const struct fetch f = {blob, NULL, &bytes};
+	const struct fetch f = {blob, NULL, &bytes, NULL};
 	struct ztoc_facts facts;
 	struct plant p;
 	char *copy = malloc(len + 1); /* so that a sanitizer sees its end */
