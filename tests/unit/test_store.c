@@ -503,12 +503,17 @@ static void test_clean_tmp(void)
 	struct timespec old[2] = {{.tv_sec = time(NULL) - 7200}, {.tv_sec = time(NULL) - 7200}};
 
 	store_close(open_store("tidy"));
-	change_file(place_path("tidy/tmp/old"), "x");
-	change_file(place_path("tidy/tmp/new"), "x");
-	is_int(utimensat(AT_FDCWD, place_path("tidy/tmp/old"), old, 0), 0, "a file of two hours ago");
+	change_file(place_path("tidy/tmp/0123456789abcdef"), "x");
+	change_file(place_path("tidy/tmp/fedcba9876543210"), "x");
+	change_file(place_path("tidy/tmp/thesis"), "x");
+	is_int(utimensat(AT_FDCWD, place_path("tidy/tmp/0123456789abcdef"), old, 0) |
+		       utimensat(AT_FDCWD, place_path("tidy/tmp/thesis"), old, 0),
+	       0, "two files of two hours ago");
 	store_close(open_store("tidy"));
-	ok(access(place_path("tidy/tmp/old"), F_OK) < 0, "is removed");
-	ok(access(place_path("tidy/tmp/new"), F_OK) == 0, "one that may be in use is not");
+	ok(access(place_path("tidy/tmp/0123456789abcdef"), F_OK) < 0, "is removed");
+	ok(access(place_path("tidy/tmp/thesis"), F_OK) == 0, "one with a name not of ours is not");
+	ok(access(place_path("tidy/tmp/fedcba9876543210"), F_OK) == 0,
+	   "nor one that may be in use");
 }
 
 /* Many at once */
