@@ -485,6 +485,8 @@ static int find_dir(struct mount *m, struct name *parent, const char *text, stru
 	r = probe(m, parent, text, e);
 	if (r == 0)
 		return add_dir(m, parent, text, true);
+	if (m->options->offline) /* below may be what the store knows */
+		return add_dir(m, parent, text, false);
 	if ((r != -ENOENT && r != -EACCES && r != -ENOTSUP) || is_hub(path))
 		return r;
 	catalog = refresh_catalog(m, parent, e);
@@ -507,7 +509,7 @@ static bool ask_for_tag(struct mount *m, struct name *dir, const char *text)
 		return false;
 	pthread_mutex_lock(&t->lock);
 	is = !nametree_is_listed(t, dir) &&
-	     (dir->dir.is_repository || !dir->dir.is_checked);
+	     (dir->dir.is_repository || !dir->dir.is_checked || m->options->offline);
 	pthread_mutex_unlock(&t->lock);
 	return is;
 }
@@ -521,7 +523,8 @@ static int run_child(struct task *task)
 
 	if (ask_for_tag(m, a->name, a->text))
 		r = resolve_tag(m, a->name, a->text, &e);
-	if ((r == -ENOENT || r == -EACCES) && reference_is_path(a->text, strlen(a->text)))
+	if ((r == -ENOENT || r == -EACCES || (r == -EIO && m->options->offline)) &&
+	    reference_is_path(a->text, strlen(a->text)))
 		r = find_dir(m, a->name, a->text, &e);
 	if (r < 0)
 		warn(m, r, &e);

@@ -54,7 +54,8 @@ static void head_is_whole(struct transfer *t)
 	if (status < 200)
 		return; /* "100 Continue" and its like: another head follows */
 	t->head.status = (int)status;
-	if (status >= 400 && status != 401)
+	/* 401 and 404 are answers: log in, and there is none, as of most referrers. */
+	if (status >= 400 && status != 401 && status != 404)
 		__atomic_fetch_add(&t->http->errors, 1, __ATOMIC_RELAXED);
 	transfer_show_head(t);
 }

@@ -48,6 +48,20 @@ def stocked(images, new_registry):
     return new_registry
 
 
+def test_offline(stocked, tmp_path):
+    """What the store knows is found by its names, though nothing can be listed."""
+    with mount(stocked.host + "/", cache=tmp_path / "c") as m:
+        assert text(m.path, "team/app/v1/rootfs/version") == "1"
+        digest = os.readlink(m.path + "/team/app/v1").split("@")[1]
+    with mount(stocked.host + "/", "offline", cache=tmp_path / "c", quiet=False) as m:
+        for name in ("team/app/v1", "team/app:v1", "team/app@" + digest):
+            assert text(m.path, name, "rootfs/version") == "1"
+        with pytest.raises(OSError):
+            os.stat(m.path + "/team/app:v2/rootfs")
+        with pytest.raises(OSError):
+            os.listdir(m.path)
+
+
 def test_a_registry(stocked):
     with mount(stocked.host + "/") as m:
         app = m.path + "/team/app"

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fd = memfd_create("index", MFD_CLOEXEC);
 	if (fd < 0 || source_memory(data + HEAD, size - HEAD, &blob) < 0)
 		abort();
-	if (carried_index(&c, &(struct fetch){blob, NULL, &fetched}, &digest, fd, &prefetch, &e) >= 0 ||
+	if (carried_index(&c, &(struct fetch){.blob = blob, .bytes = &fetched}, &digest, fd, &prefetch, &e) >= 0 ||
 	    !e.text[0])
 		abort();
 	source_unref(blob);
