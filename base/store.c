@@ -298,23 +298,55 @@ static int new_unnamed(int dir)
 	return fd;
 }
 
-/*
- * A private store has its files where long-lived temporary ones go, for a layer is too
- * large for memory.
- */
-int store_new_file(struct store *s)
+/* Where long-lived temporary files go, for a layer is too large for memory. */
+static int new_temporary(void)
 {
 	const char *path = getenv("TMPDIR");
 	int dir, fd;
 
-	if (s->dir)
-		return new_unnamed(s->tmp);
 	dir = open(path && *path ? path : "/var/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return -errno;
 	fd = new_unnamed(dir);
 	close(dir);
 	return fd;
+}
+
+int store_new_file(struct store *s)
+{
+	int fd = s->dir ? new_unnamed(s->tmp) : new_temporary();
+
+	if (fd < 0)
+		store_note_trouble(s, fd);
+	return fd;
+}
+
+/*
+ * Takes @fd, which may be an error. Of a quota, or of who fills the disk meanwhile, the
+ * first write would tell too late. A disk that cannot do this is believed.
+ */
+static int reserve(int fd, uint64_t size)
+{
+	int rc;
+
+	if (fd < 0 || size == 0 || fallocate(fd, 0, 0, (off_t)size) == 0)
+		return fd;
+	rc = -errno;
+	if (rc != -ENOSPC && rc != -EDQUOT)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+int store_new_copy(struct store *s, uint64_t size)
+{
+	int fd = -ENOSPC;
+
+	if (size > INT64_MAX)
+		return -EFBIG;
+	if (store_make_room(s, size))
+		fd = reserve(store_new_file(s), size);
+	return fd < 0 && s->dir ? reserve(new_temporary(), size) : fd;
 }
 
 /* An index is small enough for memory, where there is no better place. */
@@ -382,7 +414,7 @@ static int copy_file(int fd, int dir, const char *name)
  * so the new file gets a name in tmp/ first, and rename() does the rest. What has no
  * place on this disk, or lost its name on the way, is copied.
  */
-int store_give_name(struct store *s, int fd, int dir, const char *name)
+static int give_name(struct store *s, int fd, int dir, const char *name)
 {
 	char self[64], tmp[RANDOM_NAME];
 	int rc = random_name(tmp);
@@ -405,6 +437,15 @@ int store_give_name(struct store *s, int fd, int dir, const char *name)
 	return rc;
 }
 
+int store_give_name(struct store *s, int fd, int dir, const char *name)
+{
+	int rc = give_name(s, fd, dir, name);
+
+	if (rc < 0)
+		store_note_trouble(s, rc);
+	return rc;
+}
+
 int store_put_file(struct store *s, const char *folder, const char *name,
 		   const void *data, size_t len)
 {
@@ -423,6 +464,8 @@ int store_put_file(struct store *s, const char *folder, const char *name,
 	if (dir >= 0)
 		close(dir);
 	close(fd);
+	if (rc < 0)
+		store_note_trouble(s, rc);
 	return rc;
 }
 

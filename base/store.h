@@ -56,6 +56,15 @@ int store_open_private(struct store **out, struct err *e);
 void store_close(struct store *s);
 /* The directory; NULL for a private store. Borrowed. */
 const char *store_dir(const struct store *s);
+/*
+ * 0, or the errno with which the first thing was not taken by a store that was opened well,
+ * and a sentence: a full disk, a limit that is met, a directory that was removed. All is
+ * well but for that it is fetched again.
+ */
+int store_trouble(const struct store *s, struct err *e);
+/* Told of that once, in any thread. Set before the store is used. */
+void store_on_trouble(struct store *s, void (*fn)(void *arg, const char *sentence),
+		      void *arg);
 
 /*
  * A document of at most @max bytes by its digest. Its bytes are checked: 0 or
@@ -72,6 +81,13 @@ int store_put_document(struct store *s, const struct digest *d, const void *data
  * one), the caller's, or negative errno. Ask store_make_room() first.
  */
 int store_new_file(struct store *s);
+/*
+ * The same for @size bytes that must be had as a file, though nobody keeps them: in TMPDIR
+ * where the store has no place. Room is made, and theirs.
+ */
+int store_new_copy(struct store *s, uint64_t size);
+/* Makes room for bytes and writes them at @off of @fd, a file of the store. */
+bool store_keep(struct store *s, int fd, const void *data, size_t len, uint64_t off);
 
 /* Hashes all documents and notes, removes those that are damaged, and counts them. */
 int store_check_documents(struct store *s, unsigned *bad);

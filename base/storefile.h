@@ -29,6 +29,9 @@ struct store {
 	int64_t worked;	   /* when store_note_work() last did, in ms; atomic */
 	pthread_mutex_t held_lock;
 	struct slot *held; /* under held_lock: slots that this process has locked */
+	int trouble;	   /* the first errno that kept something out; atomic */
+	void (*on_trouble)(void *arg, const char *sentence);
+	void *arg;
 };
 
 /* A row of the file `spans`; each field is written and read atomically. */
@@ -47,6 +50,9 @@ struct slot_row {
 int store_open_file(int dir, const char *name, int flags);
 /* A directory below @at, made if missing; each part of @path is one level. */
 int store_open_below(int at, const char *path);
+
+/* @code, an errno, kept something out of the store: see store_trouble(). */
+void store_note_trouble(struct store *s, int code);
 
 /* As store_new_file(), in memory where there is no better place: an index is small enough. */
 int store_new_index(struct store *s);

@@ -32,7 +32,7 @@ static int copy_stream(struct mount *m, struct stream *st, int fd,
 		if ((uint64_t)n <= d->size - size)
 			r = fd_write_all(fd, data, (size_t)n, size);
 		if (r < 0)
-			err_set(e, r, "cannot write to the cache: %s", strerror(-r));
+			err_set(e, r, "cannot write it to a file: %s", strerror(-r));
 		else if (__atomic_load_n(&m->cancelled, __ATOMIC_SEQ_CST))
 			r = -EINTR;
 		size += (uint64_t)n;
@@ -50,13 +50,10 @@ static int copy_stream(struct mount *m, struct stream *st, int fd,
 
 static int new_file(struct mount *m, uint64_t size, struct err *e)
 {
-	int fd;
+	int fd = store_new_copy(m->store, size);
 
-	if (!store_make_room(m->store, size))
-		return err_set(e, -ENOSPC, "there is no room for it in the cache");
-	fd = store_new_file(m->store);
 	if (fd < 0)
-		err_set(e, fd, "cannot write to the cache: %s", strerror(-fd));
+		err_set(e, fd, "there is no file to be had for it: %s", strerror(-fd));
 	return fd;
 }
 
@@ -72,7 +69,7 @@ static int fetch_document(struct mount *m, struct mount_layer *l, struct err *e)
 	if (fd >= 0)
 		r = fd_write_all(fd, bytes.data, bytes.len, 0);
 	if (r < 0) {
-		err_set(e, r, "cannot write to the cache: %s", strerror(-r));
+		err_set(e, r, "cannot write it to a file: %s", strerror(-r));
 		close(fd);
 		fd = r;
 	}

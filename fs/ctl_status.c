@@ -79,6 +79,8 @@ static void print_status(const struct json *j)
 		print_image(j);
 	printf("state     %s\nstore     %s\n", text(j, "state"),
 	       text(j, "store")[0] ? text(j, "store") : "none: nothing is kept");
+	if (text(j, "storeWarning")[0])
+		printf("          %s\n", text(j, "storeWarning"));
 	printf("network   %" PRId64 " requests, %.1f MiB, %" PRId64 " errors, %" PRId64
 	       " retries\nerrors    %" PRId64 "\n",
 	       number(net, "requests"), mib(net, "bytes"), number(net, "errors"),

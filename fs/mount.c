@@ -30,6 +30,7 @@ static int open_store(struct mount *m, struct err *e)
 	if (m->options->cache == CACHE_NONE)
 		return store_open_private(&m->store, e);
 	if (store_open(m->options->cache_dir, &m->store, &why) == 0) {
+		store_on_trouble(m->store, on_warning, m);
 		store_set_limit(m->store, m->options->cache_size);
 		store_set_patience(m->store, m->options->timeout);
 		if (m->options->cache == CACHE_INDEX)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/json.h"
 #include "base/store.h"
 #include "fs/merge.h"
@@ -146,6 +147,16 @@ static void add_network(struct buf *out, int *r, const struct mount *m)
 	add_number(out, r, "retries", s.retries, "},\n");
 }
 
+static void add_store(struct buf *out, int *r, const struct mount *m)
+{
+	const char *dir = store_dir(m->store);
+	struct err trouble = {""};
+
+	(void)store_trouble(m->store, &trouble);
+	add_text(out, r, "store", dir ? dir : "", ",\n  ");
+	add_text(out, r, "storeWarning", trouble.text, "");
+}
+
 static void add_ops(struct buf *out, int *r, const struct mount *m)
 {
 	size_t i;
@@ -173,7 +184,6 @@ int status_render(struct view *v, struct buf *out)
 	const struct image *img = v->image;
 	struct mount *m = v->mount;
 	char platform[PLATFORM_TEXT_MAX], digest[DIGEST_TEXT_MAX];
-	const char *dir = store_dir(m->store);
 	int r = 0;
 
 	add(out, &r, "{\n  ");
@@ -187,7 +197,8 @@ int status_render(struct view *v, struct buf *out)
 	if (img->is_artifact)
 		add_text(out, &r, "artifactType",
 			 img->artifact_type ? img->artifact_type : "", ",\n  ");
-	add_text(out, &r, "store", dir ? dir : "", ",\n");
+	add_store(out, &r, m);
+	add(out, &r, ",\n");
 	add_layers(out, &r, v);
 	add(out, &r, "  ");
 	add_skipped(out, &r, v);
@@ -201,14 +212,14 @@ int status_render(struct view *v, struct buf *out)
 
 int status_render_all(struct mount *m, struct buf *out)
 {
-	const char *dir = store_dir(m->store);
 	int r = 0;
 
 	add(out, &r, "{\n  ");
 	add_text(out, &r, "version", PEELFS_VERSION, ",\n  ");
 	add_text(out, &r, "namespace", m->options->source, ",\n  ");
 	add_text(out, &r, "state", "ready", ",\n  ");
-	add_text(out, &r, "store", dir ? dir : "", ",\n  ");
+	add_store(out, &r, m);
+	add(out, &r, ",\n  ");
 	add_sums(out, &r, m);
 	add_images(out, &r, m);
 	add_network(out, &r, m);

@@ -212,11 +212,6 @@ static void spool_release(struct source *src)
 	free(s);
 }
 
-static int new_file(struct store *store, uint64_t size)
-{
-	return store_make_room(store, size) ? store_new_file(store) : -ENOSPC;
-}
-
 int spool_new(struct store *store, struct supply *supply, uint64_t size,
 	      const struct reading *answer, struct source **out)
 {
@@ -227,7 +222,7 @@ int spool_new(struct store *store, struct supply *supply, uint64_t size,
 
 	if (!s)
 		return -ENOMEM;
-	s->fd = new_file(store, size);
+	s->fd = store_new_copy(store, size);
 	if (s->fd < 0) {
 		rc = s->fd;
 		free(s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A blob from hosts that give no ranges: whoever wants a part is sent all of it. So it
- * is fetched once, from its start, into an unnamed file of the store, and read from there.
+ * is fetched once, from its start, into an unnamed file of the store, or of TMPDIR if the
+ * store has no room, and read from there.
  */
 #ifndef REGISTRY_SPOOL_H
 #define REGISTRY_SPOOL_H

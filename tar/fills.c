@@ -183,8 +183,8 @@ bool fills_check(const struct slot *slot, uint32_t i, const struct span *sp,
 static bool write_data(struct fills *fs, uint32_t span, const struct span *sp,
 		       const char *mem)
 {
-	if (fs->data_fd < 0 || !store_make_room(fs->store, sp->out_len) ||
-	    fd_write_all(fs->data_fd, mem, (size_t)sp->out_len, sp->out) < 0)
+	if (fs->data_fd < 0 ||
+	    !store_keep(fs->store, fs->data_fd, mem, (size_t)sp->out_len, sp->out))
 		return false;
 	if (!span_can_check(sp))
 		slot_set_word(fs->slot, span, checksum(0, mem, (size_t)sp->out_len));

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/pipe.h"
 #include "base/source.h"
 #include "base/store.h"
@@ -45,8 +44,7 @@ static void write_run(struct sink *s, const char *data, size_t len, uint64_t off
 {
 	/* What cannot be kept is fetched again when it is read. */
 	if (len > 0 && !s->full)
-		s->full = !store_make_room(s->pass->store, len) ||
-			  fd_write_all(s->pass->data_fd, data, len, off) < 0;
+		s->full = !store_keep(s->pass->store, s->pass->data_fd, data, len, off);
 }
 
 /*

@@ -21,6 +21,7 @@ import pytest
 
 import badregistry
 import test_lazy
+import test_store
 from archive import file, layer
 from mounting import SANITIZED, SLOWER, environment, eventually, mount, run
 from test_resolve import fails
@@ -175,6 +176,22 @@ def test_without_ranges_all_comes_once(plain, tmp_path, form, redirect):
         for _ in range(2):
             assert m.read("oci/blobs/" + d["digest"].replace(":", "/")) == plain.images.read(d)
         assert m.status()["network"]["bytes"] - before <= d["size"]
+
+
+def test_without_ranges_and_without_room(plain, tmp_path):
+    """It need not lie in the store; TMPDIR will do."""
+    d = plain.images.layer(layer(file("long", LONG)))
+    source = plain.image("team/app", [d])
+    plain.fail("no range", times=-1)
+    with test_store.small_disk(tmp_path / "disk", 1 << 20) as disk:
+        with mount(source, *plain.options, cache=disk, quiet=False):
+            pass  # the index stays
+        with mount(source, *plain.options, cache=disk, quiet=False) as m:
+            with open(m.at("long"), "rb", buffering=0) as f:
+                for at in range(len(LONG) - 5000, 0, -900_000):
+                    assert os.pread(f.fileno(), 5000, at) == LONG[at:at + 5000]
+            assert m.status()["network"]["bytes"] < 1.2 * d["size"] + 100_000
+            assert m.status()["errors"] == 0
 
 
 @pytest.mark.parametrize("fault", ["half", "stall", "reset", "503"])

@@ -245,6 +245,58 @@ def test_full_disk(images, tmp_path, compression):
                 assert same(m.root, {name: files[name]})
 
 
+def blobs_of(m):
+    """The paths in oci/ of all that the image is made of."""
+    manifest = json.loads(m.read("manifest.json"))
+    return ["oci/blobs/" + d["digest"].replace(":", "/")
+            for d in [manifest["config"], *manifest["layers"]]]
+
+
+def are_right(m, paths):
+    for path in paths:
+        assert hashlib.sha256(m.read(path)).hexdigest() == os.path.basename(path)
+
+
+@pytest.mark.parametrize("kept, size", [("data", 1 << 20), ("data", 8192), ("index", 8192)])
+def test_full_disk_is_told(fake, tmp_path, kept, size):
+    """One sentence, and in the status; whatever is read is right, and nothing is an error."""
+    files = contents(61, 6, 300000)
+    tar = layer(directory("d"), *(file("d/" + n, data) for n, data in files.items()))
+    source = fake.image("full", [fake.images.layer(tar)])
+    with small_disk(tmp_path / "disk", size) as disk:
+        for _ in range(2):
+            with foreground(source, "insecure", "cache=" + kept, cache=disk) as m:
+                before = m.status()["network"]["errors"]  # a 404 is one
+                assert same(m.root, files)
+                are_right(m, blobs_of(m))
+                found = m.status()
+                assert found["errors"] == 0 and found["network"]["errors"] == before
+                assert found["store"] == str(disk)
+                assert "the cache %s is full" % disk in found["storeWarning"]
+                assert found["storeWarning"] in ctl("status", m.path).stdout
+                m.log.seek(0)
+                assert m.log.read().decode() == "peelfs: %s\n" % found["storeWarning"]
+    with mount(source, "insecure", cache=tmp_path / "c") as m:
+        assert m.status()["storeWarning"] == ""
+
+
+def test_store_is_removed_under_a_mount(fake, tmp_path):
+    """It is done without, and said."""
+    files = contents(62, 6, 300000)
+    tar = layer(directory("d"), *(file("d/" + n, data) for n, data in files.items()))
+    source = fake.image("gone", [fake.images.layer(tar)])
+    with foreground(source, "insecure", cache=tmp_path / "c") as m:
+        before = m.status()["network"]["errors"]
+        shutil.rmtree(tmp_path / "c")
+        assert same(m.root, files)
+        are_right(m, blobs_of(m))
+        found = m.status()
+        assert found["errors"] == 0 and found["network"]["errors"] == before
+        assert "cannot write to the cache" in found["storeWarning"]
+        m.log.seek(0)
+        assert m.log.read().decode().count(found["storeWarning"]) == 1
+
+
 def test_limit(images, tmp_path):
     """cache_size= is kept, beside live mounts, by taking out what is not mounted."""
     first, second = contents(9, 8, 2 << 20), contents(10, 8, 2 << 20)
@@ -365,8 +417,9 @@ def test_limit_below_a_layer(images, tmp_path):
     files = contents(25, 6, 1 << 20)
     source = image_of(images, files)
     for _ in range(2):
-        with mount(source, "cache_size=1M", cache=tmp_path / "c") as m:
+        with mount(source, "cache_size=1M", cache=tmp_path / "c", quiet=False) as m:
             assert same(m.root, files)
+            assert "is full" in m.status()["storeWarning"]
             assert sum(os.stat(p).st_blocks * 512 for p in data_files(tmp_path / "c")) <= 2 << 20
 
 

@@ -581,8 +581,19 @@ static void test_no_place(void)
 	store_set_limit(b.store, 1);
 	bench_open(&b, 4);
 	ok(reads_part(&b, 1) && reads_part(&b, 2) && streams(&b, 7), "no room in the store");
+	is_int(near.asked, 1, "one elsewhere");
+	bench_close(&b);
+
+	place_env("TMPDIR", "/proc/nowhere");
+	script(&near, "i");
+	if (store_open(place_path("store"), &b.store, &e) < 0)
+		exit(1);
+	store_set_limit(b.store, 1);
+	bench_open(&b, 4);
+	ok(reads_part(&b, 1) && reads_part(&b, 2) && streams(&b, 7), "nor elsewhere");
 	ok(near.asked >= 3, "a request each");
 	bench_close(&b);
+	place_env("TMPDIR", NULL);
 
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &old);

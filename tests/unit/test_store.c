@@ -589,6 +589,7 @@ static void test_full_disk(void)
 	}
 	is_int(store_open(place_path("small/store"), &s, &e), 0, "a store on a small disk");
 	is_int(store_put_document(s, &before, "before", 6), 0, "with something in it");
+	is_int(store_trouble(s, &e), 0, "and well");
 	is_int(store_slot(s, &before, &old), 0, "and a slot");
 	fill_disk();
 	ok(store_put_document(s, &d, "x", 1) < 0, "full: documents are not taken");
@@ -600,6 +601,12 @@ static void test_full_disk(void)
 	slot_set_filled(old, 9999, 0, 1);
 	ok(!slot_is_filled(old, 9999), "and without them nothing is filled");
 	ok(!store_make_room(s, 1 << 20), "no room can be made");
+	is_int(store_trouble(s, &e), -ENOSPC, "which is known: %s", e.text);
+	fd = store_new_copy(s, 1 << 20);
+	ok(fd >= 0 && write(fd, "x", 1) == 1, "a large file lies elsewhere");
+	ok(!store_keep(s, fd, "x", 1, 0), "which is not the store's");
+	close(fd);
+	ok(store_new_copy(s, UINT64_MAX) < 0, "and is not of any size");
 
 	while ((fd = open(place_path("small/many"), O_CREAT | O_EXCL | O_WRONLY, 0600)) >= 0) {
 		close(fd);
