@@ -2,9 +2,9 @@
 /*
  * Blobs as they are in the registry, byte for byte: those of oci/, and the files of an
  * artifact. The store does not keep them, and they cannot be checked in pieces: so one is
- * fetched when it is first read, as a whole, into an unnamed file, of the store or, where
- * that has no room, of TMPDIR, and no byte of it is shown before all of them had its digest. The file lasts until nobody has read it for
- * long.
+ * fetched when it is first read, as a whole, into an unnamed file (of the store or, where
+ * that has no room, in TMPDIR), and no byte of it is shown before all of them had its
+ * digest. The file lasts until nobody has read it for long.
  *
  * All calls: any thread.
  */
