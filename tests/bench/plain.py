@@ -183,6 +183,23 @@ def index_only(rig, reference):
     shutil.rmtree(cache)
 
 
+@case("slow-resolve", "small")
+def slow_resolve(rig, report, image):
+    """Layers stored, documents not: a mount is 4 round trips, that of the connection being one."""
+    reference, cache, rounds = rig.image(image), rig.path("cache"), []
+    with rig.mounted(reference, cache):
+        pass
+    with rig.slow() as (host, counters):
+        for _ in range(ROUNDS or 3):
+            for folder in ("documents", "names"):
+                shutil.rmtree(os.path.join(cache, folder), ignore_errors=True)
+            counters()
+            with rig.mounted(reference.replace(rig.host, host), cache):
+                rounds.append(counters()["rounds"])
+    shutil.rmtree(cache)
+    report.line("slow-resolve-%s" % image, max(rounds), 4, max(rounds) / 4, 1.0, unit=" ")
+
+
 @case("slow-cat", "small")
 def slow_cat(rig, report, image):
     """Index stored, data not: 3 round trips and one span (1 MiB of output)."""

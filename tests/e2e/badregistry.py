@@ -52,6 +52,7 @@ class Bad:
         self.tokens = {}          # token: when it ends
         self.urls = {}            # signature: uses left
         self.asked = []           # (role, method, path, headers)
+        self.callers = []         # of each of those, its connection
         self.lock = threading.Lock()
         self.ended = threading.Event()
 
@@ -172,7 +173,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         bad, role = self.server.bad, self.server.role
-        bad.asked.append((role, self.command, self.path, dict(self.headers)))
+        with bad.lock:
+            bad.asked.append((role, self.command, self.path, dict(self.headers)))
+            bad.callers.append(self.client_address)
         with contextlib.suppress(OSError):
             getattr(bad, role)(self)
 

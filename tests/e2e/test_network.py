@@ -258,6 +258,19 @@ def test_auth(bad, auth, entry, tmp_path):
         assert tokens[0][1] == "POST"
 
 
+@pytest.mark.parametrize("auth, most", [(None, 4), ("token", 6)])
+def test_few_round_trips(plain, auth, most):
+    """From nothing to a resolved image: each request is one, and that of its connection. To look
+    for a table beside a layer that is not stored are two more."""
+    plain.auth = auth
+    with mount(picture(plain), "index=none", *plain.options) as m:
+        config = json.loads(m.read("manifest.json"))["config"]["digest"]
+        resolving = [(path, caller) for (_, _, path, _), caller in zip(plain.asked, plain.callers)
+                     if "/blobs/" not in path or path.endswith(config)]
+        connections = {caller for _, caller in resolving}
+        assert len(resolving) + len(connections) <= most, resolving
+
+
 def test_authfile_that_is_not_there(plain, tmp_path):
     """Said at once, whether it is needed or not."""
     fails(picture(plain), "authfile=%s/none" % tmp_path, words=[tmp_path / "none"], where=tmp_path)
