@@ -179,6 +179,16 @@ static void add_images(struct buf *out, int *r, struct mount *m)
 	add_number(out, r, "loaded", n, "},\n");
 }
 
+/* What all images of the mount share, and the end. */
+static void add_mount(struct buf *out, int *r, struct mount *m)
+{
+	add_sums(out, r, m);
+	add_images(out, r, m);
+	add_network(out, r, m);
+	add_ops(out, r, m);
+	add(out, r, "}\n");
+}
+
 int status_render(struct view *v, struct buf *out)
 {
 	const struct image *img = v->image;
@@ -202,11 +212,7 @@ int status_render(struct view *v, struct buf *out)
 	add_layers(out, &r, v);
 	add(out, &r, "  ");
 	add_skipped(out, &r, v);
-	add_sums(out, &r, m);
-	add_images(out, &r, m);
-	add_network(out, &r, m);
-	add_ops(out, &r, m);
-	add(out, &r, "}\n");
+	add_mount(out, &r, m);
 	return r;
 }
 
@@ -220,10 +226,6 @@ int status_render_all(struct mount *m, struct buf *out)
 	add_text(out, &r, "state", "ready", ",\n  ");
 	add_store(out, &r, m);
 	add(out, &r, ",\n  ");
-	add_sums(out, &r, m);
-	add_images(out, &r, m);
-	add_network(out, &r, m);
-	add_ops(out, &r, m);
-	add(out, &r, "}\n");
+	add_mount(out, &r, m);
 	return r;
 }

@@ -6,7 +6,7 @@ import statistics
 import sys
 
 from basics import ROUNDS, case, find, five_kb, memory_line
-from rig import HERE, MIB, clock, say, shell
+from rig import HERE, MIB, clock, say
 
 sys.path.insert(0, os.path.join(HERE, "../e2e"))
 import tree

@@ -109,6 +109,17 @@ def eventually(condition, seconds=10, step=0.02):
         time.sleep(step)
 
 
+def unmount(path, command=("fusermount3", "-u")):
+    """Is it done? Refused while `peelctl status` of another test looks at all mounts: so a few
+    times."""
+    path = str(path)
+
+    def ask():
+        done = subprocess.run([*command, path], capture_output=True, timeout=30)
+        return done.returncode == 0 or not is_mounted(path)
+    return eventually(ask, 3, 0.1)
+
+
 def abort_connection(number):
     with contextlib.suppress(OSError):
         base = "/sys/fs/fuse/connections"
@@ -163,12 +174,7 @@ class Mount:
     def unmount(self):
         """Lets the daemon end in its own way; says what is wrong, or None."""
         wrong = []
-
-        def ask():
-            done = subprocess.run(["fusermount3", "-u", self.path], capture_output=True,
-                                  text=True, timeout=30)
-            return done.returncode == 0 or not is_mounted(self.path)
-        if is_mounted(self.path) and not eventually(ask, 3, 0.1):
+        if is_mounted(self.path) and not unmount(self.path):
             wrong.append("cannot be unmounted")
         if self.pid and not wrong:
             if not eventually(self.has_ended, 15):

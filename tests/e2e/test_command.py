@@ -14,7 +14,7 @@ import pytest
 
 from archive import file, layer
 from mounting import (PEELFS, SLOWER, environment, eventually, find_daemon, foreground, is_mounted,
-                      mount, run)
+                      mount, run, unmount)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_options_in_any_place(source, place, tmp_path):
     assert done.returncode == 0, done.stderr
     assert is_mounted(place)
     pid = find_daemon(place)
-    subprocess.run(["fusermount3", "-u", place], check=True, timeout=10)
+    assert unmount(place)
     assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
 
 
@@ -88,7 +88,7 @@ def test_relative_paths(images, tmp_path):
     assert is_mounted(path) and (tmp_path / "cache").is_dir()
     assert open(path + "/rootfs/f").read() == "1"
     pid = find_daemon("mnt")
-    subprocess.run(["fusermount3", "-u", path], check=True, timeout=10)
+    assert unmount(path)
     assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
 
 
@@ -99,7 +99,7 @@ def test_mount_point_with_odd_characters(source, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (path / "rootfs" / "f").read_text() == "1"
     pid = find_daemon(str(path))
-    subprocess.run(["umount", str(path)], check=True, timeout=10)
+    assert unmount(path, ["umount"])
     assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
 
 
@@ -133,7 +133,7 @@ def test_foreground(source):
     with foreground(source) as m:
         assert m.child.poll() is None
         assert eventually(lambda: os.path.exists(m.at("f")))
-        subprocess.run(["fusermount3", "-u", m.path], check=True, timeout=10)
+        assert unmount(m.path)
         assert m.child.wait(20 * SLOWER) == 0
         m.log.seek(0)
         assert m.log.read() == b""
@@ -143,7 +143,7 @@ def test_foreground(source):
 def test_traces(source, flag):
     with foreground(source, arguments=("-f", flag)) as m:
         assert open(m.at("f")).read() == "1"
-        subprocess.run(["fusermount3", "-u", m.path], check=True, timeout=10)
+        assert unmount(m.path)
         assert m.child.wait(20 * SLOWER) == 0
         m.log.seek(0)
         assert m.log.read()
@@ -219,7 +219,7 @@ def test_progress_on_a_terminal(images, fake, place, tmp_path):
     assert code == 0, out
     assert is_mounted(place)
     pid = find_daemon(place)
-    subprocess.run(["fusermount3", "-u", place], check=True, timeout=10)
+    assert unmount(place)
     assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
     assert re.search(rb"\r[^\r]*\d+\.\d+/2\.\d MiB +\d+\.\d MiB/s +layer [01]/2", out), out
     assert out.rpartition(b"\r")[2].strip() in (b"", b"\x1b[K"), out

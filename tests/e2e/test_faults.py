@@ -9,7 +9,6 @@ import errno
 import os
 import random
 import shutil
-import subprocess
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import badregistry
+import front
 import registry as registry_of
 import test_lazy
 from archive import file, layer
-from mounting import SLOWER, eventually, is_mounted, mount, run
+from mounting import SLOWER, is_mounted, mount, run, unmount
 from test_network import authfile, forget_data
 
 STORMS = int(os.environ.get("PEELFS_STORMS", 4))
@@ -37,33 +37,6 @@ WORSE = {
     "token": (*MENDED["token"], "stall", "short"),
 }
 
-CONF = """daemon off;
-pid %(where)s/pid;
-error_log %(where)s/error.log;
-events {}
-http {
-	access_log %(where)s/access.log combined;
-	client_body_temp_path %(where)s/1;
-	proxy_temp_path %(where)s/2;
-	fastcgi_temp_path %(where)s/3;
-	uwsgi_temp_path %(where)s/4;
-	scgi_temp_path %(where)s/5;
-	ssl_certificate %(crt)s;
-	ssl_certificate_key %(key)s;
-	proxy_http_version 1.1;
-	proxy_buffering off;
-	server {
-		listen 127.0.0.1:%(port)d ssl http2;
-		location / { proxy_pass %(registry)s; }
-	}
-	server {
-		listen 127.0.0.1:%(store_port)d ssl http2;
-		location / { proxy_pass %(store)s; }
-	}
-}
-"""
-
-
 @pytest.fixture(scope="module")
 def ca():
     where = tempfile.mkdtemp(prefix="peelfs-e2e-ca-")
@@ -74,25 +47,16 @@ def ca():
 @contextlib.contextmanager
 def http2(bad, ca):
     """nginx before a registry without TLS, and before its store."""
-    where = tempfile.mkdtemp(prefix="peelfs-e2e-front-")
-    os.chmod(where, 0o755)
-    port, store_port = registry_of.free_port(), registry_of.free_port()
-    with open(os.path.join(where, "conf"), "w") as f:
-        f.write(CONF % {"where": where, "port": port, "store_port": store_port, "crt": ca[1],
-                        "key": ca[2], "registry": bad.url, "store": bad.store_url})
-    nginx = subprocess.Popen(["/usr/sbin/nginx", "-p", where, "-c", os.path.join(where, "conf")],
-                             stderr=subprocess.DEVNULL)
-    try:
-        assert eventually(lambda: os.path.exists(os.path.join(where, "pid")))
-        bad.host = "localhost:%d" % port
-        bad.url, bad.store_url = "https://" + bad.host, "https://127.0.0.1:%d" % store_port
+    ports = registry_of.free_port(), registry_of.free_port()
+    servers = [front.server(port, "proxy_pass %s;" % url, "proxy_http_version 1.1;",
+                            "proxy_buffering off;")
+               for port, url in zip(ports, (bad.url, bad.store_url))]
+    with tempfile.TemporaryDirectory(prefix="peelfs-e2e-front-") as where, \
+            front.nginx(where, ca[1:], servers) as log:
+        bad.host = "localhost:%d" % ports[0]
+        bad.url, bad.store_url = "https://" + bad.host, "https://127.0.0.1:%d" % ports[1]
         yield
-        with open(os.path.join(where, "access.log")) as f:
-            assert "HTTP/2.0" in f.read()
-    finally:
-        nginx.terminate()
-        nginx.wait(10)
-        shutil.rmtree(where)
+        assert "HTTP/2.0" in log()
 
 
 class Picture:
@@ -163,8 +127,7 @@ def storm(b, seed, options, cache, readers):
             if done.returncode != 0:
                 may_fail(done)
             else:
-                subprocess.run(["fusermount3", "-u", cache.parent / "mnt"], check=True,
-                               timeout=30)
+                assert unmount(cache.parent / "mnt")
             b.chance = 0
         with mount(picture.source, "timeout=%d" % (6 if worse else 40), *options, cache=cache,
                    quiet=not worse) as m:

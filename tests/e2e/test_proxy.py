@@ -5,74 +5,38 @@ import base64
 import json
 import os
 import shutil
-import subprocess
 import tempfile
-import time
 
 import pytest
 
 import badregistry
+import front
 import mounting
 import registry as registry_of
 from archive import file, layer
 from mounting import mount
 from test_network import NOISE, is_whole
 
-CONF = """daemon off;
-pid %(where)s/pid;
-error_log %(where)s/error.log;
-events {}
-http {
-	access_log %(where)s/access.log combined;
-	client_body_temp_path %(where)s/1;
-	proxy_temp_path %(where)s/2;
-	fastcgi_temp_path %(where)s/3;
-	uwsgi_temp_path %(where)s/4;
-	scgi_temp_path %(where)s/5;
-	server {
-		listen 127.0.0.1:%(port)d ssl http2;
-		ssl_certificate %(crt)s;
-		ssl_certificate_key %(key)s;
-		location / {
-			auth_basic "x";
-			auth_basic_user_file %(where)s/users;
-			proxy_pass http://%(host)s;
-			proxy_set_header Host $http_host;
-			proxy_set_header Authorization "";
-			proxy_set_header X-Forwarded-Proto https;
-		}
-	}
-}
-"""
-
 
 class Proxy:
-    def log(self):
-        with open(os.path.join(self.where, "access.log")) as f:
-            return f.read()
+    def __init__(self, host, ca, log):
+        self.host, self.ca, self.log = host, ca, log
 
 
 @pytest.fixture(scope="module")
 def proxy(registry):
-    p = Proxy()
-    p.where = tempfile.mkdtemp(prefix="peelfs-e2e-proxy-")
-    os.chmod(p.where, 0o755)
-    p.ca, crt, key = badregistry.make_ca(p.where)
     port = registry_of.free_port()
-    p.host = "localhost:%d" % port
-    with open(os.path.join(p.where, "users"), "w") as f:
-        f.write("me:{PLAIN}secret\n")
-    with open(os.path.join(p.where, "conf"), "w") as f:
-        f.write(CONF % {"where": p.where, "port": port, "crt": crt, "key": key,
-                        "host": registry.host})
-    nginx = subprocess.Popen(["/usr/sbin/nginx", "-p", p.where, "-c", os.path.join(p.where, "conf")],
-                             stderr=subprocess.DEVNULL)
-    mounting.eventually(lambda: os.path.exists(os.path.join(p.where, "pid")))
-    time.sleep(0.1)
-    yield p
-    nginx.terminate()
-    nginx.wait(10)
-    shutil.rmtree(p.where)
+    with tempfile.TemporaryDirectory(prefix="peelfs-e2e-proxy-") as where:
+        ca, *key = badregistry.make_ca(where)
+        users = os.path.join(where, "users")
+        with open(users, "w") as f:
+            f.write("me:{PLAIN}secret\n")
+        server = front.server(
+            port, 'auth_basic "x";', "auth_basic_user_file %s;" % users,
+            "proxy_pass http://%s;" % registry.host, "proxy_set_header Host $http_host;",
+            'proxy_set_header Authorization "";', "proxy_set_header X-Forwarded-Proto https;")
+        with front.nginx(where, key, [server]) as log:
+            yield Proxy("localhost:%d" % port, ca, log)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import layout
 from archive import file, layer
 from mounting import SLOWER, eventually, mount
-from test_artifacts import Artifacts, shown
+from test_artifacts import Artifacts
 
 IMAGE = [layer(file("f", "1"))]
 SBOM, SIGNATURE = "application/spdx+json", "application/vnd.dev.cosign.artifact.sig.v1+json"

@@ -508,9 +508,9 @@ def test_removed_cache_directory_does_not_matter(big, tmp_path):
 @pytest.mark.core
 def test_ordinary_user(user, images):
     """Mounts by fusermount3, reads all that is in the image whatever its modes, alone."""
-    source = images.image([layer(file("secret", "read me", mode=0o000, uid=0),
-                                 directory("closed", mode=0o000), file("closed/f", "2", mode=0),
-                                 file("setuid", "", mode=0o4755), char("null", 1, 3))])
+    images.image([layer(file("secret", "read me", mode=0o000, uid=0),
+                        directory("closed", mode=0o000), file("closed/f", "2", mode=0),
+                        file("setuid", "", mode=0o4755), char("null", 1, 3))])
     base = tempfile.mkdtemp(prefix="peelfs-e2e-user-")
     try:
         os.chmod(base, 0o755)
