@@ -6,37 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "fs/asking.h"
-#include "fs/identity.h"
 #include "fs/mount.h"
+#include "fs/nameitem.h"
 #include "fs/nametree.h"
 #include "fs/node.h"
 #include "fs/options.h"
 #include "fs/snapshots.h"
-#include "fs/status.h"
 #include "fs/synthetic.h"
 #include "fs/views.h"
 #include "registry/reference.h"
-
-/*
- * Nodes are those of image 0, which there is none of, and of rows that no image has; a tag
- * has its generation in place of an image.
- */
-enum ns_row {
-	NS_DIR = 0, /* the top is node 1 of any mount: image 0, row 0, number NAME_TOP */
-	NS_PEELFS = 1020,
-	NS_STATUS, /* entry: the snapshot */
-	NS_TAG,	   /* in its repository: ../NAME@DIGEST */
-	NS_TAGGED, /* NAME:TAG beside its repository: NAME@DIGEST */
-};
-
-/* What was not there may be pushed soon; what was only visited is listed soon. */
-#define SOON_SECONDS 2
 
 /* SOURCES */
 
@@ -131,15 +113,7 @@ bool namespace_has(const struct mount *m, uint64_t node)
 	if (!m->namespace)
 		return false;
 	node_unpack(node, &n);
-	return n.kind == NODE_SYNTHETIC && (n.image == 0 || n.layer >= NS_PEELFS);
-}
-
-static uint64_t pack(enum ns_row row, uint32_t generation, uint32_t number)
-{
-	struct node n = {
-		.image = generation % NODE_IMAGES_MAX, .layer = row, .entry = number};
-
-	return node_pack(&n);
+	return n.kind == NODE_SYNTHETIC && (n.image == 0 || n.layer >= NAME_ROW_PEELFS);
 }
 
 static struct name *dir_of(struct mount *m, uint64_t node)
@@ -148,124 +122,8 @@ static struct name *dir_of(struct mount *m, uint64_t node)
 	struct node n;
 
 	node_unpack(node, &n);
-	dir = n.layer == NS_DIR ? nametree_get(tree_of(m), n.entry) : NULL;
+	dir = n.layer == NAME_ROW_DIR ? nametree_get(tree_of(m), n.entry) : NULL;
 	return dir && dir->kind == NAME_DIR ? dir : NULL;
-}
-
-static void begin(const struct mount *m, uint64_t node, uint32_t mode, uint64_t ino,
-		  struct item *out)
-{
-	memset(out, 0, sizeof(*out));
-	out->node = node;
-	out->attr.st_ino = node_ino_end(ino);
-	out->attr.st_mode = mode;
-	out->attr.st_nlink = 1;
-	out->attr.st_uid = m->uid;
-	out->attr.st_gid = m->gid;
-}
-
-static void set_time(struct item *out, struct timespec time)
-{
-	out->attr.st_mtim = out->attr.st_atim = out->attr.st_ctim = time;
-}
-
-static void expire(struct item *out, uint32_t seconds)
-{
-	out->expires = true;
-	out->seconds = seconds;
-}
-
-static uint32_t soon(const struct nametree *t)
-{
-	return t->ttl < SOON_SECONDS ? t->ttl : SOON_SECONDS;
-}
-
-/* Seconds that what was asked at that time still holds. */
-static uint32_t remaining(const struct nametree *t, uint32_t asked_at)
-{
-	uint32_t age = hold_clock() - asked_at;
-
-	return age < t->ttl ? t->ttl - age : 0;
-}
-
-/*
- * Under the lock. The kernel keeps a listing until the directory has another time: so one
- * whose lists are too old gets a new one, after which it is read anew.
- */
-static void describe_dir(struct mount *m, struct name *dir, struct item *out)
-{
-	struct nametree *t = tree_of(m);
-	struct name *host = nametree_host(t, dir);
-	uint32_t seconds = soon(t);
-
-	if (nametree_is_listed(t, dir))
-		seconds = remaining(t, dir->dir.listed_at);
-	else if (dir->dir.is_listed)
-		nametree_touch(dir);
-	else if (host && host->dir.has_catalog &&
-		 !nametree_holds(t, host->dir.catalog_at))
-		nametree_touch(dir);
-	begin(m, pack(NS_DIR, 0, dir->number), S_IFDIR | 0555, dir->dir.ino, out);
-	set_time(out, dir->dir.changed);
-	expire(out, seconds);
-}
-
-static size_t target_length(enum ns_row row, const struct name *dir)
-{
-	size_t digest = sizeof("@sha256:") - 1 + 64;
-
-	if (!dir->parent)
-		return digest;
-	return strlen(dir->text) + digest + (row == NS_TAG ? 3 : 0);
-}
-
-/* Under the lock. */
-static void describe_tag(struct mount *m, struct name *tag, enum ns_row row,
-			 struct item *out)
-{
-	struct nametree *t = tree_of(m);
-	struct name *dir = nametree_get(t, tag->parent);
-	uint64_t ino = identity_path(dir->dir.ino ^ row, tag->text, strlen(tag->text));
-	uint32_t seconds = t->ttl;
-
-	if (tag->tag.has_digest) {
-		seconds = remaining(t, tag->tag.resolved_at);
-		if (seconds == 0) {
-			/* The kernel has read the old one, and keeps it with its node. */
-			tag->tag.generation++;
-			tag->tag.has_digest = false;
-			seconds = t->ttl;
-		}
-	}
-	begin(m, pack(row, tag->tag.generation, tag->number), S_IFLNK | 0777, ino, out);
-	out->attr.st_size = (off_t)target_length(row, dir);
-	set_time(out, (struct timespec){.tv_sec = tag->tag.seen});
-	expire(out, seconds);
-}
-
-static int describe_status(struct mount *m, uint32_t number, struct item *out)
-{
-	uint64_t top = nametree_get(tree_of(m), NAME_TOP)->dir.ino;
-	struct timespec now;
-	size_t len = 0;
-
-	if (number && snapshot_read(m, number, NULL, 0, 0, &len) < 0)
-		return -ESTALE;
-	clock_gettime(CLOCK_REALTIME, &now);
-	begin(m, number ? pack(NS_STATUS, 0, number) : 0, S_IFREG | 0444,
-	      identity_path(top, "status.json", 11), out);
-	out->attr.st_size = (off_t)len;
-	out->is_live = true;
-	set_time(out, now);
-	return 0;
-}
-
-static void describe_peelfs(struct mount *m, struct item *out)
-{
-	const struct name *top = nametree_get(tree_of(m), NAME_TOP);
-
-	begin(m, pack(NS_PEELFS, 0, 1), S_IFDIR | 0555,
-	      identity_path(top->dir.ino, ".peelfs", 7), out);
 }
 
 int namespace_describe(struct mount *m, uint64_t node, struct item *out)
@@ -276,20 +134,20 @@ int namespace_describe(struct mount *m, uint64_t node, struct item *out)
 	int r = 0;
 
 	node_unpack(node, &n);
-	if (n.layer == NS_PEELFS) {
-		describe_peelfs(m, out);
+	if (n.layer == NAME_ROW_PEELFS) {
+		nameitem_peelfs(m, out);
 		return 0;
 	}
-	if (n.layer == NS_STATUS)
-		return describe_status(m, n.entry, out);
+	if (n.layer == NAME_ROW_STATUS)
+		return nameitem_status(m, n.entry, out);
 	name = nametree_get(t, n.entry);
 	if (!name)
 		return -ESTALE;
 	pthread_mutex_lock(&t->lock);
-	if (n.layer == NS_DIR && name->kind == NAME_DIR)
-		describe_dir(m, name, out);
-	else if (n.layer >= NS_TAG && name->kind == NAME_TAG)
-		describe_tag(m, name, (enum ns_row)n.layer, out);
+	if (n.layer == NAME_ROW_DIR && name->kind == NAME_DIR)
+		nameitem_dir(m, name, out);
+	else if (n.layer >= NAME_ROW_TAG && name->kind == NAME_TAG)
+		nameitem_tag(m, name, (enum name_row)n.layer, out);
 	else
 		r = -ESTALE;
 	pthread_mutex_unlock(&t->lock);
@@ -330,7 +188,7 @@ static int new_image(struct mount *m, struct name *dir, const char *digest,
 
 	if (r < 0)
 		return r;
-	what.around = pack(NS_DIR, 0, place_of(t, dir)->number);
+	what.around = nameitem_node(NAME_ROW_DIR, 0, place_of(t, dir)->number);
 	what.path = image_path(t, dir, digest);
 	if (asprintf(&what.source, "%s@%s", nametree_path(t, dir, path), digest) < 0)
 		what.source = NULL;
@@ -450,8 +308,8 @@ static struct name *known_tag(struct nametree *t, const struct name *dir,
 }
 
 /* @whatever: however long ago it was that it was known. */
-static bool find_tag(struct mount *m, struct name *dir, const char *text, enum ns_row row,
-		     bool whatever, struct item *out)
+static bool find_tag(struct mount *m, struct name *dir, const char *text,
+		     enum name_row row, bool whatever, struct item *out)
 {
 	struct nametree *t = tree_of(m);
 	struct name *tag;
@@ -459,7 +317,7 @@ static bool find_tag(struct mount *m, struct name *dir, const char *text, enum n
 	pthread_mutex_lock(&t->lock);
 	tag = known_tag(t, dir, text, whatever);
 	if (tag)
-		describe_tag(m, tag, row, out);
+		nameitem_tag(m, tag, row, out);
 	pthread_mutex_unlock(&t->lock);
 	return tag != NULL;
 }
@@ -474,7 +332,7 @@ static int lookup_tagged(struct mount *m, struct name *parent, const char *name,
 	if (colon == name || !reference_is_tag(colon + 1, strlen(colon + 1)))
 		return -ENOENT;
 	r = named(m, parent, name, (size_t)(colon - name), &dir);
-	if (r < 0 || find_tag(m, dir, colon + 1, NS_TAGGED, false, out))
+	if (r < 0 || find_tag(m, dir, colon + 1, NAME_ROW_TAGGED, false, out))
 		return r;
 	pthread_mutex_lock(&t->lock);
 	r = nametree_add(t, dir, NAME_TAG, colon + 1, strlen(colon + 1), &tag);
@@ -482,7 +340,7 @@ static int lookup_tagged(struct mount *m, struct name *parent, const char *name,
 	if (r == 0)
 		r = asking_tag(m, tag, w);
 	if ((r == 0 || r == -EIO) &&
-	    find_tag(m, dir, colon + 1, NS_TAGGED, r == -EIO, out))
+	    find_tag(m, dir, colon + 1, NAME_ROW_TAGGED, r == -EIO, out))
 		return 0;
 	return r == 0 ? -ENOENT : r;
 }
@@ -513,7 +371,7 @@ static bool find_dir(struct mount *m, struct name *parent, const char *text,
 	if (dir && !is_known_dir(t, dir, whatever))
 		dir = NULL;
 	if (dir)
-		describe_dir(m, dir, out);
+		nameitem_dir(m, dir, out);
 	pthread_mutex_unlock(&t->lock);
 	return dir != NULL;
 }
@@ -522,7 +380,7 @@ static bool find_either(struct mount *m, struct name *dir, const char *name,
 			bool whatever, struct item *out)
 {
 	return find_dir(m, dir, name, whatever, out) ||
-	       find_tag(m, dir, name, NS_TAG, whatever, out);
+	       find_tag(m, dir, name, NAME_ROW_TAG, whatever, out);
 }
 
 static int lookup_host(struct mount *m, struct name *top, const char *name,
@@ -537,7 +395,7 @@ static int lookup_host(struct mount *m, struct name *top, const char *name,
 	pthread_mutex_lock(&t->lock);
 	r = nametree_add(t, top, NAME_DIR, name, strlen(name), &dir);
 	if (r == 0)
-		describe_dir(m, dir, out);
+		nameitem_dir(m, dir, out);
 	pthread_mutex_unlock(&t->lock);
 	return r;
 }
@@ -566,7 +424,7 @@ static int lookup_status(struct mount *m, const char *name, struct item *out)
 	if (strcmp(name, "status.json") != 0)
 		return -ENOENT;
 	r = snapshot_take(m, NULL, &number);
-	return r < 0 ? r : describe_status(m, number, out);
+	return r < 0 ? r : nameitem_status(m, number, out);
 }
 
 int namespace_lookup(struct mount *m, uint64_t node, const char *name, struct waiter *w,
@@ -578,17 +436,17 @@ int namespace_lookup(struct mount *m, uint64_t node, const char *name, struct wa
 
 	memset(out, 0, sizeof(*out));
 	node_unpack(node, &n);
-	if (n.layer == NS_PEELFS)
+	if (n.layer == NAME_ROW_PEELFS)
 		return lookup_status(m, name, out);
 	if (!dir)
 		return -ENOTDIR;
 	if (dir->number == NAME_TOP && strcmp(name, ".peelfs") == 0) {
-		describe_peelfs(m, out);
+		nameitem_peelfs(m, out);
 		return 0;
 	}
 	if (is_noise(name) || name[0] == '.')
 		return -ENOENT; /* for ever */
-	expire(out, soon(tree_of(m)));
+	nameitem_none(m, out);
 	if (dir->dir.depth == 0)
 		return lookup_host(m, dir, name, out);
 	if ((mark = strchr(name, '@')))
@@ -616,12 +474,12 @@ int namespace_next(struct mount *m, uint64_t node, uint64_t *cookie, char *name,
 
 	if (!dir) {
 		strcpy(name, "status.json");
-		return (*cookie)++ > 0 ? 0 : describe_status(m, 0, out) < 0 ? 0 : 1;
+		return (*cookie)++ > 0 ? 0 : nameitem_status(m, 0, out) < 0 ? 0 : 1;
 	}
 	if (*cookie == 0 && dir->number == NAME_TOP) {
 		*cookie = NAME_TOP;
 		strcpy(name, ".peelfs");
-		describe_peelfs(m, out);
+		nameitem_peelfs(m, out);
 		return 1;
 	}
 	pthread_mutex_lock(&t->lock);
@@ -630,9 +488,9 @@ int namespace_next(struct mount *m, uint64_t node, uint64_t *cookie, char *name,
 		*cookie = n->number;
 		snprintf(name, NAME_MAX + 1, "%s", n->text);
 		if (n->kind == NAME_DIR)
-			describe_dir(m, n, out);
+			nameitem_dir(m, n, out);
 		else
-			describe_tag(m, n, NS_TAG, out);
+			nameitem_tag(m, n, NAME_ROW_TAG, out);
 	}
 	pthread_mutex_unlock(&t->lock);
 	return n != NULL;
@@ -642,7 +500,8 @@ uint64_t namespace_parent(struct mount *m, uint64_t node)
 {
 	struct name *dir = dir_of(m, node);
 
-	return pack(NS_DIR, 0, dir && dir->parent ? dir->parent : NAME_TOP);
+	return nameitem_node(NAME_ROW_DIR, 0,
+			     dir && dir->parent ? dir->parent : NAME_TOP);
 }
 
 /* CONTENTS */
@@ -673,7 +532,7 @@ int namespace_readlink(struct mount *m, uint64_t node, char *buf, size_t size,
 	int r;
 
 	node_unpack(node, &n);
-	tag = n.layer >= NS_TAG ? nametree_get(t, n.entry) : NULL;
+	tag = n.layer >= NAME_ROW_TAG ? nametree_get(t, n.entry) : NULL;
 	if (!tag || tag->kind != NAME_TAG)
 		return -EINVAL;
 	if (!known_digest(m, tag, false, digest)) {
@@ -684,7 +543,8 @@ int namespace_readlink(struct mount *m, uint64_t node, char *buf, size_t size,
 			return -EIO;
 	}
 	dir = nametree_get(t, tag->parent);
-	r = snprintf(buf, size, "%s%s@%s", dir->parent && n.layer == NS_TAG ? "../" : "",
+	r = snprintf(buf, size, "%s%s@%s",
+		     dir->parent && n.layer == NAME_ROW_TAG ? "../" : "",
 		     dir->parent ? dir->text : "", digest);
 	return r >= 0 && (size_t)r < size ? 0 : -ENAMETOOLONG;
 }
@@ -695,6 +555,7 @@ ssize_t namespace_read(struct mount *m, uint64_t node, void *buf, size_t size,
 	struct node n;
 
 	node_unpack(node, &n);
-	return n.layer == NS_STATUS ? snapshot_read(m, n.entry, buf, size, off, NULL)
-				    : -EISDIR;
+	return n.layer == NAME_ROW_STATUS
+		       ? snapshot_read(m, n.entry, buf, size, off, NULL)
+		       : -EISDIR;
 }
