@@ -51,14 +51,46 @@ static const char *after(const char *text, const char *prefix)
 	return strncmp(text, prefix, len) ? NULL : text + len;
 }
 
+/* What a person may take for a source: one sentence that says what is one. */
+static int check_form(const char *source, struct err *e)
+{
+	static const char *const on_disk[] = {
+		"oci:", "oci-archive:", "dir:", "docker-archive:"};
+	static const char *const not_read[] = {
+		"containers-storage:", "docker-daemon:", "sif:", "tarball:"};
+	size_t i;
+
+	for (i = 0; i < sizeof(on_disk) / sizeof(on_disk[0]); i++) {
+		if (!strcmp(source, on_disk[i]))
+			return err_set(e, -EINVAL, "%s: a path is missing behind it",
+				       source);
+	}
+	for (i = 0; i < sizeof(not_read) / sizeof(not_read[0]); i++) {
+		if (after(source, not_read[i]))
+			return err_set(e, -ENOTSUP,
+				       "%s: sources of the form %s are not read", source,
+				       not_read[i]);
+	}
+	if (after(source, "http://") || after(source, "https://"))
+		return err_set(e, -EINVAL, "%s: write it without %.*s//", source,
+			       (int)strcspn(source, "/"), source);
+	if (source[0] == '/' || after(source, "./") || after(source, "../"))
+		return err_set(
+			e, -EINVAL,
+			"%s: what is on disk is named oci:DIR, oci-archive:FILE or "
+			"docker-archive:FILE",
+			source);
+	return 0;
+}
+
 static int open_backend(const char *source, struct client *c, struct backend **out,
 			struct err *e)
 {
-	static const char *const not_read[] = {
-		"containers-storage:", "docker-daemon:", "sif:", "tarball:"};
 	const char *rest;
-	size_t i;
+	int rc = check_form(source, e);
 
+	if (rc < 0)
+		return rc;
 	if ((rest = after(source, "oci:")))
 		return layout_open(rest, LAYOUT_OCI, out, e);
 	if ((rest = after(source, "oci-archive:")))
@@ -67,12 +99,6 @@ static int open_backend(const char *source, struct client *c, struct backend **o
 		return layout_open(rest, LAYOUT_PLAIN, out, e);
 	if ((rest = after(source, "docker-archive:")))
 		return saved_open(rest, out, e);
-	for (i = 0; i < sizeof(not_read) / sizeof(not_read[0]); i++) {
-		if (after(source, not_read[i]))
-			return err_set(e, -ENOTSUP,
-				       "%s: sources of the form %s are not read", source,
-				       not_read[i]);
-	}
 	rest = after(source, "docker://");
 	return repository_open(rest ? rest : source, c, out, e);
 }

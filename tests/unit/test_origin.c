@@ -602,6 +602,38 @@ static void test_probe(void)
 	client_free(c);
 }
 
+/* What is no source is told in a sentence that says what is one. */
+static void test_other_forms(void)
+{
+	static const struct {
+		const char *source;
+		int rc;
+		const char *word;
+	} rows[] = {
+		{"oci:", -EINVAL, "path"},
+		{"docker-archive:", -EINVAL, "path"},
+		{"docker-daemon:a", -ENOTSUP, "docker-daemon:"},
+		{"containers-storage:a", -ENOTSUP, "containers-storage:"},
+		{"http://localhost:5000/a", -EINVAL, "without http://"},
+		{"https://example.org/a", -EINVAL, "without https://"},
+		{"/var/lib/image", -EINVAL, "oci:DIR"},
+		{"./image.tar", -EINVAL, "oci-archive:FILE"},
+		{"../image", -EINVAL, "oci:DIR"},
+		{"oci:/nonexistent", -ENOENT, "/nonexistent"},
+	};
+	struct client *c = client_start();
+	struct origin *o = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct err e = {""};
+
+		is_int(origin_open(rows[i].source, c, &o, &e), rows[i].rc, "%s", e.text);
+		ok(strstr(e.text, rows[i].word) != NULL, "says \"%s\"", rows[i].word);
+	}
+	client_free(c);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -609,6 +641,7 @@ int main(void)
 	setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
 	make_documents();
 	web_start(&web, answer, NULL);
+	test_other_forms();
 	test_lists();
 	test_list_stops();
 	test_tag_digest();
