@@ -8,8 +8,8 @@
  * Any other span is made ready by a fill: a thread that reads back, or fetches and
  * decodes, and writes to the data file. A fill is for a run of spans, so that what is
  * likely to be read next comes with one request (ahead.h says how much). There is one
- * fill for a span at a time; those who want the span wait for it, and may go away
- * while it goes on. Once what was fetched ahead is read, the next run is begun beside it.
+ * fill for a span at a time, unless runs fail; those who want the span wait for it, and may
+ * go away while it goes on. Once what was fetched ahead is read, the next run is begun beside it.
  *
  * Errors end a run early and in silence; whoever wants a span of it asks for that one
  * alone, and is told. Where the data file cannot take a span (a full disk), a fill for
@@ -562,7 +562,11 @@ static int get_locked(struct fills *fs, uint32_t span, const bool *cancelled,
 		struct fill *f = find_fill(fs, span);
 		int rc = 0;
 
-		if (!f) /* a run that did not bring it is not tried again */
+		/*
+		 * A run that did not bring it is not tried again, nor is another waited for:
+		 * there may be one after another, and all fail as slowly as the network may.
+		 */
+		if (!f || (tries && f->n > 1))
 			rc = tries ? start_fill(fs, FILL_FETCH, span, 1, &f)
 				   : start_for_miss(fs, span, &f);
 		if (rc < 0)
