@@ -360,6 +360,19 @@ static bool is_known_dir(struct nametree *t, struct name *dir, bool whatever)
 	return dir->dir.catalogued && nametree_holds(t, host->dir.catalog_at);
 }
 
+/* One that is listed stands before a tag, whatever was asked last. Under the lock. */
+static struct name *known_dir(struct nametree *t, const struct name *parent,
+			      const char *text, bool whatever)
+{
+	struct name *dir = nametree_find(t, parent, NAME_DIR, text, strlen(text));
+
+	if (dir && is_known_dir(t, dir, whatever))
+		return dir;
+	return known_tag(t, parent, text, whatever)
+		       ? nametree_shown(t, parent, text, strlen(text))
+		       : NULL;
+}
+
 static bool find_dir(struct mount *m, struct name *parent, const char *text,
 		     bool whatever, struct item *out)
 {
@@ -367,9 +380,7 @@ static bool find_dir(struct mount *m, struct name *parent, const char *text,
 	struct name *dir;
 
 	pthread_mutex_lock(&t->lock);
-	dir = nametree_find(t, parent, NAME_DIR, text, strlen(text));
-	if (dir && !is_known_dir(t, dir, whatever))
-		dir = NULL;
+	dir = known_dir(t, parent, text, whatever);
 	if (dir)
 		nameitem_dir(m, dir, out);
 	pthread_mutex_unlock(&t->lock);

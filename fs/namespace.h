@@ -11,6 +11,10 @@
  *
  * If the top itself is a repository, its images are @DIGEST in it.
  *
+ * Where a tag of NAME is called as a directory that is known below it, the name is the
+ * directory's, in lists and in lookups: the tag can be had as NAME:TAG, the repositories
+ * there in no other way.
+ *
  * A tag may move: its symlink expires, and has another node each time that it might lead
  * elsewhere, for the kernel keeps what it has read of a symlink. What is open keeps its
  * image, which is known by its digest.

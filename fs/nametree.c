@@ -181,11 +181,20 @@ bool nametree_is_listed(const struct nametree *t, const struct name *dir)
 	return dir->dir.is_listed && nametree_holds(t, dir->dir.listed_at);
 }
 
+struct name *nametree_shown(struct nametree *t, const struct name *parent,
+			    const char *text, size_t len)
+{
+	struct name *dir = nametree_find(t, parent, NAME_DIR, text, len);
+
+	return dir && dir->dir.is_shown ? dir : NULL;
+}
+
 /* While a new list comes in, its tags are there beside the old ones. */
-static bool is_listed(const struct name *dir, const struct name *n)
+static bool is_listed(struct nametree *t, const struct name *dir, const struct name *n)
 {
 	if (n->kind == NAME_TAG)
-		return dir->dir.is_listed && n->tag.listing >= dir->dir.listing;
+		return dir->dir.is_listed && n->tag.listing >= dir->dir.listing &&
+		       !nametree_shown(t, dir, n->text, strlen(n->text));
 	return n->dir.is_shown;
 }
 
@@ -204,7 +213,7 @@ struct name *nametree_next(struct nametree *t, const struct name *dir, uint32_t 
 	}
 	for (; low < d->n; low++) {
 		n = nametree_get(t, d->children[low]);
-		if (is_listed(dir, n))
+		if (is_listed(t, dir, n))
 			return n;
 	}
 	return NULL;

@@ -107,8 +107,14 @@ int nametree_add(struct nametree *t, struct name *parent, enum name_kind kind,
 const char *nametree_path(const struct nametree *t, const struct name *dir, char *out);
 
 /*
- * The next child of @dir after the number @after (0 to begin) that is to be listed. NULL
- * at the end.
+ * The directory of that name, if it is listed. NULL if not. A tag of the same name is not
+ * seen beside it.
+ */
+struct name *nametree_shown(struct nametree *t, const struct name *parent,
+			    const char *text, size_t len);
+/*
+ * The next child of @dir after the number @after (0 to begin) that is to be listed: no two
+ * of one name. NULL at the end.
  */
 struct name *nametree_next(struct nametree *t, const struct name *dir, uint32_t after);
 /* Are the tags of a directory known, as of not long ago? */

@@ -241,6 +241,52 @@ def test_with_a_catalog_of_pages(fake, images):
         assert os.listdir(m.path + "/r07") == ["x"]
 
 
+def numbers(path):
+    """The names of a directory, and the inode that each has in its list."""
+    return [(e.name, e.inode()) for e in os.scandir(path)]
+
+
+@pytest.mark.parametrize("ttl", [1, 100000])
+def test_a_tag_called_as_a_repository(fake, images, ttl):
+    """Each name is there once, as what lookup gives: the directory."""
+    fake.has_catalog = True
+    fill(fake, images, "a", [1, 2, 3])
+    fill(fake, images, "a/v1", [4])
+    fill(fake, images, "a/v2/deep", [5])
+    with mount(fake.host + "/", "tag_ttl=%d" % ttl) as m:
+        path = m.path + "/a"
+        os.listdir(path)
+        for _ in range(2):
+            listed = numbers(path)
+            assert sorted(name for name, _ in listed) == ["v1", "v2", "v3"]
+            assert sorted(listed) == [(n, os.lstat(path + "/" + n).st_ino)
+                                      for n in ("v1", "v2", "v3")]
+            assert text(path, "v1/v4/rootfs/version") == "4"
+            assert text(path, "v2/deep/v5/rootfs/version") == "5"
+            assert text(path, "v3/rootfs/version") == "3"
+            for n in (1, 2, 3):
+                assert text(m.path, "a:v%d/rootfs/version" % n) == str(n)
+            # However old the catalog is.
+            fake.asked.clear()
+            assert ttl > 1 or eventually(lambda: os.path.isdir(path + "/v1/v4") and fake.asked)
+
+
+def test_a_tag_called_as_a_repository_that_is_visited(fake, images):
+    fill(fake, images, "a", [1])
+    fill(fake, images, "a/v1", [4])
+    with mount(fake.host + "/", "tag_ttl=1") as m:
+        path = m.path + "/a"
+        assert text(path, "v1/rootfs/version") == "1"  # nobody knows of another
+        assert [name for name, _ in numbers(path)] == ["v1"]
+        assert text(path, "v1:v4/rootfs/version") == "4"
+        assert eventually(lambda: os.path.exists(path + "/v1/v4/rootfs"))
+        for _ in range(2):
+            assert numbers(path) == [("v1", os.lstat(path + "/v1").st_ino)]
+            fake.asked.clear()
+            assert eventually(lambda: os.path.exists(path + "/v1/v4/rootfs") and fake.asked)
+        assert text(m.path, "a:v1/rootfs/version") == "1"
+
+
 # What one daemon for all is for
 
 def test_two_versions_side_by_side(stocked):

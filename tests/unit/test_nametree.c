@@ -120,10 +120,33 @@ static void check_lists(void)
 	nametree_free(t);
 }
 
+static void check_one_name(void)
+{
+	struct nametree *t = NULL;
+	struct name *app, *tag, *dir, *below;
+
+	nametree_new("h.x/app", 60, &t);
+	app = nametree_get(t, NAME_TOP);
+	dir = add(t, app, NAME_DIR, "v1");
+	tag = add(t, app, NAME_TAG, "v1");
+	app->dir.is_listed = true;
+	app->dir.listing = tag->tag.listing = 1;
+	ok(!nametree_shown(t, app, "v1", 2), "a directory nobody knows");
+	ok(nametree_next(t, app, 0) == tag && count(t, app) == 1, "leaves the tag alone");
+	below = add(t, dir, NAME_DIR, "tools");
+	nametree_show(t, below);
+	ok(nametree_shown(t, app, "v1", 2) == dir, "one with a repository below");
+	ok(nametree_next(t, app, 0) == dir && count(t, app) == 1, "has the name");
+	dir->dir.is_shown = false;
+	ok(nametree_next(t, app, 0) == tag && count(t, app) == 1, "as long as it is there");
+	nametree_free(t);
+}
+
 int main(void)
 {
 	check_numbers();
 	check_prefixes();
 	check_lists();
+	check_one_name();
 	return test_done();
 }
