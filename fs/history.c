@@ -52,7 +52,8 @@ int history_init(struct history *h, const struct image *img)
 	if (r < 0)
 		return r;
 	list = json_member(h->config, "history");
-	h->n = list && json_type(list) == JSON_ARRAY ? json_count(list) : 0;
+	if (list && json_type(list) == JSON_ARRAY && json_count(list) <= STEPS_MAX)
+		h->n = json_count(list);
 	h->steps = calloc((h->n ? h->n : img->n_layers) + 1, sizeof(*h->steps));
 	if (!h->steps)
 		return -ENOMEM;
@@ -127,6 +128,12 @@ static void fill_row(const struct view *v, const struct history *h, size_t i,
 	cells[COL_LAYER] = s->layer;
 }
 
+/*
+ * What all columns are padded with, at most: else a long text beside many short ones makes
+ * a table far larger than its config. Of 3000 steps a column is still 1000 wide.
+ */
+#define PADDING_MAX (16u << 20)
+
 /* A row is a line: what would end it, or move the eye, is a space. */
 static int add_cell(struct buf *out, const char *text, size_t width)
 {
@@ -158,12 +165,15 @@ static int add_row(struct buf *out, const char *const *cells, const size_t *widt
 	return r < 0 ? r : buf_append_text(out, "\n");
 }
 
-static void widen(const char *const *cells, size_t *widths)
+/* A longer text than @max just makes its row longer. */
+static void widen(const char *const *cells, size_t max, size_t *widths)
 {
 	size_t i, len;
 
 	for (i = 0; i < N_COLUMNS; i++) {
 		len = strlen(cells[i]);
+		if (len > max)
+			len = max;
 		if (widths[i] < len)
 			widths[i] = len;
 	}
@@ -172,7 +182,7 @@ static void widen(const char *const *cells, size_t *widths)
 int history_render(const struct view *v, const struct history *h, uint32_t none,
 		   struct buf *out)
 {
-	size_t i, widths[N_COLUMNS] = {0};
+	size_t i, max = PADDING_MAX / N_COLUMNS / (h->n + 1), widths[N_COLUMNS] = {0};
 	const char *cells[N_COLUMNS];
 	char id[DIGEST_TEXT_MAX];
 	struct scratch s;
@@ -180,10 +190,10 @@ int history_render(const struct view *v, const struct history *h, uint32_t none,
 
 	(void)none;
 	digest_format(&v->image->config_descriptor.digest, id);
-	widen(headings, widths);
+	widen(headings, max, widths);
 	for (i = 0; i < h->n; i++) {
 		fill_row(v, h, i, id, &s, cells);
-		widen(cells, widths);
+		widen(cells, max, widths);
 	}
 	r = add_row(out, headings, widths);
 	for (i = h->n; r == 0 && i-- > 0;) {

@@ -17,6 +17,9 @@ struct view;
 /* Of a step that made no layer, or nobody knows which. */
 #define NO_LAYER SIZE_MAX
 
+/* Far more than any build has. A row of the table is longer than its step in the config. */
+#define STEPS_MAX (1u << 17)
+
 /* Borrowed from the config. The texts are never NULL. */
 struct step {
 	const char *created;
@@ -34,9 +37,9 @@ struct history {
 };
 
 /*
- * A config without a history gives a step for each layer. A history that does not fit the
- * layers says nothing of any of them: all its steps have NO_LAYER. 0, -ENOMEM, -EBADMSG.
- * Release it in any case.
+ * A config without a history, or with more than STEPS_MAX steps, gives a step for each
+ * layer. A history that does not fit the layers says nothing of any of them: all its
+ * steps have NO_LAYER. 0, -ENOMEM, -EBADMSG. Release it in any case.
  */
 int history_init(struct history *h, const struct image *img);
 void history_release(struct history *h);

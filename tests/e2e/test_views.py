@@ -475,3 +475,25 @@ def test_blob_that_waits_is_interrupted(fake):
         out, _ = second.communicate(timeout=20 * SLOWER)
         assert out == fake.images.read(d) and second.returncode == 0
         assert len(fake.asked) == asked
+
+
+# what a config may hold
+
+def read_of(images, name, *read, **more):
+    one = images.layer(LAYERS[0])
+    with mount(images.image([one], name, config=images.config([one], more=more))) as m:
+        return [m.read(path).decode() for path in read]
+
+
+def test_history_of_a_long_step_and_many_short_ones(images):
+    """Text is whole, padding has an end: the table is not many times the config."""
+    steps = [{"created_by": "x" * 1500000}] + [{"created_by": "RUN a", "empty_layer": True}] * 12000
+    [text] = read_of(images, "wide", "history", history=steps)
+    lines = text.splitlines()
+    assert len(lines) == 12002 and "x" * 1500000 in lines[-1] and len(text) < 16 << 20
+    assert lines[1].split()[1:] == ["RUN", "a", "0"]
+
+
+def test_history_of_more_steps_than_any_build_has(images):
+    [text] = read_of(images, "steps", "history", history=[0] * 200000)
+    assert len(text.splitlines()) == 2
