@@ -204,6 +204,9 @@ static int refresh_catalog(struct mount *m, struct name *dir, struct err *e)
 			hide_gone(t, host);
 			nametree_show(t, host);
 		} else if (r == -ENOTSUP || r == -ENOENT || r == -EACCES) {
+			if (r == -EACCES && !host->dir.no_catalog)
+				log_warn(m->log, "what %s has is not listed: %s",
+					 host->text, e->text);
 			host->dir.no_catalog = !host->dir.has_catalog;
 			r = 0;
 		}

@@ -128,8 +128,8 @@ ssize_t copy_read(struct mount *m, struct mount_layer *l, void *buf, size_t size
 	uint64_t len = l->descriptor.size;
 	int r;
 
-	if (off >= len)
-		return 0;
+	if (off > 0 && off >= len)
+		return 0; /* but of an empty one, too, the digest is looked at */
 	if (size > len - off)
 		size = (size_t)(len - off);
 	while ((r = hold_need(&m->copies, &l->copy, w)) == 1) {

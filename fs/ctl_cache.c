@@ -145,7 +145,7 @@ static int check_dir(const char *dir)
 	if (store_is_at(dir))
 		return 0;
 	fprintf(stderr, "peelctl: %s: %s\n", dir,
-		access(dir, F_OK) < 0 ? strerror(errno) : "not a store of peelfs");
+		access(dir, R_OK | X_OK) < 0 ? strerror(errno) : "not a store of peelfs");
 	return 1;
 }
 

@@ -70,13 +70,14 @@ int ctl_index(char **words)
 	}
 	r = mount_open(&mount, &options, &log, &e);
 	if (r == 0 && mount.namespace)
-		r = err_set(&e, -EINVAL, "it ends in a slash: that is no image");
+		r = err_set(&e, -EINVAL, "%s: ends in a slash: that is no image",
+			    options.source);
 	if (r == 0)
 		r = mount_load(&mount, &e);
 	if (r == 0)
 		print_layers(&mount);
 	else
-		fprintf(stderr, "peelctl: %s: %s\n", options.source, e.text);
+		fprintf(stderr, "peelctl: %s\n", e.text);
 	if (r == 0 && mount.view->n_broken)
 		r = -1;
 	mount_close(&mount);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/json.h"
@@ -101,7 +102,9 @@ static int show(const char *mountpoint, bool raw)
 	int r = read_status(mountpoint, &b, &j);
 
 	if (r < 0)
-		fprintf(stderr, "peelctl: %s: %s\n", mountpoint, ctl_unread(r));
+		fprintf(stderr, "peelctl: %s: %s\n", mountpoint,
+			r == -ENOENT && access(mountpoint, F_OK) < 0 ? strerror(-r)
+								     : ctl_unread(r));
 	else if (raw)
 		fputs(buf_text(&b), stdout);
 	else

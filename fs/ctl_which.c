@@ -361,7 +361,7 @@ static int which(const char *path)
 	if (r < 0)
 		say(o.mountpoint, ctl_unread(r));
 	else if (!rest)
-		r = say(path, "not below rootfs/");
+		r = say(path, "not below rootfs/, or in a mount with layout=rootfs");
 	if (r == 0)
 		r = open_layers(&o);
 	if (r == 0) {

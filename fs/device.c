@@ -41,7 +41,38 @@ static bool may_mount(void)
 	       data[CAP_SYS_ADMIN / 32].effective & 1u << CAP_SYS_ADMIN % 32;
 }
 
-int device_check(struct err *e)
+static bool is_allowed_by_conf(void)
+{
+	FILE *conf = fopen("/etc/fuse.conf", "re");
+	char line[256], word[32];
+	bool is = false;
+
+	while (conf && !is && fgets(line, sizeof(line), conf))
+		is = sscanf(line, "%31s", word) == 1 && !strcmp(word, "user_allow_other");
+	if (conf)
+		fclose(conf);
+	return is;
+}
+
+/* What fusermount3 refuses, which we would be told after all the work. */
+static int check_user(const char *mountpoint, bool allow_other, struct err *e)
+{
+	if (!has_fusermount())
+		return err_set(e, -ENOENT,
+			       "fusermount3 is not there, without which root alone can "
+			       "mount (package fuse3)");
+	if (access(mountpoint, W_OK) < 0)
+		return err_set(
+			e, -errno,
+			"you cannot write to it, and so only root may mount there");
+	if (allow_other && !is_allowed_by_conf())
+		return err_set(e, -EPERM,
+			       "allow_other is for root, unless /etc/fuse.conf says "
+			       "user_allow_other");
+	return 0;
+}
+
+int device_check(const char *mountpoint, bool allow_other, struct err *e)
 {
 	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC), code = errno;
 
@@ -58,9 +89,5 @@ int device_check(struct err *e)
 		return err_set(e, -EPERM,
 			       "nothing may be mounted here (a container needs "
 			       "--cap-add SYS_ADMIN, and --device /dev/fuse)");
-	if (geteuid() != 0 && !may_mount() && !has_fusermount())
-		return err_set(e, -ENOENT,
-			       "fusermount3 is not there, without which root alone can "
-			       "mount (package fuse3)");
-	return 0;
+	return geteuid() == 0 || may_mount() ? 0 : check_user(mountpoint, allow_other, e);
 }

@@ -3,9 +3,11 @@
 #ifndef FS_DEVICE_H
 #define FS_DEVICE_H
 
+#include <stdbool.h>
+
 struct err;
 
 /* 0, or negative with a sentence where no mount can succeed. */
-int device_check(struct err *e);
+int device_check(const char *mountpoint, bool allow_other, struct err *e);
 
 #endif

@@ -15,6 +15,7 @@
 #include <malloc.h>
 #include <limits.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +187,19 @@ static int run(struct program *p)
 	return status;
 }
 
+/* To whom mount(8) lends its rights it gives HOME=/root, or none. */
+static void settle_home(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *pw;
+
+	if (geteuid() == 0 || (home && access(home, W_OK | X_OK) == 0))
+		return;
+	pw = getpwuid(geteuid());
+	if (pw && pw->pw_dir)
+		(void)setenv("HOME", pw->pw_dir, 1);
+}
+
 /* Best known before the work, since it may take long. */
 static int find_mountpoint(struct program *p)
 {
@@ -193,7 +207,11 @@ static int find_mountpoint(struct program *p)
 	struct stat st;
 
 	if (!realpath(given, p->mountpoint) || stat(p->mountpoint, &st) < 0) {
-		log_error(&p->log, "cannot mount at %s: %s", given, strerror(errno));
+		log_error(&p->log, "cannot mount at %s: %s%s", given, strerror(errno),
+			  errno == ENOTCONN
+				  ? " (a mount whose daemon has died; fusermount3 "
+				    "-u takes it away)"
+				  : "");
 		return EXIT_MOUNT;
 	}
 	if (!S_ISDIR(st.st_mode)) {
@@ -246,7 +264,7 @@ static int start(struct program *p)
 
 	if (status != EXIT_SUCCESS)
 		return status;
-	if (device_check(&e) < 0) {
+	if (device_check(p->mountpoint, p->options.allow_other, &e) < 0) {
 		log_error(&p->log, "cannot mount at %s: %s", p->mountpoint, e.text);
 		return EXIT_MOUNT;
 	}
@@ -273,6 +291,7 @@ int main(int argc, char **argv)
 
 	fill_standard();
 	umask(077); /* what we make is ours alone, and is ours */
+	settle_home();
 	r = options_parse(&p->options, argc, argv, geteuid() == 0, &e);
 	log_init(&p->log, p->options.verbose);
 	if (r < 0) {

@@ -436,6 +436,11 @@ static void seed_dirs(struct merge *m)
 	}
 }
 
+uint64_t merge_dir_seed(const struct merge *m, size_t layer)
+{
+	return m->dir_seeds[layer];
+}
+
 int merge_new(const struct merge_layer *layers, size_t n, uint32_t image,
 	      struct merge **out)
 {

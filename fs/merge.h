@@ -66,6 +66,9 @@ int merge_new(const struct merge_layer *layers, size_t n, uint32_t image,
 /* NULL is fine. */
 void merge_free(struct merge *m);
 
+/* A layer's part in the st_ino of its directories: what else their contents depend on. */
+uint64_t merge_dir_seed(const struct merge *m, size_t layer);
+
 /* Hard links without a target, which are not shown. */
 uint32_t merge_unbound(const struct merge *m);
 /* The path of the i-th, in a buffer of @size bytes, cut if need be; the layer's number. */

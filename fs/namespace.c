@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "fs/asking.h"
+#include "fs/log.h"
 #include "fs/mount.h"
 #include "fs/nameitem.h"
 #include "fs/nametree.h"
@@ -70,6 +72,18 @@ static int parse_source(const char *source, char *prefix, size_t size, struct er
 	return 0;
 }
 
+/* Completed by a shell, it ends in a slash, too. */
+static void warn_of_folder(struct mount *m, const char *source, const char *prefix)
+{
+	struct stat st;
+
+	if (!prefix[0] || !strncmp(prefix, source, strlen(prefix)) ||
+	    stat(source, &st) < 0 || !S_ISDIR(st.st_mode))
+		return;
+	log_warn(m->log, "%s is %s/, not the directory of that name, which is oci:%s",
+		 source, prefix, source);
+}
+
 int namespace_new(struct mount *m, const char *source, struct namespace **out,
 		  struct err *e)
 {
@@ -87,6 +101,7 @@ int namespace_new(struct mount *m, const char *source, struct namespace **out,
 		free(ns);
 		return err_set(e, r, "out of memory");
 	}
+	warn_of_folder(m, source, prefix);
 	*out = ns;
 	return 0;
 }

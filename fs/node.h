@@ -21,6 +21,7 @@
  * one file to whoever compares them, and it has to be as good as true:
  *
  *	merged directory	the layers and entries that have a say in it
+ *	one of ours		the manifest, and the image's place in the mount, which it tells
  *	anything else		its path in the image, mode, owner, time, xattrs, and
  *				its content, by digest: identity.h
  *	with several names, or	the layer and the entry
@@ -36,7 +37,8 @@
  * in two of them is counted once, as it is stored once.
  *
  * 64 bits: of a million files two share a number once in 40 million images. Whoever
- * makes images has to try 2^64 times to make one more file that is told to be another.
+ * makes images has to try 2^64 times to make a file that is told to be somebody's other;
+ * who makes both has two of his own that are told to be one after some 2^32.
  * -o ino=unique is for those who want to know all files by their places.
  */
 #ifndef FS_NODE_H

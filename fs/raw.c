@@ -35,6 +35,20 @@ static int find_dir(struct view *v, const struct node *dir, struct mount_layer *
 	return r == -ENOENT ? -ESTALE : r;
 }
 
+/*
+ * As merge.c has it: of a layer whose hard links lead out of it the layers below count. While
+ * one of them is broken such links are not there, so it is another tree than any image's.
+ */
+static uint64_t dir_seed(const struct view *v, const struct node *of,
+			 const struct mount_layer *l)
+{
+	if (v->merge)
+		return merge_dir_seed(v->merge, of->layer);
+	if (index_info(layer_index(l->layer))->n_foreign == 0)
+		return l->seed;
+	return node_ino_add(node_seed(&v->image->manifest_descriptor.digest), l->seed, 0);
+}
+
 static void show_dir(const struct view *v, const struct node *of,
 		     const struct mount_layer *l, const struct entry *e,
 		     struct shown *out)
@@ -44,7 +58,7 @@ static void show_dir(const struct view *v, const struct node *of,
 	node.entry = e->id;
 	*out = (struct shown){
 		.node = node_pack(&node),
-		.ino = node_ino(l->seed, e->id),
+		.ino = node_ino(dir_seed(v, of, l), e->id),
 		.is_dir = true,
 		.is_described = true,
 		.layer = of->layer,

@@ -16,6 +16,7 @@
 #include "fs/copies.h"
 #include "fs/dockerfile.h"
 #include "fs/history.h"
+#include "fs/identity.h"
 #include "fs/inspect.h"
 #include "fs/layerjson.h"
 #include "fs/mentions.h"
@@ -362,11 +363,13 @@ void synthetic_release(struct view *v)
 
 /* NODES */
 
+/* By its place, too: what is told of an image names it, and the index that it is of. */
 static uint64_t row_ino(const struct view *v, const struct node *n)
 {
 	uint64_t seed = node_seed(v->around ? &v->digest
 					    : &v->image->manifest_descriptor.digest);
-	uint64_t sum = node_ino_add(node_ino_add(0, seed, 0), seed, n->layer);
+	uint64_t place = identity_path(IDENTITY_ROOT, v->path, strlen(v->path));
+	uint64_t sum = node_ino_add(node_ino_add(place, seed, 0), seed, n->layer);
 
 	return node_ino_end(rows[n->layer].count ? node_ino_add(sum, seed, n->entry)
 						 : sum);
@@ -412,7 +415,23 @@ static int row_bytes(struct view *v, const struct node *n, const char **data, si
 	return text->failed;
 }
 
-/* A length that cannot be known is 0. */
+static bool is_of_nothing(const struct digest *d)
+{
+	struct digest none;
+
+	return digest_of(d->alg, "", 0, &none) == 0 && digest_equal(d, &none);
+}
+
+/* A manifest may say of a blob that it is empty, which it is not. */
+static size_t blob_length(struct blob b)
+{
+	return b.size > 0 || is_of_nothing(b.digest) ? b.size : 1;
+}
+
+/*
+ * What cannot be had has one byte, lest it be taken for empty: of an empty file the kernel
+ * asks nothing, and so who reads it would be told nothing.
+ */
 static int row_length(struct view *v, const struct node *n, size_t *len)
 {
 	const struct row *row = &rows[n->layer];
@@ -423,9 +442,9 @@ static int row_length(struct view *v, const struct node *n, size_t *len)
 	if (row->is_live)
 		r = n->entry ? snapshot_read(v->mount, n->entry, NULL, 0, 0, len) : 0;
 	else if (is_fetched(row))
-		*len = row->blob(v, n->entry - 1).size;
-	else if (!row->is_dir)
-		row_bytes(v, n, &data, len);
+		*len = blob_length(row->blob(v, n->entry - 1));
+	else if (!row->is_dir && row_bytes(v, n, &data, len) < 0)
+		*len = 1;
 	return r < 0 ? (int)r : 0;
 }
 

@@ -19,14 +19,13 @@
 #define CERTIFICATES_MAX (4u << 20)
 
 struct hosts {
-	char *cacert;
+	char *ca_pem; /* of -o cacert; NULL: none */
 	bool insecure;
+	struct http_tls elsewhere;
 
 	pthread_mutex_t lock; /* held while they are read, which happens once: */
 	bool is_read;
 	struct registries registries;
-	char *ca_pem; /* of @cacert; NULL: none */
-	struct http_tls elsewhere;
 };
 
 /* What is common to all endpoints of one search. */
@@ -415,7 +414,7 @@ int hosts_find(struct hosts *h, const struct reference *ref, struct endpoints *o
 	       struct err *e)
 {
 	struct search s = {.ref = ref, .insecure = h->insecure, .e = e};
-	const struct registries *r;
+	const struct registries *r = NULL;
 	size_t i;
 	int rc = hosts_registries(h, &r, e);
 
@@ -442,14 +441,19 @@ int hosts_find(struct hosts *h, const struct reference *ref, struct endpoints *o
 int hosts_new(const char *cacert, bool insecure, struct hosts **out, struct err *e)
 {
 	struct hosts *h = calloc(1, sizeof(*h));
+	int rc = 0;
 
-	if (h && cacert)
-		h->cacert = strdup(cacert);
-	if (!h || (cacert && !h->cacert)) {
-		free(h);
+	if (!h)
 		return out_of_memory(e);
+	/* Now, for its name may be from a folder that we do not stay in. */
+	if (cacert)
+		rc = read_certificates(cacert, &h->ca_pem, e);
+	if (rc < 0) {
+		free(h);
+		return rc;
 	}
 	h->insecure = insecure;
+	h->elsewhere = (struct http_tls){.ca_pem = h->ca_pem, .insecure = insecure};
 	pthread_mutex_init(&h->lock, NULL);
 	*out = h;
 	return 0;
@@ -462,7 +466,6 @@ void hosts_free(struct hosts *h)
 	registries_release(&h->registries);
 	pthread_mutex_destroy(&h->lock);
 	free(h->ca_pem);
-	free(h->cacert);
 	free(h);
 }
 
@@ -472,13 +475,8 @@ int hosts_registries(struct hosts *h, const struct registries **out, struct err 
 
 	pthread_mutex_lock(&h->lock);
 	if (!h->is_read) {
-		if (h->cacert && !h->ca_pem)
-			rc = read_certificates(h->cacert, &h->ca_pem, e);
-		if (rc == 0)
-			rc = registries_load(&h->registries, e);
+		rc = registries_load(&h->registries, e);
 		h->is_read = rc == 0;
-		h->elsewhere.ca_pem = h->ca_pem;
-		h->elsewhere.insecure = h->insecure;
 	}
 	pthread_mutex_unlock(&h->lock);
 	if (rc == 0)

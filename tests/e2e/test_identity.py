@@ -284,3 +284,39 @@ def test_du_counts_what_is_shared_once(images):
         both = tool("du", "-sbc", one, two).splitlines()
         alone = int(tool("du", "-sb", two).split()[0])
         assert int(both[1].split()[0]) < 200 < alone
+
+
+def differ(one, two):
+    """What diff -r says of two trees."""
+    done = subprocess.run(["diff", "-rq", one, two], capture_output=True, text=True, timeout=30)
+    return done.stdout.splitlines()
+
+
+def test_layer_whose_links_lead_out_of_it(images, fake):
+    """Its hard links are files of the layers below, which may be others."""
+    top = images.layer(layer(directory("d"), hardlink("d/y", "base/x")))
+    for tag, text in (("v1", "one\n"), ("v2", "two\n"), ("v3", "one\n")):
+        d = images.manifest([images.layer(layer(file("base/x", text))), top])
+        fake.tag("app", tag, images.read(d), d["mediaType"])
+    with mount(fake.host + "/") as m:
+        def tree(tag):
+            where = m.path + "/app/" + tag
+            name, = (n for n in os.listdir(where + "/layers")
+                     if n.startswith("2-") and not n.endswith(".json"))
+            return where + "/rootfs", where + "/layers/" + name
+        for of_v1, of_v2, of_v3 in zip(tree("v1"), tree("v2"), tree("v3")):
+            assert len([n for n in differ(of_v1, of_v2) if "d/y" in n]) == 1
+            assert os.stat(of_v1 + "/d").st_ino != os.stat(of_v2 + "/d").st_ino
+            assert os.stat(of_v1 + "/d").st_ino == os.stat(of_v3 + "/d").st_ino
+
+
+def test_one_manifest_in_two_repositories(images, fake):
+    """The trees tell their names, so they are not one."""
+    d = images.manifest([layer(file("f", "1"))])
+    for repository in ("one", "two"):
+        fake.tag("team/" + repository, "t", images.read(d), d["mediaType"])
+    with mount(fake.host + "/team/") as m:
+        one, two = ("%s/%s/t" % (m.path, n) for n in ("one", "two"))
+        assert os.stat(one).st_ino != os.stat(two).st_ino
+        assert os.stat(one + "/rootfs").st_ino == os.stat(two + "/rootfs").st_ino
+        assert any("inspect.json" in line for line in differ(one, two))

@@ -196,3 +196,19 @@ def test_blob_of_another_image_is_verified(images):
             open(m.path + "/oci/blobs/sha256/" + own["digest"][7:], "rb").read()
         assert e.value.errno == errno.EIO
         assert m.read("oci/blobs/sha256/" + other["digest"][7:]) == images.read(other)
+
+
+def test_blob_that_is_said_to_be_empty(images):
+    """Of a file without bytes the kernel asks nothing: it must not be taken for one."""
+    good, other = (images.layer(layer(file(name, "1"))) for name in ("f", "g"))
+    empty = images.blob(b"", layout.OCI + "layer.v1.tar")
+    for said, real in (({**other, "size": 0}, False), ({**empty, "diff": empty["digest"]}, True)):
+        source = images.tag(images.manifest([good, said]), "real" if real else "false")
+        with mount(source, quiet=False) as m:
+            path = m.path + "/oci/blobs/sha256/" + said["digest"][7:]
+            if real:
+                assert open(path, "rb").read() == b""
+                continue
+            with pytest.raises(OSError) as e:
+                open(path, "rb").read()
+            assert e.value.errno == errno.EIO

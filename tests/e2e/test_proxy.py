@@ -14,7 +14,7 @@ import front
 import mounting
 import registry as registry_of
 from archive import file, layer
-from mounting import mount
+from mounting import find_daemon, mount, run, unmount
 from test_network import NOISE, is_whole
 
 
@@ -67,6 +67,23 @@ def test_http2(images, registry, proxy, home):
     log = proxy.log()
     assert 'manifests/t HTTP/2.0" 200' in log
     assert 'HTTP/1.1" 206' in log or 'HTTP/1.1" 200' in log  # a layer has a connection of its own
+
+
+def test_names_by_a_relative_certificate(images, registry, proxy, home, tmp_path):
+    """Which is read before the daemon leaves the folder; as is one that is none."""
+    push(images, registry, "proxied/five")
+    (tmp_path / "mnt").mkdir()
+    shutil.copy(proxy.ca, tmp_path / "own.crt")
+    env = environment(home)
+    done = run("-o", "cache_dir=cache,cacert=own.crt", proxy.host + "/", "mnt", cwd=tmp_path, env=env)
+    assert done.returncode == 0 and done.stderr == "", done
+    pid = find_daemon("mnt")
+    assert os.listdir(tmp_path / "mnt" / "proxied" / "five") == ["t"]
+    assert unmount(tmp_path / "mnt")
+    assert mounting.eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
+    (tmp_path / "own.crt").write_text("no certificate")
+    done = run("-o", "cache_dir=cache,cacert=own.crt", proxy.host + "/", "mnt", cwd=tmp_path, env=env)
+    assert done.returncode == 32 and "own.crt" in done.stderr, done
 
 
 def test_certs_d(images, registry, proxy, home, tmp_path):

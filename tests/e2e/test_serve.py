@@ -533,8 +533,10 @@ def test_ordinary_user(user, images):
             """.format(b=base)
         os.mkdir(base + "/own")
         shutil.chown(base + "/own", user, user)
+        subprocess.run(["usermod", "-d", base + "/own", user], check=True, timeout=30)
+        # As mount(8) says it to whom it lends its rights.
         child = subprocess.Popen(["setpriv", "--reuid", user, "--regid", user, "--clear-groups",
-                                  "env", "HOME=%s/own" % base, "sh", "-c", script],
+                                  "env", "HOME=/root", "sh", "-c", script],
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, text=True)
         seen = []
@@ -564,6 +566,35 @@ def test_ordinary_user(user, images):
         assert eventually(lambda: not [p for p in pid if reads_link(p)])
     finally:
         subprocess.run(["umount", "-l", base + "/own/mnt"], capture_output=True, timeout=10)
+        shutil.rmtree(base)
+
+
+def test_ordinary_user_is_told_first(user, images):
+    """What fusermount3 would refuse is refused before anything is fetched."""
+    images.image([layer(file("f", "1"))])
+    base = tempfile.mkdtemp(prefix="peelfs-e2e-user-")
+    try:
+        os.chmod(base, 0o755)
+        shutil.copytree(images.path, base + "/layout")
+        shutil.copy(PEELFS, base + "/peelfs")
+        for name in ("own", "theirs"):
+            os.mkdir(os.path.join(base, name))
+        shutil.chown(base + "/own", user, user)
+        os.mkdir(base + "/own/mnt")
+        shutil.chown(base + "/own/mnt", user, user)
+        for options, where, word in (("", "theirs", "write"), (",allow_other", "own/mnt", "fuse.conf")):
+            done = subprocess.run(
+                ["unshare", "-m", "sh", "-c", """
+                 : > {b}/conf
+                 [ -e /etc/fuse.conf ] && mount --bind {b}/conf /etc/fuse.conf
+                 exec setpriv --reuid {u} --regid {u} --clear-groups env HOME={b}/own \
+                    {b}/peelfs -o cache_dir={b}/own/cache{o} oci:{b}/layout:latest {b}/{w}
+                 """.format(b=base, u=user, o=options, w=where)],
+                capture_output=True, text=True, timeout=30)
+            assert done.returncode == 32 and word in done.stderr, done
+            assert done.stderr.count("\n") == 1, done
+            assert not os.path.exists(base + "/own/cache")
+    finally:
         shutil.rmtree(base)
 
 
