@@ -166,7 +166,7 @@ static int give_up(struct reading *r, ssize_t rc, int64_t since, struct err *e)
 		rc = -EIO;
 	if (rc == -EIO)
 		remote_gave_up(supply_remote(r->supply), since);
-	return err_prefix(e, (int)rc, "%s", supply_name(r->supply));
+	return (int)rc; /* which blob, all above know and say */
 }
 
 ssize_t reading_next(struct reading *r, const void **data, struct err *e)

@@ -86,11 +86,6 @@ struct remote *supply_remote(const struct supply *s)
 	return s->remote;
 }
 
-const char *supply_name(const struct supply *s)
-{
-	return s->what + strlen("blobs/");
-}
-
 bool supply_is_whole_only(const struct supply *s)
 {
 	return __atomic_load_n(&s->whole_only, __ATOMIC_RELAXED);

@@ -31,8 +31,6 @@ int supply_new(struct remote *remote, const struct descriptor *d, struct supply 
 void supply_free(struct supply *s);
 
 struct remote *supply_remote(const struct supply *s);
-/* The blob's digest as text, for people. */
-const char *supply_name(const struct supply *s);
 /* Its hosts have answered a range with all of the blob. */
 bool supply_is_whole_only(const struct supply *s);
 
