@@ -7,6 +7,7 @@
 #include "fs/images.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -301,14 +302,14 @@ int view_inner(struct view *v, const struct inner *inner, uint32_t *number,
 int view_platform(struct view *v, size_t i, struct view **out)
 {
 	const struct descriptor *d = &v->image->platforms[i];
-	char path[PLATFORM_TEXT_MAX + 16] = "platforms/";
+	char path[NAME_MAX + 16];
 	struct inner inner = {
 		.descriptor = d,
 		.around = {.image = v->number, .layer = ROW_PLATFORMS, .entry = 1},
 		.path = path,
 	};
 
-	platform_format(&d->platform, '-', path + strlen(path));
+	snprintf(path, sizeof(path), "platforms/%s", v->platform_names[i]);
 	return view_inner(v, &inner, &v->platforms[i], out);
 }
 

@@ -66,6 +66,7 @@ struct view {
 	uint32_t n_broken;
 	struct text **texts;   /* synthetic.c's: by row and parameter */
 	char **titles;	       /* of an artifact: the names of its blobs */
+	char **platform_names; /* in platforms/ */
 	uint64_t content_size; /* sum over the layers */
 	uint64_t n_entries;
 };

@@ -243,23 +243,6 @@ static uint32_t row_count(const struct view *v, uint32_t row)
 	return rows[row].count ? rows[row].count(v) : 1;
 }
 
-/* OS-ARCH[-VARIANT]; with the digest where that alone tells it from one before it. */
-static void platform_name(const struct image *img, uint32_t i, char *name)
-{
-	char hex[DIGEST_TEXT_MAX], other[PLATFORM_TEXT_MAX];
-	const struct descriptor *d = &img->platforms[i];
-	uint32_t j;
-
-	platform_format(&d->platform, '-', name);
-	for (j = 0; j < i; j++) {
-		platform_format(&img->platforms[j].platform, '-', other);
-		if (strcmp(name, other) != 0)
-			continue;
-		sprintf(name + strlen(name), "-%.12s", digest_hex(&d->digest, hex));
-		break;
-	}
-}
-
 /* @name has NAME_MAX + 1 bytes. */
 static void row_name(const struct view *v, uint32_t row, uint32_t parameter, char *name)
 {
@@ -282,7 +265,7 @@ static void row_name(const struct view *v, uint32_t row, uint32_t parameter, cha
 		return;
 	}
 	if (row == ROW_PLATFORM) {
-		platform_name(v->image, parameter - 1, name);
+		strcpy(name, v->platform_names[parameter - 1]);
 		return;
 	}
 	if (rows[row].count == per_layer)
@@ -333,7 +316,9 @@ int synthetic_load(struct view *v)
 
 	r = img->is_artifact ? titles_make(img->layers, img->n_layers, &v->titles)
 			     : history_init(&h, img);
-
+	if (r == 0)
+		r = titles_of_platforms(img->platforms, per_platform(v),
+					&v->platform_names);
 	v->texts = calloc(N_ROWS, sizeof(*v->texts));
 	if (!v->texts)
 		r = -ENOMEM;
@@ -359,6 +344,9 @@ void synthetic_release(struct view *v)
 	if (v->titles)
 		titles_free(v->titles, v->image->n_layers);
 	v->titles = NULL;
+	if (v->platform_names)
+		titles_free(v->platform_names, per_platform(v));
+	v->platform_names = NULL;
 }
 
 /* NODES */

@@ -105,6 +105,72 @@ int titles_make(const struct descriptor *blobs, size_t n, char ***out)
 	return 0;
 }
 
+/* In order of what they say, and then of their places. */
+static int compare_slots(const void *a, const void *b)
+{
+	char *const *x = *(char **const *)a, *const *y = *(char **const *)b;
+	int order = strcmp(*x, *y);
+
+	return order ? order : x < y ? -1 : x > y;
+}
+
+/* With so many digits of the digest. */
+static int name_platform(const struct descriptor *d, int digits, char **out)
+{
+	char name[NAME_MAX + 1], hex[DIGEST_TEXT_MAX], platform[PLATFORM_TEXT_MAX];
+
+	free(*out);
+	platform_format(&d->platform, '-', platform);
+	snprintf(name, sizeof(name), "%s%s%.*s", platform, digits ? "-" : "", digits,
+		 digest_hex(&d->digest, hex));
+	*out = strdup(name);
+	return *out ? 0 : -ENOMEM;
+}
+
+/* What is called as another before it gets so many digits. */
+static int tell_apart(const struct descriptor *images, char **names, char ***sorted,
+		      size_t n, int digits)
+{
+	size_t i, first = 0;
+	int r = 0;
+
+	qsort(sorted, n, sizeof(*sorted), compare_slots);
+	for (i = 1; r == 0 && i < n; i++) {
+		if (strcmp(*sorted[i], *sorted[first]) != 0)
+			first = i;
+		else
+			r = name_platform(&images[sorted[i] - names], digits, sorted[i]);
+	}
+	return r;
+}
+
+/*
+ * The whole digest settles it: no part of a platform is as long, so nothing without one can
+ * be called so.
+ */
+int titles_of_platforms(const struct descriptor *images, size_t n, char ***out)
+{
+	char **names = calloc(n + 1, sizeof(*names));
+	char ***sorted = calloc(n + 1, sizeof(*sorted));
+	int r = names && sorted ? 0 : -ENOMEM;
+	size_t i;
+
+	for (i = 0; r == 0 && i < n; i++) {
+		sorted[i] = &names[i];
+		r = name_platform(&images[i], 0, &names[i]);
+	}
+	if (r == 0)
+		r = tell_apart(images, names, sorted, n, HEX_LEN);
+	if (r == 0)
+		r = tell_apart(images, names, sorted, n, DIGEST_TEXT_MAX);
+	free(sorted);
+	if (r < 0)
+		titles_free(names, n);
+	else
+		*out = names;
+	return r;
+}
+
 void titles_free(char **titles, size_t n)
 {
 	size_t i;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * File names for what has none of its own: the blobs of an artifact, whose titles
- * (org.opencontainers.image.title) are anybody's word, and artifact types. Pure.
+ * (org.opencontainers.image.title) are anybody's word, artifact types, and the images of an
+ * index. Pure.
  */
 #ifndef FS_TITLES_H
 #define FS_TITLES_H
@@ -25,6 +26,11 @@ bool title_clean(const char *text, char *name);
  * "2-0123456789ab.tar.gz". *out is an array of texts for titles_free(). 0 or -ENOMEM.
  */
 int titles_make(const struct descriptor *blobs, size_t n, char ***out);
+/*
+ * The same for images of several platforms, of which none is there twice: "linux-arm64". The
+ * second of one has as much of its digest behind that as tells it from all others.
+ */
+int titles_of_platforms(const struct descriptor *images, size_t n, char ***out);
 /* NULL is fine. */
 void titles_free(char **titles, size_t n);
 

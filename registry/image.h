@@ -78,7 +78,8 @@ struct image {
 	size_t n_layers;
 	struct annotation *annotations; /* of the manifest */
 	size_t n_annotations;
-	struct descriptor *platforms; /* the other images of the index */
+	/* the other images of the index; each once, of one platform_format() with '-' */
+	struct descriptor *platforms;
 	size_t n_platforms;
 };
 

@@ -188,11 +188,17 @@ void platform_host(struct platform *out)
 
 const char *platform_format(const struct platform *p, char sep, char *out)
 {
+	char *c;
+
 	if (p->variant[0])
 		snprintf(out, PLATFORM_TEXT_MAX, "%s%c%s%c%s", p->os, sep, p->arch, sep,
 			 p->variant);
 	else
 		snprintf(out, PLATFORM_TEXT_MAX, "%s%c%s", p->os, sep, p->arch);
+	for (c = out; sep == '-' && *c; c++) {
+		if (!is_part(c, 1))
+			*c = '_';
+	}
 	return out;
 }
 

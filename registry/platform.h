@@ -25,7 +25,10 @@ int platform_parse(const char *text, struct platform *out, struct err *e);
 void platform_host(struct platform *out);
 /* Canonical spelling in place: x86_64 is amd64, arm is arm/v7, arm64/v8 is arm64, ... */
 void platform_normalise(struct platform *p);
-/* "os/arch[/variant]"; @sep is '/' or, for a file name, '-'. Gives @out back. */
+/*
+ * "os/arch[/variant]"; @sep is '/' or, for a file name, '-': then what is no letter, digit,
+ * '.', '_' or '-' becomes '_', for an index may say anything. Gives @out back.
+ */
 #define PLATFORM_TEXT_MAX (3 * PLATFORM_PART_MAX)
 const char *platform_format(const struct platform *p, char sep, char *out);
 /*

@@ -214,23 +214,59 @@ static int none_suits(const struct entries *en, const struct platform *want,
 
 /* Putting the image together */
 
-/* The entries that are other images, moved out of @en. */
+static bool is_other(const struct image *img, const struct descriptor *d)
+{
+	return document_kind_of(d->media_type) == DOCUMENT_MANIFEST && d->has_platform &&
+	       !digest_equal(&d->digest, &img->manifest_descriptor.digest);
+}
+
+/* By digest and by what it is called. */
+static int compare_others(const struct descriptor *a, const struct descriptor *b)
+{
+	char one[PLATFORM_TEXT_MAX], two[PLATFORM_TEXT_MAX];
+
+	if (!digest_equal(&a->digest, &b->digest))
+		return memcmp(&a->digest, &b->digest, sizeof(a->digest));
+	return strcmp(platform_format(&a->platform, '-', one),
+		      platform_format(&b->platform, '-', two));
+}
+
+/* Of equals the first one in the index comes first. */
+static int compare_places(const void *a, const void *b)
+{
+	const struct descriptor *x = *(struct descriptor *const *)a;
+	const struct descriptor *y = *(struct descriptor *const *)b;
+	int order = compare_others(x, y);
+
+	return order ? order : x < y ? -1 : x > y;
+}
+
+/* The entries that are other images, moved out of @en; one that is there twice, once. */
 static int keep_platforms(struct image *img, struct entries *en)
 {
-	size_t i;
+	struct descriptor **others = calloc(en->n + 1, sizeof(*others));
+	size_t i, n = 0;
 
-	img->platforms = calloc(en->n ? en->n : 1, sizeof(*img->platforms));
-	if (!img->platforms)
+	img->platforms = calloc(en->n + 1, sizeof(*img->platforms));
+	if (!others || !img->platforms) {
+		free(others);
 		return -ENOMEM;
+	}
 	for (i = 0; i < en->n; i++) {
-		struct descriptor *d = &en->list[i];
-
-		if (document_kind_of(d->media_type) != DOCUMENT_MANIFEST ||
-		    !d->has_platform ||
-		    digest_equal(&d->digest, &img->manifest_descriptor.digest))
+		if (is_other(img, &en->list[i]))
+			others[n++] = &en->list[i];
+	}
+	qsort(others, n, sizeof(*others), compare_places);
+	for (i = 1; i < n; i++) {
+		if (compare_others(others[i - 1], others[i]) == 0)
+			others[i]->has_platform = false;
+	}
+	free(others);
+	for (i = 0; i < en->n; i++) {
+		if (!is_other(img, &en->list[i]))
 			continue;
-		img->platforms[img->n_platforms++] = *d;
-		*d = (struct descriptor){0};
+		img->platforms[img->n_platforms++] = en->list[i];
+		en->list[i] = (struct descriptor){0};
 	}
 	return 0;
 }

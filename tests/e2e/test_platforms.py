@@ -130,6 +130,51 @@ def test_two_of_one_platform(images):
         second = "windows-amd64-" + entries[2][0]["digest"][7:19]
         assert sorted(os.listdir(m.path + "/platforms")) == ["windows-amd64", second]
         assert open(os.path.join(m.path, "platforms", second, "rootfs/f")).read() == "2"
+        for name in ("windows-amd64", second):
+            top = os.path.join(m.path, "platforms", name)
+            inside = json.loads(open(top + "/inspect.json").read())[0]
+            assert inside["GraphDriver"]["Data"]["MergedDir"] == top + "/rootfs"
+
+
+def test_one_that_is_there_again(images):
+    entries = [(images.manifest([layer(file("f", "0"))]), layout.HOST)]
+    entries += [(images.manifest([layer(file("f", "1"))], where=OTHERS[0]), OTHERS[0])] * 3
+    # The same image, called in another way and so that it is called the same.
+    entries += [(entries[1][0], OTHERS[2]), (entries[1][0], OTHERS[0][:2] + ("x/y",)),
+                (entries[1][0], OTHERS[0][:2] + ("x_y",))]
+    with mount(images.tag(images.index(entries))) as m:
+        names = [name_of(OTHERS[0]), name_of(OTHERS[2]), name_of(OTHERS[0]) + "-x_y"]
+        assert sorted(os.listdir(m.path + "/platforms")) == sorted(names)
+        for name in names:
+            assert open(os.path.join(m.path, "platforms", name, "rootfs/f")).read() == "1"
+
+
+def test_words_that_are_no_names(images):
+    """What an index says of a platform may be anything; each is there, and can be entered."""
+    words = {"a/b": "linux-a_b", "../../x": "linux-.._.._x", "\ny": "linux-_y", "..": "linux-..",
+             "\u00e9\u202e": "linux-_____", " ": "linux-_"}
+    entries = [(images.manifest([layer(file("f", "here"))]), layout.HOST)]
+    entries += [(images.manifest([layer(file("f", word))], where=("linux", word, "")),
+                 ("linux", word, "")) for word in words]
+    with mount(images.tag(images.index(entries))) as m:
+        assert sorted(os.listdir(m.path + "/platforms")) == sorted(words.values())
+        for word, name in words.items():
+            top = os.path.join(m.path, "platforms", name)
+            assert open(top + "/rootfs/f").read() == word
+            assert os.path.samefile(top + "/..", m.path + "/platforms")
+
+
+def test_as_many_as_an_index_may_have(images):
+    entries = [(images.manifest([layer(file("f", "here"))]), layout.HOST)]
+    entries += [{"mediaType": layout.MANIFEST, "digest": "sha256:%064x" % i, "size": 1,
+                 "platform": {"os": "l", "architecture": "c%d" % (i // 2)}} for i in range(9990)]
+    with mount(images.tag(images.index(entries))) as m:
+        # The second of each has the same twelve digits as all others, but another name before.
+        assert set(os.listdir(m.path + "/platforms")) == {
+            "l-c%d%s" % (i // 2, "-000000000000" if i % 2 else "") for i in range(9990)}
+        for name in ("l-c0", "l-c4994-000000000000"):
+            assert os.path.isdir(os.path.join(m.path, "platforms", name))
+        assert not os.path.exists(m.path + "/platforms/l-c9990")
 
 
 def test_none_without_others(images):

@@ -57,6 +57,29 @@ static void test_parse(void)
 	is_text(platform_format(&p, '-', text), "linux-arm-v7", "as a file name");
 }
 
+/* An index may say anything: of that no more than a harmless name is left. */
+static void test_file_names(void)
+{
+	static const struct {
+		struct platform p;
+		const char *name;
+	} rows[] = {
+		{{"linux", "arm64", "v8.1"}, "linux-arm64-v8.1"},
+		{{"linux", "a_b", "x-y"}, "linux-a_b-x-y"},
+		{{"linux", "a/b", ""}, "linux-a_b"},
+		{{"..", "../../x", ""}, "..-.._.._x"},
+		{{"..", "", ""}, "..-"},
+		{{"linux", "\ny\033[m", "\x7f "}, "linux-_y__m-__"},
+		{{"linux", "\xc3\xa9", ""}, "linux-__"},
+	};
+	char text[PLATFORM_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		is_text(platform_format(&rows[i].p, '-', text), rows[i].name, "%zu", i);
+	is_text(platform_format(&rows[2].p, '/', text), "linux/a/b", "to be read it is as it was");
+}
+
 static unsigned match(const char *want, const char *have)
 {
 	struct platform w, h;
@@ -105,6 +128,7 @@ int main(void)
 	struct platform p;
 
 	test_parse();
+	test_file_names();
 	test_order();
 	platform_host(&p);
 	is_text(p.os, "linux", "the host's system");

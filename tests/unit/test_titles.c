@@ -85,7 +85,7 @@ static void check_names(void)
 		is_text(out[i], names[i], "of %zu", i + 1);
 	titles_free(out, 8);
 	d[1].media_type = NULL;
-	titles_make(d, 2, &out);
+	is_int(titles_make(d, 2, &out), 0, "names of two");
 	is_text(out[1], "2-2d711642b726", "no media type suggests nothing");
 	titles_free(out, 2);
 	is_int(titles_make(NULL, 0, &out), 0, "no blobs");
@@ -116,10 +116,63 @@ static void check_hostile(void)
 	titles_free(out, N_MAX);
 }
 
+/* An image of platform l/@arch/@variant; its digest is f but for the first and last digit. */
+static void say(struct descriptor *d, const char *arch, const char *variant, char first,
+		char last)
+{
+	char text[] = "sha256:ffffffffffffffffffffffffffffffff"
+		      "ffffffffffffffffffffffffffffffff";
+
+	text[7] = first;
+	text[sizeof(text) - 2] = last;
+	*d = (struct descriptor){.has_platform = true, .platform.os = "l"};
+	snprintf(d->platform.arch, sizeof(d->platform.arch), "%s", arch);
+	snprintf(d->platform.variant, sizeof(d->platform.variant), "%s", variant);
+	ok(digest_parse(text, strlen(text), &d->digest) == 0, "%s", text);
+}
+
+/* Of one platform, called as the other's digest, or with a digest that begins as another. */
+static void check_platforms(void)
+{
+	static const struct {
+		const char *arch, *variant;
+		char first, last;
+		const char *name;
+	} rows[] = {
+		{"a", "", 'a', 'f', "l-a"},
+		{"b", "", 'a', 'f', "l-b"},
+		{"a", "", 'b', 'f', "l-a-bfffffffffff"},
+		{"a", "", 'b', 'e',
+		 "l-a-bffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe"},
+		{"a", "bfffffffffff", 'c', 'f',
+		 "l-a-bfffffffffff-"
+		 "cfffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"},
+		{"a", "cfffffffffff", 'c', 'f', "l-a-cfffffffffff"},
+		{"a", "", 'c', 'f',
+		 "l-a-cfffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"},
+		{"a/b", "", 'a', 'f', "l-a_b"},
+		{"a_b", "", 'b', 'f', "l-a_b-bfffffffffff"},
+	};
+	struct descriptor d[9];
+	char **out = NULL;
+	size_t i;
+
+	for (i = 0; i < 9; i++)
+		say(&d[i], rows[i].arch, rows[i].variant, rows[i].first, rows[i].last);
+	is_int(titles_of_platforms(d, 9, &out), 0, "names");
+	for (i = 0; out && i < 9; i++)
+		is_text(out[i], rows[i].name, "of %zu", i);
+	titles_free(out, 9);
+	out = NULL;
+	is_int(titles_of_platforms(NULL, 0, &out), 0, "none");
+	titles_free(out, 0);
+}
+
 int main(void)
 {
 	check_clean();
 	check_names();
 	check_hostile();
+	check_platforms();
 	return test_done();
 }
