@@ -8,6 +8,16 @@
  *
  * The steps of the base image are among those of the image, so the file begins with
  * scratch. What the config has and no step told comes last.
+ *
+ * None of these texts can be trusted to be one line. RUN of several lines is a here
+ * document. All else goes through append_line(): what would end the line, and every other
+ * control character but the tab, is written as in JSON, \n or \u001b, also in comments and
+ * in the lines of a here document. So no text passes for an instruction that is in no step,
+ * nor for a command to a terminal. A backslash that would join the next line is doubled.
+ *
+ * A config has room for 200,000 variables, and as many steps. So whether a step told one is
+ * looked up among sorted hashes. Whoever makes two texts of one hash has a line left out, or
+ * quotes around a value: no more than by writing another config.
  */
 #include "fs/dockerfile.h"
 
@@ -89,24 +99,14 @@ static const struct instruction *find_instruction(const char *text)
 	return NULL;
 }
 
-/* One that ends with its line, whatever it holds: nothing in it can pass for another. */
-static int append_plain(struct buf *out, const char *text)
-{
-	int r = 0;
-
-	for (; r == 0 && *text; text++)
-		r = buf_append(out, (unsigned char)*text < ' ' ? "?" : text, 1);
-	return r;
-}
-
 /* "KEY=value" with the value in quotes if it needs them. */
 static int append_pair(struct buf *out, const char *pair)
 {
 	const char *value = strchr(pair, '=');
 	int r;
 
-	if (!value || !value[strcspn(value, " \t\"'\\$#")])
-		return append_plain(out, pair);
+	if (!value || !value[strcspn(value, " \t\r\n\"'\\$#")])
+		return buf_append_text(out, pair);
 	r = buf_append(out, pair, (size_t)(++value - pair));
 	if (r == 0)
 		r = buf_append_text(out, "\"");
@@ -119,57 +119,262 @@ static int append_pair(struct buf *out, const char *pair)
 	return r < 0 ? r : buf_append_text(out, "\"");
 }
 
-/* Is this one variable or label of the config? Else it may be several, as they stand. */
-static bool is_one_pair(const struct json *config, const char *word, const char *pair)
+/* LINES */
+
+/* Of how many bytes is the control character there: 0 if it is none, or a tab. */
+static size_t control_len(const char *p, const char *end)
+{
+	unsigned char c = (unsigned char)*p, next = end - p > 1 ? (unsigned char)p[1] : 0;
+
+	if (c == 0xc2 && next >= 0x80 && next < 0xa0) /* U+0080 to U+009F */
+		return 2;
+	return (c < ' ' && c != '\t') || c == 0x7f;
+}
+
+static int append_control(struct buf *out, unsigned char c)
+{
+	if (c == '\n' || c == '\r')
+		return buf_append_text(out, c == '\n' ? "\\n" : "\\r");
+	return buf_printf(out, "\\u%04x", c);
+}
+
+/* Exactly one line, whatever is in the text. */
+static int append_line(struct buf *out, const char *text, size_t len)
+{
+	const char *p = text, *from = text, *end = text + len;
+	size_t n;
+	int r = 0;
+
+	while (r == 0 && p < end) {
+		n = control_len(p, end);
+		if (n > 0) {
+			r = buf_append(out, from, (size_t)(p - from));
+			if (r == 0)
+				r = append_control(out, (unsigned char)p[n - 1]);
+			from = p + n;
+		}
+		p += n ? n : 1;
+	}
+	if (r == 0)
+		r = buf_append(out, from, (size_t)(end - from));
+	return r < 0 ? r : buf_append_text(out, "\n");
+}
+
+/* Would the next line be part of this one? Two backslashes are one that is meant. */
+static bool is_joined(const char *text, size_t len)
+{
+	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+		len--;
+	return len > 0 && text[len - 1] == '\\' && (len == 1 || text[len - 2] != '\\');
+}
+
+static int append_instruction(struct buf *out, struct buf *line)
+{
+	int r = 0;
+
+	if (is_joined(buf_text(line), line->len))
+		r = buf_append_text(line, "\\");
+	return r < 0 ? r : append_line(out, buf_text(line), line->len);
+}
+
+/*
+ * A here document, whose end is no line of it: of the lines EOF, EOF1, EOF11 ... the
+ * longest has one digit less.
+ */
+static int append_script(struct buf *out, const char *text)
+{
+	size_t len, digits, n = 0;
+	struct buf end;
+	const char *p;
+	int r;
+
+	for (p = text; *p; p += len + (p[len] == '\n')) {
+		len = strcspn(p, "\n");
+		if (len < 3 || strncmp(p, "EOF", 3) != 0)
+			continue;
+		digits = strspn(p + 3, "1");
+		if (digits == len - 3 && digits >= n)
+			n = digits + 1;
+	}
+	buf_init(&end, out->max);
+	r = buf_append_text(&end, "EOF");
+	while (r == 0 && n-- > 0)
+		r = buf_append_text(&end, "1");
+	if (r == 0)
+		r = buf_printf(out, "RUN <<%s\n", buf_text(&end));
+	for (p = text; r == 0 && *p; p += len + (p[len] == '\n')) {
+		len = strcspn(p, "\n");
+		r = append_line(out, p, len);
+	}
+	if (r == 0)
+		r = append_line(out, buf_text(&end), end.len);
+	buf_release(&end);
+	return r;
+}
+
+/* What as one line of RUN would be more, or less, than that. */
+static bool is_script(const char *text)
+{
+	return strchr(text, '\n') || strstr(text, "<<") || is_joined(text, strlen(text));
+}
+
+/* WHAT WAS TOLD */
+
+#define FNV_BASIS 0xcbf29ce484222325u
+
+static uint64_t hash_more(uint64_t h, const char *text, size_t len)
+{
+	for (; len > 0; len--)
+		h = (h ^ (unsigned char)*text++) * 0x100000001b3u;
+	return h;
+}
+
+/* Of a variable, label, port or trigger; a word alone has no NUL behind it. */
+static uint64_t hash_of(const char *word, const char *text, size_t len)
+{
+	return hash_more(hash_more(FNV_BASIS, word, strlen(word) + 1), text, len);
+}
+
+static int compare_hashes(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int hashes_add(struct hashes *set, uint64_t h)
+{
+	size_t room = set->room ? set->room * 2 : 64;
+	uint64_t *p;
+
+	if (set->n == set->room) {
+		p = realloc(set->list, room * sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		set->list = p;
+		set->room = room;
+	}
+	set->list[set->n++] = h;
+	return 0;
+}
+
+static void hashes_sort(struct hashes *set)
+{
+	if (set->n > 0)
+		qsort(set->list, set->n, sizeof(*set->list), compare_hashes);
+}
+
+static bool hashes_have(const struct hashes *set, uint64_t h)
+{
+	return set->n > 0 &&
+	       bsearch(&h, set->list, set->n, sizeof(*set->list), compare_hashes);
+}
+
+/* A port is of TCP if nothing is said. */
+static size_t port_len(const char *port, size_t len)
+{
+	return len > 4 && strncmp(port + len - 4, "/tcp", 4) == 0 ? len - 4 : len;
+}
+
+/* "A=b c="d e"": A and c. The first may have blanks in it, or no value: "A b". */
+static int note_pairs(struct hashes *told, const char *word, const char *p)
+{
+	int r = hashes_add(told, hash_of(word, p, strcspn(p, "=")));
+	bool is_first = true, is_quoted;
+	size_t len;
+
+	while (r == 0 && *(p += strspn(p, " "))) {
+		len = strcspn(p, "= ");
+		if (is_first || p[len] == '=')
+			r = hashes_add(told, hash_of(word, p, len));
+		is_first = false;
+		for (is_quoted = false; *p && (*p != ' ' || is_quoted); p++) {
+			if (*p == '"')
+				is_quoted = !is_quoted;
+			else if (*p == '\\' && p[1])
+				p++;
+		}
+	}
+	return r;
+}
+
+static int note_ports(struct hashes *told, const char *word, const char *p)
+{
+	size_t len;
+	int r = 0;
+
+	for (; r == 0 && *(p += strspn(p, " ")); p += len) {
+		len = strcspn(p, " ");
+		r = hashes_add(told, hash_of(word, p, port_len(p, len)));
+	}
+	return r;
+}
+
+/* Longer than any: each RUN looks for it. */
+#define SHELL_MAX 4096
+
+/* A step that is SHELL says what the next ones are given to. */
+static int note_shell(struct telling *t, const char *argument)
+{
+	int r;
+
+	buf_clear(&t->shell);
+	r = goform_words(argument, &t->shell);
+	if (r == -E2BIG)
+		buf_clear(&t->shell);
+	return r == -E2BIG ? 0 : r;
+}
+
+static int note(struct telling *t, const char *word, const char *argument)
+{
+	int r = hashes_add(&t->told, hash_more(FNV_BASIS, word, strlen(word)));
+
+	if (r < 0)
+		return r;
+	if (strcmp(word, "ENV") == 0 || strcmp(word, "LABEL") == 0)
+		return note_pairs(&t->told, word, argument);
+	if (strcmp(word, "EXPOSE") == 0)
+		return note_ports(&t->told, word, argument);
+	if (strcmp(word, "ONBUILD") == 0)
+		return hashes_add(&t->told, hash_of(word, argument, strlen(argument)));
+	return strcmp(word, "SHELL") == 0 ? note_shell(t, argument) : 0;
+}
+
+int telling_init(struct telling *t, const struct json *config)
 {
 	const struct json *env = json_member(config, "Env");
 	const struct json *labels = json_member(config, "Labels");
-	size_t i, len = strcspn(pair, "=");
-	const char *text;
-
-	if (strcmp(word, "ENV") == 0) {
-		for (i = 0; i < json_count(env); i++) {
-			text = json_string(json_item(env, i));
-			if (text && strcmp(text, pair) == 0)
-				return true;
-		}
-		return false;
-	}
-	for (i = 0; i < json_count(labels); i++) {
-		text = json_string(json_value(labels, i));
-		if (text && strlen(json_key(labels, i)) == len &&
-		    strncmp(json_key(labels, i), pair, len) == 0 && pair[len] == '=' &&
-		    strcmp(text, pair + len + 1) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* RUN of several lines is a here document, whose end is no line of it. */
-static int append_lines(struct buf *out, const char *text)
-{
-	char end[16];
-	unsigned i = 0;
+	const char *key, *text;
+	size_t i;
 	int r;
 
-	do {
-		snprintf(end, sizeof(end), i ? "\nEOF%u" : "\nEOF", i);
-		i++;
-	} while (strstr(text, end));
-	r = buf_printf(out, "<<%s\n%s", end + 1, text);
-	return r < 0 ? r : buf_printf(out, "%s", end);
+	memset(t, 0, sizeof(*t));
+	buf_init(&t->shell, SHELL_MAX);
+	r = buf_append_text(&t->shell, SHELL);
+	for (i = 0; r == 0 && i < json_count(env); i++) {
+		text = json_string(json_item(env, i));
+		if (text)
+			r = hashes_add(&t->pairs, hash_of("ENV", text, strlen(text)));
+	}
+	for (i = 0; r == 0 && i < json_count(labels); i++) {
+		key = json_key(labels, i);
+		text = json_string(json_value(labels, i));
+		if (key && text) {
+			uint64_t h = hash_of("LABEL", key, strlen(key));
+
+			h = hash_more(hash_more(h, "=", 1), text, strlen(text));
+			r = hashes_add(&t->pairs, h);
+		}
+	}
+	hashes_sort(&t->pairs);
+	return r;
 }
 
-static int append_argument(struct buf *out, const struct instruction *in,
-			   const char *text, const struct json *config)
+void telling_release(struct telling *t)
 {
-	bool is_pair = !strcmp(in->word, "ENV") || !strcmp(in->word, "LABEL");
-
-	if (!strcmp(in->word, "RUN") && strchr(text, '\n'))
-		return append_lines(out, text);
-	if (is_pair && is_one_pair(config, in->word, text))
-		return append_pair(out, text);
-	return in->argument(text, out);
+	buf_release(&t->shell);
+	free(t->pairs.list);
+	free(t->told.list);
 }
 
 /* ONE STEP */
@@ -187,51 +392,84 @@ static void trim(char **text)
 /* "|2 A=b C=d /bin/sh -c make": what was given is said in a comment. */
 static int pass_arguments(char **text, const char *shell, struct buf *out)
 {
-	char *end = strstr(*text, shell);
+	char *from = *text + strcspn(*text, " "), *end = strstr(from, shell);
+	struct buf line;
 	int r;
 
-	if (**text != '|' || !isdigit((unsigned char)(*text)[1]) || !end)
+	if (**text != '|' || !isdigit((unsigned char)(*text)[1]) || !*shell || !end)
 		return 0;
-	*text += strcspn(*text, " ");
-	r = buf_printf(out, "# build arguments:%.*s\n", (int)(end - *text), *text);
+	buf_init(&line, out->max);
+	r = buf_append_text(&line, "# build arguments:");
+	if (r == 0)
+		r = buf_append(&line, from, (size_t)(end - from));
+	if (r == 0)
+		r = append_line(out, buf_text(&line), line.len);
+	buf_release(&line);
 	*text = end;
 	return r;
 }
 
-static int append_instruction(struct buf *out, char *text, bool is_run, const char *shell,
-			      const struct json *config)
+static int append_run(struct telling *t, char *text, struct buf *out)
 {
-	const struct instruction *in = is_run ? NULL : find_instruction(text);
-	size_t len = strlen(shell);
-	int r = 0;
+	const char *shell = buf_text(&t->shell);
+	size_t len = t->shell.len;
+	struct buf line;
+	int r = pass_arguments(&text, shell, out);
+
+	if (len > 0 && strncmp(text, shell, len) == 0 && text[len] == ' ')
+		text += len;
+	trim(&text);
+	if (r < 0 || is_script(text))
+		return r < 0 ? r : append_script(out, text);
+	buf_init(&line, out->max);
+	r = buf_printf(&line, "RUN %s", text);
+	if (r == 0)
+		r = append_line(out, buf_text(&line), line.len);
+	buf_release(&line);
+	return r;
+}
+
+static int append_other(struct telling *t, const struct instruction *in, char *text,
+			struct buf *out)
+{
+	bool is_pair = !strcmp(in->word, "ENV") || !strcmp(in->word, "LABEL");
+	struct buf line;
+	int r;
+
+	buf_init(&line, out->max);
+	r = buf_printf(&line, "%s ", in->word);
+	/* One that the config has; else it may be several, as they stand. */
+	if (r == 0 && is_pair &&
+	    hashes_have(&t->pairs, hash_of(in->word, text, strlen(text))))
+		r = append_pair(&line, text);
+	else if (r == 0)
+		r = in->argument(text, &line);
+	if (r == 0)
+		r = note(t, in->word, buf_text(&line) + strlen(in->word) + 1);
+	if (r == 0)
+		r = append_instruction(out, &line);
+	buf_release(&line);
+	return r;
+}
+
+/* What is no instruction is what was run. */
+static int append_step(struct telling *t, char *text, struct buf *out)
+{
+	const struct instruction *in = find_instruction(text);
 
 	if (in)
 		text += strlen(in->word);
-	else
-		in = &instructions[0];
 	trim(&text);
-	if (in == &instructions[0]) {
-		r = pass_arguments(&text, shell, out);
-		if (strncmp(text, shell, len) == 0 && text[len] == ' ')
-			text += len;
-		trim(&text);
-	} else {
-		text[strcspn(text, "\n")] = '\0'; /* no other has lines */
-	}
-	if (r == 0)
-		r = buf_printf(out, "%s ", in->word);
-	if (r == 0)
-		r = append_argument(out, in, text, config);
-	return r < 0 ? r : buf_append_text(out, "\n");
+	if (!in || in == &instructions[0])
+		return append_run(t, text, out);
+	return append_other(t, in, text, out);
 }
 
-int dockerfile_step(const char *created_by, const struct json *config, const char *shell,
-		    struct buf *out)
+int dockerfile_step(struct telling *t, const char *created_by, struct buf *out)
 {
 	static const char mark[] = "# buildkit";
 	char *copy = strdup(created_by), *text = copy, *nop, *known;
 	size_t len;
-	bool is_run;
 	int r;
 
 	if (!copy)
@@ -248,8 +486,7 @@ int dockerfile_step(const char *created_by, const struct json *config, const cha
 		text = nop + strlen(NOP);
 		trim(&text);
 	}
-	is_run = !find_instruction(text);
-	r = *text ? append_instruction(out, text, is_run, shell, config) : 0;
+	r = *text ? append_step(t, text, out) : 0;
 	free(copy);
 	return r;
 }
@@ -258,94 +495,75 @@ int dockerfile_step(const char *created_by, const struct json *config, const cha
 
 struct rest {
 	const struct json *config;
+	const struct telling *t;
 	struct buf *out;
-	size_t steps; /* where they begin in @out */
-	bool is_said; /* the line before the first */
+	struct buf line; /* the one that is made */
+	bool is_said;	 /* the line before the first */
 	int r;
 };
 
-/* Is there a word that begins so among @text, and ends there, or goes on after "=" or "/"? */
-static bool has_word(const char *text, size_t text_len, const char *word, size_t len)
+static bool has_step(const struct rest *rest, const char *word)
 {
-	const char *end = text + text_len, *at = text;
-
-	while ((at = memmem(at, (size_t)(end - at), word, len))) {
-		const char *after = at + len;
-
-		if (at > text && at[-1] == ' ' &&
-		    (after == end || after[-1] == '=' || *after == ' ' || *after == '/'))
-			return true;
-		at++;
-	}
-	return false;
+	return hashes_have(&rest->t->told, hash_more(FNV_BASIS, word, strlen(word)));
 }
 
-/* Is there a step of this instruction, with this in it if @len is not 0? */
 static bool is_told(const struct rest *rest, const char *word, const char *key,
 		    size_t len)
 {
-	const char *line = buf_text(rest->out) + rest->steps;
-	size_t n = strlen(word);
-
-	for (; line && *line; line = strchr(line, '\n'), line += line != NULL) {
-		if (strncmp(line, word, n) != 0 || line[n] != ' ')
-			continue;
-		if (len == 0 || has_word(line + n, strcspn(line + n, "\n"), key, len))
-			return true;
-	}
-	return false;
+	return hashes_have(&rest->t->told, hash_of(word, key, len));
 }
 
 static void say(struct rest *rest, const char *word)
+{
+	buf_clear(&rest->line);
+	if (rest->r == 0)
+		rest->r = buf_printf(&rest->line, "%s ", word);
+}
+
+static void end_line(struct rest *rest)
 {
 	if (rest->r == 0 && !rest->is_said)
 		rest->r = buf_append_text(rest->out,
 					  "\n# In the config, and in no step:\n");
 	rest->is_said = true;
 	if (rest->r == 0)
-		rest->r = buf_printf(rest->out, "%s ", word);
-}
-
-static void end_line(struct rest *rest)
-{
-	if (rest->r == 0)
-		rest->r = buf_append_text(rest->out, "\n");
+		rest->r = append_instruction(rest->out, &rest->line);
 }
 
 static void add_pairs(struct rest *rest, const char *word, const struct json *list)
 {
 	struct buf pair;
-	size_t i, len;
+	size_t i;
 
+	buf_init(&pair, DOCUMENT_MAX);
 	for (i = 0; rest->r == 0 && i < json_count(list); i++) {
 		const char *key = json_key(list, i),
 			   *value = json_string(json_value(list, i));
 
 		if (!value)
 			continue;
-		buf_init(&pair, DOCUMENT_MAX);
+		buf_clear(&pair);
 		rest->r = key ? buf_printf(&pair, "%s=%s", key, value)
 			      : buf_append_text(&pair, value);
-		len = strcspn(buf_text(&pair), "=");
-		if (rest->r == 0 && !is_told(rest, word, buf_text(&pair), len + 1)) {
-			say(rest, word);
-			if (rest->r == 0)
-				rest->r = append_pair(rest->out, buf_text(&pair));
-			end_line(rest);
-		}
-		buf_release(&pair);
+		if (is_told(rest, word, buf_text(&pair), strcspn(buf_text(&pair), "=")))
+			continue;
+		say(rest, word);
+		if (rest->r == 0)
+			rest->r = append_pair(&rest->line, buf_text(&pair));
+		end_line(rest);
 	}
+	buf_release(&pair);
 }
 
 static void add_text(struct rest *rest, const char *word, const char *member)
 {
 	const char *text = json_member_string(rest->config, member);
 
-	if (!text || !*text || is_told(rest, word, "", 0))
+	if (!text || !*text || has_step(rest, word))
 		return;
 	say(rest, word);
 	if (rest->r == 0)
-		rest->r = append_plain(rest->out, text);
+		rest->r = buf_append_text(&rest->line, text);
 	end_line(rest);
 }
 
@@ -356,7 +574,7 @@ static void add_list(struct rest *rest, const char *word, const char *member)
 	const char *before = "[";
 	size_t i;
 
-	if (json_count(list) == 0 || is_told(rest, word, "", 0))
+	if (json_count(list) == 0 || has_step(rest, word))
 		return;
 	say(rest, word);
 	for (i = 0; rest->r == 0 && i < json_count(list); i++) {
@@ -364,14 +582,14 @@ static void add_list(struct rest *rest, const char *word, const char *member)
 
 		if (!text)
 			text = json_string(json_item(list, i));
-		rest->r = buf_append_text(rest->out, before);
+		rest->r = buf_append_text(&rest->line, before);
 		if (rest->r == 0)
-			rest->r = json_append_string(rest->out, text ? text : "",
+			rest->r = json_append_string(&rest->line, text ? text : "",
 						     text ? strlen(text) : 0);
 		before = ", ";
 	}
 	if (rest->r == 0)
-		rest->r = buf_append_text(rest->out, "]");
+		rest->r = buf_append_text(&rest->line, "]");
 	end_line(rest);
 }
 
@@ -388,14 +606,13 @@ static void add_each(struct rest *rest, const char *word, const char *member)
 		if (!text)
 			text = json_string(json_item(list, i));
 		len = text ? strlen(text) : 0;
-		/* A port is of TCP if nothing is said. */
-		if (len > 4 && strcmp(text + len - 4, "/tcp") == 0)
-			len -= 4;
+		if (strcmp(word, "EXPOSE") == 0)
+			len = port_len(text, len);
 		if (len == 0 || is_told(rest, word, text, len))
 			continue;
 		say(rest, word);
 		if (rest->r == 0)
-			rest->r = append_plain(rest->out, text);
+			rest->r = buf_append_text(&rest->line, text);
 		end_line(rest);
 	}
 }
@@ -413,40 +630,42 @@ static void add_health(struct rest *rest)
 	size_t i;
 	int64_t n;
 
-	if (!kind || is_told(rest, "HEALTHCHECK", "", 0))
+	if (!kind || has_step(rest, "HEALTHCHECK"))
 		return;
 	say(rest, "HEALTHCHECK");
 	for (i = 0; rest->r == 0 && i < 4; i++) {
 		if (json_member_int(health, names[i][0], &n) && n > 0)
-			rest->r = buf_printf(rest->out, "--%s=%lldms ", names[i][1],
+			rest->r = buf_printf(&rest->line, "--%s=%lldms ", names[i][1],
 					     (long long)(n / 1000000));
 	}
 	if (rest->r == 0 && json_member_int(health, "Retries", &n) && n > 0)
-		rest->r = buf_printf(rest->out, "--retries=%lld ", (long long)n);
+		rest->r = buf_printf(&rest->line, "--retries=%lld ", (long long)n);
 	if (rest->r == 0)
-		rest->r = buf_append_text(rest->out,
+		rest->r = buf_append_text(&rest->line,
 					  strcmp(kind, "NONE") ? "CMD " : "NONE");
 	for (i = 1; rest->r == 0 && i < json_count(test); i++) {
 		text = json_string(json_item(test, i));
 		if (strcmp(kind, "CMD") != 0) {
-			rest->r = buf_append_text(rest->out, text ? text : "");
+			rest->r = buf_append_text(&rest->line, text ? text : "");
 			break;
 		}
-		rest->r = buf_append_text(rest->out, before);
+		rest->r = buf_append_text(&rest->line, before);
 		if (rest->r == 0)
-			rest->r = json_append_string(rest->out, text ? text : "",
+			rest->r = json_append_string(&rest->line, text ? text : "",
 						     text ? strlen(text) : 0);
 		before = ", ";
 	}
 	if (rest->r == 0 && *before == ',')
-		rest->r = buf_append_text(rest->out, "]");
+		rest->r = buf_append_text(&rest->line, "]");
 	end_line(rest);
 }
 
-static int add_rest(const struct json *config, size_t steps, struct buf *out)
+static int add_rest(const struct json *config, struct telling *t, struct buf *out)
 {
-	struct rest rest = {.config = config, .out = out, .steps = steps};
+	struct rest rest = {.config = config, .t = t, .out = out};
 
+	hashes_sort(&t->told);
+	buf_init(&rest.line, out->max);
 	add_pairs(&rest, "ENV", json_member(config, "Env"));
 	add_pairs(&rest, "LABEL", json_member(config, "Labels"));
 	add_each(&rest, "EXPOSE", "ExposedPorts");
@@ -459,22 +678,14 @@ static int add_rest(const struct json *config, size_t steps, struct buf *out)
 	add_list(&rest, "ENTRYPOINT", "Entrypoint");
 	add_list(&rest, "CMD", "Cmd");
 	add_each(&rest, "ONBUILD", "OnBuild");
+	buf_release(&rest.line);
 	return rest.r;
 }
 
 /* ALL OF IT */
 
-/* A step that is SHELL says what the next ones are given to. */
-static int note_shell(const char *line, struct buf *shell)
-{
-	if (strncmp(line, "SHELL ", 6) != 0)
-		return 0;
-	buf_clear(shell);
-	return goform_words(line + 6, shell);
-}
-
-static int add_step(const struct view *v, const struct step *step,
-		    const struct json *config, struct buf *shell, struct buf *out)
+static int add_step(const struct view *v, const struct step *step, struct telling *t,
+		    struct buf *out)
 {
 	char name[LAYER_NAME_MAX];
 	size_t before;
@@ -485,27 +696,45 @@ static int add_step(const struct view *v, const struct step *step,
 			       layer_name(v->image, (uint32_t)step->layer, name));
 	before = out->len;
 	if (r == 0)
-		r = dockerfile_step(step->created_by, config, buf_text(shell), out);
+		r = dockerfile_step(t, step->created_by, out);
 	if (r == 0 && out->len == before && step->layer != NO_LAYER)
 		r = buf_append_text(out, "# no step is told for it\n");
-	return r < 0 ? r : note_shell(buf_text(out) + before, shell);
+	return r;
+}
+
+/* No reference or digest is as long. */
+#define BASE_MAX 512
+
+static bool is_base(const char *text)
+{
+	return text && strlen(text) < BASE_MAX;
 }
 
 static int add_head(const struct view *v, const struct json *config, struct buf *out)
 {
 	const struct json *labels = json_member(config, "Labels");
 	const char *base, *digest;
+	struct buf line;
 	int r;
 
 	base = json_member_string(labels, "org.opencontainers.image.base.name");
 	digest = json_member_string(labels, "org.opencontainers.image.base.digest");
-	r = buf_printf(out,
-		       "# A reconstruction, from the history and config of %s;\n"
-		       "# the file that it was built with is not known.\n",
+	buf_init(&line, out->max);
+	r = buf_printf(&line, "# A reconstruction, from the history and config of %s;",
 		       v->image->name);
-	if (r == 0 && base && !strchr(base, '\n'))
-		r = buf_printf(out, "# Base image, whose steps are among these: %s%s%s\n",
-			       base, digest ? "@" : "", digest ? digest : "");
+	if (r == 0)
+		r = append_line(out, buf_text(&line), line.len);
+	if (r == 0)
+		r = buf_append_text(out,
+				    "# the file that it was built with is not known.\n");
+	buf_clear(&line);
+	if (r == 0 && is_base(base))
+		r = buf_printf(&line, "# Base image, whose steps are among these: %s%s%s",
+			       base, is_base(digest) ? "@" : "",
+			       is_base(digest) ? digest : "");
+	if (r == 0 && line.len > 0)
+		r = append_line(out, buf_text(&line), line.len);
+	buf_release(&line);
 	return r < 0 ? r : buf_append_text(out, "FROM scratch\n");
 }
 
@@ -513,20 +742,17 @@ int dockerfile_render(const struct view *v, const struct history *h, uint32_t no
 		      struct buf *out)
 {
 	const struct json *config = json_member(h->config, "config");
-	struct buf shell;
-	size_t i, steps;
-	int r;
+	struct telling t;
+	size_t i;
+	int r = telling_init(&t, config);
 
 	(void)none;
-	buf_init(&shell, DOCUMENT_MAX);
-	r = buf_append_text(&shell, SHELL);
 	if (r == 0)
 		r = add_head(v, config, out);
-	steps = out->len;
 	for (i = 0; r == 0 && i < h->n; i++)
-		r = add_step(v, &h->steps[i], config, &shell, out);
+		r = add_step(v, &h->steps[i], &t, out);
 	if (r == 0)
-		r = add_rest(config, steps, out);
-	buf_release(&shell);
+		r = add_rest(config, &t, out);
+	telling_release(&t);
 	return r;
 }

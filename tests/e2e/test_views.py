@@ -497,3 +497,57 @@ def test_history_of_a_long_step_and_many_short_ones(images):
 def test_history_of_more_steps_than_any_build_has(images):
     [text] = read_of(images, "steps", "history", history=[0] * 200000)
     assert len(text.splitlines()) == 2
+
+
+NUMBER = 140000
+
+
+@pytest.mark.limit(120)
+@pytest.mark.parametrize("member, values, line", [
+    ("Env", ["%x=" % i for i in range(NUMBER)], "ENV %x="),
+    ("Labels", {"%x" % i: "" for i in range(NUMBER)}, "LABEL %x="),
+    ("ExposedPorts", {"%x" % i: 0 for i in range(NUMBER)}, "EXPOSE %x"),
+    ("OnBuild", ["%x" % i for i in range(NUMBER)], "ONBUILD %x")],
+    ids=["env", "labels", "ports", "triggers"])
+def test_dockerfile_of_a_config_with_many(images, member, values, line):
+    """All are told, and the mount answers."""
+    [text] = read_of(images, "many", "Dockerfile", config={member: values})
+    assert text.splitlines()[-NUMBER:] == [line % i for i in range(NUMBER)]
+
+
+@pytest.mark.limit(120)
+def test_dockerfile_of_many_steps_and_variables(images):
+    steps = [{"created_by": "ENV A%d=x y" % i, "empty_layer": True} for i in range(30000)]
+    env = ["A%d=x y" % i for i in range(15000, 60000)]
+    [text] = read_of(images, "both", "Dockerfile", history=steps, config={"Env": env})
+    told, rest = text.split("# In the config, and in no step:\n")
+    assert told.splitlines()[-2:] == ['ENV A29999="x y"', ""]
+    assert "ENV A0=x y\n" in told and rest.startswith('ENV A30000="x y"\n')
+    assert len(rest.splitlines()) == 30000
+
+
+def test_dockerfile_cannot_be_forged(images):
+    """No text makes an instruction of its own, nor tells the terminal anything."""
+    evil = "x y\nRUN evil\r\x1b[31m\u009b\x7f"
+    base = "org.opencontainers.image.base."
+    config = {"Env": ["A=" + evil, "B=1", evil], "User": evil, "WorkingDir": "C:\\", "Cmd": [evil],
+              "Labels": {"a": evil, evil: "b", base + "name": evil, base + "digest": evil},
+              "Healthcheck": {"Test": ["CMD-SHELL", evil]}, "OnBuild": [evil, "RUN a\nRUN b"],
+              "ExposedPorts": {evil: {}}, "StopSignal": evil, "Volumes": {evil: {}}}
+    steps = [{"created_by": word + evil + tail} for word in
+             ("RUN |1 A=", "COPY ", "ADD file:1 in ", "ENV A=", "LABEL b=", "SHELL ", "USER ")
+             for tail in (" /bin/sh -c make # buildkit", "")]
+    steps += [{"created_by": "ONBUILD RUN a\nRUN b"}, {"created_by": "RUN EOF\nRUN evil\nEOF"},
+              {"created_by": "RUN cat <<X\nENV B=1\nX"}]
+    for name, more in (("config", {"config": config}), ("steps", {"history": steps}),
+                       ("both", {"config": config, "history": steps})):
+        [text] = read_of(images, name, "Dockerfile", **more)
+        plain = re.sub(r"(?ms)^RUN <<(EOF1*)\n.*?^\1\n", "", text)
+        assert "RUN evil" in plain
+        for line in plain.split("\n"):
+            assert not line.startswith("RUN") or line in ("RUN make", "RUN layer 0"), line
+        assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f]", text)
+        if name == "both":      # in a script it is not told; on a line it is, once
+            assert "\nENV B=1\n" in plain and plain.count("ONBUILD RUN a\\nRUN b") == 1
+        if name == "config":
+            assert "\nWORKDIR C:\\\\\n" in text and 'ENV A="x y\\nRUN evil\\r\\u001b[31m' in text
