@@ -15,8 +15,8 @@
  * in the lines of a here document. So no text passes for an instruction that is in no step,
  * nor for a command to a terminal. A backslash that would join the next line is doubled.
  *
- * A config has room for 200,000 variables, and as many steps. So whether a step told one is
- * looked up among sorted hashes. Whoever makes two texts of one hash has a line left out, or
+ * A config has room for hundreds of thousands of variables, or of steps. So whether a step
+ * told one is looked up among sorted hashes. Whoever makes two texts of one hash has a line left out, or
  * quotes around a value: no more than by writing another config.
  */
 #include "fs/dockerfile.h"

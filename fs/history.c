@@ -149,8 +149,16 @@ static int add_cell(struct buf *out, const char *text, size_t width)
 		return r;
 	to = room;
 	memset(to, ' ', width);
-	for (i = 0; i < len; i++)
-		to[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i];
+	for (i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		unsigned char next = (unsigned char)text[i + 1];
+		/* U+0080 to U+009F are control characters of two bytes. */
+		bool is_pair = c == 0xc2 && next >= 0x80 && next < 0xa0;
+
+		to[i] = c < ' ' || c == 0x7f || is_pair ? ' ' : text[i];
+		if (is_pair)
+			to[++i] = ' ';
+	}
 	buf_advance(out, width);
 	return 0;
 }

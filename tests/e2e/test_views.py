@@ -541,7 +541,9 @@ def test_dockerfile_cannot_be_forged(images):
               {"created_by": "RUN cat <<X\nENV B=1\nX"}]
     for name, more in (("config", {"config": config}), ("steps", {"history": steps}),
                        ("both", {"config": config, "history": steps})):
-        [text] = read_of(images, name, "Dockerfile", **more)
+        text, table = read_of(images, name, "Dockerfile", "history", **more)
+        assert len(table.split("\n")) == 2 + len(more.get("history", [0]))
+        assert not re.search("[\0-\x09\x0b-\x1f\x7f-\x9f]", table)
         plain = re.sub(r"(?ms)^RUN <<(EOF1*)\n.*?^\1\n", "", text)
         assert "RUN evil" in plain
         for line in plain.split("\n"):
