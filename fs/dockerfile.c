@@ -14,10 +14,6 @@
  * control character but the tab, is written as in JSON, \n or \u001b, also in comments and
  * in the lines of a here document. So no text passes for an instruction that is in no step,
  * nor for a command to a terminal. A backslash that would join the next line is doubled.
- *
- * A config has room for hundreds of thousands of variables, or of steps. So whether a step
- * told one is looked up among sorted hashes. Whoever makes two texts of one hash has a line left out, or
- * quotes around a value: no more than by writing another config.
  */
 #include "fs/dockerfile.h"
 
@@ -34,9 +30,9 @@
 #include "fs/history.h"
 #include "fs/layerjson.h"
 #include "fs/mount.h"
+#include "fs/telling.h"
 
-#define SHELL "/bin/sh -c"
-#define NOP   "#(nop)"
+#define NOP "#(nop)"
 
 /* INSTRUCTIONS: how what stands behind the word is written */
 
@@ -218,165 +214,6 @@ static bool is_script(const char *text)
 	return strchr(text, '\n') || strstr(text, "<<") || is_joined(text, strlen(text));
 }
 
-/* WHAT WAS TOLD */
-
-#define FNV_BASIS 0xcbf29ce484222325u
-
-static uint64_t hash_more(uint64_t h, const char *text, size_t len)
-{
-	for (; len > 0; len--)
-		h = (h ^ (unsigned char)*text++) * 0x100000001b3u;
-	return h;
-}
-
-/* Of a variable, label, port or trigger; a word alone has no NUL behind it. */
-static uint64_t hash_of(const char *word, const char *text, size_t len)
-{
-	return hash_more(hash_more(FNV_BASIS, word, strlen(word) + 1), text, len);
-}
-
-static int compare_hashes(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int hashes_add(struct hashes *set, uint64_t h)
-{
-	size_t room = set->room ? set->room * 2 : 64;
-	uint64_t *p;
-
-	if (set->n == set->room) {
-		p = realloc(set->list, room * sizeof(*p));
-		if (!p)
-			return -ENOMEM;
-		set->list = p;
-		set->room = room;
-	}
-	set->list[set->n++] = h;
-	return 0;
-}
-
-static void hashes_sort(struct hashes *set)
-{
-	if (set->n > 0)
-		qsort(set->list, set->n, sizeof(*set->list), compare_hashes);
-}
-
-static bool hashes_have(const struct hashes *set, uint64_t h)
-{
-	return set->n > 0 &&
-	       bsearch(&h, set->list, set->n, sizeof(*set->list), compare_hashes);
-}
-
-/* A port is of TCP if nothing is said. */
-static size_t port_len(const char *port, size_t len)
-{
-	return len > 4 && strncmp(port + len - 4, "/tcp", 4) == 0 ? len - 4 : len;
-}
-
-/* "A=b c="d e"": A and c. The first may have blanks in it, or no value: "A b". */
-static int note_pairs(struct hashes *told, const char *word, const char *p)
-{
-	int r = hashes_add(told, hash_of(word, p, strcspn(p, "=")));
-	bool is_first = true, is_quoted;
-	size_t len;
-
-	while (r == 0 && *(p += strspn(p, " "))) {
-		len = strcspn(p, "= ");
-		if (is_first || p[len] == '=')
-			r = hashes_add(told, hash_of(word, p, len));
-		is_first = false;
-		for (is_quoted = false; *p && (*p != ' ' || is_quoted); p++) {
-			if (*p == '"')
-				is_quoted = !is_quoted;
-			else if (*p == '\\' && p[1])
-				p++;
-		}
-	}
-	return r;
-}
-
-static int note_ports(struct hashes *told, const char *word, const char *p)
-{
-	size_t len;
-	int r = 0;
-
-	for (; r == 0 && *(p += strspn(p, " ")); p += len) {
-		len = strcspn(p, " ");
-		r = hashes_add(told, hash_of(word, p, port_len(p, len)));
-	}
-	return r;
-}
-
-/* Longer than any: each RUN looks for it. */
-#define SHELL_MAX 4096
-
-/* A step that is SHELL says what the next ones are given to. */
-static int note_shell(struct telling *t, const char *argument)
-{
-	int r;
-
-	buf_clear(&t->shell);
-	r = goform_words(argument, &t->shell);
-	if (r == -E2BIG)
-		buf_clear(&t->shell);
-	return r == -E2BIG ? 0 : r;
-}
-
-static int note(struct telling *t, const char *word, const char *argument)
-{
-	int r = hashes_add(&t->told, hash_more(FNV_BASIS, word, strlen(word)));
-
-	if (r < 0)
-		return r;
-	if (strcmp(word, "ENV") == 0 || strcmp(word, "LABEL") == 0)
-		return note_pairs(&t->told, word, argument);
-	if (strcmp(word, "EXPOSE") == 0)
-		return note_ports(&t->told, word, argument);
-	if (strcmp(word, "ONBUILD") == 0)
-		return hashes_add(&t->told, hash_of(word, argument, strlen(argument)));
-	return strcmp(word, "SHELL") == 0 ? note_shell(t, argument) : 0;
-}
-
-int telling_init(struct telling *t, const struct json *config)
-{
-	const struct json *env = json_member(config, "Env");
-	const struct json *labels = json_member(config, "Labels");
-	const char *key, *text;
-	size_t i;
-	int r;
-
-	memset(t, 0, sizeof(*t));
-	buf_init(&t->shell, SHELL_MAX);
-	r = buf_append_text(&t->shell, SHELL);
-	for (i = 0; r == 0 && i < json_count(env); i++) {
-		text = json_string(json_item(env, i));
-		if (text)
-			r = hashes_add(&t->pairs, hash_of("ENV", text, strlen(text)));
-	}
-	for (i = 0; r == 0 && i < json_count(labels); i++) {
-		key = json_key(labels, i);
-		text = json_string(json_value(labels, i));
-		if (key && text) {
-			uint64_t h = hash_of("LABEL", key, strlen(key));
-
-			h = hash_more(hash_more(h, "=", 1), text, strlen(text));
-			r = hashes_add(&t->pairs, h);
-		}
-	}
-	hashes_sort(&t->pairs);
-	return r;
-}
-
-void telling_release(struct telling *t)
-{
-	buf_release(&t->shell);
-	free(t->pairs.list);
-	free(t->told.list);
-}
-
 /* ONE STEP */
 
 static void trim(char **text)
@@ -439,13 +276,12 @@ static int append_other(struct telling *t, const struct instruction *in, char *t
 	buf_init(&line, out->max);
 	r = buf_printf(&line, "%s ", in->word);
 	/* One that the config has; else it may be several, as they stand. */
-	if (r == 0 && is_pair &&
-	    hashes_have(&t->pairs, hash_of(in->word, text, strlen(text))))
+	if (r == 0 && is_pair && telling_has_pair(t, in->word, text))
 		r = append_pair(&line, text);
 	else if (r == 0)
 		r = in->argument(text, &line);
 	if (r == 0)
-		r = note(t, in->word, buf_text(&line) + strlen(in->word) + 1);
+		r = telling_note(t, in->word, buf_text(&line) + strlen(in->word) + 1);
 	if (r == 0)
 		r = append_instruction(out, &line);
 	buf_release(&line);
@@ -502,17 +338,6 @@ struct rest {
 	int r;
 };
 
-static bool has_step(const struct rest *rest, const char *word)
-{
-	return hashes_have(&rest->t->told, hash_more(FNV_BASIS, word, strlen(word)));
-}
-
-static bool is_told(const struct rest *rest, const char *word, const char *key,
-		    size_t len)
-{
-	return hashes_have(&rest->t->told, hash_of(word, key, len));
-}
-
 static void say(struct rest *rest, const char *word)
 {
 	buf_clear(&rest->line);
@@ -545,7 +370,8 @@ static void add_pairs(struct rest *rest, const char *word, const struct json *li
 		buf_clear(&pair);
 		rest->r = key ? buf_printf(&pair, "%s=%s", key, value)
 			      : buf_append_text(&pair, value);
-		if (is_told(rest, word, buf_text(&pair), strcspn(buf_text(&pair), "=")))
+		if (telling_has(rest->t, word, buf_text(&pair),
+				strcspn(buf_text(&pair), "=")))
 			continue;
 		say(rest, word);
 		if (rest->r == 0)
@@ -559,7 +385,7 @@ static void add_text(struct rest *rest, const char *word, const char *member)
 {
 	const char *text = json_member_string(rest->config, member);
 
-	if (!text || !*text || has_step(rest, word))
+	if (!text || !*text || telling_has_step(rest->t, word))
 		return;
 	say(rest, word);
 	if (rest->r == 0)
@@ -574,7 +400,7 @@ static void add_list(struct rest *rest, const char *word, const char *member)
 	const char *before = "[";
 	size_t i;
 
-	if (json_count(list) == 0 || has_step(rest, word))
+	if (json_count(list) == 0 || telling_has_step(rest->t, word))
 		return;
 	say(rest, word);
 	for (i = 0; rest->r == 0 && i < json_count(list); i++) {
@@ -606,9 +432,7 @@ static void add_each(struct rest *rest, const char *word, const char *member)
 		if (!text)
 			text = json_string(json_item(list, i));
 		len = text ? strlen(text) : 0;
-		if (strcmp(word, "EXPOSE") == 0)
-			len = port_len(text, len);
-		if (len == 0 || is_told(rest, word, text, len))
+		if (len == 0 || telling_has(rest->t, word, text, len))
 			continue;
 		say(rest, word);
 		if (rest->r == 0)
@@ -630,7 +454,7 @@ static void add_health(struct rest *rest)
 	size_t i;
 	int64_t n;
 
-	if (!kind || has_step(rest, "HEALTHCHECK"))
+	if (!kind || telling_has_step(rest->t, "HEALTHCHECK"))
 		return;
 	say(rest, "HEALTHCHECK");
 	for (i = 0; rest->r == 0 && i < 4; i++) {
@@ -664,7 +488,7 @@ static int add_rest(const struct json *config, struct telling *t, struct buf *ou
 {
 	struct rest rest = {.config = config, .t = t, .out = out};
 
-	hashes_sort(&t->told);
+	telling_end(t);
 	buf_init(&rest.line, out->max);
 	add_pairs(&rest, "ENV", json_member(config, "Env"));
 	add_pairs(&rest, "LABEL", json_member(config, "Labels"));

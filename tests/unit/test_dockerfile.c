@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "fs/dockerfile.h"
+#include "fs/telling.h"
 #include "tests/unit/test.h"
 
 #define NOP "/bin/sh -c #(nop) "
