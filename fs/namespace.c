@@ -355,7 +355,7 @@ static int lookup_tagged(struct mount *m, struct name *parent, const char *name,
 	if (r == 0)
 		r = asking_tag(m, tag, w);
 	if ((r == 0 || r == -EIO) &&
-	    find_tag(m, dir, colon + 1, NAME_ROW_TAGGED, r == -EIO, out))
+	    find_tag(m, dir, colon + 1, NAME_ROW_TAGGED, true, out))
 		return 0;
 	return r == 0 ? -ENOENT : r;
 }
@@ -437,7 +437,10 @@ static int lookup_name(struct mount *m, struct name *dir, const char *name,
 	if (find_either(m, dir, name, false, out))
 		return 0;
 	r = asking_child(m, dir, name, w);
-	if ((r == 0 || r == -EIO) && find_either(m, dir, name, r == -EIO, out))
+	if (r == 0 && find_either(m, dir, name, false, out))
+		return 0;
+	/* What was told just now holds for this once, however short a time that is. */
+	if ((r == 0 || r == -EIO) && find_either(m, dir, name, true, out))
 		return 0;
 	return r == 0 ? -ENOENT : r;
 }
