@@ -5,19 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/*
- * Foreign text ends up in these sentences: a terminal must not obey it. U+0080 to
- * U+009F, C2 80 to C2 9F in UTF-8, are control characters too.
- */
+#include "base/control.h"
+
+/* Foreign text ends up in these sentences: a terminal must not obey it. */
 static void make_printable(char *text)
 {
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text, next = (unsigned char)text[1];
+	const char *end = text + strlen(text);
 
-		if (c < ' ' || c == 0x7f)
-			*text = '?';
-		else if (c == 0xc2 && next >= 0x80 && next < 0xa0)
-			text[0] = text[1] = '?';
+	while (text < end) {
+		size_t n = control_len(text, end);
+
+		memset(text, '?', n);
+		text += n ? n : 1;
 	}
 }
 

@@ -7,7 +7,10 @@
 
 struct err;
 
-/* 0, or negative with a sentence where no mount can succeed. */
+/*
+ * 0, or negative with a sentence where no mount can succeed: on this machine, or, for who
+ * needs fusermount3, at @mountpoint or with allow_other.
+ */
 int device_check(const char *mountpoint, bool allow_other, struct err *e);
 
 #endif

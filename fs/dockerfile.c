@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/control.h"
 #include "base/json.h"
 #include "fs/goform.h"
 #include "fs/history.h"
@@ -117,16 +118,6 @@ static int append_pair(struct buf *out, const char *pair)
 
 /* LINES */
 
-/* Of how many bytes is the control character there: 0 if it is none, or a tab. */
-static size_t control_len(const char *p, const char *end)
-{
-	unsigned char c = (unsigned char)*p, next = end - p > 1 ? (unsigned char)p[1] : 0;
-
-	if (c == 0xc2 && next >= 0x80 && next < 0xa0) /* U+0080 to U+009F */
-		return 2;
-	return (c < ' ' && c != '\t') || c == 0x7f;
-}
-
 static int append_control(struct buf *out, unsigned char c)
 {
 	if (c == '\n' || c == '\r')
@@ -142,7 +133,7 @@ static int append_line(struct buf *out, const char *text, size_t len)
 	int r = 0;
 
 	while (r == 0 && p < end) {
-		n = control_len(p, end);
+		n = *p == '\t' ? 0 : control_len(p, end);
 		if (n > 0) {
 			r = buf_append(out, from, (size_t)(p - from));
 			if (r == 0)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/control.h"
 #include "base/json.h"
 #include "fs/layerjson.h"
 #include "fs/mount.h"
@@ -137,7 +138,8 @@ static void fill_row(const struct view *v, const struct history *h, size_t i,
 /* A row is a line: what would end it, or move the eye, is a space. */
 static int add_cell(struct buf *out, const char *text, size_t width)
 {
-	size_t i, len = strlen(text);
+	size_t len = strlen(text);
+	const char *end = text + len;
 	void *room;
 	char *to;
 	int r;
@@ -149,15 +151,13 @@ static int add_cell(struct buf *out, const char *text, size_t width)
 		return r;
 	to = room;
 	memset(to, ' ', width);
-	for (i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-		unsigned char next = (unsigned char)text[i + 1];
-		/* U+0080 to U+009F are control characters of two bytes. */
-		bool is_pair = c == 0xc2 && next >= 0x80 && next < 0xa0;
+	while (text < end) {
+		size_t n = control_len(text, end);
 
-		to[i] = c < ' ' || c == 0x7f || is_pair ? ' ' : text[i];
-		if (is_pair)
-			to[++i] = ' ';
+		if (n == 0)
+			*to = *text;
+		to += n ? n : 1;
+		text += n ? n : 1;
 	}
 	buf_advance(out, width);
 	return 0;

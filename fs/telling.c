@@ -10,24 +10,51 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "fs/goform.h"
 
 #define SHELL "/bin/sh -c"
 
-#define FNV_BASIS 0xcbf29ce484222325u
-
-static uint64_t hash_more(uint64_t h, const char *text, size_t len)
+static uint64_t hash_of_step(const char *word)
 {
-	for (; len > 0; len--)
-		h = (h ^ (unsigned char)*text++) * 0x100000001b3u;
-	return h;
+	struct hash h;
+
+	hash_init(&h, 0, 0);
+	hash_bytes(&h, word, strlen(word));
+	return hash_end(&h);
 }
 
-/* Of a variable, label, port or trigger; a word alone has no NUL behind it. */
+/* Of a variable, label, port or trigger. */
 static uint64_t hash_of(const char *word, const char *text, size_t len)
 {
-	return hash_more(hash_more(FNV_BASIS, word, strlen(word) + 1), text, len);
+	struct hash h;
+
+	hash_init(&h, 0, 0);
+	hash_bytes(&h, word, strlen(word));
+	hash_bytes(&h, text, len);
+	return hash_end(&h);
+}
+
+static uint64_t hash_of_pair(const char *word, const char *key, size_t len,
+			     const char *value)
+{
+	struct hash h;
+
+	hash_init(&h, 0, 0);
+	hash_bytes(&h, word, strlen(word));
+	hash_bytes(&h, key, len);
+	hash_bytes(&h, value, strlen(value));
+	return hash_end(&h);
+}
+
+/* "KEY=VALUE", or "KEY" alone. */
+static uint64_t hash_of_text(const char *word, const char *pair)
+{
+	size_t len = strcspn(pair, "=");
+
+	return pair[len] ? hash_of_pair(word, pair, len, pair + len + 1)
+			 : hash_of(word, pair, len);
 }
 
 static int compare_hashes(const void *a, const void *b)
@@ -122,7 +149,7 @@ static int note_shell(struct telling *t, const char *argument)
 
 int telling_note(struct telling *t, const char *word, const char *argument)
 {
-	int r = hashes_add(&t->told, hash_more(FNV_BASIS, word, strlen(word)));
+	int r = hashes_add(&t->told, hash_of_step(word));
 
 	if (r < 0)
 		return r;
@@ -149,17 +176,14 @@ int telling_init(struct telling *t, const struct json *config)
 	for (i = 0; r == 0 && i < json_count(env); i++) {
 		text = json_string(json_item(env, i));
 		if (text)
-			r = hashes_add(&t->pairs, hash_of("ENV", text, strlen(text)));
+			r = hashes_add(&t->pairs, hash_of_text("ENV", text));
 	}
 	for (i = 0; r == 0 && i < json_count(labels); i++) {
 		key = json_key(labels, i);
 		text = json_string(json_value(labels, i));
-		if (key && text) {
-			uint64_t h = hash_of("LABEL", key, strlen(key));
-
-			h = hash_more(hash_more(h, "=", 1), text, strlen(text));
-			r = hashes_add(&t->pairs, h);
-		}
+		if (key && text)
+			r = hashes_add(&t->pairs,
+				       hash_of_pair("LABEL", key, strlen(key), text));
 	}
 	hashes_sort(&t->pairs);
 	return r;
@@ -179,12 +203,12 @@ void telling_end(struct telling *t)
 
 bool telling_has_pair(const struct telling *t, const char *word, const char *pair)
 {
-	return hashes_have(&t->pairs, hash_of(word, pair, strlen(pair)));
+	return hashes_have(&t->pairs, hash_of_text(word, pair));
 }
 
 bool telling_has_step(const struct telling *t, const char *word)
 {
-	return hashes_have(&t->told, hash_more(FNV_BASIS, word, strlen(word)));
+	return hashes_have(&t->told, hash_of_step(word));
 }
 
 bool telling_has(const struct telling *t, const char *word, const char *key, size_t len)

@@ -32,7 +32,7 @@ SERVER = """	server {
 
 
 def server(port, *lines):
-    """What @nginx is to serve at a port of 127.0.0.1: the lines of its location /."""
+    """What nginx() is to serve at a port of 127.0.0.1: the lines of its location /."""
     return SERVER % (port, "\n".join("\t\t\t" + line for line in lines))
 
 
