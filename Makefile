@@ -41,30 +41,31 @@ endif
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 
-MAINS    := fs/main.c fs/peelctl.c
-SOURCES  := $(filter-out $(MAINS),$(wildcard base/*.c registry/*.c tar/*.c fs/*.c))
-HEADERS  := $(wildcard base/*.h registry/*.h tar/*.h fs/*.h)
+MAINS    := fs/fuse/main.c fs/ctl/peelctl.c
+C_FILES  := $(sort $(shell find base registry tar fs -name '*.c'))
+SOURCES  := $(filter-out $(MAINS),$(C_FILES))
+HEADERS  := $(sort $(shell find base registry tar fs -name '*.h'))
 LIB      := $(B)/libpeelfs.a
 PROGRAMS := $(B)/peelfs $(B)/peelctl
-UNIT     := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT     := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(shell find tests/unit -name 'test_*.c')))
 # What has one thread is slow in the thread build, and tells nothing there.
 ifeq ($(SAN),thread)
 UNIT     := $(filter-out $(addprefix %/test_,decoder inflate reader rfc3339 span tree ztoc),$(UNIT))
 endif
-FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ     := $(patsubst tests/fuzz/%.c,%,$(sort $(shell find tests/fuzz -name 'fuzz_*.c')))
 REPLAY   := $(FUZZ:%=$(B)/replay/%)
 
 all: $(PROGRAMS)
 
-$(B)/peelfs: $(B)/fs/main.o $(LIB)
-$(B)/peelctl: $(B)/fs/peelctl.o $(LIB)
+$(B)/peelfs: $(B)/fs/fuse/main.o $(LIB)
+$(B)/peelctl: $(B)/fs/ctl/peelctl.o $(LIB)
 $(PROGRAMS):
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(LIB): $(SOURCES:%.c=$(B)/%.o)
 	@echo "  AR    $@"
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) qcs $@ $^
 
 $(B)/%.o: %.c
 	@echo "  CC    $<"

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/store.h"
-#include "registry/documents.h"
-#include "registry/manifest.h"
+#include "base/store/store.h"
+#include "registry/image/documents.h"
+#include "registry/image/manifest.h"
 
 #define TYPE_V1	   "application/vnd.amazon.soci.index.v1+json"
 #define TYPE_V2	   "application/vnd.amazon.soci.index.v2+json"

@@ -7,7 +7,7 @@
 #ifndef REGISTRY_SOCI_H
 #define REGISTRY_SOCI_H
 
-#include "registry/backend.h"
+#include "registry/image/backend.h"
 
 /* See origin_find_tables(). */
 int soci_find(struct backend *b, struct image *img, bool may_ask, struct err *e);

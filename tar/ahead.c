@@ -2,7 +2,7 @@
 #include "tar/ahead.h"
 
 #include "tar/batch.h"
-#include "tar/index.h"
+#include "tar/index/index.h"
 
 /* So near, in bytes of output, is the same reader. */
 #define NEAR (32u << 20)

@@ -6,9 +6,9 @@
 
 #include "base/err.h"
 #include "base/fd.h"
-#include "base/store.h"
-#include "tar/fills.h"
-#include "tar/index.h"
+#include "base/store/store.h"
+#include "tar/span_cache.h"
+#include "tar/index/index.h"
 
 static bool is_right(struct slot *slot, int fd, uint32_t i, const struct span *sp,
 		     char *mem)

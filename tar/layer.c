@@ -14,12 +14,12 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/source.h"
-#include "base/store.h"
-#include "tar/carried.h"
-#include "tar/fetch.h"
-#include "tar/fills.h"
-#include "tar/pass.h"
-#include "tar/preamble.h"
+#include "base/store/store.h"
+#include "tar/toc/layer_toc.h"
+#include "tar/toc/fetch.h"
+#include "tar/span_cache.h"
+#include "tar/first_pass.h"
+#include "tar/archive/preamble.h"
 
 /* An index of so many entries has 6 MiB or so: half a millisecond. */
 #define VERIFY_ENTRIES_MAX 50000

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/digest.h"
-#include "tar/index.h"
+#include "tar/index/index.h"
 
 struct err;
 struct source;

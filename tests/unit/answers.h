@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 #include "base/digest.h"
-#include "tar/index.h"
+#include "tar/index/index.h"
 
 /* Of a hostile index not all children and runs are gone through: there is no end. */
 #define ANSWERS_MAX 300

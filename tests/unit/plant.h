@@ -29,8 +29,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "tar/index.h"
-#include "tar/tree.h"
+#include "tar/index/index.h"
+#include "tar/index/tree.h"
 
 #define PLANT_BLOB_SIZE	   1000000
 #define PLANT_DECODED_SIZE (1ull << 40)

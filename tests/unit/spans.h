@@ -12,9 +12,9 @@
 
 #include "base/err.h"
 #include "base/source.h"
-#include "tar/decoder.h"
-#include "tar/gzip_cutter.h"
-#include "tar/span.h"
+#include "tar/codec/decoder.h"
+#include "tar/codec/gzip_cutter.h"
+#include "tar/codec/span.h"
 
 struct pass {
 	uint8_t *out;

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "tar/header.h"
+#include "tar/archive/header.h"
 
 static inline void archive_init(struct buf *a)
 {

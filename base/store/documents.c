@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Small files that are kept whole: documents, which their digest vouches for, and notes,
+ * which carry one.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/store/store.h"
+#include "base/store/internal.h"
+
+#define NOTE_MAX 4096
+
+static void documents_folder(const struct digest *d, char *out, size_t size)
+{
+	snprintf(out, size, "documents/%s", digest_alg_name(d->alg));
+}
+
+int store_get_document(struct store *s, const struct digest *d, size_t max,
+		       struct buf *out)
+{
+	char folder[32], hex[DIGEST_TEXT_MAX];
+	struct digest have;
+	int rc;
+
+	documents_folder(d, folder, sizeof(folder));
+	rc = store_get_file(s, folder, digest_hex(d, hex), max, out);
+	if (rc == 0)
+		rc = digest_of(d->alg, buf_text(out), out->len, &have);
+	if (rc == 0 && !digest_equal(d, &have))
+		rc = -ENOENT;
+	if (rc < 0)
+		buf_clear(out);
+	return rc == -ENOMEM ? rc : rc < 0 ? -ENOENT : 0;
+}
+
+int store_put_document(struct store *s, const struct digest *d, const void *data,
+		       size_t len)
+{
+	char folder[32], hex[DIGEST_TEXT_MAX];
+
+	documents_folder(d, folder, sizeof(folder));
+	return store_put_file(s, folder, digest_hex(d, hex), data, len);
+}
+
+static int hex_of(const char *text, size_t len, char *hex)
+{
+	struct digest d;
+	int rc = digest_of(DIGEST_SHA256, text, len, &d);
+
+	if (rc == 0)
+		digest_hex(&d, hex);
+	return rc;
+}
+
+/*
+ * A note's file is the SHA-256, in hex, of what follows it: the file's own name, a newline,
+ * the note.
+ */
+#define HEX_LEN	  64
+#define NOTE_HEAD (2 * HEX_LEN + 1)
+
+static int get_note(struct store *s, const char *file, struct buf *out)
+{
+	char hex[DIGEST_TEXT_MAX];
+	struct buf content;
+	int rc;
+
+	buf_init(&content, NOTE_HEAD + NOTE_MAX);
+	rc = store_get_file(s, "names", file, content.max, &content);
+	if (rc == 0 && content.len < NOTE_HEAD)
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = hex_of(content.data + HEX_LEN, content.len - HEX_LEN, hex);
+	if (rc == 0 && (memcmp(content.data, hex, HEX_LEN) ||
+			memcmp(content.data + HEX_LEN, file, HEX_LEN)))
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = buf_append(out, content.data + NOTE_HEAD, content.len - NOTE_HEAD);
+	buf_release(&content);
+	return rc;
+}
+
+int store_get_note(struct store *s, const char *name, struct buf *out)
+{
+	char file[DIGEST_TEXT_MAX];
+	int rc = hex_of(name, strlen(name), file);
+
+	return rc < 0 ? rc : get_note(s, file, out);
+}
+
+int store_put_note(struct store *s, const char *name, const char *text)
+{
+	char file[DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
+	struct buf rest, all;
+	int rc = hex_of(name, strlen(name), file);
+
+	if (rc < 0)
+		return rc;
+	if (strlen(text) > NOTE_MAX)
+		return -E2BIG;
+	buf_init(&rest, NOTE_HEAD + NOTE_MAX);
+	buf_init(&all, NOTE_HEAD + NOTE_MAX);
+	rc = buf_printf(&rest, "%s\n%s", file, text);
+	if (rc == 0)
+		rc = hex_of(rest.data, rest.len, hex);
+	if (rc == 0)
+		rc = buf_printf(&all, "%s%s", hex, rest.data);
+	if (rc == 0)
+		rc = store_put_file(s, "names", file, all.data, all.len);
+	buf_release(&rest);
+	buf_release(&all);
+	return rc;
+}
+
+/* Checking documents and notes */
+
+/* 0, or -ENOENT for what is damaged. @alg is NULL for notes. */
+static int check_file(struct store *s, const char *alg, const char *name)
+{
+	char text[DIGEST_TEXT_MAX];
+	struct digest digest;
+	struct buf content;
+	int rc, len = snprintf(text, sizeof(text), "%s:%s", alg ? alg : "sha256", name);
+
+	if (len >= (int)sizeof(text) || digest_parse(text, (size_t)len, &digest) < 0)
+		return 0; /* none of ours */
+	buf_init(&content, SIZE_MAX / 2);
+	if (alg)
+		rc = store_get_document(s, &digest, content.max, &content);
+	else
+		rc = get_note(s, name, &content);
+	buf_release(&content);
+	return rc;
+}
+
+static int check_folder(struct store *s, const char *folder, const char *alg,
+			unsigned *bad)
+{
+	int fd = openat(s->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	struct dirent *entry;
+	DIR *dir;
+
+	if (fd < 0)
+		return 0;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (rc == 0 && (entry = readdir(dir))) {
+		rc = check_file(s, alg, entry->d_name);
+		if (rc != -ENOENT)
+			continue;
+		(void)unlinkat(fd, entry->d_name, 0);
+		++*bad;
+		rc = 0;
+	}
+	closedir(dir);
+	return rc;
+}
+
+int store_check_documents(struct store *s, unsigned *bad)
+{
+	static const enum digest_alg algs[] = {DIGEST_SHA256, DIGEST_SHA384,
+					       DIGEST_SHA512};
+	char folder[32];
+	size_t i;
+	int rc = 0;
+
+	if (!s->dir)
+		return 0;
+	for (i = 0; rc == 0 && i < sizeof(algs) / sizeof(algs[0]); i++) {
+		const char *alg = digest_alg_name(algs[i]);
+
+		snprintf(folder, sizeof(folder), "documents/%s", alg);
+		rc = check_folder(s, folder, alg, bad);
+	}
+	return rc < 0 ? rc : check_folder(s, "names", NULL, bad);
+}

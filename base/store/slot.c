@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/* A layer's place in the store: its lock, its index, its data and the rows of its spans. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/store/store.h"
+#include "base/store/internal.h"
+
+#define LOCK_POLL_MS 50	 /* how soon a waiter sees that it may go on, or should stop */
+#define SIGN_MS	     250 /* how often progress is shown, at most */
+
+#define PATIENCE_DEFAULT 60
+/*
+ * In which one that waited for the network for as long as we for it, in vain, notes that
+ * and gives the lock back.
+ */
+#define PATIENCE_MORE_MS 2000
+
+struct slot {
+	struct store *store; /* borrowed */
+	struct digest layer;
+	int dir;	       /* of layers/ALG/HEX; -1 if private */
+	int lock;	       /* -1 until locked */
+	int data;	       /* -1 until asked for */
+	int guard;	       /* `data` again, where it is locked and not used; -1 */
+	struct slot_row *rows; /* of `spans`, mapped */
+	size_t n_rows;
+	bool has_waited;       /* for the data, in vain */
+	struct slot *next;     /* in store->held, once it is locked */
+	pthread_mutex_t mutex; /* guards data while it is set up */
+};
+
+int store_slot(struct store *s, const struct digest *layer, struct slot **out)
+{
+	char path[16 + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
+	struct slot *sl = calloc(1, sizeof(*sl));
+	int rc;
+
+	if (!sl)
+		return -ENOMEM;
+	sl->store = s;
+	sl->layer = *layer;
+	sl->dir = sl->lock = sl->data = sl->guard = -1;
+	rc = -pthread_mutex_init(&sl->mutex, NULL);
+	if (rc < 0) {
+		free(sl);
+		return rc;
+	}
+	if (s->dir) {
+		snprintf(path, sizeof(path), "layers/%s/%s", digest_alg_name(layer->alg),
+			 digest_hex(layer, hex));
+		sl->dir = store_open_below(s->fd, path);
+		if (sl->dir < 0) /* a full disk: the layer must do without, not fail */
+			sl->dir = -1;
+	}
+	*out = sl;
+	return 0;
+}
+
+void slot_forget(struct slot *sl)
+{
+	if (sl->rows)
+		munmap(sl->rows, sl->n_rows * sizeof(*sl->rows));
+	sl->rows = NULL;
+	sl->n_rows = 0;
+	if (sl->data >= 0)
+		close(sl->data);
+	if (sl->guard >= 0)
+		close(sl->guard);
+	sl->data = sl->guard = -1;
+}
+
+void slot_close(struct slot *sl)
+{
+	if (!sl)
+		return;
+	slot_forget(sl);
+	slot_unlock(sl);
+	if (sl->dir >= 0)
+		close(sl->dir);
+	pthread_mutex_destroy(&sl->mutex);
+	free(sl);
+}
+
+/* Waiting for another process, and being waited for */
+
+void store_set_patience(struct store *s, unsigned seconds)
+{
+	s->patience = seconds;
+}
+
+static unsigned patience(const struct store *s)
+{
+	return s->patience ? s->patience : PATIENCE_DEFAULT;
+}
+
+/*
+ * flock(), asked again and again: one that waits cannot be called off. -ETIMEDOUT when the
+ * file has had the same time of change for too long. That is counted in our own sleeps: whoever
+ * is stopped together with the holder does not blame it for that.
+ */
+static int lock_patiently(const struct store *s, int fd, int how, const bool *cancelled)
+{
+	static const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000};
+	uint64_t sleeps = 0, enough;
+	struct stat seen = {0}, now;
+
+	enough = ((uint64_t)patience(s) * 1000 + PATIENCE_MORE_MS) / LOCK_POLL_MS;
+	while (flock(fd, how | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED))
+			return -EINTR;
+		if (fstat(fd, &now) == 0 &&
+		    (now.st_mtim.tv_sec != seen.st_mtim.tv_sec ||
+		     now.st_mtim.tv_nsec != seen.st_mtim.tv_nsec)) {
+			seen = now;
+			sleeps = 0;
+		}
+		if (sleeps++ == enough)
+			return -ETIMEDOUT;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+static void show_life(const struct slot *sl)
+{
+	(void)futimens(sl->lock, NULL);
+}
+
+void store_note_work(struct store *s)
+{
+	struct timespec ts;
+	struct slot *sl;
+	int64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	if (now < __atomic_load_n(&s->worked, __ATOMIC_RELAXED) + SIGN_MS)
+		return;
+	__atomic_store_n(&s->worked, now, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&s->held_lock);
+	for (sl = s->held; sl; sl = sl->next)
+		show_life(sl);
+	pthread_mutex_unlock(&s->held_lock);
+}
+
+static void add_held(struct slot *sl)
+{
+	pthread_mutex_lock(&sl->store->held_lock);
+	sl->next = sl->store->held;
+	sl->store->held = sl;
+	show_life(sl); /* those who waited for the last holder begin anew */
+	pthread_mutex_unlock(&sl->store->held_lock);
+}
+
+static int no_progress(const struct slot *sl, struct err *e)
+{
+	char hex[DIGEST_TEXT_MAX];
+
+	return err_set(e, -ETIMEDOUT,
+		       "%s/layers/%s/%s/lock is locked by a process that got no further "
+		       "for %u seconds",
+		       sl->store->dir, digest_alg_name(sl->layer.alg),
+		       digest_hex(&sl->layer, hex), patience(sl->store));
+}
+
+int slot_lock(struct slot *sl, const bool *cancelled, struct err *e)
+{
+	int fd, rc;
+
+	if (sl->dir < 0)
+		return 0;
+	fd = store_open_file(sl->dir, "lock", O_RDWR | O_CREAT);
+	if (fd < 0) /* no room even for that: two may do the work of one */
+		return 0;
+	rc = lock_patiently(sl->store, fd, LOCK_EX, cancelled);
+	if (rc == -EINTR || rc == -ETIMEDOUT) {
+		close(fd);
+		return rc == -EINTR ? err_set(e, rc, "interrupted") : no_progress(sl, e);
+	}
+	sl->lock = fd;
+	add_held(sl);
+	return 0;
+}
+
+void slot_unlock(struct slot *sl)
+{
+	struct slot **at = &sl->store->held;
+
+	if (sl->lock < 0)
+		return;
+	pthread_mutex_lock(&sl->store->held_lock);
+	while (*at != sl)
+		at = &(*at)->next;
+	*at = sl->next;
+	pthread_mutex_unlock(&sl->store->held_lock);
+	close(sl->lock);
+	sl->lock = -1;
+}
+
+void slot_make_private(struct slot *sl)
+{
+	slot_forget(sl);
+	if (sl->dir >= 0)
+		close(sl->dir);
+	sl->dir = -1;
+}
+
+int slot_open_index(struct slot *sl)
+{
+	return sl->dir < 0 ? -ENOENT : store_open_file(sl->dir, "index", O_RDONLY);
+}
+
+bool slot_has_index(const struct slot *sl, const struct stat *st)
+{
+	struct stat now;
+
+	return sl->dir >= 0 &&
+	       fstatat(sl->dir, "index", &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       now.st_dev == st->st_dev && now.st_ino == st->st_ino;
+}
+
+void slot_drop(struct slot *sl)
+{
+	if (sl->dir < 0)
+		return;
+	(void)unlinkat(sl->dir, "index", 0);
+	(void)unlinkat(sl->dir, "data", 0);
+	(void)unlinkat(sl->dir, "spans", 0);
+}
+
+int slot_new_index(struct slot *sl)
+{
+	return store_new_index(sl->store);
+}
+
+int slot_publish_index(struct slot *sl, int fd)
+{
+	return sl->dir < 0 ? 0 : store_give_name(sl->store, fd, sl->dir, "index");
+}
+
+static int open_data(struct slot *sl)
+{
+	int fd, rc;
+
+	if (sl->guard >= 0 || (sl->has_waited && sl->dir >= 0))
+		return -ENOENT;
+	if (sl->dir < 0)
+		return sl->store->keeps_no_data ? -ENOENT : store_new_file(sl->store);
+	fd = store_open_file(sl->dir, "data", O_RDWR | O_CREAT);
+	if (fd < 0)
+		return fd;
+	/* Waits at most for an eviction that is at it, and writes to it. */
+	rc = lock_patiently(sl->store, fd, LOCK_SH, NULL);
+	if (rc < 0) {
+		sl->has_waited = rc == -ETIMEDOUT;
+		close(fd);
+		return rc;
+	}
+	if (!sl->store->keeps_no_data)
+		return fd;
+	sl->guard = fd; /* empty, but what keeps the index from being evicted */
+	return -ENOENT;
+}
+
+int slot_data(struct slot *sl)
+{
+	int rc;
+
+	pthread_mutex_lock(&sl->mutex);
+	if (sl->data < 0) {
+		rc = open_data(sl);
+		if (rc >= 0)
+			sl->data = rc;
+	} else {
+		rc = sl->data;
+	}
+	pthread_mutex_unlock(&sl->mutex);
+	return rc;
+}
+
+int slot_map(struct slot *sl, size_t n)
+{
+	size_t len = n * sizeof(*sl->rows);
+	void *map;
+	int fd, rc;
+
+	if (sl->rows)
+		munmap(sl->rows, sl->n_rows * sizeof(*sl->rows));
+	sl->rows = NULL;
+	sl->n_rows = 0;
+	if (len == 0)
+		return 0;
+	if (sl->dir < 0)
+		fd = store_new_index(sl->store);
+	else
+		fd = store_open_file(sl->dir, "spans", O_RDWR | O_CREAT);
+	if (fd < 0)
+		return fd;
+	/* Room on the disk first: a write to a mapped hole of a full one is a SIGBUS. */
+	rc = -posix_fallocate(fd, 0, (off_t)len);
+	if (rc == 0) {
+		map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (map == MAP_FAILED) {
+			rc = -errno;
+		} else {
+			sl->rows = map;
+			sl->n_rows = n;
+		}
+	}
+	close(fd);
+	return rc;
+}
+
+/* Minutes since the epoch; 0 means "not there". */
+static uint32_t this_minute(void)
+{
+	return (uint32_t)(time(NULL) / 60);
+}
+
+bool slot_has_map(const struct slot *sl)
+{
+	return sl->n_rows > 0;
+}
+
+bool slot_is_filled(const struct slot *sl, size_t i)
+{
+	return i < sl->n_rows &&
+	       __atomic_load_n(&sl->rows[i].used, __ATOMIC_ACQUIRE) != 0;
+}
+
+void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len)
+{
+	if (i >= sl->n_rows)
+		return;
+	if (len > 0) {
+		__atomic_store_n(&sl->rows[i].off, off, __ATOMIC_RELAXED);
+		__atomic_store_n(&sl->rows[i].len, len, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&sl->rows[i].used, len > 0 ? this_minute() : 0,
+			 __ATOMIC_RELEASE);
+}
+
+bool slot_is_sound(const struct slot *sl, size_t i, uint64_t off, uint32_t len)
+{
+	const struct slot_row *row = &sl->rows[i];
+
+	return __atomic_load_n(&row->off, __ATOMIC_RELAXED) == off &&
+	       __atomic_load_n(&row->len, __ATOMIC_RELAXED) == len && row->zero == 0 &&
+	       __atomic_load_n(&row->used, __ATOMIC_RELAXED) <= this_minute();
+}
+
+void slot_set_word(struct slot *sl, size_t i, uint32_t word)
+{
+	if (i < sl->n_rows)
+		__atomic_store_n(&sl->rows[i].word, word, __ATOMIC_RELAXED);
+}
+
+uint32_t slot_word(const struct slot *sl, size_t i)
+{
+	return i < sl->n_rows ? __atomic_load_n(&sl->rows[i].word, __ATOMIC_RELAXED) : 0;
+}
+
+void slot_touch(struct slot *sl, size_t i)
+{
+	uint32_t now = this_minute();
+
+	if (slot_is_filled(sl, i) &&
+	    __atomic_load_n(&sl->rows[i].used, __ATOMIC_RELAXED) != now)
+		__atomic_store_n(&sl->rows[i].used, now, __ATOMIC_RELAXED);
+}

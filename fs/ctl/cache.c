@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* peelctl cache: what the store holds, less of it, and whether it is sound. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/num.h"
+#include "base/store/store.h"
+#include "fs/ctl/ctl.h"
+#include "tar/audit.h"
+
+static double mib(uint64_t bytes)
+{
+	return (double)bytes / (1 << 20);
+}
+
+/* list */
+
+struct sums {
+	unsigned layers;
+	uint64_t index_bytes;
+	uint64_t data_bytes;
+};
+
+static int list_layer(void *arg, const struct slot_info *info)
+{
+	char text[DIGEST_TEXT_MAX], when[32] = "never";
+	time_t last = (time_t)info->last_read;
+	struct sums *sums = arg;
+	struct tm tm;
+
+	if (info->last_read && localtime_r(&last, &tm))
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
+	printf("%s  %9.1f  %9.1f  %-16s%s\n", digest_format(&info->digest, text),
+	       mib(info->index_bytes), mib(info->data_bytes), when,
+	       info->in_use ? "  mounted" : "");
+	sums->layers++;
+	sums->index_bytes += info->index_bytes;
+	sums->data_bytes += info->data_bytes;
+	return 0;
+}
+
+static int list(struct store *s)
+{
+	struct sums sums = {0};
+
+	printf("%-71s  index/MiB   data/MiB  last read\n", "layer");
+	if (store_list(s, list_layer, &sums) < 0)
+		return 1;
+	printf("%u layers, %.1f MiB of indexes, %.1f MiB of data in %s\n", sums.layers,
+	       mib(sums.index_bytes), mib(sums.data_bytes), store_dir(s));
+	return 0;
+}
+
+/* verify */
+
+struct check {
+	struct store *store;
+	struct audit audit;
+	char layer[DIGEST_TEXT_MAX];
+	unsigned layers;
+};
+
+static void on_bad(void *arg, const char *sentence)
+{
+	const struct check *c = arg;
+
+	printf("%s: %s\n", c->layer, sentence);
+}
+
+static int check_layer(void *arg, const struct slot_info *info)
+{
+	struct check *c = arg;
+	int r;
+
+	digest_format(&info->digest, c->layer);
+	c->layers++;
+	r = audit_layer(&c->audit, c->store, &info->digest);
+	if (r < 0)
+		fprintf(stderr, "peelctl: %s: %s\n", c->layer, strerror(-r));
+	return r;
+}
+
+static int verify(struct store *s)
+{
+	struct check c = {.store = s, .audit = {.on_bad = on_bad}};
+	unsigned bad = 0;
+
+	c.audit.arg = &c;
+	if (store_list(s, check_layer, &c) < 0 || store_check_documents(s, &bad) < 0)
+		return 1;
+	if (bad)
+		printf("%u damaged documents were removed\n", bad);
+	bad += c.audit.bad;
+	printf("%u layers, %.1f MiB of data: %u damaged\n", c.layers, mib(c.audit.bytes),
+	       bad);
+	return bad ? 1 : 0;
+}
+
+/* prune */
+
+static int prune(struct store *s, const char *size)
+{
+	uint64_t keep = 0, freed = 0;
+	struct err e = {""};
+
+	if (size && !num_parse_size(size, &keep))
+		return ctl_usage("cache prune: %s: not a size, as 500M or 20G", size);
+	if (store_prune(s, keep, &freed, &e) < 0) {
+		fprintf(stderr, "peelctl: %s\n", e.text);
+		return 1;
+	}
+	printf("freed %.1f MiB\n", mib(freed));
+	return 0;
+}
+
+/* [--dir=DIR], and of prune [SIZE], in any order. */
+static int take_words(char **words, const char *command, const char **dir,
+		      const char **size)
+{
+	for (; *words; words++) {
+		if (strncmp(*words, "--dir=", 6) == 0)
+			*dir = *words + 6;
+		else if (!*size && strcmp(command, "prune") == 0)
+			*size = *words;
+		else
+			return ctl_usage("cache %s: %s: a word too many", command,
+					 *words);
+	}
+	if (*dir && !**dir)
+		return ctl_usage("cache %s: --dir= without a directory", command);
+	return 0;
+}
+
+/* Opening would make it a store. */
+static int check_dir(const char *dir)
+{
+	if (store_is_at(dir))
+		return 0;
+	fprintf(stderr, "peelctl: %s: %s\n", dir,
+		access(dir, R_OK | X_OK) < 0 ? strerror(errno) : "not a store of peelfs");
+	return 1;
+}
+
+int ctl_cache(char **words)
+{
+	const char *dir = NULL, *size = NULL, *command = words[0];
+	struct store *s = NULL;
+	struct err e = {""};
+	int status;
+
+	if (!command)
+		return ctl_usage("cache: list, verify or prune?");
+	if (strcmp(command, "list") != 0 && strcmp(command, "verify") != 0 &&
+	    strcmp(command, "prune") != 0)
+		return ctl_usage("cache: unknown command %s", command);
+	status = take_words(words + 1, command, &dir, &size);
+	if (status == 0 && dir)
+		status = check_dir(dir);
+	if (status != 0)
+		return status;
+	if (store_open(dir, &s, &e) < 0) {
+		fprintf(stderr, "peelctl: %s\n", e.text);
+		return 1;
+	}
+	if (strcmp(command, "list") == 0)
+		status = list(s);
+	else if (strcmp(command, "verify") == 0)
+		status = verify(s);
+	else
+		status = prune(s, size);
+	store_close(s);
+	return status;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peelctl index: does for an image what the first mount would, and mounts nothing: its
+ * layers are then in the store. Says of each where its index is from.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "fs/ctl/ctl.h"
+#include "base/core_dump.h"
+#include "fs/image/log.h"
+#include "fs/image/context.h"
+#include "fs/image/options.h"
+#include "fs/image/status.h"
+#include "tar/layer.h"
+
+static void print_layers(struct mount *m)
+{
+	struct layer_progress p;
+	char text[DIGEST_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < m->view->n_own; i++) {
+		mount_layer_progress(m, m->view->own[i], &p);
+		printf("%s  %-8s  %-12s %8.1f MiB  %8.1f MiB fetched  %u entries\n",
+		       digest_format(&m->view->own[i]->descriptor.digest, text),
+		       status_from(m, &p), index_origin_name(p.origin),
+		       (double)p.blob_size / (1 << 20), (double)p.fetched / (1 << 20),
+		       p.entries);
+	}
+}
+
+/* The words are peelfs's own, but for a mount point: options are parsed as there. */
+static int parse(struct options *o, char **words, struct err *e)
+{
+	char *argv[8] = {(char *)"peelctl"}, none[] = "/";
+	int argc = 1;
+
+	while (*words && argc < 6)
+		argv[argc++] = *words++;
+	if (*words)
+		return err_set(e, -EINVAL, "%s: a word too many", *words);
+	argv[argc++] = none;
+	return options_parse(o, argc, argv, false, e);
+}
+
+int ctl_index(char **words)
+{
+	struct options options;
+	struct mount mount;
+	struct err e = {""};
+	struct log log;
+	int r;
+
+	if (!words[0])
+		return ctl_usage("index: of what image?");
+	dump_forbid();
+	/* As peelfs: a connection that ends, or a file that may not grow, is an error. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	log_init(&log, false);
+	r = parse(&options, words, &e);
+	if (r < 0 || options.action != OPTIONS_MOUNT) {
+		options_release(&options);
+		return ctl_usage("index: %s", r < 0 ? e.text : "only -o and a source");
+	}
+	r = mount_open(&mount, &options, &log, &e);
+	if (r == 0 && mount.namespace)
+		r = err_set(&e, -EINVAL, "%s: ends in a slash: that is no image",
+			    options.source);
+	if (r == 0)
+		r = mount_load(&mount, &e);
+	if (r == 0)
+		print_layers(&mount);
+	else
+		fprintf(stderr, "peelctl: %s\n", e.text);
+	if (r == 0 && mount.view->n_broken)
+		r = -1;
+	mount_close(&mount);
+	options_release(&options);
+	return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peelfs: mounts a container image straight from its registry, read-only.
+ *
+ *	main thread	options; fork; waits for loading, draws the bar, takes signals;
+ *			then libfuse's loop
+ *	loader		resolves the image and gets the layers, with helpers of its own
+ *
+ * Leaving does not depend on the good will of a silent registry: who still waits for
+ * one when all is over has some time and is then left behind. Nothing is mounted any
+ * more by then, and the store bears a kill at any moment.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <limits.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "fs/fuse/daemon.h"
+#include "fs/fuse/device.h"
+#include "base/core_dump.h"
+#include "fs/image/log.h"
+#include "fs/image/context.h"
+#include "fs/image/options.h"
+#include "fs/fuse/progress.h"
+#include "fs/fuse/session.h"
+
+/* As mount(8). */
+#define EXIT_USAGE 1
+#define EXIT_MOUNT 32
+
+/* The time to leave tidily. */
+#define GRACE_SECONDS 2
+
+struct program {
+	struct options options;
+	struct log log;
+	struct daemon daemon;
+	struct mount mount;
+	char mountpoint[PATH_MAX];
+};
+
+struct loader {
+	struct mount *mount;
+	pthread_t waiter;
+	bool done; /* atomic */
+	int result;
+	struct err err;
+};
+
+static void *run_loader(void *arg)
+{
+	struct loader *l = arg;
+
+	l->result = mount_load(l->mount, &l->err);
+	__atomic_store_n(&l->done, true, __ATOMIC_SEQ_CST);
+	pthread_kill(l->waiter, SIGUSR1);
+	return NULL;
+}
+
+/* The next signal, or 0 after @ms. */
+static int next_signal(long ms)
+{
+	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	sigset_t set;
+	int signal;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
+	signal = sigtimedwait(&set, NULL, &time);
+	return signal < 0 ? 0 : signal;
+}
+
+/* Until the loader is done, or a signal and the grace after it have passed: -EINTR. */
+static int wait_for_loader(struct program *p, struct loader *l)
+{
+	struct progress progress;
+	int left = INT_MAX, signal;
+
+	progress_init(&progress);
+	while (!__atomic_load_n(&l->done, __ATOMIC_SEQ_CST) && left > 0) {
+		progress_draw(&progress, &p->mount);
+		signal = next_signal(100);
+		if (left == INT_MAX &&
+		    ((signal && signal != SIGUSR1) || daemon_is_orphan(&p->daemon))) {
+			mount_cancel(&p->mount);
+			left = GRACE_SECONDS * 1000;
+		} else if (left < INT_MAX && signal == 0) {
+			left -= 100;
+		}
+	}
+	progress_wipe(&progress, &p->mount);
+	return left == INT_MAX ? 0 : -EINTR;
+}
+
+/* 0, or negative with a sentence. Does not return if the loader does not let go. */
+static int load(struct program *p, struct err *e)
+{
+	struct loader l = {.mount = &p->mount, .waiter = pthread_self()};
+	pthread_t thread;
+	int r;
+
+	r = pthread_create(&thread, NULL, run_loader, &l);
+	if (r != 0)
+		return err_set(e, -r, "cannot start a thread: %s", strerror(r));
+	r = wait_for_loader(p, &l);
+	if (!__atomic_load_n(&l.done, __ATOMIC_SEQ_CST)) {
+		log_error(&p->log, "interrupted");
+		daemon_tell(&p->daemon, EXIT_MOUNT);
+		_exit(EXIT_MOUNT);
+	}
+	pthread_join(thread, NULL);
+	if (r == -EINTR)
+		return err_set(e, r, "interrupted");
+	*e = l.err;
+	return l.result;
+}
+
+/* Called when the mount answers, by the thread that answers first. */
+static void on_ready(void *arg)
+{
+	struct program *p = arg;
+
+	log_info(&p->log, "%s is mounted at %s",
+		 p->mount.namespace ? p->options.source : p->mount.view->image->name,
+		 p->mountpoint);
+	if (p->options.foreground)
+		return;
+	log_to_syslog(&p->log);
+	daemon_detach();
+	/* Who was killed while waiting does not want a mount that nobody knows of. */
+	if (!daemon_tell(&p->daemon, 0))
+		kill(getpid(), SIGTERM);
+}
+
+static volatile sig_atomic_t exit_status;
+
+static void leave(int signal)
+{
+	(void)signal;
+	_exit(exit_status);
+}
+
+/* Tells the parent, and tidies up, but not for ever. */
+static void finish(struct program *p, int status)
+{
+	struct sigaction action = {.sa_handler = leave};
+
+	exit_status = status;
+	sigaction(SIGALRM, &action, NULL);
+	alarm(GRACE_SECONDS);
+	daemon_tell(&p->daemon, status);
+	mount_close(&p->mount);
+	alarm(0);
+}
+
+/* From here on there are threads. The exit status. */
+static int run(struct program *p)
+{
+	struct err e = {""};
+	int r, status;
+
+	r = mount_open(&p->mount, &p->options, &p->log, &e);
+	p->mount.mountpoint = p->mountpoint;
+	if (r == 0)
+		r = load(p, &e);
+	if (r == 0)
+		r = session_run(&p->mount, p->mountpoint, on_ready, p, &e);
+	if (r < 0)
+		log_error(&p->log, "%s", e.text[0] ? e.text : strerror(-r));
+	status = r < 0 ? EXIT_MOUNT : EXIT_SUCCESS;
+	finish(p, status);
+	return status;
+}
+
+/* To whom mount(8) lends its rights it gives HOME=/root, or none. */
+static void settle_home(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *pw;
+
+	if (geteuid() == 0 || (home && access(home, W_OK | X_OK) == 0))
+		return;
+	pw = getpwuid(geteuid());
+	if (pw && pw->pw_dir)
+		(void)setenv("HOME", pw->pw_dir, 1);
+}
+
+/* Best known before the work, since it may take long. */
+static int find_mountpoint(struct program *p)
+{
+	const char *given = p->options.mountpoint;
+	struct stat st;
+
+	if (!realpath(given, p->mountpoint) || stat(p->mountpoint, &st) < 0) {
+		log_error(&p->log, "cannot mount at %s: %s%s", given, strerror(errno),
+			  errno == ENOTCONN
+				  ? " (a mount whose daemon has died; fusermount3 "
+				    "-u takes it away)"
+				  : "");
+		return EXIT_MOUNT;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		log_error(&p->log, "cannot mount at %s: it is not a directory", given);
+		return EXIT_MOUNT;
+	}
+	return EXIT_SUCCESS;
+}
+
+/* Descriptors 0, 1 and 2 are somebody's, and no file of ours, however we were started. */
+static void fill_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
+/* A layer has three files open; a limit on the size of files is a disk that is full. */
+static void set_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+/*
+ * Buffers of spans go back to the system when they are freed. Left alone, malloc() learns
+ * from the first of them to keep such sizes, in one arena for each of many threads.
+ */
+static void tune_memory(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	(void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
+	(void)mallopt(M_TRIM_THRESHOLD, 256 << 10);
+#endif
+}
+
+static int start(struct program *p)
+{
+	int status = find_mountpoint(p);
+	struct err e;
+
+	if (status != EXIT_SUCCESS)
+		return status;
+	if (device_check(p->mountpoint, p->options.allow_other, &e) < 0) {
+		log_error(&p->log, "cannot mount at %s: %s", p->mountpoint, e.text);
+		return EXIT_MOUNT;
+	}
+	dump_forbid();
+	set_limits();
+	tune_memory();
+	fault_init();
+	daemon_block_signals();
+	status = daemon_split(&p->daemon, p->options.foreground);
+	if (status >= 0)
+		return status;
+	if (status == -1)
+		return run(p);
+	log_error(&p->log, "cannot start a process: %s", strerror(errno));
+	return EXIT_MOUNT;
+}
+
+int main(int argc, char **argv)
+{
+	static struct program program;
+	struct program *p = &program;
+	struct err e = {"out of memory"};
+	int r, status = EXIT_SUCCESS;
+
+	fill_standard();
+	umask(077); /* what we make is ours alone, and is ours */
+	settle_home();
+	r = options_parse(&p->options, argc, argv, geteuid() == 0, &e);
+	log_init(&p->log, p->options.verbose);
+	if (r < 0) {
+		log_error(&p->log, "%s", e.text);
+		status = EXIT_USAGE;
+	} else if (p->options.action == OPTIONS_FAKE) {
+		status = 0;
+	} else if (p->options.action == OPTIONS_HELP) {
+		fputs(options_help(), stdout);
+	} else if (p->options.action == OPTIONS_VERSION) {
+		printf("peelfs %s\n", PEELFS_VERSION);
+	} else {
+		status = start(p);
+	}
+	options_release(&p->options);
+	return status;
+}

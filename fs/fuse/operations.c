@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel asks once. Nothing in the tree ever changes, so names, negative names,
+ * attributes and symlinks never expire; node ids say what they are, so open and
+ * opendir have nothing to do and are answered ENOSYS, after which the kernel opens,
+ * lists and caches by itself. Where no layer has an xattr, or a hole, the kernel is
+ * told so with the same word and does not ask again.
+ *
+ * The one live file has a new node at each lookup (synthetic.c), and its name expires
+ * at once.
+ */
+#include "fs/fuse/operations.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fuse_lowlevel.h>
+
+#include "fs/image/context.h"
+#include "fs/image/options.h"
+#include "fs/node/nodes.h"
+#include "fs/image/waiters.h"
+
+/* Longer than any mount; the kernel cuts it to what its clock holds. */
+#define FOR_EVER 1e9
+
+/* As Linux limits them (XATTR_SIZE_MAX, XATTR_LIST_MAX). */
+#define XATTR_MAX 65536
+
+static struct mount *mount_of(fuse_req_t req)
+{
+	return ((struct served *)fuse_req_userdata(req))->mount;
+}
+
+/* What this peer has, of what we would like. */
+static bool want(struct fuse_conn_info *conn, unsigned long cap)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+	return fuse_set_feature_flag(conn, cap);
+#else
+	if (!(conn->capable & cap))
+		return false;
+	conn->want |= (unsigned)cap;
+	return true;
+#endif
+}
+
+static void do_not_want(struct fuse_conn_info *conn, unsigned long cap)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+	fuse_unset_feature_flag(conn, cap);
+#else
+	conn->want &= ~(unsigned)cap;
+#endif
+}
+
+static bool is_capable(const struct fuse_conn_info *conn, unsigned long cap)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+	return conn->capable_ext & cap;
+#else
+	return conn->capable & cap;
+#endif
+}
+
+static void on_init(void *arg, struct fuse_conn_info *conn)
+{
+	struct served *s = arg;
+	struct mount *m = s->mount;
+
+	s->no_open = is_capable(conn, FUSE_CAP_NO_OPEN_SUPPORT);
+	s->no_opendir = is_capable(conn, FUSE_CAP_NO_OPENDIR_SUPPORT);
+	/* A namespace changes: its directories are listed anew when their time is another. */
+	if (!m->namespace)
+		do_not_want(conn, FUSE_CAP_AUTO_INVAL_DATA);
+	/* Attributes with each name: left to choose, the kernel asks for many one by one. */
+	do_not_want(conn, FUSE_CAP_READDIRPLUS_AUTO);
+	want(conn, FUSE_CAP_CACHE_SYMLINKS);
+	want(conn, FUSE_CAP_PARALLEL_DIROPS);
+	/*
+	 * The kernel caches ACLs, absent ones too, and nothing else of what `ls -l` asks;
+	 * but then it enforces them, which must not shut out who mounted.
+	 */
+	if (m->has_xattrs && (m->options->default_permissions || m->uid == 0))
+		want(conn, FUSE_CAP_POSIX_ACL);
+	/* Reading ahead is what hides the network. */
+	conn->max_background = 64;
+	conn->congestion_threshold = 48;
+	s->ready(s->arg);
+}
+
+/* NAMES AND ATTRIBUTES */
+
+static void own(const struct mount *m, struct stat *st)
+{
+	if (m->options->uid >= 0)
+		st->st_uid = (uid_t)m->options->uid;
+	if (m->options->gid >= 0)
+		st->st_gid = (gid_t)m->options->gid;
+}
+
+static double lasts(const struct item *item)
+{
+	return item->expires ? item->seconds : FOR_EVER;
+}
+
+static void fill_entry(const struct mount *m, const struct item *item,
+		       struct fuse_entry_param *e)
+{
+	memset(e, 0, sizeof(*e));
+	e->ino = item->node;
+	e->attr = item->attr;
+	own(m, &e->attr);
+	e->attr_timeout = lasts(item);
+	e->entry_timeout = item->is_live ? 0 : lasts(item);
+}
+
+/* WAITS: of the requests that may have one. */
+
+static void on_interrupt(fuse_req_t req, void *arg)
+{
+	(void)req;
+	waiter_cancel(arg);
+}
+
+static void watch(struct waiter *w, bool on)
+{
+	fuse_req_interrupt_func(w->arg, on ? on_interrupt : NULL, on ? w : NULL);
+}
+
+static struct waiter waiter_of(fuse_req_t req)
+{
+	return (struct waiter){
+		.all = &mount_of(req)->waiters,
+		.watch = watch,
+		.arg = req,
+	};
+}
+
+static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct mount *m = mount_of(req);
+	struct waiter w = waiter_of(req);
+	struct fuse_entry_param e;
+	struct item item = {0};
+	int r;
+
+	mount_count(m, OP_LOOKUP);
+	r = views_lookup(m, parent, name, &w, &item);
+	if (r < 0 && r != -ENOENT) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	if (r == -ENOENT) /* node 0: there is none, and mostly there will be none */
+		item = (struct item){.expires = item.expires, .seconds = item.seconds};
+	fill_entry(m, &item, &e);
+	fuse_reply_entry(req, &e);
+}
+
+static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct waiter w = waiter_of(req);
+	struct item item;
+	int r;
+
+	(void)fi;
+	mount_count(m, OP_GETATTR);
+	r = views_describe(m, node, &w, &item);
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	own(m, &item.attr);
+	fuse_reply_attr(req, &item.attr, lasts(&item));
+}
+
+static void on_readlink(fuse_req_t req, fuse_ino_t node)
+{
+	struct mount *m = mount_of(req);
+	struct waiter w = waiter_of(req);
+	char text[PATH_MAX];
+	int r;
+
+	mount_count(m, OP_READLINK);
+	r = views_readlink(m, node, text, sizeof(text), &w);
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		fuse_reply_readlink(req, text);
+}
+
+/* DIRECTORIES */
+
+static void on_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct served *s = fuse_req_userdata(req);
+
+	(void)node;
+	mount_count(s->mount, OP_OPENDIR);
+	if (s->no_opendir) {
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	fi->cache_readdir = 1;
+	fi->keep_cache = 1;
+	fuse_reply_open(req, fi);
+}
+
+static size_t add_name(fuse_req_t req, char *buf, size_t size, const char *name,
+		       const struct item *item, uint64_t cookie, bool plus)
+{
+	struct fuse_entry_param e;
+
+	if (!plus)
+		return fuse_add_direntry(req, buf, size, name, &item->attr,
+					 (off_t)cookie);
+	fill_entry(mount_of(req), item, &e);
+	return fuse_add_direntry_plus(req, buf, size, name, &e, (off_t)cookie);
+}
+
+/* Names into @buf, as many as fit; how many bytes. */
+static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t size,
+			  off_t off, bool plus)
+{
+	struct waiter w = waiter_of(req);
+	struct views_list *l = NULL;
+	struct item item;
+	const char *name;
+	uint64_t cookie;
+	size_t done = 0, len;
+	int r;
+
+	r = views_list_open(mount_of(req), node, (uint64_t)off, &w, &l);
+	while (r == 0 && (r = views_list_next(l, &name, &item, &cookie)) > 0) {
+		len = add_name(req, buf + done, size - done, name, &item, cookie, plus);
+		if (len > size - done)
+			break;
+		done += len;
+		r = 0;
+	}
+	views_list_close(l);
+	/* What came before a failure is told first; it will be met again. */
+	return r < 0 && done == 0 ? r : (ssize_t)done;
+}
+
+static void reply_names(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
+			bool plus)
+{
+	char *buf = malloc(size);
+	ssize_t n = buf ? list_names(req, node, buf, size, off, plus) : -ENOMEM;
+
+	if (n < 0)
+		fuse_reply_err(req, (int)-n);
+	else
+		fuse_reply_buf(req, buf, (size_t)n);
+	free(buf);
+}
+
+static void on_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
+		       struct fuse_file_info *fi)
+{
+	(void)fi;
+	mount_count(mount_of(req), OP_READDIR);
+	reply_names(req, node, size, off, false);
+}
+
+static void on_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
+			   struct fuse_file_info *fi)
+{
+	(void)fi;
+	mount_count(mount_of(req), OP_READDIRPLUS);
+	reply_names(req, node, size, off, true);
+}
+
+/* FILES */
+
+static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct served *s = fuse_req_userdata(req);
+
+	(void)node;
+	mount_count(s->mount, OP_OPEN);
+	if (s->no_open) {
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	fi->keep_cache = 1;
+	fuse_reply_open(req, fi);
+}
+
+static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
+		    struct fuse_file_info *fi)
+{
+	struct served *s = fuse_req_userdata(req);
+	struct mount *m = s->mount;
+	struct waiter w = waiter_of(req);
+	char *buf = malloc(size);
+	ssize_t n;
+
+	(void)fi;
+	mount_count(m, OP_READ);
+	n = buf ? views_read(m, node, buf, size, (uint64_t)off, &w) : -ENOMEM;
+	if (n > 0 && off == 0)
+		pusher_on_read(&s->pusher, node);
+	if (n < 0)
+		fuse_reply_err(req, (int)-n);
+	else
+		fuse_reply_buf(req, buf, (size_t)n);
+	free(buf);
+}
+
+static void on_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence,
+		     struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct waiter w = waiter_of(req);
+	off_t r = -ENOSYS;
+
+	(void)fi;
+	mount_count(m, OP_LSEEK);
+	/* Without holes the kernel knows the answers itself. */
+	if (m->has_sparse)
+		r = views_seek(m, node, off, whence, &w);
+	if (r < 0)
+		fuse_reply_err(req, (int)-r);
+	else
+		fuse_reply_lseek(req, r);
+}
+
+/* EXTENDED ATTRIBUTES AND TOTALS */
+
+static void reply_xattr(fuse_req_t req, ssize_t n, const char *buf, size_t size)
+{
+	if (n < 0)
+		fuse_reply_err(req, (int)-n);
+	else if (size == 0)
+		fuse_reply_xattr(req, (size_t)n);
+	else
+		fuse_reply_buf(req, buf, (size_t)n);
+}
+
+static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
+{
+	struct mount *m = mount_of(req);
+	struct waiter w = waiter_of(req);
+	char *buf = NULL;
+	ssize_t n = -ENOSYS;
+
+	mount_count(m, OP_GETXATTR);
+	if (size > XATTR_MAX)
+		size = XATTR_MAX;
+	if (m->has_xattrs) {
+		buf = malloc(size + 1);
+		n = buf ? views_getxattr(m, node, name, buf, size, &w) : -ENOMEM;
+	}
+	reply_xattr(req, n, buf, size);
+	free(buf);
+}
+
+/*
+ * An empty list instead of ENOSYS would spare `tar --xattrs` a warning for each file, and
+ * cost every new `ls -l` a trip for each: no kernel keeps that answer, but this one.
+ */
+static void on_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
+{
+	struct mount *m = mount_of(req);
+	struct waiter w = waiter_of(req);
+	char *buf = NULL;
+	ssize_t n = -ENOSYS;
+
+	mount_count(m, OP_LISTXATTR);
+	if (size > XATTR_MAX)
+		size = XATTR_MAX;
+	if (m->has_xattrs) {
+		buf = malloc(size + 1);
+		n = buf ? views_listxattr(m, node, buf, size, &w) : -ENOMEM;
+	}
+	reply_xattr(req, n, buf, size);
+	free(buf);
+}
+
+static void on_statfs(fuse_req_t req, fuse_ino_t node)
+{
+	struct mount *m = mount_of(req);
+	struct statvfs st = {.f_bsize = 4096, .f_frsize = 4096, .f_namemax = NAME_MAX};
+	uint64_t bytes, files;
+	size_t n;
+
+	(void)node;
+	images_totals(m, &bytes, &files, &n);
+	st.f_blocks = bytes / 4096 + (bytes % 4096 > 0);
+	st.f_files = files;
+	mount_count(m, OP_STATFS);
+	fuse_reply_statfs(req, &st);
+}
+
+/* What is missing here libfuse answers with ENOSYS, and forget with nothing. */
+const struct fuse_lowlevel_ops *ops_table(void)
+{
+	static const struct fuse_lowlevel_ops table = {
+		.init = on_init,
+		.lookup = on_lookup,
+		.getattr = on_getattr,
+		.readlink = on_readlink,
+		.opendir = on_opendir,
+		.readdir = on_readdir,
+		.readdirplus = on_readdirplus,
+		.open = on_open,
+		.read = on_read,
+		.lseek = on_lseek,
+		.getxattr = on_getxattr,
+		.listxattr = on_listxattr,
+		.statfs = on_statfs,
+	};
+
+	return &table;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file system as libfuse calls it: requests in, exactly one reply each. Their
+ * userdata is the struct served.
+ */
+#ifndef FS_FUSE_OPERATIONS_H
+#define FS_FUSE_OPERATIONS_H
+
+#include <stdbool.h>
+
+#include "fs/fuse/push.h"
+
+struct fuse_lowlevel_ops;
+struct mount;
+
+struct served {
+	struct mount *mount;
+	/* Called once, when the kernel has been answered and requests can come. */
+	void (*ready)(void *arg);
+	void *arg;
+	/* What the kernel offers: */
+	bool no_open;
+	bool no_opendir;
+	struct pusher pusher;
+};
+
+const struct fuse_lowlevel_ops *ops_table(void);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/fuse/progress.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs/image/log.h"
+#include "fs/image/context.h"
+
+#define BAR_WIDTH 30
+/* A mount whose layers are known is done before; it needs no bar. */
+#define PATIENCE_MS 300
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+void progress_init(struct progress *p)
+{
+	p->is_shown = isatty(STDERR_FILENO);
+	p->is_drawn = false;
+	p->start = now_ms();
+}
+
+static double mib(uint64_t bytes)
+{
+	return (double)bytes / (1 << 20);
+}
+
+void progress_draw(struct progress *p, struct mount *m)
+{
+	uint64_t ms = now_ms() - p->start;
+	struct mount_progress at;
+	char bar[BAR_WIDTH + 1];
+	size_t full;
+
+	if (!p->is_shown || ms < PATIENCE_MS)
+		return;
+	mount_progress(m, &at);
+	if (!at.is_resolved)
+		return;
+	full = at.size ? (size_t)(at.bytes * BAR_WIDTH / at.size) : BAR_WIDTH;
+	memset(bar, '-', BAR_WIDTH);
+	memset(bar, '#', full < BAR_WIDTH ? full : BAR_WIDTH);
+	bar[BAR_WIDTH] = '\0';
+	__atomic_store_n(&m->log->has_bar, true, __ATOMIC_RELAXED);
+	p->is_drawn = true;
+	fprintf(stderr, "\r[%s] %.1f/%.1f MiB  %.1f MiB/s  layer %zu/%zu\033[K", bar,
+		mib(at.bytes), mib(at.size), mib(at.bytes) * 1000 / (double)ms, at.layers,
+		at.n_layers);
+	fflush(stderr);
+}
+
+void progress_wipe(struct progress *p, struct mount *m)
+{
+	if (!p->is_drawn)
+		return;
+	__atomic_store_n(&m->log->has_bar, false, __ATOMIC_RELAXED);
+	fprintf(stderr, "\r\033[K");
+	fflush(stderr);
+	p->is_drawn = false;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who reads one small file after another, as grep -r does, is given the next ones before
+ * asking: they are put into the kernel's page cache, which costs a tenth of being asked
+ * for each. Only what is in the store already; nothing is fetched for it.
+ */
+#ifndef FS_FUSE_PUSH_H
+#define FS_FUSE_PUSH_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fuse_session;
+struct mount;
+
+struct pusher {
+	struct mount *mount;
+	struct fuse_session *session;
+	bool is_closed;	       /* atomic */
+	pthread_mutex_t mutex; /* held while something is pushed; guards all below */
+	uint32_t layer;	       /* slot; the last read was there, */
+	uint32_t entry;	       /* of this one, */
+	uint32_t end;	       /* and up to here all have been pushed */
+	uint32_t window;       /* how many the next read is worth */
+};
+
+void pusher_init(struct pusher *p, struct mount *m, struct fuse_session *session);
+void pusher_release(struct pusher *p);
+/*
+ * Nothing is pushed any more. Waits for what is being pushed: call it while requests are
+ * still answered, and after waiters_close(). Any thread.
+ */
+void pusher_close(struct pusher *p);
+/* The file @node is read, and the answer is ready but not given. Any thread. */
+void pusher_on_read(struct pusher *p, uint64_t node);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libfuse's loop waits in the main thread; a signal thread ends it. Not a handler: it
+ * has to wake the requests that wait for the network, which takes locks.
+ */
+#include "fs/fuse/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <fuse_lowlevel.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "fs/image/log.h"
+#include "fs/image/context.h"
+#include "fs/fuse/operations.h"
+#include "fs/image/options.h"
+
+/* Requests that wait for the network take a thread each. */
+#define THREADS_MAX 32
+
+/* The kernel takes a page of options. */
+#define ARGS_MAX 4096
+
+/* What libfuse and the kernel are told. */
+static int make_options(const struct mount *m, struct buf *out)
+{
+	const struct options *o = m->options;
+	int r;
+
+	r = buf_append_text(out, "-oro,subtype=peelfs,fsname=");
+	if (r == 0)
+		r = options_append_escaped(out, o->source);
+	if (r == 0 && o->allow_other)
+		r = buf_append_text(out, ",allow_other");
+	if (r == 0 && o->default_permissions)
+		r = buf_append_text(out, ",default_permissions");
+	return r < 0 ? r : buf_append_text(out, buf_text(&o->kernel));
+}
+
+static struct fuse_session *new_session(const struct mount *m, struct served *s)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *se = NULL;
+	struct buf text;
+
+	buf_init(&text, ARGS_MAX);
+	if (make_options(m, &text) == 0 && fuse_opt_add_arg(&args, "peelfs") == 0 &&
+	    fuse_opt_add_arg(&args, buf_text(&text)) == 0 &&
+	    (!m->options->debug || fuse_opt_add_arg(&args, "-d") == 0))
+		se = fuse_session_new(&args, ops_table(), sizeof(*ops_table()), s);
+	fuse_opt_free_args(&args);
+	buf_release(&text);
+	return se;
+}
+
+struct watch {
+	struct served *served;
+	struct fuse_session *session;
+	pthread_t main;
+	pthread_t thread;
+	bool ended; /* atomic: the loop has been left */
+};
+
+static bool has_ended(const struct watch *w)
+{
+	return __atomic_load_n(&w->ended, __ATOMIC_SEQ_CST);
+}
+
+static void *watch_signals(void *arg)
+{
+	struct timespec pause = {.tv_nsec = 20 * 1000000};
+	struct watch *w = arg;
+	sigset_t set;
+	int signal;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1); /* ours: the loop has ended by itself */
+	do {
+		sigwait(&set, &signal);
+	} while (signal == SIGUSR1 && !has_ended(w)); /* somebody else's says nothing */
+	if (signal == SIGUSR1)
+		return NULL;
+	waiters_close(&w->served->mount->waiters);
+	pusher_close(&w->served->pusher);
+	fuse_session_exit(w->session);
+	/*
+	 * The loop looks at that when its wait is interrupted. An interruption that comes
+	 * just before the wait is lost, so there are more.
+	 */
+	while (!has_ended(w)) {
+		pthread_kill(w->main, SIGUSR2);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+static int start_watch(struct watch *w)
+{
+	struct sigaction nothing = {.sa_handler = ignore};
+	sigset_t set;
+	int r;
+
+	sigaction(SIGUSR2, &nothing, NULL);
+	w->main = pthread_self();
+	r = pthread_create(&w->thread, NULL, watch_signals, w);
+	if (r != 0)
+		return -r;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	return 0;
+}
+
+static void end_watch(struct watch *w)
+{
+	__atomic_store_n(&w->ended, true, __ATOMIC_SEQ_CST);
+	pthread_kill(w->thread, SIGUSR1);
+	pthread_join(w->thread, NULL);
+}
+
+static int run_loop(struct served *s, struct fuse_session *se, struct err *e)
+{
+	struct watch w = {.served = s, .session = se};
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int r;
+
+	if (!config)
+		return err_set(e, -ENOMEM, "out of memory");
+	fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
+	r = start_watch(&w);
+	if (r == 0) {
+		r = fuse_session_loop_mt(se, config);
+		end_watch(&w);
+	}
+	fuse_loop_cfg_destroy(config);
+	return r < 0 ? err_set(e, r, "the session with the kernel failed: %s",
+			       strerror(-r))
+		     : 0;
+}
+
+/*
+ * What libfuse and fusermount3 have to say goes to standard error, whatever else is said
+ * there; so for the time of a call that is a file in memory.
+ */
+struct hearing {
+	int saved; /* -1: they speak for themselves */
+	int memory;
+};
+
+static void hearing_begin(struct hearing *h)
+{
+	fflush(stderr);
+	h->memory = memfd_create("stderr", MFD_CLOEXEC);
+	h->saved = h->memory < 0 ? -1 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (h->saved >= 0)
+		dup2(h->memory, STDERR_FILENO);
+}
+
+/* What was said, its first line without the speaker's name, to @text; "" if nothing. */
+static void hearing_end(struct hearing *h, char *text, size_t size)
+{
+	char *line;
+	ssize_t n = -1;
+
+	*text = '\0';
+	if (h->saved >= 0) {
+		fflush(stderr);
+		dup2(h->saved, STDERR_FILENO);
+		close(h->saved);
+		n = pread(h->memory, text, size - 1, 0);
+	}
+	if (h->memory >= 0)
+		close(h->memory);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	line = strstr(text, ": ");
+	if (line && strncmp(text, "fuse", 4) == 0) /* or fusermount3 */
+		memmove(text, line + 2, strlen(line + 2) + 1);
+}
+
+static struct fuse_session *mounted_session(struct mount *m, struct served *s,
+					    const char *mountpoint, struct err *e)
+{
+	struct fuse_session *se;
+	struct hearing hearing;
+	char why[256];
+	bool is_mounted;
+
+	hearing_begin(&hearing);
+	se = new_session(m, s);
+	is_mounted = se && fuse_session_mount(se, mountpoint) == 0;
+	hearing_end(&hearing, why, sizeof(why));
+	if (is_mounted) {
+		if (why[0])
+			log_warn(m->log, "%s", why);
+		return se;
+	}
+	err_set(e, se ? -EIO : -EINVAL, "%s%s%s%s",
+		se ? "cannot mount at " : "libfuse does not take the mount options",
+		se ? mountpoint : "", why[0] ? ": " : "", why);
+	if (se)
+		fuse_session_destroy(se);
+	return NULL;
+}
+
+int session_run(struct mount *m, const char *mountpoint, void (*ready)(void *arg),
+		void *arg, struct err *e)
+{
+	struct served s = {.mount = m, .ready = ready, .arg = arg};
+	struct fuse_session *se = mounted_session(m, &s, mountpoint, e);
+	int r;
+
+	if (!se)
+		return -EIO;
+	pusher_init(&s.pusher, m, se);
+	r = run_loop(&s, se, e);
+	fuse_session_unmount(se);
+	fuse_session_destroy(se);
+	pusher_release(&s.pusher);
+	return r;
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/image/layers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/source.h"
+#include "fs/image/images.h"
+#include "fs/image/log.h"
+#include "fs/image/context.h"
+#include "fs/tree/node.h"
+#include "registry/image_source.h"
+#include "tar/layer.h"
+
+/* What a descriptor says of a table of contents that the layer carries; see also its table. */
+static const char *const table_keys[] = {
+	ESTARGZ_KEY,
+	"io.github.containers.zstd-chunked.manifest-checksum",
+	"io.github.containers.zstd-chunked.manifest-position",
+	"io.containers.zstd-chunked.manifest-checksum",
+	"io.containers.zstd-chunked.manifest-position",
+};
+
+enum { N_TABLE_KEYS = sizeof(table_keys) / sizeof(table_keys[0]) };
+
+void layers_init(struct layers *ls)
+{
+	holds_init(&ls->holds);
+	pthread_mutex_init(&ls->extra_lock, NULL);
+}
+
+/* SLOTS */
+
+static uint32_t *bucket_of(struct layers *ls, const struct digest *d)
+{
+	return &ls->buckets[node_seed(d) % LAYER_BUCKETS];
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool is_same(const struct descriptor *a, const struct descriptor *b)
+{
+	size_t i;
+
+	if (!digest_equal(&a->digest, &b->digest) || a->size != b->size ||
+	    memcmp(&a->table, &b->table, sizeof(a->table)) != 0)
+		return false;
+	for (i = 0; i < N_TABLE_KEYS; i++) {
+		if (!same_text(descriptor_annotation(a, table_keys[i]),
+			       descriptor_annotation(b, table_keys[i])))
+			return false;
+	}
+	return true;
+}
+
+static int new_slot(const struct descriptor *d, uint64_t image, struct mount_layer **out)
+{
+	struct mount_layer *l = calloc(1, sizeof(*l));
+	int r = -ENOMEM;
+
+	if (l) {
+		hold_init(&l->hold);
+		hold_init(&l->copy);
+		l->image = image;
+		l->seed = node_seed(&d->digest);
+		if (image)
+			l->seed = node_ino_add(image, l->seed, 0);
+		r = descriptor_copy(d, &l->descriptor);
+	}
+	if (r < 0)
+		free(l);
+	else
+		*out = l;
+	return r;
+}
+
+static int add_slot(struct layers *ls, const struct descriptor *d, bool is_file,
+		    uint64_t image, uint32_t *bucket, struct mount_layer **out)
+{
+	struct mount_layer *l;
+	int r = new_slot(d, image, &l);
+
+	if (r < 0)
+		return r;
+	r = table_add(&ls->table, l, &l->slot);
+	if (r < 0) {
+		descriptor_release(&l->descriptor);
+		free(l);
+		return r;
+	}
+	l->is_file = is_file;
+	l->next = *bucket;
+	*bucket = l->slot + 1;
+	*out = l;
+	return 0;
+}
+
+int layers_find(struct mount *m, const struct descriptor *d, bool is_file, uint64_t image,
+		struct origin *origin, struct mount_layer **out)
+{
+	struct layers *ls = &m->layers;
+	uint32_t *bucket = bucket_of(ls, &d->digest), i;
+	struct mount_layer *l = NULL;
+	int r = 0;
+
+	pthread_mutex_lock(&ls->holds.lock);
+	for (i = *bucket; i; i = l->next) {
+		l = table_get(&ls->table, i - 1);
+		if (l->is_file == is_file && l->image == image &&
+		    is_same(&l->descriptor, d))
+			break;
+	}
+	if (!i)
+		r = add_slot(ls, d, is_file, image, bucket, &l);
+	/* Who shows it now can have it, most likely. */
+	if (r == 0)
+		l->origin = origin;
+	pthread_mutex_unlock(&ls->holds.lock);
+	*out = l;
+	return r;
+}
+
+struct mount_layer *layers_slot(struct mount *m, uint32_t slot)
+{
+	return table_get(&m->layers.table, slot);
+}
+
+/* OPENING */
+
+bool layer_is_bad(int code)
+{
+	return code == -EBADMSG || code == -E2BIG || code == -ENOTSUP;
+}
+
+const char *layer_why(const struct mount_layer *l)
+{
+	return l->loaded < 0 && l->why ? l->why->text : "";
+}
+
+static void hint(struct origin *o, struct layer *l, const struct descriptor *d)
+{
+	struct layer_hints h = {
+		.estargz_digest = descriptor_annotation(d, table_keys[0]),
+		.chunked_digest = descriptor_annotation(d, table_keys[1]),
+		.chunked_position = descriptor_annotation(d, table_keys[2]),
+	};
+
+	if (!h.chunked_digest || !h.chunked_position) {
+		h.chunked_digest = descriptor_annotation(d, table_keys[3]);
+		h.chunked_position = descriptor_annotation(d, table_keys[4]);
+	}
+	if (d->table.alg != DIGEST_NONE) {
+		const struct descriptor table = {.digest = d->table,
+						 .size = d->table_size};
+
+		if (origin_blob(o, &table, &h.ztoc, NULL) == 0)
+			h.ztoc_digest = &d->table;
+	}
+	layer_hint(l, &h);
+	source_unref(h.ztoc);
+}
+
+struct origin *layer_origin(struct mount *m, const struct mount_layer *l)
+{
+	struct origin *o;
+
+	pthread_mutex_lock(&m->layers.holds.lock);
+	o = l->origin;
+	pthread_mutex_unlock(&m->layers.holds.lock);
+	return o;
+}
+
+static int get(struct mount *m, struct mount_layer *l, struct err *e)
+{
+	struct origin *o = layer_origin(m, l);
+	char digest[DIGEST_TEXT_MAX];
+	struct source *blob;
+	struct layer *layer;
+	int r = origin_blob(o, &l->descriptor, &blob, e);
+
+	if (r < 0)
+		return err_prefix(e, r, "layer %s",
+				  digest_format(&l->descriptor.digest, digest));
+	r = layer_new(m->store, &l->descriptor.digest, blob, &layer);
+	if (r < 0)
+		return err_set(e, r, "out of memory");
+	hint(o, layer, &l->descriptor);
+	pthread_mutex_lock(&m->layers.holds.lock);
+	l->layer = layer; /* others look at its progress */
+	pthread_mutex_unlock(&m->layers.holds.lock);
+	return layer_load(layer, &m->cancelled, e);
+}
+
+/* What is behind the slot, for its hold. */
+static int make(struct mount *m, struct mount_layer *l, struct err *e)
+{
+	struct err *why = NULL;
+	struct layer *gone = NULL;
+	int r;
+
+	err_set(e, 0, "out of memory");
+	r = l->is_file ? 0 : get(m, l, e);
+	if (layer_is_bad(r)) {
+		why = malloc(sizeof(*why));
+		if (why)
+			*why = *e;
+	}
+	pthread_mutex_lock(&m->layers.holds.lock);
+	l->loaded = r;
+	l->why = why;
+	if (r < 0 && !layer_is_bad(r)) {
+		gone = l->layer;
+		l->layer = NULL;
+	}
+	pthread_mutex_unlock(&m->layers.holds.lock);
+	layer_free(gone);
+	return layer_is_bad(r) ? 0 : r;
+}
+
+int layer_open(struct mount *m, struct mount_layer *l, struct err *e)
+{
+	int r = hold_need(&m->layers.holds, &l->hold, NULL);
+
+	if (r < 0)
+		return err_set(e, r, "a layer could not be had a moment ago");
+	if (r == 1) {
+		r = make(m, l, e);
+		hold_made(&m->layers.holds, &l->hold, r);
+	}
+	return r;
+}
+
+struct job {
+	struct mount *mount;
+	struct mount_layer *layer;
+	void (*work)(struct mount *m, struct mount_layer *l);
+};
+
+static void *run_job(void *arg)
+{
+	struct job job = *(struct job *)arg;
+
+	free(arg);
+	job.work(job.mount, job.layer);
+	images_thread_ends(job.mount);
+	return NULL;
+}
+
+int layer_thread(struct mount *m, struct mount_layer *l,
+		 void (*work)(struct mount *m, struct mount_layer *l))
+{
+	struct job *job = malloc(sizeof(*job));
+	int r;
+
+	if (!job)
+		return -ENOMEM;
+	*job = (struct job){m, l, work};
+	r = images_thread(m, run_job, job);
+	if (r < 0)
+		free(job);
+	return r;
+}
+
+static void make_alone(struct mount *m, struct mount_layer *l)
+{
+	struct err e;
+	int r = make(m, l, &e);
+
+	if (r < 0)
+		mount_failed(m, l, r, e.text);
+	hold_made(&m->layers.holds, &l->hold, r);
+	if (r == 0)
+		layer_unpin(l);
+}
+
+int layer_pin(struct mount *m, struct mount_layer *l, struct waiter *w)
+{
+	int r;
+
+	while ((r = hold_need(&m->layers.holds, &l->hold, w)) == 1) {
+		r = layer_thread(m, l, make_alone);
+		if (r < 0)
+			hold_made(&m->layers.holds, &l->hold, r);
+	}
+	return mount_errno(r);
+}
+
+void layer_unpin(struct mount_layer *l)
+{
+	hold_unpin(&l->hold);
+}
+
+/* CLOSING */
+
+static void add_sums(struct layer_sums *to, const struct layer *l)
+{
+	struct layer_progress p;
+
+	layer_progress(l, &p);
+	to->fetched += p.fetched;
+	to->decoded += p.decoded;
+	to->hits += p.was_stored;
+}
+
+/* Of what is taken from its hold. */
+static void close_layer(struct mount *m, struct mount_layer *l)
+{
+	struct layer *layer = l->layer;
+	struct err *why = l->why;
+
+	pthread_mutex_lock(&m->layers.holds.lock);
+	if (layer)
+		add_sums(&m->layers.closed, layer);
+	l->layer = NULL;
+	l->why = NULL;
+	pthread_mutex_unlock(&m->layers.holds.lock);
+	layer_free(layer);
+	free(why);
+}
+
+bool layers_close_unused(struct mount *m, uint32_t seconds, size_t max)
+{
+	struct hold *h;
+	bool some = false;
+
+	while ((h = holds_take_unused(&m->layers.holds, seconds, max))) {
+		close_layer(m, (struct mount_layer *)h);
+		hold_gone(&m->layers.holds, h);
+		some = true;
+	}
+	return some;
+}
+
+void layers_release(struct layers *ls)
+{
+	uint32_t i, n = table_count(&ls->table);
+	struct mount_layer *l;
+
+	for (i = 0; i < n; i++) {
+		l = table_get(&ls->table, i);
+		descriptor_release(&l->descriptor);
+		free(l->extras);
+		free(l);
+	}
+	table_release(&ls->table);
+	holds_release(&ls->holds);
+	pthread_mutex_destroy(&ls->extra_lock);
+}
+
+/* COUNTS */
+
+void mount_layer_progress(struct mount *m, const struct mount_layer *l,
+			  struct layer_progress *out)
+{
+	pthread_mutex_lock(&m->layers.holds.lock);
+	if (l->layer)
+		layer_progress(l->layer, out);
+	else
+		*out = (struct layer_progress){.state = l->loaded < 0 ? LAYER_BROKEN
+								      : LAYER_WAITING,
+					       .warning = ""};
+	pthread_mutex_unlock(&m->layers.holds.lock);
+}
+
+void layers_sum(struct mount *m, struct layer_sums *out)
+{
+	uint32_t i, n = table_count(&m->layers.table);
+	const struct mount_layer *l;
+
+	pthread_mutex_lock(&m->layers.holds.lock);
+	*out = m->layers.closed;
+	for (i = 0; i < n; i++) {
+		l = table_get(&m->layers.table, i);
+		if (l->layer)
+			add_sums(out, l->layer);
+		out->errors += __atomic_load_n(&l->errors, __ATOMIC_RELAXED) +
+			       (l->loaded < 0 && l->why);
+	}
+	pthread_mutex_unlock(&m->layers.holds.lock);
+}
+
+/* EXTRA NAMES */
+
+/* Where it is, or should be. Under the lock. */
+static uint32_t find_extra(const struct mount_layer *l, uint32_t inode)
+{
+	uint32_t low = 0, high = l->n_extras, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (l->extras[mid].inode < inode)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static void insert_extra(struct mount_layer *l, uint32_t at, uint32_t inode, uint32_t n)
+{
+	struct extra *more;
+
+	more = realloc(l->extras, (l->n_extras + 1) * sizeof(*more));
+	if (!more)
+		return; /* its nlink is too small then, no more */
+	memmove(more + at + 1, more + at, (l->n_extras - at) * sizeof(*more));
+	more[at] = (struct extra){inode, n};
+	l->extras = more;
+	__atomic_store_n(&l->n_extras, l->n_extras + 1, __ATOMIC_RELAXED);
+}
+
+void layer_note_extra(struct mount *m, struct mount_layer *l, uint32_t inode, uint32_t n)
+{
+	uint32_t at;
+
+	pthread_mutex_lock(&m->layers.extra_lock);
+	at = find_extra(l, inode);
+	if (at == l->n_extras || l->extras[at].inode != inode)
+		insert_extra(l, at, inode, n);
+	else if (l->extras[at].n < n)
+		l->extras[at].n = n;
+	pthread_mutex_unlock(&m->layers.extra_lock);
+}
+
+uint32_t layer_extra(struct mount *m, struct mount_layer *l, uint32_t inode)
+{
+	uint32_t at, n = 0;
+
+	if (__atomic_load_n(&l->n_extras, __ATOMIC_RELAXED) == 0)
+		return 0;
+	pthread_mutex_lock(&m->layers.extra_lock);
+	at = find_extra(l, inode);
+	if (at < l->n_extras && l->extras[at].inode == inode)
+		n = l->extras[at].n;
+	pthread_mutex_unlock(&m->layers.extra_lock);
+	return n;
+}

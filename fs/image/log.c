@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/image/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <syslog.h>
+
+#include "base/err.h"
+
+void log_init(struct log *l, bool verbose)
+{
+	l->to_syslog = false;
+	l->is_verbose = verbose;
+	l->has_bar = false;
+}
+
+void log_to_syslog(struct log *l)
+{
+	openlog("peelfs", LOG_PID, LOG_DAEMON);
+	__atomic_store_n(&l->to_syslog, true, __ATOMIC_RELEASE);
+}
+
+__attribute__((format(printf, 3, 0))) static void say(struct log *l, int level,
+						      const char *fmt, va_list ap)
+{
+	char text[ERR_TEXT_MAX + 128];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (__atomic_load_n(&l->to_syslog, __ATOMIC_ACQUIRE))
+		syslog(level, "%s", text);
+	else
+		/* A bar is wiped first; it is drawn anew below the sentence. */
+		fprintf(stderr, "%speelfs: %s\n",
+			__atomic_load_n(&l->has_bar, __ATOMIC_RELAXED) ? "\r\033[K" : "",
+			text);
+}
+
+void log_error(struct log *l, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(l, LOG_ERR, fmt, ap);
+	va_end(ap);
+}
+
+void log_warn(struct log *l, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(l, LOG_WARNING, fmt, ap);
+	va_end(ap);
+}
+
+void log_info(struct log *l, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!l->is_verbose)
+		return;
+	va_start(ap, fmt);
+	say(l, LOG_INFO, fmt, ap);
+	va_end(ap);
+}

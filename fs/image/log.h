@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where sentences for a person go: stderr as long as somebody looks at it, syslog
+ * afterwards. Any thread.
+ */
+#ifndef FS_IMAGE_LOG_H
+#define FS_IMAGE_LOG_H
+
+#include <stdbool.h>
+
+struct log {
+	bool to_syslog;
+	bool is_verbose;
+	bool has_bar; /* a progress bar is on the terminal's last line */
+};
+
+void log_init(struct log *l, bool verbose);
+/* From now on to syslog: stderr is nobody's any more. */
+void log_to_syslog(struct log *l);
+
+void log_error(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void log_warn(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Only if verbose. */
+void log_info(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/image/status.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/store/store.h"
+#include "fs/tree/merge.h"
+#include "fs/image/context.h"
+#include "fs/image/options.h"
+#include "registry/remote/client.h"
+#include "registry/image_source.h"
+#include "tar/index/index.h"
+#include "tar/layer.h"
+
+static const char *const state_names[] = {
+	[LAYER_WAITING] = "waiting",
+	[LAYER_INDEXING] = "indexing",
+	[LAYER_READY] = "ready",
+	[LAYER_BROKEN] = "broken",
+};
+
+static const char *const op_names[N_OPS] = {
+	[OP_LOOKUP] = "lookup",	    [OP_GETATTR] = "getattr",
+	[OP_READLINK] = "readlink", [OP_OPEN] = "open",
+	[OP_OPENDIR] = "opendir",   [OP_READ] = "read",
+	[OP_READDIR] = "readdir",   [OP_READDIRPLUS] = "readdirplus",
+	[OP_GETXATTR] = "getxattr", [OP_LISTXATTR] = "listxattr",
+	[OP_STATFS] = "statfs",	    [OP_LSEEK] = "lseek",
+};
+
+const char *status_from(const struct mount *m, const struct layer_progress *p)
+{
+	if (p->was_stored)
+		return "store";
+	/* A namespace has none of its own, and is one of registries. */
+	return m->origin && origin_is_local(m->origin) ? "disk" : "registry";
+}
+
+/* Appends "key": "text" and what follows. Failures stick in *r. */
+static void add_text(struct buf *out, int *r, const char *key, const char *text,
+		     const char *after)
+{
+	if (*r == 0)
+		*r = buf_printf(out, "\"%s\": ", key);
+	if (*r == 0)
+		*r = json_append_string(out, text, strlen(text));
+	if (*r == 0)
+		*r = buf_append_text(out, after);
+}
+
+static void add_number(struct buf *out, int *r, const char *key, uint64_t n,
+		       const char *after)
+{
+	if (*r == 0)
+		*r = buf_printf(out, "\"%s\": %" PRIu64 "%s", key, n, after);
+}
+
+static void add(struct buf *out, int *r, const char *text)
+{
+	if (*r == 0)
+		*r = buf_append_text(out, text);
+}
+
+static void add_layer(struct buf *out, int *r, struct mount *m,
+		      const struct mount_layer *l)
+{
+	const struct index *ix;
+	struct layer_progress p;
+	char digest[DIGEST_TEXT_MAX];
+
+	mount_layer_progress(m, l, &p);
+	ix = p.state == LAYER_READY ? layer_index(l->layer) : NULL;
+	add(out, r, "    {");
+	add_text(out, r, "digest", digest_format(&l->descriptor.digest, digest),
+		 ",\n     ");
+	add_text(out, r, "mediaType", l->descriptor.media_type, ",\n     ");
+	add_text(out, r, "state", state_names[p.state], ", ");
+	add_text(out, r, "from", status_from(m, &p), ", ");
+	add_text(out, r, "index", ix ? index_origin_name(p.origin) : "", ", ");
+	add_text(out, r, "warning", p.warning ? p.warning : "", ",\n     ");
+	add_number(out, r, "size", l->descriptor.size, ", ");
+	add_number(out, r, "fetched", p.fetched, ",\n     ");
+	add_number(out, r, "spansRead", p.spans_read, ", ");
+	add_number(out, r, "entries", p.entries, ", ");
+	add_number(out, r, "skipped", ix ? index_info(ix)->n_skipped : 0, ", ");
+	add_number(out, r, "errors", __atomic_load_n(&l->errors, __ATOMIC_RELAXED), ", ");
+	if (*r == 0)
+		*r = buf_printf(out, "\"seconds\": %u.%03u, ", p.milliseconds / 1000,
+				p.milliseconds % 1000);
+	add_text(out, r, "error", layer_why(l), "}");
+}
+
+static void add_layers(struct buf *out, int *r, const struct view *v)
+{
+	size_t i;
+
+	add(out, r, "  \"layers\": [");
+	for (i = 0; i < v->image->n_layers; i++) {
+		add(out, r, i ? ",\n" : "\n");
+		add_layer(out, r, v->mount, v->layers[i]);
+	}
+	add(out, r, "\n  ],\n");
+}
+
+/* Once for each layer, though the image may have it twice. */
+static void add_skipped(struct buf *out, int *r, const struct view *v)
+{
+	uint64_t skipped = 0;
+	size_t i;
+
+	for (i = 0; i < v->n_own; i++) {
+		if (v->own[i]->loaded == 0 && !v->own[i]->is_file)
+			skipped += index_info(layer_index(v->own[i]->layer))->n_skipped;
+	}
+	add_number(out, r, "unboundLinks", v->merge ? merge_unbound(v->merge) : 0,
+		   ",\n  ");
+	add_number(out, r, "skippedEntries", skipped, ",\n  ");
+}
+
+/* Over all images that were seen. */
+static void add_sums(struct buf *out, int *r, struct mount *m)
+{
+	uint64_t errors = __atomic_load_n(&m->errors, __ATOMIC_RELAXED);
+	struct layer_sums sums;
+
+	layers_sum(m, &sums);
+	errors += sums.errors;
+	add_number(out, r, "fetchedBytes", sums.fetched, ",\n  ");
+	add_number(out, r, "decodedBytes", sums.decoded, ",\n  ");
+	add_number(out, r, "cacheHits", sums.hits, ",\n  ");
+	add_number(out, r, "errors", errors, ",\n");
+}
+
+static void add_network(struct buf *out, int *r, const struct mount *m)
+{
+	struct client_stats s;
+
+	client_stats(m->client, &s);
+	add(out, r, "  \"network\": {");
+	add_number(out, r, "requests", s.requests, ", ");
+	add_number(out, r, "bytes", s.bytes, ", ");
+	add_number(out, r, "errors", s.errors, ", ");
+	add_number(out, r, "retries", s.retries, "},\n");
+}
+
+static void add_store(struct buf *out, int *r, const struct mount *m)
+{
+	const char *dir = store_dir(m->store);
+	struct err trouble = {""};
+
+	(void)store_trouble(m->store, &trouble);
+	add_text(out, r, "store", dir ? dir : "", ",\n  ");
+	add_text(out, r, "storeWarning", trouble.text, "");
+}
+
+static void add_ops(struct buf *out, int *r, const struct mount *m)
+{
+	size_t i;
+
+	add(out, r, "  \"operations\": {");
+	for (i = 0; i < N_OPS; i++)
+		add_number(out, r, op_names[i],
+			   __atomic_load_n(&m->ops[i], __ATOMIC_RELAXED),
+			   i + 1 < N_OPS ? ", " : "}\n");
+}
+
+static void add_images(struct buf *out, int *r, struct mount *m)
+{
+	uint64_t bytes, files;
+	size_t n;
+
+	images_totals(m, &bytes, &files, &n);
+	add(out, r, "  \"images\": {");
+	add_number(out, r, "seen", table_count(&m->images.table), ", ");
+	add_number(out, r, "loaded", n, "},\n");
+}
+
+/* What all images of the mount share, and the end. */
+static void add_mount(struct buf *out, int *r, struct mount *m)
+{
+	add_sums(out, r, m);
+	add_images(out, r, m);
+	add_network(out, r, m);
+	add_ops(out, r, m);
+	add(out, r, "}\n");
+}
+
+int status_render(struct view *v, struct buf *out)
+{
+	const struct image *img = v->image;
+	struct mount *m = v->mount;
+	char platform[PLATFORM_TEXT_MAX], digest[DIGEST_TEXT_MAX];
+	int r = 0;
+
+	add(out, &r, "{\n  ");
+	add_text(out, &r, "version", PEELFS_VERSION, ",\n  ");
+	add_text(out, &r, "image", img->name, ",\n  ");
+	add_text(out, &r, "manifest",
+		 digest_format(&img->manifest_descriptor.digest, digest), ",\n  ");
+	add_text(out, &r, "platform", platform_format(&img->platform, '/', platform),
+		 ",\n  ");
+	add_text(out, &r, "state", v->n_broken == 0 ? "ready" : "broken", ",\n  ");
+	if (img->is_artifact)
+		add_text(out, &r, "artifactType",
+			 img->artifact_type ? img->artifact_type : "", ",\n  ");
+	add_store(out, &r, m);
+	add(out, &r, ",\n");
+	add_layers(out, &r, v);
+	add(out, &r, "  ");
+	add_skipped(out, &r, v);
+	add_mount(out, &r, m);
+	return r;
+}
+
+int status_render_all(struct mount *m, struct buf *out)
+{
+	int r = 0;
+
+	add(out, &r, "{\n  ");
+	add_text(out, &r, "version", PEELFS_VERSION, ",\n  ");
+	add_text(out, &r, "namespace", m->options->source, ",\n  ");
+	add_text(out, &r, "state", "ready", ",\n  ");
+	add_store(out, &r, m);
+	add(out, &r, ",\n  ");
+	add_mount(out, &r, m);
+	return r;
+}

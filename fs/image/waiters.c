@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/image/waiters.h"
+
+#include <stddef.h>
+
+#include "tar/layer.h"
+
+void waiters_init(struct waiters *ws)
+{
+	pthread_mutex_init(&ws->lock, NULL);
+	ws->first = NULL;
+	ws->closed = false;
+}
+
+void waiters_release(struct waiters *ws)
+{
+	pthread_mutex_destroy(&ws->lock);
+}
+
+const bool *waiter_begin(struct waiter *w, struct layer *layer)
+{
+	struct waiters *ws;
+
+	if (!w)
+		return NULL;
+	ws = w->all;
+	w->layer = layer;
+	pthread_mutex_lock(&ws->lock);
+	w->cancelled = ws->closed;
+	w->next = ws->first;
+	w->link = &ws->first;
+	if (w->next)
+		w->next->link = &w->next;
+	ws->first = w;
+	pthread_mutex_unlock(&ws->lock);
+	w->watch(w, true);
+	return &w->cancelled;
+}
+
+void waiter_end(struct waiter *w)
+{
+	struct waiters *ws;
+
+	if (!w)
+		return;
+	ws = w->all;
+	w->watch(w, false);
+	pthread_mutex_lock(&ws->lock);
+	*w->link = w->next;
+	if (w->next)
+		w->next->link = w->link;
+	pthread_mutex_unlock(&ws->lock);
+}
+
+void waiter_cancel(struct waiter *w)
+{
+	__atomic_store_n(&w->cancelled, true, __ATOMIC_SEQ_CST);
+	if (w->layer)
+		layer_wake(w->layer);
+}
+
+void waiters_close(struct waiters *ws)
+{
+	struct waiter *w;
+
+	pthread_mutex_lock(&ws->lock);
+	ws->closed = true;
+	for (w = ws->first; w; w = w->next)
+		waiter_cancel(w);
+	pthread_mutex_unlock(&ws->lock);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/names/name_tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/image/lazy.h"
+#include "fs/tree/identity.h"
+#include "registry/image_source.h"
+
+struct name *nametree_get(const struct nametree *t, uint32_t number)
+{
+	return number ? table_get(&t->table, number) : NULL;
+}
+
+static uint32_t *bucket_of(struct nametree *t, const struct name *parent,
+			   enum name_kind kind, const char *text, size_t len)
+{
+	uint64_t h = identity_path(((uint64_t)kind << 32) + (parent ? parent->number : 0),
+				   text, len);
+
+	return &t->buckets[h % NAME_BUCKETS];
+}
+
+struct name *nametree_find(struct nametree *t, const struct name *parent,
+			   enum name_kind kind, const char *text, size_t len)
+{
+	uint32_t number = *bucket_of(t, parent, kind, text, len);
+	struct name *n;
+
+	for (; number; number = n->next) {
+		n = nametree_get(t, number);
+		if (n->kind == kind && n->parent == parent->number &&
+		    strlen(n->text) == len && memcmp(n->text, text, len) == 0)
+			return n;
+	}
+	return NULL;
+}
+
+static int add_child(struct name_dir *dir, uint32_t number)
+{
+	size_t room = dir->room ? 2 * dir->room : 8;
+	uint32_t *more;
+
+	if (dir->n == dir->room) {
+		more = realloc(dir->children, room * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		dir->children = more;
+		dir->room = room;
+	}
+	dir->children[dir->n++] = number;
+	return 0;
+}
+
+static struct name *new_name(const struct name *parent, enum name_kind kind,
+			     const char *text, size_t len)
+{
+	struct name *n = calloc(1, sizeof(*n) + len + 1);
+
+	if (!n)
+		return NULL;
+	n->kind = kind;
+	n->parent = parent ? parent->number : 0;
+	memcpy(n->text, text, len);
+	if (kind == NAME_DIR) {
+		n->dir.ino = identity_path(parent ? parent->dir.ino : IDENTITY_ROOT, text,
+					   len);
+		n->dir.depth = parent ? parent->dir.depth + 1 : 0;
+		nametree_touch(n);
+	} else if (kind == NAME_TAG) {
+		n->tag.seen = time(NULL);
+	}
+	return n;
+}
+
+static int add(struct nametree *t, struct name *parent, enum name_kind kind,
+	       const char *text, size_t len, struct name **out)
+{
+	uint32_t *bucket = bucket_of(t, parent, kind, text, len);
+	struct name *n = new_name(parent, kind, text, len);
+	int r;
+
+	if (!n)
+		return -ENOMEM;
+	r = table_add(&t->table, n, &n->number);
+	if (r < 0) {
+		free(n);
+		return r;
+	}
+	n->next = *bucket;
+	*bucket = n->number;
+	*out = n;
+	/* One that the list lacks for want of memory can be looked up all the same. */
+	if (parent && kind != NAME_IMAGE)
+		(void)add_child(&parent->dir, n->number);
+	return 0;
+}
+
+int nametree_add(struct nametree *t, struct name *parent, enum name_kind kind,
+		 const char *text, size_t len, struct name **out)
+{
+	*out = nametree_find(t, parent, kind, text, len);
+	return *out ? 0 : add(t, parent, kind, text, len, out);
+}
+
+int nametree_new(const char *prefix, uint32_t ttl, struct nametree **out)
+{
+	struct nametree *t = calloc(1, sizeof(*t));
+	const char *at = prefix;
+	uint32_t number;
+	struct name *top;
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	t->ttl = ttl;
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->changed, NULL);
+	r = table_add(&t->table, NULL, &number); /* nothing has the number 0 */
+	if (r == 0)
+		r = add(t, NULL, NAME_DIR, prefix, strlen(prefix), &top);
+	if (r < 0) {
+		nametree_free(t);
+		return r;
+	}
+	for (top->dir.depth = *at != '\0'; (at = strchr(at, '/')); at++)
+		top->dir.depth++;
+	top->dir.is_shown = true;
+	*out = t;
+	return 0;
+}
+
+void nametree_free(struct nametree *t)
+{
+	uint32_t i;
+	struct name *n;
+
+	if (!t)
+		return;
+	for (i = 1; (n = nametree_get(t, i)); i++) {
+		if (n->kind == NAME_DIR) {
+			origin_close(n->dir.origin);
+			free(n->dir.children);
+		}
+		free(n);
+	}
+	table_release(&t->table);
+	pthread_cond_destroy(&t->changed);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}
+
+const char *nametree_path(const struct nametree *t, const struct name *dir, char *out)
+{
+	size_t at = NAME_PATH_MAX - 1, len;
+
+	out[at] = '\0';
+	for (; dir; dir = nametree_get(t, dir->parent)) {
+		len = strlen(dir->text);
+		if (len == 0)
+			continue; /* the list of hosts */
+		if (len + 1 > at)
+			break; /* too long for a reference: it leads nowhere */
+		if (out[at])
+			out[--at] = '/';
+		at -= len;
+		memcpy(out + at, dir->text, len);
+	}
+	return memmove(out, out + at, NAME_PATH_MAX - at);
+}
+
+bool nametree_holds(const struct nametree *t, uint32_t asked_at)
+{
+	return hold_clock() - asked_at < t->ttl;
+}
+
+bool nametree_is_listed(const struct nametree *t, const struct name *dir)
+{
+	return dir->dir.is_listed && nametree_holds(t, dir->dir.listed_at);
+}
+
+struct name *nametree_shown(struct nametree *t, const struct name *parent,
+			    const char *text, size_t len)
+{
+	struct name *dir = nametree_find(t, parent, NAME_DIR, text, len);
+
+	return dir && dir->dir.is_shown ? dir : NULL;
+}
+
+/* While a new list comes in, its tags are there beside the old ones. */
+static bool is_listed(struct nametree *t, const struct name *dir, const struct name *n)
+{
+	if (n->kind == NAME_TAG)
+		return dir->dir.is_listed && n->tag.listing >= dir->dir.listing &&
+		       !nametree_shown(t, dir, n->text, strlen(n->text));
+	return n->dir.is_shown;
+}
+
+struct name *nametree_next(struct nametree *t, const struct name *dir, uint32_t after)
+{
+	const struct name_dir *d = &dir->dir;
+	size_t low = 0, high = d->n, mid;
+	struct name *n;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (d->children[mid] <= after)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < d->n; low++) {
+		n = nametree_get(t, d->children[low]);
+		if (is_listed(t, dir, n))
+			return n;
+	}
+	return NULL;
+}
+
+struct name *nametree_host(struct nametree *t, struct name *dir)
+{
+	while (dir && dir->dir.depth > 1 && dir->parent)
+		dir = nametree_get(t, dir->parent);
+	return dir && dir->dir.depth > 0 ? dir : NULL;
+}
+
+void nametree_touch(struct name *dir)
+{
+	clock_gettime(CLOCK_REALTIME, &dir->dir.changed);
+}
+
+void nametree_show(struct nametree *t, struct name *dir)
+{
+	struct name *around;
+
+	for (; dir && !dir->dir.is_shown; dir = around) {
+		dir->dir.is_shown = true;
+		around = nametree_get(t, dir->parent);
+		if (around)
+			nametree_touch(around);
+	}
+}

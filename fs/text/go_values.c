@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/text/go_values.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+
+/* The character behind a backslash; *@p is moved behind all of it. */
+static char unescape(const char **p)
+{
+	static const char letters[] = "abfnrtv", values[] = "\a\b\f\n\r\t\v";
+	const char *at = strchr(letters, **p);
+	char hex[3] = "";
+
+	if (**p == 'x' && (*p)[1] && (*p)[2]) {
+		memcpy(hex, *p + 1, 2);
+		*p += 3;
+		return (char)strtoul(hex, NULL, 16);
+	}
+	if (at && **p) {
+		++*p;
+		return values[at - letters];
+	}
+	return *(*p)++;
+}
+
+/*
+ * The next word of a list into @word: quoted, or up to a space or the end of the list.
+ * 1, 0 at the end, or negative.
+ */
+static int next_word(const char **p, struct buf *word)
+{
+	char c;
+	int r = 0;
+
+	buf_clear(word);
+	*p += strspn(*p, " ,");
+	if (**p == '\0' || **p == ']')
+		return 0;
+	if (**p != '"') {
+		size_t len = strcspn(*p, " ]");
+
+		r = buf_append(word, *p, len);
+		*p += len;
+		return r < 0 ? r : 1;
+	}
+	++*p;
+	while (r == 0 && **p && **p != '"') {
+		c = *(*p)++;
+		if (c == '\\' && **p)
+			c = unescape(p);
+		r = buf_append(word, &c, 1);
+	}
+	*p += **p == '"';
+	return r < 0 ? r : 1;
+}
+
+/* A list from behind its bracket on; *@p is left at its end. */
+static int append_list(const char **p, struct buf *out)
+{
+	const char *before = "[";
+	struct buf word;
+	int r;
+
+	buf_init(&word, strlen(*p) + 1);
+	while ((r = next_word(p, &word)) > 0) {
+		r = buf_append_text(out, before);
+		if (r == 0)
+			r = json_append_string(out, word.data ? word.data : "", word.len);
+		if (r < 0)
+			break;
+		before = ", ";
+	}
+	buf_release(&word);
+	if (r == 0 && *before == '[')
+		r = buf_append_text(out, "[");
+	return r < 0 ? r : buf_append_text(out, "]");
+}
+
+int goform_list(const char *text, struct buf *out)
+{
+	const char *p = text;
+
+	if (strncmp(p, "&{", 2) == 0)
+		p += 2;
+	if (*p++ != '[')
+		return buf_append_text(out, text);
+	return append_list(&p, out);
+}
+
+int goform_words(const char *text, struct buf *out)
+{
+	size_t start = out->len;
+	struct buf word;
+	int r;
+
+	if (strncmp(text, "map[", 4) == 0)
+		text += 4;
+	else if (*text == '[')
+		text++;
+	buf_init(&word, strlen(text) + 1);
+	while ((r = next_word(&text, &word)) > 0) {
+		const char *w = buf_text(&word), *end = strstr(w, ":{}");
+
+		r = out->len > start ? buf_append_text(out, " ") : 0;
+		if (r == 0)
+			r = buf_append(out, w, end ? (size_t)(end - w) : strlen(w));
+		if (r < 0)
+			break;
+	}
+	buf_release(&word);
+	return r;
+}
+
+/* A number of retries is printed as the character it would be: '\x03'. */
+static int append_retries(const char *p, struct buf *out)
+{
+	unsigned n;
+
+	p += strspn(p, " ");
+	if (*p++ != '\'' || !*p)
+		return 0;
+	if (*p == '\\') {
+		p++;
+		n = (unsigned char)unescape(&p);
+	} else {
+		n = (unsigned char)*p;
+	}
+	return n > 0 ? buf_printf(out, "--retries=%u ", n) : 0;
+}
+
+static int append_times(const char *p, struct buf *out)
+{
+	static const char *const names[] = {"interval", "timeout", "start-period",
+					    "start-interval"};
+	struct buf word;
+	size_t i;
+	int r = 0;
+
+	buf_init(&word, strlen(p) + 1);
+	for (i = 0; r == 0 && i < 4; i++) {
+		p += strspn(p, " ");
+		if (*p != '"')
+			break;
+		r = next_word(&p, &word);
+		if (r > 0)
+			r = strcmp(buf_text(&word), "0s") == 0
+				    ? 0
+				    : buf_printf(out, "--%s=%s ", names[i],
+						 buf_text(&word));
+	}
+	buf_release(&word);
+	return r < 0 ? r : append_retries(p, out);
+}
+
+static int append_test(const char *p, struct buf *out)
+{
+	struct buf word;
+	int r;
+
+	buf_init(&word, strlen(p) + 1);
+	r = next_word(&p, &word);
+	if (r >= 0 && strcmp(buf_text(&word), "CMD") == 0) {
+		r = buf_append_text(out, "CMD ");
+		if (r == 0)
+			r = append_list(&p, out);
+	} else if (r >= 0 && strcmp(buf_text(&word), "CMD-SHELL") == 0) {
+		r = next_word(&p, &word);
+		if (r >= 0)
+			r = buf_printf(out, "CMD %s", buf_text(&word));
+	} else if (r >= 0) {
+		r = buf_append_text(out, "NONE");
+	}
+	buf_release(&word);
+	return r;
+}
+
+int goform_health(const char *text, struct buf *out)
+{
+	const char *test = text + 3, *p = test;
+	struct buf word;
+	int r;
+
+	if (strncmp(text, "&{[", 3) != 0)
+		return buf_append_text(out, text);
+	buf_init(&word, strlen(text) + 1);
+	while ((r = next_word(&p, &word)) > 0)
+		;
+	buf_release(&word);
+	if (r == 0)
+		r = append_times(p + (*p == ']'), out);
+	return r < 0 ? r : append_test(test, out);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/text/history.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/control.h"
+#include "base/json.h"
+#include "fs/text/layer_json.h"
+#include "fs/image/context.h"
+#include "tar/layer.h"
+
+static const char *text_of(const struct json *j, const char *key)
+{
+	const char *text = json_member_string(j, key);
+
+	return text ? text : "";
+}
+
+static void read_steps(struct history *h, const struct json *list, size_t n_layers)
+{
+	size_t i, made = 0;
+
+	for (i = 0; i < h->n; i++) {
+		const struct json *j = json_item(list, i);
+		bool is_empty = json_is_true(json_member(j, "empty_layer"));
+
+		h->steps[i] = (struct step){
+			.created = text_of(j, "created"),
+			.created_by = text_of(j, "created_by"),
+			.comment = text_of(j, "comment"),
+			.json = j,
+			.layer = is_empty ? NO_LAYER : made++,
+		};
+	}
+	for (i = 0; made != n_layers && i < h->n; i++)
+		h->steps[i].layer = NO_LAYER;
+}
+
+int history_init(struct history *h, const struct image *img)
+{
+	const struct json *list;
+	size_t i;
+	int r;
+
+	memset(h, 0, sizeof(*h));
+	r = json_parse(img->config.data, img->config.len, &h->config, NULL);
+	if (r < 0)
+		return r;
+	list = json_member(h->config, "history");
+	if (list && json_type(list) == JSON_ARRAY && json_count(list) <= STEPS_MAX)
+		h->n = json_count(list);
+	h->steps = calloc((h->n ? h->n : img->n_layers) + 1, sizeof(*h->steps));
+	if (!h->steps)
+		return -ENOMEM;
+	if (h->n > 0) {
+		read_steps(h, list, img->n_layers);
+		return 0;
+	}
+	for (i = 0; i < img->n_layers; i++)
+		h->steps[i] = (struct step){"", "", "", NULL, i};
+	h->n = img->n_layers;
+	return 0;
+}
+
+void history_release(struct history *h)
+{
+	free(h->steps);
+	json_free(h->config);
+}
+
+const struct step *history_of_layer(const struct history *h, size_t layer)
+{
+	size_t i;
+
+	for (i = 0; i < h->n; i++) {
+		if (h->steps[i].layer == layer)
+			return &h->steps[i];
+	}
+	return NULL;
+}
+
+/* AS A TABLE */
+
+enum column {
+	COL_IMAGE,
+	COL_CREATED,
+	COL_BY,
+	COL_SIZE,
+	COL_COMMENT,
+	COL_LAYER,
+	N_COLUMNS
+};
+
+static const char *const headings[N_COLUMNS] = {"IMAGE", "CREATED", "CREATED BY",
+						"SIZE",	 "COMMENT", "LAYER"};
+
+/* Texts of a row that are not the config's own. */
+struct scratch {
+	char size[24];
+	char layer[LAYER_NAME_MAX];
+};
+
+static void fill_row(const struct view *v, const struct history *h, size_t i,
+		     const char *id, struct scratch *s, const char **cells)
+{
+	const struct step *step = &h->steps[i];
+	const struct mount_layer *l = NULL;
+
+	if (step->layer != NO_LAYER)
+		l = v->layers[step->layer];
+	strcpy(s->size, l && l->loaded < 0 ? "?" : "0");
+	s->layer[0] = '\0';
+	if (l && l->loaded == 0)
+		snprintf(s->size, sizeof(s->size), "%" PRIu64,
+			 index_info(layer_index(l->layer))->content_size);
+	if (l)
+		layer_name(v->image, (uint32_t)step->layer, s->layer);
+	cells[COL_IMAGE] = i + 1 == h->n ? id : "<missing>";
+	cells[COL_CREATED] = step->created;
+	cells[COL_BY] = step->created_by;
+	cells[COL_SIZE] = s->size;
+	cells[COL_COMMENT] = step->comment;
+	cells[COL_LAYER] = s->layer;
+}
+
+/*
+ * What all columns are padded with, at most: else a long text beside many short ones makes
+ * a table far larger than its config. Of 3000 steps a column is still 1000 wide.
+ */
+#define PADDING_MAX (16u << 20)
+
+/* A row is a line: what would end it, or move the eye, is a space. */
+static int add_cell(struct buf *out, const char *text, size_t width)
+{
+	size_t len = strlen(text);
+	const char *end = text + len;
+	void *room;
+	char *to;
+	int r;
+
+	if (width < len)
+		width = len;
+	r = buf_reserve(out, width, &room);
+	if (r < 0)
+		return r;
+	to = room;
+	memset(to, ' ', width);
+	while (text < end) {
+		size_t n = control_len(text, end);
+
+		if (n == 0)
+			*to = *text;
+		to += n ? n : 1;
+		text += n ? n : 1;
+	}
+	buf_advance(out, width);
+	return 0;
+}
+
+static int add_row(struct buf *out, const char *const *cells, const size_t *widths)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < N_COLUMNS; i++)
+		r = add_cell(out, cells[i], i + 1 < N_COLUMNS ? widths[i] + 3 : 0);
+	return r < 0 ? r : buf_append_text(out, "\n");
+}
+
+/* A longer text than @max just makes its row longer. */
+static void widen(const char *const *cells, size_t max, size_t *widths)
+{
+	size_t i, len;
+
+	for (i = 0; i < N_COLUMNS; i++) {
+		len = strlen(cells[i]);
+		if (len > max)
+			len = max;
+		if (widths[i] < len)
+			widths[i] = len;
+	}
+}
+
+int history_render(const struct view *v, const struct history *h, uint32_t none,
+		   struct buf *out)
+{
+	size_t i, max = PADDING_MAX / N_COLUMNS / (h->n + 1), widths[N_COLUMNS] = {0};
+	const char *cells[N_COLUMNS];
+	char id[DIGEST_TEXT_MAX];
+	struct scratch s;
+	int r;
+
+	(void)none;
+	digest_format(&v->image->config_descriptor.digest, id);
+	widen(headings, max, widths);
+	for (i = 0; i < h->n; i++) {
+		fill_row(v, h, i, id, &s, cells);
+		widen(cells, max, widths);
+	}
+	r = add_row(out, headings, widths);
+	for (i = h->n; r == 0 && i-- > 0;) {
+		fill_row(v, h, i, id, &s, cells);
+		r = add_row(out, cells, widths);
+	}
+	return r;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The order of the fields is Docker's. Left out is what an engine knows and an image does
+ * not: Parent, Metadata. The size is that of the files of all layers, as there; while a
+ * layer is broken nobody knows it.
+ */
+#include "fs/text/inspect.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/jsonwrite.h"
+#include "base/num.h"
+#include "fs/text/history.h"
+#include "fs/text/layer_json.h"
+#include "fs/image/context.h"
+#include "tar/layer.h"
+
+static bool is_on_disk(const char *name)
+{
+	static const char *const forms[] = {
+		"oci:", "oci-archive:", "dir:", "docker-archive:"};
+	size_t i;
+
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (strncmp(name, forms[i], strlen(forms[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* As Docker shows a name: without what it takes for granted. */
+static const char *familiar(const char *name)
+{
+	static const char hub[] = "docker.io/", library[] = "library/";
+
+	if (strncmp(name, hub, sizeof(hub) - 1) != 0)
+		return name;
+	name += sizeof(hub) - 1;
+	return strncmp(name, library, sizeof(library) - 1) ? name
+							   : name + sizeof(library) - 1;
+}
+
+/* RepoTags and RepoDigests. An image on disk has no repository. */
+static void write_names(struct jsonwrite *w, const struct image *img)
+{
+	const struct descriptor *d = img->has_index ? &img->index_descriptor
+						    : &img->manifest_descriptor;
+	const char *name = familiar(img->name), *slash, *tag;
+	char digest[DIGEST_TEXT_MAX];
+	int len = (int)strcspn(name, "@");
+	char *text = NULL;
+
+	slash = memrchr(name, '/', (size_t)len);
+	tag = memchr(slash ? slash : name, ':',
+		     (size_t)(name + len - (slash ? slash : name)));
+	jsonwrite_key(w, "RepoTags");
+	jsonwrite_open(w, '[');
+	if (!is_on_disk(img->name) && tag && asprintf(&text, "%.*s", len, name) >= 0)
+		jsonwrite_text(w, text);
+	jsonwrite_close(w, ']');
+	free(text);
+	text = NULL;
+	jsonwrite_key(w, "RepoDigests");
+	jsonwrite_open(w, '[');
+	if (!is_on_disk(img->name) &&
+	    asprintf(&text, "%.*s@%s", tag ? (int)(tag - name) : len, name,
+		     digest_format(&d->digest, digest)) >= 0)
+		jsonwrite_text(w, text);
+	jsonwrite_close(w, ']');
+	free(text);
+}
+
+/* A member of the config under its name here, if the config has it. */
+static void write_same(struct jsonwrite *w, const char *key, const struct json *config,
+		       const char *member)
+{
+	const struct json *value = json_member(config, member);
+
+	if (value)
+		jsonwrite_member_value(w, key, value);
+}
+
+static void write_size(struct jsonwrite *w, const struct view *v)
+{
+	uint64_t size = 0;
+	size_t i;
+
+	for (i = 0; i < v->image->n_layers; i++) {
+		const struct mount_layer *l = v->layers[i];
+
+		if (l->loaded < 0)
+			return;
+		size = add_sizes(size, index_info(layer_index(l->layer))->content_size);
+	}
+	jsonwrite_member_number(w, "Size", (int64_t)size);
+}
+
+/* The paths as overlayfs has them: the topmost layer first, colons between. */
+static int append_lower(const struct view *v, struct buf *out)
+{
+	size_t i = v->image->n_layers;
+	char name[LAYER_NAME_MAX];
+	int r = 0;
+
+	while (r == 0 && i-- > 0)
+		r = buf_printf(out, "%s%s/layers/%s%s", v->mount->mountpoint, v->path,
+			       layer_name(v->image, (uint32_t)i, name), i ? ":" : "");
+	return r;
+}
+
+static void write_driver(struct jsonwrite *w, const struct view *v)
+{
+	struct buf path;
+
+	/* As many paths as an image has layers. */
+	buf_init(&path, IMAGE_LAYERS_MAX * (strlen(v->mount->mountpoint) +
+					    strlen(v->path) + LAYER_NAME_MAX + 16));
+	jsonwrite_key(w, "GraphDriver");
+	jsonwrite_open(w, '{');
+	jsonwrite_key(w, "Data");
+	jsonwrite_open(w, '{');
+	if (append_lower(v, &path) < 0)
+		w->failed = -ENOMEM;
+	jsonwrite_member(w, "LowerDir", buf_text(&path));
+	buf_clear(&path);
+	if (buf_printf(&path, "%s%s/rootfs", v->mount->mountpoint, v->path) < 0)
+		w->failed = -ENOMEM;
+	jsonwrite_member(w, "MergedDir", buf_text(&path));
+	jsonwrite_close(w, '}');
+	jsonwrite_member(w, "Name", "peelfs");
+	jsonwrite_close(w, '}');
+	buf_release(&path);
+}
+
+static void write_rootfs(struct jsonwrite *w, const struct image *img)
+{
+	char digest[DIGEST_TEXT_MAX];
+	size_t i;
+
+	jsonwrite_key(w, "RootFS");
+	jsonwrite_open(w, '{');
+	jsonwrite_member(w, "Type", "layers");
+	jsonwrite_key(w, "Layers");
+	jsonwrite_open(w, '[');
+	for (i = 0; i < img->n_layers; i++)
+		jsonwrite_text(w, digest_format(&img->diff_ids[i], digest));
+	jsonwrite_close(w, ']');
+	jsonwrite_close(w, '}');
+}
+
+int inspect_render(const struct view *v, const struct history *h, uint32_t none,
+		   struct buf *out)
+{
+	const struct image *img = v->image;
+	const struct json *config = h->config;
+	char digest[DIGEST_TEXT_MAX];
+	struct jsonwrite w;
+
+	(void)none;
+	jsonwrite_init(&w, out);
+	jsonwrite_open(&w, '[');
+	jsonwrite_open(&w, '{');
+	jsonwrite_member(&w, "Id", digest_format(&img->config_descriptor.digest, digest));
+	write_names(&w, img);
+	jsonwrite_member(&w, "Comment", h->n ? h->steps[h->n - 1].comment : "");
+	write_same(&w, "Created", config, "created");
+	write_same(&w, "DockerVersion", config, "docker_version");
+	write_same(&w, "Author", config, "author");
+	write_same(&w, "Config", config, "config");
+	write_same(&w, "Architecture", config, "architecture");
+	write_same(&w, "Variant", config, "variant");
+	write_same(&w, "Os", config, "os");
+	write_same(&w, "OsVersion", config, "os.version");
+	write_size(&w, v);
+	write_driver(&w, v);
+	write_rootfs(&w, img);
+	jsonwrite_close(&w, '}');
+	jsonwrite_close(&w, ']');
+	return jsonwrite_finish(&w);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/text/layer_json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/jsonwrite.h"
+#include "fs/text/history.h"
+#include "fs/image/context.h"
+#include "tar/layer.h"
+
+const char *layer_name(const struct image *img, uint32_t i, char *out)
+{
+	char hex[DIGEST_TEXT_MAX];
+
+	snprintf(out, LAYER_NAME_MAX, "%u-%.12s", i + 1,
+		 digest_hex(&img->layers[i].digest, hex));
+	return out;
+}
+
+/* image-spec descriptor.md */
+static void write_descriptor(struct jsonwrite *w, const struct descriptor *d)
+{
+	char digest[DIGEST_TEXT_MAX];
+	size_t i;
+
+	jsonwrite_open(w, '{');
+	jsonwrite_member(w, "mediaType", d->media_type);
+	jsonwrite_member(w, "digest", digest_format(&d->digest, digest));
+	jsonwrite_member_number(w, "size", (int64_t)d->size);
+	if (d->n_urls > 0) {
+		jsonwrite_key(w, "urls");
+		jsonwrite_open(w, '[');
+		for (i = 0; i < d->n_urls; i++)
+			jsonwrite_text(w, d->urls[i]);
+		jsonwrite_close(w, ']');
+	}
+	if (d->n_annotations > 0) {
+		jsonwrite_key(w, "annotations");
+		jsonwrite_open(w, '{');
+		for (i = 0; i < d->n_annotations; i++)
+			jsonwrite_member(w, d->annotations[i].key,
+					 d->annotations[i].value);
+		jsonwrite_close(w, '}');
+	}
+	jsonwrite_close(w, '}');
+}
+
+static void write_sizes(struct jsonwrite *w, const struct mount_layer *l)
+{
+	const struct index_info *info;
+
+	if (l->loaded < 0) {
+		jsonwrite_member(w, "error", layer_why(l));
+		return;
+	}
+	info = index_info(layer_index(l->layer));
+	jsonwrite_member_number(w, "entries", info->n_entries);
+	jsonwrite_member_number(w, "skippedEntries", info->n_skipped);
+	jsonwrite_member_number(w, "compressedSize", (int64_t)info->blob_size);
+	jsonwrite_member_number(w, "uncompressedSize", (int64_t)info->decoded_size);
+	jsonwrite_member_number(w, "filesSize", (int64_t)info->content_size);
+}
+
+int layerjson_render(const struct view *v, const struct history *h, uint32_t i,
+		     struct buf *out)
+{
+	const struct image *img = v->image;
+	const struct step *step = history_of_layer(h, i);
+	char digest[DIGEST_TEXT_MAX];
+	struct jsonwrite w;
+
+	jsonwrite_init(&w, out);
+	jsonwrite_open(&w, '{');
+	jsonwrite_member_number(&w, "number", i + 1);
+	jsonwrite_key(&w, "descriptor");
+	write_descriptor(&w, &img->layers[i]);
+	jsonwrite_member(&w, "diffID", digest_format(&img->diff_ids[i], digest));
+	jsonwrite_member_value(&w, "history", step ? step->json : NULL);
+	write_sizes(&w, v->layers[i]);
+	jsonwrite_close(&w, '}');
+	return jsonwrite_finish(&w);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/text/oci_layout.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/jsonwrite.h"
+#include "fs/image/context.h"
+#include "fs/image/index_blobs.h"
+
+bool ocilayout_uses(const struct view *v, enum digest_alg alg)
+{
+	const struct image *img = v->image;
+	size_t i;
+
+	for (i = 0; i < img->n_layers; i++) {
+		if (img->layers[i].digest.alg == alg)
+			return true;
+	}
+	return img->manifest_descriptor.digest.alg == alg ||
+	       img->config_descriptor.digest.alg == alg ||
+	       (others_are_shown(v) && img->index_descriptor.digest.alg == alg);
+}
+
+int ocilayout_render(const struct view *v, const struct history *h, uint32_t none,
+		     struct buf *out)
+{
+	(void)v;
+	(void)h;
+	(void)none;
+	return buf_append_text(out, "{\"imageLayoutVersion\": \"1.0.0\"}\n");
+}
+
+/*
+ * The tag in the name of an image: "host:5000/name:tag@sha256:...", "oci:dir:tag",
+ * "docker-archive:file:name:tag". What has none is "latest", as everywhere.
+ */
+static const char *find_tag(const char *name, size_t *len)
+{
+	const char *end = strstr(name, "@sha"), *colon, *first;
+	size_t n = end ? (size_t)(end - name) : strlen(name);
+
+	colon = memrchr(name, ':', n);
+	first = memchr(name, ':', n);
+	*len = colon ? (size_t)(name + n - colon) - 1 : 0;
+	/* The colon of "oci:dir", of a port, of "file:@0": none of them leads to a tag. */
+	if (*len == 0 || memchr(colon, '/', *len) || colon[1] == '@' ||
+	    (colon == first && strncmp(name, "oci:", 4) == 0) ||
+	    (colon == first && strncmp(name, "dir:", 4) == 0)) {
+		*len = 6;
+		return "latest";
+	}
+	return colon + 1;
+}
+
+static void write_platform(struct jsonwrite *w, const struct platform *p)
+{
+	jsonwrite_key(w, "platform");
+	jsonwrite_open(w, '{');
+	jsonwrite_member(w, "architecture", p->arch);
+	jsonwrite_member(w, "os", p->os);
+	if (p->variant[0])
+		jsonwrite_member(w, "variant", p->variant);
+	jsonwrite_close(w, '}');
+}
+
+static void write_entry(struct jsonwrite *w, const struct image *img, bool is_index,
+			const char *tag)
+{
+	const struct descriptor *d = is_index ? &img->index_descriptor
+					      : &img->manifest_descriptor;
+	char digest[DIGEST_TEXT_MAX];
+
+	jsonwrite_open(w, '{');
+	jsonwrite_member(w, "mediaType", d->media_type);
+	jsonwrite_member(w, "digest", digest_format(&d->digest, digest));
+	jsonwrite_member_number(w, "size",
+				(int64_t)(is_index ? &img->index : &img->manifest)->len);
+	if (!is_index && img->platform.arch[0])
+		write_platform(w, &img->platform);
+	if (!is_index && img->artifact_type)
+		jsonwrite_member(w, "artifactType", img->artifact_type);
+	jsonwrite_key(w, "annotations");
+	jsonwrite_open(w, '{');
+	jsonwrite_member(w, "org.opencontainers.image.ref.name", tag);
+	jsonwrite_close(w, '}');
+	jsonwrite_close(w, '}');
+}
+
+/*
+ * All of an index has the tag. Some tools cannot choose from one, so the image that is
+ * mounted has a tag, too: "1.27-linux-amd64".
+ */
+int ocilayout_index(const struct view *v, const struct history *h, uint32_t none,
+		    struct buf *out)
+{
+	const struct image *img = v->image;
+	bool is_whole = others_are_shown(v);
+	char platform[PLATFORM_TEXT_MAX], *tag = NULL, *own = NULL;
+	struct jsonwrite w;
+	size_t len;
+	const char *at = find_tag(img->name, &len);
+	int r = -ENOMEM;
+
+	(void)h;
+	(void)none;
+	tag = strndup(at, len);
+	platform_format(&img->platform, '-', platform);
+	if (!tag)
+		goto out;
+	if (asprintf(&own, "%s-%s", tag, platform) < 0) {
+		own = NULL;
+		goto out;
+	}
+	jsonwrite_init(&w, out);
+	jsonwrite_open(&w, '{');
+	jsonwrite_member_number(&w, "schemaVersion", 2);
+	jsonwrite_member(&w, "mediaType", "application/vnd.oci.image.index.v1+json");
+	jsonwrite_key(&w, "manifests");
+	jsonwrite_open(&w, '[');
+	if (is_whole)
+		write_entry(&w, img, true, tag);
+	write_entry(&w, img, false, is_whole ? own : tag);
+	jsonwrite_close(&w, ']');
+	jsonwrite_close(&w, '}');
+	r = jsonwrite_finish(&w);
+out:
+	free(tag);
+	free(own);
+	return r;
+}

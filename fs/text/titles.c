@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/text/titles.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "registry/image/image.h"
+
+/* Of the digest, as in layers/. */
+#define HEX_LEN 12
+
+bool title_clean(const char *text, char *name)
+{
+	size_t i, len = strlen(text);
+
+	if (len > NAME_MAX) {
+		len = NAME_MAX;
+		while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+			len--; /* the middle of a character in UTF-8 */
+	}
+	for (i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		name[i] = c < ' ' || c == 0x7f || c == '/' ? '_' : (char)c;
+	}
+	name[len] = '\0';
+	return len > 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), n = strlen(end);
+
+	return len >= n && strcmp(text + len - n, end) == 0;
+}
+
+static const char *extension(const char *media_type)
+{
+	static const struct {
+		const char *end, *extension;
+	} table[] = {
+		{".tar+gzip", ".tar.gz"},  {".tar.gzip", ".tar.gz"},
+		{".tar+zstd", ".tar.zst"}, {".tar", ".tar"},
+		{"json", ".json"},	   {"wasm", ".wasm"},
+		{"+xml", ".xml"},	   {"text/plain", ".txt"},
+		{"+yaml", ".yaml"},
+	};
+	size_t i;
+
+	for (i = 0; media_type && i < sizeof(table) / sizeof(table[0]); i++) {
+		if (ends_with(media_type, table[i].end))
+			return table[i].extension;
+	}
+	return "";
+}
+
+static bool is_taken(char *const *names, size_t n, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Of blob @i, where those before it have their names. NULL: no memory. */
+static char *make_title(const struct descriptor *d, size_t i, char *const *names)
+{
+	const char *title = descriptor_annotation(d, "org.opencontainers.image.title");
+	const char *end = extension(d->media_type);
+	char name[NAME_MAX + 1], hex[DIGEST_TEXT_MAX];
+	size_t again = 0;
+
+	if (title && title_clean(title, name) && !is_taken(names, i, name))
+		return strdup(name);
+	digest_hex(&d->digest, hex);
+	snprintf(name, sizeof(name), "%zu-%.*s%s", i + 1, HEX_LEN, hex, end);
+	/* Others may be called so; but not more often than there are others. */
+	while (is_taken(names, i, name))
+		snprintf(name, sizeof(name), "%zu-%.*s-%zu%s", i + 1, HEX_LEN, hex,
+			 ++again, end);
+	return strdup(name);
+}
+
+int titles_make(const struct descriptor *blobs, size_t n, char ***out)
+{
+	char **names = calloc(n + 1, sizeof(*names));
+	size_t i;
+
+	if (!names)
+		return -ENOMEM;
+	for (i = 0; i < n; i++) {
+		names[i] = make_title(&blobs[i], i, names);
+		if (!names[i]) {
+			titles_free(names, i);
+			return -ENOMEM;
+		}
+	}
+	*out = names;
+	return 0;
+}
+
+/* In order of what they say, and then of their places. */
+static int compare_slots(const void *a, const void *b)
+{
+	char *const *x = *(char **const *)a, *const *y = *(char **const *)b;
+	int order = strcmp(*x, *y);
+
+	return order ? order : x < y ? -1 : x > y;
+}
+
+/* With so many digits of the digest. */
+static int name_platform(const struct descriptor *d, int digits, char **out)
+{
+	char name[NAME_MAX + 1], hex[DIGEST_TEXT_MAX], platform[PLATFORM_TEXT_MAX];
+
+	free(*out);
+	platform_format(&d->platform, '-', platform);
+	snprintf(name, sizeof(name), "%s%s%.*s", platform, digits ? "-" : "", digits,
+		 digest_hex(&d->digest, hex));
+	*out = strdup(name);
+	return *out ? 0 : -ENOMEM;
+}
+
+/* What is called as another before it gets so many digits. */
+static int tell_apart(const struct descriptor *images, char **names, char ***sorted,
+		      size_t n, int digits)
+{
+	size_t i, first = 0;
+	int r = 0;
+
+	qsort(sorted, n, sizeof(*sorted), compare_slots);
+	for (i = 1; r == 0 && i < n; i++) {
+		if (strcmp(*sorted[i], *sorted[first]) != 0)
+			first = i;
+		else
+			r = name_platform(&images[sorted[i] - names], digits, sorted[i]);
+	}
+	return r;
+}
+
+/*
+ * The whole digest settles it: no part of a platform is as long, so nothing without one can
+ * be called so.
+ */
+int titles_of_platforms(const struct descriptor *images, size_t n, char ***out)
+{
+	char **names = calloc(n + 1, sizeof(*names));
+	char ***sorted = calloc(n + 1, sizeof(*sorted));
+	int r = names && sorted ? 0 : -ENOMEM;
+	size_t i;
+
+	for (i = 0; r == 0 && i < n; i++) {
+		sorted[i] = &names[i];
+		r = name_platform(&images[i], 0, &names[i]);
+	}
+	if (r == 0)
+		r = tell_apart(images, names, sorted, n, HEX_LEN);
+	if (r == 0)
+		r = tell_apart(images, names, sorted, n, DIGEST_TEXT_MAX);
+	free(sorted);
+	if (r < 0)
+		titles_free(names, n);
+	else
+		*out = names;
+	return r;
+}
+
+void titles_free(char **titles, size_t n)
+{
+	size_t i;
+
+	for (i = 0; titles && i < n; i++)
+		free(titles[i]);
+	free(titles);
+}

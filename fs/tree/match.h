@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of the merge, for merge.c and listing.c: how one name of a merged
+ * directory is decided.
+ */
+#ifndef FS_TREE_MATCH_H
+#define FS_TREE_MATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fs/tree/merge.h"
+#include "fs/tree/node.h"
+
+/* A walk along the names of one layer's directory. */
+struct cursor {
+	uint32_t first;
+	uint32_t next; /* the entry under the cursor */
+	uint32_t end;
+	struct entry entry; /* good while next < end */
+};
+
+/* What a name is: a file of one layer, or a directory of some. */
+struct found {
+	bool is_dir;
+	bool is_described; /* else a directory that no archive has an entry for */
+	bool is_closed;	   /* nobody further down has a say */
+	uint32_t layer;
+	struct entry entry;
+	size_t n; /* of a directory: who has a say, from the top down */
+	struct place say[NODE_LAYERS_MAX];
+};
+
+void found_init(struct found *f);
+/*
+ * Counts in what the next layer has under the name. True if no layer below it
+ * matters.
+ */
+bool found_add(struct found *f, uint32_t layer, const struct entry *e);
+
+/*
+ * Decides @name among the @n layers of @say. Their entries are looked up, or, with
+ * @cursors (one for each of @say), are those under the cursors that bear the name.
+ * 0, -ENOENT, -EBADMSG.
+ */
+int collect(const struct merge_layer *layers, const struct place *say, size_t n,
+	    const char *name, size_t len, const struct cursor *cursors,
+	    struct found *out);
+
+const struct merge_layer *merge_layers(const struct merge *m);
+/*
+ * Of what was found, what is shown; @dir: identity_path() of the directory it is in. 0,
+ * -ENOENT for a hard link that leads nowhere, -EBADMSG.
+ */
+int merge_show(const struct merge *m, const struct found *f, uint64_t dir,
+	       struct shown *out);
+
+/* A whiteout's own name, or one that no program could ask for: never shown. */
+bool name_is_hidden(const char *name, size_t len);
+/* As the indexes order them. */
+int name_compare(const char *a, size_t a_len, const char *b, size_t b_len);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/auth/auth.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "registry/auth/challenge.h"
+#include "registry/auth/token.h"
+
+struct auth {
+	struct http *http;
+	struct keychain *keychain;
+	char *const *helpers;
+	size_t n_helpers;
+	char *base, *repository, *host, *authfile;
+
+	pthread_mutex_t lock; /* guards all that follows */
+	pthread_cond_t changed;
+	struct challenge *challenge; /* NULL: none met yet */
+	bool is_supposed;	     /* nor was this one */
+	char *value;		     /* of the Authorization field */
+	int64_t renew_at;	     /* on http_now()'s clock */
+	bool fetching;		     /* by one thread, which then owns what follows */
+	struct credential cred;
+	bool has_cred;	    /* they were looked for */
+	bool is_refused;    /* what was made of them last */
+	struct err trouble; /* why they could not be found; "" if all went well */
+};
+
+static int out_of_memory(struct err *e)
+{
+	return err_set(e, -ENOMEM, "out of memory");
+}
+
+int auth_new(struct http *http, const struct auth_options *options, struct auth **out,
+	     struct err *e)
+{
+	struct auth *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return out_of_memory(e);
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_cond_init(&a->changed, NULL);
+	a->http = http;
+	a->keychain = options->keychain;
+	a->helpers = options->helpers;
+	a->n_helpers = options->n_helpers;
+	a->base = strdup(options->base);
+	a->repository = strdup(options->repository);
+	a->host = strdup(options->host);
+	a->authfile = options->authfile ? strdup(options->authfile) : NULL;
+	if (!a->base || !a->repository || !a->host ||
+	    (options->authfile && !a->authfile)) {
+		auth_free(a);
+		return out_of_memory(e);
+	}
+	*out = a;
+	return 0;
+}
+
+void auth_free(struct auth *a)
+{
+	if (!a)
+		return;
+	credential_release(&a->cred);
+	secret_free(a->value);
+	pthread_mutex_destroy(&a->lock);
+	pthread_cond_destroy(&a->changed);
+	free(a->base);
+	free(a->repository);
+	free(a->host);
+	free(a->authfile);
+	free(a->challenge);
+	free(a);
+}
+
+/* Making the value; by the one thread that has a->fetching */
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* True if there are credentials other than those that we had. */
+static bool look_for_credentials(struct auth *a)
+{
+	const struct credential_query q = {
+		.host = a->host,
+		.path = a->repository,
+		.authfile = a->authfile,
+		.keychain = a->keychain,
+		.helpers = a->helpers,
+		.n_helpers = a->n_helpers,
+		.anew = a->has_cred,
+	};
+	struct credential now = {0};
+	bool changed;
+
+	a->trouble.text[0] = '\0';
+	if (credentials_find(&q, &now, &a->trouble) == 0)
+		a->trouble.text[0] = '\0';
+	changed = !same_text(now.user, a->cred.user) ||
+		  !same_text(now.password, a->cred.password) ||
+		  !same_text(now.identity_token, a->cred.identity_token) ||
+		  !same_text(now.registry_token, a->cred.registry_token);
+	credential_release(&a->cred);
+	a->cred = now;
+	a->has_cred = true;
+	return changed;
+}
+
+static int no_password(const struct auth *a, struct err *e)
+{
+	return err_set(
+		e, -EACCES,
+		"%s wants a user and a password: log in with `docker login` or `podman "
+		"login`, or name the file that holds them with -o authfile=",
+		a->host);
+}
+
+static int refused(const struct auth *a, struct err *e)
+{
+	return err_set(e, -EACCES,
+		       "%s refuses the user and password that we have: log in again",
+		       a->host);
+}
+
+static int try_value(struct auth *a, const struct challenge *c,
+		     const struct auth_tls *tls, int64_t until, struct token *out,
+		     struct err *e)
+{
+	const struct token_request tr = {
+		.http = a->http,
+		.base = a->base,
+		.challenge = c,
+		.cred = &a->cred,
+		.tls = tls,
+	};
+
+	if (a->is_refused && (a->cred.registry_token || c->scheme == CHALLENGE_BASIC))
+		return refused(a, e);
+	if (a->cred.registry_token)
+		return bearer_token(a->cred.registry_token, TOKEN_SECONDS_MAX, out) < 0
+			       ? out_of_memory(e)
+			       : 0;
+	if (c->scheme == CHALLENGE_BEARER)
+		return token_fetch(&tr, until, out, e);
+	if (!a->cred.user || !a->cred.password)
+		return no_password(a, e);
+	out->seconds = TOKEN_SECONDS_MAX;
+	return basic_value(&a->cred, &out->value) < 0 ? out_of_memory(e) : 0;
+}
+
+static int make_value(struct auth *a, const struct challenge *c,
+		      const struct auth_tls *tls, int64_t until, struct token *out,
+		      struct err *e)
+{
+	bool just_looked = !a->has_cred;
+	int rc;
+
+	if (just_looked)
+		look_for_credentials(a);
+	rc = try_value(a, c, tls, until, out, e);
+	/* What a helper gives may have a short life: it is asked again, once. */
+	if (rc == -EACCES && !just_looked && look_for_credentials(a)) {
+		a->is_refused = false;
+		rc = try_value(a, c, tls, until, out, e);
+	}
+	if (rc == -EACCES && a->trouble.text[0])
+		err_prefix(e, rc, "%s", a->trouble.text);
+	return rc;
+}
+
+static int copy_value(const char *value, char **out, struct err *e)
+{
+	*out = strdup(value);
+	return *out ? 0 : out_of_memory(e);
+}
+
+static void own_scope(const struct auth *a, char scope[CHALLENGE_SCOPE_MAX])
+{
+	/* A name is 255 characters at most. */
+	snprintf(scope, CHALLENGE_SCOPE_MAX, "repository:%.1024s:pull", a->repository);
+}
+
+static struct challenge *copy_challenge(const struct challenge *c)
+{
+	struct challenge *copy = malloc(sizeof(*copy));
+
+	if (copy)
+		*copy = *c;
+	return copy;
+}
+
+/* Tokens alone: a password is not shown to who did not ask for it. */
+void auth_suppose(struct auth *a, struct auth *other)
+{
+	char scope[CHALLENGE_SCOPE_MAX];
+
+	own_scope(other, scope);
+	pthread_mutex_lock(&other->lock);
+	if (other->challenge && other->challenge->scheme == CHALLENGE_BEARER &&
+	    !other->is_supposed && !strcmp(other->challenge->scope, scope) &&
+	    a->repository[0])
+		a->challenge = copy_challenge(other->challenge);
+	pthread_mutex_unlock(&other->lock);
+	if (!a->challenge)
+		return;
+	own_scope(a, a->challenge->scope);
+	a->is_supposed = true;
+}
+
+int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **out,
+	     struct err *e)
+{
+	struct token token = {0};
+	struct challenge c;
+	int rc = 0;
+
+	*out = NULL;
+	pthread_mutex_lock(&a->lock);
+	/* The one that fetches has a deadline of its own, so this wait ends too. */
+	while (a->fetching)
+		pthread_cond_wait(&a->changed, &a->lock);
+	if (a->value && http_now() < a->renew_at) {
+		rc = copy_value(a->value, out, e);
+	} else if (a->challenge) {
+		a->fetching = true;
+		c = *a->challenge;
+		pthread_mutex_unlock(&a->lock);
+		rc = make_value(a, &c, tls, until, &token, e);
+		pthread_mutex_lock(&a->lock);
+		a->fetching = false;
+		if (rc < 0 && a->is_supposed) {
+			/* So it is not as elsewhere: the registry itself is asked. */
+			free(a->challenge);
+			a->challenge = NULL;
+			rc = 0;
+		}
+		a->is_supposed = false;
+		secret_free(a->value);
+		a->value = token.value;
+		/* A tenth of its life is kept back for requests on their way. */
+		a->renew_at = http_now() + token.seconds * 900;
+		if (rc == 0 && a->value)
+			rc = copy_value(a->value, out, e);
+		pthread_cond_broadcast(&a->changed);
+	}
+	pthread_mutex_unlock(&a->lock);
+	return rc;
+}
+
+int auth_refused(struct auth *a, const char *used, const char *challenge)
+{
+	struct challenge c, *copy;
+	int rc = challenge ? challenge_choose(challenge, &c) : -ENOENT;
+
+	if (rc < 0)
+		return rc;
+	if (!c.scope[0] && !a->repository[0])
+		strcpy(c.scope, "registry:catalog:*");
+	else if (!c.scope[0])
+		own_scope(a, c.scope);
+	copy = copy_challenge(&c);
+	if (!copy)
+		return -ENOMEM;
+	pthread_mutex_lock(&a->lock);
+	while (a->fetching)
+		pthread_cond_wait(&a->changed, &a->lock);
+	/* A value that was renewed since the request left is as good as a new one. */
+	if (!a->value || (used && !strcmp(used, a->value))) {
+		a->is_refused = used != NULL;
+		secret_free(a->value);
+		a->value = NULL;
+		free(a->challenge);
+		a->challenge = copy;
+		copy = NULL;
+	}
+	pthread_mutex_unlock(&a->lock);
+	free(copy);
+	return 0;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A helper knows only hosts. What it says with status 0 is JSON with a Secret; a user
+ * named "<token>" makes that an identity token. Its failures are words on its standard
+ * output, of which one sentence means "nobody".
+ *
+ * That it knows nobody is kept as well; that it failed is not.
+ */
+#include "registry/auth/keychain.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "registry/auth/credentials.h"
+#include "registry/auth/helper.h"
+
+#define ANSWER_MAX     (1u << 20) /* a token of the largest kind fits */
+#define HELPER_SECONDS 30	  /* a keychain may ask its owner */
+
+struct answer {
+	struct answer *next;
+	char *suffix, *server;
+	bool is_asked; /* by one thread, now */
+	bool is_known;
+	struct credential said; /* empty: nobody */
+};
+
+/* One answer for each helper and host that was configured and asked. */
+struct keychain {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct answer *list;
+};
+
+static void wipe(struct buf *b)
+{
+	if (b->data)
+		explicit_bzero(b->data, b->cap);
+	buf_release(b);
+}
+
+static int parse_answer(const struct buf *answer, const char *program,
+			struct credential *out, struct err *e)
+{
+	struct credential c = {0};
+	struct json *j = NULL;
+	const char *user, *secret;
+	int rc = json_parse(answer->data ? answer->data : "", answer->len, &j, NULL);
+
+	if (rc < 0)
+		return err_set(e, -EACCES, "%s: its answer is no JSON", program);
+	user = json_member_string(j, "Username");
+	secret = json_member_string(j, "Secret");
+	if (secret && secret[0] && user && !strcmp(user, "<token>")) {
+		c.identity_token = strdup(secret);
+	} else if (secret && secret[0] && user) {
+		c.user = strdup(user);
+		c.password = strdup(secret);
+	}
+	json_free(j);
+	if (credential_is_empty(&c)) {
+		credential_release(&c);
+		return -ENOENT;
+	}
+	*out = c;
+	return 0;
+}
+
+static int run(const char *suffix, const char *server, struct credential *out,
+	       struct err *e)
+{
+	char program[128];
+	const char *argv[] = {program, "get", NULL};
+	struct buf answer;
+	int status = 0, rc;
+
+	/* The name comes from a file: it must not lead out of PATH. */
+	if (!suffix[0] || strlen(suffix) > 64 || strchr(suffix, '/'))
+		return err_set(e, -EACCES, "not the name of a credential helper: %.80s",
+			       suffix);
+	snprintf(program, sizeof(program), "docker-credential-%s", suffix);
+	buf_init(&answer, ANSWER_MAX);
+	rc = helper_run(argv, server, HELPER_SECONDS, &answer, &status, e);
+	if (rc < 0) {
+		rc = -EACCES;
+	} else if (status != 0) {
+		rc = -ENOENT;
+		if (!strstr(buf_text(&answer), "credentials not found"))
+			rc = err_set(e, -EACCES, "%s: %.200s", program,
+				     answer.len ? buf_text(&answer)
+						: "failed without a word");
+	} else {
+		rc = parse_answer(&answer, program, out, e);
+	}
+	wipe(&answer);
+	return rc;
+}
+
+int keychain_new(struct keychain **out, struct err *e)
+{
+	struct keychain *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return err_set(e, -ENOMEM, "out of memory");
+	pthread_mutex_init(&k->lock, NULL);
+	pthread_cond_init(&k->changed, NULL);
+	*out = k;
+	return 0;
+}
+
+static void answer_free(struct answer *a)
+{
+	credential_release(&a->said);
+	free(a->suffix);
+	free(a->server);
+	free(a);
+}
+
+void keychain_free(struct keychain *k)
+{
+	struct answer *next;
+
+	if (!k)
+		return;
+	for (; k->list; k->list = next) {
+		next = k->list->next;
+		answer_free(k->list);
+	}
+	pthread_mutex_destroy(&k->lock);
+	pthread_cond_destroy(&k->changed);
+	free(k);
+}
+
+/* The one of this helper and host, made if there was none. NULL for no memory. */
+static struct answer *find(struct keychain *k, const char *suffix, const char *server)
+{
+	struct answer *a;
+
+	for (a = k->list; a; a = a->next) {
+		if (!strcmp(a->suffix, suffix) && !strcmp(a->server, server))
+			return a;
+	}
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return NULL;
+	a->suffix = strdup(suffix);
+	a->server = strdup(server);
+	if (!a->suffix || !a->server) {
+		answer_free(a);
+		return NULL;
+	}
+	a->next = k->list;
+	k->list = a;
+	return a;
+}
+
+/* @a->is_asked is ours: nobody else touches it meanwhile. */
+static int learn(struct keychain *k, struct answer *a, struct err *e)
+{
+	struct credential said = {0};
+	int rc;
+
+	pthread_mutex_unlock(&k->lock);
+	rc = run(a->suffix, a->server, &said, e);
+	pthread_mutex_lock(&k->lock);
+	credential_release(&a->said);
+	a->said = said;
+	a->is_known = rc == 0 || rc == -ENOENT;
+	a->is_asked = false;
+	pthread_cond_broadcast(&k->changed);
+	return rc;
+}
+
+int keychain_ask(struct keychain *k, const char *suffix, const char *server, bool anew,
+		 struct credential *out, struct err *e)
+{
+	struct answer *a;
+	bool waited;
+	int rc = 0;
+
+	pthread_mutex_lock(&k->lock);
+	a = find(k, suffix, server);
+	waited = a && a->is_asked;
+	/* A helper has an end of its own, so this wait ends too. */
+	while (a && a->is_asked)
+		pthread_cond_wait(&k->changed, &k->lock);
+	if (!a) {
+		rc = -ENOMEM;
+	} else if (!a->is_known || (anew && !waited)) {
+		a->is_asked = true;
+		rc = learn(k, a, e);
+	}
+	if (rc == 0 && credential_is_empty(&a->said))
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = credential_copy(&a->said, out);
+	pthread_mutex_unlock(&k->lock);
+	return rc == -ENOMEM ? err_set(e, rc, "out of memory") : rc;
+}

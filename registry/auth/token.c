@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/auth/token.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "registry/http/redirect.h"
+#include "registry/http/refusal.h"
+#include "registry/http/retry.h"
+
+/* Tokens of 10 KiB are known; others cap the answer at 1 MiB. */
+#define TOKEN_ANSWER_MAX (1u << 20)
+
+static void wipe(struct buf *b)
+{
+	if (b->data)
+		explicit_bzero(b->data, b->cap);
+	buf_release(b);
+}
+
+int basic_value(const struct credential *c, char **out)
+{
+	struct buf plain, value;
+	int rc;
+
+	buf_init(&plain, 64u << 10);
+	buf_init(&value, 128u << 10);
+	rc = buf_printf(&plain, "%s:%s", c->user, c->password);
+	if (rc == 0)
+		rc = buf_append_text(&value, "Basic ");
+	if (rc == 0)
+		rc = base64_append(&value, plain.data, plain.len);
+	if (rc == 0)
+		*out = buf_take(&value);
+	wipe(&plain);
+	wipe(&value);
+	return rc;
+}
+
+int bearer_token(const char *text, int64_t seconds, struct token *out)
+{
+	struct buf value;
+	int rc;
+
+	buf_init(&value, TOKEN_ANSWER_MAX);
+	rc = buf_printf(&value, "Bearer %s", text);
+	if (rc == 0) {
+		out->value = buf_take(&value);
+		out->seconds = seconds;
+	}
+	wipe(&value);
+	return rc;
+}
+
+/* Fetching a token */
+
+/* "a:b c:d" becomes &scope=a%3Ab&scope=c%3Ad. */
+static int append_scopes(struct buf *url, const char *scopes)
+{
+	char one[CHALLENGE_SCOPE_MAX];
+	int rc = 0;
+
+	while (rc == 0 && *(scopes += strspn(scopes, " "))) {
+		size_t len = strcspn(scopes, " ");
+
+		memcpy(one, scopes, len);
+		one[len] = '\0';
+		rc = http_url_query(url, "scope", one);
+		scopes += len;
+	}
+	return rc;
+}
+
+static int get_request(const struct token_request *tr, struct http_request *rq,
+		       struct buf *url, char **authorization)
+{
+	const struct challenge *c = tr->challenge;
+	int rc = buf_append_text(url, c->realm);
+
+	if (rc == 0 && c->service[0])
+		rc = http_url_query(url, "service", c->service);
+	if (rc == 0)
+		rc = append_scopes(url, c->scope);
+	if (rc == 0 && tr->cred->user && tr->cred->password) {
+		rc = http_url_query(url, "account", tr->cred->user);
+		if (rc == 0)
+			rc = basic_value(tr->cred, authorization);
+	}
+	rq->url = buf_text(url);
+	rq->authorization = *authorization;
+	return rc;
+}
+
+/* The OAuth2 form, the only one that takes an identity token. */
+static int post_request(const struct token_request *tr, struct http_request *rq,
+			struct buf *form)
+{
+	const struct challenge *c = tr->challenge;
+	const struct {
+		const char *name, *value;
+	} fields[] = {
+		{"service", c->service},
+		{"scope", c->scope},
+		{"refresh_token", tr->cred->identity_token},
+	};
+	int rc = buf_append_text(form, "grant_type=refresh_token&client_id=peelfs");
+	size_t i;
+
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]) && rc == 0; i++) {
+		rc = buf_printf(form, "&%s=", fields[i].name);
+		if (rc == 0)
+			rc = http_escape(form, fields[i].value);
+	}
+	rq->url = c->realm;
+	rq->form = buf_text(form);
+	return rc;
+}
+
+static int parse_token(const struct buf *body, struct token *out, struct err *e)
+{
+	struct json *j = NULL;
+	const char *text;
+	int64_t seconds = TOKEN_SECONDS;
+	int rc = body->len > 0 ? json_parse(body->data, body->len, &j, e)
+			       : err_set(e, -EBADMSG, "an empty answer");
+
+	if (rc < 0)
+		return err_prefix(e, rc, "the token server's answer");
+	text = json_member_string(j, "token");
+	if (!text || !text[0])
+		text = json_member_string(j, "access_token");
+	/* A line break would let the server write header fields of ours. */
+	if (!text || !text[0] || strpbrk(text, "\r\n")) {
+		json_free(j);
+		return err_set(e, -EBADMSG, "the token server's answer holds no token");
+	}
+	if (json_member_int(j, "expires_in", &seconds) && seconds <= 0)
+		seconds = TOKEN_SECONDS;
+	rc = bearer_token(text, seconds < TOKEN_SECONDS_MAX ? seconds : TOKEN_SECONDS_MAX,
+			  out);
+	json_free(j);
+	return rc;
+}
+
+/*
+ * Our password goes to the realm that the registry names, and so in the clear only
+ * where the registry itself is asked in the clear.
+ */
+static int check_realm(const struct token_request *tr, struct err *e)
+{
+	const struct challenge *c = tr->challenge;
+	bool secret = tr->cred->password || tr->cred->identity_token;
+
+	if (!strncasecmp(c->realm, "https://", 8))
+		return 0;
+	if (strncasecmp(c->realm, "http://", 7) != 0)
+		return err_set(e, -EACCES,
+			       "the registry names a token server that is no URL: %.200s",
+			       c->realm);
+	if (secret && !strncmp(tr->base, "https://", 8))
+		return err_set(
+			e, -EACCES,
+			"the registry wants our password sent in the clear to %.200s, "
+			"which is not done",
+			c->realm);
+	return 0;
+}
+
+static bool is_under(const char *url, const char *base)
+{
+	size_t len = strlen(base);
+
+	return !strncasecmp(url, base, len) && strchr("/?", url[len]);
+}
+
+/* One request for a token, tried again while that may help. */
+static int ask(const struct token_request *tr, const struct http_request *rq,
+	       const struct http_tls *elsewhere, int64_t until, struct buf *body,
+	       struct err *e)
+{
+	struct transfer *t = NULL;
+	struct retry retry;
+	bool foreign, again;
+	struct buf url;
+	int rc;
+
+	retry_init(&retry, until);
+	buf_init(&url, HTTP_URL_MAX);
+	do {
+		const struct http_head *head;
+
+		t = NULL;
+		rc = http_follow(tr->http, rq, elsewhere, &retry.until, &url, &foreign,
+				 &t, e);
+		if (rc < 0) {
+			/* Who broke off is there; of others that is not so sure. */
+			again = retry_is_worth_error(rc) &&
+				(rc == -EIO || retry.tries < 3) &&
+				retry_wait(&retry, NULL);
+			continue;
+		}
+		head = transfer_head(t);
+		buf_clear(body);
+		if (head->status == 200) {
+			rc = transfer_read_all(t, body, retry.until, e);
+			again = retry_is_worth_error(rc) && retry_wait(&retry, NULL);
+		} else {
+			rc = refusal(t, "the token server", retry.until, e);
+			again = retry_is_worth(head->status) &&
+				retry_wait(&retry, head->retry_after);
+			/* 400 for a token that has expired: our caller need not ask again. */
+			if (rc == -EIO && !retry_is_worth(head->status))
+				rc = -EACCES;
+		}
+		transfer_close(t);
+	} while (again);
+	buf_release(&url);
+	return rc;
+}
+
+int token_fetch(const struct token_request *tr, int64_t until, struct token *out,
+		struct err *e)
+{
+	const struct challenge *c = tr->challenge;
+	struct http_request rq = {.tls = is_under(c->realm, tr->base)
+						 ? tr->tls->registry
+						 : tr->tls->elsewhere};
+	struct buf url, form, body;
+	char *authorization = NULL;
+	int rc = check_realm(tr, e);
+
+	if (rc < 0)
+		return rc;
+	buf_init(&url, HTTP_URL_MAX);
+	buf_init(&form, 128u << 10);
+	buf_init(&body, TOKEN_ANSWER_MAX);
+	rc = tr->cred->identity_token ? post_request(tr, &rq, &form)
+				      : get_request(tr, &rq, &url, &authorization);
+	if (rc < 0)
+		err_set(e, rc, "cannot write a request to the token server %.200s",
+			c->realm);
+	else
+		rc = ask(tr, &rq, tr->tls->elsewhere, until, &body, e);
+	if (rc == 0)
+		rc = parse_token(&body, out, e);
+	/* A registry without the repository often has no token server that knows it. */
+	if (rc == -ENOENT)
+		rc = -EACCES;
+	else if (rc == -ECONNREFUSED || rc == -EPROTO || rc == -ETIMEDOUT ||
+		 rc == -ELOOP || rc == -EKEYREJECTED)
+		rc = err_prefix(e, -EIO, "no token");
+	secret_free(authorization);
+	wipe(&form);
+	wipe(&body);
+	buf_release(&url);
+	return rc;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/config/hosts_toml.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "registry/config/paths.h"
+#include "registry/image/reference.h"
+#include "registry/config/toml.h"
+
+#define FILE_MAX  (1u << 20)
+#define HOSTS_MAX 64
+
+struct reading {
+	struct hosts_toml *out;
+	const char *folder;
+	struct err *e;
+};
+
+static void host_release(struct toml_host *h)
+{
+	size_t i;
+
+	free(h->scheme);
+	free(h->host);
+	free(h->prefix);
+	for (i = 0; i < h->n_ca; i++)
+		free(h->ca[i]);
+	free(h->client_cert);
+	free(h->client_key);
+	for (i = 0; i < h->n_headers; i++) {
+		explicit_bzero(h->headers[i], strlen(h->headers[i]));
+		free(h->headers[i]);
+	}
+	free(h->url);
+}
+
+void hosts_toml_release(struct hosts_toml *ht)
+{
+	size_t i;
+
+	for (i = 0; i < ht->n; i++)
+		host_release(&ht->list[i]);
+	host_release(&ht->own);
+	free(ht->list);
+	*ht = (struct hosts_toml){0};
+}
+
+/* The host of that key, made if it is new. NULL: no memory, or too many. */
+static struct toml_host *host_of(struct hosts_toml *ht, const char *url)
+{
+	struct toml_host *more;
+	size_t i;
+
+	for (i = 0; i < ht->n; i++) {
+		if (!strcmp(ht->list[i].url, url))
+			return &ht->list[i];
+	}
+	if (ht->n == HOSTS_MAX)
+		return NULL;
+	more = realloc(ht->list, (ht->n + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	ht->list = more;
+	more[ht->n] = (struct toml_host){
+		.pull = true, .resolve = true, .url = strdup(url)};
+	return more[ht->n].url ? &more[ht->n++] : NULL;
+}
+
+/* File names are relative to the file that names them. */
+static char *absolute(const char *folder, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (name[0] == '/')
+		return strdup(name);
+	return confpath_join(path, folder, name) == 0 ? strdup(path) : NULL;
+}
+
+static int on_capability(struct toml_host *h, const struct toml_item *item)
+{
+	if (item->at == 0)
+		h->pull = h->resolve = false;
+	if (!strcmp(item->text, "pull"))
+		h->pull = true;
+	else if (!strcmp(item->text, "resolve"))
+		h->resolve = true;
+	return 0;
+}
+
+/* "file" with certificate and key, or ["cert", "key"], or a list of those: the first. */
+static int on_client(struct reading *rd, struct toml_host *h,
+		     const struct toml_item *item)
+{
+	char **to = item->at == 0 ? &h->client_cert : &h->client_key;
+
+	if (item->at > 1 || *to)
+		return 0;
+	*to = absolute(rd->folder, item->text);
+	return *to ? 0 : -ENOMEM;
+}
+
+/* header.NAME = "value", or a list of values, each a field of its own. */
+static int on_header(struct reading *rd, struct toml_host *h, const char *name,
+		     const char *value)
+{
+	size_t size = strlen(name) + strlen(value) + 3;
+	char *line;
+
+	if (!name[0] || strpbrk(name, ": \t\r\n") || strpbrk(value, "\r\n"))
+		return err_set(rd->e, -EINVAL, "not a header that can be sent: %.80s",
+			       name);
+	if (h->n_headers == TOML_HEADERS_MAX)
+		return err_set(rd->e, -EINVAL, "more than %d headers", TOML_HEADERS_MAX);
+	line = malloc(size);
+	if (!line)
+		return -ENOMEM;
+	snprintf(line, size, "%s: %s", name, value);
+	h->headers[h->n_headers++] = line;
+	return 0;
+}
+
+/* As Go writes durations: "200ms", "1m30s", "1.5s". */
+static int on_dial_timeout(struct reading *rd, struct toml_host *h, const char *text)
+{
+	static const struct {
+		const char *name;
+		double ms;
+	} units[] = {{"ms", 1},	     {"us", 0.001}, {"ns", 0.000001},
+		     {"h", 3600000}, {"m", 60000},  {"s", 1000}};
+	const char *at = text;
+	double all = 0;
+	size_t i;
+
+	while (*at) {
+		char *end;
+		double v;
+
+		if (!strchr("0123456789.", *at))
+			break;
+		v = strtod(at, &end);
+		for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+			if (!strncmp(end, units[i].name, strlen(units[i].name)))
+				break;
+		}
+		if (end == at || i == sizeof(units) / sizeof(units[0]))
+			break;
+		all += v * units[i].ms;
+		at = end + strlen(units[i].name);
+	}
+	if (*at || !(all >= 1 && all <= 3600000))
+		return err_set(rd->e, -EINVAL,
+			       "dial_timeout: not a duration, as 200ms: %.40s", text);
+	h->dial_ms = (unsigned)all;
+	return 0;
+}
+
+/* What the file says of one host; @at: how many words of the path lead to it. */
+static int on_host(struct reading *rd, struct toml_host *h, const struct toml_item *item,
+		   size_t at)
+{
+	const char *key = item->depth > at ? item->path[at] : "";
+
+	if (item->depth == at + 2 && item->what == TOML_STRING && !strcmp(key, "header"))
+		return on_header(rd, h, item->path[at + 1], item->text);
+	if (item->depth != at + 1)
+		return 0;
+	if (item->what == TOML_BOOL && !strcmp(key, "skip_verify"))
+		h->skip_verify = item->truth;
+	else if (item->what == TOML_BOOL && !strcmp(key, "override_path"))
+		h->override_path = item->truth;
+	if (item->what != TOML_STRING)
+		return 0;
+	if (!strcmp(key, "capabilities"))
+		return on_capability(h, item);
+	if (!strcmp(key, "client"))
+		return on_client(rd, h, item);
+	if (!strcmp(key, "dial_timeout"))
+		return on_dial_timeout(rd, h, item->text);
+	if (!strcmp(key, "ca") && h->n_ca < TOML_CA_MAX) {
+		h->ca[h->n_ca] = absolute(rd->folder, item->text);
+		return h->ca[h->n_ca++] ? 0 : -ENOMEM;
+	}
+	return 0;
+}
+
+static int on_item(void *arg, const struct toml_item *item)
+{
+	struct reading *rd = arg;
+	struct toml_host *h;
+
+	if (item->what == TOML_STRING && toml_is(item, 1, "server")) {
+		free(rd->out->own.url);
+		rd->out->own.url = strdup(item->text);
+		return rd->out->own.url ? 0 : -ENOMEM;
+	}
+	if (item->depth < 2 || strcmp(item->path[0], "host") != 0)
+		return on_host(rd, &rd->out->own, item, 0);
+	h = host_of(rd->out, item->path[1]);
+	return h ? on_host(rd, h, item, 2) : -ENOMEM;
+}
+
+/* "https://host:port/path", or without the scheme. */
+static int split_url(struct toml_host *h, struct err *e)
+{
+	const char *rest = strstr(h->url, "://"), *path;
+	size_t len, scheme = rest ? (size_t)(rest - h->url) : 0;
+	struct buf prefix;
+	int rc;
+
+	rest = rest ? rest + 3 : h->url;
+	len = strcspn(rest, "/");
+	path = rest + len;
+	if (!reference_is_host(rest, len) ||
+	    (scheme && strncmp(h->url, "https:", 6) != 0 &&
+	     strncmp(h->url, "http:", 5) != 0))
+		return err_set(e, -EINVAL, "not the URL of a host: %.200s", h->url);
+	h->host = strndup(rest, len);
+	h->scheme = scheme ? strndup(h->url, scheme)
+			   : strdup(h->host && reference_host_is_loopback(h->host)
+					    ? "http"
+					    : "https");
+	len = strlen(path);
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	buf_init(&prefix, 4096);
+	rc = buf_append(&prefix, path, len);
+	/* A path that ends in /v2 is taken for whole, as containerd does. */
+	if (rc == 0 && !h->override_path &&
+	    !(len >= 3 && !strncmp(path + len - 3, "/v2", 3)))
+		rc = buf_append_text(&prefix, "/v2");
+	h->prefix = prefix.len > 0 ? buf_take(&prefix) : strdup("");
+	buf_release(&prefix);
+	return rc == 0 && h->host && h->scheme && h->prefix ? 0 : -ENOMEM;
+}
+
+/* The last to ask, unless it has a table of its own among the hosts. */
+static int add_server(struct hosts_toml *ht)
+{
+	size_t n = ht->n;
+	struct toml_host *h = host_of(ht, ht->own.url);
+
+	if (!h)
+		return -ENOMEM;
+	ht->has_server = true;
+	if (ht->n > n) {
+		free(h->url);
+		*h = ht->own;
+		ht->own = (struct toml_host){0};
+	}
+	return 0;
+}
+
+int hosts_toml_parse(const char *text, size_t len, const char *folder,
+		     struct hosts_toml *out, struct err *e)
+{
+	struct hosts_toml ht = {.own = {.pull = true, .resolve = true}};
+	struct reading rd = {.out = &ht, .folder = folder, .e = e};
+	size_t i;
+	int rc = toml_parse(text, len, on_item, &rd, e);
+
+	if (rc == 0 && ht.own.url)
+		rc = add_server(&ht);
+	for (i = 0; i < ht.n && rc == 0; i++)
+		rc = split_url(&ht.list[i], e);
+	if (rc == -ENOMEM)
+		err_set(e, rc, "too many hosts, or out of memory");
+	if (rc < 0)
+		hosts_toml_release(&ht);
+	else
+		*out = ht;
+	return rc;
+}
+
+/* Finding the file */
+
+static int load(const char *folder, struct hosts_toml *out, struct err *e)
+{
+	char path[PATH_MAX];
+	struct buf text;
+	int rc = confpath_join(path, folder, "hosts.toml");
+
+	if (rc < 0 || !confpath_exists(path))
+		return -ENOENT;
+	buf_init(&text, FILE_MAX);
+	rc = confpath_read(path, &text);
+	if (rc < 0)
+		err_set(e, rc, "%s", strerror(-rc));
+	else
+		rc = hosts_toml_parse(buf_text(&text), text.len, folder, out, e);
+	buf_release(&text);
+	return rc < 0 ? err_prefix(e, -EINVAL, "%s", path) : 0;
+}
+
+static int load_below(const char *root, const char *host, struct hosts_toml *out,
+		      struct err *e)
+{
+	const char *port = strrchr(host, ':');
+	char name[REFERENCE_HOST_MAX + 3], folder[PATH_MAX];
+	const char *names[] = {name, host, "_default"};
+	size_t i;
+	int rc = -ENOENT;
+
+	if (port && !strchr(port, ']'))
+		snprintf(name, sizeof(name), "%.*s_%s_", (int)(port - host), host,
+			 port + 1);
+	else
+		snprintf(name, sizeof(name), "%s", host);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]) && rc == -ENOENT; i++) {
+		if (confpath_join(folder, root, names[i]) == 0)
+			rc = load(folder, out, e);
+	}
+	return rc;
+}
+
+int hosts_toml_load(const char *host, struct hosts_toml *out, struct err *e)
+{
+	char own[PATH_MAX];
+	int rc = -ENOENT;
+
+	if (confpath_config(own, "containerd/certs.d") == 0)
+		rc = load_below(own, host, out, e);
+	return rc == -ENOENT ? load_below("/etc/containerd/certs.d", host, out, e) : rc;
+}

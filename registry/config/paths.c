@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/config/paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+
+const char *confpath_home(void)
+{
+	const char *dir = getenv("HOME");
+	const struct passwd *pw;
+
+	if (dir && dir[0])
+		return dir;
+	pw = getpwuid(getuid());
+	return pw && pw->pw_dir ? pw->pw_dir : "/";
+}
+
+static int checked(char *out, int len)
+{
+	if (len >= 0 && len < PATH_MAX)
+		return 0;
+	out[0] = '\0';
+	return -ENAMETOOLONG;
+}
+
+int confpath_config(char *out, const char *rest)
+{
+	const char *dir = getenv("XDG_CONFIG_HOME");
+
+	if (dir && dir[0])
+		return checked(out, snprintf(out, PATH_MAX, "%s/%s", dir, rest));
+	return checked(out,
+		       snprintf(out, PATH_MAX, "%s/.config/%s", confpath_home(), rest));
+}
+
+int confpath_join(char *out, const char *folder, const char *name)
+{
+	return checked(out, snprintf(out, PATH_MAX, "%s/%s", folder, name));
+}
+
+bool confpath_exists(const char *path)
+{
+	return path[0] && access(path, F_OK) == 0;
+}
+
+int confpath_read(const char *path, struct buf *out)
+{
+	char chunk[4096];
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (rc == 0 && (n = read(fd, chunk, sizeof(chunk))) != 0)
+		rc = n < 0 ? -errno : buf_append(out, chunk, (size_t)n);
+	explicit_bzero(chunk, sizeof(chunk));
+	close(fd);
+	return rc == -E2BIG ? -EFBIG : rc; /* strerror() knows files by that */
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An image in the output of `docker save` (docker-archive:FILE[:REF]), old or new.
+ *
+ * manifest.json names the config and the layers of each image by their paths in the
+ * archive. There is no manifest, so one is written here, with what the paths lead to:
+ * a layer that is plain tar has its diff ID for a digest; a compressed one the digest
+ * that its path bears ("blobs/sha256/HEX"), or else it is hashed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/source.h"
+#include "registry/disk/archive.h"
+#include "registry/image/backend.h"
+#include "registry/image/manifest.h"
+#include "registry/image/reference.h"
+
+/* One blob of the image: what the manifest calls it, and where it lies. */
+struct part {
+	struct digest digest;
+	char *path;
+};
+
+struct saved {
+	struct backend backend;
+	struct archive *archive;
+	char *wanted; /* NULL: the only image there is */
+	/* Set by the root, which is asked once and before all else. */
+	struct part *parts; /* the layers, then the config */
+	size_t n_parts;
+};
+
+/* Which image */
+
+/* Two references in any spelling. */
+static bool is_same_reference(const char *a, const char *b)
+{
+	char full_a[REFERENCE_TEXT_MAX], full_b[REFERENCE_TEXT_MAX];
+	struct reference ra, rb;
+
+	if (!strcmp(a, b))
+		return true;
+	return reference_parse(a, &ra, NULL) == 0 && reference_parse(b, &rb, NULL) == 0 &&
+	       !strcmp(reference_format(&ra, full_a), reference_format(&rb, full_b));
+}
+
+static const struct json *find_image(const struct saved *s, const struct json *images)
+{
+	char *end;
+	size_t i, j;
+
+	if (!s->wanted)
+		return json_count(images) == 1 ? json_item(images, 0) : NULL;
+	if (s->wanted[0] == '@') {
+		i = strtoul(s->wanted + 1, &end, 10);
+		return end > s->wanted + 1 && !*end ? json_item(images, i) : NULL;
+	}
+	for (i = 0; i < json_count(images); i++) {
+		const struct json *tags = json_member(json_item(images, i), "RepoTags");
+
+		for (j = 0; j < json_count(tags); j++) {
+			const char *tag = json_string(json_item(tags, j));
+
+			if (tag && is_same_reference(tag, s->wanted))
+				return json_item(images, i);
+		}
+	}
+	return NULL;
+}
+
+static int no_such_image(const struct saved *s, const struct json *images, struct err *e)
+{
+	struct buf list;
+	size_t i, j;
+	int rc;
+
+	buf_init(&list, ERR_TEXT_MAX / 2);
+	for (i = 0; i < json_count(images); i++) {
+		const struct json *tags = json_member(json_item(images, i), "RepoTags");
+
+		for (j = 0; j < json_count(tags); j++) {
+			const char *tag = json_string(json_item(tags, j));
+
+			if (tag &&
+			    buf_printf(&list, "%s%s", list.len ? ", " : "", tag) < 0)
+				break;
+		}
+	}
+	if (s->wanted)
+		rc = err_set(e, -ENOENT, "no image %s in it; there is %s", s->wanted,
+			     list.len ? buf_text(&list) : "none with a name");
+	else
+		rc = err_set(e, -ENOENT,
+			     "%zu images in it; say which as docker-archive:FILE:NAME or "
+			     ":@0: %s",
+			     json_count(images), buf_text(&list));
+	buf_release(&list);
+	return rc;
+}
+
+/* Its parts */
+
+static bool is_compressed(const unsigned char *head, size_t n)
+{
+	return n >= 4 &&
+	       ((head[0] == 0x1f && head[1] == 0x8b) ||
+		!memcmp(head, "\x28\xb5\x2f\xfd", 4) ||
+		((head[0] & 0xf0) == 0x50 && !memcmp(head + 1, "\x2a\x4d\x18", 3)));
+}
+
+/* "blobs/sha256/HEX" */
+static bool digest_of_path(const char *path, struct digest *out)
+{
+	char text[DIGEST_TEXT_MAX];
+	const char *alg = strstr(path, "blobs/"), *hex;
+
+	if (!alg || strlen(alg) >= sizeof(text))
+		return false;
+	alg += strlen("blobs/");
+	hex = strchr(alg, '/');
+	if (!hex)
+		return false;
+	snprintf(text, sizeof(text), "%.*s:%s", (int)(hex - alg), alg, hex + 1);
+	return digest_parse(text, strlen(text), out) == 0;
+}
+
+static int hash_source(struct source *from, struct digest *out, struct err *e)
+{
+	struct stream *st = NULL;
+	struct hasher *h = NULL;
+	const void *data;
+	ssize_t n;
+	int rc = hasher_new(DIGEST_SHA256, &h);
+
+	if (rc == 0)
+		rc = source_stream(from, 0, &st, e);
+	while (rc == 0 && (n = stream_next(st, &data, e)) != 0) {
+		if (n < 0)
+			rc = (int)n;
+		else
+			hasher_update(h, data, (size_t)n);
+	}
+	if (rc == 0)
+		hasher_finish(h, out);
+	stream_close(st);
+	hasher_free(h);
+	return rc;
+}
+
+/* The digest and media type of a layer. */
+static int know_layer(struct source *from, const char *path, const struct digest *diff_id,
+		      struct digest *digest, const char **media, struct err *e)
+{
+	unsigned char head[4] = {0};
+	ssize_t n = source_pread(from, head, sizeof(head), 0, e);
+
+	if (n < 0)
+		return (int)n;
+	if (!is_compressed(head, (size_t)n)) {
+		*media = MEDIA_DOCKER_LAYER;
+		*digest = *diff_id;
+		return 0;
+	}
+	*media = head[0] == 0x1f ? MEDIA_DOCKER_LAYER ".gzip"
+				 : MEDIA_DOCKER_LAYER ".zstd";
+	return digest_of_path(path, digest) ? 0 : hash_source(from, digest, e);
+}
+
+static int append_descriptor(struct buf *out, const char *media, const struct digest *d,
+			     uint64_t size)
+{
+	char text[DIGEST_TEXT_MAX];
+
+	return buf_printf(out, "{\"mediaType\":\"%s\",\"size\":%llu,\"digest\":\"%s\"}",
+			  media, (unsigned long long)size, digest_format(d, text));
+}
+
+static int add_part(struct saved *s, const char *path, const struct digest *d)
+{
+	struct part *p = &s->parts[s->n_parts];
+
+	p->digest = *d;
+	p->path = strdup(path);
+	s->n_parts++;
+	return p->path ? 0 : -ENOMEM;
+}
+
+static int add_layer(struct saved *s, const char *path, const struct digest *diff_id,
+		     struct buf *manifest, struct err *e)
+{
+	struct source *from = NULL;
+	struct digest d;
+	const char *media = "";
+	int rc;
+
+	if (!path)
+		return err_set(e, -EBADMSG, "manifest.json: a layer without a path");
+	rc = archive_member(s->archive, path, &from, e);
+	if (rc < 0)
+		return rc;
+	rc = know_layer(from, path, diff_id, &d, &media, e);
+	if (rc == 0)
+		rc = append_descriptor(manifest, media, &d, from->size);
+	if (rc == 0)
+		rc = add_part(s, path, &d);
+	source_unref(from);
+	return rc;
+}
+
+static int add_layers(struct saved *s, const struct json *layers, const struct config *c,
+		      struct buf *manifest, struct err *e)
+{
+	size_t i;
+	int rc = 0;
+
+	if (json_count(layers) != c->n_diff_ids)
+		return err_set(
+			e, -EBADMSG,
+			"manifest.json has %zu layers, the config has diff IDs of %zu",
+			json_count(layers), c->n_diff_ids);
+	s->parts = calloc(c->n_diff_ids + 1, sizeof(*s->parts));
+	if (!s->parts)
+		return -ENOMEM;
+	for (i = 0; i < c->n_diff_ids && rc == 0; i++) {
+		if (i > 0)
+			rc = buf_append_text(manifest, ",");
+		if (rc == 0)
+			rc = add_layer(s, json_string(json_item(layers, i)),
+				       &c->diff_ids[i], manifest, e);
+	}
+	return rc;
+}
+
+/* Writes the manifest that the archive lacks. */
+static int write_manifest(struct saved *s, const struct json *image,
+			  const struct buf *config, struct buf *out, struct err *e)
+{
+	const char *path = json_member_string(image, "Config");
+	struct config c = {0};
+	struct digest d;
+	int rc = config_parse(config->data, config->len, &c, e);
+
+	if (rc == 0)
+		rc = digest_of(DIGEST_SHA256, config->data, config->len, &d);
+	if (rc == 0)
+		rc = buf_append_text(
+			out, "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_DOCKER_MANIFEST
+			     "\",\"config\":");
+	if (rc == 0)
+		rc = append_descriptor(out, MEDIA_DOCKER_CONFIG, &d, config->len);
+	if (rc == 0)
+		rc = buf_append_text(out, ",\"layers\":[");
+	if (rc == 0)
+		rc = add_layers(s, json_member(image, "Layers"), &c, out, e);
+	if (rc == 0)
+		rc = buf_append_text(out, "]}");
+	if (rc == 0)
+		rc = add_part(s, path, &d);
+	config_release(&c);
+	return rc;
+}
+
+static int read_member(struct saved *s, const char *path, struct buf *out, struct err *e)
+{
+	struct source *from = NULL;
+	int rc = archive_member(s->archive, path, &from, e);
+
+	if (rc < 0)
+		return rc;
+	rc = source_to_buf(from, out, e);
+	source_unref(from);
+	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
+}
+
+static void forget_parts(struct saved *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_parts; i++)
+		free(s->parts[i].path);
+	free(s->parts);
+	s->parts = NULL;
+	s->n_parts = 0;
+}
+
+static int make_root(struct saved *s, const struct json *images, struct buf *bytes,
+		     struct err *e)
+{
+	const struct json *image = find_image(s, images);
+	const char *path = json_member_string(image, "Config");
+	struct buf config;
+	int rc;
+
+	if (!image)
+		return no_such_image(s, images, e);
+	if (!path)
+		return err_set(e, -EBADMSG, "manifest.json: an image without a config");
+	buf_init(&config, DOCUMENT_MAX);
+	forget_parts(s);
+	rc = read_member(s, path, &config, e);
+	if (rc == 0)
+		rc = write_manifest(s, image, &config, bytes, e);
+	buf_release(&config);
+	return rc;
+}
+
+static int saved_root(struct backend *b, struct buf *bytes, struct descriptor *out,
+		      struct err *e)
+{
+	struct saved *s = (struct saved *)b;
+	struct descriptor d = {0};
+	struct json *images = NULL;
+	struct buf text;
+	int rc;
+
+	buf_init(&text, DOCUMENT_MAX);
+	rc = read_member(s, "manifest.json", &text, e);
+	if (rc == 0)
+		rc = json_parse(buf_text(&text), text.len, &images, e);
+	if (rc == 0)
+		rc = make_root(s, images, bytes, e);
+	if (rc == 0)
+		rc = digest_of(DIGEST_SHA256, bytes->data, bytes->len, &d.digest);
+	if (rc == 0) {
+		d.size = bytes->len;
+		d.media_type = strdup(MEDIA_DOCKER_MANIFEST);
+		rc = d.media_type ? 0 : -ENOMEM;
+	}
+	json_free(images);
+	buf_release(&text);
+	if (rc == -ENOMEM)
+		err_set(e, rc, "out of memory");
+	if (rc < 0)
+		return err_prefix(e, rc, "%s", b->name);
+	*out = d;
+	return 0;
+}
+
+static int open_part(struct saved *s, const struct digest *d, struct source **out,
+		     struct err *e)
+{
+	char text[DIGEST_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < s->n_parts; i++) {
+		if (digest_equal(&s->parts[i].digest, d))
+			return archive_member(s->archive, s->parts[i].path, out, e);
+	}
+	return err_set(e, -ENOENT, "%s: not in the archive", digest_format(d, text));
+}
+
+static int saved_document(struct backend *b, const struct descriptor *d,
+			  struct buf *bytes, struct err *e)
+{
+	struct source *from = NULL;
+	int rc = open_part((struct saved *)b, &d->digest, &from, e);
+
+	if (rc == 0)
+		rc = source_to_buf(from, bytes, e);
+	source_unref(from);
+	return rc;
+}
+
+static int saved_blob(struct backend *b, const struct descriptor *d, struct source **out,
+		      struct err *e)
+{
+	int rc = open_part((struct saved *)b, &d->digest, out, e);
+
+	return rc < 0 ? err_prefix(e, rc, "%s", b->name) : 0;
+}
+
+static void saved_close(struct backend *b)
+{
+	struct saved *s = (struct saved *)b;
+
+	forget_parts(s);
+	archive_free(s->archive);
+	free(s->wanted);
+	free(b->name);
+	free(s);
+}
+
+static const struct backend_ops saved_ops = {
+	.root = saved_root,
+	.document = saved_document,
+	.blob = saved_blob,
+	.close = saved_close,
+};
+
+static int open_archive(const char *path, struct archive **out, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
+	struct source *file;
+
+	if (fd < 0)
+		return err_set(e, -errno, "%s: %s", path, strerror(errno));
+	rc = source_file(fd, &file, e);
+	if (rc == 0) {
+		rc = archive_new(file, out, e);
+		source_unref(file);
+	}
+	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
+}
+
+int saved_open(const char *text, struct backend **out, struct err *e)
+{
+	const char *colon = strchr(text, ':');
+	char *path = strndup(text, colon ? (size_t)(colon - text) : strlen(text));
+	struct saved *s = calloc(1, sizeof(*s));
+	size_t name_len = strlen(text) + sizeof("docker-archive:");
+	int rc = -ENOMEM;
+
+	if (!s || !path) {
+		free(s);
+		free(path);
+		return err_set(e, rc, "out of memory");
+	}
+	s->backend.ops = &saved_ops;
+	s->backend.is_local = true;
+	s->backend.name = malloc(name_len);
+	s->wanted = colon && colon[1] ? strdup(colon + 1) : NULL;
+	if (s->backend.name && (s->wanted || !colon || !colon[1])) {
+		snprintf(s->backend.name, name_len, "docker-archive:%s", text);
+		rc = open_archive(path, &s->archive, e);
+	} else {
+		err_set(e, rc, "out of memory");
+	}
+	free(path);
+	if (rc < 0)
+		saved_close(&s->backend);
+	else
+		*out = &s->backend;
+	return rc;
+}

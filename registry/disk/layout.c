@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An image on disk, in one of three forms that differ in where their files are:
+ *
+ *	oci:DIR[:TAG]		an OCI layout (image-spec image-layout.md): index.json names
+ *				the images, blobs/ALG/HEX are the bytes
+ *	oci-archive:FILE[:TAG]	a tar of that
+ *	dir:DIR			skopeo's: manifest.json, and the blobs under their bare HEX
+ *
+ * A tag is an annotation of an entry of index.json.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/source.h"
+#include "registry/disk/archive.h"
+#include "registry/image/backend.h"
+#include "registry/image/manifest.h"
+
+struct layout {
+	struct backend backend;
+	int dir;		 /* -1: an archive */
+	struct archive *archive; /* NULL: a directory */
+	bool is_plain;		 /* of the form dir: */
+	char *tag;		 /* NULL: the only image there is */
+};
+
+/* Files */
+
+static int open_at(int dir, const char *path, struct source **out, struct err *e)
+{
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
+
+	if (fd < 0)
+		return err_set(e, errno == ENOENT ? -ENOENT : -EIO, "%s: %s", path,
+			       strerror(errno));
+	rc = source_file(fd, out, e);
+	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
+}
+
+static int open_file(struct layout *l, const char *path, struct source **out,
+		     struct err *e)
+{
+	return l->archive ? archive_member(l->archive, path, out, e)
+			  : open_at(l->dir, path, out, e);
+}
+
+static int read_file(struct layout *l, const char *path, struct buf *out, struct err *e)
+{
+	struct source *s = NULL;
+	int rc = open_file(l, path, &s, e);
+
+	if (rc < 0)
+		return rc;
+	rc = source_to_buf(s, out, e);
+	source_unref(s);
+	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
+}
+
+/* "blobs/sha256/HEX", or bare "HEX" */
+static void blob_path(const struct layout *l, const struct digest *d, char *out,
+		      size_t max)
+{
+	char hex[DIGEST_TEXT_MAX];
+
+	if (l->is_plain)
+		snprintf(out, max, "%s", digest_hex(d, hex));
+	else
+		snprintf(out, max, "blobs/%s/%s", digest_alg_name(d->alg),
+			 digest_hex(d, hex));
+}
+
+#define PATH_TEXT_MAX (DIGEST_TEXT_MAX + 32)
+
+static const char *tag_of(const struct descriptor *d)
+{
+	return descriptor_annotation(d, "org.opencontainers.image.ref.name");
+}
+
+/* The entry that is meant; containerd also writes the full reference of an image. */
+static const struct descriptor *find(const struct layout *l, const struct entries *en)
+{
+	size_t i;
+
+	if (!l->tag)
+		return en->n == 1 ? &en->list[0] : NULL;
+	for (i = 0; i < en->n; i++) {
+		const char *tag = tag_of(&en->list[i]);
+		const char *name = descriptor_annotation(&en->list[i],
+							 "io.containerd.image.name");
+
+		if ((tag && !strcmp(tag, l->tag)) || (name && !strcmp(name, l->tag)))
+			return &en->list[i];
+	}
+	return NULL;
+}
+
+static int no_such_tag(const struct layout *l, const struct entries *en, struct err *e)
+{
+	struct buf list;
+	size_t i;
+	int rc;
+
+	buf_init(&list, ERR_TEXT_MAX / 2);
+	for (i = 0; i < en->n; i++) {
+		const char *tag = tag_of(&en->list[i]);
+
+		if (tag && buf_printf(&list, "%s%s", list.len ? ", " : "", tag) < 0)
+			break;
+	}
+	if (l->tag)
+		rc = err_set(e, -ENOENT, "no image with the tag %s in it; there is %s",
+			     l->tag, list.len ? buf_text(&list) : "none with a tag");
+	else if (en->n == 0)
+		rc = err_set(e, -ENOENT, "no image in it");
+	else
+		rc = err_set(e, -ENOENT,
+			     "%zu images in it; say which as oci:DIR:TAG, with %s", en->n,
+			     list.len ? buf_text(&list) : "a tag of its index.json");
+	buf_release(&list);
+	return rc;
+}
+
+/* Several images without tags are one image for several platforms. */
+static bool is_one_for_many(const struct layout *l, const struct entries *en)
+{
+	size_t i;
+
+	for (i = 0; i < en->n; i++) {
+		if (tag_of(&en->list[i]) || !en->list[i].has_platform)
+			return false;
+	}
+	return !l->tag && en->n > 1;
+}
+
+/* Bytes that nothing vouches for: their digest is what it is. */
+static int root_of_bytes(const struct buf *from, const char *media, struct buf *bytes,
+			 struct descriptor *out)
+{
+	struct descriptor d = {.size = from->len, .media_type = strdup(media)};
+	int rc = d.media_type ? digest_of(DIGEST_SHA256, from->data, from->len, &d.digest)
+			      : -ENOMEM;
+
+	if (rc == 0)
+		rc = buf_append(bytes, from->data, from->len);
+	if (rc < 0)
+		descriptor_release(&d);
+	else
+		*out = d;
+	return rc;
+}
+
+static int take_root(struct layout *l, const struct descriptor *d, struct buf *bytes,
+		     struct descriptor *out, struct err *e)
+{
+	char path[PATH_TEXT_MAX];
+	struct digest real;
+	int rc;
+
+	blob_path(l, &d->digest, path, sizeof(path));
+	rc = read_file(l, path, bytes, e);
+	if (rc < 0)
+		return rc;
+	if (digest_of(d->digest.alg, bytes->data, bytes->len, &real) < 0)
+		return -ENOMEM;
+	if (!digest_equal(&real, &d->digest))
+		return err_set(e, -EBADMSG, "%s: its bytes have another digest", path);
+	*out = (struct descriptor){
+		.digest = d->digest,
+		.size = bytes->len,
+		.media_type = strdup(d->media_type),
+	};
+	return out->media_type ? 0 : -ENOMEM;
+}
+
+/*
+ * What is meant may be no image: an artifact, or of a form that is not read. -ENOENT:
+ * it is not there.
+ */
+static int root_of_others(struct layout *l, const struct buf *index, struct buf *bytes,
+			  struct descriptor *out, struct err *e)
+{
+	const struct descriptor *d;
+	struct entries all = {0};
+	int rc = -ENOENT;
+
+	if (entries_parse_all(index->data, index->len, &all, e) < 0)
+		return -ENOMEM; /* it was read before */
+	d = find(l, &all);
+	if (d && document_kind_of(d->media_type) != DOCUMENT_UNKNOWN) {
+		rc = take_root(l, d, bytes, out, e);
+		if (rc == -ENOENT)
+			rc = -EIO; /* its blob; there is a sentence about that */
+	} else if (d) {
+		rc = err_set(e, -ENOTSUP,
+			     "neither an image nor an image index, but %.100s",
+			     d->media_type[0] ? d->media_type : "something else");
+	}
+	entries_release(&all);
+	return rc;
+}
+
+static int root_of_index(struct layout *l, struct buf *bytes, struct descriptor *out,
+			 struct err *e)
+{
+	const struct descriptor *d;
+	struct entries en = {0};
+	struct buf index;
+	int rc;
+
+	buf_init(&index, DOCUMENT_MAX);
+	rc = read_file(l, "index.json", &index, e);
+	if (rc == -ENOENT)
+		rc = err_set(e, rc, "not an OCI layout: no index.json in it");
+	if (rc == 0)
+		rc = entries_parse(index.data, index.len, &en, e);
+	d = rc == 0 ? find(l, &en) : NULL;
+	if (d) {
+		rc = take_root(l, d, bytes, out, e);
+	} else if (rc == 0 && is_one_for_many(l, &en)) {
+		rc = root_of_bytes(&index, MEDIA_OCI_INDEX, bytes, out);
+	} else if (rc == 0) {
+		rc = root_of_others(l, &index, bytes, out, e);
+		if (rc == -ENOENT)
+			rc = no_such_tag(l, &en, e);
+	}
+	entries_release(&en);
+	buf_release(&index);
+	return rc;
+}
+
+static int root_of_dir(struct layout *l, struct buf *bytes, struct descriptor *out,
+		       struct err *e)
+{
+	struct buf manifest;
+	int rc;
+
+	buf_init(&manifest, DOCUMENT_MAX);
+	rc = read_file(l, "manifest.json", &manifest, e);
+	if (rc == 0)
+		rc = root_of_bytes(&manifest, "", bytes, out);
+	buf_release(&manifest);
+	return rc;
+}
+
+static int layout_root(struct backend *b, struct buf *bytes, struct descriptor *out,
+		       struct err *e)
+{
+	struct layout *l = (struct layout *)b;
+	int rc = l->is_plain ? root_of_dir(l, bytes, out, e)
+			     : root_of_index(l, bytes, out, e);
+
+	return rc < 0 ? err_prefix(e, rc, "%s", b->name) : 0;
+}
+
+static int layout_document(struct backend *b, const struct descriptor *d,
+			   struct buf *bytes, struct err *e)
+{
+	struct layout *l = (struct layout *)b;
+	char path[PATH_TEXT_MAX];
+	int rc;
+
+	blob_path(l, &d->digest, path, sizeof(path) - strlen(".manifest.json"));
+	rc = read_file(l, path, bytes, e);
+	/* Of an index's images dir: keeps the manifests under names of their own. */
+	if (rc == -ENOENT && l->is_plain) {
+		strcat(path, ".manifest.json");
+		rc = read_file(l, path, bytes, e);
+	}
+	return rc;
+}
+
+static int layout_blob(struct backend *b, const struct descriptor *d, struct source **out,
+		       struct err *e)
+{
+	struct layout *l = (struct layout *)b;
+	char path[PATH_TEXT_MAX];
+	struct source *s;
+	int rc;
+
+	blob_path(l, &d->digest, path, sizeof(path));
+	rc = open_file(l, path, &s, e);
+	if (rc < 0)
+		return err_prefix(e, rc, "%s", b->name);
+	if (s->size != d->size) {
+		rc = err_set(e, -EBADMSG, "%s: %s has %llu bytes, the manifest says %llu",
+			     b->name, path, (unsigned long long)s->size,
+			     (unsigned long long)d->size);
+		source_unref(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+static void layout_close(struct backend *b)
+{
+	struct layout *l = (struct layout *)b;
+
+	archive_free(l->archive);
+	if (l->dir >= 0)
+		close(l->dir);
+	free(l->tag);
+	free(b->name);
+	free(l);
+}
+
+static const struct backend_ops layout_ops = {
+	.root = layout_root,
+	.document = layout_document,
+	.blob = layout_blob,
+	.close = layout_close,
+};
+
+/* Cuts "PATH[:TAG]" at its first colon. */
+static int split(const char *text, char **path, char **tag)
+{
+	const char *colon = strchr(text, ':');
+
+	*path = strndup(text, colon ? (size_t)(colon - text) : strlen(text));
+	*tag = colon && colon[1] ? strdup(colon + 1) : NULL;
+	return *path && (*tag || !colon || !colon[1]) ? 0 : -ENOMEM;
+}
+
+static int open_archive(struct layout *l, const char *path, struct err *e)
+{
+	struct source *file = NULL;
+	int rc = open_at(AT_FDCWD, path, &file, e);
+
+	if (rc < 0)
+		return rc;
+	rc = archive_new(file, &l->archive, e);
+	source_unref(file);
+	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
+}
+
+int layout_open(const char *text, enum layout_form form, struct backend **out,
+		struct err *e)
+{
+	static const char *const prefixes[] = {"oci:", "oci-archive:", "dir:"};
+	struct layout *l = calloc(1, sizeof(*l));
+	size_t name_len = strlen(text) + sizeof("oci-archive:");
+	char *path = NULL;
+	int rc = -ENOMEM;
+
+	if (!l)
+		return err_set(e, rc, "out of memory");
+	l->backend.ops = &layout_ops;
+	l->backend.is_local = true;
+	l->is_plain = form == LAYOUT_PLAIN;
+	l->dir = -1;
+	l->backend.name = malloc(name_len);
+	if (l->backend.name) {
+		snprintf(l->backend.name, name_len, "%s%s", prefixes[form], text);
+		rc = l->is_plain ? (path = strdup(text)) ? 0 : -ENOMEM
+				 : split(text, &path, &l->tag);
+	}
+	if (rc == 0 && form == LAYOUT_ARCHIVE) {
+		rc = open_archive(l, path, e);
+	} else if (rc == 0) {
+		l->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (l->dir < 0)
+			rc = err_set(e, -errno, "%s: %s", path, strerror(errno));
+	}
+	if (rc == -ENOMEM)
+		err_set(e, rc, "out of memory");
+	free(path);
+	if (rc < 0)
+		layout_close(&l->backend);
+	else
+		*out = &l->backend;
+	return rc;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/http/refusal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "registry/http/http.h"
+
+/* Enough for the words; a page of HTML is not worth more. */
+#define BODY_MAX (16u << 10)
+
+static const char *status_words(int status)
+{
+	switch (status) {
+	case 400:
+		return "400 Bad Request";
+	case 401:
+		return "401 Unauthorized";
+	case 403:
+		return "403 Forbidden";
+	case 404:
+		return "404 Not Found";
+	case 405:
+		return "405 Method Not Allowed";
+	case 410:
+		return "410 Gone";
+	case 416:
+		return "416 Range Not Satisfiable";
+	case 429:
+		return "429 Too Many Requests";
+	case 500:
+		return "500 Internal Server Error";
+	case 501:
+		return "501 Not Implemented";
+	case 502:
+		return "502 Bad Gateway";
+	case 503:
+		return "503 Service Unavailable";
+	case 504:
+		return "504 Gateway Timeout";
+	default:
+		return NULL;
+	}
+}
+
+static int code_of(int status)
+{
+	switch (status) {
+	case 404:
+	case 410:
+		return -ENOENT;
+	case 401:
+	case 403:
+	case 407:
+		return -EACCES;
+	case 405:
+	case 501:
+		return -ENOTSUP;
+	case 416:
+		return -EBADMSG;
+	default:
+		return -EIO;
+	}
+}
+
+static const char *first_text(const char *a, const char *b)
+{
+	return a && a[0] ? a : b && b[0] ? b : NULL;
+}
+
+/* A registry's list of errors, or what token servers send in its place. */
+static void words_of(const struct json *j, char *out, size_t max)
+{
+	const struct json *first = json_item(json_member(j, "errors"), 0);
+	const char *code = json_member_string(first, "code");
+	const char *words = json_member_string(first, "message");
+
+	if (!first) {
+		code = json_member_string(j, "error");
+		words = first_text(json_member_string(j, "error_description"),
+				   first_text(json_member_string(j, "details"),
+					      json_member_string(j, "message")));
+	}
+	code = first_text(code, NULL);
+	words = first_text(words, NULL);
+	if (code || words)
+		snprintf(out, max, ": %.60s%s%.160s", code ? code : "",
+			 code && words ? ", " : "", words ? words : "");
+}
+
+int refusal(struct transfer *t, const char *host, int64_t until, struct err *e)
+{
+	int status = transfer_head(t)->status;
+	const char *known = status_words(status);
+	char words[240] = "", number[16];
+	struct json *j = NULL;
+	struct buf body;
+
+	buf_init(&body, BODY_MAX);
+	if (transfer_read_all(t, &body, until, NULL) == 0 && body.len > 0 &&
+	    json_parse(body.data, body.len, &j, NULL) == 0)
+		words_of(j, words, sizeof(words));
+	json_free(j);
+	buf_release(&body);
+	snprintf(number, sizeof(number), "%d", status);
+	return err_set(e, code_of(status), "%s answers %s%s", host,
+		       known ? known : number, words);
+}
+
+int refuse_coding(const struct transfer *t, struct err *e)
+{
+	const char *coding = transfer_head(t)->content_encoding;
+
+	if (!coding || !strcasecmp(coding, "identity"))
+		return 0;
+	return err_set(e, -EBADMSG,
+		       "sent in the coding \"%.40s\", which was not asked for", coding);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/http/retry.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "registry/http/fields.h"
+#include "registry/http/http.h"
+
+#define FIRST_MS 250
+#define LAST_MS	 10000
+
+void retry_init(struct retry *r, int64_t until)
+{
+	*r = (struct retry){.until = until};
+}
+
+/* A half to a whole of FIRST, 2 FIRST, 4 FIRST, ... */
+static int64_t wait_ms(unsigned tries)
+{
+	int64_t ms = tries < 6 ? FIRST_MS << tries : LAST_MS;
+	uint16_t dice = 0;
+
+	if (getrandom(&dice, sizeof(dice), GRND_NONBLOCK) < 0)
+		dice = 0x8000;
+	return ms / 2 + ms / 2 * dice / 0x10000;
+}
+
+bool retry_wait(struct retry *r, const char *retry_after)
+{
+	int64_t ms = wait_ms(r->tries++);
+	struct timespec ts;
+	uint64_t seconds;
+
+	if (retry_after &&
+	    retry_after_parse(retry_after, (int64_t)time(NULL), &seconds)) {
+		if (seconds > INT32_MAX)
+			return false;
+		if ((int64_t)seconds * 1000 > ms)
+			ms = (int64_t)seconds * 1000;
+	}
+	if (ms > r->until - http_now())
+		return false;
+	ts = (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
+		;
+	return true;
+}
+
+bool retry_is_worth(int status)
+{
+	return status == 408 || status == 429 || (status >= 500 && status != 501);
+}
+
+bool retry_is_worth_error(int rc)
+{
+	/* EPROTO: a connection that was reset while TLS began. */
+	return rc == -EIO || rc == -ETIMEDOUT || rc == -ECONNREFUSED || rc == -EPROTO;
+}

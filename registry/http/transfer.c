@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/http/transfer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "registry/http/http.h"
+
+#define RING_SMALL (128u << 10) /* a document or a span or two */
+#define RING_BULK  (1u << 20)	/* some ms of a fast link, so that a decoder can run */
+
+int64_t http_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Its life */
+
+int transfer_new(struct http *h, struct queue *q, const struct http_request *rq,
+		 struct transfer **out)
+{
+	struct transfer *t = calloc(1, sizeof(*t));
+	pthread_condattr_t attr;
+	struct buf origin;
+	int rc;
+
+	if (!t)
+		return -ENOMEM;
+	t->http = h;
+	t->queue = q;
+	t->bulk = rq->bulk;
+	t->turn = !rq->bulk ? TURN_SMALL : !rq->spare ? TURN_BULK : TURN_SPARE;
+	t->is_spare = rq->spare;
+	if (rq->spare)
+		__atomic_fetch_add(&q->spares, 1, __ATOMIC_RELAXED);
+	t->ring.size = rq->spare ? HTTP_SPARE_MAX : rq->bulk ? RING_BULK : RING_SMALL;
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&t->moved, &attr);
+	pthread_condattr_destroy(&attr);
+	buf_init(&origin, HTTP_URL_MAX);
+	rc = http_url_origin(rq->url, &origin);
+	if (rc == 0) {
+		t->origin = buf_take(&origin);
+		rc = t->origin ? 0 : -ENOMEM;
+	}
+	buf_release(&origin);
+	if (rc < 0)
+		transfer_free(t);
+	else
+		*out = t;
+	return rc;
+}
+
+void transfer_free(struct transfer *t)
+{
+	if (t->is_spare)
+		__atomic_fetch_sub(&t->queue->spares, 1, __ATOMIC_RELAXED);
+	http_drop_handle(t);
+	answer_release(&t->head);
+	pthread_mutex_destroy(&t->lock);
+	pthread_cond_destroy(&t->moved);
+	ring_release(&t->ring);
+	free(t->origin);
+	free(t);
+}
+
+/* What the thread tells */
+
+void transfer_start(struct transfer *t)
+{
+	pthread_mutex_lock(&t->lock);
+	t->started = http_now();
+	pthread_cond_broadcast(&t->moved);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void transfer_show_head(struct transfer *t)
+{
+	pthread_mutex_lock(&t->lock);
+	t->has_head = true;
+	pthread_cond_broadcast(&t->moved);
+	pthread_mutex_unlock(&t->lock);
+}
+
+int transfer_put(struct transfer *t, const void *data, size_t len)
+{
+	bool fits;
+
+	if (!ring_ensure(&t->ring))
+		return -ENOMEM;
+	if (len > t->ring.size)
+		return -E2BIG;
+	pthread_mutex_lock(&t->lock);
+	fits = len <= ring_room(&t->ring);
+	t->paused = !fits;
+	pthread_mutex_unlock(&t->lock);
+	if (!fits)
+		return -EAGAIN;
+	ring_fill(&t->ring, data, len);
+	pthread_mutex_lock(&t->lock);
+	ring_advance(&t->ring, len);
+	pthread_cond_broadcast(&t->moved);
+	pthread_mutex_unlock(&t->lock);
+	host_note_alive(t->host);
+	return 0;
+}
+
+void transfer_finish(struct transfer *t, int rc)
+{
+	bool closed;
+
+	pthread_mutex_lock(&t->lock);
+	t->done = true;
+	t->rc = rc;
+	closed = t->closed;
+	pthread_cond_broadcast(&t->moved);
+	pthread_mutex_unlock(&t->lock);
+	if (closed)
+		transfer_free(t);
+}
+
+enum transfer_wish transfer_wish(struct transfer *t)
+{
+	enum transfer_wish wish = TRANSFER_GO_ON;
+
+	pthread_mutex_lock(&t->lock);
+	if (t->closed) {
+		wish = TRANSFER_END;
+	} else if (t->paused && ring_room(&t->ring) >= t->ring.size / 2) {
+		t->paused = false;
+		wish = TRANSFER_RESUME;
+	} else if (t->paused) {
+		host_note_alive(t->host); /* it is not the host that is slow */
+	}
+	pthread_mutex_unlock(&t->lock);
+	return wish;
+}
+
+bool transfer_is_closed(struct transfer *t)
+{
+	bool closed;
+
+	pthread_mutex_lock(&t->lock);
+	closed = t->closed;
+	pthread_mutex_unlock(&t->lock);
+	return closed;
+}
+
+/* What readers call */
+
+/* Waits for news; false at the deadline. The lock is held. */
+static bool wait_until(struct transfer *t, int64_t until)
+{
+	struct timespec ts = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+
+	return pthread_cond_timedwait(&t->moved, &t->lock, &ts) != ETIMEDOUT;
+}
+
+static int failure(struct transfer *t, struct err *e)
+{
+	return err_set(e, t->rc, "%s: %s", t->origin, t->why);
+}
+
+/* So much of the time since @queued does not count: others were served meanwhile. */
+static int64_t time_of_others(const struct transfer *t, int64_t queued)
+{
+	int64_t alive = host_alive(t->host);
+
+	if (t->started && alive > t->started)
+		alive = t->started;
+	return alive > queued ? alive - queued : 0;
+}
+
+/* Until it is no longer in the queue; with the lock. False: the host serves nobody. */
+static bool await_start(struct transfer *t, int64_t queued, int64_t until)
+{
+	while (!t->started && !t->done) {
+		int64_t end = until + time_of_others(t, queued);
+
+		if (http_now() >= end)
+			return false;
+		wait_until(t, end);
+	}
+	return true;
+}
+
+int transfer_await(struct transfer *t, int64_t *until, struct err *e)
+{
+	int64_t queued = http_now();
+	int rc = 0;
+
+	if (t->is_spare) {
+		queue_move_up(t->queue, t);
+		http_wake(t->http);
+	}
+	pthread_mutex_lock(&t->lock);
+	if (!await_start(t, queued, *until))
+		rc = err_set(e, -ETIMEDOUT, "%s: it answers nobody", t->origin);
+	*until += time_of_others(t, queued);
+	while (rc == 0 && !t->has_head && !t->done) {
+		if (!wait_until(t, *until) && !t->has_head && !t->done)
+			rc = err_set(e, -ETIMEDOUT, "%s: no answer in time", t->origin);
+	}
+	if (rc == 0 && t->rc < 0 && !t->has_head)
+		rc = failure(t, e);
+	pthread_mutex_unlock(&t->lock);
+	return rc;
+}
+
+const struct http_head *transfer_head(const struct transfer *t)
+{
+	return &t->head;
+}
+
+ssize_t transfer_next(struct transfer *t, const void **data, size_t max, int64_t until,
+		      struct err *e)
+{
+	ssize_t rc = 0;
+
+	pthread_mutex_lock(&t->lock);
+	ring_give_back(&t->ring);
+	if (t->paused && ring_room(&t->ring) >= t->ring.size / 2)
+		http_wake(t->http); /* the pause can end */
+	while (ring_is_empty(&t->ring) && !t->done && rc == 0) {
+		if (!wait_until(t, until) && ring_is_empty(&t->ring) && !t->done)
+			rc = err_set(e, -ETIMEDOUT, "%s: the answer stopped coming",
+				     t->origin);
+	}
+	if (rc == 0 && !ring_is_empty(&t->ring))
+		rc = (ssize_t)ring_lend(&t->ring, max, data);
+	else if (rc == 0 && t->rc < 0)
+		rc = failure(t, e);
+	pthread_mutex_unlock(&t->lock);
+	return rc;
+}
+
+void transfer_close(struct transfer *t)
+{
+	struct http *h;
+	bool done;
+
+	if (!t)
+		return;
+	h = t->http;
+	pthread_mutex_lock(&t->lock);
+	done = t->done;
+	t->closed = true;
+	if (!done)
+		/* before the thread may free t and us, h */
+		http_wake(h);
+	pthread_mutex_unlock(&t->lock);
+	if (done)
+		transfer_free(t);
+}
+
+int transfer_read_all(struct transfer *t, struct buf *body, int64_t until, struct err *e)
+{
+	const void *data;
+	ssize_t n;
+
+	while ((n = transfer_next(t, &data, RING_SMALL, until, e)) > 0) {
+		if (buf_append(body, data, (size_t)n) < 0)
+			return err_set(e, -E2BIG,
+				       "%s: an answer of over %zu bytes, too large for "
+				       "what was asked",
+				       t->origin, body->max);
+	}
+	return (int)n;
+}

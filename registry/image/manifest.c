@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Documents come as foreign bytes: every member may be absent, null, or of another
+ * type, and then it counts as absent. What an image cannot be shown without (config,
+ * digests, sizes) is then an error that says which; all else is passed over.
+ */
+#include "registry/image/manifest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "registry/image/descriptor.h"
+
+static int out_of_memory(struct err *e)
+{
+	return err_set(e, -ENOMEM, "out of memory");
+}
+
+/* Kinds */
+
+enum document_kind document_kind_of(const char *media_type)
+{
+	static const struct {
+		const char *type;
+		enum document_kind kind;
+	} types[] = {
+		{MEDIA_OCI_INDEX, DOCUMENT_INDEX},
+		{MEDIA_DOCKER_LIST, DOCUMENT_INDEX},
+		{MEDIA_OCI_MANIFEST, DOCUMENT_MANIFEST},
+		{MEDIA_DOCKER_MANIFEST, DOCUMENT_MANIFEST},
+		{"application/vnd.docker.distribution.manifest.v1+json",
+		 DOCUMENT_SCHEMA1},
+		{"application/vnd.docker.distribution.manifest.v1+prettyjws",
+		 DOCUMENT_SCHEMA1},
+	};
+	size_t i, len;
+
+	if (!media_type)
+		return DOCUMENT_UNKNOWN;
+	len = strcspn(media_type, "; \t");
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (strlen(types[i].type) == len &&
+		    !strncasecmp(types[i].type, media_type, len))
+			return types[i].kind;
+	}
+	return DOCUMENT_UNKNOWN;
+}
+
+/* By its shape, where neither the registry nor the document says what it is. */
+static enum document_kind guess_kind(const struct json *j, const char **media)
+{
+	const char *config = json_member_string(json_member(j, "config"), "mediaType");
+	int64_t schema;
+
+	*media = "";
+	if (json_member_int(j, "schemaVersion", &schema) && schema == 1)
+		return DOCUMENT_SCHEMA1;
+	if (json_member(j, "manifests")) {
+		*media = MEDIA_OCI_INDEX;
+		return DOCUMENT_INDEX;
+	}
+	if (json_member(j, "config") && json_member(j, "layers")) {
+		*media = config && !strcmp(config, MEDIA_DOCKER_CONFIG)
+				 ? MEDIA_DOCKER_MANIFEST
+				 : MEDIA_OCI_MANIFEST;
+		return DOCUMENT_MANIFEST;
+	}
+	return DOCUMENT_UNKNOWN;
+}
+
+static const char *static_media(const char *type)
+{
+	static const char *const types[] = {MEDIA_OCI_INDEX, MEDIA_DOCKER_LIST,
+					    MEDIA_OCI_MANIFEST, MEDIA_DOCKER_MANIFEST};
+	size_t i;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (!strncasecmp(types[i], type, strlen(types[i])))
+			return types[i];
+	}
+	return "";
+}
+
+int document_kind(const void *data, size_t len, const char *media_type,
+		  enum document_kind *kind, const char **media, struct err *e)
+{
+	enum document_kind said = document_kind_of(media_type), own;
+	struct json *j = NULL;
+	const char *type;
+	int rc = json_parse(data, len, &j, e);
+
+	if (rc < 0)
+		return rc;
+	type = json_member_string(j, "mediaType");
+	own = document_kind_of(type);
+	if (said != DOCUMENT_UNKNOWN && own != DOCUMENT_UNKNOWN && said != own) {
+		rc = err_set(e, -EBADMSG, "served as %.80s, but says that it is %.80s",
+			     media_type, type);
+	} else if (own != DOCUMENT_UNKNOWN) {
+		*kind = own;
+		*media = static_media(type);
+	} else if (said != DOCUMENT_UNKNOWN) {
+		*kind = said;
+		*media = static_media(media_type);
+	} else {
+		*kind = guess_kind(j, media);
+	}
+	json_free(j);
+	return rc;
+}
+
+/* Index */
+
+/*
+ * BuildKit's attestations bear an annotation and the platform unknown/unknown;
+ * SOCI's index bears the platform of the image, and an artifact type.
+ */
+static bool may_be_image(const struct descriptor *d)
+{
+	if (document_kind_of(d->media_type) != DOCUMENT_INDEX &&
+	    document_kind_of(d->media_type) != DOCUMENT_MANIFEST)
+		return false;
+	if (d->artifact_type && strcmp(d->artifact_type, MEDIA_OCI_CONFIG) != 0 &&
+	    strcmp(d->artifact_type, MEDIA_DOCKER_CONFIG) != 0)
+		return false;
+	if (descriptor_annotation(d, "vnd.docker.reference.type"))
+		return false;
+	return strcmp(d->platform.os, "unknown") != 0 &&
+	       strcmp(d->platform.arch, "unknown") != 0;
+}
+
+static int parse_entries(const struct json *list, bool all, struct entries *out,
+			 struct err *e)
+{
+	struct entries en = {0};
+	size_t i, n = json_count(list);
+	int rc = 0;
+
+	if (!list || json_type(list) != JSON_ARRAY)
+		return err_set(e, -EBADMSG, "an image index without a list of manifests");
+	if (n > INDEX_ENTRIES_MAX)
+		return err_set(e, -E2BIG, "an image index of %zu entries", n);
+	en.list = calloc(n ? n : 1, sizeof(*en.list));
+	if (!en.list)
+		return out_of_memory(e);
+	for (i = 0; i < n && rc != -ENOMEM; i++) {
+		struct descriptor *d = &en.list[en.n];
+
+		rc = descriptor_parse(json_item(list, i), d, "an entry", e);
+		if (rc == 0 && (all || may_be_image(d)))
+			en.n++;
+		else if (rc == 0)
+			descriptor_release(d);
+	}
+	if (rc == -ENOMEM) {
+		entries_release(&en);
+		return rc;
+	}
+	*out = en;
+	return 0;
+}
+
+static int parse_index(const void *data, size_t len, bool all, struct entries *out,
+		       struct err *e)
+{
+	struct json *j = NULL;
+	int rc = json_parse(data, len, &j, e);
+
+	if (rc < 0)
+		return rc;
+	rc = parse_entries(json_member(j, "manifests"), all, out, e);
+	json_free(j);
+	return rc;
+}
+
+int entries_parse(const void *data, size_t len, struct entries *out, struct err *e)
+{
+	return parse_index(data, len, false, out, e);
+}
+
+int entries_parse_all(const void *data, size_t len, struct entries *out, struct err *e)
+{
+	return parse_index(data, len, true, out, e);
+}
+
+void entries_release(struct entries *en)
+{
+	size_t i;
+
+	for (i = 0; i < en->n; i++)
+		descriptor_release(&en->list[i]);
+	free(en->list);
+	*en = (struct entries){0};
+}
+
+/* Manifest */
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+/* An image says so by its config; octet-stream is what some old builders wrote. */
+static bool is_image_config(const char *media)
+{
+	return !media[0] || !strcmp(media, MEDIA_OCI_CONFIG) ||
+	       !strcmp(media, MEDIA_DOCKER_CONFIG) ||
+	       !strcmp(media, "application/octet-stream");
+}
+
+static bool is_layer(const char *media)
+{
+	return !media[0] || has_prefix(media, "application/vnd.oci.image.layer.") ||
+	       has_prefix(media, MEDIA_DOCKER_LAYER) ||
+	       has_prefix(media,
+			  "application/vnd.docker.image.rootfs.foreign.diff.tar") ||
+	       !strcmp(media, "application/octet-stream");
+}
+
+/* Of a manifest that is an image's by its config: how many layers are one's as well. */
+static int check_layers(const struct manifest *m, size_t *n_files, struct err *e)
+{
+	const char *other = NULL;
+	size_t i, first = 0;
+
+	*n_files = 0;
+	for (i = 0; i < m->n_layers; i++) {
+		const char *media = m->layers[i].media_type;
+		size_t len = strlen(media);
+
+		if (len > 10 && !strcmp(media + len - 10, "+encrypted"))
+			return err_set(
+				e, -ENOTSUP,
+				"layer %zu is encrypted (%.80s), and peelfs has no "
+				"keys",
+				i + 1, media);
+		if (is_layer(media)) {
+			++*n_files;
+		} else if (!other || has_prefix(media, "application/vnd.erofs.")) {
+			other = media;
+			first = i + 1;
+		}
+	}
+	if (!other || (*n_files == 0 && !has_prefix(other, "application/vnd.erofs.")))
+		return 0;
+	return err_set(e, -ENOTSUP, "layer %zu is of type %.100s, which is not read",
+		       first, other);
+}
+
+static int parse_layers(const struct json *list, struct manifest *m, struct err *e)
+{
+	size_t i, n = json_count(list);
+	char what[32];
+	int rc = 0;
+
+	if (n > IMAGE_LAYERS_MAX)
+		return err_set(e, -E2BIG, "%zu layers, more than the %d that are read", n,
+			       IMAGE_LAYERS_MAX);
+	m->layers = calloc(n ? n : 1, sizeof(*m->layers));
+	if (!m->layers)
+		return out_of_memory(e);
+	for (i = 0; i < n && rc == 0; i++) {
+		snprintf(what, sizeof(what), "layer %zu", i + 1);
+		rc = descriptor_parse(json_item(list, i), &m->layers[i], what, e);
+		m->n_layers += rc == 0;
+	}
+	return rc;
+}
+
+/* An image, or what else? The config says it, or else the layers. */
+static int classify(const struct json *j, struct manifest *m, struct err *e)
+{
+	const char *type = json_member_string(j, "artifactType");
+	size_t n_files = 0;
+	int rc = 0;
+
+	m->is_artifact = !is_image_config(m->config.media_type);
+	if (!m->is_artifact) {
+		rc = check_layers(m, &n_files, e);
+		m->is_artifact = n_files < m->n_layers;
+	}
+	if (rc < 0 || !m->is_artifact)
+		return rc;
+	if (!type || !type[0])
+		type = is_image_config(m->config.media_type) ? m->layers[0].media_type
+							     : m->config.media_type;
+	m->artifact_type = strdup(type);
+	return m->artifact_type ? 0 : out_of_memory(e);
+}
+
+static int parse_manifest(const struct json *j, struct manifest *m, struct err *e)
+{
+	const struct json *config = json_member(j, "config");
+	const struct json *layers = json_member(j, "layers");
+	int rc;
+
+	if (!config || json_type(config) != JSON_OBJECT)
+		return err_set(e, -EBADMSG, "a manifest without a config");
+	rc = descriptor_parse(config, &m->config, "the config", e);
+	if (rc < 0)
+		return rc;
+	if (!layers || json_type(layers) != JSON_ARRAY)
+		return err_set(e, -EBADMSG, "a manifest without a list of layers");
+	if (annotations_parse(json_member(j, "annotations"), &m->annotations,
+			      &m->n_annotations) < 0)
+		return out_of_memory(e);
+	rc = parse_layers(layers, m, e);
+	return rc < 0 ? rc : classify(j, m, e);
+}
+
+int manifest_parse(const void *data, size_t len, struct manifest *out, struct err *e)
+{
+	struct manifest m = {0};
+	struct json *j = NULL;
+	int rc = json_parse(data, len, &j, e);
+
+	if (rc < 0)
+		return rc;
+	rc = parse_manifest(j, &m, e);
+	json_free(j);
+	if (rc < 0)
+		manifest_release(&m);
+	else
+		*out = m;
+	return rc;
+}
+
+void manifest_release(struct manifest *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->n_layers; i++)
+		descriptor_release(&m->layers[i]);
+	free(m->layers);
+	descriptor_release(&m->config);
+	annotations_free(m->annotations, m->n_annotations);
+	free(m->artifact_type);
+	*m = (struct manifest){0};
+}
+
+/* Config */
+
+bool time_parse(const char *text, int64_t *out)
+{
+	int zone_hour = 0, zone_minute = 0, n = 0;
+	struct tm tm = {0};
+	char sign = 'Z';
+
+	if (sscanf(text, "%4d-%2d-%2d%*[Tt ]%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon,
+		   &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &n) != 6 ||
+	    n == 0)
+		return false;
+	text += n;
+	if (*text == '.')
+		text += 1 + strspn(text + 1, "0123456789");
+	if (sscanf(text, "%c%2d:%2d", &sign, &zone_hour, &zone_minute) < 1 ||
+	    !strchr("Zz+-", sign))
+		return false;
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
+	    tm.tm_year < 0 || tm.tm_hour < 0 || tm.tm_min < 0 || tm.tm_sec < 0)
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	*out = (int64_t)timegm(&tm);
+	if (sign == '+' || sign == '-')
+		*out -= (sign == '+' ? 60 : -60) *
+			(int64_t)(zone_hour * 60 + zone_minute);
+	return true;
+}
+
+static int parse_diff_ids(const struct json *list, struct config *c, struct err *e)
+{
+	size_t i, n = json_count(list);
+
+	if (n > IMAGE_LAYERS_MAX)
+		return err_set(e, -E2BIG, "%zu diff IDs, more than the %d that are read",
+			       n, IMAGE_LAYERS_MAX);
+	c->diff_ids = calloc(n ? n : 1, sizeof(*c->diff_ids));
+	if (!c->diff_ids)
+		return out_of_memory(e);
+	for (i = 0; i < n; i++) {
+		const char *text = json_string(json_item(list, i));
+
+		if (!text || digest_parse(text, strlen(text), &c->diff_ids[i]) < 0)
+			return err_set(e, -EBADMSG, "diff ID %zu is no digest: %.80s",
+				       i + 1, text ? text : "(no text)");
+	}
+	c->n_diff_ids = n;
+	return 0;
+}
+
+int config_parse(const void *data, size_t len, struct config *out, struct err *e)
+{
+	struct config c = {0};
+	struct json *j = NULL;
+	const char *created;
+	int rc = json_parse(data, len, &j, e);
+
+	if (rc < 0)
+		return rc;
+	created = json_member_string(j, "created");
+	c.has_created = created && time_parse(created, &c.created);
+	platform_take(j, &c.platform);
+	rc = parse_diff_ids(json_member(json_member(j, "rootfs"), "diff_ids"), &c, e);
+	json_free(j);
+	if (rc < 0)
+		config_release(&c);
+	else
+		*out = c;
+	return rc;
+}
+
+void config_release(struct config *c)
+{
+	free(c->diff_ids);
+	*c = (struct config){0};
+}

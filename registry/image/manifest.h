@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the documents of an image say: index, manifest and config (image-spec
+ * image-index.md, manifest.md, config.md; Docker's v2 schema 2 and manifest list
+ * are the same but for the media types). Parsing only: pure, no I/O.
+ */
+#ifndef REGISTRY_IMAGE_MANIFEST_H
+#define REGISTRY_IMAGE_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "registry/image/image.h"
+
+struct err;
+
+#define MEDIA_OCI_INDEX	      "application/vnd.oci.image.index.v1+json"
+#define MEDIA_OCI_MANIFEST    "application/vnd.oci.image.manifest.v1+json"
+#define MEDIA_DOCKER_LIST     "application/vnd.docker.distribution.manifest.list.v2+json"
+#define MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
+#define MEDIA_OCI_CONFIG      "application/vnd.oci.image.config.v1+json"
+#define MEDIA_DOCKER_CONFIG   "application/vnd.docker.container.image.v1+json"
+#define MEDIA_OCI_LAYER	      "application/vnd.oci.image.layer.v1.tar"
+#define MEDIA_DOCKER_LAYER    "application/vnd.docker.image.rootfs.diff.tar"
+
+enum document_kind {
+	DOCUMENT_UNKNOWN,
+	DOCUMENT_INDEX,
+	DOCUMENT_MANIFEST,
+	DOCUMENT_SCHEMA1, /* Docker's first, long gone */
+};
+
+/* By media type alone; parameters after ';' are ignored. NULL is unknown. */
+enum document_kind document_kind_of(const char *media_type);
+
+/*
+ * What a document is: by @media_type, which may be NULL or say nothing (some
+ * registries send text/plain), else by its own words. -EBADMSG if it is no JSON, or
+ * contradicts @media_type. *media gets the media type that holds, static or borrowed.
+ */
+int document_kind(const void *data, size_t len, const char *media_type,
+		  enum document_kind *kind, const char **media, struct err *e);
+
+/* Descriptors of an index, in its order. */
+struct entries {
+	struct descriptor *list;
+	size_t n;
+};
+
+/* An index with more entries is no image's: the largest known have some hundreds. */
+#define INDEX_ENTRIES_MAX 10000
+
+/*
+ * The entries that may lead to an image: manifests and indexes. Attestations,
+ * signatures, artifacts and entries of unknown media type or digest are passed over.
+ */
+int entries_parse(const void *data, size_t len, struct entries *out, struct err *e);
+/* The same without exception but for entries without a digest or size. */
+int entries_parse_all(const void *data, size_t len, struct entries *out, struct err *e);
+void entries_release(struct entries *en);
+
+struct manifest {
+	struct descriptor config;
+	struct descriptor *layers; /* base first */
+	size_t n_layers;
+	struct annotation *annotations;
+	size_t n_annotations;
+	/* its config, or all its layers, are of no image; then what it is */
+	bool is_artifact;
+	char *artifact_type;
+};
+
+/* -ENOTSUP with a sentence for layers of a form that is not read. */
+int manifest_parse(const void *data, size_t len, struct manifest *out, struct err *e);
+void manifest_release(struct manifest *m);
+
+struct config {
+	struct platform platform; /* os and arch may be empty: not said */
+	bool has_created;
+	int64_t created; /* seconds since the epoch */
+	struct digest *diff_ids;
+	size_t n_diff_ids;
+};
+
+int config_parse(const void *data, size_t len, struct config *out, struct err *e);
+void config_release(struct config *c);
+
+/* RFC 3339, to the second. */
+bool time_parse(const char *text, int64_t *out);
+
+#endif

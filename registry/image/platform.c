@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/image/platform.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/err.h"
+
+static const struct {
+	const char *alias, *arch, *variant; /* variant NULL: as given */
+} aliases[] = {
+	{"x86_64", "amd64", NULL},
+	{"x86-64", "amd64", NULL},
+	{"i386", "386", ""},
+	{"i686", "386", ""},
+	{"aarch64", "arm64", NULL},
+	{"armhf", "arm", "v7"},
+	{"armel", "arm", "v6"},
+	{"armv7l", "arm", "v7"},
+	{"armv6l", "arm", "v6"},
+	{"armv5tel", "arm", "v5"},
+	{"loongarch64", "loong64", NULL},
+};
+
+static void set(char *part, const char *text)
+{
+	snprintf(part, PLATFORM_PART_MAX, "%s", text);
+}
+
+static void lower(char *text)
+{
+	for (; *text; text++) {
+		if (*text >= 'A' && *text <= 'Z')
+			*text = (char)(*text + 'a' - 'A');
+	}
+}
+
+/* "8" is v8 and "8.0" is v8.0: a digit in front asks for its v. */
+static void prefix_v(char *variant)
+{
+	char old[PLATFORM_PART_MAX];
+
+	if (variant[0] < '0' || variant[0] > '9')
+		return;
+	memcpy(old, variant, sizeof(old));
+	snprintf(variant, PLATFORM_PART_MAX, "v%.*s", PLATFORM_PART_MAX - 2, old);
+}
+
+void platform_normalise(struct platform *p)
+{
+	size_t i, len;
+
+	lower(p->os);
+	lower(p->arch);
+	lower(p->variant);
+	if (!strcmp(p->os, "macos"))
+		set(p->os, "darwin");
+	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+		if (strcmp(p->arch, aliases[i].alias) != 0)
+			continue;
+		set(p->arch, aliases[i].arch);
+		if (aliases[i].variant)
+			set(p->variant, aliases[i].variant);
+		break;
+	}
+	if (!strncmp(p->arch, "arm", 3))
+		prefix_v(p->variant);
+	len = strlen(p->variant);
+	if (len > 2 && !strcmp(p->variant + len - 2, ".0"))
+		p->variant[len - 2] = '\0';
+	if (!strcmp(p->arch, "arm") && !p->variant[0])
+		set(p->variant, "v7");
+	if ((!strcmp(p->arch, "arm64") && !strcmp(p->variant, "v8")) ||
+	    (!strcmp(p->arch, "amd64") && !strcmp(p->variant, "v1")))
+		p->variant[0] = '\0';
+}
+
+static bool is_known_arch(const char *text)
+{
+	static const char *const known[] = {
+		"386",	   "amd64",  "arm",	 "arm64", "ppc64le", "ppc64",	"s390x",
+		"riscv64", "mips64", "mips64le", "mips",  "mipsle",  "loong64", "wasm",
+	};
+	struct platform p = {0};
+	size_t i;
+
+	if (strlen(text) >= PLATFORM_PART_MAX)
+		return false;
+	set(p.arch, text);
+	platform_normalise(&p);
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (!strcmp(p.arch, known[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_part(const char *text, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+		    !(c >= '0' && c <= '9') && c != '_' && c != '.' && c != '-')
+			return false;
+	}
+	return len > 0 && len < PLATFORM_PART_MAX;
+}
+
+int platform_parse(const char *text, struct platform *out, struct err *e)
+{
+	char parts[3][PLATFORM_PART_MAX] = {""};
+	struct platform p = {.os = "linux"};
+	const char *at = text;
+	size_t n = 0, first;
+
+	for (;;) {
+		size_t len = strcspn(at, "/");
+
+		if (n == 3 || !is_part(at, len))
+			return err_set(e, -EINVAL,
+				       "%s: not a platform (os/arch or os/arch/variant, "
+				       "as linux/arm64)",
+				       text);
+		memcpy(parts[n++], at, len);
+		if (!at[len])
+			break;
+		at += len + 1;
+	}
+	first = n < 3 && is_known_arch(parts[0]) ? 0 : 1;
+	if (first == 1)
+		set(p.os, parts[0]);
+	if (first >= n)
+		return err_set(e, -EINVAL,
+			       "%s: a platform needs an architecture, as linux/amd64",
+			       text);
+	set(p.arch, parts[first]);
+	if (first + 1 < n)
+		set(p.variant, parts[first + 1]);
+	platform_normalise(&p);
+	*out = p;
+	return 0;
+}
+
+/* The levels of x86-64 by the features that tell them apart (x86-64 psABI). */
+static const char *host_amd64_variant(void)
+{
+#ifdef __x86_64__
+	__builtin_cpu_init();
+	if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("popcnt") ||
+	    !__builtin_cpu_supports("ssse3"))
+		return "";
+	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2") ||
+	    !__builtin_cpu_supports("fma"))
+		return "v2";
+	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+	    !__builtin_cpu_supports("avx512cd") || !__builtin_cpu_supports("avx512dq") ||
+	    !__builtin_cpu_supports("avx512vl"))
+		return "v3";
+	return "v4";
+#else
+	return "";
+#endif
+}
+
+void platform_host(struct platform *out)
+{
+	struct platform p = {.os = "linux"};
+	struct utsname u;
+
+	if (uname(&u) < 0)
+		u.machine[0] = '\0';
+	snprintf(p.arch, sizeof(p.arch), "%.*s", PLATFORM_PART_MAX - 1, u.machine);
+	if (!strcmp(p.arch, "armv8l"))
+		set(p.arch, "armv7l"); /* a 32-bit process on a 64-bit kernel */
+	if (!strcmp(p.arch, "mips64") && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+		set(p.arch, "mips64le");
+	if (!strcmp(p.arch, "x86_64"))
+		set(p.variant, host_amd64_variant());
+	platform_normalise(&p);
+	*out = p;
+}
+
+const char *platform_format(const struct platform *p, char sep, char *out)
+{
+	char *c;
+
+	if (p->variant[0])
+		snprintf(out, PLATFORM_TEXT_MAX, "%s%c%s%c%s", p->os, sep, p->arch, sep,
+			 p->variant);
+	else
+		snprintf(out, PLATFORM_TEXT_MAX, "%s%c%s", p->os, sep, p->arch);
+	for (c = out; sep == '-' && *c; c++) {
+		if (!is_part(c, 1))
+			*c = '_';
+	}
+	return out;
+}
+
+/* "v8.4" -> 8, 4; "" is @def. false for what is no version. */
+static bool parse_version(const char *variant, unsigned def, unsigned *major,
+			  unsigned *minor)
+{
+	char *end;
+
+	*major = def;
+	*minor = 0;
+	if (!variant[0])
+		return true;
+	if (variant[0] != 'v' || variant[1] < '0' || variant[1] > '9')
+		return false;
+	*major = (unsigned)strtoul(variant + 1, &end, 10) % 100;
+	if (*end == '.')
+		*minor = (unsigned)strtoul(end + 1, &end, 10) % 100;
+	return *end == '\0';
+}
+
+/* Scores: what runs natively is above what runs in a compatibility mode. */
+#define NATIVE 10000
+#define COMPAT 100
+
+static unsigned match_amd64(const struct platform *want, const struct platform *have)
+{
+	unsigned w, h, minor;
+
+	if (!strcmp(have->arch, "386"))
+		return COMPAT;
+	if (strcmp(have->arch, "amd64") != 0 ||
+	    !parse_version(want->variant, 1, &w, &minor) ||
+	    !parse_version(have->variant, 1, &h, &minor))
+		return 0;
+	return h <= w ? NATIVE + h : 0;
+}
+
+static unsigned match_arm(const struct platform *want, const struct platform *have,
+			  unsigned score)
+{
+	unsigned w, h, minor;
+
+	if (strcmp(have->arch, "arm") != 0 ||
+	    !parse_version(want->variant, 7, &w, &minor) ||
+	    !parse_version(have->variant, 7, &h, &minor))
+		return 0;
+	return h >= 5 && h <= w ? score + h : 0;
+}
+
+/* Armv9.x has all of Armv8.(x+5), of which 8.9 is the last. */
+static unsigned match_arm64(const struct platform *want, const struct platform *have)
+{
+	static const struct platform arm32 = {.variant = "v8"};
+	unsigned w, wm, h, hm;
+
+	if (!strcmp(have->arch, "arm"))
+		return match_arm(&arm32, have, COMPAT);
+	if (strcmp(have->arch, "arm64") != 0 ||
+	    !parse_version(want->variant, 8, &w, &wm) ||
+	    !parse_version(have->variant, 8, &h, &hm))
+		return 0;
+	if (w == 9 && h == 8)
+		wm = wm + 5 < 9 ? wm + 5 : 9;
+	else if (w != h)
+		return 0;
+	return hm <= wm ? NATIVE + h * 100 + hm : 0;
+}
+
+unsigned platform_match(const struct platform *want, const struct platform *have)
+{
+	if (strcmp(want->os, have->os) != 0)
+		return 0;
+	/* Said in full is always right, whatever the words mean. */
+	if (!strcmp(want->arch, have->arch) && !strcmp(want->variant, have->variant))
+		return 2 * NATIVE;
+	if (!strcmp(want->arch, "amd64"))
+		return match_amd64(want, have);
+	if (!strcmp(want->arch, "arm64"))
+		return match_arm64(want, have);
+	if (!strcmp(want->arch, "arm"))
+		return match_arm(want, have, NATIVE);
+	return 0;
+}

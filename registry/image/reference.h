@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * References as Docker reads them: [HOST[:PORT]/]PATH[:TAG][@DIGEST], with
+ * docker.io, library/ and latest filled in (distribution/reference,
+ * "normalized named").
+ */
+#ifndef REGISTRY_IMAGE_REFERENCE_H
+#define REGISTRY_IMAGE_REFERENCE_H
+
+#include <stdbool.h>
+
+#include "base/digest.h"
+
+struct err;
+
+#define REFERENCE_HOST_MAX 255 /* a DNS name and its port, as many clients cap it */
+#define REFERENCE_PATH_MAX 255 /* distribution's RepositoryNameTotalLengthMax */
+#define REFERENCE_TAG_MAX  128
+/* HOST/PATH:TAG@DIGEST and NUL */
+#define REFERENCE_TEXT_MAX                                                               \
+	(REFERENCE_HOST_MAX + REFERENCE_PATH_MAX + REFERENCE_TAG_MAX + DIGEST_TEXT_MAX + \
+	 4)
+
+struct reference {
+	char host[REFERENCE_HOST_MAX + 1]; /* with the port, as written; "docker.io" */
+	char path[REFERENCE_PATH_MAX + 1]; /* "library/nginx" */
+	char tag[REFERENCE_TAG_MAX + 1];   /* "" if there is only a digest */
+	bool has_digest;		   /* it decides; the tag is then for people */
+	struct digest digest;
+};
+
+/* -EINVAL with a sentence; -ENOTSUP for a digest of an unknown algorithm. */
+int reference_parse(const char *text, struct reference *out, struct err *e);
+/* The full form; @out has REFERENCE_TEXT_MAX bytes. Gives it back. */
+const char *reference_format(const struct reference *r, char *out);
+/* "HOST/PATH", the same buffer size. */
+const char *reference_name(const struct reference *r, char *out);
+/* Does @text name no host of its own, so that docker.io is a guess? */
+bool reference_is_short(const char *text);
+/* Is @host (with or without port) this machine: localhost, 127.0.0.0/8, ::1? */
+bool reference_host_is_loopback(const char *host);
+
+/* A repository path, a tag: do @len characters make one? */
+bool reference_is_path(const char *text, size_t len);
+bool reference_is_tag(const char *text, size_t len);
+bool reference_is_host(const char *text, size_t len);
+
+#endif

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An index may hold images, further indexes, and entries that say no platform. The
+ * best image that says it suits is taken; else the indexes are gone into; else the
+ * entries that say nothing are asked, by their config. Of equals the first wins.
+ */
+#include "registry/image/resolve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "registry/image/documents.h"
+#include "registry/image/manifest.h"
+
+/* An index of indexes of indexes is more than anyone has. */
+#define NESTING_MAX 4
+/* Entries without a platform that are tried. */
+#define UNSAID_MAX 16
+
+static int out_of_memory(struct err *e)
+{
+	return err_set(e, -ENOMEM, "out of memory");
+}
+
+/* Choice */
+
+/* Digest, size and media type: what an image keeps of a document. */
+static int copy_descriptor(const struct descriptor *d, struct descriptor *out)
+{
+	*out = (struct descriptor){
+		.digest = d->digest,
+		.size = d->size,
+		.media_type = strdup(d->media_type ? d->media_type : ""),
+		.artifact_type = d->artifact_type ? strdup(d->artifact_type) : NULL,
+		.has_platform = d->has_platform,
+		.platform = d->platform,
+	};
+	return out->media_type && !out->artifact_type == !d->artifact_type ? 0 : -ENOMEM;
+}
+
+struct search {
+	struct backend *backend;
+	const struct platform *want;
+	int depth;
+	/* what was found; owned */
+	struct descriptor found;
+	struct buf manifest;
+};
+
+static int search_index(struct search *s, const struct entries *en, struct err *e);
+
+/* What an index names and is not there is no sign that nothing suits. */
+static int get(struct search *s, const struct descriptor *d, struct buf *out,
+	       struct err *e)
+{
+	int rc = document_get(s->backend, d, out, e);
+
+	return rc == -ENOENT ? -EIO : rc;
+}
+
+static int take(struct search *s, const struct descriptor *d, struct buf *bytes)
+{
+	if (copy_descriptor(d, &s->found) < 0)
+		return -ENOMEM;
+	s->manifest = *bytes;
+	*bytes = (struct buf){0};
+	return 0;
+}
+
+static int try_best(struct search *s, const struct entries *en, struct err *e)
+{
+	const struct descriptor *best = NULL;
+	unsigned score, most = 0;
+	struct buf bytes;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < en->n; i++) {
+		const struct descriptor *d = &en->list[i];
+
+		if (document_kind_of(d->media_type) != DOCUMENT_MANIFEST ||
+		    !d->has_platform)
+			continue;
+		score = platform_match(s->want, &d->platform);
+		if (score > most) {
+			most = score;
+			best = d;
+		}
+	}
+	if (!best)
+		return -ENOENT;
+	rc = get(s, best, &bytes, e);
+	if (rc == 0)
+		rc = take(s, best, &bytes);
+	return rc;
+}
+
+static int try_nested(struct search *s, const struct entries *en, struct err *e)
+{
+	size_t i;
+	int rc = -ENOENT;
+
+	for (i = 0; i < en->n && rc == -ENOENT; i++) {
+		const struct descriptor *d = &en->list[i];
+		struct entries inner = {0};
+		struct buf bytes;
+
+		if (document_kind_of(d->media_type) != DOCUMENT_INDEX)
+			continue;
+		if (d->has_platform && !platform_match(s->want, &d->platform))
+			continue;
+		if (s->depth == NESTING_MAX)
+			return err_set(e, -E2BIG,
+				       "image indexes nested deeper than %d levels",
+				       NESTING_MAX);
+		rc = get(s, d, &bytes, e);
+		if (rc < 0)
+			break;
+		rc = entries_parse(bytes.data, bytes.len, &inner, e);
+		if (rc == 0) {
+			s->depth++;
+			rc = search_index(s, &inner, e);
+			s->depth--;
+		}
+		entries_release(&inner);
+		buf_release(&bytes);
+	}
+	return rc;
+}
+
+/* Does the config of this manifest say that it suits? */
+static int suits(struct search *s, const struct buf *bytes, struct err *e)
+{
+	struct manifest m = {0};
+	struct config c = {0};
+	struct buf config = {0};
+	int rc = manifest_parse(bytes->data, bytes->len, &m, e);
+
+	if (rc == 0 && m.is_artifact)
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = document_get(s->backend, &m.config, &config, e);
+	if (rc == 0)
+		rc = config_parse(config.data, config.len, &c, e);
+	if (rc == 0 && !platform_match(s->want, &c.platform))
+		rc = -ENOENT;
+	config_release(&c);
+	manifest_release(&m);
+	buf_release(&config);
+	return rc;
+}
+
+static int try_unsaid(struct search *s, const struct entries *en, struct err *e)
+{
+	size_t i, tried = 0;
+	int rc = -ENOENT;
+
+	for (i = 0; i < en->n && tried < UNSAID_MAX; i++) {
+		const struct descriptor *d = &en->list[i];
+		struct buf bytes;
+
+		if (document_kind_of(d->media_type) != DOCUMENT_MANIFEST ||
+		    d->has_platform)
+			continue;
+		tried++;
+		rc = get(s, d, &bytes, e);
+		if (rc < 0)
+			return rc;
+		rc = suits(s, &bytes, e);
+		if (rc == 0)
+			rc = take(s, d, &bytes);
+		buf_release(&bytes);
+		if (rc == 0 || rc == -EIO || rc == -ENOMEM)
+			return rc;
+	}
+	return -ENOENT;
+}
+
+static int search_index(struct search *s, const struct entries *en, struct err *e)
+{
+	int rc = try_best(s, en, e);
+
+	if (rc == -ENOENT)
+		rc = try_nested(s, en, e);
+	if (rc == -ENOENT)
+		rc = try_unsaid(s, en, e);
+	return rc;
+}
+
+static int none_suits(const struct entries *en, const struct platform *want,
+		      struct err *e)
+{
+	char text[PLATFORM_TEXT_MAX];
+	struct buf list;
+	size_t i;
+	int rc;
+
+	buf_init(&list, ERR_TEXT_MAX / 2); /* what does not fit is left out */
+	for (i = 0; i < en->n; i++) {
+		if (en->list[i].has_platform &&
+		    buf_printf(&list, "%s%s", list.len ? ", " : "",
+			       platform_format(&en->list[i].platform, '/', text)) < 0)
+			break;
+	}
+	rc = err_set(e, -ENOENT,
+		     "no image for %s in it; there is %s (choose with -o platform=)",
+		     platform_format(want, '/', text),
+		     list.len ? buf_text(&list) : "none at all");
+	buf_release(&list);
+	return rc;
+}
+
+/* Putting the image together */
+
+static bool is_other(const struct image *img, const struct descriptor *d)
+{
+	return document_kind_of(d->media_type) == DOCUMENT_MANIFEST && d->has_platform &&
+	       !digest_equal(&d->digest, &img->manifest_descriptor.digest);
+}
+
+/* By digest and by what it is called. */
+static int compare_others(const struct descriptor *a, const struct descriptor *b)
+{
+	char one[PLATFORM_TEXT_MAX], two[PLATFORM_TEXT_MAX];
+
+	if (!digest_equal(&a->digest, &b->digest))
+		return memcmp(&a->digest, &b->digest, sizeof(a->digest));
+	return strcmp(platform_format(&a->platform, '-', one),
+		      platform_format(&b->platform, '-', two));
+}
+
+/* Of equals the first one in the index comes first. */
+static int compare_places(const void *a, const void *b)
+{
+	const struct descriptor *x = *(struct descriptor *const *)a;
+	const struct descriptor *y = *(struct descriptor *const *)b;
+	int order = compare_others(x, y);
+
+	return order ? order : x < y ? -1 : x > y;
+}
+
+/* The entries that are other images, moved out of @en; one that is there twice, once. */
+static int keep_platforms(struct image *img, struct entries *en)
+{
+	struct descriptor **others = calloc(en->n + 1, sizeof(*others));
+	size_t i, n = 0;
+
+	img->platforms = calloc(en->n + 1, sizeof(*img->platforms));
+	if (!others || !img->platforms) {
+		free(others);
+		return -ENOMEM;
+	}
+	for (i = 0; i < en->n; i++) {
+		if (is_other(img, &en->list[i]))
+			others[n++] = &en->list[i];
+	}
+	qsort(others, n, sizeof(*others), compare_places);
+	for (i = 1; i < n; i++) {
+		if (compare_others(others[i - 1], others[i]) == 0)
+			others[i]->has_platform = false;
+	}
+	free(others);
+	for (i = 0; i < en->n; i++) {
+		if (!is_other(img, &en->list[i]))
+			continue;
+		img->platforms[img->n_platforms++] = en->list[i];
+		en->list[i] = (struct descriptor){0};
+	}
+	return 0;
+}
+
+static int copy_root(const struct buf *root, const struct descriptor *d,
+		     const char *media, struct buf *bytes, struct descriptor *out)
+{
+	int rc;
+
+	buf_init(bytes, DOCUMENT_MAX);
+	rc = buf_append(bytes, root->data, root->len);
+	if (rc == 0)
+		rc = copy_descriptor(d, out);
+	if (rc == 0 && media[0]) {
+		free(out->media_type);
+		out->media_type = strdup(media);
+		rc = out->media_type ? 0 : -ENOMEM;
+	}
+	return rc;
+}
+
+static int choose(struct backend *b, const struct buf *root, const struct descriptor *d,
+		  const char *media, const struct platform *want, struct image *img,
+		  struct err *e)
+{
+	struct search s = {.backend = b, .want = want};
+	struct entries en = {0};
+	int rc = entries_parse(root->data, root->len, &en, e);
+
+	if (rc < 0)
+		return rc;
+	rc = search_index(&s, &en, e);
+	img->manifest = s.manifest;
+	img->manifest_descriptor = s.found;
+	if (rc == -ENOENT)
+		rc = none_suits(&en, want, e);
+	if (rc == 0) {
+		img->has_index = true;
+		rc = copy_root(root, d, media, &img->index, &img->index_descriptor);
+	}
+	if (rc == 0)
+		rc = keep_platforms(img, &en);
+	entries_release(&en);
+	return rc;
+}
+
+/* What the config says, of an image. */
+static int fill_image(struct image *img, struct manifest *m, struct err *e)
+{
+	struct config c = {0};
+	int rc = config_parse(img->config.data, img->config.len, &c, e);
+
+	if (rc == 0 && m->n_layers != c.n_diff_ids)
+		rc = err_set(
+			e, -EBADMSG,
+			"the manifest has %zu layers, its config has diff IDs of %zu",
+			m->n_layers, c.n_diff_ids);
+	if (rc == 0) {
+		img->diff_ids = c.diff_ids;
+		c.diff_ids = NULL;
+		img->platform = c.platform;
+		img->has_created = c.has_created;
+		img->created = c.created;
+	}
+	config_release(&c);
+	return rc;
+}
+
+static void fill_artifact(struct image *img, struct manifest *m)
+{
+	const char *created;
+
+	img->is_artifact = true;
+	img->artifact_type = m->artifact_type;
+	m->artifact_type = NULL;
+	created = image_annotation(img, "org.opencontainers.image.created");
+	img->has_created = created && time_parse(created, &img->created);
+}
+
+static int fill(struct backend *b, struct image *img, struct err *e)
+{
+	struct manifest m = {0};
+	int rc = manifest_parse(img->manifest.data, img->manifest.len, &m, e);
+
+	if (rc == 0)
+		rc = document_get(b, &m.config, &img->config, e);
+	if (rc == 0 && !m.is_artifact)
+		rc = fill_image(img, &m, e);
+	if (rc == 0) {
+		img->config_descriptor = m.config;
+		img->annotations = m.annotations;
+		img->n_annotations = m.n_annotations;
+		img->layers = m.layers;
+		img->n_layers = m.n_layers;
+		if (m.is_artifact)
+			fill_artifact(img, &m);
+		free(m.artifact_type);
+		m = (struct manifest){0};
+	}
+	manifest_release(&m);
+	return rc;
+}
+
+static int build(struct backend *b, const struct buf *root, const struct descriptor *d,
+		 const struct platform *want, struct image *img, struct err *e)
+{
+	enum document_kind kind;
+	const char *media = "";
+	int rc = document_kind(root->data, root->len, d->media_type, &kind, &media, e);
+
+	if (rc < 0)
+		return rc;
+	switch (kind) {
+	case DOCUMENT_INDEX:
+		rc = choose(b, root, d, media, want, img, e);
+		break;
+	case DOCUMENT_MANIFEST:
+		rc = copy_root(root, d, media, &img->manifest, &img->manifest_descriptor);
+		break;
+	case DOCUMENT_SCHEMA1:
+		return err_set(
+			e, -ENOTSUP,
+			"an image of Docker's schema 1, which is no longer read: push it "
+			"again with a current tool");
+	default:
+		return err_set(e, -ENOTSUP,
+			       "neither an image nor an image index, but %.100s",
+			       d->media_type && d->media_type[0] ? d->media_type
+								 : "something else");
+	}
+	if (rc == -ENOMEM)
+		return out_of_memory(e);
+	return rc < 0 ? rc : fill(b, img, e);
+}
+
+static bool has_entry(const struct entries *en, const struct descriptor *d)
+{
+	size_t i;
+
+	for (i = 0; i < en->n; i++) {
+		if (digest_equal(&en->list[i].digest, &d->digest))
+			return true;
+	}
+	return false;
+}
+
+/* If @root is an index that has the image: the index, and the other images in it. */
+static int take_index(const struct buf *root, const struct descriptor *d,
+		      struct image *img)
+{
+	const char *media = "";
+	enum document_kind kind;
+	struct entries en = {0};
+	int rc = document_kind(root->data, root->len, d->media_type, &kind, &media, NULL);
+
+	if (rc == 0 && kind == DOCUMENT_INDEX)
+		rc = entries_parse(root->data, root->len, &en, NULL);
+	if (rc < 0)
+		return rc == -ENOMEM ? rc : 0;
+	if (has_entry(&en, &img->manifest_descriptor)) {
+		img->has_index = true;
+		rc = copy_root(root, d, media, &img->index, &img->index_descriptor);
+		if (rc == 0)
+			rc = keep_platforms(img, &en);
+	}
+	entries_release(&en);
+	return rc;
+}
+
+static int build_entry(struct backend *b, const struct buf *root,
+		       const struct descriptor *d, const struct descriptor *entry,
+		       struct image *img, struct err *e)
+{
+	int rc;
+
+	if (digest_equal(&d->digest, &entry->digest)) {
+		rc = copy_root(root, d, "", &img->manifest, &img->manifest_descriptor);
+	} else {
+		rc = document_get(b, entry, &img->manifest, e);
+		if (rc < 0)
+			return rc;
+		rc = copy_descriptor(entry, &img->manifest_descriptor);
+		if (rc == 0)
+			rc = take_index(root, d, img);
+	}
+	return rc < 0 ? out_of_memory(e) : fill(b, img, e);
+}
+
+/* @entry, or what is best for @want if that is NULL. */
+static int resolve(struct backend *b, const struct buf *root, const struct descriptor *d,
+		   const struct descriptor *entry, const struct platform *want,
+		   struct image **out, struct err *e)
+{
+	struct image *img = calloc(1, sizeof(*img));
+	int rc;
+
+	if (!img)
+		return out_of_memory(e);
+	img->name = strdup(b->name);
+	if (!img->name)
+		rc = out_of_memory(e);
+	else if (entry)
+		rc = build_entry(b, root, d, entry, img, e);
+	else
+		rc = build(b, root, d, want, img, e);
+	if (rc < 0) {
+		image_free(img);
+		return err_prefix(e, rc, "%s", b->name);
+	}
+	*out = img;
+	return 0;
+}
+
+int resolve_image(struct backend *b, const struct buf *root, const struct descriptor *d,
+		  const struct platform *want, struct image **out, struct err *e)
+{
+	return resolve(b, root, d, NULL, want, out, e);
+}
+
+int resolve_entry(struct backend *b, const struct buf *root, const struct descriptor *d,
+		  const struct descriptor *entry, struct image **out, struct err *e)
+{
+	return resolve(b, root, d, entry, NULL, out, e);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/image_source.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/source.h"
+#include "registry/image/backend.h"
+#include "registry/image/documents.h"
+#include "registry/image/manifest.h"
+#include "registry/image/resolve.h"
+#include "registry/soci.h"
+
+/*
+ * The root document is asked once and kept: a tag that moves while the image is
+ * mounted must not make one platform newer than another.
+ */
+struct origin {
+	struct backend *backend;
+	/* held while the root is asked: a second one waits for it */
+	pthread_mutex_t lock;
+	bool has_root;
+	struct buf root;
+	struct descriptor root_descriptor;
+};
+
+int source_to_buf(struct source *s, struct buf *out, struct err *e)
+{
+	void *to;
+	int rc;
+
+	if (s->size > out->max)
+		return err_set(e, -E2BIG, "%llu bytes, more than the %zu that are read",
+			       (unsigned long long)s->size, out->max);
+	rc = buf_reserve(out, (size_t)s->size, &to);
+	if (rc < 0)
+		return err_set(e, rc, "out of memory");
+	rc = source_read_all(s, to, (size_t)s->size, 0, e);
+	if (rc == 0)
+		buf_advance(out, (size_t)s->size);
+	return rc;
+}
+
+static const char *after(const char *text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(text, prefix, len) ? NULL : text + len;
+}
+
+/* What a person may take for a source: one sentence that says what is one. */
+static int check_form(const char *source, struct err *e)
+{
+	static const char *const on_disk[] = {
+		"oci:", "oci-archive:", "dir:", "docker-archive:"};
+	static const char *const not_read[] = {
+		"containers-storage:", "docker-daemon:", "sif:", "tarball:"};
+	size_t i;
+
+	for (i = 0; i < sizeof(on_disk) / sizeof(on_disk[0]); i++) {
+		if (!strcmp(source, on_disk[i]))
+			return err_set(e, -EINVAL, "%s: a path is missing behind it",
+				       source);
+	}
+	for (i = 0; i < sizeof(not_read) / sizeof(not_read[0]); i++) {
+		if (after(source, not_read[i]))
+			return err_set(e, -ENOTSUP,
+				       "%s: sources of the form %s are not read", source,
+				       not_read[i]);
+	}
+	if (after(source, "http://") || after(source, "https://"))
+		return err_set(e, -EINVAL, "%s: write it without %.*s//", source,
+			       (int)strcspn(source, "/"), source);
+	if (source[0] == '/' || after(source, "./") || after(source, "../"))
+		return err_set(
+			e, -EINVAL,
+			"%s: what is on disk is named oci:DIR, oci-archive:FILE or "
+			"docker-archive:FILE",
+			source);
+	return 0;
+}
+
+static int open_backend(const char *source, struct client *c, struct backend **out,
+			struct err *e)
+{
+	const char *rest;
+	int rc = check_form(source, e);
+
+	if (rc < 0)
+		return rc;
+	if ((rest = after(source, "oci:")))
+		return layout_open(rest, LAYOUT_OCI, out, e);
+	if ((rest = after(source, "oci-archive:")))
+		return layout_open(rest, LAYOUT_ARCHIVE, out, e);
+	if ((rest = after(source, "dir:")))
+		return layout_open(rest, LAYOUT_PLAIN, out, e);
+	if ((rest = after(source, "docker-archive:")))
+		return saved_open(rest, out, e);
+	rest = after(source, "docker://");
+	return repository_open(rest ? rest : source, c, out, e);
+}
+
+int origin_open(const char *source, struct client *c, struct origin **out, struct err *e)
+{
+	struct origin *o = calloc(1, sizeof(*o));
+	int rc;
+
+	if (!o)
+		return err_set(e, -ENOMEM, "out of memory");
+	rc = open_backend(source, c, &o->backend, e);
+	if (rc < 0) {
+		free(o);
+		return rc;
+	}
+	pthread_mutex_init(&o->lock, NULL);
+	*out = o;
+	return 0;
+}
+
+void origin_close(struct origin *o)
+{
+	if (!o)
+		return;
+	o->backend->ops->close(o->backend);
+	descriptor_release(&o->root_descriptor);
+	buf_release(&o->root);
+	pthread_mutex_destroy(&o->lock);
+	free(o);
+}
+
+bool origin_is_local(const struct origin *o)
+{
+	return o->backend->is_local;
+}
+
+static int ensure_root(struct origin *o, struct err *e)
+{
+	struct descriptor d = {0};
+	struct buf bytes;
+	int rc = 0;
+
+	pthread_mutex_lock(&o->lock);
+	if (!o->has_root) {
+		buf_init(&bytes, DOCUMENT_MAX);
+		rc = o->backend->ops->root(o->backend, &bytes, &d, e);
+		if (rc == 0) {
+			o->root = bytes;
+			o->root_descriptor = d;
+			o->has_root = true;
+		} else {
+			buf_release(&bytes);
+		}
+	}
+	pthread_mutex_unlock(&o->lock);
+	return rc;
+}
+
+int origin_resolve(struct origin *o, const struct platform *want, struct image **out,
+		   struct err *e)
+{
+	int rc = ensure_root(o, e);
+
+	if (rc < 0)
+		return rc;
+	/* From here on the root is read-only. */
+	return resolve_image(o->backend, &o->root, &o->root_descriptor, want, out, e);
+}
+
+int origin_resolve_entry(struct origin *o, const struct descriptor *entry,
+			 struct image **out, struct err *e)
+{
+	int rc = ensure_root(o, e);
+
+	if (rc < 0)
+		return rc;
+	return resolve_entry(o->backend, &o->root, &o->root_descriptor, entry, out, e);
+}
+
+int origin_document(struct origin *o, const struct descriptor *d, struct buf *out,
+		    struct err *e)
+{
+	return document_get(o->backend, d, out, e);
+}
+
+/* Entries of the index itself that say that they are about @of. */
+static int tell_own(struct origin *o, const struct digest *of, const char *type,
+		    origin_referrer_fn *fn, void *arg)
+{
+	char text[DIGEST_TEXT_MAX];
+	struct entries en = {0};
+	size_t i;
+	int rc = 0;
+
+	digest_format(of, text);
+	rc = entries_parse_all(o->root.data, o->root.len, &en, NULL);
+	if (rc < 0)
+		return rc == -ENOMEM ? rc : 0; /* it is no index */
+	for (i = 0; i < en.n && rc == 0; i++) {
+		const struct descriptor *d = &en.list[i];
+		const char *about = descriptor_annotation(d,
+							  "vnd.docker.reference.digest");
+
+		if (about && !strcmp(about, text) &&
+		    (!type || (d->artifact_type && !strcmp(d->artifact_type, type))))
+			rc = fn(arg, d);
+	}
+	entries_release(&en);
+	return rc;
+}
+
+int origin_referrers(struct origin *o, const struct digest *of, const char *type,
+		     origin_referrer_fn *fn, void *arg, struct err *e)
+{
+	int rc = ensure_root(o, e);
+
+	if (rc == 0)
+		rc = tell_own(o, of, type, fn, arg);
+	if (rc == 0 && o->backend->ops->referrers)
+		rc = o->backend->ops->referrers(o->backend, of, type, false, fn, arg, e);
+	return rc;
+}
+
+int origin_find_tables(struct origin *o, struct image *img, bool may_ask, struct err *e)
+{
+	return soci_find(o->backend, img, may_ask, e);
+}
+
+bool origin_is_pinned(const struct origin *o)
+{
+	return o->backend->is_pinned;
+}
+
+int origin_blob(struct origin *o, const struct descriptor *d, struct source **out,
+		struct err *e)
+{
+	return o->backend->ops->blob(o->backend, d, out, e);
+}
+
+int origin_tag_digest(struct origin *o, struct digest *out, struct err *e)
+{
+	int rc;
+
+	if (o->backend->ops->tag_digest)
+		return o->backend->ops->tag_digest(o->backend, out, e);
+	rc = ensure_root(o, e);
+	if (rc == 0)
+		*out = o->root_descriptor.digest;
+	return rc;
+}
+
+int origin_tags(struct origin *o, origin_name_fn *fn, void *arg, struct err *e)
+{
+	if (!o->backend->ops->tags)
+		return err_set(e, -ENOTSUP, "%s: not in a registry", o->backend->name);
+	return o->backend->ops->tags(o->backend, fn, arg, e);
+}
+
+int origin_probe(struct origin *o, struct err *e)
+{
+	if (!o->backend->ops->probe)
+		return err_set(e, -ENOTSUP, "%s: not in a registry", o->backend->name);
+	return o->backend->ops->probe(o->backend, e);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Both ways to read a blob, by range and as a stream, are one: a range read in order.
+ *
+ * A registry without ranges sends the whole blob for each part of it. Its first such
+ * answer is kept: it goes into an unnamed file as it comes (spool.h), and all that is read
+ * from then on is read there. Only a stream from the start needs no file: it is all.
+ */
+#include "registry/remote/blob.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/source.h"
+#include "registry/remote/range_reader.h"
+#include "registry/remote/remote.h"
+#include "registry/remote/spool.h"
+#include "registry/remote/blob_fetch.h"
+
+struct blob {
+	struct source source;
+	struct supply *supply;
+
+	pthread_mutex_t lock; /* guards all that follows */
+	/* borrowed; NULL: it has no place, and each part costs all that is before it */
+	struct store *store;
+	struct source *spool; /* NULL until a host was found to give no ranges */
+};
+
+/*
+ * The spool, and the caller's reference to it, if that is how the blob must be read; or
+ * NULL. @part: what was answered with all of the blob just now; or NULL.
+ */
+static struct source *get_spool(struct blob *b, struct reading *part)
+{
+	uint64_t size = b->source.size;
+	struct source *spool = NULL;
+	struct reading all;
+	int rc = 0;
+
+	pthread_mutex_lock(&b->lock);
+	if (!b->spool && b->store && part) {
+		reading_take_over(part, size, &all);
+		rc = spool_new(b->store, b->supply, size, &all, &b->spool);
+		if (rc < 0)
+			reading_release(&all);
+	} else if (!b->spool && b->store && supply_is_whole_only(b->supply)) {
+		rc = spool_new(b->store, b->supply, size, NULL, &b->spool);
+	}
+	if (rc < 0)
+		b->store = NULL;
+	if (b->spool)
+		spool = source_ref(b->spool);
+	pthread_mutex_unlock(&b->lock);
+	return spool;
+}
+
+/* It cannot grow any more. */
+static void drop_spool(struct blob *b)
+{
+	struct source *spool;
+
+	pthread_mutex_lock(&b->lock);
+	spool = b->spool;
+	b->spool = NULL;
+	b->store = NULL;
+	pthread_mutex_unlock(&b->lock);
+	source_unref(spool);
+}
+
+static bool has_spool(struct blob *b)
+{
+	bool has;
+
+	pthread_mutex_lock(&b->lock);
+	has = b->spool != NULL;
+	pthread_mutex_unlock(&b->lock);
+	return has;
+}
+
+static bool may_spool(struct blob *b)
+{
+	bool may;
+
+	pthread_mutex_lock(&b->lock);
+	may = b->store != NULL;
+	pthread_mutex_unlock(&b->lock);
+	return may;
+}
+
+static ssize_t read_range(struct reading *r, char *buf, struct err *e)
+{
+	const void *data;
+	size_t done = 0;
+	ssize_t n;
+
+	while ((n = reading_next(r, &data, e)) > 0) {
+		memcpy(buf + done, data, (size_t)n);
+		done += (size_t)n;
+	}
+	return n < 0 ? n : (ssize_t)done;
+}
+
+/* -ESPIPE: not so; there is a spool now, or there cannot be one. */
+static ssize_t read_by_request(struct blob *b, void *buf, size_t len, uint64_t off,
+			       struct err *e)
+{
+	struct reading r;
+	ssize_t n;
+
+	reading_init(&r, b->supply, off, off + len, true);
+	r.parts_only = may_spool(b);
+	n = read_range(&r, buf, e);
+	if (n == -ESPIPE)
+		source_unref(get_spool(b, &r));
+	reading_release(&r);
+	return n;
+}
+
+static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off,
+			  struct err *e)
+{
+	struct blob *b = (struct blob *)s;
+	ssize_t n;
+
+	do {
+		struct source *spool = get_spool(b, NULL);
+
+		if (!spool) {
+			n = read_by_request(b, buf, len, off, e);
+			continue;
+		}
+		n = source_pread(spool, buf, len, off, e);
+		source_unref(spool);
+		if (n == -ENOSPC)
+			drop_spool(b);
+	} while (n == -ESPIPE || n == -ENOSPC);
+	return n;
+}
+
+struct blob_stream {
+	struct stream stream;
+	struct source *blob;
+	uint64_t at;
+	struct stream *spooled; /* NULL: it is the reading that is read */
+	struct reading reading;
+};
+
+/* Takes @spool, which may be NULL. One that begins at the start needs no file: it is all. */
+static int set_way(struct blob_stream *bs, struct source *spool, struct err *e)
+{
+	struct blob *b = (struct blob *)bs->blob;
+	int rc = 0;
+
+	if (spool) {
+		rc = source_stream(spool, bs->at, &bs->spooled, e);
+		source_unref(spool);
+	} else {
+		reading_init(&bs->reading, b->supply, bs->at, b->source.size, false);
+		bs->reading.parts_only = bs->at > 0 && may_spool(b);
+	}
+	return rc;
+}
+
+/* The way it was read so far has come to its end, by @why. */
+static int change_way(struct blob_stream *bs, ssize_t why, struct err *e)
+{
+	struct blob *b = (struct blob *)bs->blob;
+	struct source *spool = NULL;
+
+	if (why == -ESPIPE)
+		spool = get_spool(b, &bs->reading);
+	else
+		drop_spool(b);
+	stream_close(bs->spooled);
+	bs->spooled = NULL;
+	reading_release(&bs->reading);
+	return set_way(bs, spool, e);
+}
+
+static ssize_t blob_stream_next(struct stream *st, const void **data, struct err *e)
+{
+	struct blob_stream *bs = (struct blob_stream *)st;
+	ssize_t n;
+	int rc = 0;
+
+	do {
+		n = bs->spooled ? stream_next(bs->spooled, data, e)
+				: reading_next(&bs->reading, data, e);
+		if (n != -ESPIPE && n != -ENOSPC)
+			break;
+		rc = change_way(bs, n, e);
+	} while (rc == 0);
+	if (rc < 0)
+		return rc;
+	bs->at += n > 0 ? (uint64_t)n : 0;
+	return n;
+}
+
+static void blob_stream_close(struct stream *st)
+{
+	struct blob_stream *bs = (struct blob_stream *)st;
+
+	stream_close(bs->spooled);
+	reading_release(&bs->reading);
+	source_unref(bs->blob);
+	free(bs);
+}
+
+static int blob_stream(struct source *s, uint64_t off, struct stream **out, struct err *e)
+{
+	static const struct stream_ops ops = {.next = blob_stream_next,
+					      .close = blob_stream_close};
+	struct blob_stream *bs = calloc(1, sizeof(*bs));
+	struct blob *b = (struct blob *)s;
+	struct source *spool = NULL;
+	int rc;
+
+	if (!bs)
+		return err_set(e, -ENOMEM, "out of memory");
+	bs->stream.ops = &ops;
+	bs->blob = source_ref(s);
+	bs->at = off < s->size ? off : s->size;
+	if (bs->at > 0 || has_spool(b))
+		spool = get_spool(b, NULL);
+	rc = set_way(bs, spool, e);
+	if (rc < 0)
+		blob_stream_close(&bs->stream);
+	else
+		*out = &bs->stream;
+	return rc;
+}
+
+static void blob_release(struct source *s)
+{
+	struct blob *b = (struct blob *)s;
+
+	source_unref(b->spool);
+	supply_free(b->supply);
+	pthread_mutex_destroy(&b->lock);
+	free(b);
+}
+
+int blob_new(struct remote *remote, const struct descriptor *d, struct source **out,
+	     struct err *e)
+{
+	static const struct source_ops ops = {
+		.pread = blob_pread,
+		.stream = blob_stream,
+		.release = blob_release,
+	};
+	struct blob *b = calloc(1, sizeof(*b));
+	int rc;
+
+	if (!b)
+		return err_set(e, -ENOMEM, "out of memory");
+	source_init(&b->source, &ops, d->size);
+	pthread_mutex_init(&b->lock, NULL);
+	b->store = remote_store(remote);
+	rc = supply_new(remote, d, &b->supply, e);
+	if (rc < 0)
+		blob_release(&b->source);
+	else
+		*out = &b->source;
+	return rc;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/remote/name_page.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "registry/image/reference.h"
+
+struct names {
+	enum names_kind kind;
+	struct json_stream *json;
+	size_t fed;
+	bool is_next;  /* the value that comes is the list */
+	bool in_list;  /* it is open */
+	bool has_list; /* or null, which registries say for none */
+	struct buf text;
+	size_t count, said;
+};
+
+static const char *key_of(enum names_kind kind)
+{
+	return kind == NAMES_TAGS ? "tags" : "repositories";
+}
+
+static bool is_name(enum names_kind kind, const char *text, size_t len)
+{
+	return kind == NAMES_TAGS
+		       ? reference_is_tag(text, len)
+		       : len <= REFERENCE_PATH_MAX && reference_is_path(text, len);
+}
+
+static int add(struct names *n, const struct json_event *ev)
+{
+	int rc;
+
+	n->said++;
+	if (ev->kind != JSON_EVENT_VALUE || ev->type != JSON_STRING ||
+	    !is_name(n->kind, ev->text, ev->len))
+		return 0; /* null elements and digests as tags were seen */
+	rc = buf_append(&n->text, ev->text, ev->len);
+	if (rc == 0)
+		rc = buf_append(&n->text, "", 1);
+	n->count += rc == 0;
+	return rc;
+}
+
+static int on_event(void *arg, const struct json_event *ev)
+{
+	struct names *n = arg;
+	const char *key = key_of(n->kind);
+	bool is_list = n->is_next;
+
+	n->is_next = false;
+	if (n->in_list && ev->kind == JSON_EVENT_CLOSE && ev->depth == 1)
+		n->in_list = false;
+	else if (n->in_list && ev->depth == 2 && ev->kind != JSON_EVENT_CLOSE)
+		return add(n, ev);
+	else if (ev->kind == JSON_EVENT_KEY && ev->depth == 1)
+		n->is_next = ev->len == strlen(key) && !memcmp(ev->text, key, ev->len);
+	else if (is_list && ev->kind == JSON_EVENT_OPEN && ev->type == JSON_ARRAY)
+		n->in_list = n->has_list = true;
+	else if (is_list && ev->kind == JSON_EVENT_VALUE && ev->type == JSON_NULL)
+		n->has_list = true;
+	return 0;
+}
+
+int names_new(enum names_kind kind, struct names **out)
+{
+	struct names *n = calloc(1, sizeof(*n));
+	int rc;
+
+	if (!n)
+		return -ENOMEM;
+	n->kind = kind;
+	buf_init(&n->text, NAMES_PAGE_MAX);
+	rc = json_stream_new(on_event, n, &n->json);
+	if (rc < 0)
+		names_free(n);
+	else
+		*out = n;
+	return rc;
+}
+
+void names_free(struct names *n)
+{
+	if (!n)
+		return;
+	json_stream_free(n->json);
+	buf_release(&n->text);
+	free(n);
+}
+
+int names_feed(struct names *n, const void *data, size_t len, struct err *e)
+{
+	int rc;
+
+	if (len > NAMES_PAGE_MAX - n->fed)
+		return err_set(e, -E2BIG,
+			       "a page of a list of over %u bytes, more than is read",
+			       NAMES_PAGE_MAX);
+	n->fed += len;
+	rc = json_stream_feed(n->json, data, len, e);
+	return rc == -ENOMEM ? err_set(e, rc, "out of memory") : rc;
+}
+
+const char *names_finish(struct names *n, size_t *count, size_t *said, struct err *e)
+{
+	if (json_stream_finish(n->json, e) < 0)
+		return NULL;
+	if (!n->has_list) {
+		err_set(e, -EBADMSG, "the registry's answer holds no list of %s",
+			key_of(n->kind));
+		return NULL;
+	}
+	*count = n->count;
+	*said = n->said;
+	return buf_text(&n->text);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Lists that come in pages: tags, repositories (distribution-spec, "Content Discovery"). */
+#ifndef REGISTRY_REMOTE_PAGING_H
+#define REGISTRY_REMOTE_PAGING_H
+
+#include "registry/remote/name_page.h"
+#include "registry/image_source.h"
+
+struct remote;
+
+/* All pages of @kind: as origin_tags(). Errors of remote_open() as they are. */
+int paging_names(struct remote *r, enum names_kind kind, origin_name_fn *fn, void *arg,
+		 struct err *e);
+
+/*
+ * What follows the page @what (below the repository, with its query), as its Link field
+ * @link (may be NULL) says, in @next: "" if nothing follows. The link is taken for its
+ * query alone, so that it never leads to another host or path, whatever a proxy makes
+ * of its head. -EBADMSG with a sentence for one that cannot be asked, or is @what.
+ */
+int paging_next(const char *what, const char *link, struct buf *next, struct err *e);
+
+#endif

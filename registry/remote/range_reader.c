@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What breaks off, stalls or ends early goes on at the byte reached. Every wait has a
+ * deadline; each byte that comes moves it.
+ *
+ * A range that is large is read by pieces of 2 MiB, of which several are on their way at
+ * once where that helps: where the network is what is slow, and it may be slow for each
+ * connection alone. Where the reader is (a decoder, on a fast network), or as soon as the
+ * other side dislikes it, the rest is one request. It is found out with the first piece:
+ * has the reader waited for most of the time?
+ *
+ *	|######....|..........|----------|----------|          |
+ *	 now        ahead[0]   ahead[1]   ...        asked      end
+ *
+ * A piece ahead is a bet: asked without a wait, where there was an answer last, and kept
+ * in memory until it is its turn. One that is not answered as it should be (a token or
+ * signed URL has expired) is asked for anew in the ordinary way, and after a few such there
+ * are no more bets. They queue behind everything that somebody waits for (http.h).
+ */
+#include "registry/remote/range_reader.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "registry/http/http.h"
+#include "registry/remote/remote.h"
+#include "registry/http/retry.h"
+
+#define PIECE HTTP_SPARE_MAX
+
+/* More of them than can be on their way when a token expires. */
+#define LOST_MAX (2 * READING_AHEAD)
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static uint64_t piece_end(const struct reading *r, uint64_t first)
+{
+	return r->way != READING_WHOLE && r->end - first > PIECE ? first + PIECE : r->end;
+}
+
+void reading_init(struct reading *r, struct supply *s, uint64_t first, uint64_t end,
+		  bool small)
+{
+	bool is_one = end - first <= PIECE || supply_is_whole_only(s);
+
+	*r = (struct reading){
+		.supply = s,
+		.bulk = !small || !is_one,
+		.way = is_one  ? READING_WHOLE
+		       : small ? READING_PIECES
+			       : READING_PROBES,
+		.at = first,
+		.end = end,
+		.asked = first,
+	};
+}
+
+static void drop_ahead(struct reading *r)
+{
+	while (r->n_ahead > 0)
+		piece_close(&r->ahead[--r->n_ahead]);
+}
+
+void reading_release(struct reading *r)
+{
+	piece_close(&r->now);
+	drop_ahead(r);
+}
+
+/* A piece asked ahead whose turn it is; 0 if it is as it should be. */
+static int take_ahead(struct reading *r, int64_t *until)
+{
+	unsigned i;
+	int rc;
+
+	r->now = r->ahead[0];
+	for (i = 1; i < r->n_ahead; i++)
+		r->ahead[i - 1] = r->ahead[i];
+	r->n_ahead--;
+	rc = piece_await(r->supply, &r->now, until, NULL);
+	if (rc < 0 && ++r->n_lost >= LOST_MAX)
+		r->way = READING_WHOLE;
+	return rc;
+}
+
+/* The piece that @r->at is in, asked for if it is not on its way. */
+static int take_piece(struct reading *r, int64_t *until, struct err *e)
+{
+	uint64_t end = r->now.at < r->now.end && r->now.at == r->at ? r->now.end : 0;
+	int rc;
+
+	if (end == 0 && r->n_ahead > 0) {
+		end = r->ahead[0].end;
+		if (take_ahead(r, until) == 0)
+			return 0;
+	}
+	if (end == 0)
+		end = piece_end(r, r->at);
+	rc = supply_ask(r->supply, r->at, end, r->bulk, until, &r->now, e);
+	if (rc < 0)
+		return rc;
+	if (r->parts_only && (r->now.skip > 0 || r->now.end > end))
+		return -ESPIPE;
+	if (r->now.end > end) { /* all comes, whatever is asked */
+		drop_ahead(r);
+		r->way = READING_WHOLE;
+		r->now.end = r->end;
+	}
+	r->from = r->at;
+	if (r->n_ahead == 0)
+		r->asked = r->now.end;
+	if (r->began == 0)
+		r->began = now_ns();
+	return 0;
+}
+
+/* false: all is asked for, or that is all for now. */
+static bool bet(struct reading *r)
+{
+	uint64_t end = piece_end(r, r->asked);
+
+	if (r->asked == r->end || r->n_ahead == READING_AHEAD ||
+	    !supply_bet(r->supply, r->asked, end, &r->ahead[r->n_ahead]))
+		return false;
+	r->asked = end;
+	r->n_ahead++;
+	return true;
+}
+
+/* What is behind the piece being read, as soon as it is known how to ask for it. */
+static void ask_ahead(struct reading *r)
+{
+	if (r->way == READING_PROBES && r->now.end - r->at <= PIECE / 2) {
+		r->way = r->waited > (now_ns() - r->began) / 2 ? READING_PIECES
+							       : READING_WHOLE;
+		if (r->way == READING_WHOLE)
+			bet(r);
+	}
+	while (r->way == READING_PIECES && bet(r))
+		;
+}
+
+/* A failure while reading: can it go on at the byte reached? */
+static bool may_go_on(struct reading *r, struct retry *retry, ssize_t rc)
+{
+	if ((rc != 0 && !retry_is_worth_error((int)rc)) || !retry_wait(retry, NULL))
+		return false;
+	http_count_retry(remote_http(supply_remote(r->supply)));
+	return true;
+}
+
+/* What is left is not for the caller's table: transport is EIO to all above. */
+static int give_up(struct reading *r, ssize_t rc, int64_t since, struct err *e)
+{
+	if (rc == 0)
+		err_set(e, -EIO, "the answer ends at byte %llu of %llu",
+			(unsigned long long)r->at, (unsigned long long)r->end);
+	if (rc == 0 || retry_is_worth_error((int)rc))
+		rc = -EIO;
+	if (rc == -EIO)
+		remote_gave_up(supply_remote(r->supply), since);
+	return (int)rc; /* which blob, all above know and say */
+}
+
+ssize_t reading_next(struct reading *r, const void **data, struct err *e)
+{
+	int64_t since = http_now(), start;
+	struct retry retry;
+	ssize_t n = 0;
+
+	if (r->at == r->end)
+		return 0;
+	retry_init(&retry, remote_deadline(supply_remote(r->supply)));
+	for (;;) {
+		if (r->now.transfer && r->now.at == r->now.end)
+			piece_close(&r->now);
+		if (!r->now.transfer) {
+			n = take_piece(r, &retry.until, e);
+			if (n == -ESPIPE)
+				return n;
+			if (n < 0)
+				break; /* tried again inside, as far as it may help */
+		}
+		ask_ahead(r);
+		start = now_ns();
+		n = piece_next(r->supply, &r->now, data, &retry.until, e);
+		r->waited += now_ns() - start;
+		if (n > 0) {
+			r->at += (uint64_t)n;
+			return n;
+		}
+		piece_close(&r->now);
+		/* A range may be answered in part: whoever ends early is asked for the rest. */
+		if (n == 0 && r->at > r->from)
+			continue;
+		if (!may_go_on(r, &retry, n))
+			break;
+	}
+	return give_up(r, n, since, e);
+}
+
+ssize_t reading_more(struct reading *r, const void **data, int64_t until)
+{
+	ssize_t n = r->now.transfer ? piece_next(r->supply, &r->now, data, &until, NULL)
+				    : 0;
+
+	if (n > 0)
+		r->at += (uint64_t)n;
+	return n;
+}
+
+void reading_take_over(struct reading *r, uint64_t size, struct reading *all)
+{
+	reading_init(all, r->supply, 0, size, false);
+	all->now = (struct piece){.transfer = r->now.transfer, .end = size};
+	all->asked = size;
+	r->now.transfer = NULL;
+}

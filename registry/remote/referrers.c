@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * That a registry filters by type is a hint, said by OCI-Filters-Applied: so what comes is
+ * always looked at here, and nobody needs to know whether it did. An answer that is no
+ * index comes from something that knows no such path.
+ */
+#include "registry/remote/referrers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "registry/remote/body.h"
+#include "registry/http/http.h"
+#include "registry/image/manifest.h"
+#include "registry/remote/paging.h"
+#include "registry/remote/remote.h"
+
+/* Pages are 4 MiB at most; registries give some hundred entries in one. */
+#define PAGES_MAX 1000
+
+static int tell(const struct buf *page, const struct referrers_query *q, struct err *e)
+{
+	struct entries en = {0};
+	size_t i;
+	int rc = entries_parse_all(page->data, page->len, &en, e);
+
+	for (i = 0; i < en.n && rc == 0; i++) {
+		const char *own = en.list[i].artifact_type;
+
+		if (!q->type || (own && !strcmp(own, q->type)))
+			rc = q->fn(q->arg, &en.list[i]);
+	}
+	entries_release(&en);
+	return rc;
+}
+
+/* "sha256-HEX", cut to 64. */
+int referrers_by_tag(struct remote *r, const struct referrers_query *q, struct err *e)
+{
+	char what[sizeof("manifests/") + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
+	struct remote_request rq = {
+		.what = what,
+		.accept = MEDIA_OCI_INDEX,
+		.by_tag = true,
+		.is_extra = q->is_extra,
+	};
+	struct buf page;
+	int rc;
+
+	snprintf(what, sizeof(what), "manifests/%s-%.64s", digest_alg_name(q->of->alg),
+		 digest_hex(q->of, hex));
+	buf_init(&page, DOCUMENT_MAX);
+	rc = body_get(r, &rq, &page, NULL, NULL, e);
+	if (rc == 0)
+		rc = tell(&page, q, e);
+	if (rc == -ENOENT || rc == -EBADMSG)
+		rc = 0; /* no such tag, or a tag of something else: nothing refers to it */
+	buf_release(&page);
+	return rc;
+}
+
+static int first_page(const struct referrers_query *q, struct buf *what)
+{
+	char text[DIGEST_TEXT_MAX];
+	int rc = buf_printf(what, "referrers/%s", digest_format(q->of, text));
+
+	return rc == 0 && q->type ? http_url_query(what, "artifactType", q->type) : rc;
+}
+
+/* The page @what; @next gets what follows it. */
+static int get_page(struct remote *r, const struct referrers_query *q, const char *what,
+		    struct buf *page, struct buf *next, struct err *e)
+{
+	struct remote_request rq = {
+		.what = what,
+		.accept = MEDIA_OCI_INDEX,
+		.by_tag = true,
+		.is_extra = q->is_extra,
+	};
+	char *link = NULL;
+	int rc = body_get(r, &rq, page, NULL, &link, e);
+
+	if (rc == 0)
+		rc = paging_next(what, link, next, e);
+	free(link);
+	return rc;
+}
+
+int referrers_by_api(struct remote *r, const struct referrers_query *q, struct err *e)
+{
+	struct buf what, next, page;
+	unsigned n = 0;
+	int rc;
+
+	buf_init(&what, HTTP_URL_MAX);
+	buf_init(&next, HTTP_URL_MAX);
+	buf_init(&page, DOCUMENT_MAX);
+	rc = first_page(q, &what);
+	if (rc < 0)
+		err_set(e, rc, "out of memory");
+	while (rc == 0) {
+		struct buf old = what;
+
+		if (n++ == PAGES_MAX) {
+			rc = err_set(e, -E2BIG, "over %d pages of referrers", PAGES_MAX);
+			break;
+		}
+		buf_clear(&next);
+		rc = get_page(r, q, buf_text(&what), &page, &next, e);
+		if (rc == 0)
+			rc = tell(&page, q, e);
+		what = next;
+		next = old;
+		if (what.len == 0)
+			break;
+	}
+	if (n == 1 && (rc == -ENOENT || rc == -ENOTSUP || rc == -EBADMSG))
+		rc = -ENOSYS;
+	buf_release(&what);
+	buf_release(&next);
+	buf_release(&page);
+	return rc;
+}

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An image in a registry's repository.
+ *
+ * What the store holds is not asked for. A document by its digest is then complete
+ * without a request; a tag is asked each time, but by HEAD if the store has what it
+ * was last: many registries do not count that against their limits, and mostly it is
+ * all that is needed. A tag that is not in the store is asked by GET at once, to save
+ * a round trip. When the registry cannot be had, the last answer stands, with a warning.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/num.h"
+#include "base/store/store.h"
+#include "registry/image/backend.h"
+#include "registry/remote/blob.h"
+#include "registry/remote/body.h"
+#include "registry/remote/client.h"
+#include "registry/remote/cosign.h"
+#include "registry/config/hosts.h"
+#include "registry/http/http.h"
+#include "registry/remote/paging.h"
+#include "registry/image/manifest.h"
+#include "registry/image/reference.h"
+#include "registry/remote/referrers.h"
+#include "registry/remote/remote.h"
+#include "registry/config/short_name.h"
+
+struct repository {
+	struct backend backend;
+	struct client *client;
+	bool offline;
+	/* a short name may be several, until the root is found */
+	struct candidates names;
+	/* The one in use: */
+	struct reference reference;
+	struct remote *remote;
+};
+
+/* Lists come first for people; registries do not weigh. */
+static const char accept_all[] = MEDIA_OCI_INDEX
+	", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST
+	", application/vnd.docker.distribution.manifest.v1+prettyjws"
+	", application/vnd.docker.distribution.manifest.v1+json"
+	", application/vnd.oci.artifact.manifest.v1+json";
+
+#define WHAT_MAX (sizeof("manifests/") + DIGEST_TEXT_MAX + REFERENCE_TAG_MAX)
+
+/* @media, if it is wanted, gets the Content-Type: then it is the root that is asked. */
+static int get(struct repository *r, const char *what, const char *accept,
+	       struct buf *bytes, char **media, struct err *e)
+{
+	struct remote_request rq = {
+		.what = what,
+		.accept = accept,
+		.by_tag = media && !r->reference.has_digest,
+	};
+
+	return body_get(r->remote, &rq, bytes, media, NULL, e);
+}
+
+static int root_digest(struct repository *r, const struct buf *bytes,
+		       struct descriptor *d, struct err *e)
+{
+	char text[DIGEST_TEXT_MAX];
+	enum digest_alg alg = r->reference.has_digest ? r->reference.digest.alg
+						      : DIGEST_SHA256;
+	int rc = digest_of(alg, bytes->data, bytes->len, &d->digest);
+
+	if (rc < 0)
+		return rc;
+	if (r->reference.has_digest && !digest_equal(&d->digest, &r->reference.digest))
+		return err_set(e, -EBADMSG,
+			       "the registry answered with another document, %s",
+			       digest_format(&d->digest, text));
+	d->size = bytes->len;
+	return 0;
+}
+
+/* What the store knows of a tag: "DIGEST MEDIA-TYPE" under "tag REFERENCE". */
+
+static void note_name(const struct repository *r, struct buf *name)
+{
+	buf_init(name, REFERENCE_TEXT_MAX + 8);
+	(void)buf_printf(name, "tag %s", r->backend.name);
+}
+
+static bool recall(struct repository *r, struct descriptor *d)
+{
+	struct buf name, note;
+	const char *space;
+	bool known;
+
+	if (!r->backend.store)
+		return false;
+	note_name(r, &name);
+	buf_init(&note, 4096);
+	known = store_get_note(r->backend.store, buf_text(&name), &note) == 0;
+	space = known ? strchr(buf_text(&note), ' ') : NULL;
+	known = space &&
+		digest_parse(note.data, (size_t)(space - note.data), &d->digest) == 0;
+	if (known)
+		d->media_type = strdup(space + 1);
+	buf_release(&name);
+	buf_release(&note);
+	return known;
+}
+
+static void remember_tag(struct repository *r, const struct descriptor *d)
+{
+	char digest[DIGEST_TEXT_MAX];
+	struct buf name, note;
+
+	if (!r->backend.store || r->reference.has_digest)
+		return;
+	note_name(r, &name);
+	buf_init(&note, 4096);
+	if (buf_printf(&note, "%s %s", digest_format(&d->digest, digest),
+		       d->media_type ? d->media_type : "") == 0)
+		(void)store_put_note(r->backend.store, buf_text(&name), buf_text(&note));
+	buf_release(&name);
+	buf_release(&note);
+}
+
+static void remember(struct repository *r, const struct buf *bytes,
+		     const struct descriptor *d)
+{
+	if (r->backend.store && store_put_document(r->backend.store, &d->digest,
+						   bytes->data, bytes->len) == 0)
+		remember_tag(r, d);
+}
+
+/* The document of d->digest from the store, with its size. */
+static bool from_store(struct repository *r, struct buf *bytes, struct descriptor *d)
+{
+	if (!r->backend.store ||
+	    store_get_document(r->backend.store, &d->digest, DOCUMENT_MAX, bytes) < 0) {
+		buf_clear(bytes);
+		return false;
+	}
+	d->size = bytes->len;
+	return true;
+}
+
+/* The digest, and the media type, that HEAD tells. -ESTALE: it does not tell. */
+static int ask_head(struct repository *r, const char *what, struct descriptor *out,
+		    struct err *e)
+{
+	struct remote_request rq = {
+		.what = what, .accept = accept_all, .head = true, .by_tag = true};
+	int64_t until = remote_deadline(r->remote);
+	const struct http_head *head;
+	struct transfer *t = NULL;
+	int rc = remote_open(r->remote, &rq, &until, NULL, &t, e);
+
+	if (rc == -ENOTSUP || (rc == -EIO && remote_is_reached(r->remote)))
+		return -ESTALE; /* there are those that do not know HEAD */
+	if (rc < 0)
+		return rc;
+	head = transfer_head(t);
+	if (!head->digest ||
+	    digest_parse(head->digest, strlen(head->digest), &out->digest) < 0)
+		rc = -ESTALE;
+	else if (head->content_type)
+		out->media_type = strdup(head->content_type);
+	transfer_close(t);
+	return rc;
+}
+
+static int from_registry(struct repository *r, const char *what, struct buf *bytes,
+			 struct descriptor *out, struct err *e)
+{
+	struct descriptor d = {0};
+	int rc = get(r, what, accept_all, bytes, &d.media_type, e);
+
+	if (rc == 0)
+		rc = root_digest(r, bytes, &d, e);
+	if (rc < 0) {
+		descriptor_release(&d);
+		return rc;
+	}
+	remember(r, bytes, &d);
+	*out = d;
+	return 0;
+}
+
+static void warn_of_last(struct repository *r, const struct err *e)
+{
+	client_warn(r->client, "%s: showing what it was last: %s", r->backend.name,
+		    e ? e->text : "the registry cannot be asked");
+}
+
+/* A tag whose last document, in @bytes and @d, is known. */
+static int check_tag(struct repository *r, const char *what, struct buf *bytes,
+		     struct descriptor *d, struct err *e)
+{
+	struct descriptor fresh = {0};
+	struct buf now;
+	int rc;
+
+	if (r->offline)
+		return 0;
+	rc = ask_head(r, what, &fresh, e);
+	if (rc == 0 && !digest_equal(&fresh.digest, &d->digest))
+		rc = -ESTALE;
+	descriptor_release(&fresh);
+	if (rc == 0)
+		return 0;
+	if (rc == -ESTALE) {
+		buf_init(&now, DOCUMENT_MAX);
+		rc = from_registry(r, what, &now, &fresh, e);
+		if (rc == 0) {
+			buf_release(bytes);
+			descriptor_release(d);
+			*bytes = now;
+			*d = fresh;
+			return 0;
+		}
+		buf_release(&now);
+	}
+	if (rc != -EIO && rc != -EACCES)
+		return rc;
+	warn_of_last(r, e);
+	return 0;
+}
+
+static void manifest_path(const struct repository *r, char *out, size_t max)
+{
+	char text[DIGEST_TEXT_MAX];
+
+	snprintf(out, max, "manifests/%s",
+		 r->reference.has_digest ? digest_format(&r->reference.digest, text)
+					 : r->reference.tag);
+}
+
+/* By HEAD, or by GET, which gives the document as well: that is kept. */
+static int ask_digest(struct repository *r, struct descriptor *d, struct err *e)
+{
+	char what[WHAT_MAX];
+	struct buf bytes;
+	int rc;
+
+	manifest_path(r, what, sizeof(what));
+	rc = ask_head(r, what, d, e);
+	if (rc == 0)
+		remember_tag(r, d);
+	if (rc != -ESTALE)
+		return rc;
+	buf_init(&bytes, DOCUMENT_MAX);
+	rc = from_registry(r, what, &bytes, d, e);
+	buf_release(&bytes);
+	return rc;
+}
+
+static int repository_tag_digest(struct backend *b, struct digest *out, struct err *e)
+{
+	struct repository *r = (struct repository *)b;
+	struct descriptor d = {0};
+	struct err own;
+	int rc = -EIO;
+
+	if (!e)
+		e = &own;
+	if (r->reference.has_digest) {
+		*out = r->reference.digest;
+		return 0;
+	}
+	if (!r->offline)
+		rc = ask_digest(r, &d, e);
+	if ((rc == -EIO || rc == -EACCES) && recall(r, &d)) {
+		if (!r->offline)
+			warn_of_last(r, e);
+		rc = 0;
+	} else if (r->offline) {
+		err_set(e, rc, "not in the cache, and -o offline asks no registry");
+	}
+	if (rc == 0)
+		*out = d.digest;
+	descriptor_release(&d);
+	return rc < 0 ? err_prefix(e, rc, "%s", r->backend.name) : 0;
+}
+
+/* The root under the name in use. */
+static int find_root(struct repository *r, struct buf *bytes, struct descriptor *out,
+		     struct err *e)
+{
+	struct descriptor d = {0};
+	char what[WHAT_MAX];
+	int rc;
+
+	manifest_path(r, what, sizeof(what));
+	if (r->reference.has_digest) {
+		d.digest = r->reference.digest;
+		rc = from_store(r, bytes, &d) ? 0 : from_registry(r, what, bytes, &d, e);
+	} else if (recall(r, &d) && from_store(r, bytes, &d)) {
+		rc = check_tag(r, what, bytes, &d, e);
+	} else {
+		descriptor_release(&d);
+		rc = from_registry(r, what, bytes, &d, e);
+	}
+	if (rc < 0) {
+		descriptor_release(&d);
+		return err_prefix(e, rc, "%s", r->backend.name);
+	}
+	*out = d;
+	return 0;
+}
+
+/* Takes this name, and what it leads to, in use. */
+static int use_name(struct repository *r, const char *text, struct err *e)
+{
+	struct remote *remote = NULL;
+	struct reference ref;
+	char full[REFERENCE_TEXT_MAX], *name;
+	int rc = reference_parse(text, &ref, e);
+
+	if (rc == 0)
+		rc = remote_new(r->client, &ref, &remote, e);
+	if (rc < 0)
+		return rc;
+	name = strdup(reference_format(&ref, full));
+	if (!name) {
+		remote_free(remote);
+		return err_set(e, -ENOMEM, "out of memory");
+	}
+	remote_free(r->remote);
+	free(r->backend.name);
+	r->remote = remote;
+	r->backend.name = name;
+	r->reference = ref;
+	r->backend.is_pinned = ref.has_digest;
+	return 0;
+}
+
+static int repository_root(struct backend *b, struct buf *bytes, struct descriptor *out,
+			   struct err *e)
+{
+	struct repository *r = (struct repository *)b;
+	struct err own;
+	size_t i;
+	int rc;
+
+	if (!e)
+		e = &own; /* a warning may want the words */
+	rc = find_root(r, bytes, out, e);
+	for (i = 1; rc < 0 && rc != -ENOMEM && i < r->names.n; i++) {
+		buf_clear(bytes);
+		rc = use_name(r, r->names.list[i], e);
+		if (rc == 0)
+			rc = find_root(r, bytes, out, e);
+	}
+	return rc;
+}
+
+static int repository_document(struct backend *b, const struct descriptor *d,
+			       struct buf *bytes, struct err *e)
+{
+	enum document_kind kind = document_kind_of(d->media_type);
+	bool manifest = kind == DOCUMENT_INDEX || kind == DOCUMENT_MANIFEST;
+	char text[DIGEST_TEXT_MAX], what[WHAT_MAX];
+
+	snprintf(what, sizeof(what), "%s/%s", manifest ? "manifests" : "blobs",
+		 digest_format(&d->digest, text));
+	return get((struct repository *)b, what, manifest ? accept_all : NULL, bytes,
+		   NULL, e);
+}
+
+static int repository_blob(struct backend *b, const struct descriptor *d,
+			   struct source **out, struct err *e)
+{
+	return blob_new(((struct repository *)b)->remote, d, out, e);
+}
+
+/* Lists */
+
+static int repository_tags(struct backend *b, origin_name_fn *fn, void *arg,
+			   struct err *e)
+{
+	struct repository *r = (struct repository *)b;
+	int rc = paging_names(r->remote, NAMES_TAGS, fn, arg, e);
+
+	return rc < 0 ? err_prefix(e, rc, "the tags of %s", r->backend.name) : 0;
+}
+
+static int repository_probe(struct backend *b, struct err *e)
+{
+	struct repository *r = (struct repository *)b;
+	struct remote_request rq = {
+		.what = "tags/list?n=1",
+		.accept = "application/json",
+		.by_tag = true,
+		.may_hide = true,
+	};
+	int64_t until = remote_deadline(r->remote);
+	struct transfer *t = NULL;
+	int rc = remote_open(r->remote, &rq, &until, NULL, &t, e);
+
+	transfer_close(t);
+	return rc < 0 ? err_prefix(e, rc, "%s", r->backend.name) : 0;
+}
+
+/*
+ * A host without the API is noted for a day, so that what is not worth two round trips
+ * has one.
+ */
+static bool lacks_api(const struct repository *r, const char *name)
+{
+	uint64_t then = 0, now = (uint64_t)time(NULL);
+	struct buf note;
+	bool lacks;
+
+	buf_init(&note, 32);
+	lacks = r->backend.store && store_get_note(r->backend.store, name, &note) == 0 &&
+		num_parse(buf_text(&note), note.len, INT64_MAX, &then) && then <= now &&
+		now - then < 24 * 3600;
+	buf_release(&note);
+	return lacks;
+}
+
+static void note_lack(const struct repository *r, const char *name)
+{
+	char now[32];
+
+	snprintf(now, sizeof(now), "%lld", (long long)time(NULL));
+	if (r->backend.store)
+		(void)store_put_note(r->backend.store, name, now);
+}
+
+static int repository_referrers(struct backend *b, const struct digest *of,
+				const char *type, bool is_extra, origin_referrer_fn *fn,
+				void *arg, struct err *e)
+{
+	struct repository *r = (struct repository *)b;
+	struct referrers_query q = {
+		.of = of,
+		.type = type,
+		.is_extra = is_extra,
+		.fn = fn,
+		.arg = arg,
+	};
+	char name[REFERENCE_HOST_MAX + 32];
+	int rc = -ENOSYS;
+
+	snprintf(name, sizeof(name), "no-referrers %s", r->reference.host);
+	if (!is_extra || !lacks_api(r, name)) {
+		rc = referrers_by_api(r->remote, &q, e);
+		if (rc == -ENOSYS)
+			note_lack(r, name);
+	}
+	if (rc == -ENOSYS)
+		rc = referrers_by_tag(r->remote, &q, e);
+	if (rc == 0 && !is_extra)
+		rc = cosign_referrers(r->remote, &q, e);
+	return rc < 0 ? err_prefix(e, rc, "what refers to %s", b->name) : 0;
+}
+
+static void repository_close(struct backend *b)
+{
+	struct repository *r = (struct repository *)b;
+
+	remote_free(r->remote);
+	candidates_release(&r->names);
+	free(b->name);
+	free(r);
+}
+
+static const struct backend_ops repository_ops = {
+	.root = repository_root,
+	.document = repository_document,
+	.blob = repository_blob,
+	.tag_digest = repository_tag_digest,
+	.tags = repository_tags,
+	.probe = repository_probe,
+	.referrers = repository_referrers,
+	.close = repository_close,
+};
+
+int repository_open(const char *text, struct client *c, struct backend **out,
+		    struct err *e)
+{
+	struct repository *r = calloc(1, sizeof(*r));
+	const struct registries *conf;
+	int rc;
+
+	if (!r)
+		return err_set(e, -ENOMEM, "out of memory");
+	r->backend.ops = &repository_ops;
+	r->backend.store = client_store(c);
+	r->client = c;
+	r->offline = client_is_offline(c);
+	rc = hosts_registries(client_hosts(c), &conf, e);
+	if (rc == 0)
+		rc = shortname_expand(conf, text, &r->names, e);
+	if (rc == 0)
+		rc = use_name(r, r->names.list[0], e);
+	if (rc < 0)
+		repository_close(&r->backend);
+	else
+		*out = &r->backend;
+	return rc;
+}

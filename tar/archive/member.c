@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who names a member, the strongest first: GNU.sparse.name (the path beside it is made
+ * up), L or K, pax, the header. So does Go, and so does every tool that unpacks images.
+ */
+#include "tar/archive/member.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "tar/archive/pax.h"
+#include "tar/archive/reader.h"
+
+static void set_path(const struct member *m, char *joined, struct tar_entry *t)
+{
+	const struct header *h = m->header;
+	const struct pax *p = m->pax;
+
+	if (p->sparse_name.data && pax_is_sparse(p) && h->type != 'S') {
+		t->path = p->sparse_name.data;
+		t->path_len = p->sparse_name.len;
+	} else if (m->long_name[0]) {
+		t->path = m->long_name;
+		t->path_len = strlen(m->long_name);
+	} else if (p->path.data) {
+		t->path = p->path.data;
+		t->path_len = p->path.len;
+	} else if (h->prefix_len > 0) {
+		memcpy(joined, h->prefix, h->prefix_len);
+		joined[h->prefix_len] = '/';
+		memcpy(joined + h->prefix_len + 1, h->name, h->name_len);
+		t->path = joined;
+		t->path_len = h->prefix_len + 1 + h->name_len;
+	} else {
+		/* Without any name it is about the folder that the archive is of. */
+		t->path = h->name_len > 0 ? h->name : ".";
+		t->path_len = h->name_len > 0 ? h->name_len : 1;
+	}
+}
+
+void member_names(const struct member *m, char joined[MEMBER_PATH_MAX],
+		  struct tar_entry *out)
+{
+	const struct header *h = m->header;
+
+	set_path(m, joined, out);
+	if (h->type != '1' && h->type != '2')
+		return;
+	out->is_hardlink = h->type == '1';
+	if (m->long_link[0]) {
+		out->link = m->long_link;
+		out->link_len = strlen(m->long_link);
+	} else if (m->pax->link.data) {
+		out->link = m->pax->link.data;
+		out->link_len = m->pax->link.len;
+	} else {
+		out->link = h->link;
+		out->link_len = h->link_len;
+	}
+}
+
+/* What pax says, else what the header says, if an unsigned 32-bit field can hold it. */
+static int take_id(const struct pax_number *said, int64_t written, const char *what,
+		   uint32_t *out, struct err *e)
+{
+	int64_t v = said->is_set ? (int64_t)said->value : written;
+
+	if (v < 0 || v > UINT32_MAX)
+		return err_set(e, -EBADMSG, "the %s %lld is negative or beyond 32 bits",
+			       what, (long long)v);
+	*out = (uint32_t)v;
+	return 0;
+}
+
+static int set_ids(const struct member *m, struct tar_entry *t, struct err *e)
+{
+	const struct header *h = m->header;
+	const struct pax *p = m->pax;
+	int rc = take_id(&p->uid, h->uid, "uid", &t->uid, e);
+
+	if (rc < 0)
+		return rc;
+	rc = take_id(&p->gid, h->gid, "gid", &t->gid, e);
+	if (rc < 0 || (h->type != '3' && h->type != '4'))
+		return rc;
+	rc = take_id(&p->dev_major, h->dev_major, "device", &t->rdev_major, e);
+	if (rc < 0)
+		return rc;
+	return take_id(&p->dev_minor, h->dev_minor, "device", &t->rdev_minor, e);
+}
+
+/*
+ * Before there was a type for directories, a '/' at the name's end made one. Some writers
+ * still do it beside the type of a file; no file with content is hidden by that.
+ */
+static bool is_old_directory(const struct member *m, const struct tar_entry *t,
+			     uint64_t size)
+{
+	char type = m->header->type;
+
+	if (t->path[t->path_len - 1] != '/')
+		return false;
+	return type == '\0' || (type == '0' && size == 0 && !pax_is_sparse(m->pax));
+}
+
+int member_stat(const struct member *m, struct tar_entry *out, struct err *e)
+{
+	const struct header *h = m->header;
+	const struct pax *p = m->pax;
+	uint64_t size = p->size.is_set ? p->size.value : h->size;
+	uint32_t type = is_old_directory(m, out, size) ? S_IFDIR : header_file_type(h);
+
+	out->mode = type | h->mode;
+	if (type == S_IFREG && header_has_content(h))
+		out->size = out->stored = size;
+	out->mtime = p->mtime.is_set ? p->mtime.sec : h->mtime;
+	out->mtime_ns = p->mtime.is_set ? p->mtime.ns : 0;
+	out->xattrs = p->xattrs;
+	out->n_xattrs = p->n_xattrs;
+	return set_ids(m, out, e);
+}

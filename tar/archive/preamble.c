@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The header itself is the block before the content, and mostly says it all. Where its name
+ * or size is not the file's, they are in records before it (pax, GNU long names), whose
+ * own headers are looked for: one from which the records reach exactly to what follows.
+ */
+#include "tar/archive/preamble.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "tar/archive/header.h"
+#include "tar/archive/reader.h"
+
+/* Records of a path, a link and some xattrs have a few KiB. */
+#define REACH	    (64u << 10)
+#define RECORDS_MAX 8 /* in a row */
+
+static int wrong(struct err *e)
+{
+	return err_set(e, -EBADMSG,
+		       "its table of contents names a place where that file is not");
+}
+
+static bool is_name(const struct preamble_want *w, const char *path, size_t len)
+{
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	return !w->name || (len >= w->name_len &&
+			    !memcmp(path + len - w->name_len, w->name, w->name_len) &&
+			    (len == w->name_len || path[len - w->name_len - 1] == '/'));
+}
+
+static bool is_records(const uint8_t *block, uint64_t room)
+{
+	struct header h;
+
+	if (header_parse(block, &h, NULL) < 0)
+		return false;
+	switch (header_kind(&h)) {
+	case HEADER_PAX:
+	case HEADER_GLOBAL:
+	case HEADER_LONG_NAME:
+	case HEADER_LONG_LINK:
+		return h.size <= room &&
+		       (h.size + HEADER_SIZE - 1) / HEADER_SIZE * HEADER_SIZE == room;
+	default:
+		return false;
+	}
+}
+
+/* Where in @data the records begin that end at @end, or @end. */
+static size_t records_before(const uint8_t *data, size_t end)
+{
+	size_t at;
+
+	for (at = end; at >= 2 * HEADER_SIZE;) {
+		at -= HEADER_SIZE;
+		if (is_records(data + at - HEADER_SIZE, end - at))
+			return at - HEADER_SIZE;
+	}
+	return end;
+}
+
+struct told {
+	const struct preamble_want *want;
+	uint64_t data; /* that the content begins at, from the records on */
+	bool is_it;
+};
+
+static int on_entry(void *arg, const struct tar_entry *te)
+{
+	struct told *t = arg;
+
+	t->is_it = te->data == t->data && te->size == t->want->size && !te->is_sparse &&
+		   S_ISREG(te->mode) && is_name(t->want, te->path, te->path_len);
+	return 0;
+}
+
+static int on_content(void *arg, const void *data, size_t len)
+{
+	(void)arg;
+	(void)data;
+	(void)len;
+	return 0;
+}
+
+/* Reads the records and the header, which @data ends with, as a tar. */
+static int read_as_tar(const uint8_t *data, size_t len, const struct preamble_want *want,
+		       struct err *e)
+{
+	static const struct reader_ops ops = {.entry = on_entry, .content = on_content};
+	struct told told = {.want = want, .data = len};
+	struct reader *r;
+	int rc = reader_new(&ops, &told, &r);
+
+	if (rc < 0)
+		return err_set(e, rc, "out of memory");
+	rc = reader_feed(r, data, len, e);
+	reader_free(r);
+	if (rc == -ENOMEM)
+		return rc;
+	return told.is_it ? 0 : wrong(e);
+}
+
+static int look_back(preamble_read_fn *read, void *arg, const struct preamble_want *want,
+		     struct err *e)
+{
+	size_t len = want->data < REACH ? (size_t)want->data : REACH, at, end, i;
+	uint8_t *data = malloc(len);
+	int rc = data ? read(arg, data, len, want->data - len, e)
+		      : err_set(e, -ENOMEM, "out of memory");
+
+	at = len - HEADER_SIZE;
+	for (i = 0; rc == 0 && i < RECORDS_MAX; i++) {
+		end = at;
+		at = records_before(data, end);
+		if (at == end)
+			break;
+	}
+	if (rc == 0)
+		rc = read_as_tar(data + at, len - at, want, e);
+	free(data);
+	return rc;
+}
+
+int preamble_check(preamble_read_fn *read, void *arg, const struct preamble_want *want,
+		   struct err *e)
+{
+	uint8_t block[HEADER_SIZE];
+	struct header h;
+	int rc;
+
+	if (want->data < HEADER_SIZE || want->data % HEADER_SIZE != 0)
+		return wrong(e);
+	rc = read(arg, block, HEADER_SIZE, want->data - HEADER_SIZE, e);
+	if (rc < 0)
+		return rc;
+	if (header_parse(block, &h, NULL) < 0 || header_kind(&h) != HEADER_ENTRY ||
+	    !S_ISREG(header_file_type(&h)))
+		return wrong(e);
+	if (h.size == want->size && is_name(want, h.name, h.name_len))
+		return 0;
+	return look_back(read, arg, want, e);
+}

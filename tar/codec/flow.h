@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a decoder takes bytes from and where it puts them. Both ends are moved on
+ * by what was used.
+ */
+#ifndef TAR_CODEC_FLOW_H
+#define TAR_CODEC_FLOW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct flow {
+	const uint8_t *in;
+	size_t in_len;
+	uint8_t *out;
+	size_t out_len;
+};
+
+#endif

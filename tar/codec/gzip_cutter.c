@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A span begins at the layer's start, at a member, or at a deflate block, and ends
+ * where the next one begins. What takes time beside decoding, sealer.c does.
+ *
+ *	input	[ LAG |........taken........|....to come.... ]
+ *	output	[ 32 KiB before ]  [ made, not handed out yet |   room    ]
+ *
+ * Input is gathered, so that pieces of any size cost the same. Of what is taken the end
+ * is kept, for a block's start turns out to be up to LAG bytes before the place where
+ * decoding is.
+ */
+#include "tar/codec/gzip_cutter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "tar/codec/checksum.h"
+#include "tar/codec/decoder.h"
+#include "tar/codec/gzip.h"
+#include "tar/codec/sealer.h"
+
+#define INPUT_ROOM (256 * 1024)
+/* Input that is gathered before it is decoded. */
+#define INPUT_BATCH (64 * 1024)
+/* An engine sets aside at most a block's header (RFC 1951: below 300 bytes) and 8 bytes. */
+#define LAG 1024
+
+struct gzip_cutter {
+	const struct decoder_ops *ops;
+	void *arg;
+	struct gzip *gzip;
+	struct sealer *sealer;
+
+	uint64_t base;	     /* offset in the layer of input[0] */
+	size_t taken;	     /* of input: decoded */
+	size_t filled;	     /* of input */
+	uint64_t sealed;     /* offset in the layer: the sealer has what is before */
+	uint64_t member_end; /* offset in the layer, of the last one that ended */
+
+	uint64_t made;	      /* decoded bytes of the layer */
+	uint64_t member_made; /* decoded bytes of this member */
+	uint8_t *room;	      /* lent for output */
+	size_t room_len;
+	size_t fresh; /* of room: made, not handed out yet */
+
+	struct span span; /* the one that is under way; its checksum: of members before */
+	uint32_t crc_before; /* of this member, what is not in the span */
+	uint64_t part_len;   /* of this member, what is in the span */
+	size_t head_left;    /* its first output, as far as the sealer still wants it */
+	uint8_t input[INPUT_ROOM];
+	uint8_t before[INFLATE_WINDOW]; /* the last that was handed out, at its end */
+};
+
+int gzip_cutter_new(const struct decoder_ops *ops, void *arg, enum inflate_engine engine,
+		    struct gzip_cutter **out)
+{
+	struct gzip_cutter *c = calloc(1, sizeof(*c));
+	int rc;
+
+	if (!c)
+		return -ENOMEM;
+	c->ops = ops;
+	c->arg = arg;
+	c->span = (struct span){.kind = SPAN_GZIP, .has_crc = true};
+	rc = gzip_new(engine, &c->gzip);
+	if (rc == 0)
+		rc = sealer_new(ops->span, arg, engine, &c->sealer);
+	if (rc < 0) {
+		gzip_cutter_free(c);
+		return rc;
+	}
+	*out = c;
+	return 0;
+}
+
+void gzip_cutter_free(struct gzip_cutter *c)
+{
+	if (!c)
+		return;
+	gzip_free(c->gzip);
+	sealer_free(c->sealer);
+	free(c);
+}
+
+/* @end is an offset in the layer. */
+static int seal_to(struct gzip_cutter *c, uint64_t end)
+{
+	uint64_t from = c->sealed;
+
+	if (end <= from)
+		return 0;
+	c->sealed = end;
+	return sealer_input(c->sealer, c->input + (from - c->base), (size_t)(end - from));
+}
+
+/* Makes room in the input; the bytes that may be asked for again stay. */
+static int input_shift(struct gzip_cutter *c)
+{
+	uint64_t now = c->base + c->taken, keep = now > LAG ? now - LAG : 0;
+	size_t n;
+	int rc;
+
+	if (gzip_is_between(c->gzip)) {
+		/* What comes is another member, or padding, which belongs to no span. */
+		rc = seal_to(c, c->member_end);
+		keep = now;
+	} else {
+		rc = seal_to(c, keep);
+	}
+	if (rc < 0 || keep <= c->base)
+		return rc;
+	n = (size_t)(keep - c->base);
+	memmove(c->input, c->input + n, c->filled - n);
+	c->base = keep;
+	c->taken -= n;
+	c->filled -= n;
+	return 0;
+}
+
+/* Hands out what was made, and keeps a window's length of it. */
+static int output_flush(struct gzip_cutter *c)
+{
+	size_t n = c->fresh < INFLATE_WINDOW ? c->fresh : INFLATE_WINDOW;
+	int rc;
+
+	if (c->fresh == 0)
+		return 0;
+	memmove(c->before, c->before + n, INFLATE_WINDOW - n);
+	memcpy(c->before + INFLATE_WINDOW - n, c->room + c->fresh - n, n);
+	rc = c->ops->output(c->arg, c->fresh);
+	c->room_len = c->fresh = 0;
+	return rc;
+}
+
+static int output_room(struct gzip_cutter *c)
+{
+	void *room;
+	int rc = 0;
+
+	if (c->fresh == c->room_len) {
+		rc = output_flush(c);
+		if (rc == 0)
+			rc = c->ops->room(c->arg, &room, &c->room_len);
+		if (rc == 0)
+			c->room = room;
+	}
+	return rc;
+}
+
+/* Counts in what was just made. */
+static int account(struct gzip_cutter *c, size_t len, struct err *e)
+{
+	const uint8_t *data = c->room + c->fresh;
+	size_t n = len < c->head_left ? len : c->head_left;
+
+	c->fresh += len;
+	c->made += len;
+	c->member_made += len;
+	c->span.out_len += len;
+	c->part_len += len;
+	if (c->span.out_len > SPAN_OUT_MAX)
+		return err_set(e, -E2BIG, "gzip: a deflate block of more than %u bytes",
+			       SPAN_OUT_MAX);
+	c->head_left -= n;
+	return n > 0 ? sealer_head(c->sealer, data, n) : 0;
+}
+
+/*
+ * What comes belongs to another span, or another member. No byte is summed twice: the
+ * part's checksum is worked out from the member's.
+ */
+static void part_end(struct gzip_cutter *c)
+{
+	uint32_t crc;
+
+	if (c->part_len == 0)
+		return;
+	crc = checksum_rest(c->crc_before, gzip_crc(c->gzip), c->part_len);
+	c->span.crc = checksum_join(c->span.crc, crc, c->part_len);
+	c->crc_before = gzip_crc(c->gzip);
+	c->part_len = 0;
+}
+
+/* Ends the span with the compressed byte before @end. */
+static int span_end(struct gzip_cutter *c, uint64_t end)
+{
+	int rc = output_flush(c);
+
+	if (rc == 0)
+		rc = seal_to(c, end);
+	part_end(c);
+	c->span.in_len = end - c->span.in;
+	return rc < 0 ? rc : sealer_end(c->sealer, &c->span);
+}
+
+static void span_begin(struct gzip_cutter *c, enum span_kind kind, uint64_t in,
+		       unsigned bits)
+{
+	c->span = (struct span){
+		.kind = kind,
+		.bits = (uint8_t)bits,
+		.in = in,
+		.out = c->made,
+		.has_crc = true,
+	};
+	c->sealed = in;
+	c->head_left = 0;
+}
+
+static int cut_at_block(struct gzip_cutter *c)
+{
+	uint64_t bit = (c->base + c->taken) * 8 - gzip_behind(c->gzip), in = bit / 8;
+	unsigned bits = bit % 8;
+	size_t len = c->member_made < INFLATE_WINDOW ? (size_t)c->member_made
+						     : INFLATE_WINDOW;
+	int rc = span_end(c, in + (bits > 0));
+
+	if (rc < 0)
+		return rc;
+	span_begin(c, SPAN_DEFLATE, in, bits);
+	if (len == 0)
+		return 0;
+	c->head_left = INFLATE_WINDOW;
+	return sealer_window(c->sealer, c->before + INFLATE_WINDOW - len, len);
+}
+
+/* Between members no window is needed: a good place even if it comes somewhat early. */
+static int member_ended(struct gzip_cutter *c)
+{
+	int rc;
+
+	part_end(c);
+	c->crc_before = 0;
+	c->member_end = c->base + c->taken;
+	c->member_made = 0;
+	c->head_left = 0; /* what comes cannot refer to what was before */
+	if (c->span.out_len < SPAN_TARGET / 2)
+		return 0;
+	rc = span_end(c, c->member_end);
+	if (rc == 0)
+		span_begin(c, SPAN_GZIP, c->member_end, 0);
+	return rc;
+}
+
+/* Decodes what was gathered. */
+static int work(struct gzip_cutter *c, struct err *e)
+{
+	bool was_full = false;
+	int status, rc;
+
+	while (c->taken < c->filled || was_full) {
+		bool stop = c->span.out_len >= SPAN_TARGET;
+		struct flow flow = {c->input + c->taken, c->filled - c->taken, NULL, 0};
+		size_t room;
+
+		rc = output_room(c);
+		if (rc < 0)
+			return rc;
+		flow.out = c->room + c->fresh;
+		flow.out_len = room = c->room_len - c->fresh;
+		/* Not past the target, for there the search begins. */
+		if (!stop && flow.out_len > SPAN_TARGET - c->span.out_len)
+			room = flow.out_len = (size_t)(SPAN_TARGET - c->span.out_len);
+		rc = gzip_run(c->gzip, &flow, stop, e);
+		if (rc < 0)
+			return err_prefix(e, rc, "near compressed byte %llu",
+					  (unsigned long long)(c->base + c->taken));
+		c->taken = c->filled - flow.in_len;
+		was_full = flow.out_len == 0;
+		status = rc;
+		rc = account(c, room - flow.out_len, e);
+		if (rc == 0 && status == GZIP_BLOCK)
+			rc = cut_at_block(c);
+		else if (rc == 0 && status == GZIP_MEMBER)
+			rc = member_ended(c);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int gzip_cutter_feed(struct gzip_cutter *c, const void *data, size_t len, struct err *e)
+{
+	const uint8_t *from = data;
+
+	while (len > 0) {
+		size_t n;
+		int rc;
+
+		rc = input_shift(c);
+		if (rc < 0)
+			return rc;
+		n = sizeof(c->input) - c->filled;
+		if (n > len)
+			n = len;
+		memcpy(c->input + c->filled, from, n);
+		c->filled += n;
+		from += n;
+		len -= n;
+		if (c->filled - c->taken < INPUT_BATCH)
+			continue;
+		rc = work(c, e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int gzip_cutter_finish(struct gzip_cutter *c, struct err *e)
+{
+	int rc = work(c, e);
+
+	if (rc < 0)
+		return rc;
+	if (!gzip_is_between(c->gzip))
+		return err_set(e, -EBADMSG, "gzip: cut short at compressed byte %llu",
+			       (unsigned long long)(c->base + c->filled));
+	if (c->span.out_len == 0)
+		rc = output_flush(c);
+	else
+		rc = span_end(c, c->member_end);
+	return rc < 0 ? rc : sealer_finish(c->sealer);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two threads share nothing but a pipe. What goes through it is a run of parts,
+ * each with a head that says what it is: all of them but the last are bytes that one of
+ * the span's buffers, or its hasher, takes as they come.
+ */
+#include "tar/codec/sealer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/pipe.h"
+#include "tar/codec/span.h"
+#include "tar/codec/window.h"
+
+#define CHUNK	 (128 * 1024)
+#define N_CHUNKS 4
+/*
+ * Compressed bytes that are kept to make the first output again. No block makes twice as
+ * many of them; empty ones may, then the window stays whole.
+ */
+#define START_MAX (2 * INFLATE_WINDOW)
+
+enum part_kind { PART_INPUT, PART_WINDOW, PART_HEAD, PART_END };
+
+struct part {
+	enum part_kind kind;
+	uint32_t len; /* of what follows */
+};
+
+struct sealer {
+	int (*give)(void *arg, const struct span *sp);
+	void *arg;
+	struct pipe *pipe;
+	pthread_t thread;
+	bool is_running;
+	int rc; /* the thread's; read when it has ended */
+
+	/* The thread's alone. */
+	struct hasher *hasher;
+	struct inflate *probe;
+	const uint8_t *lent; /* by the pipe */
+	size_t n_lent;
+	struct window window;
+	size_t start_len, head_len;
+	uint8_t start[START_MAX];
+	uint8_t head[INFLATE_WINDOW];
+	uint8_t packed[WINDOW_PACKED_MAX];
+};
+
+/* The thread */
+
+/* At most @max bytes that lie in one piece. 0 at the end, or negative errno. */
+static ssize_t next(struct sealer *s, size_t max, const uint8_t **data)
+{
+	const void *lent;
+	ssize_t n;
+
+	if (s->n_lent == 0) {
+		n = pipe_next(s->pipe, &lent);
+		if (n <= 0)
+			return n;
+		s->lent = lent;
+		s->n_lent = (size_t)n;
+	}
+	if (max > s->n_lent)
+		max = s->n_lent;
+	*data = s->lent;
+	s->lent += max;
+	s->n_lent -= max;
+	return (ssize_t)max;
+}
+
+/* 1, 0 at the end, or negative errno. */
+static int next_exactly(struct sealer *s, void *to, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		const uint8_t *data = NULL;
+		ssize_t n = next(s, len - done, &data);
+
+		if (n <= 0)
+			return (int)n;
+		memcpy((uint8_t *)to + done, data, (size_t)n);
+		done += (size_t)n;
+	}
+	return 1;
+}
+
+static void keep(uint8_t *to, size_t *len, size_t max, const uint8_t *data, size_t n)
+{
+	if (n > max - *len)
+		n = max - *len;
+	memcpy(to + *len, data, n);
+	*len += n;
+}
+
+static void take(struct sealer *s, enum part_kind kind, const uint8_t *data, size_t n)
+{
+	if (kind == PART_INPUT) {
+		hasher_update(s->hasher, data, n);
+		keep(s->start, &s->start_len, START_MAX, data, n);
+	} else if (kind == PART_WINDOW) {
+		keep(s->window.bytes, &s->window.len, INFLATE_WINDOW, data, n);
+	} else {
+		keep(s->head, &s->head_len, INFLATE_WINDOW, data, n);
+	}
+}
+
+static int seal(struct sealer *s, struct span *sp)
+{
+	struct digest digest;
+	int rc = 0;
+
+	if (s->window.len > 0)
+		rc = window_strip(&s->window, s->probe, s->start, s->start_len, sp->bits,
+				  s->head, s->head_len);
+	if (rc == -ENOMEM)
+		return rc;
+	rc = window_pack(&s->window, s->packed, &sp->window_len);
+	if (rc < 0)
+		return rc;
+	sp->window = sp->window_len > 0 ? s->packed : NULL;
+	hasher_finish(s->hasher, &digest);
+	memcpy(sp->digest, digest.bytes, sizeof(sp->digest));
+	s->window.len = s->start_len = s->head_len = 0;
+	return s->give(s->arg, sp);
+}
+
+static int take_part(struct sealer *s, const struct part *part)
+{
+	size_t left = part->len;
+	struct span sp;
+	int rc;
+
+	if (part->kind == PART_END) {
+		rc = next_exactly(s, &sp, sizeof(sp));
+		if (rc > 0)
+			rc = seal(s, &sp);
+		return rc;
+	}
+	while (left > 0) {
+		const uint8_t *data = NULL;
+		ssize_t n = next(s, left, &data);
+
+		if (n <= 0)
+			return (int)n;
+		take(s, part->kind, data, (size_t)n);
+		left -= (size_t)n;
+	}
+	return 0;
+}
+
+static void *sealer_main(void *arg)
+{
+	struct sealer *s = arg;
+	struct part part;
+	int rc;
+
+	do {
+		rc = next_exactly(s, &part, sizeof(part));
+		if (rc <= 0)
+			break;
+		rc = take_part(s, &part);
+	} while (rc == 0);
+	if (rc < 0)
+		pipe_stop(s->pipe, rc);
+	s->rc = rc;
+	return NULL;
+}
+
+/* Its owner */
+
+int sealer_new(int (*give)(void *arg, const struct span *sp), void *arg,
+	       enum inflate_engine engine, struct sealer **out)
+{
+	struct sealer *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return -ENOMEM;
+	s->give = give;
+	s->arg = arg;
+	rc = pipe_new(CHUNK, N_CHUNKS, &s->pipe);
+	if (rc == 0)
+		rc = hasher_new(DIGEST_SHA256, &s->hasher);
+	if (rc == 0)
+		rc = inflate_new(engine, &s->probe);
+	if (rc == 0)
+		rc = -pthread_create(&s->thread, NULL, sealer_main, s);
+	if (rc < 0) {
+		sealer_free(s);
+		return rc;
+	}
+	s->is_running = true;
+	*out = s;
+	return 0;
+}
+
+static void stop(struct sealer *s, int rc)
+{
+	if (!s->is_running)
+		return;
+	pipe_end(s->pipe, rc);
+	pthread_join(s->thread, NULL);
+	s->is_running = false;
+}
+
+void sealer_free(struct sealer *s)
+{
+	if (!s)
+		return;
+	stop(s, -ECANCELED);
+	inflate_free(s->probe);
+	hasher_free(s->hasher);
+	pipe_free(s->pipe);
+	free(s);
+}
+
+static int put(struct sealer *s, enum part_kind kind, const void *data, size_t len)
+{
+	const struct part part = {kind, (uint32_t)len};
+	int rc = pipe_write(s->pipe, &part, sizeof(part));
+
+	return rc < 0 ? rc : pipe_write(s->pipe, data, len);
+}
+
+int sealer_input(struct sealer *s, const void *data, size_t len)
+{
+	return put(s, PART_INPUT, data, len);
+}
+
+int sealer_window(struct sealer *s, const void *data, size_t len)
+{
+	return put(s, PART_WINDOW, data, len);
+}
+
+int sealer_head(struct sealer *s, const void *data, size_t len)
+{
+	return put(s, PART_HEAD, data, len);
+}
+
+int sealer_end(struct sealer *s, const struct span *sp)
+{
+	return put(s, PART_END, sp, sizeof(*sp));
+}
+
+int sealer_finish(struct sealer *s)
+{
+	stop(s, 0);
+	return s->rc;
+}

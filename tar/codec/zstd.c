@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "tar/codec/zstd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include "base/err.h"
+#include "base/num.h"
+
+#define MAGIC_LEN 4
+
+struct zstd {
+	ZSTD_DCtx *ctx;
+	uint8_t magic[MAGIC_LEN];
+	size_t n_magic;	 /* bytes of it that have come, 0 between frames */
+	bool is_inside;	 /* the magic has come */
+	bool holds_back; /* output may be waiting for room */
+};
+
+int zstd_new(struct zstd **out)
+{
+	struct zstd *z = calloc(1, sizeof(*z));
+
+	if (!z)
+		return -ENOMEM;
+	z->ctx = ZSTD_createDCtx();
+	if (!z->ctx) {
+		free(z);
+		return -ENOMEM;
+	}
+	(void)ZSTD_DCtx_setParameter(z->ctx, ZSTD_d_windowLogMax, 27);
+	*out = z;
+	return 0;
+}
+
+void zstd_free(struct zstd *z)
+{
+	if (!z)
+		return;
+	ZSTD_freeDCtx(z->ctx);
+	free(z);
+}
+
+bool zstd_is_between(const struct zstd *z)
+{
+	return z->n_magic == 0;
+}
+
+static int failure(size_t rc, struct err *e)
+{
+	switch (ZSTD_getErrorCode(rc)) {
+	case ZSTD_error_memory_allocation:
+		return err_set(e, -ENOMEM, "out of memory");
+	case ZSTD_error_frameParameter_windowTooLarge:
+		return err_set(e, -E2BIG,
+			       "zstd: a frame wants a window of more than %u bytes",
+			       ZSTD_WINDOW_MAX);
+	case ZSTD_error_dictionary_wrong:
+		return err_set(e, -ENOTSUP, "zstd: a frame needs a dictionary");
+	default:
+		return err_set(e, -EBADMSG, "zstd: corrupt data (%s)",
+			       ZSTD_getErrorName(rc));
+	}
+}
+
+static int decode(struct zstd *z, struct flow *flow, struct err *e)
+{
+	ZSTD_inBuffer in = {flow->in, flow->in_len, 0};
+	ZSTD_outBuffer out = {flow->out, flow->out_len, 0};
+	size_t rc = ZSTD_decompressStream(z->ctx, &out, &in);
+
+	if (ZSTD_isError(rc))
+		return failure(rc, e);
+	flow->in += in.pos;
+	flow->in_len -= in.pos;
+	flow->out += out.pos;
+	flow->out_len -= out.pos;
+	z->holds_back = rc != 0 && flow->out_len == 0;
+	if (rc != 0)
+		return ZSTD_MORE;
+	z->n_magic = 0;
+	z->is_inside = false;
+	return ZSTD_FRAME;
+}
+
+/*
+ * The library would also read the formats from before the standard: those frames
+ * are not let in.
+ */
+static int begin(struct zstd *z, struct flow *flow, struct err *e)
+{
+	struct flow magic = {z->magic, MAGIC_LEN, flow->out, flow->out_len};
+	uint32_t v;
+
+	while (z->n_magic < MAGIC_LEN && flow->in_len > 0) {
+		z->magic[z->n_magic++] = *flow->in++;
+		flow->in_len--;
+	}
+	if (z->n_magic < MAGIC_LEN)
+		return ZSTD_MORE;
+	v = get_le32(z->magic);
+	if (v != ZSTD_MAGICNUMBER &&
+	    (v & ZSTD_MAGIC_SKIPPABLE_MASK) != ZSTD_MAGIC_SKIPPABLE_START)
+		return err_set(e, -EBADMSG, "zstd: neither a frame nor the end");
+	z->is_inside = true;
+	return decode(z, &magic, e);
+}
+
+int zstd_run(struct zstd *z, struct flow *flow, struct err *e)
+{
+	int rc = ZSTD_MORE;
+
+	while (rc == ZSTD_MORE && (flow->in_len > 0 || z->holds_back)) {
+		if (z->is_inside && flow->out_len == 0)
+			break;
+		rc = z->is_inside ? decode(z, flow, e) : begin(z, flow, e);
+	}
+	return rc;
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+#include "tar/first_pass.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/pipe.h"
+#include "base/source.h"
+#include "base/store/store.h"
+#include "tar/codec/decoder.h"
+#include "tar/archive/reader.h"
+#include "tar/index/tree.h"
+
+#define CHUNK	 (256 * 1024)
+#define N_CHUNKS 4
+#define PAGE	 4096
+
+/* The side that takes decoded bytes. */
+struct sink {
+	struct pass *pass;
+	struct pipe *pipe;
+	struct tree *tree;
+	struct reader *reader;
+	struct hasher *hasher; /* of the file that is going by */
+	uint32_t file;	       /* its number in the tree, or TREE_NO_FILE */
+	uint64_t left;	       /* bytes of it to come */
+	bool full;	       /* nothing more can be kept */
+	int rc;
+	struct err err;
+};
+
+/* Keeping the decoded bytes */
+
+static bool is_zero(const char *page, size_t len)
+{
+	return page[0] == 0 && !memcmp(page, page + 1, len - 1);
+}
+
+static void write_run(struct sink *s, const char *data, size_t len, uint64_t off)
+{
+	/* What cannot be kept is fetched again when it is read. */
+	if (len > 0 && !s->full)
+		s->full = !store_keep(s->pass->store, s->pass->data_fd, data, len, off);
+}
+
+/*
+ * Pages of zeros are left as holes: padding, sparse files that were not archived as
+ * such, and archives made to fill a disk.
+ */
+static void keep(struct sink *s, const char *data, size_t len, uint64_t off)
+{
+	size_t at = 0, run = 0; /* [run, at) waits to be written */
+
+	while (at < len && !s->full) {
+		size_t n = PAGE - (off + at) % PAGE;
+
+		if (n > len - at)
+			n = len - at;
+		if (n == PAGE && is_zero(data + at, n)) {
+			write_run(s, data + run, at - run, off + run);
+			run = at + n;
+		}
+		at += n;
+	}
+	write_run(s, data + run, at - run, off + run);
+	if (!s->full)
+		s->pass->kept = off + len;
+}
+
+/* The archive's entries */
+
+static void end_of_file(struct sink *s)
+{
+	struct digest d;
+
+	if (s->file == TREE_NO_FILE)
+		return;
+	hasher_finish(s->hasher, &d);
+	tree_set_digest(s->tree, s->file, d.bytes);
+	s->file = TREE_NO_FILE;
+}
+
+static int on_entry(void *arg, const struct tar_entry *entry)
+{
+	struct sink *s = arg;
+	int rc = tree_add(s->tree, entry, &s->file, &s->err);
+
+	if (rc < 0)
+		return rc;
+	/*
+	 * Of a sparse file the holes would have to be hashed too, and they can be of any
+	 * length; of an empty one there is nothing.
+	 */
+	if (entry->is_sparse || entry->size == 0)
+		s->file = TREE_NO_FILE;
+	s->left = entry->stored;
+	return 0;
+}
+
+static int on_content(void *arg, const void *data, size_t len)
+{
+	struct sink *s = arg;
+
+	if (s->file == TREE_NO_FILE)
+		return 0;
+	hasher_update(s->hasher, data, len);
+	s->left -= len;
+	if (s->left == 0)
+		end_of_file(s);
+	return 0;
+}
+
+static int take(struct sink *s, const void *data, size_t len, uint64_t off)
+{
+	int rc;
+
+	if (s->pass->data_fd >= 0)
+		keep(s, data, len, off);
+	rc = reader_feed(s->reader, data, len, &s->err);
+	store_note_work(s->pass->store);
+	__atomic_store_n(&s->pass->decoded, off + len, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->pass->entries, tree_count(s->tree), __ATOMIC_RELAXED);
+	return rc;
+}
+
+static void *sink_main(void *arg)
+{
+	struct sink *s = arg;
+	const void *data = NULL;
+	uint64_t off = 0;
+	ssize_t n;
+	int rc = 0;
+
+	while (rc == 0 && (n = pipe_next(s->pipe, &data)) != 0) {
+		rc = n < 0 ? (int)n : take(s, data, (size_t)n, off);
+		off += n > 0 ? (size_t)n : 0;
+	}
+	if (rc == 0)
+		rc = reader_finish(s->reader, &s->err);
+	if (rc < 0)
+		pipe_stop(s->pipe, rc);
+	s->rc = rc;
+	return NULL;
+}
+
+static int sink_init(struct sink *s, struct pass *p)
+{
+	static const struct reader_ops ops = {.entry = on_entry, .content = on_content};
+	int rc;
+
+	memset(s, 0, sizeof(*s));
+	s->pass = p;
+	s->file = TREE_NO_FILE;
+	rc = pipe_new(CHUNK, N_CHUNKS, &s->pipe);
+	if (rc == 0)
+		rc = tree_new(p->index_fd, &s->tree);
+	if (rc == 0)
+		rc = reader_new(&ops, s, &s->reader);
+	if (rc == 0)
+		rc = hasher_new(DIGEST_SHA256, &s->hasher);
+	return rc;
+}
+
+static void sink_release(struct sink *s)
+{
+	hasher_free(s->hasher);
+	reader_free(s->reader);
+	tree_free(s->tree);
+	pipe_free(s->pipe);
+}
+
+/* The side that gives them */
+
+/*
+ * Spans are noted while the other thread adds entries to the same tree, which is what
+ * tree.h allows.
+ */
+static int on_span(void *arg, const struct span *sp)
+{
+	return tree_add_span(((struct sink *)arg)->tree, sp);
+}
+
+static int on_room(void *arg, void **room, size_t *len)
+{
+	return pipe_room(((struct sink *)arg)->pipe, room, len);
+}
+
+static int on_output(void *arg, size_t len)
+{
+	pipe_fill(((struct sink *)arg)->pipe, len);
+	return 0;
+}
+
+/*
+ * The blob's digest, by a thread of its own: decoding is what a pass waits for, and has
+ * the digests of spans to make already.
+ */
+struct blob_hash {
+	struct pipe *pipe;
+	struct hasher *hasher;
+	pthread_t thread;
+	bool is_running;
+};
+
+static void *hash_main(void *arg)
+{
+	struct blob_hash *h = arg;
+	const void *data = NULL;
+	ssize_t n;
+
+	while ((n = pipe_next(h->pipe, &data)) > 0)
+		hasher_update(h->hasher, data, (size_t)n);
+	return NULL;
+}
+
+static int blob_hash_start(struct blob_hash *h, enum digest_alg alg)
+{
+	int rc = pipe_new(CHUNK, N_CHUNKS, &h->pipe);
+
+	if (rc == 0)
+		rc = hasher_new(alg, &h->hasher);
+	if (rc == 0)
+		rc = -pthread_create(&h->thread, NULL, hash_main, h);
+	h->is_running = rc == 0;
+	return rc;
+}
+
+static void blob_hash_stop(struct blob_hash *h)
+{
+	if (!h->is_running)
+		return;
+	pipe_end(h->pipe, 0);
+	pthread_join(h->thread, NULL);
+	h->is_running = false;
+}
+
+static void blob_hash_release(struct blob_hash *h)
+{
+	blob_hash_stop(h);
+	hasher_free(h->hasher);
+	pipe_free(h->pipe);
+}
+
+static int check_blob(const struct pass *p, struct blob_hash *hash, struct err *e)
+{
+	char want[DIGEST_TEXT_MAX], have[DIGEST_TEXT_MAX];
+	struct digest d;
+
+	if (p->done != p->blob->size)
+		return err_set(
+			e, -EBADMSG, "%llu bytes long, where the manifest says %llu",
+			(unsigned long long)p->done, (unsigned long long)p->blob->size);
+	blob_hash_stop(hash);
+	hasher_finish(hash->hasher, &d);
+	if (digest_equal(&d, p->digest))
+		return 0;
+	return err_set(e, -EBADMSG, "its bytes have the digest %s, not %s",
+		       digest_format(&d, have), digest_format(p->digest, want));
+}
+
+/*
+ * When decoding fails the rest of the blob is still hashed: if the digest is wrong too,
+ * that is the better reason, and the transfer's fault, not the image's.
+ */
+static int decode_all(struct pass *p, struct blob_hash *hash, struct decoder *decoder,
+		      struct stream *stream, struct err *e)
+{
+	const void *data = NULL;
+	struct err blob_err = {""};
+	int rc = 0, blob_rc;
+	ssize_t n;
+
+	while ((n = stream_next(stream, &data, e)) > 0) {
+		if (p->cancelled && __atomic_load_n(p->cancelled, __ATOMIC_RELAXED))
+			return err_set(e, -EINTR, "interrupted");
+		store_note_work(p->store);
+		/* whose reader never stops */
+		(void)pipe_write(hash->pipe, data, (size_t)n);
+		if (rc == 0)
+			rc = decoder_feed(decoder, data, (size_t)n, e);
+		__atomic_store_n(&p->done, p->done + (uint64_t)n, __ATOMIC_RELAXED);
+		if (rc < 0 && rc != -EBADMSG)
+			return rc;
+	}
+	if (n < 0)
+		return (int)n;
+	if (rc == 0)
+		rc = decoder_finish(decoder, e);
+	blob_rc = check_blob(p, hash, &blob_err);
+	if (blob_rc < 0)
+		*e = blob_err;
+	return blob_rc < 0 ? blob_rc : rc;
+}
+
+static int run(struct pass *p, struct sink *s, struct blob_hash *hash,
+	       struct decoder *decoder, struct stream *stream, struct err *e)
+{
+	struct err err = {""};
+	pthread_t thread;
+	int rc = -pthread_create(&thread, NULL, sink_main, s);
+
+	if (rc < 0)
+		return err_set(e, rc, "cannot start a thread: %s", strerror(-rc));
+	rc = decode_all(p, hash, decoder, stream, &err);
+	pipe_end(s->pipe, rc);
+	pthread_join(thread, NULL);
+	if (rc == 0)
+		rc = s->rc;
+	if (!err.text[0]) /* what a callback returned came through without words */
+		err = s->err;
+	if (rc < 0 && e)
+		*e = err;
+	return rc;
+}
+
+static int finish(struct pass *p, struct sink *s, struct decoder *decoder, struct err *e)
+{
+	struct tree_facts facts = {
+		.blob = *p->digest,
+		.blob_size = p->blob->size,
+		.decoded_size = p->decoded,
+		.compression = decoder_compression(decoder),
+	};
+
+	/* A layer ends in zeros, which were not written: they must be there to be read. */
+	if (p->data_fd >= 0 && ftruncate(p->data_fd, (off_t)p->decoded) < 0)
+		p->kept = 0;
+	store_note_work(p->store);
+	return tree_finish(s->tree, &facts, e);
+}
+
+int pass_run(struct pass *p, struct err *e)
+{
+	static const struct decoder_ops ops = {
+		.room = on_room,
+		.output = on_output,
+		.span = on_span,
+	};
+	struct decoder *decoder = NULL;
+	struct blob_hash hash = {0};
+	struct stream *stream = NULL;
+	struct sink sink;
+	int rc;
+
+	rc = sink_init(&sink, p);
+	if (rc == 0)
+		rc = blob_hash_start(&hash, p->digest->alg);
+	if (rc == 0)
+		rc = decoder_new(&ops, &sink, &decoder);
+	if (rc == 0)
+		rc = source_stream(p->blob, 0, &stream, e);
+	if (rc == 0)
+		rc = run(p, &sink, &hash, decoder, stream, e);
+	if (rc == 0)
+		rc = finish(p, &sink, decoder, e);
+	stream_close(stream);
+	decoder_free(decoder);
+	blob_hash_release(&hash);
+	sink_release(&sink);
+	return rc;
+}

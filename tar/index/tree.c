@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: MIT */
+#include "tar/index/tree.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/num.h"
+#include "tar/index/flatten.h"
+#include "tar/index/index.h"
+#include "tar/index/nodes.h"
+#include "tar/index/writer.h"
+
+/* A chain of symlinks longer than the kernel's own limit leads nowhere. */
+#define SYMLINKS_MAX 40
+
+/* A path and the symlinks it leads through; ours, so that no entry can make it large. */
+#define WALK_MAX (16 * 1024)
+
+/* Enough words to see what is wrong; the count says how often. */
+#define SKIPPED_MAX (16 * 1024)
+
+struct tree {
+	struct nodes nodes;
+	struct writer *writer;
+	pthread_mutex_t mutex; /* guards writer, until the tree is finished */
+	struct flat flat;
+	struct buf pending; /* u32 nodes: hard links whose target was not there yet */
+	/* The directory that the last entry was put in, for the next one is mostly there too. */
+	char last_dir[INDEX_PATH_MAX + 1];
+	size_t last_dir_len;
+	uint32_t last_dir_node; /* NODE_NONE: not to be relied on */
+};
+
+int tree_new(int fd, struct tree **out)
+{
+	struct tree *t = calloc(1, sizeof(*t));
+	int rc;
+
+	if (!t)
+		return -ENOMEM;
+	pthread_mutex_init(&t->mutex, NULL);
+	t->last_dir_node = NODE_NONE;
+	buf_init(&t->pending, INDEX_ENTRIES_MAX * sizeof(uint32_t));
+	flat_init(&t->flat, SKIPPED_MAX);
+	rc = nodes_init(&t->nodes);
+	if (rc == 0)
+		rc = writer_new(fd, &t->writer);
+	if (rc < 0) {
+		tree_free(t);
+		return rc;
+	}
+	t->nodes.rows[0].mode = S_IFDIR | 0755;
+	t->nodes.rows[0].flags = ENTRY_IMPLIED;
+	/*
+	 * Digests and spans go out as they come: they need no sorting, and would be a half of
+	 * the memory.
+	 */
+	writer_begin(t->writer, SECTION_UNITS);
+	*out = t;
+	return 0;
+}
+
+void tree_free(struct tree *t)
+{
+	if (!t)
+		return;
+	writer_free(t->writer);
+	nodes_release(&t->nodes);
+	flat_release(&t->flat);
+	buf_release(&t->pending);
+	pthread_mutex_destroy(&t->mutex);
+	free(t);
+}
+
+uint32_t tree_count(const struct tree *t)
+{
+	return t->nodes.n;
+}
+
+/* Names in the words about them: as much of a long one as tells which it is. */
+static int shown(size_t len)
+{
+	return len > 120 ? 120 : (int)len;
+}
+
+/* A directory made up for what is below it. */
+static int add_implied(struct tree *t, uint32_t parent, const char *name, size_t len,
+		       uint32_t *id)
+{
+	int rc = nodes_add(&t->nodes, parent, name, len, id);
+
+	if (rc < 0)
+		return rc;
+	t->nodes.rows[*id].mode = S_IFDIR | 0755;
+	t->nodes.rows[*id].flags = ENTRY_IMPLIED;
+	return 0;
+}
+
+/*
+ * Names as unpackers clean them: no empty parts, no `.`, and `..` takes away the part
+ * before it, down to the root. Gives the length in @out, which has room for @len + 1.
+ */
+static size_t clean_path(const char *path, size_t len, char *out)
+{
+	size_t n = 0, at = 0;
+
+	while (at < len) {
+		const char *slash = memchr(path + at, '/', len - at);
+		size_t part = slash ? (size_t)(slash - path) - at : len - at;
+
+		if (part == 2 && path[at] == '.' && path[at + 1] == '.') {
+			while (n > 0 && out[--n] != '/')
+				;
+		} else if (part > 0 && !(part == 1 && path[at] == '.')) {
+			if (n > 0)
+				out[n++] = '/';
+			memmove(out + n, path + at, part);
+			n += part;
+		}
+		at += part + 1;
+	}
+	out[n] = '\0';
+	return n;
+}
+
+enum walk_mode {
+	WALK_FIND, /* a missing part: -ENOENT */
+	WALK_MAKE, /* a missing part, or one that is no directory, becomes a directory */
+};
+
+/*
+ * The directory that @path (of @len bytes) means, symlinks followed as a chroot in the
+ * layer would. -ENOENT, -ELOOP, -ENAMETOOLONG; -E2BIG, -ENOMEM.
+ */
+static int walk(struct tree *t, const char *path, size_t len, enum walk_mode mode,
+		uint32_t *out)
+{
+	char buf[WALK_MAX];
+	/* at the end, so that links go in front */
+	char *rest = buf + sizeof(buf) - len;
+	char *end = buf + sizeof(buf);
+	unsigned links = 0;
+	uint32_t dir = 0, node;
+	int rc;
+
+	memcpy(rest, path, len);
+	while (rest < end) {
+		char *slash = memchr(rest, '/', (size_t)(end - rest));
+		size_t part = (size_t)((slash ? slash : end) - rest);
+		const struct index_row *row;
+		const char *name = rest;
+
+		rest += part + (slash != NULL);
+		if (part == 0 || (part == 1 && name[0] == '.'))
+			continue;
+		if (part == 2 && name[0] == '.' && name[1] == '.') {
+			dir = t->nodes.rows[dir].parent;
+			continue;
+		}
+		if (part > INDEX_NAME_MAX)
+			return -ENAMETOOLONG;
+		node = nodes_find(&t->nodes, dir, name, part);
+		row = node == NODE_NONE ? NULL : &t->nodes.rows[node];
+		if (row)
+			row = &t->nodes.rows[row->inode];
+		if (row && node_is_symlink(row)) {
+			if (++links > SYMLINKS_MAX)
+				return -ELOOP;
+			if (row->b == 0 || row->b + 1 > (size_t)(rest - buf))
+				return -ENAMETOOLONG;
+			*--rest = '/';
+			rest -= row->b;
+			memcpy(rest, t->nodes.strings.data + row->a, row->b);
+			if (*rest == '/')
+				dir = 0;
+			continue;
+		}
+		if (!row || !node_is_dir(row)) {
+			if (mode == WALK_FIND)
+				return -ENOENT;
+			if (row)
+				nodes_kill(&t->nodes, node);
+			rc = add_implied(t, dir, name, part, &node);
+			if (rc < 0)
+				return rc;
+		}
+		dir = node;
+	}
+	*out = dir;
+	return 0;
+}
+
+/* The directory for an entry: mostly the one that the entry before was in. */
+static int parent_of(struct tree *t, const char *path, size_t len, uint32_t *out)
+{
+	int rc;
+
+	if (t->last_dir_node != NODE_NONE && len == t->last_dir_len &&
+	    !memcmp(path, t->last_dir, len)) {
+		*out = t->last_dir_node;
+		return 0;
+	}
+	rc = walk(t, path, len, WALK_MAKE, out);
+	if (rc < 0)
+		return rc;
+	memcpy(t->last_dir, path, len);
+	t->last_dir_len = len;
+	t->last_dir_node = *out;
+	return 0;
+}
+
+/* Splits a cleaned path before its last part. */
+static size_t dir_len(const char *path, size_t len, const char **name, size_t *name_len)
+{
+	const char *slash = memrchr(path, '/', len);
+
+	*name = slash ? slash + 1 : path;
+	*name_len = len - (size_t)(*name - path);
+	return slash ? (size_t)(slash - path) : 0;
+}
+
+/* What a hard link's cleaned target is now. -ENOENT, or walk()'s errors. */
+static int find_target(struct tree *t, const char *path, size_t len, uint32_t *out)
+{
+	const char *name;
+	size_t name_len;
+	uint32_t dir, node;
+	size_t dirs = dir_len(path, len, &name, &name_len);
+	int rc;
+
+	if (len == 0) {
+		*out = 0;
+		return 0;
+	}
+	rc = walk(t, path, dirs, WALK_FIND, &dir);
+	if (rc < 0)
+		return rc;
+	if (name_len > INDEX_NAME_MAX)
+		return -ENAMETOOLONG;
+	node = nodes_find(&t->nodes, dir, name, name_len);
+	if (node == NODE_NONE)
+		return -ENOENT;
+	*out = node;
+	return 0;
+}
+
+/* All that an entry says of its inode; @row is new, or a directory that is told again. */
+static int fill(struct tree *t, struct index_row *row, const struct tar_entry *e)
+{
+	uint32_t at;
+	int rc;
+
+	row->mode = (uint16_t)e->mode;
+	row->uid = e->uid;
+	row->gid = e->gid;
+	row->mtime = e->mtime;
+	row->mtime_ns = e->mtime_ns;
+	row->xattrs = 0;
+	switch (e->mode & S_IFMT) {
+	case S_IFREG:
+		row->size = e->size;
+		row->data = e->data;
+		if (e->is_sparse) {
+			row->flags |= ENTRY_SPARSE;
+			rc = flat_add_extents(&t->flat, e, &row->data);
+			if (rc < 0)
+				return rc;
+		}
+		break;
+	case S_IFLNK:
+		rc = nodes_keep(&t->nodes, e->link, e->link_len, &at);
+		if (rc < 0)
+			return rc;
+		row->mode = S_IFLNK | 0777; /* Linux knows no other */
+		row->a = at;
+		row->b = (uint32_t)e->link_len;
+		row->size = e->link_len;
+		break;
+	case S_IFCHR:
+	case S_IFBLK:
+		row->a = e->rdev_major;
+		row->b = e->rdev_minor;
+		break;
+	}
+	if (e->n_xattrs == 0)
+		return 0;
+	return flat_add_xattrs(&t->flat, e->xattrs, e->n_xattrs, &row->xattrs);
+}
+
+/*
+ * The node to be filled: a directory that was there, if the entry is one too, else a
+ * new node in place of whatever had the name.
+ */
+static int place(struct tree *t, uint32_t dir, const char *name, size_t len, bool is_dir,
+		 uint32_t *out)
+{
+	uint32_t old = nodes_find(&t->nodes, dir, name, len);
+
+	if (old != NODE_NONE && is_dir && node_is_dir(&t->nodes.rows[old])) {
+		t->nodes.rows[old].flags &= (uint8_t)~ENTRY_IMPLIED;
+		*out = old;
+		return 0;
+	}
+	if (old != NODE_NONE) {
+		nodes_kill(&t->nodes, old);
+		t->last_dir_node = NODE_NONE;
+	}
+	return nodes_add(&t->nodes, dir, name, len, out);
+}
+
+/*
+ * A hard link. The target is looked up before the name is laid: `a` linked to `a` is
+ * then seen to be nothing, and not the loss of `a`.
+ */
+static int add_link(struct tree *t, uint32_t dir, const char *name, size_t len,
+		    const struct tar_entry *e)
+{
+	char path[INDEX_PATH_MAX + 1];
+	uint32_t target = NODE_NONE, id;
+	size_t path_len;
+	int rc;
+
+	if (e->link_len > INDEX_PATH_MAX) {
+		flat_skip(&t->flat, "%.*s: a hard link to a name too long",
+			  shown(e->path_len), e->path);
+		return 0;
+	}
+	path_len = clean_path(e->link, e->link_len, path);
+	rc = find_target(t, path, path_len, &target);
+	if (rc == -E2BIG || rc == -ENOMEM)
+		return rc;
+	if (rc == 0 && target == nodes_find(&t->nodes, dir, name, len))
+		return 0;
+	if (rc == 0 && node_is_dir(&t->nodes.rows[target])) {
+		flat_skip(&t->flat, "%.*s: a hard link to a directory",
+			  shown(e->path_len), e->path);
+		return 0;
+	}
+	if (rc == 0)
+		target = t->nodes.rows[target].inode;
+	rc = place(t, dir, name, len, false, &id);
+	if (rc < 0)
+		return rc;
+	if (target != NODE_NONE && !(t->nodes.rows[target].flags & ENTRY_FOREIGN)) {
+		t->nodes.rows[id].inode = target;
+		return 0;
+	}
+	rc = nodes_keep(&t->nodes, path, path_len, &t->nodes.rows[id].a);
+	if (rc < 0)
+		return rc;
+	t->nodes.rows[id].b = (uint32_t)path_len;
+	t->nodes.rows[id].flags |= ENTRY_FOREIGN;
+	return buf_append(&t->pending, &id, sizeof(id));
+}
+
+static int add_root(struct tree *t, const struct tar_entry *e)
+{
+	if (e->is_hardlink || !S_ISDIR(e->mode)) {
+		flat_skip(&t->flat, "%.*s: the root can only be a directory",
+			  shown(e->path_len), e->path);
+		return 0;
+	}
+	t->nodes.rows[0].flags &= (uint8_t)~ENTRY_IMPLIED;
+	return fill(t, &t->nodes.rows[0], e);
+}
+
+int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct err *err)
+{
+	char path[INDEX_PATH_MAX + 1];
+	size_t len, name_len, dirs;
+	const char *name;
+	uint32_t dir, id;
+	int rc;
+
+	*file = TREE_NO_FILE;
+	if (e->path_len > INDEX_PATH_MAX) {
+		flat_skip(&t->flat, "%.*s...: a path of %zu bytes", shown(e->path_len),
+			  e->path, e->path_len);
+		return 0;
+	}
+	len = clean_path(e->path, e->path_len, path);
+	if (len == 0)
+		return add_root(t, e);
+	dirs = dir_len(path, len, &name, &name_len);
+	if (name_len > INDEX_NAME_MAX) {
+		flat_skip(&t->flat, "%.*s...: a name of %zu bytes", shown(len), path,
+			  name_len);
+		return 0;
+	}
+	if (!e->is_hardlink && S_ISLNK(e->mode) &&
+	    (e->link_len == 0 || e->link_len > INDEX_PATH_MAX)) {
+		flat_skip(&t->flat, "%.*s: a symlink to a name of %zu bytes", shown(len),
+			  path, e->link_len);
+		return 0;
+	}
+	rc = parent_of(t, path, dirs, &dir);
+	if (rc == -ENAMETOOLONG || rc == -ELOOP) {
+		flat_skip(&t->flat, "%.*s: its directory cannot be: %s", shown(len), path,
+			  strerror(-rc));
+		return 0;
+	}
+	if (rc == 0 && e->is_hardlink)
+		rc = add_link(t, dir, name, name_len, e);
+	else if (rc == 0) {
+		rc = place(t, dir, name, name_len, S_ISDIR(e->mode), &id);
+		if (rc == 0)
+			rc = fill(t, &t->nodes.rows[id], e);
+		if (rc == 0 && S_ISREG(e->mode))
+			*file = id;
+	}
+	if (rc == -E2BIG)
+		return err_set(
+			err, rc,
+			"more than %u entries, or names and attributes of more than "
+			"4 GiB",
+			INDEX_ENTRIES_MAX);
+	return rc;
+}
+
+void tree_set_digest(struct tree *t, uint32_t file, const uint8_t sha256[32])
+{
+	pthread_mutex_lock(&t->mutex);
+	writer_append(t->writer, sha256, INDEX_UNIT);
+	t->nodes.rows[file].digest = (uint32_t)(writer_tell(t->writer) / INDEX_UNIT);
+	pthread_mutex_unlock(&t->mutex);
+}
+
+int tree_add_span(struct tree *t, const struct span *sp)
+{
+	int rc;
+
+	pthread_mutex_lock(&t->mutex);
+	rc = flat_add_span(&t->flat, t->writer, sp);
+	pthread_mutex_unlock(&t->mutex);
+	return rc;
+}
+
+/*
+ * A link that was laid before its target: some archives are sorted by what is read
+ * first. A chain of such links is followed to its end. 0; 1 if it is left out, for it
+ * runs in a circle, or is longer than any real one, or ends at a directory.
+ */
+static int bind_late(struct tree *t, uint32_t id)
+{
+	struct index_row *row = &t->nodes.rows[id];
+	uint32_t target = id;
+	unsigned hops;
+	int rc;
+
+	for (hops = 0; hops < SYMLINKS_MAX; hops++) {
+		const struct index_row *at = &t->nodes.rows[target];
+
+		rc = find_target(t, t->nodes.strings.data + at->a, at->b, &target);
+		if (rc == -E2BIG || rc == -ENOMEM)
+			return rc;
+		if (rc <
+		    0) { /* not here: perhaps what the chain ends at is in a lower layer */
+			row->a = at->a;
+			row->b = at->b;
+			return 0;
+		}
+		target = t->nodes.rows[target].inode;
+		if (!(t->nodes.rows[target].flags & ENTRY_FOREIGN))
+			break;
+	}
+	if (hops < SYMLINKS_MAX && !node_is_dir(&t->nodes.rows[target])) {
+		row->flags &= (uint8_t)~ENTRY_FOREIGN;
+		row->a = row->b = 0;
+		row->inode = target;
+		return 0;
+	}
+	flat_skip(&t->flat, "%.*s: a hard link %s", shown(row->name_len),
+		  t->nodes.strings.data + row->name,
+		  hops < SYMLINKS_MAX ? "to a directory" : "in a circle of hard links");
+	return 1;
+}
+
+/* What is left out goes at the end, so that all links of a circle see that it is one. */
+static int bind_all(struct tree *t)
+{
+	uint32_t *ids = (uint32_t *)(void *)t->pending.data;
+	size_t i, n = t->pending.len / sizeof(*ids), n_out = 0;
+	int rc;
+
+	for (i = 0; i < n; i++) {
+		if (t->nodes.rows[ids[i]].flags & NODE_DEAD)
+			continue;
+		rc = bind_late(t, ids[i]);
+		if (rc < 0)
+			return rc;
+		if (rc > 0)
+			ids[n_out++] = ids[i];
+	}
+	for (i = 0; i < n_out; i++)
+		nodes_kill(&t->nodes, ids[i]);
+	return 0;
+}
+
+/*
+ * What hides names of lower layers: by its own name, or by being what a whiteout is to
+ * overlayfs, for some archives are taken of its upper directory. There most of them are
+ * hard links to one, so this waits until all are bound.
+ */
+static void mark_whiteouts(struct tree *t)
+{
+	struct index_row *rows = t->nodes.rows;
+	uint32_t i;
+
+	for (i = 1; i < t->nodes.n; i++) {
+		const char *name = t->nodes.strings.data + rows[i].name;
+		const struct index_row *inode = &rows[rows[i].inode];
+		struct index_row *dir = &rows[rows[i].parent];
+
+		if (rows[i].flags & NODE_DEAD)
+			continue;
+		if (rows[i].name_len < 4 || memcmp(name, ".wh.", 4)) {
+			if (!S_ISCHR(inode->mode) || inode->a != 0 || inode->b != 0)
+				continue;
+		} else if (rows[i].name_len == 12 && !memcmp(name, ".wh..wh..opq", 12)) {
+			rows[i].flags |= ENTRY_WHITEOUT;
+			dir->flags |= ENTRY_OPAQUE;
+			continue;
+		}
+		rows[i].flags |= ENTRY_WHITEOUT;
+		dir->flags |= ENTRY_WHITEOUTS;
+	}
+}
+
+int tree_finish(struct tree *t, const struct tree_facts *facts, struct err *e)
+{
+	int rc = bind_all(t);
+
+	if (rc < 0)
+		return rc;
+	mark_whiteouts(t);
+	rc = flat_write(&t->flat, &t->nodes, t->writer, facts);
+	if (rc < 0)
+		return err_set(e, rc, "cannot write the index: %s", strerror(-rc));
+	return 0;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include "tar/toc/flatbuffer.h"
+
+#include <errno.h>
+
+#include "base/num.h"
+
+static bool is_there(const struct fb_bytes *in, size_t at, size_t len)
+{
+	return range_fits(at, len, in->len);
+}
+
+/* The place that the u32 offset at @at leads to. */
+static int follow(const struct fb_bytes *in, size_t at, size_t *out)
+{
+	uint64_t to;
+
+	if (!is_there(in, at, 4))
+		return -EBADMSG;
+	to = (uint64_t)at + get_le32(in->data + at);
+	if (to >= in->len)
+		return -EBADMSG;
+	*out = (size_t)to;
+	return 0;
+}
+
+static int open_table(const struct fb_bytes *in, size_t at, struct fb_table *out)
+{
+	struct fb_table t = {.in = in, .at = at};
+	int64_t vtable;
+
+	if (!is_there(in, at, 4))
+		return -EBADMSG;
+	vtable = (int64_t)at - (int32_t)get_le32(in->data + at);
+	if (vtable < 0 || !is_there(in, (size_t)vtable, 4))
+		return -EBADMSG;
+	t.vtable = (size_t)vtable;
+	t.vtable_len = get_le16(in->data + t.vtable);
+	t.len = get_le16(in->data + t.vtable + 2);
+	if (t.vtable_len < 4 || t.len < 4 || !is_there(in, t.vtable, t.vtable_len) ||
+	    !is_there(in, at, t.len))
+		return -EBADMSG;
+	*out = t;
+	return 0;
+}
+
+int fb_root(const struct fb_bytes *in, struct fb_table *out)
+{
+	size_t at;
+	int rc = follow(in, 0, &at);
+
+	return rc < 0 ? rc : open_table(in, at, out);
+}
+
+/* Where the field of @size bytes is; -ENOENT if it is absent. */
+static int find_field(const struct fb_table *t, unsigned slot, size_t size, size_t *out)
+{
+	size_t entry = 4 + 2 * (size_t)slot;
+	uint16_t off;
+
+	if (!range_fits(entry, 2, t->vtable_len))
+		return -ENOENT;
+	off = get_le16(t->in->data + t->vtable + entry);
+	if (off == 0)
+		return -ENOENT;
+	if (!range_fits(off, size, t->len))
+		return -EBADMSG;
+	*out = t->at + off;
+	return 0;
+}
+
+/* What the offset in a slot leads to. */
+static int find_target(const struct fb_table *t, unsigned slot, size_t *out)
+{
+	size_t at;
+	int rc = find_field(t, slot, 4, &at);
+
+	return rc < 0 ? rc : follow(t->in, at, out);
+}
+
+int fb_get_table(const struct fb_table *t, unsigned slot, struct fb_table *out)
+{
+	size_t at;
+	int rc = find_target(t, slot, &at);
+
+	return rc < 0 ? rc : open_table(t->in, at, out);
+}
+
+static int open_vector(const struct fb_bytes *in, size_t at, size_t size,
+		       struct fb_vector *out)
+{
+	uint32_t n;
+
+	if (!is_there(in, at, 4))
+		return -EBADMSG;
+	n = get_le32(in->data + at);
+	if (n > (in->len - at - 4) / size)
+		return -EBADMSG;
+	*out = (struct fb_vector){.in = in, .at = at + 4, .n = n};
+	return 0;
+}
+
+int fb_get_vector(const struct fb_table *t, unsigned slot, size_t size,
+		  struct fb_vector *out)
+{
+	size_t at;
+	int rc = find_target(t, slot, &at);
+
+	return rc < 0 ? rc : open_vector(t->in, at, size, out);
+}
+
+int fb_table_at(const struct fb_vector *v, uint32_t i, struct fb_table *out)
+{
+	size_t at;
+	int rc = i < v->n ? follow(v->in, v->at + 4 * (size_t)i, &at) : -EBADMSG;
+
+	return rc < 0 ? rc : open_table(v->in, at, out);
+}
+
+static int open_text(const struct fb_bytes *in, size_t at, const char **text, size_t *len)
+{
+	struct fb_vector v;
+	int rc = open_vector(in, at, 1, &v);
+
+	if (rc < 0)
+		return rc;
+	*text = (const char *)in->data + v.at;
+	*len = v.n;
+	return 0;
+}
+
+int fb_text_at(const struct fb_vector *v, uint32_t i, const char **text, size_t *len)
+{
+	size_t at;
+	int rc = i < v->n ? follow(v->in, v->at + 4 * (size_t)i, &at) : -EBADMSG;
+
+	return rc < 0 ? rc : open_text(v->in, at, text, len);
+}
+
+int fb_get_text(const struct fb_table *t, unsigned slot, const char **text, size_t *len)
+{
+	size_t at;
+	int rc = find_target(t, slot, &at);
+
+	if (rc == -ENOENT) {
+		*text = "";
+		*len = 0;
+		return 0;
+	}
+	return rc < 0 ? rc : open_text(t->in, at, text, len);
+}
+
+int fb_get_i64(const struct fb_table *t, unsigned slot, int64_t otherwise, int64_t *out)
+{
+	size_t at;
+	int rc = find_field(t, slot, 8, &at);
+
+	if (rc == 0)
+		*out = (int64_t)get_le64(t->in->data + at);
+	else if (rc == -ENOENT)
+		*out = otherwise;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+int fb_get_u32(const struct fb_table *t, unsigned slot, uint32_t otherwise, uint32_t *out)
+{
+	size_t at;
+	int rc = find_field(t, slot, 4, &at);
+
+	if (rc == 0)
+		*out = get_le32(t->in->data + at);
+	else if (rc == -ENOENT)
+		*out = otherwise;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+int fb_get_u8(const struct fb_table *t, unsigned slot, uint8_t otherwise, uint8_t *out)
+{
+	size_t at;
+	int rc = find_field(t, slot, 1, &at);
+
+	if (rc == 0)
+		*out = t->in->data[at];
+	else if (rc == -ENOENT)
+		*out = otherwise;
+	return rc == -ENOENT ? 0 : rc;
+}

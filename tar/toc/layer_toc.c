@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "tar/toc/layer_toc.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/source.h"
+#include "tar/toc/estargz.h"
+#include "tar/toc/fetch.h"
+#include "tar/layer.h"
+#include "tar/toc/toc.h"
+#include "tar/index/tree.h"
+#include "tar/toc/ztoc.h"
+
+static int parse_digest(const char *text, struct digest *out, struct err *e)
+{
+	int rc = digest_parse(text, strlen(text), out);
+
+	if (rc < 0)
+		return err_set(e, rc,
+			       "the digest of its table of contents is unreadable");
+	return 0;
+}
+
+int carried_parse(const struct layer_hints *h, struct carried *out, struct err *e)
+{
+	struct carried c = {.origin = ORIGIN_STREAM};
+	int rc = 0;
+
+	*out = c;
+	if (h->estargz_digest)
+		rc = parse_digest(h->estargz_digest, &c.json, e);
+	if (rc == 0 && h->chunked_digest && h->chunked_position) {
+		c.origin = ORIGIN_CHUNKED;
+		rc = parse_digest(h->chunked_digest, &c.toc, e);
+		if (rc == 0)
+			rc = chunked_parse_position(h->chunked_position, &c.place, e);
+	} else if (h->estargz_digest) {
+		c.origin = ORIGIN_ESTARGZ;
+		c.toc = c.json;
+	} else if (h->ztoc_digest && h->ztoc) {
+		c.origin = ORIGIN_SOCI;
+		c.toc = *h->ztoc_digest;
+		c.ztoc = source_ref(h->ztoc);
+	}
+	if (rc == 0)
+		*out = c;
+	return rc;
+}
+
+void carried_release(struct carried *c)
+{
+	source_unref(c->ztoc);
+	c->ztoc = NULL;
+}
+
+bool carried_vouches(const struct carried *c, const struct index_info *info)
+{
+	return info->origin == ORIGIN_STREAM || digest_equal(&c->toc, &info->toc);
+}
+
+static int read_table(const struct carried *c, const struct fetch *f, struct tree *tree,
+		      enum compression *compression, struct toc_facts *out, struct err *e)
+{
+	const struct digest *json = c->json.alg == DIGEST_NONE ? NULL : &c->json;
+	struct ztoc_facts facts;
+	int rc;
+
+	if (c->origin == ORIGIN_SOCI) {
+		rc = ztoc_read(c->ztoc, &c->toc, f, tree, &facts, e);
+		if (rc == 0) {
+			out->decoded_size = facts.decoded_size;
+			*compression = facts.compression;
+		}
+		return rc;
+	}
+	if (c->origin == ORIGIN_ESTARGZ)
+		return estargz_read(f, json, tree, compression, out, e);
+	*compression = COMPRESSION_ZSTD;
+	return chunked_read(f, &c->place, &c->toc, json, tree, out, e);
+}
+
+int carried_index(const struct carried *c, const struct fetch *f,
+		  const struct digest *blob, int index_fd, uint64_t *prefetch,
+		  struct err *e)
+{
+	enum compression compression = COMPRESSION_PLAIN;
+	struct toc_facts toc = {0};
+	struct tree_facts facts;
+	struct tree *tree = NULL;
+	int rc = tree_new(index_fd, &tree);
+
+	if (rc == 0)
+		rc = read_table(c, f, tree, &compression, &toc, e);
+	if (rc == 0) {
+		facts = (struct tree_facts){
+			.blob = *blob,
+			.blob_size = f->blob->size,
+			.decoded_size = toc.decoded_size,
+			.compression = compression,
+			.origin = compression == COMPRESSION_ZSTD ? ORIGIN_CHUNKED
+								  : c->origin,
+			.toc = c->toc,
+		};
+		rc = tree_finish(tree, &facts, e);
+	}
+	tree_free(tree);
+	if (rc == 0)
+		*prefetch = toc.prefetch;
+	else if (e && !e->text[0])
+		err_set(e, rc, "%s", strerror(-rc));
+	return rc;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A layer that says it carries a table: a byte for the form, 24 for a place, then the blob. No
+ * digest can be right, so nothing may come of it but an error, whatever is on the way there.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/source.h"
+#include "tar/toc/layer_toc.h"
+#include "tar/toc/fetch.h"
+
+#define HEAD 25
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct digest digest = {.alg = DIGEST_SHA256};
+	struct carried c = {.toc = digest, .json = digest};
+	struct err e = {""};
+	struct source *blob;
+	uint64_t fetched = 0, prefetch = 0, words[3];
+	int fd;
+
+	if (size < HEAD)
+		return 0;
+	memcpy(words, data + 1, sizeof(words));
+	c.origin = data[0] % 2 ? ORIGIN_CHUNKED : ORIGIN_ESTARGZ;
+	c.place = (struct chunked_place){.off = words[0], .len = words[1], .json_len = words[2]};
+	fd = memfd_create("index", MFD_CLOEXEC);
+	if (fd < 0 || source_memory(data + HEAD, size - HEAD, &blob) < 0)
+		abort();
+	if (carried_index(&c, &(struct fetch){.blob = blob, .bytes = &fetched}, &digest, fd, &prefetch, &e) >= 0 ||
+	    !e.text[0])
+		abort();
+	source_unref(blob);
+	close(fd);
+	return 0;
+}

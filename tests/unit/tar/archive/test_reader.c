@@ -1,0 +1,676 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the reader tells is written down as text, a line for each entry, so that the
+ * tables can say what they expect; and every archive is also read in pieces of other
+ * sizes, which must tell the same.
+ */
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "tar/archive/reader.h"
+#include "tests/unit/tarball.h"
+#include "tests/unit/test.h"
+
+static struct buf archive;
+
+struct told {
+	struct buf log;
+	int rc;
+	struct err err;
+	size_t entries;
+	int refuse; /* what the entry callback returns */
+};
+
+static void log_entry(struct buf *b, const struct tar_entry *t)
+{
+	static const char types[] = "?pc?d?b?-?l?s???";
+	size_t i;
+
+	buf_printf(b, "%c%04o %u:%u %lld", t->is_hardlink ? 'h' : types[t->mode >> 12],
+		   t->mode & 07777, t->uid, t->gid, (long long)t->mtime);
+	if (t->mtime_ns)
+		buf_printf(b, ".%09u", t->mtime_ns);
+	if (t->rdev_major || t->rdev_minor)
+		buf_printf(b, " dev %u,%u", t->rdev_major, t->rdev_minor);
+	buf_printf(b, " %.*s", (int)t->path_len, t->path);
+	if (t->link)
+		buf_printf(b, " -> %.*s", (int)t->link_len, t->link);
+	if (t->size)
+		buf_printf(b, " size %llu", (unsigned long long)t->size);
+	if (t->is_sparse)
+		buf_printf(b, " sparse");
+	for (i = 0; i < t->n_extents; i++)
+		buf_printf(b, " %llu+%llu", (unsigned long long)t->extents[i].off,
+			   (unsigned long long)t->extents[i].len);
+	for (i = 0; i < t->n_xattrs; i++)
+		buf_printf(b, " %s=%.*s", t->xattrs[i].name, (int)t->xattrs[i].len,
+			   (const char *)t->xattrs[i].value);
+	if (t->stored)
+		buf_printf(b, " at %llu: ", (unsigned long long)t->data);
+	else
+		buf_printf(b, "\n");
+}
+
+static uint64_t content_left;
+
+static int on_entry(void *arg, const struct tar_entry *t)
+{
+	struct told *told = arg;
+
+	told->entries++;
+	content_left = t->stored;
+	log_entry(&told->log, t);
+	return told->refuse;
+}
+
+static int on_content(void *arg, const void *data, size_t len)
+{
+	struct told *told = arg;
+
+	if (len == 0 || len > content_left)
+		return -EPROTO;
+	content_left -= len;
+	buf_append(&told->log, data, len);
+	if (content_left == 0)
+		buf_append(&told->log, "\n", 1);
+	return 0;
+}
+
+static const struct reader_ops ops = {on_entry, on_content};
+
+/* Reads the archive in pieces of @piece bytes. */
+static void tell(struct told *told, size_t piece, int refuse)
+{
+	struct reader *r = NULL;
+	size_t pos;
+
+	*told = (struct told){.refuse = refuse};
+	buf_init(&told->log, 64 << 20);
+	told->rc = reader_new(&ops, told, &r);
+	for (pos = 0; told->rc == 0 && pos < archive.len; pos += piece) {
+		size_t len = archive.len - pos < piece ? archive.len - pos : piece;
+		/* Memory of its own, gone afterwards: nothing may look back into it. */
+		char *lent = malloc(len);
+
+		if (!lent)
+			exit(77);
+		memcpy(lent, archive.data + pos, len);
+		told->rc = reader_feed(r, lent, len, &told->err);
+		memset(lent, 0xee, len);
+		free(lent);
+	}
+	if (told->rc == 0)
+		told->rc = reader_finish(r, &told->err);
+	reader_free(r);
+}
+
+/* The archive, whole and in pieces, gives @rc and, unless it is NULL, @log. */
+static void expect(const char *what, int rc, const char *log)
+{
+	static const size_t pieces[] = {1, 7, 511, 512, 513, 1024, 10240};
+	struct told whole, part;
+	size_t i;
+
+	tell(&whole, archive.len ? archive.len : 1, 0);
+	is_int(whole.rc, rc, "%s", what);
+	if (log)
+		is_text(buf_text(&whole.log), log, "%s: as told", what);
+	ok((rc < 0) == (whole.err.text[0] != '\0'), "%s: sentence: %s", what, whole.err.text);
+	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		tell(&part, pieces[i], 0);
+		ok(part.rc == whole.rc && part.log.len == whole.log.len &&
+			   memcmp(buf_text(&part.log), buf_text(&whole.log), part.log.len) == 0 &&
+			   strcmp(part.err.text, whole.err.text) == 0,
+		   "%s: the same in pieces of %zu", what, pieces[i]);
+		buf_release(&part.log);
+	}
+	buf_release(&whole.log);
+	buf_clear(&archive);
+}
+
+static void expect_sentence(const char *what, int rc, const char *part)
+{
+	struct told told;
+
+	tell(&told, 700, 0);
+	is_int(told.rc, rc, "%s", what);
+	if (!ok(strstr(told.err.text, part), "%s: says \"%s\"", what, part))
+		printf("# it says: %s\n", told.err.text);
+	buf_release(&told.log);
+	expect(what, rc, NULL);
+}
+
+static void test_plain(void)
+{
+	uint8_t h[HEADER_SIZE];
+
+	expect("no byte at all", 0, "");
+	archive_end(&archive);
+	expect("the empty layer", 0, "");
+
+	archive_entry(&archive, "etc/", '5', "");
+	archive_entry(&archive, "etc/a", '0', "hello\n");
+	archive_entry(&archive, "b", '0', "");
+	archive_end(&archive);
+	expect("files and a folder", 0,
+	       "d0644 0:0 0 etc/\n-0644 0:0 0 etc/a size 6 at 1024: hello\n\n-0644 0:0 0 b\n");
+
+	header_make(h, "full", '0', 512);
+	memset(h, 'n', 100);
+	memset(h + 345, 'p', 155);
+	archive_header(&archive, h);
+	memset(h, 'x', sizeof(h));
+	archive_add(&archive, h, sizeof(h));
+	expect("a block of content, no end marker", 0, NULL);
+
+	header_make(h, "name", '0', 0);
+	strcpy((char *)h + 345, "usr/lib");
+	archive_header(&archive, h);
+	header_make(h, "old", '0', 0);
+	memset(h + 257, 0, 8);
+	strcpy((char *)h + 345, "junk");
+	archive_header(&archive, h);
+	header_make(h, "", '5', 0);
+	archive_header(&archive, h);
+	expect("names", 0, "-0644 0:0 0 usr/lib/name\n-0644 0:0 0 old\nd0644 0:0 0 .\n");
+
+	header_make(h, "f", '0', 0);
+	header_octal(h, AT_MODE, 0106755);
+	header_base256(h, AT_UID, 4294967295);
+	header_octal(h, AT_GID, 100);
+	header_base256(h, AT_MTIME, -1000000000000);
+	archive_header(&archive, h);
+	expect("numbers", 0, "-6755 4294967295:100 -1000000000000 f\n");
+}
+
+static void test_types(void)
+{
+	static const struct {
+		const char *name;
+		char type;
+		unsigned size;
+		const char *log;
+	} rows[] = {
+		{"n", '\0', 2, "-0644 0:0 0 n size 2 at 512: hi\n"},
+		{"n", '7', 2, "-0644 0:0 0 n size 2 at 512: hi\n"},
+		{"n", 'Z', 2, "-0644 0:0 0 n size 2 at 512: hi\n"},
+		{"n/", '0', 2, "-0644 0:0 0 n/ size 2 at 512: hi\n"},
+		{"n/", '\0', 0, "d0644 0:0 0 n/\n"},
+		{"n/", '\0', 2, "d0644 0:0 0 n/\n"},
+		{"n/", '0', 0, "d0644 0:0 0 n/\n"},
+		{"n/", 'Z', 0, "-0644 0:0 0 n/\n"},
+		/* Content that is not there. */
+		{"n", '1', 2, "h0644 0:0 0 n -> target\n"},
+		{"n", '2', 2, "l0644 0:0 0 n -> target\n"},
+		{"n", '3', 2, "c0644 0:0 0 n\n"},
+		{"n", '4', 2, "b0644 0:0 0 n\n"},
+		{"n", '5', 2, "d0644 0:0 0 n\n"},
+		{"n", '6', 2, "p0644 0:0 0 n\n"},
+		{"n/", '1', 0, "h0644 0:0 0 n/ -> target\n"},
+		{"n", 'V', 2, ""},
+		{"n", 'M', 2, ""},
+		{"n", 'N', 2, ""},
+		{"n", 'A', 2, ""},
+		{"n", 'D', 2, ""},
+		{"n", 'V', 0, ""},
+	};
+	uint8_t h[HEADER_SIZE];
+	char log[256], what[32];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool has_content = rows[i].size > 0 && strcmp(rows[i].name, "n/") != 0;
+
+		if (rows[i].type == '0' && rows[i].size > 0)
+			has_content = true;
+		if (rows[i].type >= '1' && rows[i].type <= '6')
+			has_content = false;
+		header_make(h, rows[i].name, rows[i].type, rows[i].size);
+		strcpy((char *)h + 157, "target");
+		archive_header(&archive, h);
+		if (has_content)
+			archive_content(&archive, "hi", 2);
+		archive_entry(&archive, "next", '5', "");
+		snprintf(log, sizeof(log), "%sd0644 0:0 0 next\n", rows[i].log);
+		snprintf(what, sizeof(what), "type %zu", i);
+		expect(what, 0, log);
+	}
+	header_make(h, "tty", '3', 0);
+	header_octal(h, AT_MAJOR, 5);
+	header_octal(h, AT_MINOR, 1);
+	archive_header(&archive, h);
+	archive_pax(&archive, "SCHILY.devmajor", "300000");
+	archive_header(&archive, h);
+	archive_pax(&archive, "SCHILY.devmajor", "3");
+	archive_entry(&archive, "f", '0', "");
+	expect("devices", 0,
+	       "c0644 0:0 0 dev 5,1 tty\nc0644 0:0 0 dev 300000,1 tty\n-0644 0:0 0 f\n");
+}
+
+static void test_end(void)
+{
+	archive_entry(&archive, "a", '5', "");
+	archive_zeros(&archive, 512);
+	archive_entry(&archive, "b", '5', "");
+	archive_end(&archive);
+	archive_entry(&archive, "c", '5', "");
+	archive_add(&archive, "junk", 4);
+	expect("a lone zero block, an end, and more", 0, "d0644 0:0 0 a\nd0644 0:0 0 b\n");
+
+	archive_entry(&archive, "a", '5', "");
+	archive_zeros(&archive, 512);
+	expect("one zero block at the end", 0, "d0644 0:0 0 a\n");
+
+	archive_entry(&archive, "a", '0', "hi");
+	archive.len -= 510;
+	expect("no padding at the end", 0, "-0644 0:0 0 a size 2 at 512: hi\n");
+
+	archive_entry(&archive, "a", '0', "hi");
+	archive.len -= 511;
+	expect_sentence("cut in the content", -EBADMSG, "\"a\" at byte 0: the archive ends inside");
+
+	archive_entry(&archive, "a", '0', "hi");
+	archive.len = 512;
+	expect_sentence("cut before the content", -EBADMSG, "ends inside it, at byte 512");
+
+	archive_entry(&archive, "a", '5', "");
+	archive_zeros(&archive, 100);
+	expect_sentence("cut in a header", -EBADMSG, "inside a header, at byte 612");
+
+	archive_pax(&archive, "path", "p");
+	expect_sentence("an extended header and no entry", -EBADMSG, "before the entry");
+	archive_pax(&archive, "path", "p");
+	archive_end(&archive);
+	expect("an extended header and the end marker", 0, "");
+	archive_pax(&archive, "path", "p");
+	archive.len = 512 + 3;
+	expect_sentence("cut in an extended header", -EBADMSG, "header at byte 0");
+}
+
+static void add_long(char type, const char *text, size_t len)
+{
+	uint8_t h[HEADER_SIZE];
+
+	header_make(h, "././@LongLink", type, len);
+	header_gnu(h);
+	archive_header(&archive, h);
+	archive_content(&archive, text, len);
+}
+
+static void test_names(void)
+{
+	uint8_t h[HEADER_SIZE];
+	struct buf body;
+
+	archive_init(&body);
+	add_long('L', "long name", 10);
+	add_long('K', "long link", 10);
+	archive_entry(&archive, "short", '2', "");
+	archive_entry(&archive, "next", '2', "");
+	expect("GNU long names", 0, "l0644 0:0 0 long name -> long link\nl0644 0:0 0 next -> \n");
+
+	pax_add_text(&body, "path", "pax");
+	pax_add_text(&body, "linkpath", "pax link");
+	archive_meta(&archive, 'x', &body);
+	archive_entry(&archive, "short", '2', "");
+	add_long('L', "gnu", 3);
+	archive_pax(&archive, "path", "pax");
+	archive_entry(&archive, "short", '5', "");
+	add_long('L', "", 0);
+	add_long('L', "\0x", 2);
+	archive_pax(&archive, "path", "pax");
+	archive_entry(&archive, "short", '5', "");
+	archive_pax(&archive, "path", "one");
+	archive_pax(&archive, "uid", "7");
+	archive_entry(&archive, "short", '5', "");
+	archive_pax(&archive, "path", "dir/");
+	archive_entry(&archive, "old", '\0', "");
+	expect("who names an entry", 0,
+	       "l0644 0:0 0 pax -> pax link\nd0644 0:0 0 gnu\nd0644 0:0 0 pax\n"
+	       "d0644 7:0 0 short\nd0644 0:0 0 dir/\n");
+
+	archive_pax(&archive, "path", "kept");
+	pax_add_text(&body, "path", "global");
+	pax_add_text(&body, "uid", "5");
+	archive_meta(&archive, 'g', &body);
+	archive_entry(&archive, "short", '5', "");
+	archive_entry(&archive, "short", '5', "");
+	expect("a global header between", 0, "d0644 0:0 0 kept\nd0644 0:0 0 short\n");
+
+	archive_pax(&archive, "path", "label's");
+	archive_entry(&archive, "label", 'V', "");
+	archive_entry(&archive, "short", '5', "");
+	archive_meta(&archive, 'x', &body);
+	archive_meta(&archive, 'g', &body);
+	archive_entry(&archive, "short", '5', "");
+	pax_add_text(&body, "uid", "3");
+	archive_meta(&archive, 'X', &body);
+	archive_entry(&archive, "short", '5', "");
+	expect("what is for another, empty, or Solaris'", 0,
+	       "d0644 0:0 0 short\nd0644 0:0 0 short\nd0644 3:0 0 short\n");
+
+	pax_add_text(&body, "size", "3");
+	pax_add_text(&body, "mtime", "-1.25");
+	pax_add_text(&body, "uid", "4294967295");
+	pax_add_text(&body, "gid", "70000");
+	pax_add_text(&body, "SCHILY.xattr.user.a", "v");
+	archive_meta(&archive, 'x', &body);
+	header_make(h, "f", '0', 0);
+	header_base256(h, AT_UID, -1);
+	archive_header(&archive, h);
+	archive_content(&archive, "abc", 3);
+	archive_entry(&archive, "next", '5', "");
+	expect("pax over the header", 0,
+	       "-0644 4294967295:70000 -2.750000000 f size 3 user.a=v at 1536: abc\n"
+	       "d0644 0:0 0 next\n");
+	buf_release(&body);
+}
+
+static void test_refusals(void)
+{
+	uint8_t h[HEADER_SIZE];
+	struct buf body;
+
+	archive_init(&body);
+	archive_entry(&archive, "good", '0', "content");
+	archive_entry(&archive, "bad", '5', "");
+	archive.data[1024]++;
+	expect_sentence("a wrong checksum", -EBADMSG, "header at byte 1024: the header's checksum");
+
+	header_make(h, "f", '0', 0);
+	header_base256(h, AT_UID, 4294967296);
+	archive_header(&archive, h);
+	expect_sentence("a uid of 33 bits", -EBADMSG, "\"f\" at byte 0: the uid 4294967296");
+	archive_pax(&archive, "gid", "4294967296");
+	archive_entry(&archive, "f", '5', "");
+	expect_sentence("a gid of 33 bits", -EBADMSG, "\"f\" at byte 1024: the gid 4294967296");
+	archive_pax(&archive, "path", "");
+	archive_pax(&archive, "SCHILY.devminor", "4294967296");
+	archive_entry(&archive, "c", '3', "");
+	expect_sentence("a device of 33 bits", -EBADMSG, "the device");
+	archive_pax(&archive, "size", "9223372036854775808");
+	archive_entry(&archive, "f", '0', "");
+	expect_sentence("a size of 2^63", -EBADMSG, "header at byte 0: the pax record size");
+	pax_add_text(&body, "comment", "x");
+	body.data[0] = '9';
+	archive_meta(&archive, 'g', &body);
+	expect_sentence("a bad global header", -EBADMSG, "wrong length");
+	header_make(h, "x", 'x', 1048577);
+	archive_header(&archive, h);
+	expect_sentence("an extended header over 1 MiB", -E2BIG, "1048577");
+	header_make(h, "L", 'L', 1048577);
+	archive_header(&archive, h);
+	expect_sentence("a long name over 1 MiB", -E2BIG, "1048577");
+	header_make(h, "f", '0', 0);
+	header_base256(h, AT_SIZE, INT64_MAX);
+	archive_header(&archive, h);
+	archive_add(&archive, "some", 4);
+	expect_sentence("a size of 2^63-1", -EBADMSG, "ends inside");
+	buf_release(&body);
+}
+
+/* A path of 1 MiB less the record, with everything else that can be long. */
+static void test_long(void)
+{
+	size_t len = (1 << 20) - 15;
+	char *path = malloc(len + 1);
+	struct told told;
+
+	if (!path)
+		exit(77);
+	memset(path, 'p', len);
+	path[len] = '\0';
+	archive_pax(&archive, "path", path);
+	archive_entry(&archive, "f", '0', "x");
+	tell(&told, 1000, 0);
+	is_int(told.rc, 0, "a path of 1 MiB: %s", told.err.text);
+	ok(told.log.len > len && strstr(told.log.data, path), "is told whole");
+	buf_release(&told.log);
+	buf_clear(&archive);
+	free(path);
+}
+
+static void gnu_header(uint8_t *h, const char *name, unsigned size, unsigned real)
+{
+	header_make(h, name, 'S', size);
+	header_gnu(h);
+	header_octal(h, AT_REALSIZE, real);
+}
+
+static void test_gnu_sparse(void)
+{
+	uint8_t h[HEADER_SIZE];
+	unsigned i;
+
+	gnu_header(h, "s", 5, 1000);
+	header_octal(h, 386, 12, 10);
+	header_octal(h, 398, 12, 2);
+	header_octal(h, 410, 12, 900);
+	header_octal(h, 422, 12, 3);
+	header_octal(h, 434, 12, 1000);
+	header_octal(h, 446, 12, 0);
+	archive_header(&archive, h);
+	archive_content(&archive, "abcde", 5);
+	archive_entry(&archive, "next", '5', "");
+	expect("old GNU", 0,
+	       "-0644 0:0 0 s size 1000 sparse 10+2 900+3 at 512: abcde\nd0644 0:0 0 next\n");
+
+	add_long('L', "long", 4);
+	gnu_header(h, "s", 6, 1000);
+	for (i = 0; i < 4; i++) {
+		header_octal(h, 386 + 24 * i, 12, 10 * i);
+		header_octal(h, 398 + 24 * i, 12, 1);
+	}
+	h[482] = 1;
+	archive_header(&archive, h);
+	memset(h, 0, sizeof(h));
+	header_octal(h, 0, 12, 100);
+	header_octal(h, 12, 12, 1);
+	h[504] = 1;
+	archive_add(&archive, h, sizeof(h));
+	header_octal(h, 0, 12, 200);
+	h[504] = 0;
+	archive_add(&archive, h, sizeof(h));
+	archive_content(&archive, "abcdef", 6);
+	archive_entry(&archive, "next", '5', "");
+	expect("old GNU, continued", 0,
+	       "-0644 0:0 0 long size 1000 sparse 0+1 10+1 20+1 30+1 100+1 200+1 at 2560: abcdef\n"
+	       "d0644 0:0 0 next\n");
+
+	gnu_header(h, "hole", 0, 1 << 20);
+	archive_header(&archive, h);
+	expect("nothing but a hole", 0, "-0644 0:0 0 hole size 1048576 sparse\n");
+
+	gnu_header(h, "s", 5, 1000);
+	archive_header(&archive, h);
+	expect_sentence("content and no map", -EBADMSG, "\"s\" at byte 0: the sparse map has");
+	gnu_header(h, "s", 0, 1000);
+	h[482] = 1;
+	archive_header(&archive, h);
+	expect_sentence("cut in the map", -EBADMSG, "ends inside");
+	gnu_header(h, "s", 0, 0);
+	h[483] = 'x';
+	archive_header(&archive, h);
+	expect_sentence("no real size", -EBADMSG, "is no number");
+	header_make(h, "s", 'S', 0);
+	archive_header(&archive, h);
+	expect_sentence("star's", -ENOTSUP, "star");
+}
+
+/* A pax header with up to four records, given as "key=value". */
+static void add_records(const char *a, const char *b, const char *c, const char *d)
+{
+	const char *const all[] = {a, b, c, d};
+	struct buf body;
+	size_t i;
+
+	archive_init(&body);
+	for (i = 0; i < 4; i++) {
+		char key[64] = "";
+		const char *equals = all[i] ? strchr(all[i], '=') : NULL;
+
+		if (equals) {
+			memcpy(key, all[i], (size_t)(equals - all[i]));
+			pax_add_text(&body, key, equals + 1);
+		}
+	}
+	archive_meta(&archive, 'x', &body);
+	buf_release(&body);
+}
+
+static void test_pax_sparse(void)
+{
+	static const char real[] = "GNU.sparse.name=real", in10[] = "GNU.sparse.realsize=100";
+	static const char one[] = "GNU.sparse.major=1", zero[] = "GNU.sparse.minor=0";
+	uint8_t h[HEADER_SIZE];
+
+	add_records("GNU.sparse.size=100", "GNU.sparse.map=10,2,90,3,100,0", real, NULL);
+	archive_entry(&archive, "GNUSparseFile.1/real", '0', "abcde");
+	archive_entry(&archive, "next", '5', "");
+	expect("0.1", 0, "-0644 0:0 0 real size 100 sparse 10+2 90+3 at 1536: abcde\n"
+			 "d0644 0:0 0 next\n");
+
+	add_records("GNU.sparse.size=100", "GNU.sparse.offset=10", "GNU.sparse.numbytes=5", NULL);
+	archive_entry(&archive, "real", '0', "abcde");
+	expect("0.0", 0, "-0644 0:0 0 real size 100 sparse 10+5 at 1536: abcde\n");
+
+	add_records(one, zero, real, in10);
+	header_make(h, "GNUSparseFile.1/real", '0', 517);
+	archive_header(&archive, h);
+	archive_content(&archive, "2\n10\n2\n90\n3\n", 12);
+	archive_content(&archive, "abcde", 5);
+	archive_entry(&archive, "next", '5', "");
+	expect("1.0", 0, "-0644 0:0 0 real size 100 sparse 10+2 90+3 at 2048: abcde\n"
+			 "d0644 0:0 0 next\n");
+
+	add_records(one, zero, NULL, in10);
+	header_make(h, "hole", '0', 512);
+	archive_header(&archive, h);
+	archive_content(&archive, "1\n100\n0\n", 8);
+	archive_entry(&archive, "next", '5', "");
+	expect("1.0, a hole", 0, "-0644 0:0 0 hole size 100 sparse\nd0644 0:0 0 next\n");
+
+	add_records(one, zero, NULL, in10);
+	archive_entry(&archive, "s", '0', "1\n0\n4\n");
+	expect_sentence("1.0, no room for the map", -EBADMSG, "inside its sparse map");
+	add_records(one, zero, NULL, in10);
+	header_make(h, "s", '0', 600);
+	archive_header(&archive, h);
+	archive_zeros(&archive, 1024);
+	expect_sentence("1.0, no map", -EBADMSG, "no number");
+	add_records(one, zero, NULL, NULL);
+	archive_entry(&archive, "s", '0', "");
+	expect_sentence("1.0, no size", -EBADMSG, "no size");
+	add_records("GNU.sparse.size=10", "GNU.sparse.map=8,4", NULL, NULL);
+	archive_entry(&archive, "s", '0', "abcd");
+	expect_sentence("beyond the size", -EBADMSG, "\"s\" at byte 1024: the sparse map goes beyond");
+	add_records("GNU.sparse.major=2", "GNU.sparse.realsize=5", NULL, NULL);
+	archive_entry(&archive, "s", '0', "abcd");
+	expect_sentence("2.0", -ENOTSUP, "form 2.0");
+	add_records(one, "GNU.sparse.minor=1", NULL, NULL);
+	archive_entry(&archive, "s", '0', "abcd");
+	expect_sentence("1.1", -ENOTSUP, "form 1.1");
+	add_records("SUN.holesdata= 0 10", NULL, NULL, NULL);
+	archive_entry(&archive, "s", '0', "abcd");
+	expect_sentence("Solaris'", -ENOTSUP, "Solaris");
+	add_records("GNU.sparse.size=10", "GNU.sparse.map=8,4", NULL, NULL);
+	archive_entry(&archive, "d", '5', "");
+	expect("no file", 0, "d0644 0:0 0 d\n");
+	add_records("GNU.sparse.size=10", real, NULL, NULL);
+	archive_entry(&archive, "s", '0', "abcd");
+	expect("a size and no map", 0, "-0644 0:0 0 s size 4 at 1536: abcd\n");
+	add_records("GNU.sparse.size=10", "GNU.sparse.map=10,0", "GNU.sparse.name=s/", NULL);
+	archive_entry(&archive, "s", '0', "");
+	expect("no folder", 0, "-0644 0:0 0 s/ size 10 sparse\n");
+}
+
+static void test_callbacks(void)
+{
+	struct told told;
+
+	archive_entry(&archive, "a", '5', "");
+	archive_entry(&archive, "b", '5', "");
+	tell(&told, 2000, -ECANCELED);
+	is_int(told.rc, -ECANCELED, "what the callback says is what is returned");
+	is_int(told.entries, 1, "and it is not called again");
+	is_text(told.err.text, "", "without a sentence of the reader's");
+	buf_release(&told.log);
+	buf_clear(&archive);
+}
+
+static bool load(const char *path, struct buf *out)
+{
+	FILE *f = fopen(path, "rb");
+	char piece[4096];
+	size_t n;
+
+	if (!f)
+		return false;
+	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
+		archive_add(out, piece, n);
+	fclose(f);
+	return true;
+}
+
+/* What GNU tar, bsdtar and git wrote; beside it, what must be told of it. */
+static void test_good_files(void)
+{
+	char path[PATH_MAX];
+	struct buf log;
+	glob_t g;
+	size_t i;
+
+	if (!ok(glob("tests/data/tar/good/*.tar", 0, NULL, &g) == 0, "there are good files"))
+		return;
+	archive_init(&log);
+	for (i = 0; i < g.gl_pathc; i++) {
+		snprintf(path, sizeof(path), "%.*s.txt", (int)strlen(g.gl_pathv[i]) - 4,
+			 g.gl_pathv[i]);
+		ok(load(path, &log), "%s", path);
+		ok(load(g.gl_pathv[i], &archive), "%s", g.gl_pathv[i]);
+		expect(g.gl_pathv[i], 0, buf_text(&log));
+		buf_clear(&log);
+	}
+	globfree(&g);
+	buf_release(&log);
+}
+
+/* Each breaks the rule that it is named after. */
+static void test_bad_files(void)
+{
+	struct told told;
+	glob_t g;
+	size_t i;
+
+	if (!ok(glob("tests/data/tar/bad/*.tar", 0, NULL, &g) == 0, "there are bad files"))
+		return;
+	for (i = 0; i < g.gl_pathc; i++) {
+		ok(load(g.gl_pathv[i], &archive), "%s", g.gl_pathv[i]);
+		tell(&told, archive.len, 0);
+		ok(told.rc == -EBADMSG || told.rc == -E2BIG || told.rc == -ENOTSUP, "is refused");
+		buf_release(&told.log);
+		expect(g.gl_pathv[i], told.rc, NULL);
+	}
+	globfree(&g);
+}
+
+int main(void)
+{
+	archive_init(&archive);
+	test_plain();
+	test_types();
+	test_end();
+	test_names();
+	test_refusals();
+	test_long();
+	test_gnu_sparse();
+	test_pax_sparse();
+	test_callbacks();
+	test_good_files();
+	test_bad_files();
+	buf_release(&archive);
+	return test_done();
+}
