@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-void dump_forbid(void)
+void core_dump_forbid(void)
 {
 	static const struct rlimit none = {0, 0};
 	int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);

@@ -7,6 +7,6 @@
  * No core of this process or its children is kept; and where one is handed to a program all
  * the same (core(5): the limit on its size does not hold for pipes), no memory is in it.
  */
-void dump_forbid(void);
+void core_dump_forbid(void);
 
 #endif

@@ -65,7 +65,7 @@ int digest_parse(const char *text, size_t len, struct digest *out)
 	name_len = (size_t)(colon - text);
 	for (alg = 1; alg < N_ALGS; alg++) {
 		if (strlen(algs[alg].name) == name_len &&
-		    !memcmp(algs[alg].name, text, name_len))
+		    memcmp(algs[alg].name, text, name_len) == 0)
 			break;
 	}
 	if (alg == N_ALGS)
@@ -105,7 +105,7 @@ const char *digest_format(const struct digest *d, char *out)
 bool digest_equal(const struct digest *a, const struct digest *b)
 {
 	return a->alg != DIGEST_NONE && a->alg == b->alg &&
-	       !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+	       memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
 struct hasher {

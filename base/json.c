@@ -388,7 +388,7 @@ const struct json *json_member(const struct json *j, const char *key)
 	if (!j || j->type != JSON_OBJECT)
 		return NULL;
 	for (i = j->count; i-- > 0;) {
-		if (!strcmp(j->keys[i], key))
+		if (strcmp(j->keys[i], key) == 0)
 			return j->values[i];
 	}
 	return NULL;

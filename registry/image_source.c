@@ -18,7 +18,7 @@
  * The root document is asked once and kept: a tag that moves while the image is
  * mounted must not make one platform newer than another.
  */
-struct origin {
+struct image_source {
 	struct backend *backend;
 	/* held while the root is asked: a second one waits for it */
 	pthread_mutex_t lock;
@@ -61,7 +61,7 @@ static int check_form(const char *source, struct err *e)
 	size_t i;
 
 	for (i = 0; i < sizeof(on_disk) / sizeof(on_disk[0]); i++) {
-		if (!strcmp(source, on_disk[i]))
+		if (strcmp(source, on_disk[i]) == 0)
 			return err_set(e, -EINVAL, "%s: a path is missing behind it",
 				       source);
 	}
@@ -98,14 +98,15 @@ static int open_backend(const char *source, struct client *c, struct backend **o
 	if ((rest = after(source, "dir:")))
 		return layout_open(rest, LAYOUT_PLAIN, out, e);
 	if ((rest = after(source, "docker-archive:")))
-		return saved_open(rest, out, e);
+		return docker_archive_open(rest, out, e);
 	rest = after(source, "docker://");
 	return repository_open(rest ? rest : source, c, out, e);
 }
 
-int origin_open(const char *source, struct client *c, struct origin **out, struct err *e)
+int image_source_open(const char *source, struct client *c, struct image_source **out,
+		      struct err *e)
 {
-	struct origin *o = calloc(1, sizeof(*o));
+	struct image_source *o = calloc(1, sizeof(*o));
 	int rc;
 
 	if (!o)
@@ -120,7 +121,7 @@ int origin_open(const char *source, struct client *c, struct origin **out, struc
 	return 0;
 }
 
-void origin_close(struct origin *o)
+void image_source_close(struct image_source *o)
 {
 	if (!o)
 		return;
@@ -131,12 +132,12 @@ void origin_close(struct origin *o)
 	free(o);
 }
 
-bool origin_is_local(const struct origin *o)
+bool image_source_is_local(const struct image_source *o)
 {
 	return o->backend->is_local;
 }
 
-static int ensure_root(struct origin *o, struct err *e)
+static int ensure_root(struct image_source *o, struct err *e)
 {
 	struct descriptor d = {0};
 	struct buf bytes;
@@ -158,8 +159,8 @@ static int ensure_root(struct origin *o, struct err *e)
 	return rc;
 }
 
-int origin_resolve(struct origin *o, const struct platform *want, struct image **out,
-		   struct err *e)
+int image_source_resolve(struct image_source *o, const struct platform *want,
+			 struct image **out, struct err *e)
 {
 	int rc = ensure_root(o, e);
 
@@ -169,8 +170,8 @@ int origin_resolve(struct origin *o, const struct platform *want, struct image *
 	return resolve_image(o->backend, &o->root, &o->root_descriptor, want, out, e);
 }
 
-int origin_resolve_entry(struct origin *o, const struct descriptor *entry,
-			 struct image **out, struct err *e)
+int image_source_resolve_entry(struct image_source *o, const struct descriptor *entry,
+			       struct image **out, struct err *e)
 {
 	int rc = ensure_root(o, e);
 
@@ -179,15 +180,15 @@ int origin_resolve_entry(struct origin *o, const struct descriptor *entry,
 	return resolve_entry(o->backend, &o->root, &o->root_descriptor, entry, out, e);
 }
 
-int origin_document(struct origin *o, const struct descriptor *d, struct buf *out,
-		    struct err *e)
+int image_source_document(struct image_source *o, const struct descriptor *d,
+			  struct buf *out, struct err *e)
 {
 	return document_get(o->backend, d, out, e);
 }
 
 /* Entries of the index itself that say that they are about @of. */
-static int tell_own(struct origin *o, const struct digest *of, const char *type,
-		    origin_referrer_fn *fn, void *arg)
+static int tell_own(struct image_source *o, const struct digest *of, const char *type,
+		    image_source_referrer_fn *fn, void *arg)
 {
 	char text[DIGEST_TEXT_MAX];
 	struct entries en = {0};
@@ -203,16 +204,17 @@ static int tell_own(struct origin *o, const struct digest *of, const char *type,
 		const char *about = descriptor_annotation(d,
 							  "vnd.docker.reference.digest");
 
-		if (about && !strcmp(about, text) &&
-		    (!type || (d->artifact_type && !strcmp(d->artifact_type, type))))
+		if (about && strcmp(about, text) == 0 &&
+		    (!type || (d->artifact_type && strcmp(d->artifact_type, type) == 0)))
 			rc = fn(arg, d);
 	}
 	entries_release(&en);
 	return rc;
 }
 
-int origin_referrers(struct origin *o, const struct digest *of, const char *type,
-		     origin_referrer_fn *fn, void *arg, struct err *e)
+int image_source_referrers(struct image_source *o, const struct digest *of,
+			   const char *type, image_source_referrer_fn *fn, void *arg,
+			   struct err *e)
 {
 	int rc = ensure_root(o, e);
 
@@ -223,23 +225,24 @@ int origin_referrers(struct origin *o, const struct digest *of, const char *type
 	return rc;
 }
 
-int origin_find_tables(struct origin *o, struct image *img, bool may_ask, struct err *e)
+int image_source_find_tocs(struct image_source *o, struct image *img, bool may_ask,
+			   struct err *e)
 {
 	return soci_find(o->backend, img, may_ask, e);
 }
 
-bool origin_is_pinned(const struct origin *o)
+bool image_source_is_pinned(const struct image_source *o)
 {
 	return o->backend->is_pinned;
 }
 
-int origin_blob(struct origin *o, const struct descriptor *d, struct source **out,
-		struct err *e)
+int image_source_blob(struct image_source *o, const struct descriptor *d,
+		      struct source **out, struct err *e)
 {
 	return o->backend->ops->blob(o->backend, d, out, e);
 }
 
-int origin_tag_digest(struct origin *o, struct digest *out, struct err *e)
+int image_source_tag_digest(struct image_source *o, struct digest *out, struct err *e)
 {
 	int rc;
 
@@ -251,14 +254,15 @@ int origin_tag_digest(struct origin *o, struct digest *out, struct err *e)
 	return rc;
 }
 
-int origin_tags(struct origin *o, origin_name_fn *fn, void *arg, struct err *e)
+int image_source_tags(struct image_source *o, image_source_name_fn *fn, void *arg,
+		      struct err *e)
 {
 	if (!o->backend->ops->tags)
 		return err_set(e, -ENOTSUP, "%s: not in a registry", o->backend->name);
 	return o->backend->ops->tags(o->backend, fn, arg, e);
 }
 
-int origin_probe(struct origin *o, struct err *e)
+int image_source_probe(struct image_source *o, struct err *e)
 {
 	if (!o->backend->ops->probe)
 		return err_set(e, -ENOTSUP, "%s: not in a registry", o->backend->name);

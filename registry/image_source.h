@@ -18,18 +18,19 @@ struct client;
 struct err;
 struct source;
 
-struct origin;
+struct image_source;
 
 /*
  * Understands @source (DESIGN: "nginx:1.27", "docker://...", "oci:DIR[:TAG]", ...)
  * and makes ready; asks no network yet. @c is borrowed for life. -EINVAL with a
  * sentence for what is no source, -ENOTSUP for a form not read.
  */
-int origin_open(const char *source, struct client *c, struct origin **out, struct err *e);
+int image_source_open(const char *source, struct client *c, struct image_source **out,
+		      struct err *e);
 /* NULL is fine. All images, sources and streams of it must be gone. */
-void origin_close(struct origin *o);
+void image_source_close(struct image_source *o);
 /* On disk, where no network is between. */
-bool origin_is_local(const struct origin *o);
+bool image_source_is_local(const struct image_source *o);
 
 /*
  * Reference -> index or manifest -> the manifest for @want -> config and layers.
@@ -38,33 +39,35 @@ bool origin_is_local(const struct origin *o);
  * a digest whose documents are all there asks nothing. The reference itself is asked
  * once: a tag that moves later is not seen.
  */
-int origin_resolve(struct origin *o, const struct platform *want, struct image **out,
-		   struct err *e);
+int image_source_resolve(struct image_source *o, const struct platform *want,
+			 struct image **out, struct err *e);
 /*
  * Another image of the same repository by its manifest: one of image->platforms, a referrer,
  * or the same again. The index is not asked for anew, and is the image's if it is in it.
  */
-int origin_resolve_entry(struct origin *o, const struct descriptor *entry,
-			 struct image **out, struct err *e);
+int image_source_resolve_entry(struct image_source *o, const struct descriptor *entry,
+			       struct image **out, struct err *e);
 
 /*
  * A document of the same repository by its descriptor, with its media type, verified, from the
  * store if it is there. @out is made by this.
  */
-int origin_document(struct origin *o, const struct descriptor *d, struct buf *out,
-		    struct err *e);
+int image_source_document(struct image_source *o, const struct descriptor *d,
+			  struct buf *out, struct err *e);
 
 /* One referrer, lent for the call. Negative errno ends the list and is its result. */
-typedef int origin_referrer_fn(void *arg, const struct descriptor *d);
+typedef int image_source_referrer_fn(void *arg, const struct descriptor *d);
 
 /*
  * What refers to the manifest @of: signatures, SBOMs, indexes, attestations; those of the
- * image index itself (BuildKit's) first, those that cosign keeps under tags last. @type, if not NULL, is the artifact type wanted.
- * The descriptors are the registry's word; origin_resolve_entry() gets and verifies
+ * image index itself (BuildKit's) first, those that cosign keeps under tags last.
+ * @type, if not NULL, is the artifact type wanted.
+ * The descriptors are the registry's word; image_source_resolve_entry() gets and verifies
  * what they name. What came before a failure was told.
  */
-int origin_referrers(struct origin *o, const struct digest *of, const char *type,
-		     origin_referrer_fn *fn, void *arg, struct err *e);
+int image_source_referrers(struct image_source *o, const struct digest *of,
+			   const char *type, image_source_referrer_fn *fn, void *arg,
+			   struct err *e);
 
 /*
  * Fills in the table of each layer of @img, which is of this origin, that has one kept
@@ -72,17 +75,18 @@ int origin_referrers(struct origin *o, const struct digest *of, const char *type
  * Mostly there is none. Without @may_ask only what the store has noted; what it has not is
  * asked for, for some seconds, as an image does well without. An error is for -v.
  */
-int origin_find_tables(struct origin *o, struct image *img, bool may_ask, struct err *e);
+int image_source_find_tocs(struct image_source *o, struct image *img, bool may_ask,
+			   struct err *e);
 
 /* Was the image asked for by a digest, so that nothing else should have a say in it? */
-bool origin_is_pinned(const struct origin *o);
+bool image_source_is_pinned(const struct image_source *o);
 
 /*
  * The bytes of a blob, unverified: the caller hashes what it reads. Makes no
  * request yet. The origin outlives the source.
  */
-int origin_blob(struct origin *o, const struct descriptor *d, struct source **out,
-		struct err *e);
+int image_source_blob(struct image_source *o, const struct descriptor *d,
+		      struct source **out, struct err *e);
 
 /*
  * Which digest the reference has now, asked anew each time (HEAD; GET where that does
@@ -91,10 +95,10 @@ int origin_blob(struct origin *o, const struct descriptor *d, struct source **ou
  * registry cannot be had, or we are refused, and the store knows what the tag was last,
  * that, with a warning. -ENOENT: no such tag.
  */
-int origin_tag_digest(struct origin *o, struct digest *out, struct err *e);
+int image_source_tag_digest(struct image_source *o, struct digest *out, struct err *e);
 
 /* One name of a list, lent for the call. Negative errno ends the list and is its result. */
-typedef int origin_name_fn(void *arg, const char *name);
+typedef int image_source_name_fn(void *arg, const char *name);
 
 /*
  * The tags of the reference's repository, page by page as they come, in the registry's
@@ -102,21 +106,22 @@ typedef int origin_name_fn(void *arg, const char *name);
  * such repository; -EACCES: refused; -ENOTSUP: not a repository, or tags are not
  * listed there; -E2BIG: more than LIST_NAMES_MAX. What came before a failure was told.
  */
-int origin_tags(struct origin *o, origin_name_fn *fn, void *arg, struct err *e);
+int image_source_tags(struct image_source *o, image_source_name_fn *fn, void *arg,
+		      struct err *e);
 
 /*
  * Is there such a repository? One small request. 0; -ENOENT: no; -EACCES: the registry
  * refuses to tell us; -EIO: it cannot be had. docker.io refuses for what is not there,
  * and so do not tell apart: that is -ENOENT, too, if our user and password were taken.
  */
-int origin_probe(struct origin *o, struct err *e);
+int image_source_probe(struct image_source *o, struct err *e);
 
 /*
- * The repositories of @host ("localhost:5000"), as origin_tags(). -ENOTSUP: it does not
+ * The repositories of @host ("localhost:5000"), as image_source_tags(). -ENOTSUP: it does not
  * offer that, to us at least.
  */
-int origin_catalog(struct client *c, const char *host, origin_name_fn *fn, void *arg,
-		   struct err *e);
+int image_source_catalog(struct client *c, const char *host, image_source_name_fn *fn,
+			 void *arg, struct err *e);
 
 /* What is told of one list at most: the largest known has some 100,000. */
 #define LIST_NAMES_MAX 1000000

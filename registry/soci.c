@@ -44,7 +44,7 @@ static int recall(struct backend *b, const struct image *img, struct digest *out
 	note_name(img, &name);
 	buf_init(&note, NOTE_MAX);
 	if (store_get_note(b->store, buf_text(&name), &note) == 0) {
-		if (!strcmp(buf_text(&note), NOTED_NONE))
+		if (strcmp(buf_text(&note), NOTED_NONE) == 0)
 			rc = 0;
 		else if (digest_parse(buf_text(&note), note.len, out) == 0)
 			rc = 1;

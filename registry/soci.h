@@ -9,7 +9,7 @@
 
 #include "registry/image/backend.h"
 
-/* See origin_find_tables(). */
+/* See image_source_find_tocs(). */
 int soci_find(struct backend *b, struct image *img, bool may_ask, struct err *e);
 
 #endif

@@ -16,7 +16,7 @@ static bool is_right(struct slot *slot, int fd, uint32_t i, const struct span *s
 	return slot_is_sound(slot, i, sp->out, (uint32_t)sp->out_len) &&
 	       (!span_can_check(sp) || slot_word(slot, i) == 0) &&
 	       fd_read_all(fd, mem, (size_t)sp->out_len, sp->out) == 0 &&
-	       fills_check(slot, i, sp, mem);
+	       span_cache_check(slot, i, sp, mem);
 }
 
 static int check_span(struct audit *a, struct slot *slot, int fd, uint32_t i,
@@ -46,16 +46,16 @@ static int check_span(struct audit *a, struct slot *slot, int fd, uint32_t i,
 static int check_spans(struct audit *a, struct slot *slot, const struct index *ix)
 {
 	uint32_t i, n = index_info(ix)->n_spans;
-	int fd = slot_data(slot), r = 0;
+	int fd = slot_data(slot), rc = 0;
 	struct span sp;
 
 	if (fd < 0 || slot_map(slot, n) < 0)
 		return 0;
-	for (i = 0; r == 0 && i < n; i++) {
+	for (i = 0; rc == 0 && i < n; i++) {
 		if (slot_is_filled(slot, i) && index_span(ix, i, &sp) == 0)
-			r = check_span(a, slot, fd, i, &sp);
+			rc = check_span(a, slot, fd, i, &sp);
 	}
-	return r;
+	return rc;
 }
 
 /* Says nothing of the index. */
@@ -80,27 +80,27 @@ int audit_layer(struct audit *a, struct store *s, const struct digest *layer)
 	struct index *ix = NULL;
 	struct slot *slot = NULL;
 	struct err why = {""};
-	int r = store_slot(s, layer, &slot);
+	int rc = store_slot(s, layer, &slot);
 
-	if (r < 0)
-		return r;
-	r = slot_open_index(slot);
-	if (r == -ENOENT) {
-		r = 0; /* being made, or left by a kill: nothing that would be shown */
+	if (rc < 0)
+		return rc;
+	rc = slot_open_index(slot);
+	if (rc == -ENOENT) {
+		rc = 0; /* being made, or left by a kill: nothing that would be shown */
 		goto out;
 	}
-	if (r >= 0)
-		r = index_open(r, layer, &ix, &why);
-	if (r == 0)
-		r = index_verify(ix);
-	if (r == 0) {
-		r = check_spans(a, slot, ix);
-	} else if (!is_shortage(r)) {
+	if (rc >= 0)
+		rc = index_open(rc, layer, &ix, &why);
+	if (rc == 0)
+		rc = index_verify(ix);
+	if (rc == 0) {
+		rc = check_spans(a, slot, ix);
+	} else if (!is_shortage(rc)) {
 		drop(a, slot, &why);
-		r = 0;
+		rc = 0;
 	}
 out:
 	index_close(ix);
 	slot_close(slot);
-	return r;
+	return rc;
 }

@@ -21,7 +21,7 @@
 
 /* The side that takes decoded bytes. */
 struct sink {
-	struct pass *pass;
+	struct first_pass *pass;
 	struct pipe *pipe;
 	struct tree *tree;
 	struct reader *reader;
@@ -37,7 +37,7 @@ struct sink {
 
 static bool is_zero(const char *page, size_t len)
 {
-	return page[0] == 0 && !memcmp(page, page + 1, len - 1);
+	return page[0] == 0 && memcmp(page, page + 1, len - 1) == 0;
 }
 
 static void write_run(struct sink *s, const char *data, size_t len, uint64_t off)
@@ -147,7 +147,7 @@ static void *sink_main(void *arg)
 	return NULL;
 }
 
-static int sink_init(struct sink *s, struct pass *p)
+static int sink_init(struct sink *s, struct first_pass *p)
 {
 	static const struct reader_ops ops = {.entry = on_entry, .content = on_content};
 	int rc;
@@ -245,7 +245,7 @@ static void blob_hash_release(struct blob_hash *h)
 	pipe_free(h->pipe);
 }
 
-static int check_blob(const struct pass *p, struct blob_hash *hash, struct err *e)
+static int check_blob(const struct first_pass *p, struct blob_hash *hash, struct err *e)
 {
 	char want[DIGEST_TEXT_MAX], have[DIGEST_TEXT_MAX];
 	struct digest d;
@@ -266,8 +266,8 @@ static int check_blob(const struct pass *p, struct blob_hash *hash, struct err *
  * When decoding fails the rest of the blob is still hashed: if the digest is wrong too,
  * that is the better reason, and the transfer's fault, not the image's.
  */
-static int decode_all(struct pass *p, struct blob_hash *hash, struct decoder *decoder,
-		      struct stream *stream, struct err *e)
+static int decode_all(struct first_pass *p, struct blob_hash *hash,
+		      struct decoder *decoder, struct stream *stream, struct err *e)
 {
 	const void *data = NULL;
 	struct err blob_err = {""};
@@ -296,7 +296,7 @@ static int decode_all(struct pass *p, struct blob_hash *hash, struct decoder *de
 	return blob_rc < 0 ? blob_rc : rc;
 }
 
-static int run(struct pass *p, struct sink *s, struct blob_hash *hash,
+static int run(struct first_pass *p, struct sink *s, struct blob_hash *hash,
 	       struct decoder *decoder, struct stream *stream, struct err *e)
 {
 	struct err err = {""};
@@ -317,7 +317,8 @@ static int run(struct pass *p, struct sink *s, struct blob_hash *hash,
 	return rc;
 }
 
-static int finish(struct pass *p, struct sink *s, struct decoder *decoder, struct err *e)
+static int finish(struct first_pass *p, struct sink *s, struct decoder *decoder,
+		  struct err *e)
 {
 	struct tree_facts facts = {
 		.blob = *p->digest,
@@ -333,7 +334,7 @@ static int finish(struct pass *p, struct sink *s, struct decoder *decoder, struc
 	return tree_finish(s->tree, &facts, e);
 }
 
-int pass_run(struct pass *p, struct err *e)
+int first_pass_run(struct first_pass *p, struct err *e)
 {
 	static const struct decoder_ops ops = {
 		.room = on_room,

@@ -23,7 +23,7 @@ struct err;
 struct source;
 struct store;
 
-struct pass {
+struct first_pass {
 	struct source *blob;
 	const struct digest *digest; /* what the blob must have */
 	int index_fd;		     /* an empty file */
@@ -44,6 +44,6 @@ struct pass {
  * 0: the index is in index_fd, not yet fsynced. -EBADMSG, -E2BIG or -ENOTSUP for a
  * layer that can never be read, -EINTR when cancelled, else what reading failed with.
  */
-int pass_run(struct pass *p, struct err *e);
+int first_pass_run(struct first_pass *p, struct err *e);
 
 #endif

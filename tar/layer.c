@@ -29,13 +29,13 @@ struct layer {
 	struct source *blob;
 	struct digest digest;
 	struct slot *slot;
-	struct carried carried;
-	uint64_t toc_fetched; /* bytes of what it carries; atomic */
-	struct pass pass;     /* its counters are atomic */
+	struct layer_toc toc;
+	uint64_t toc_fetched;	/* bytes of what it carries; atomic */
+	struct first_pass pass; /* its counters are atomic */
 	/* atomic; what follows is set before it is LAYER_READY or _BROKEN */
 	enum layer_state state;
 	struct index *index;
-	struct fills *fills;
+	struct span_cache *fills;
 	uint8_t *checked; /* of a SOCI index: files, a bit each; atomic */
 	int data_fd;	  /* the slot's; -1: nothing is kept on disk */
 	bool was_stored;
@@ -64,7 +64,7 @@ int layer_new(struct store *store, const struct digest *digest, struct source *b
 
 void layer_hint(struct layer *l, const struct layer_hints *hints)
 {
-	(void)carried_parse(hints, &l->carried, &l->warning);
+	(void)layer_toc_parse(hints, &l->toc, &l->warning);
 }
 
 void layer_free(struct layer *l)
@@ -73,12 +73,12 @@ void layer_free(struct layer *l)
 		return;
 	if (l->index && index_take_damage(l->index))
 		slot_drop(l->slot); /* as layer_index() does */
-	fills_free(l->fills);
+	span_cache_free(l->fills);
 	index_close(l->index);
 	free(l->checked);
 	slot_close(l->slot);
 	source_unref(l->blob);
-	carried_release(&l->carried);
+	layer_toc_release(&l->toc);
 	free(l);
 }
 
@@ -126,16 +126,16 @@ void layer_progress(const struct layer *l, struct layer_progress *out)
 	};
 	if (out->state != LAYER_READY)
 		return;
-	fills_count(l->fills, &out->spans_read, &by_spans);
+	span_cache_count(l->fills, &out->spans_read, &by_spans);
 	out->fetched += by_spans;
 	out->was_stored = l->was_stored;
-	out->origin = index_info(l->index)->origin;
+	out->basis = index_info(l->index)->basis;
 	if (!l->was_stored)
 		out->warning = l->warning.text;
 	out->milliseconds = l->milliseconds;
 	out->decoded = index_info(l->index)->decoded_size;
 	out->entries = index_info(l->index)->n_entries;
-	if (l->was_stored || out->origin != ORIGIN_STREAM)
+	if (l->was_stored || out->basis != BASIS_STREAM)
 		out->blob_done = l->blob->size;
 }
 
@@ -149,7 +149,7 @@ static int open_index(const struct layer *l, int fd, struct index **out, struct 
 		return rc;
 	if (index_info(ix)->blob_size != l->blob->size)
 		rc = err_set(e, -EBADMSG, "an index for a blob of another size");
-	else if (!carried_vouches(&l->carried, index_info(ix)))
+	else if (!layer_toc_vouches(&l->toc, index_info(ix)))
 		rc = err_set(e, -EBADMSG, "an index that nothing vouches for");
 	/*
 	 * Damage that is found now is mended; later it is EIO until the next mount. So a
@@ -178,12 +178,13 @@ static int use_index(struct layer *l, int fd, struct err *e)
 		l->data_fd = -1;
 	else
 		(void)slot_map(l->slot, index_info(ix)->n_spans);
-	if (index_info(ix)->origin == ORIGIN_SOCI) {
+	if (index_info(ix)->basis == BASIS_SOCI) {
 		l->checked = calloc(index_info(ix)->n_entries / 8 + 1, 1);
 		rc = l->checked ? 0 : -ENOMEM;
 	}
 	if (rc == 0)
-		rc = fills_new(ix, l->blob, l->store, l->slot, l->data_fd, &l->fills);
+		rc = span_cache_new(ix, l->blob, l->store, l->slot, l->data_fd,
+				    &l->fills);
 	if (rc == 0) {
 		l->index = ix;
 		return 0;
@@ -196,7 +197,7 @@ static int use_index(struct layer *l, int fd, struct err *e)
 
 static void leave_index(struct layer *l)
 {
-	fills_free(l->fills);
+	span_cache_free(l->fills);
 	free(l->checked);
 	index_close(l->index);
 	l->fills = NULL;
@@ -246,7 +247,7 @@ static int use_new_index(struct layer *l, int fd, struct err *e)
 	rc = own < 0 ? -errno : use_index(l, own, e);
 	if (rc < 0)
 		return rc;
-	rc = fills_set_kept(l->fills, l->pass.kept);
+	rc = span_cache_set_kept(l->fills, l->pass.kept);
 	store_note_work(l->store);
 	if (rc == 0) { /* a store that cannot keep it is no reason to fail */
 		(void)slot_publish_index(l->slot, fd);
@@ -264,7 +265,7 @@ static void name_note(const struct layer *l, char *name)
 	char blob[DIGEST_TEXT_MAX], toc[DIGEST_TEXT_MAX];
 
 	snprintf(name, NOTE_MAX, "bad-table %s %s", digest_format(&l->digest, blob),
-		 digest_format(&l->carried.toc, toc));
+		 digest_format(&l->toc.toc, toc));
 }
 
 static bool is_distrusted(const struct layer *l)
@@ -288,7 +289,7 @@ static void distrust(struct layer *l)
 {
 	char name[NOTE_MAX];
 
-	if (index_info(l->index)->origin == ORIGIN_STREAM ||
+	if (index_info(l->index)->basis == BASIS_STREAM ||
 	    __atomic_exchange_n(&l->is_distrusted, true, __ATOMIC_RELAXED))
 		return;
 	name_note(l, name);
@@ -306,11 +307,11 @@ static int use_carried_index(struct layer *l, const bool *cancelled, struct err 
 
 	if (rc < 0)
 		return rc;
-	rc = carried_index(&l->carried, &fetch, &l->digest, fd, &prefetch, &why);
+	rc = layer_toc_index(&l->toc, &fetch, &l->digest, fd, &prefetch, &why);
 	if (rc == 0)
 		rc = use_new_index(l, fd, &why);
 	if (rc == 0)
-		fills_prefetch(l->fills, prefetch);
+		span_cache_prefetch(l->fills, prefetch);
 	close(fd);
 	if (rc == -EINTR)
 		return err_set(e, rc, "%s", why.text);
@@ -332,7 +333,7 @@ static int build_index(struct layer *l, const bool *cancelled, struct err *e)
 	l->pass.data_fd = slot_data(l->slot);
 	l->pass.store = l->store;
 	l->pass.cancelled = cancelled;
-	rc = pass_run(&l->pass, e);
+	rc = first_pass_run(&l->pass, e);
 	if (rc == 0)
 		rc = use_new_index(l, fd, e);
 	close(fd);
@@ -344,9 +345,9 @@ static int make_index(struct layer *l, const bool *cancelled, struct err *e)
 	int rc = -ENOENT;
 
 	slot_drop(l->slot);
-	if (l->carried.origin != ORIGIN_STREAM && is_distrusted(l))
+	if (l->toc.basis != BASIS_STREAM && is_distrusted(l))
 		err_set(&l->warning, rc, "its table of contents was found to be wrong");
-	else if (l->carried.origin != ORIGIN_STREAM)
+	else if (l->toc.basis != BASIS_STREAM)
 		rc = use_carried_index(l, cancelled, e);
 	if (rc < 0 && rc != -EINTR)
 		rc = build_index(l, cancelled, e);
@@ -430,7 +431,7 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	      struct layer_data *data, struct err *e)
 {
 	char text[DIGEST_TEXT_MAX];
-	struct fill *hold = NULL;
+	struct span_fill *hold = NULL;
 	const void *mem = NULL;
 	struct span sp;
 	uint32_t i;
@@ -447,7 +448,7 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	if (*len > sp.out_len - (off - sp.out))
 		*len = (size_t)(sp.out_len - (off - sp.out));
 
-	rc = fills_get(l->fills, i, cancelled, &hold, &mem, e);
+	rc = span_cache_get(l->fills, i, cancelled, &hold, &mem, e);
 	if (rc == -EBADMSG)
 		distrust(l);
 	if (rc < 0)
@@ -530,7 +531,7 @@ bool layer_has(const struct layer *l, uint64_t off, uint64_t len)
 	while (off < end) {
 		if (index_span_at(l->index, off, &i) < 0 ||
 		    index_span(l->index, i, &sp) < 0 || off - sp.out >= sp.out_len ||
-		    !fills_has(l->fills, i))
+		    !span_cache_has(l->fills, i))
 			return false;
 		off = sp.out + sp.out_len;
 	}
@@ -539,11 +540,11 @@ bool layer_has(const struct layer *l, uint64_t off, uint64_t len)
 
 void layer_unget(struct layer *l, struct layer_data *data)
 {
-	fills_unhold(l->fills, data->hold);
+	span_cache_unhold(l->fills, data->hold);
 	data->hold = NULL;
 }
 
 void layer_wake(struct layer *l)
 {
-	fills_wake(l->fills);
+	span_cache_wake(l->fills);
 }

@@ -37,7 +37,7 @@ struct layer_progress {
 	 * Once it is LAYER_READY: what its index was made from, and why an index that the
 	 * layer carries was not used, or the store ("" if it was, or there is none). Borrowed.
 	 */
-	enum index_origin origin;
+	enum index_basis basis;
 	const char *warning;
 	uint64_t blob_size;  /* compressed bytes in all */
 	uint64_t blob_done;  /* of them, gone through by the first pass */

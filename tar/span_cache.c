@@ -46,9 +46,9 @@ enum fill_kind {
 	FILL_BACK,     /* from the data file */
 };
 
-struct fill {
-	struct fill *next;
-	struct fills *owner;
+struct span_fill {
+	struct span_fill *next;
+	struct span_cache *owner;
 	uint32_t first; /* spans [first, first + n) */
 	uint32_t n;
 	unsigned refs; /* waiters, the list, and the thread while it is at it */
@@ -60,7 +60,7 @@ struct fill {
 	uint64_t mem_len;
 };
 
-struct fills {
+struct span_cache {
 	const struct index *index;
 	struct source *blob;
 	struct store *store;
@@ -72,7 +72,7 @@ struct fills {
 	pthread_mutex_t mutex; /* guards all below */
 	pthread_cond_t changed;
 	/* newest first; done ones stay while their bytes are in memory */
-	struct fill *list;
+	struct span_fill *list;
 	unsigned threads;
 	bool full;	 /* the data file takes no more: no use in reading ahead */
 	uint64_t *ready; /* one bit a span */
@@ -82,7 +82,7 @@ struct fills {
 	uint32_t prefetch_end;
 };
 
-static void fill_unref(struct fill *f)
+static void fill_unref(struct span_fill *f)
 {
 	if (--f->refs > 0)
 		return;
@@ -90,10 +90,10 @@ static void fill_unref(struct fill *f)
 	free(f);
 }
 
-int fills_new(const struct index *ix, struct source *blob, struct store *store,
-	      struct slot *slot, int data_fd, struct fills **out)
+int span_cache_new(const struct index *ix, struct source *blob, struct store *store,
+		   struct slot *slot, int data_fd, struct span_cache **out)
 {
-	struct fills *fs = calloc(1, sizeof(*fs));
+	struct span_cache *fs = calloc(1, sizeof(*fs));
 
 	if (!fs)
 		return -ENOMEM;
@@ -113,9 +113,9 @@ int fills_new(const struct index *ix, struct source *blob, struct store *store,
 	return 0;
 }
 
-void fills_free(struct fills *fs)
+void span_cache_free(struct span_cache *fs)
 {
-	struct fill *f, *next;
+	struct span_fill *f, *next;
 
 	if (!fs)
 		return;
@@ -135,18 +135,18 @@ void fills_free(struct fills *fs)
 }
 
 /* Whoever finds a span damaged (cache verify) clears its row, which all heed. */
-static bool is_ready(const struct fills *fs, uint32_t span)
+static bool is_ready(const struct span_cache *fs, uint32_t span)
 {
 	return (fs->ready[span / 64] >> (span % 64) & 1) &&
 	       (!slot_has_map(fs->slot) || slot_is_filled(fs->slot, span));
 }
 
-static void set_ready(struct fills *fs, uint32_t span)
+static void set_ready(struct span_cache *fs, uint32_t span)
 {
 	fs->ready[span / 64] |= UINT64_C(1) << (span % 64);
 }
 
-int fills_set_kept(struct fills *fs, uint64_t kept)
+int span_cache_set_kept(struct span_cache *fs, uint64_t kept)
 {
 	uint32_t i, n = index_info(fs->index)->n_spans;
 	struct span sp;
@@ -164,7 +164,7 @@ int fills_set_kept(struct fills *fs, uint64_t kept)
 	return 0;
 }
 
-void fills_count(const struct fills *fs, uint64_t *spans, uint64_t *bytes)
+void span_cache_count(const struct span_cache *fs, uint64_t *spans, uint64_t *bytes)
 {
 	*spans = __atomic_load_n(&fs->n_loaded, __ATOMIC_RELAXED);
 	*bytes = __atomic_load_n(&fs->n_fetched, __ATOMIC_RELAXED);
@@ -172,15 +172,15 @@ void fills_count(const struct fills *fs, uint64_t *spans, uint64_t *bytes)
 
 /* Reading back and writing, outside the lock */
 
-bool fills_check(const struct slot *slot, uint32_t i, const struct span *sp,
-		 const void *mem)
+bool span_cache_check(const struct slot *slot, uint32_t i, const struct span *sp,
+		      const void *mem)
 {
 	if (span_can_check(sp))
 		return span_check(sp, mem) == 0;
 	return checksum(0, mem, (size_t)sp->out_len) == slot_word(slot, i);
 }
 
-static bool write_data(struct fills *fs, uint32_t span, const struct span *sp,
+static bool write_data(struct span_cache *fs, uint32_t span, const struct span *sp,
 		       const char *mem)
 {
 	if (fs->data_fd < 0 ||
@@ -191,7 +191,7 @@ static bool write_data(struct fills *fs, uint32_t span, const struct span *sp,
 	return true;
 }
 
-static void mark_ready(struct fills *fs, uint32_t span, const struct span *sp)
+static void mark_ready(struct span_cache *fs, uint32_t span, const struct span *sp)
 {
 	slot_set_filled(fs->slot, span, sp->out, (uint32_t)sp->out_len);
 	pthread_mutex_lock(&fs->mutex);
@@ -203,7 +203,7 @@ static void mark_ready(struct fills *fs, uint32_t span, const struct span *sp)
 /* Fills */
 
 /* One span, which someone waits for. */
-static int fill_one(struct fills *fs, struct fill *f)
+static int fill_one(struct span_cache *fs, struct span_fill *f)
 {
 	struct span sp;
 	int rc = index_span(fs->index, f->first, &sp);
@@ -216,7 +216,7 @@ static int fill_one(struct fills *fs, struct fill *f)
 		return -ENOMEM;
 	if (fs->data_fd >= 0 && slot_is_filled(fs->slot, f->first)) {
 		if (fd_read_all(fs->data_fd, mem, (size_t)sp.out_len, sp.out) == 0 &&
-		    fills_check(fs->slot, f->first, &sp, mem)) {
+		    span_cache_check(fs->slot, f->first, &sp, mem)) {
 			free(mem);
 			mark_ready(fs, f->first, &sp);
 			return 0;
@@ -241,7 +241,7 @@ static int fill_one(struct fills *fs, struct fill *f)
  * Spans that the data file has, one behind the other. What is not right is not there: whoever
  * wants it asks for it alone.
  */
-static int fill_back(struct fills *fs, struct fill *f)
+static int fill_back(struct span_cache *fs, struct span_fill *f)
 {
 	struct span first, sp;
 	uint32_t i = f->first, end = f->first + f->n;
@@ -263,7 +263,7 @@ static int fill_back(struct fills *fs, struct fill *f)
 	for (; rc == 0 && i < end; i++) {
 		rc = index_span(fs->index, i, &sp);
 		if (rc == 0 && range_fits(sp.out - start, sp.out_len, len) &&
-		    fills_check(fs->slot, i, &sp, mem + (sp.out - start)))
+		    span_cache_check(fs->slot, i, &sp, mem + (sp.out - start)))
 			mark_ready(fs, i, &sp);
 		else
 			slot_set_filled(fs->slot, i, 0, 0);
@@ -274,7 +274,7 @@ static int fill_back(struct fills *fs, struct fill *f)
 
 static int take_span(void *arg, uint32_t span, const struct span *sp, const void *out)
 {
-	struct fills *fs = arg;
+	struct span_cache *fs = arg;
 
 	__atomic_fetch_add(&fs->n_loaded, 1, __ATOMIC_RELAXED);
 	if (write_data(fs, span, sp, out)) {
@@ -288,9 +288,9 @@ static int take_span(void *arg, uint32_t span, const struct span *sp, const void
 }
 
 /* Off the list, whose reference the caller has now. */
-static void unlink_fill(struct fills *fs, struct fill *f)
+static void unlink_fill(struct span_cache *fs, struct span_fill *f)
 {
-	struct fill **link = &fs->list;
+	struct span_fill **link = &fs->list;
 
 	while (*link != f)
 		link = &(*link)->next;
@@ -298,9 +298,9 @@ static void unlink_fill(struct fills *fs, struct fill *f)
 }
 
 /* Lets go of what is kept in memory beside @newest, but for the last of it. */
-static void trim_memory(struct fills *fs, const struct fill *newest)
+static void trim_memory(struct span_cache *fs, const struct span_fill *newest)
 {
-	struct fill **link = &fs->list, *f;
+	struct span_fill **link = &fs->list, *f;
 	uint64_t kept = 0;
 
 	while ((f = *link)) {
@@ -315,12 +315,12 @@ static void trim_memory(struct fills *fs, const struct fill *newest)
 	}
 }
 
-static void prefetch_on(struct fills *fs);
+static void prefetch_on(struct span_cache *fs);
 
 static void *fill_main(void *arg)
 {
-	struct fill *f = arg;
-	struct fills *fs = f->owner;
+	struct span_fill *f = arg;
+	struct span_cache *fs = f->owner;
 	int rc = 0;
 
 	if (f->n == 1)
@@ -350,9 +350,9 @@ static void *fill_main(void *arg)
 	return NULL;
 }
 
-static struct fill *find_fill(const struct fills *fs, uint32_t span)
+static struct span_fill *find_fill(const struct span_cache *fs, uint32_t span)
 {
-	struct fill *f;
+	struct span_fill *f;
 
 	for (f = fs->list; f; f = f->next) {
 		if (span >= f->first && span - f->first < f->n)
@@ -361,10 +361,10 @@ static struct fill *find_fill(const struct fills *fs, uint32_t span)
 	return NULL;
 }
 
-static int start_fill(struct fills *fs, enum fill_kind kind, uint32_t first, uint32_t n,
-		      struct fill **out)
+static int start_fill(struct span_cache *fs, enum fill_kind kind, uint32_t first,
+		      uint32_t n, struct span_fill **out)
 {
-	struct fill *f = calloc(1, sizeof(*f));
+	struct span_fill *f = calloc(1, sizeof(*f));
 	pthread_t thread;
 	int rc;
 
@@ -391,7 +391,7 @@ static int start_fill(struct fills *fs, enum fill_kind kind, uint32_t first, uin
 /* Which spans to fill, all with the lock held */
 
 /* How many from @first on are wanted, and neither there nor on their way. */
-static uint32_t run_length(const struct fills *fs, uint32_t first, uint64_t bytes)
+static uint32_t run_length(const struct span_cache *fs, uint32_t first, uint64_t bytes)
 {
 	struct span sp;
 	uint32_t at;
@@ -410,7 +410,7 @@ static uint32_t run_length(const struct fills *fs, uint32_t first, uint64_t byte
  * For a span that is made from where others are made too, all that is passed on the way
  * to it: the first one that is not there.
  */
-static uint32_t first_on_the_way(const struct fills *fs, uint32_t span)
+static uint32_t first_on_the_way(const struct span_cache *fs, uint32_t span)
 {
 	uint32_t first = span;
 	struct span sp;
@@ -422,7 +422,7 @@ static uint32_t first_on_the_way(const struct fills *fs, uint32_t span)
 }
 
 /* Behind the last of the spans that are made from the same input as @span. */
-static uint32_t end_of_input(const struct fills *fs, uint32_t span)
+static uint32_t end_of_input(const struct span_cache *fs, uint32_t span)
 {
 	uint32_t end = span + 1;
 	struct span sp;
@@ -432,7 +432,7 @@ static uint32_t end_of_input(const struct fills *fs, uint32_t span)
 	return end;
 }
 
-static bool is_short_input(const struct fills *fs, uint32_t span)
+static bool is_short_input(const struct span_cache *fs, uint32_t span)
 {
 	struct span sp;
 
@@ -440,7 +440,7 @@ static bool is_short_input(const struct fills *fs, uint32_t span)
 }
 
 /* @span is in the data file, and so may be those behind it. */
-static int start_back(struct fills *fs, uint32_t span, struct fill **out)
+static int start_back(struct span_cache *fs, uint32_t span, struct span_fill **out)
 {
 	uint64_t left = SPAN_TARGET;
 	struct span sp;
@@ -456,10 +456,10 @@ static int start_back(struct fills *fs, uint32_t span, struct fill **out)
 }
 
 /* The reader's next run. */
-static void start_ahead(struct fills *fs, struct ahead_reader *r)
+static void start_ahead(struct span_cache *fs, struct ahead_reader *r)
 {
 	uint32_t n = run_length(fs, r->end, r->bytes);
-	struct fill *f;
+	struct span_fill *f;
 
 	if (n == 0) /* this one is there: look behind it the next time */
 		r->end++;
@@ -468,7 +468,7 @@ static void start_ahead(struct fills *fs, struct ahead_reader *r)
 }
 
 /* @span is not there: begins a fill that brings it, and what will be read next. */
-static int start_for_miss(struct fills *fs, uint32_t span, struct fill **out)
+static int start_for_miss(struct span_cache *fs, uint32_t span, struct span_fill **out)
 {
 	struct ahead_reader *r;
 	uint32_t first, n, end;
@@ -500,10 +500,10 @@ static int start_for_miss(struct fills *fs, uint32_t span, struct fill **out)
 }
 
 /* The next run that is fetched unasked, if there is one. */
-static void prefetch_on(struct fills *fs)
+static void prefetch_on(struct span_cache *fs)
 {
 	uint32_t n = 0;
-	struct fill *f;
+	struct span_fill *f;
 
 	while (fs->prefetch < fs->prefetch_end && !fs->full && n == 0) {
 		n = run_length(fs, fs->prefetch, PREFETCH_RUN);
@@ -515,7 +515,7 @@ static void prefetch_on(struct fills *fs)
 		(void)start_fill(fs, FILL_PREFETCH, fs->prefetch - n, n, &f);
 }
 
-void fills_prefetch(struct fills *fs, uint64_t end)
+void span_cache_prefetch(struct span_cache *fs, uint64_t end)
 {
 	uint32_t last;
 
@@ -530,7 +530,7 @@ void fills_prefetch(struct fills *fs, uint64_t end)
 }
 
 /* @span is read and there: see that what comes behind it is on its way. */
-static void read_on(struct fills *fs, uint32_t span)
+static void read_on(struct span_cache *fs, uint32_t span)
 {
 	struct ahead_reader *r = fs->full ? NULL
 					  : ahead_on_hit(&fs->ahead, fs->index, span);
@@ -540,7 +540,7 @@ static void read_on(struct fills *fs, uint32_t span)
 }
 
 /* Waits, with the lock held, for one fill that is to bring the span. */
-static int wait_for_fill(struct fills *fs, struct fill *f, uint32_t span,
+static int wait_for_fill(struct span_cache *fs, struct span_fill *f, uint32_t span,
 			 const bool *cancelled, struct err *e)
 {
 	while (!f->done && !is_ready(fs, span)) {
@@ -553,13 +553,13 @@ static int wait_for_fill(struct fills *fs, struct fill *f, uint32_t span,
 	return err_set(e, f->rc, "%s", f->err.text[0] ? f->err.text : strerror(-f->rc));
 }
 
-static int get_locked(struct fills *fs, uint32_t span, const bool *cancelled,
-		      struct fill **hold, struct err *e)
+static int get_locked(struct span_cache *fs, uint32_t span, const bool *cancelled,
+		      struct span_fill **hold, struct err *e)
 {
 	unsigned tries;
 
 	for (tries = 0; !is_ready(fs, span); tries++) {
-		struct fill *f = find_fill(fs, span);
+		struct span_fill *f = find_fill(fs, span);
 		int rc = 0;
 
 		/*
@@ -586,8 +586,8 @@ static int get_locked(struct fills *fs, uint32_t span, const bool *cancelled,
 	return 0;
 }
 
-int fills_get(struct fills *fs, uint32_t span, const bool *cancelled, struct fill **hold,
-	      const void **mem, struct err *e)
+int span_cache_get(struct span_cache *fs, uint32_t span, const bool *cancelled,
+		   struct span_fill **hold, const void **mem, struct err *e)
 {
 	int rc;
 
@@ -600,7 +600,7 @@ int fills_get(struct fills *fs, uint32_t span, const bool *cancelled, struct fil
 	return rc;
 }
 
-bool fills_has(struct fills *fs, uint32_t span)
+bool span_cache_has(struct span_cache *fs, uint32_t span)
 {
 	bool has;
 
@@ -610,7 +610,7 @@ bool fills_has(struct fills *fs, uint32_t span)
 	return has;
 }
 
-void fills_unhold(struct fills *fs, struct fill *hold)
+void span_cache_unhold(struct span_cache *fs, struct span_fill *hold)
 {
 	if (!hold)
 		return;
@@ -619,7 +619,7 @@ void fills_unhold(struct fills *fs, struct fill *hold)
 	pthread_mutex_unlock(&fs->mutex);
 }
 
-void fills_wake(struct fills *fs)
+void span_cache_wake(struct span_cache *fs)
 {
 	pthread_mutex_lock(&fs->mutex);
 	pthread_cond_broadcast(&fs->changed);

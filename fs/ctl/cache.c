@@ -78,14 +78,14 @@ static void on_bad(void *arg, const char *sentence)
 static int check_layer(void *arg, const struct slot_info *info)
 {
 	struct check *c = arg;
-	int r;
+	int rc;
 
 	digest_format(&info->digest, c->layer);
 	c->layers++;
-	r = audit_layer(&c->audit, c->store, &info->digest);
-	if (r < 0)
-		fprintf(stderr, "peelctl: %s: %s\n", c->layer, strerror(-r));
-	return r;
+	rc = audit_layer(&c->audit, c->store, &info->digest);
+	if (rc < 0)
+		fprintf(stderr, "peelctl: %s: %s\n", c->layer, strerror(-rc));
+	return rc;
 }
 
 static int verify(struct store *s)

@@ -72,29 +72,29 @@ static int receive(int pipe, struct buf *out)
 	ssize_t n = 1;
 	long left;
 	void *room;
-	int r = 0;
+	int rc = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	while (r == 0 && n > 0) {
+	while (rc == 0 && n > 0) {
 		left = left_of(&start);
 		n = poll(&fd, 1, left > 0 ? (int)left : 0);
 		if (n == 0)
 			return -ETIMEDOUT;
 		if (n > 0)
-			r = buf_reserve(out, PIECE, &room);
-		if (n > 0 && r == 0)
+			rc = buf_reserve(out, PIECE, &room);
+		if (n > 0 && rc == 0)
 			n = read(pipe, room, PIECE);
 		if (n < 0)
 			return -errno;
-		if (r == 0)
+		if (rc == 0)
 			buf_advance(out, (size_t)n);
 	}
-	return r;
+	return rc;
 }
 
 static int read_file(const char *path, struct buf *out)
 {
-	int fds[2], r, status;
+	int fds[2], rc, status;
 	pid_t child;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -104,15 +104,15 @@ static int read_file(const char *path, struct buf *out)
 	if (child == 0)
 		send_file(path, fds[1]);
 	close(fds[1]);
-	r = child < 0 ? -errno : receive(fds[0], out);
+	rc = child < 0 ? -errno : receive(fds[0], out);
 	close(fds[0]);
 	if (child < 0)
-		return r;
-	if (r < 0)
+		return rc;
+	if (rc < 0)
 		kill(child, SIGKILL);
-	if (waitpid(child, &status, 0) == child && WIFEXITED(status) && r == 0)
-		r = -WEXITSTATUS(status);
-	return r;
+	if (waitpid(child, &status, 0) == child && WIFEXITED(status) && rc == 0)
+		rc = -WEXITSTATUS(status);
+	return rc;
 }
 
 int ctl_read_json(const char *mountpoint, const char *name, struct buf *text,
@@ -120,15 +120,15 @@ int ctl_read_json(const char *mountpoint, const char *name, struct buf *text,
 {
 	struct err e = {""};
 	char *path = NULL;
-	int r;
+	int rc;
 
 	if (asprintf(&path, "%s/%s", mountpoint, name) < 0)
 		return -ENOMEM;
-	r = read_file(path, text);
-	if (r == 0 && out)
-		r = json_parse(buf_text(text), text->len, out, &e);
+	rc = read_file(path, text);
+	if (rc == 0 && out)
+		rc = json_parse(buf_text(text), text->len, out, &e);
 	free(path);
-	return r;
+	return rc;
 }
 
 const char *ctl_unread(int code)
@@ -196,15 +196,15 @@ int ctl_each_mount(int (*fn)(void *arg, const struct ctl_mount *m), void *arg)
 	struct ctl_mount m;
 	char *line = NULL;
 	size_t room = 0;
-	int r = 0;
+	int rc = 0;
 
 	if (!f)
 		return -errno;
-	while (r >= 0 && getline(&line, &room, f) > 0) {
+	while (rc >= 0 && getline(&line, &room, f) > 0) {
 		if (parse_mount(line, &m))
-			r = fn(arg, &m);
+			rc = fn(arg, &m);
 	}
 	free(line);
 	fclose(f);
-	return r;
+	return rc;
 }

@@ -28,7 +28,7 @@ static void print_layers(struct mount *m)
 		mount_layer_progress(m, m->view->own[i], &p);
 		printf("%s  %-8s  %-12s %8.1f MiB  %8.1f MiB fetched  %u entries\n",
 		       digest_format(&m->view->own[i]->descriptor.digest, text),
-		       status_from(m, &p), index_origin_name(p.origin),
+		       status_from(m, &p), index_basis_name(p.basis),
 		       (double)p.blob_size / (1 << 20), (double)p.fetched / (1 << 20),
 		       p.entries);
 	}
@@ -54,33 +54,33 @@ int ctl_index(char **words)
 	struct mount mount;
 	struct err e = {""};
 	struct log log;
-	int r;
+	int rc;
 
 	if (!words[0])
 		return ctl_usage("index: of what image?");
-	dump_forbid();
+	core_dump_forbid();
 	/* As peelfs: a connection that ends, or a file that may not grow, is an error. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	log_init(&log, false);
-	r = parse(&options, words, &e);
-	if (r < 0 || options.action != OPTIONS_MOUNT) {
+	rc = parse(&options, words, &e);
+	if (rc < 0 || options.action != OPTIONS_MOUNT) {
 		options_release(&options);
-		return ctl_usage("index: %s", r < 0 ? e.text : "only -o and a source");
+		return ctl_usage("index: %s", rc < 0 ? e.text : "only -o and a source");
 	}
-	r = mount_open(&mount, &options, &log, &e);
-	if (r == 0 && mount.namespace)
-		r = err_set(&e, -EINVAL, "%s: ends in a slash: that is no image",
-			    options.source);
-	if (r == 0)
-		r = mount_load(&mount, &e);
-	if (r == 0)
+	rc = mount_open(&mount, &options, &log, &e);
+	if (rc == 0 && mount.namespace)
+		rc = err_set(&e, -EINVAL, "%s: ends in a slash: that is no image",
+			     options.source);
+	if (rc == 0)
+		rc = mount_load(&mount, &e);
+	if (rc == 0)
 		print_layers(&mount);
 	else
 		fprintf(stderr, "peelctl: %s\n", e.text);
-	if (r == 0 && mount.view->n_broken)
-		r = -1;
+	if (rc == 0 && mount.view->n_broken)
+		rc = -1;
 	mount_close(&mount);
 	options_release(&options);
-	return r < 0 ? 1 : 0;
+	return rc < 0 ? 1 : 0;
 }

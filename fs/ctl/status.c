@@ -99,19 +99,19 @@ static int show(const char *mountpoint, bool raw)
 {
 	struct json *j = NULL;
 	struct buf b;
-	int r = read_status(mountpoint, &b, &j);
+	int rc = read_status(mountpoint, &b, &j);
 
-	if (r < 0)
+	if (rc < 0)
 		fprintf(stderr, "peelctl: %s: %s\n", mountpoint,
-			r == -ENOENT && access(mountpoint, F_OK) < 0 ? strerror(-r)
-								     : ctl_unread(r));
+			rc == -ENOENT && access(mountpoint, F_OK) < 0 ? strerror(-rc)
+								      : ctl_unread(rc));
 	else if (raw)
 		fputs(buf_text(&b), stdout);
 	else
 		print_status(j);
 	json_free(j);
 	buf_release(&b);
-	return r < 0 ? 1 : 0;
+	return rc < 0 ? 1 : 0;
 }
 
 /*
@@ -121,19 +121,19 @@ static int show(const char *mountpoint, bool raw)
 static int list_mount(void *arg, const struct ctl_mount *m)
 {
 	struct json *j = NULL;
-	int *status = arg, r;
+	int *status = arg, rc;
 	struct buf b;
 
 	if (strcmp(m->root, "/") != 0)
 		return 0; /* a part of one, mounted elsewhere too */
-	r = read_status(m->mountpoint, &b, &j);
-	if (r < 0)
-		printf("%s  %s  %s\n", m->mountpoint, m->source, ctl_unread(r));
+	rc = read_status(m->mountpoint, &b, &j);
+	if (rc < 0)
+		printf("%s  %s  %s\n", m->mountpoint, m->source, ctl_unread(rc));
 	else
 		printf("%s  %s  %s  %.1f MiB fetched, %" PRId64 " errors\n",
 		       m->mountpoint, image_of(j)[0] ? image_of(j) : m->source,
 		       text(j, "state"), mib(j, "fetchedBytes"), number(j, "errors"));
-	if (r < 0 && r != -EACCES && r != -ENOENT)
+	if (rc < 0 && rc != -EACCES && rc != -ENOENT)
 		*status = 1;
 	json_free(j);
 	buf_release(&b);

@@ -65,21 +65,21 @@ static int open_layer(struct origin_of *o, size_t i)
 	struct slot *slot = NULL;
 	struct digest digest;
 	struct err e = {""};
-	int r;
+	int rc;
 
-	r = digest_parse(layer_text(o, i), strlen(layer_text(o, i)), &digest);
-	if (r == 0)
-		r = store_slot(o->store, &digest, &slot);
-	if (r == 0)
-		r = slot_open_index(slot);
-	if (r >= 0)
-		r = index_open(r, &digest, &ix, &e);
+	rc = digest_parse(layer_text(o, i), strlen(layer_text(o, i)), &digest);
+	if (rc == 0)
+		rc = store_slot(o->store, &digest, &slot);
+	if (rc == 0)
+		rc = slot_open_index(slot);
+	if (rc >= 0)
+		rc = index_open(rc, &digest, &ix, &e);
 	slot_close(slot);
-	if (r < 0) {
+	if (rc < 0) {
 		fprintf(stderr,
 			"peelctl: layer %s: its index cannot be had from the cache: %s\n",
-			layer_text(o, i), e.text[0] ? e.text : strerror(-r));
-		return r;
+			layer_text(o, i), e.text[0] ? e.text : strerror(-rc));
+		return rc;
 	}
 	o->layers[i] = (struct merge_layer){
 		.index = ix,
@@ -95,30 +95,30 @@ static int open_layers(struct origin_of *o)
 	size_t i, n = json_count(json_member(o->status, "layers"));
 	const char *dir = json_member_string(o->status, "store");
 	struct err e = {""};
-	int r;
+	int rc;
 
 	if (!dir || !dir[0]) {
 		fprintf(stderr, "peelctl: %s keeps nothing in a cache to look at\n",
 			o->mountpoint);
 		return -ENOENT;
 	}
-	r = store_open(dir, &o->store, &e);
-	if (r < 0) {
+	rc = store_open(dir, &o->store, &e);
+	if (rc < 0) {
 		fprintf(stderr, "peelctl: %s\n", e.text);
-		return r;
+		return rc;
 	}
 	o->layers = calloc(n + 1, sizeof(*o->layers));
 	if (!o->layers)
 		return -ENOMEM;
-	for (i = 0; r == 0 && i < n; i++)
-		r = open_layer(o, i);
-	if (r < 0)
-		return r; /* and it was said why */
-	r = merge_new(o->layers, n, 0, &o->merge);
-	if (r < 0)
+	for (i = 0; rc == 0 && i < n; i++)
+		rc = open_layer(o, i);
+	if (rc < 0)
+		return rc; /* and it was said why */
+	rc = merge_new(o->layers, n, 0, &o->merge);
+	if (rc < 0)
 		fprintf(stderr, "peelctl: the layers of %s cannot be merged: %s\n",
-			o->mountpoint, strerror(-r));
-	return r;
+			o->mountpoint, strerror(-rc));
+	return rc;
 }
 
 /*
@@ -129,7 +129,7 @@ static int absolute(const char *path, char *out)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	char *parent, real[PATH_MAX];
-	int r = 0;
+	int rc = 0;
 
 	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return realpath(path, out) ? 0 : -errno;
@@ -137,12 +137,12 @@ static int absolute(const char *path, char *out)
 	if (!parent)
 		return -ENOMEM;
 	if (!realpath(parent, real))
-		r = -errno;
+		rc = -errno;
 	else if (snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "", name) >=
 		 PATH_MAX)
-		r = -ENAMETOOLONG;
+		rc = -ENAMETOOLONG;
 	free(parent);
-	return r;
+	return rc;
 }
 
 /* What of @path is below @top, with its slash, or "": NULL if it is elsewhere. */
@@ -200,16 +200,16 @@ static int find_mount(const char *path, struct find *f, char *mountpoint)
 {
 	struct top top = {.mountpoint = mountpoint};
 	struct stat st;
-	int r;
+	int rc;
 
 	f->path = path;
 	if (lstat(path, &st) < 0)
 		return -errno;
 	f->device = top.device = st.st_dev;
-	r = ctl_each_mount(try_mount, f);
-	if (r == 0 && !f->is_found)
-		r = -EXDEV;
-	return r < 0 ? r : ctl_each_mount(try_top, &top);
+	rc = ctl_each_mount(try_mount, f);
+	if (rc == 0 && !f->is_found)
+		rc = -EXDEV;
+	return rc < 0 ? rc : ctl_each_mount(try_top, &top);
 }
 
 /* The build step whose layer this is (image-spec config.md, "history"). */
@@ -240,7 +240,7 @@ static void print_step(const char *step)
 	putchar('\n');
 }
 
-static void print(const struct origin_of *o, const char *path, const struct shown *s)
+static void print(const struct origin_of *o, const char *path, const struct attributes *s)
 {
 	const char *step = step_of(o, s->layer);
 	struct digest content = {.alg = DIGEST_SHA256};
@@ -261,35 +261,35 @@ static void print(const struct origin_of *o, const char *path, const struct show
 }
 
 /* @path is relative to the root of the merged tree. */
-static int find_shown(struct origin_of *o, const char *path, struct shown *out)
+static int find_shown(struct origin_of *o, const char *path, struct attributes *out)
 {
 	struct merged_dir *dir = NULL, *next;
-	int r = merge_root(o->merge, &dir);
+	int rc = merge_root(o->merge, &dir);
 
-	if (r == 0)
-		r = merge_describe(o->merge, dir, out);
-	while (r == 0 && *path) {
+	if (rc == 0)
+		rc = merge_describe(o->merge, dir, out);
+	while (rc == 0 && *path) {
 		size_t len = strcspn(path, "/");
 
 		if (len > 0) {
 			next = NULL;
-			r = dir ? merge_lookup(o->merge, dir, path, len, out) : -ENOTDIR;
+			rc = dir ? merge_lookup(o->merge, dir, path, len, out) : -ENOTDIR;
 			merged_dir_unref(dir);
 			dir = NULL;
-			if (r == 0 && out->is_dir) {
+			if (rc == 0 && out->is_dir) {
 				struct node node;
 
 				node_unpack(out->node, &node);
-				r = merge_dir(o->merge,
-					      (struct place){node.layer, node.entry},
-					      &next);
+				rc = merge_dir(o->merge,
+					       (struct place){node.layer, node.entry},
+					       &next);
 			}
-			dir = r == 0 ? next : NULL;
+			dir = rc == 0 ? next : NULL;
 		}
 		path += len + (path[len] == '/');
 	}
 	merged_dir_unref(dir);
-	return r;
+	return rc;
 }
 
 static int say(const char *path, const char *why)
@@ -301,15 +301,15 @@ static int say(const char *path, const char *why)
 /* The documents of the image at o->mountpoint. */
 static int read_image(struct origin_of *o)
 {
-	int r;
+	int rc;
 
 	buf_clear(&o->status_text);
-	r = ctl_read_json(o->mountpoint, ".peelfs/status.json", &o->status_text,
-			  &o->status);
-	if (r == 0)
-		r = ctl_read_json(o->mountpoint, "config.json", &o->config_text,
-				  &o->config);
-	return r;
+	rc = ctl_read_json(o->mountpoint, ".peelfs/status.json", &o->status_text,
+			   &o->status);
+	if (rc == 0)
+		rc = ctl_read_json(o->mountpoint, "config.json", &o->config_text,
+				   &o->config);
+	return rc;
 }
 
 /*
@@ -321,7 +321,7 @@ static int find_image(struct origin_of *o, const char *inside, const char **rest
 {
 	size_t len = strcmp(o->mountpoint, "/") ? strlen(o->mountpoint) : 0;
 	const char *p = inside;
-	int r;
+	int rc;
 
 	*rest = NULL;
 	for (; (p = strstr(p, "/rootfs")); p++) {
@@ -330,10 +330,10 @@ static int find_image(struct origin_of *o, const char *inside, const char **rest
 		if (len + (size_t)(p - inside) >= PATH_MAX)
 			return -ENAMETOOLONG;
 		sprintf(o->mountpoint + len, "%.*s", (int)(p - inside), inside);
-		r = read_image(o);
-		if (r != -ENOENT && r != -ENOTDIR) {
+		rc = read_image(o);
+		if (rc != -ENOENT && rc != -ENOTDIR) {
 			*rest = p + 7;
-			return r;
+			return rc;
 		}
 	}
 	return 0;
@@ -343,36 +343,36 @@ static int which(const char *path)
 {
 	struct origin_of o = {.mountpoint = ""};
 	struct find find = {0};
-	struct shown shown;
+	struct attributes shown;
 	char full[PATH_MAX];
 	const char *rest;
-	int r = absolute(path, full);
+	int rc = absolute(path, full);
 
-	if (r == 0)
-		r = find_mount(full, &find, o.mountpoint);
-	if (r < 0)
-		return say(path, r == -EXDEV ? "not in a peelfs mount" : strerror(-r));
+	if (rc == 0)
+		rc = find_mount(full, &find, o.mountpoint);
+	if (rc < 0)
+		return say(path, rc == -EXDEV ? "not in a peelfs mount" : strerror(-rc));
 	if (!o.mountpoint[0])
 		return say(path, "only a part of its mount is seen from here, "
 				 "without the status");
 	buf_init(&o.status_text, STATUS_MAX);
 	buf_init(&o.config_text, DOCUMENT_MAX);
-	r = find_image(&o, find.inside, &rest);
-	if (r < 0)
-		say(o.mountpoint, ctl_unread(r));
+	rc = find_image(&o, find.inside, &rest);
+	if (rc < 0)
+		say(o.mountpoint, ctl_unread(rc));
 	else if (!rest)
-		r = say(path, "not below rootfs/, or in a mount with layout=rootfs");
-	if (r == 0)
-		r = open_layers(&o);
-	if (r == 0) {
-		r = find_shown(&o, rest, &shown);
-		if (r < 0)
-			say(path, strerror(-r));
+		rc = say(path, "not below rootfs/, or in a mount with layout=rootfs");
+	if (rc == 0)
+		rc = open_layers(&o);
+	if (rc == 0) {
+		rc = find_shown(&o, rest, &shown);
+		if (rc < 0)
+			say(path, strerror(-rc));
 		else
 			print(&o, path, &shown);
 	}
 	release(&o);
-	return r;
+	return rc;
 }
 
 int ctl_which(char **words)

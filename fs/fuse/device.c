@@ -48,7 +48,8 @@ static bool is_allowed_by_conf(void)
 	bool is = false;
 
 	while (conf && !is && fgets(line, sizeof(line), conf))
-		is = sscanf(line, "%31s", word) == 1 && !strcmp(word, "user_allow_other");
+		is = sscanf(line, "%31s", word) == 1 &&
+		     strcmp(word, "user_allow_other") == 0;
 	if (conf)
 		fclose(conf);
 	return is;

@@ -112,20 +112,20 @@ static int load(struct program *p, struct err *e)
 {
 	struct loader l = {.mount = &p->mount, .waiter = pthread_self()};
 	pthread_t thread;
-	int r;
+	int rc;
 
-	r = pthread_create(&thread, NULL, run_loader, &l);
-	if (r != 0)
-		return err_set(e, -r, "cannot start a thread: %s", strerror(r));
-	r = wait_for_loader(p, &l);
+	rc = pthread_create(&thread, NULL, run_loader, &l);
+	if (rc != 0)
+		return err_set(e, -rc, "cannot start a thread: %s", strerror(rc));
+	rc = wait_for_loader(p, &l);
 	if (!__atomic_load_n(&l.done, __ATOMIC_SEQ_CST)) {
 		log_error(&p->log, "interrupted");
 		daemon_tell(&p->daemon, EXIT_MOUNT);
 		_exit(EXIT_MOUNT);
 	}
 	pthread_join(thread, NULL);
-	if (r == -EINTR)
-		return err_set(e, r, "interrupted");
+	if (rc == -EINTR)
+		return err_set(e, rc, "interrupted");
 	*e = l.err;
 	return l.result;
 }
@@ -172,17 +172,17 @@ static void finish(struct program *p, int status)
 static int run(struct program *p)
 {
 	struct err e = {""};
-	int r, status;
+	int rc, status;
 
-	r = mount_open(&p->mount, &p->options, &p->log, &e);
+	rc = mount_open(&p->mount, &p->options, &p->log, &e);
 	p->mount.mountpoint = p->mountpoint;
-	if (r == 0)
-		r = load(p, &e);
-	if (r == 0)
-		r = session_run(&p->mount, p->mountpoint, on_ready, p, &e);
-	if (r < 0)
-		log_error(&p->log, "%s", e.text[0] ? e.text : strerror(-r));
-	status = r < 0 ? EXIT_MOUNT : EXIT_SUCCESS;
+	if (rc == 0)
+		rc = load(p, &e);
+	if (rc == 0)
+		rc = session_run(&p->mount, p->mountpoint, on_ready, p, &e);
+	if (rc < 0)
+		log_error(&p->log, "%s", e.text[0] ? e.text : strerror(-rc));
+	status = rc < 0 ? EXIT_MOUNT : EXIT_SUCCESS;
 	finish(p, status);
 	return status;
 }
@@ -268,7 +268,7 @@ static int start(struct program *p)
 		log_error(&p->log, "cannot mount at %s: %s", p->mountpoint, e.text);
 		return EXIT_MOUNT;
 	}
-	dump_forbid();
+	core_dump_forbid();
 	set_limits();
 	tune_memory();
 	fault_init();
@@ -287,14 +287,14 @@ int main(int argc, char **argv)
 	static struct program program;
 	struct program *p = &program;
 	struct err e = {"out of memory"};
-	int r, status = EXIT_SUCCESS;
+	int rc, status = EXIT_SUCCESS;
 
 	fill_standard();
 	umask(077); /* what we make is ours alone, and is ours */
 	settle_home();
-	r = options_parse(&p->options, argc, argv, geteuid() == 0, &e);
+	rc = options_parse(&p->options, argc, argv, geteuid() == 0, &e);
 	log_init(&p->log, p->options.verbose);
-	if (r < 0) {
+	if (rc < 0) {
 		log_error(&p->log, "%s", e.text);
 		status = EXIT_USAGE;
 	} else if (p->options.action == OPTIONS_FAKE) {

@@ -145,15 +145,15 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct waiter w = waiter_of(req);
 	struct fuse_entry_param e;
 	struct item item = {0};
-	int r;
+	int rc;
 
 	mount_count(m, OP_LOOKUP);
-	r = views_lookup(m, parent, name, &w, &item);
-	if (r < 0 && r != -ENOENT) {
-		fuse_reply_err(req, -r);
+	rc = nodes_lookup(m, parent, name, &w, &item);
+	if (rc < 0 && rc != -ENOENT) {
+		fuse_reply_err(req, -rc);
 		return;
 	}
-	if (r == -ENOENT) /* node 0: there is none, and mostly there will be none */
+	if (rc == -ENOENT) /* node 0: there is none, and mostly there will be none */
 		item = (struct item){.expires = item.expires, .seconds = item.seconds};
 	fill_entry(m, &item, &e);
 	fuse_reply_entry(req, &e);
@@ -164,13 +164,13 @@ static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
 	struct mount *m = mount_of(req);
 	struct waiter w = waiter_of(req);
 	struct item item;
-	int r;
+	int rc;
 
 	(void)fi;
 	mount_count(m, OP_GETATTR);
-	r = views_describe(m, node, &w, &item);
-	if (r < 0) {
-		fuse_reply_err(req, -r);
+	rc = nodes_describe(m, node, &w, &item);
+	if (rc < 0) {
+		fuse_reply_err(req, -rc);
 		return;
 	}
 	own(m, &item.attr);
@@ -182,12 +182,12 @@ static void on_readlink(fuse_req_t req, fuse_ino_t node)
 	struct mount *m = mount_of(req);
 	struct waiter w = waiter_of(req);
 	char text[PATH_MAX];
-	int r;
+	int rc;
 
 	mount_count(m, OP_READLINK);
-	r = views_readlink(m, node, text, sizeof(text), &w);
-	if (r < 0)
-		fuse_reply_err(req, -r);
+	rc = nodes_readlink(m, node, text, sizeof(text), &w);
+	if (rc < 0)
+		fuse_reply_err(req, -rc);
 	else
 		fuse_reply_readlink(req, text);
 }
@@ -226,24 +226,24 @@ static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t siz
 			  off_t off, bool plus)
 {
 	struct waiter w = waiter_of(req);
-	struct views_list *l = NULL;
+	struct nodes_list *l = NULL;
 	struct item item;
 	const char *name;
 	uint64_t cookie;
 	size_t done = 0, len;
-	int r;
+	int rc;
 
-	r = views_list_open(mount_of(req), node, (uint64_t)off, &w, &l);
-	while (r == 0 && (r = views_list_next(l, &name, &item, &cookie)) > 0) {
+	rc = nodes_list_open(mount_of(req), node, (uint64_t)off, &w, &l);
+	while (rc == 0 && (rc = nodes_list_next(l, &name, &item, &cookie)) > 0) {
 		len = add_name(req, buf + done, size - done, name, &item, cookie, plus);
 		if (len > size - done)
 			break;
 		done += len;
-		r = 0;
+		rc = 0;
 	}
-	views_list_close(l);
+	nodes_list_close(l);
 	/* What came before a failure is told first; it will be met again. */
-	return r < 0 && done == 0 ? r : (ssize_t)done;
+	return rc < 0 && done == 0 ? rc : (ssize_t)done;
 }
 
 static void reply_names(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
@@ -302,7 +302,7 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 
 	(void)fi;
 	mount_count(m, OP_READ);
-	n = buf ? views_read(m, node, buf, size, (uint64_t)off, &w) : -ENOMEM;
+	n = buf ? nodes_read(m, node, buf, size, (uint64_t)off, &w) : -ENOMEM;
 	if (n > 0 && off == 0)
 		pusher_on_read(&s->pusher, node);
 	if (n < 0)
@@ -317,17 +317,17 @@ static void on_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence,
 {
 	struct mount *m = mount_of(req);
 	struct waiter w = waiter_of(req);
-	off_t r = -ENOSYS;
+	off_t rc = -ENOSYS;
 
 	(void)fi;
 	mount_count(m, OP_LSEEK);
 	/* Without holes the kernel knows the answers itself. */
 	if (m->has_sparse)
-		r = views_seek(m, node, off, whence, &w);
-	if (r < 0)
-		fuse_reply_err(req, (int)-r);
+		rc = nodes_seek(m, node, off, whence, &w);
+	if (rc < 0)
+		fuse_reply_err(req, (int)-rc);
 	else
-		fuse_reply_lseek(req, r);
+		fuse_reply_lseek(req, rc);
 }
 
 /* EXTENDED ATTRIBUTES AND TOTALS */
@@ -354,7 +354,7 @@ static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_
 		size = XATTR_MAX;
 	if (m->has_xattrs) {
 		buf = malloc(size + 1);
-		n = buf ? views_getxattr(m, node, name, buf, size, &w) : -ENOMEM;
+		n = buf ? nodes_getxattr(m, node, name, buf, size, &w) : -ENOMEM;
 	}
 	reply_xattr(req, n, buf, size);
 	free(buf);
@@ -376,7 +376,7 @@ static void on_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 		size = XATTR_MAX;
 	if (m->has_xattrs) {
 		buf = malloc(size + 1);
-		n = buf ? views_listxattr(m, node, buf, size, &w) : -ENOMEM;
+		n = buf ? nodes_listxattr(m, node, buf, size, &w) : -ENOMEM;
 	}
 	reply_xattr(req, n, buf, size);
 	free(buf);

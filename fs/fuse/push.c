@@ -92,7 +92,7 @@ static int push(struct pusher *p, uint64_t node, const struct entry *file, char 
 {
 	struct fuse_bufvec bytes = FUSE_BUFVEC_INIT((size_t)file->size);
 	struct waiter w = waiter_of(p);
-	ssize_t n = views_read(p->mount, node, buf, (size_t)file->size, 0, &w);
+	ssize_t n = nodes_read(p->mount, node, buf, (size_t)file->size, 0, &w);
 
 	if (n < 0 || (uint64_t)n != file->size)
 		return -EIO;
@@ -112,7 +112,7 @@ static void push_window(struct pusher *p, struct layer *l)
 	if (!buf)
 		return;
 	/* A SOCI index is only believed after another look, which may be at the network. */
-	while (ix && index_info(ix)->origin != ORIGIN_SOCI && p->end < end &&
+	while (ix && index_info(ix)->basis != BASIS_SOCI && p->end < end &&
 	       !is_closed(p) && index_entry(ix, p->end + 1, &file) == 0) {
 		node.entry = p->end + 1;
 		if (is_worth_it(l, &file) && push(p, node_pack(&node), &file, buf) < 0)

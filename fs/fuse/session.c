@@ -34,16 +34,16 @@
 static int make_options(const struct mount *m, struct buf *out)
 {
 	const struct options *o = m->options;
-	int r;
+	int rc;
 
-	r = buf_append_text(out, "-oro,subtype=peelfs,fsname=");
-	if (r == 0)
-		r = options_append_escaped(out, o->source);
-	if (r == 0 && o->allow_other)
-		r = buf_append_text(out, ",allow_other");
-	if (r == 0 && o->default_permissions)
-		r = buf_append_text(out, ",default_permissions");
-	return r < 0 ? r : buf_append_text(out, buf_text(&o->kernel));
+	rc = buf_append_text(out, "-oro,subtype=peelfs,fsname=");
+	if (rc == 0)
+		rc = options_append_escaped(out, o->source);
+	if (rc == 0 && o->allow_other)
+		rc = buf_append_text(out, ",allow_other");
+	if (rc == 0 && o->default_permissions)
+		rc = buf_append_text(out, ",default_permissions");
+	return rc < 0 ? rc : buf_append_text(out, buf_text(&o->kernel));
 }
 
 static struct fuse_session *new_session(const struct mount *m, struct served *s)
@@ -115,13 +115,13 @@ static int start_watch(struct watch *w)
 {
 	struct sigaction nothing = {.sa_handler = ignore};
 	sigset_t set;
-	int r;
+	int rc;
 
 	sigaction(SIGUSR2, &nothing, NULL);
 	w->main = pthread_self();
-	r = pthread_create(&w->thread, NULL, watch_signals, w);
-	if (r != 0)
-		return -r;
+	rc = pthread_create(&w->thread, NULL, watch_signals, w);
+	if (rc != 0)
+		return -rc;
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
@@ -139,20 +139,20 @@ static int run_loop(struct served *s, struct fuse_session *se, struct err *e)
 {
 	struct watch w = {.served = s, .session = se};
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int r;
+	int rc;
 
 	if (!config)
 		return err_set(e, -ENOMEM, "out of memory");
 	fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
-	r = start_watch(&w);
-	if (r == 0) {
-		r = fuse_session_loop_mt(se, config);
+	rc = start_watch(&w);
+	if (rc == 0) {
+		rc = fuse_session_loop_mt(se, config);
 		end_watch(&w);
 	}
 	fuse_loop_cfg_destroy(config);
-	return r < 0 ? err_set(e, r, "the session with the kernel failed: %s",
-			       strerror(-r))
-		     : 0;
+	return rc < 0 ? err_set(e, rc, "the session with the kernel failed: %s",
+				strerror(-rc))
+		      : 0;
 }
 
 /*
@@ -227,14 +227,14 @@ int session_run(struct mount *m, const char *mountpoint, void (*ready)(void *arg
 {
 	struct served s = {.mount = m, .ready = ready, .arg = arg};
 	struct fuse_session *se = mounted_session(m, &s, mountpoint, e);
-	int r;
+	int rc;
 
 	if (!se)
 		return -EIO;
 	pusher_init(&s.pusher, m, se);
-	r = run_loop(&s, se, e);
+	rc = run_loop(&s, se, e);
 	fuse_session_unmount(se);
 	fuse_session_destroy(se);
 	pusher_release(&s.pusher);
-	return r;
+	return rc;
 }

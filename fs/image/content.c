@@ -23,17 +23,18 @@ static int read_piece(struct layer *l, char *buf, size_t *len, uint64_t off,
 		      const bool *cancelled, struct err *e)
 {
 	struct layer_data data;
-	int r;
+	int rc;
 
-	r = layer_get(l, off, len, cancelled, &data, e);
-	if (r < 0)
-		return r;
+	rc = layer_get(l, off, len, cancelled, &data, e);
+	if (rc < 0)
+		return rc;
 	if (data.fd < 0)
 		memcpy(buf, data.mem, *len);
 	else
-		r = fd_read_all(data.fd, buf, *len, data.off);
+		rc = fd_read_all(data.fd, buf, *len, data.off);
 	layer_unget(l, &data);
-	return r < 0 ? err_set(e, r, "cannot read from the cache: %s", strerror(-r)) : 0;
+	return rc < 0 ? err_set(e, rc, "cannot read from the cache: %s", strerror(-rc))
+		      : 0;
 }
 
 ssize_t content_read(struct mount *m, struct mount_layer *l, const struct entry *file,
@@ -42,45 +43,45 @@ ssize_t content_read(struct mount *m, struct mount_layer *l, const struct entry 
 	uint64_t len, data;
 	size_t done = 0, piece;
 	struct err e = {"the index of a layer is damaged"};
-	int r = 0;
+	int rc = 0;
 
 	if (off >= file->size)
 		return 0;
 	if (size > file->size - off)
 		size = (size_t)(file->size - off);
 	if (file->inode < index_info(layer_index(l->layer))->n_entries)
-		r = layer_check_file(l->layer, file, cancelled, &e);
-	while (r == 0 && done < size) {
+		rc = layer_check_file(l->layer, file, cancelled, &e);
+	while (rc == 0 && done < size) {
 		len = size - done;
-		r = index_extent(layer_index(l->layer), file, off + done, &len, &data);
-		if (r < 0)
+		rc = index_extent(layer_index(l->layer), file, off + done, &len, &data);
+		if (rc < 0)
 			break;
 		piece = (size_t)len;
 		if (data == HOLE)
 			memset((char *)buf + done, 0, piece);
 		else
-			r = read_piece(l->layer, (char *)buf + done, &piece, data,
-				       cancelled, &e);
-		if (r < 0)
+			rc = read_piece(l->layer, (char *)buf + done, &piece, data,
+					cancelled, &e);
+		if (rc < 0)
 			break;
 		done += piece;
 	}
-	return r < 0 ? mount_failed(m, l, r, e.text) : (ssize_t)done;
+	return rc < 0 ? mount_failed(m, l, rc, e.text) : (ssize_t)done;
 }
 
 off_t content_seek(struct mount *m, struct mount_layer *l, const struct entry *file,
 		   off_t off, int whence)
 {
 	uint64_t at = (uint64_t)off, len, data;
-	int r;
+	int rc;
 
 	if (off < 0 || at >= file->size)
 		return -ENXIO;
 	while (at < file->size) {
 		len = file->size - at;
-		r = index_extent(layer_index(l->layer), file, at, &len, &data);
-		if (r < 0)
-			return mount_failed(m, l, r, "the index of a layer is damaged");
+		rc = index_extent(layer_index(l->layer), file, at, &len, &data);
+		if (rc < 0)
+			return mount_failed(m, l, rc, "the index of a layer is damaged");
 		if ((data == HOLE) == (whence == SEEK_HOLE))
 			return (off_t)at;
 		at += len;

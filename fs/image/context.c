@@ -43,12 +43,12 @@ static int open_store(struct mount *m, struct err *e)
 
 static int add_first(struct mount *m, struct err *e)
 {
-	struct view what = {.origin = m->origin, .path = strdup("")};
-	int r = what.path ? images_add(m, &what, &m->view) : -ENOMEM;
+	struct view what = {.image_source = m->image_source, .path = strdup("")};
+	int rc = what.path ? images_add(m, &what, &m->view) : -ENOMEM;
 
-	if (r < 0)
+	if (rc < 0)
 		free(what.path);
-	return r < 0 ? err_set(e, r, "out of memory") : 0;
+	return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }
 
 int mount_open(struct mount *m, const struct options *options, struct log *log,
@@ -62,7 +62,7 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 		.connections = options->connections,
 		.timeout = options->timeout,
 	};
-	int r;
+	int rc;
 
 	memset(m, 0, sizeof(*m));
 	m->options = options;
@@ -71,23 +71,24 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 	m->gid = getgid();
 	layers_init(&m->layers);
 	images_init(&m->images);
-	holds_init(&m->mentions);
-	holds_init(&m->others);
-	holds_init(&m->copies);
+	lazy_set_init(&m->referrers);
+	lazy_set_init(&m->index_blobs);
+	lazy_set_init(&m->raw_blobs);
 	pthread_mutex_init(&m->snapshot_lock, NULL);
 	waiters_init(&m->waiters);
-	r = open_store(m, e);
-	if (r == 0)
-		r = client_new(&want, m->store, &m->client, e);
-	if (r == 0) {
+	rc = open_store(m, e);
+	if (rc == 0)
+		rc = client_new(&want, m->store, &m->client, e);
+	if (rc == 0) {
 		client_on_warning(m->client, on_warning, m);
-		r = namespace_is_source(options->source)
-			    ? namespace_new(m, options->source, &m->namespace, e)
-			    : origin_open(options->source, m->client, &m->origin, e);
+		rc = namespace_is_source(options->source)
+			     ? namespace_new(m, options->source, &m->namespace, e)
+			     : image_source_open(options->source, m->client,
+						 &m->image_source, e);
 	}
-	if (r == 0)
-		r = add_first(m, e);
-	return r;
+	if (rc == 0)
+		rc = add_first(m, e);
+	return rc;
 }
 
 void mount_close(struct mount *m)
@@ -96,12 +97,12 @@ void mount_close(struct mount *m)
 
 	images_close(m);
 	images_release(&m->images);
-	holds_release(&m->mentions);
-	holds_release(&m->others);
-	holds_release(&m->copies);
+	lazy_set_release(&m->referrers);
+	lazy_set_release(&m->index_blobs);
+	lazy_set_release(&m->raw_blobs);
 	layers_release(&m->layers);
 	namespace_free(m->namespace);
-	origin_close(m->origin);
+	image_source_close(m->image_source);
 	client_free(m->client);
 	store_close(m->store);
 	for (i = 0; i < N_SNAPSHOTS; i++)
@@ -119,9 +120,9 @@ static size_t count_own(struct mount *m)
 {
 	size_t n;
 
-	pthread_mutex_lock(&m->images.holds.lock);
+	pthread_mutex_lock(&m->images.set.lock);
 	n = m->view->n_own;
-	pthread_mutex_unlock(&m->images.holds.lock);
+	pthread_mutex_unlock(&m->images.set.lock);
 	return n;
 }
 

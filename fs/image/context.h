@@ -37,7 +37,7 @@ struct client;
 struct log;
 struct namespace;
 struct options;
-struct origin;
+struct image_source;
 struct store;
 
 /* What the kernel asks for, counted. */
@@ -71,7 +71,7 @@ struct mount {
 	struct log *log;
 	struct store *store;
 	struct client *client;
-	struct origin *origin; /* of image 0 */
+	struct image_source *image_source; /* of image 0 */
 	struct namespace
 		*namespace;	/* NULL: image 0 is what is mounted; else there is none */
 	const char *mountpoint; /* absolute, borrowed; NULL: it is shown nowhere */
@@ -79,9 +79,9 @@ struct mount {
 	gid_t gid;
 
 	struct layers layers;
-	struct holds mentions; /* lists of them, which are never given back */
-	struct holds others;   /* the same */
-	struct holds copies;   /* of layers' blobs */
+	struct lazy_set referrers;   /* lists of them, which are never given back */
+	struct lazy_set index_blobs; /* the same */
+	struct lazy_set raw_blobs;   /* of layers' blobs */
 	struct images images;
 	struct view *view; /* image 0; pinned from when it is loaded */
 	bool is_loaded;

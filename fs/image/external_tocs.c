@@ -34,10 +34,10 @@ static bool may_have_table(const struct descriptor *d)
 /* By a digest, as the images of a namespace are: nothing else is to have a say in it. */
 static bool is_pinned(const struct view *v)
 {
-	return v->source || origin_is_pinned(v->origin);
+	return v->source || image_source_is_pinned(v->image_source);
 }
 
-void tables_find(const struct view *v, struct image *img)
+void external_tocs_find(const struct view *v, struct image *img)
 {
 	struct mount *m = v->mount;
 	bool may_ask = false;
@@ -50,6 +50,6 @@ void tables_find(const struct view *v, struct image *img)
 	for (i = 0; i < img->n_layers && !may_ask; i++)
 		may_ask = may_have_table(&img->layers[i]) &&
 			  !has_index(m, &img->layers[i]);
-	if (origin_find_tables(v->origin, img, may_ask, &e) < 0)
+	if (image_source_find_tocs(v->image_source, img, may_ask, &e) < 0)
 		log_info(m->log, "%s", e.text);
 }

@@ -10,6 +10,6 @@ struct view;
  * Finds those of the layers of @img, which is the view's, if -o index= allows it; asks the
  * registry only if a layer that may have one has no index in the store.
  */
-void tables_find(const struct view *v, struct image *img);
+void external_tocs_find(const struct view *v, struct image *img);
 
 #endif

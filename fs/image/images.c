@@ -34,7 +34,7 @@
 
 void images_init(struct images *is)
 {
-	holds_init(&is->holds);
+	lazy_set_init(&is->set);
 }
 
 struct view *images_find(struct mount *m, uint32_t number)
@@ -46,12 +46,12 @@ struct view *images_find(struct mount *m, uint32_t number)
 
 static bool unload_unused(struct mount *m, uint32_t seconds, size_t max)
 {
-	struct hold *h;
+	struct lazy *h;
 	bool some = false;
 
-	while ((h = holds_take_unused(&m->images.holds, seconds, max))) {
+	while ((h = lazy_set_take_unused(&m->images.set, seconds, max))) {
 		view_unload((struct view *)h);
-		hold_gone(&m->images.holds, h);
+		lazy_gone(&m->images.set, h);
 		some = true;
 	}
 	return some;
@@ -73,7 +73,7 @@ static void tidy(struct mount *m, size_t layers_max)
 	bool some = unload_unused(m, IDLE_SECONDS, LOADED_MAX);
 
 	some |= layers_close_unused(m, IDLE_SECONDS, layers_max);
-	some |= copies_close_unused(m, IDLE_SECONDS, layers_max);
+	some |= raw_blobs_close_unused(m, IDLE_SECONDS, layers_max);
 	if (some)
 		malloc_trim(0); /* or what was freed stays ours */
 }
@@ -81,7 +81,7 @@ static void tidy(struct mount *m, size_t layers_max)
 static void *keep_tidy(void *arg)
 {
 	struct mount *m = arg;
-	struct holds *hs = &m->images.holds;
+	struct lazy_set *hs = &m->images.set;
 	size_t max = open_max(), had = 0;
 	struct timespec until;
 
@@ -120,33 +120,33 @@ int images_thread(struct mount *m, void *(*fn)(void *arg), void *arg)
 {
 	struct images *is = &m->images;
 	pthread_t thread;
-	int r = 0;
+	int rc = 0;
 
-	pthread_mutex_lock(&is->holds.lock);
+	pthread_mutex_lock(&is->set.lock);
 	if (is->is_closing)
-		r = -ECANCELED;
+		rc = -ECANCELED;
 	else
 		is->n_makers++;
 	have_keeper(m);
-	pthread_mutex_unlock(&is->holds.lock);
-	if (r < 0)
-		return r;
-	r = pthread_create(&thread, NULL, fn, arg);
-	if (r == 0)
+	pthread_mutex_unlock(&is->set.lock);
+	if (rc < 0)
+		return rc;
+	rc = pthread_create(&thread, NULL, fn, arg);
+	if (rc == 0)
 		pthread_detach(thread);
 	else
 		images_thread_ends(m);
-	return -r;
+	return -rc;
 }
 
 void images_thread_ends(struct mount *m)
 {
 	struct images *is = &m->images;
 
-	pthread_mutex_lock(&is->holds.lock);
+	pthread_mutex_lock(&is->set.lock);
 	is->n_makers--;
-	pthread_cond_broadcast(&is->holds.changed);
-	pthread_mutex_unlock(&is->holds.lock);
+	pthread_cond_broadcast(&is->set.changed);
+	pthread_mutex_unlock(&is->set.lock);
 }
 
 /* PINS */
@@ -156,17 +156,17 @@ static void *run_load(void *arg)
 	struct view *v = arg;
 	struct mount *m = v->mount;
 	struct err e = {"out of memory"};
-	int r = view_load(v, &e);
+	int rc = view_load(v, &e);
 
-	if (r < 0) {
+	if (rc < 0) {
 		view_unload(v);
-		if (r != -EINTR) {
+		if (rc != -EINTR) {
 			__atomic_add_fetch(&m->errors, 1, __ATOMIC_RELAXED);
 			log_error(m->log, "%s", e.text);
 		}
 	}
-	hold_made(&m->images.holds, &v->hold, r);
-	if (r == 0)
+	lazy_made(&m->images.set, &v->lazy, rc);
+	if (rc == 0)
 		view_unpin(v);
 	images_thread_ends(m);
 	return NULL;
@@ -175,27 +175,27 @@ static void *run_load(void *arg)
 int view_pin(struct view *v, struct waiter *w)
 {
 	struct mount *m = v->mount;
-	int r;
+	int rc;
 
-	while ((r = hold_need(&m->images.holds, &v->hold, w)) == 1) {
-		r = images_thread(m, run_load, v);
-		if (r < 0)
-			hold_made(&m->images.holds, &v->hold, r);
+	while ((rc = lazy_need(&m->images.set, &v->lazy, w)) == 1) {
+		rc = images_thread(m, run_load, v);
+		if (rc < 0)
+			lazy_made(&m->images.set, &v->lazy, rc);
 	}
-	return mount_errno(r);
+	return mount_errno(rc);
 }
 
 void view_unpin(struct view *v)
 {
-	hold_unpin(&v->hold);
+	lazy_unpin(&v->lazy);
 }
 
 /* WHAT AN IMAGE ASKS ONCE */
 
 struct question {
 	struct view *view; /* pinned */
-	struct holds *holds;
-	struct hold *hold;
+	struct lazy_set *set;
+	struct lazy *lazy;
 	int (*ask)(struct view *v);
 };
 
@@ -203,12 +203,12 @@ static void *run_ask(void *arg)
 {
 	struct question q = *(struct question *)arg;
 	struct mount *m = q.view->mount;
-	int r = q.ask(q.view);
+	int rc = q.ask(q.view);
 
 	free(arg);
-	hold_made(q.holds, q.hold, r);
-	if (r == 0)
-		hold_unpin(q.hold);
+	lazy_made(q.set, q.lazy, rc);
+	if (rc == 0)
+		lazy_unpin(q.lazy);
 	view_unpin(q.view);
 	images_thread_ends(m);
 	return NULL;
@@ -217,35 +217,35 @@ static void *run_ask(void *arg)
 static int start_ask(const struct question *question)
 {
 	struct question *q = malloc(sizeof(*q));
-	int r;
+	int rc;
 
 	if (!q)
 		return -ENOMEM;
 	*q = *question;
 	/* The caller has pinned the view; the thread needs it longer. */
-	hold_pin(&q->view->hold);
-	r = images_thread(q->view->mount, run_ask, q);
-	if (r < 0) {
+	lazy_pin(&q->view->lazy);
+	rc = images_thread(q->view->mount, run_ask, q);
+	if (rc < 0) {
 		view_unpin(q->view);
 		free(q);
 	}
-	return r;
+	return rc;
 }
 
-int view_ask(struct view *v, struct holds *hs, struct hold *h, int (*ask)(struct view *v),
-	     struct waiter *w)
+int view_ask(struct view *v, struct lazy_set *hs, struct lazy *h,
+	     int (*ask)(struct view *v), struct waiter *w)
 {
 	const struct question question = {v, hs, h, ask};
-	int r;
+	int rc;
 
-	while ((r = hold_need(hs, h, w)) == 1) {
-		r = start_ask(&question);
-		if (r < 0)
-			hold_made(hs, h, r);
+	while ((rc = lazy_need(hs, h, w)) == 1) {
+		rc = start_ask(&question);
+		if (rc < 0)
+			lazy_made(hs, h, rc);
 	}
-	if (r == 0)
-		hold_unpin(h);
-	return mount_errno(r);
+	if (rc == 0)
+		lazy_unpin(h);
+	return mount_errno(rc);
 }
 
 /* IMAGES INSIDE AN IMAGE */
@@ -254,41 +254,41 @@ static int add_inner(struct view *v, const struct inner *inner, struct view **ou
 {
 	const struct descriptor *d = inner->descriptor;
 	struct view what = {
-		.origin = v->origin,
+		.image_source = v->image_source,
 		.is_entry = true,
 		.is_referrer = inner->is_referrer,
 		.digest = d->digest,
 		.created = v->image->has_created ? v->image->created : 0,
 		.around = node_pack(&inner->around),
 	};
-	int r = descriptor_copy(d, &what.entry);
+	int rc = descriptor_copy(d, &what.entry);
 
-	if (r == 0 && asprintf(&what.path, "%s/%s", v->path, inner->path) < 0) {
+	if (rc == 0 && asprintf(&what.path, "%s/%s", v->path, inner->path) < 0) {
 		what.path = NULL;
-		r = -ENOMEM;
+		rc = -ENOMEM;
 	}
-	if (r == 0 && v->source && !(what.source = strdup(v->source)))
-		r = -ENOMEM;
-	if (r == 0)
-		r = images_add(v->mount, &what, out);
-	if (r < 0) {
+	if (rc == 0 && v->source && !(what.source = strdup(v->source)))
+		rc = -ENOMEM;
+	if (rc == 0)
+		rc = images_add(v->mount, &what, out);
+	if (rc < 0) {
 		descriptor_release(&what.entry);
 		free(what.path);
 		free(what.source);
 	}
-	return r;
+	return rc;
 }
 
 int view_inner(struct view *v, const struct inner *inner, uint32_t *number,
 	       struct view **out)
 {
 	uint32_t known = __atomic_load_n(number, __ATOMIC_ACQUIRE), none = 0;
-	int r;
+	int rc;
 
 	if (!known) {
-		r = add_inner(v, inner, out);
-		if (r < 0)
-			return r;
+		rc = add_inner(v, inner, out);
+		if (rc < 0)
+			return rc;
 		/* Another thread may have been faster; then one number is lost. */
 		if (__atomic_compare_exchange_n(number, &none, (*out)->number, false,
 						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -318,41 +318,41 @@ int view_platform(struct view *v, size_t i, struct view **out)
 int images_add(struct mount *m, const struct view *what, struct view **out)
 {
 	struct view *v = malloc(sizeof(*v));
-	int r = -ENOMEM;
+	int rc = -ENOMEM;
 
 	if (!v)
 		return -ENOMEM;
 	*v = *what;
-	hold_init(&v->hold);
-	mentions_init(&v->mentions);
-	others_init(&v->others);
+	lazy_init(&v->lazy);
+	referrers_init(&v->referrers);
+	index_blobs_init(&v->index_blobs);
 	v->mount = m;
-	pthread_mutex_lock(&m->images.holds.lock);
+	pthread_mutex_lock(&m->images.set.lock);
 	if (table_count(&m->images.table) < NODE_IMAGES_MAX)
-		r = table_add(&m->images.table, v, &v->number);
-	pthread_mutex_unlock(&m->images.holds.lock);
-	if (r < 0)
+		rc = table_add(&m->images.table, v, &v->number);
+	pthread_mutex_unlock(&m->images.set.lock);
+	if (rc < 0)
 		free(v);
 	else
 		*out = v;
-	return r;
+	return rc;
 }
 
 void images_totals(struct mount *m, uint64_t *bytes, uint64_t *files, size_t *n)
 {
-	const struct hold *h;
+	const struct lazy *h;
 	const struct view *v;
 
 	*bytes = *files = 0;
-	pthread_mutex_lock(&m->images.holds.lock);
-	*n = m->images.holds.n;
-	for (h = m->images.holds.first; h; h = h->next) {
+	pthread_mutex_lock(&m->images.set.lock);
+	*n = m->images.set.n;
+	for (h = m->images.set.first; h; h = h->next) {
 		v = (const struct view *)h;
 		if (__builtin_add_overflow(*bytes, v->content_size, bytes))
 			*bytes = UINT64_MAX;
 		*files += v->n_entries;
 	}
-	pthread_mutex_unlock(&m->images.holds.lock);
+	pthread_mutex_unlock(&m->images.set.lock);
 }
 
 void images_close(struct mount *m)
@@ -360,23 +360,23 @@ void images_close(struct mount *m)
 	struct images *is = &m->images;
 
 	mount_cancel(m);
-	pthread_mutex_lock(&is->holds.lock);
+	pthread_mutex_lock(&is->set.lock);
 	is->is_closing = true;
-	pthread_cond_broadcast(&is->holds.changed);
-	pthread_mutex_unlock(&is->holds.lock);
+	pthread_cond_broadcast(&is->set.changed);
+	pthread_mutex_unlock(&is->set.lock);
 	if (is->has_keeper)
 		pthread_join(is->keeper, NULL);
-	pthread_mutex_lock(&is->holds.lock);
+	pthread_mutex_lock(&is->set.lock);
 	while (is->n_makers > 0)
-		pthread_cond_wait(&is->holds.changed, &is->holds.lock);
-	pthread_mutex_unlock(&is->holds.lock);
+		pthread_cond_wait(&is->set.changed, &is->set.lock);
+	pthread_mutex_unlock(&is->set.lock);
 	if (m->is_loaded)
 		view_unpin(m->view);
 	else if (m->view)
 		view_unload(m->view);
 	unload_unused(m, 0, 0);
 	layers_close_unused(m, 0, 0);
-	copies_close_unused(m, 0, 0);
+	raw_blobs_close_unused(m, 0, 0);
 }
 
 void images_release(struct images *is)
@@ -387,13 +387,13 @@ void images_release(struct images *is)
 	for (i = 0; i < n; i++) {
 		v = table_get(&is->table, i);
 		descriptor_release(&v->entry);
-		mentions_release(&v->mentions);
-		others_release(&v->others);
+		referrers_release(&v->referrers);
+		index_blobs_release(&v->index_blobs);
 		free(v->path);
 		free(v->source);
 		free(v->platforms);
 		free(v);
 	}
 	table_release(&is->table);
-	holds_release(&is->holds);
+	lazy_set_release(&is->set);
 }

@@ -24,7 +24,7 @@ struct err;
 struct merge;
 struct mount;
 struct mount_layer;
-struct origin;
+struct image_source;
 struct waiter;
 
 /* A text made of the image. */
@@ -36,12 +36,12 @@ struct text {
 
 /* An image as it is shown. */
 struct view {
-	struct hold hold;
+	struct lazy lazy;
 	struct mount *mount;
 	uint32_t number;
 
-	/* What it is: what origin_resolve() finds, or the entry of the index there. */
-	struct origin *origin; /* has the blobs; borrowed */
+	/* What it is: what image_source_resolve() finds, or the entry of the index there. */
+	struct image_source *image_source; /* has the blobs; borrowed */
 	char *source; /* a reference to open it by; NULL: the origin is its own */
 	bool is_entry;
 	bool is_referrer; /* then its layers, too, are shown as blobs */
@@ -53,8 +53,8 @@ struct view {
 	char *path;	      /* below the mount point: "", or "/platforms/linux-arm64" */
 	uint32_t *
 		platforms; /* numbers of image->platforms, 0 if it has none yet; atomic */
-	struct mentions mentions;
-	struct others others;
+	struct referrers referrers;
+	struct index_blobs index_blobs;
 
 	/* While it is pinned: */
 	struct image *image;
@@ -73,9 +73,9 @@ struct view {
 
 struct images {
 	struct table table;
-	struct holds holds; /* its lock guards the table, too */
-	unsigned n_makers;  /* under the holds' lock: threads that load something */
-	bool is_closing;    /* under the holds' lock */
+	struct lazy_set set; /* its lock guards the table, too */
+	unsigned n_makers;   /* under the holds' lock: threads that load something */
+	bool is_closing;     /* under the holds' lock */
 	pthread_t keeper;
 	bool has_keeper;
 };
@@ -102,8 +102,8 @@ void view_unpin(struct view *v);
  * done by @ask in another thread, so that the wait can be ended, and waited for by all
  * others. @v is pinned. 0, -EINTR, or why it cannot be had now. Errnos to be seen.
  */
-int view_ask(struct view *v, struct holds *hs, struct hold *h, int (*ask)(struct view *v),
-	     struct waiter *w);
+int view_ask(struct view *v, struct lazy_set *hs, struct lazy *h,
+	     int (*ask)(struct view *v), struct waiter *w);
 
 /* An image that is seen inside another; lent. */
 struct inner {
@@ -135,7 +135,7 @@ void images_thread_ends(struct mount *m);
 /* load.c: the image, or that of another entry of its index. */
 int view_resolve(const struct view *v, const struct descriptor *entry, struct image **out,
 		 struct err *e);
-/* load.c: origin_document() of the image's repository. */
+/* load.c: image_source_document() of the image's repository. */
 int view_document(const struct view *v, const struct descriptor *d, struct buf *out,
 		  struct err *e);
 /* load.c: what view_pin() is made of. The sentence says what failed. */

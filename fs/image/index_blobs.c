@@ -35,25 +35,25 @@ struct walk {
 	size_t n_indexes;
 };
 
-void others_init(struct others *os)
+void index_blobs_init(struct index_blobs *os)
 {
 	memset(os, 0, sizeof(*os));
-	hold_init(&os->hold);
+	lazy_init(&os->lazy);
 }
 
-static void clear(struct others *os)
+static void clear(struct index_blobs *os)
 {
 	free(os->list);
 	os->list = NULL;
 	os->n_list = 0;
 }
 
-void others_release(struct others *os)
+void index_blobs_release(struct index_blobs *os)
 {
 	clear(os);
 }
 
-bool others_are_shown(const struct view *v)
+bool index_blobs_are_shown(const struct view *v)
 {
 	return v->image->has_index && !v->is_entry && !v->mount->options->wants_platform;
 }
@@ -64,11 +64,11 @@ bool others_are_shown(const struct view *v)
 static int add(struct view *v, const struct digest *d, uint64_t size,
 	       enum other_kind kind, struct mount_layer *l)
 {
-	struct others *os = &v->others;
+	struct index_blobs *os = &v->index_blobs;
 	size_t n = os->n_list;
 	void *more;
 
-	if (n == BLOBS_MAX || !ocilayout_uses(v, d->alg))
+	if (n == BLOBS_MAX || !oci_layout_uses(v, d->alg))
 		return 0;
 	if ((n & (n - 1)) == 0) {
 		more = realloc(os->list, (n ? 2 * n : 1) * sizeof(*os->list));
@@ -84,25 +84,25 @@ static int add(struct view *v, const struct digest *d, uint64_t size,
 static int add_layer(struct view *v, const struct descriptor *d)
 {
 	struct mount_layer *l = NULL;
-	int r = 0;
+	int rc = 0;
 
 	if (d->n_urls > 0)
-		r = layers_find(v->mount, d, true, 0, v->origin, &l);
-	return r < 0 ? r : add(v, &d->digest, d->size, OTHER_BLOB, l);
+		rc = layers_find(v->mount, d, true, 0, v->image_source, &l);
+	return rc < 0 ? rc : add(v, &d->digest, d->size, OTHER_BLOB, l);
 }
 
 static int add_image(struct view *v, const struct image *img)
 {
 	size_t i;
-	int r = add(v, &img->manifest_descriptor.digest, img->manifest.len,
-		    OTHER_MANIFEST, NULL);
+	int rc = add(v, &img->manifest_descriptor.digest, img->manifest.len,
+		     OTHER_MANIFEST, NULL);
 
-	if (r == 0)
-		r = add(v, &img->config_descriptor.digest, img->config.len, OTHER_CONFIG,
-			NULL);
-	for (i = 0; r == 0 && i < img->n_layers; i++)
-		r = add_layer(v, &img->layers[i]);
-	return r;
+	if (rc == 0)
+		rc = add(v, &img->config_descriptor.digest, img->config.len, OTHER_CONFIG,
+			 NULL);
+	for (i = 0; rc == 0 && i < img->n_layers; i++)
+		rc = add_layer(v, &img->layers[i]);
+	return rc;
 }
 
 /* By digest; of one digest documents first. */
@@ -130,7 +130,7 @@ static bool is_own(const struct image *img, const struct digest *d)
 /* Each blob once, and none that is there anyway. */
 static void tidy(struct view *v)
 {
-	struct others *os = &v->others;
+	struct index_blobs *os = &v->index_blobs;
 	size_t i, n = 0;
 	void *less;
 
@@ -175,14 +175,14 @@ static bool is_left_out(int code)
 static int get_image(struct walk *w, const struct descriptor *d)
 {
 	struct image *img = NULL;
-	int r = view_resolve(w->view, d, &img, w->err);
+	int rc = view_resolve(w->view, d, &img, w->err);
 
-	if (r < 0)
-		return r;
+	if (rc < 0)
+		return rc;
 	w->n_images++;
-	r = add_image(w->view, img);
+	rc = add_image(w->view, img);
 	image_free(img);
-	return r;
+	return rc;
 }
 
 /* Each once: what is in it is looked at when its turn comes. */
@@ -190,7 +190,7 @@ static int get_index(struct walk *w, const struct descriptor *d)
 {
 	struct inner_index new = {.digest = d->digest};
 	size_t i;
-	int r;
+	int rc;
 
 	for (i = 0; i < w->n_indexes; i++) {
 		if (digest_equal(&w->indexes[i].digest, &d->digest))
@@ -199,9 +199,9 @@ static int get_index(struct walk *w, const struct descriptor *d)
 	if (i == INDEXES_MAX)
 		return err_set(w->err, -E2BIG, "there are more than %d indexes",
 			       INDEXES_MAX);
-	r = view_document(w->view, d, &new.document, w->err);
-	if (r < 0)
-		return r;
+	rc = view_document(w->view, d, &new.document, w->err);
+	if (rc < 0)
+		return rc;
 	w->indexes[w->n_indexes++] = new;
 	return add(w->view, &d->digest, new.document.len, OTHER_MANIFEST, NULL);
 }
@@ -210,16 +210,16 @@ static int resolve(struct walk *w, const struct descriptor *d)
 {
 	struct mount *m = w->view->mount;
 	char digest[DIGEST_TEXT_MAX];
-	int r = descriptor_is_index(d) ? get_index(w, d) : get_image(w, d);
+	int rc = descriptor_is_index(d) ? get_index(w, d) : get_image(w, d);
 
-	if (is_left_out(r)) {
+	if (is_left_out(rc)) {
 		log_warn(m->log, "%s in the index is not in oci/: %s",
 			 digest_format(&d->digest, digest), w->err->text);
-		r = 0;
+		rc = 0;
 	}
-	if (r == 0 && __atomic_load_n(&m->cancelled, __ATOMIC_SEQ_CST))
-		r = -EINTR;
-	return r;
+	if (rc == 0 && __atomic_load_n(&m->cancelled, __ATOMIC_SEQ_CST))
+		rc = -EINTR;
+	return rc;
 }
 
 static int resolve_entries(struct walk *w, const struct buf *document)
@@ -229,10 +229,10 @@ static int resolve_entries(struct walk *w, const struct buf *document)
 	const struct json *list;
 	struct descriptor d;
 	size_t i, n, room = IMAGES_MAX - w->n_images;
-	int r = json_parse(document->data, document->len, &index, w->err);
+	int rc = json_parse(document->data, document->len, &index, w->err);
 
-	if (r < 0)
-		return r;
+	if (rc < 0)
+		return rc;
 	list = json_member(index, "manifests");
 	n = json_count(list);
 	if (n > room) {
@@ -240,83 +240,83 @@ static int resolve_entries(struct walk *w, const struct buf *document)
 			 n, room);
 		n = room;
 	}
-	for (i = 0; r == 0 && i < n; i++) {
+	for (i = 0; rc == 0 && i < n; i++) {
 		if (read_entry(json_item(list, i), &d) &&
 		    !digest_equal(&d.digest, &v->image->manifest_descriptor.digest))
-			r = resolve(w, &d);
+			rc = resolve(w, &d);
 	}
 	json_free(index);
-	return r;
+	return rc;
 }
 
 static int resolve_all(struct walk *w)
 {
 	size_t i;
-	int r = resolve_entries(w, &w->view->image->index);
+	int rc = resolve_entries(w, &w->view->image->index);
 
-	for (i = 0; r == 0 && i < w->n_indexes; i++) {
-		r = resolve_entries(w, &w->indexes[i].document);
-		if (r == -EBADMSG)
-			r = 0; /* its bytes are what they are, and lead nowhere */
+	for (i = 0; rc == 0 && i < w->n_indexes; i++) {
+		rc = resolve_entries(w, &w->indexes[i].document);
+		if (rc == -EBADMSG)
+			rc = 0; /* its bytes are what they are, and lead nowhere */
 	}
 	for (i = 0; i < w->n_indexes; i++)
 		buf_release(&w->indexes[i].document);
-	return r;
+	return rc;
 }
 
 static int make(struct view *v)
 {
-	struct others *os = &v->others;
+	struct index_blobs *os = &v->index_blobs;
 	struct err e = {"out of memory"};
 	struct walk w = {.view = v, .err = &e};
-	int r = resolve_all(&w);
+	int rc = resolve_all(&w);
 
-	if (r < 0) {
+	if (rc < 0) {
 		clear(os);
-		err_prefix(&e, r, "the other images of %s", v->image->name);
-		return mount_failed(v->mount, NULL, r, e.text);
+		err_prefix(&e, rc, "the other images of %s", v->image->name);
+		return mount_failed(v->mount, NULL, rc, e.text);
 	}
 	tidy(v);
 	__atomic_store_n(&os->n, (uint32_t)os->n_list, __ATOMIC_RELEASE);
 	return 0;
 }
 
-int others_blob(struct view *v, uint32_t i, struct mount_layer **out)
+int index_blobs_blob(struct view *v, uint32_t i, struct mount_layer **out)
 {
 	static const char *const media[] = {
 		[OTHER_MANIFEST] = "application/vnd.oci.image.manifest.v1+json",
 		[OTHER_CONFIG] = "application/vnd.oci.image.config.v1+json",
 		[OTHER_BLOB] = "",
 	};
-	struct other *o = &v->others.list[i];
+	struct other *o = &v->index_blobs.list[i];
 	struct descriptor d = {
 		.digest = o->digest,
 		.size = o->size,
 		.media_type = (char *)(uintptr_t)media[o->kind],
 	};
-	int r = 0;
+	int rc = 0;
 
 	*out = __atomic_load_n(&o->layer, __ATOMIC_ACQUIRE);
 	if (*out)
 		return 0;
 	/* As a file: it is not opened as a layer, whatever it may be elsewhere. */
-	r = layers_find(v->mount, &d, true, 0, v->origin, out);
-	if (r == 0)
+	rc = layers_find(v->mount, &d, true, 0, v->image_source, out);
+	if (rc == 0)
 		__atomic_store_n(&o->layer, *out, __ATOMIC_RELEASE);
-	return r;
+	return rc;
 }
 
-int others_need(struct view *v, struct waiter *w)
+int index_blobs_need(struct view *v, struct waiter *w)
 {
-	return view_ask(v, &v->mount->others, &v->others.hold, make, w);
+	return view_ask(v, &v->mount->index_blobs, &v->index_blobs.lazy, make, w);
 }
 
-uint32_t others_count(const struct view *v)
+uint32_t index_blobs_count(const struct view *v)
 {
-	return __atomic_load_n(&v->others.n, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&v->index_blobs.n, __ATOMIC_ACQUIRE);
 }
 
-const struct other *others_get(const struct view *v, uint32_t i)
+const struct other *index_blobs_get(const struct view *v, uint32_t i)
 {
-	return &v->others.list[i];
+	return &v->index_blobs.list[i];
 }

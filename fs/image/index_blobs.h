@@ -33,25 +33,25 @@ struct other {
 	struct mount_layer *layer; /* atomic; NULL: it was not read yet */
 };
 
-struct others {
-	struct hold hold;
+struct index_blobs {
+	struct lazy lazy;
 	struct other *list; /* while it is made, of who makes it; in order of digests */
 	size_t n_list;
 	uint32_t n; /* atomic: of list, once all are known */
 };
 
-void others_init(struct others *os);
+void index_blobs_init(struct index_blobs *os);
 /* No call may be under way. */
-void others_release(struct others *os);
+void index_blobs_release(struct index_blobs *os);
 
 /* Is all of an index shown, and not one image of it that was asked for? */
-bool others_are_shown(const struct view *v);
+bool index_blobs_are_shown(const struct view *v);
 /* Makes them known: 0, -EINTR, or why they cannot be had now. Errnos to be seen. */
-int others_need(struct view *v, struct waiter *w);
+int index_blobs_need(struct view *v, struct waiter *w);
 /* What is read is blob *out of the mount. 0, -ENOMEM, -ENOSPC. */
-int others_blob(struct view *v, uint32_t i, struct mount_layer **out);
+int index_blobs_blob(struct view *v, uint32_t i, struct mount_layer **out);
 /* None, as long as they are not known. */
-uint32_t others_count(const struct view *v);
-const struct other *others_get(const struct view *v, uint32_t i);
+uint32_t index_blobs_count(const struct view *v);
+const struct other *index_blobs_get(const struct view *v, uint32_t i);
 
 #endif

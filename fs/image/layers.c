@@ -26,7 +26,7 @@ enum { N_TABLE_KEYS = sizeof(table_keys) / sizeof(table_keys[0]) };
 
 void layers_init(struct layers *ls)
 {
-	holds_init(&ls->holds);
+	lazy_set_init(&ls->set);
 	pthread_mutex_init(&ls->extra_lock, NULL);
 }
 
@@ -60,37 +60,37 @@ static bool is_same(const struct descriptor *a, const struct descriptor *b)
 static int new_slot(const struct descriptor *d, uint64_t image, struct mount_layer **out)
 {
 	struct mount_layer *l = calloc(1, sizeof(*l));
-	int r = -ENOMEM;
+	int rc = -ENOMEM;
 
 	if (l) {
-		hold_init(&l->hold);
-		hold_init(&l->copy);
+		lazy_init(&l->lazy);
+		lazy_init(&l->raw_blob);
 		l->image = image;
 		l->seed = node_seed(&d->digest);
 		if (image)
 			l->seed = node_ino_add(image, l->seed, 0);
-		r = descriptor_copy(d, &l->descriptor);
+		rc = descriptor_copy(d, &l->descriptor);
 	}
-	if (r < 0)
+	if (rc < 0)
 		free(l);
 	else
 		*out = l;
-	return r;
+	return rc;
 }
 
 static int add_slot(struct layers *ls, const struct descriptor *d, bool is_file,
 		    uint64_t image, uint32_t *bucket, struct mount_layer **out)
 {
 	struct mount_layer *l;
-	int r = new_slot(d, image, &l);
+	int rc = new_slot(d, image, &l);
 
-	if (r < 0)
-		return r;
-	r = table_add(&ls->table, l, &l->slot);
-	if (r < 0) {
+	if (rc < 0)
+		return rc;
+	rc = table_add(&ls->table, l, &l->slot);
+	if (rc < 0) {
 		descriptor_release(&l->descriptor);
 		free(l);
-		return r;
+		return rc;
 	}
 	l->is_file = is_file;
 	l->next = *bucket;
@@ -100,14 +100,14 @@ static int add_slot(struct layers *ls, const struct descriptor *d, bool is_file,
 }
 
 int layers_find(struct mount *m, const struct descriptor *d, bool is_file, uint64_t image,
-		struct origin *origin, struct mount_layer **out)
+		struct image_source *image_source, struct mount_layer **out)
 {
 	struct layers *ls = &m->layers;
 	uint32_t *bucket = bucket_of(ls, &d->digest), i;
 	struct mount_layer *l = NULL;
-	int r = 0;
+	int rc = 0;
 
-	pthread_mutex_lock(&ls->holds.lock);
+	pthread_mutex_lock(&ls->set.lock);
 	for (i = *bucket; i; i = l->next) {
 		l = table_get(&ls->table, i - 1);
 		if (l->is_file == is_file && l->image == image &&
@@ -115,33 +115,33 @@ int layers_find(struct mount *m, const struct descriptor *d, bool is_file, uint6
 			break;
 	}
 	if (!i)
-		r = add_slot(ls, d, is_file, image, bucket, &l);
+		rc = add_slot(ls, d, is_file, image, bucket, &l);
 	/* Who shows it now can have it, most likely. */
-	if (r == 0)
-		l->origin = origin;
-	pthread_mutex_unlock(&ls->holds.lock);
+	if (rc == 0)
+		l->image_source = image_source;
+	pthread_mutex_unlock(&ls->set.lock);
 	*out = l;
-	return r;
+	return rc;
 }
 
-struct mount_layer *layers_slot(struct mount *m, uint32_t slot)
+struct mount_layer *layers_get(struct mount *m, uint32_t slot)
 {
 	return table_get(&m->layers.table, slot);
 }
 
 /* OPENING */
 
-bool layer_is_bad(int code)
+bool mount_layer_is_bad(int code)
 {
 	return code == -EBADMSG || code == -E2BIG || code == -ENOTSUP;
 }
 
-const char *layer_why(const struct mount_layer *l)
+const char *mount_layer_why(const struct mount_layer *l)
 {
 	return l->loaded < 0 && l->why ? l->why->text : "";
 }
 
-static void hint(struct origin *o, struct layer *l, const struct descriptor *d)
+static void hint(struct image_source *o, struct layer *l, const struct descriptor *d)
 {
 	struct layer_hints h = {
 		.estargz_digest = descriptor_annotation(d, table_keys[0]),
@@ -157,41 +157,41 @@ static void hint(struct origin *o, struct layer *l, const struct descriptor *d)
 		const struct descriptor table = {.digest = d->table,
 						 .size = d->table_size};
 
-		if (origin_blob(o, &table, &h.ztoc, NULL) == 0)
+		if (image_source_blob(o, &table, &h.ztoc, NULL) == 0)
 			h.ztoc_digest = &d->table;
 	}
 	layer_hint(l, &h);
 	source_unref(h.ztoc);
 }
 
-struct origin *layer_origin(struct mount *m, const struct mount_layer *l)
+struct image_source *mount_layer_source(struct mount *m, const struct mount_layer *l)
 {
-	struct origin *o;
+	struct image_source *o;
 
-	pthread_mutex_lock(&m->layers.holds.lock);
-	o = l->origin;
-	pthread_mutex_unlock(&m->layers.holds.lock);
+	pthread_mutex_lock(&m->layers.set.lock);
+	o = l->image_source;
+	pthread_mutex_unlock(&m->layers.set.lock);
 	return o;
 }
 
 static int get(struct mount *m, struct mount_layer *l, struct err *e)
 {
-	struct origin *o = layer_origin(m, l);
+	struct image_source *o = mount_layer_source(m, l);
 	char digest[DIGEST_TEXT_MAX];
 	struct source *blob;
 	struct layer *layer;
-	int r = origin_blob(o, &l->descriptor, &blob, e);
+	int rc = image_source_blob(o, &l->descriptor, &blob, e);
 
-	if (r < 0)
-		return err_prefix(e, r, "layer %s",
+	if (rc < 0)
+		return err_prefix(e, rc, "layer %s",
 				  digest_format(&l->descriptor.digest, digest));
-	r = layer_new(m->store, &l->descriptor.digest, blob, &layer);
-	if (r < 0)
-		return err_set(e, r, "out of memory");
+	rc = layer_new(m->store, &l->descriptor.digest, blob, &layer);
+	if (rc < 0)
+		return err_set(e, rc, "out of memory");
 	hint(o, layer, &l->descriptor);
-	pthread_mutex_lock(&m->layers.holds.lock);
+	pthread_mutex_lock(&m->layers.set.lock);
 	l->layer = layer; /* others look at its progress */
-	pthread_mutex_unlock(&m->layers.holds.lock);
+	pthread_mutex_unlock(&m->layers.set.lock);
 	return layer_load(layer, &m->cancelled, e);
 }
 
@@ -200,38 +200,38 @@ static int make(struct mount *m, struct mount_layer *l, struct err *e)
 {
 	struct err *why = NULL;
 	struct layer *gone = NULL;
-	int r;
+	int rc;
 
 	err_set(e, 0, "out of memory");
-	r = l->is_file ? 0 : get(m, l, e);
-	if (layer_is_bad(r)) {
+	rc = l->is_file ? 0 : get(m, l, e);
+	if (mount_layer_is_bad(rc)) {
 		why = malloc(sizeof(*why));
 		if (why)
 			*why = *e;
 	}
-	pthread_mutex_lock(&m->layers.holds.lock);
-	l->loaded = r;
+	pthread_mutex_lock(&m->layers.set.lock);
+	l->loaded = rc;
 	l->why = why;
-	if (r < 0 && !layer_is_bad(r)) {
+	if (rc < 0 && !mount_layer_is_bad(rc)) {
 		gone = l->layer;
 		l->layer = NULL;
 	}
-	pthread_mutex_unlock(&m->layers.holds.lock);
+	pthread_mutex_unlock(&m->layers.set.lock);
 	layer_free(gone);
-	return layer_is_bad(r) ? 0 : r;
+	return mount_layer_is_bad(rc) ? 0 : rc;
 }
 
-int layer_open(struct mount *m, struct mount_layer *l, struct err *e)
+int mount_layer_open(struct mount *m, struct mount_layer *l, struct err *e)
 {
-	int r = hold_need(&m->layers.holds, &l->hold, NULL);
+	int rc = lazy_need(&m->layers.set, &l->lazy, NULL);
 
-	if (r < 0)
-		return err_set(e, r, "a layer could not be had a moment ago");
-	if (r == 1) {
-		r = make(m, l, e);
-		hold_made(&m->layers.holds, &l->hold, r);
+	if (rc < 0)
+		return err_set(e, rc, "a layer could not be had a moment ago");
+	if (rc == 1) {
+		rc = make(m, l, e);
+		lazy_made(&m->layers.set, &l->lazy, rc);
 	}
-	return r;
+	return rc;
 }
 
 struct job {
@@ -250,48 +250,48 @@ static void *run_job(void *arg)
 	return NULL;
 }
 
-int layer_thread(struct mount *m, struct mount_layer *l,
-		 void (*work)(struct mount *m, struct mount_layer *l))
+int mount_layer_thread(struct mount *m, struct mount_layer *l,
+		       void (*work)(struct mount *m, struct mount_layer *l))
 {
 	struct job *job = malloc(sizeof(*job));
-	int r;
+	int rc;
 
 	if (!job)
 		return -ENOMEM;
 	*job = (struct job){m, l, work};
-	r = images_thread(m, run_job, job);
-	if (r < 0)
+	rc = images_thread(m, run_job, job);
+	if (rc < 0)
 		free(job);
-	return r;
+	return rc;
 }
 
 static void make_alone(struct mount *m, struct mount_layer *l)
 {
 	struct err e;
-	int r = make(m, l, &e);
+	int rc = make(m, l, &e);
 
-	if (r < 0)
-		mount_failed(m, l, r, e.text);
-	hold_made(&m->layers.holds, &l->hold, r);
-	if (r == 0)
-		layer_unpin(l);
+	if (rc < 0)
+		mount_failed(m, l, rc, e.text);
+	lazy_made(&m->layers.set, &l->lazy, rc);
+	if (rc == 0)
+		mount_layer_unpin(l);
 }
 
-int layer_pin(struct mount *m, struct mount_layer *l, struct waiter *w)
+int mount_layer_pin(struct mount *m, struct mount_layer *l, struct waiter *w)
 {
-	int r;
+	int rc;
 
-	while ((r = hold_need(&m->layers.holds, &l->hold, w)) == 1) {
-		r = layer_thread(m, l, make_alone);
-		if (r < 0)
-			hold_made(&m->layers.holds, &l->hold, r);
+	while ((rc = lazy_need(&m->layers.set, &l->lazy, w)) == 1) {
+		rc = mount_layer_thread(m, l, make_alone);
+		if (rc < 0)
+			lazy_made(&m->layers.set, &l->lazy, rc);
 	}
-	return mount_errno(r);
+	return mount_errno(rc);
 }
 
-void layer_unpin(struct mount_layer *l)
+void mount_layer_unpin(struct mount_layer *l)
 {
-	hold_unpin(&l->hold);
+	lazy_unpin(&l->lazy);
 }
 
 /* CLOSING */
@@ -312,24 +312,24 @@ static void close_layer(struct mount *m, struct mount_layer *l)
 	struct layer *layer = l->layer;
 	struct err *why = l->why;
 
-	pthread_mutex_lock(&m->layers.holds.lock);
+	pthread_mutex_lock(&m->layers.set.lock);
 	if (layer)
 		add_sums(&m->layers.closed, layer);
 	l->layer = NULL;
 	l->why = NULL;
-	pthread_mutex_unlock(&m->layers.holds.lock);
+	pthread_mutex_unlock(&m->layers.set.lock);
 	layer_free(layer);
 	free(why);
 }
 
 bool layers_close_unused(struct mount *m, uint32_t seconds, size_t max)
 {
-	struct hold *h;
+	struct lazy *h;
 	bool some = false;
 
-	while ((h = holds_take_unused(&m->layers.holds, seconds, max))) {
+	while ((h = lazy_set_take_unused(&m->layers.set, seconds, max))) {
 		close_layer(m, (struct mount_layer *)h);
-		hold_gone(&m->layers.holds, h);
+		lazy_gone(&m->layers.set, h);
 		some = true;
 	}
 	return some;
@@ -347,7 +347,7 @@ void layers_release(struct layers *ls)
 		free(l);
 	}
 	table_release(&ls->table);
-	holds_release(&ls->holds);
+	lazy_set_release(&ls->set);
 	pthread_mutex_destroy(&ls->extra_lock);
 }
 
@@ -356,14 +356,14 @@ void layers_release(struct layers *ls)
 void mount_layer_progress(struct mount *m, const struct mount_layer *l,
 			  struct layer_progress *out)
 {
-	pthread_mutex_lock(&m->layers.holds.lock);
+	pthread_mutex_lock(&m->layers.set.lock);
 	if (l->layer)
 		layer_progress(l->layer, out);
 	else
 		*out = (struct layer_progress){.state = l->loaded < 0 ? LAYER_BROKEN
 								      : LAYER_WAITING,
 					       .warning = ""};
-	pthread_mutex_unlock(&m->layers.holds.lock);
+	pthread_mutex_unlock(&m->layers.set.lock);
 }
 
 void layers_sum(struct mount *m, struct layer_sums *out)
@@ -371,7 +371,7 @@ void layers_sum(struct mount *m, struct layer_sums *out)
 	uint32_t i, n = table_count(&m->layers.table);
 	const struct mount_layer *l;
 
-	pthread_mutex_lock(&m->layers.holds.lock);
+	pthread_mutex_lock(&m->layers.set.lock);
 	*out = m->layers.closed;
 	for (i = 0; i < n; i++) {
 		l = table_get(&m->layers.table, i);
@@ -380,7 +380,7 @@ void layers_sum(struct mount *m, struct layer_sums *out)
 		out->errors += __atomic_load_n(&l->errors, __ATOMIC_RELAXED) +
 			       (l->loaded < 0 && l->why);
 	}
-	pthread_mutex_unlock(&m->layers.holds.lock);
+	pthread_mutex_unlock(&m->layers.set.lock);
 }
 
 /* EXTRA NAMES */
@@ -413,7 +413,8 @@ static void insert_extra(struct mount_layer *l, uint32_t at, uint32_t inode, uin
 	__atomic_store_n(&l->n_extras, l->n_extras + 1, __ATOMIC_RELAXED);
 }
 
-void layer_note_extra(struct mount *m, struct mount_layer *l, uint32_t inode, uint32_t n)
+void mount_layer_note_extra(struct mount *m, struct mount_layer *l, uint32_t inode,
+			    uint32_t n)
 {
 	uint32_t at;
 
@@ -426,7 +427,7 @@ void layer_note_extra(struct mount *m, struct mount_layer *l, uint32_t inode, ui
 	pthread_mutex_unlock(&m->layers.extra_lock);
 }
 
-uint32_t layer_extra(struct mount *m, struct mount_layer *l, uint32_t inode)
+uint32_t mount_layer_extra(struct mount *m, struct mount_layer *l, uint32_t inode)
 {
 	uint32_t at, n = 0;
 

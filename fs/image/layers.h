@@ -20,7 +20,7 @@
 struct layer;
 struct layer_progress;
 struct mount;
-struct origin;
+struct image_source;
 struct waiter;
 
 /* The annotation by which a layer says that it is eStargz. */
@@ -33,13 +33,14 @@ struct extra {
 };
 
 struct mount_layer {
-	struct hold hold;
+	struct lazy lazy;
 	uint32_t slot;
 	uint64_t image; /* as in layers_find() */
 	uint64_t seed;	/* node_seed(), and of the image */
 	struct descriptor descriptor;
-	bool is_file;	       /* no layer but a blob of an artifact: never opened */
-	struct origin *origin; /* under the holds' lock: layer_origin() */
+	bool is_file; /* no layer but a blob of an artifact: never opened */
+	struct image_source
+		*image_source; /* under the holds' lock: mount_layer_source() */
 	uint32_t next;	       /* slot + 1 of the next in the bucket, or 0 */
 
 	/* While it is pinned: */
@@ -47,8 +48,8 @@ struct mount_layer {
 	int loaded;	     /* 0, or why it is broken */
 	struct err *why;     /* of a broken one */
 
-	struct hold copy; /* copies.c's: of its compressed bytes */
-	int copy_fd;	  /* while that is pinned; -1: they do not have the digest */
+	struct lazy raw_blob; /* copies.c's: of its compressed bytes */
+	int raw_blob_fd;      /* while that is pinned; -1: they do not have the digest */
 
 	/* For ever: */
 	unsigned said;	 /* atomic: the errnos logged, a bit each */
@@ -69,7 +70,7 @@ struct layer_sums {
 
 struct layers {
 	struct table table;
-	struct holds holds; /* its lock guards the table and the buckets, too */
+	struct lazy_set set; /* its lock guards the table and the buckets, too */
 	uint32_t buckets[LAYER_BUCKETS]; /* by digest: slot + 1 */
 	struct layer_sums closed;	 /* under the holds' lock */
 	unsigned n_threads;		 /* atomic: that load the layers of images */
@@ -88,33 +89,33 @@ void layers_release(struct layers *ls);
  * @origin has its bytes and stays. 0, -ENOMEM, -ENOSPC.
  */
 int layers_find(struct mount *m, const struct descriptor *d, bool is_file, uint64_t image,
-		struct origin *origin, struct mount_layer **out);
+		struct image_source *image_source, struct mount_layer **out);
 /* NULL if there is no such slot. */
-struct mount_layer *layers_slot(struct mount *m, uint32_t slot);
+struct mount_layer *layers_get(struct mount *m, uint32_t slot);
 
 /*
- * Pins a layer, opened and with its index, until layer_unpin(): made in this thread, or
+ * Pins a layer, opened and with its index, until mount_layer_unpin(): made in this thread, or
  * waited for. 0, also for one that is broken for good (l->loaded); else why it cannot be
  * had now, @e the sentence if that was found out just now.
  */
-int layer_open(struct mount *m, struct mount_layer *l, struct err *e);
+int mount_layer_open(struct mount *m, struct mount_layer *l, struct err *e);
 /*
  * The same for a request: made in another thread, so that the wait can be ended. Errnos to
  * be seen.
  */
-int layer_pin(struct mount *m, struct mount_layer *l, struct waiter *w);
-void layer_unpin(struct mount_layer *l);
+int mount_layer_pin(struct mount *m, struct mount_layer *l, struct waiter *w);
+void mount_layer_unpin(struct mount_layer *l);
 
 /* Who has its bytes. Pinned or not; stays. */
-struct origin *layer_origin(struct mount *m, const struct mount_layer *l);
+struct image_source *mount_layer_source(struct mount *m, const struct mount_layer *l);
 /* Has @work done in a thread, as images_thread() gives one. 0 or negative errno. */
-int layer_thread(struct mount *m, struct mount_layer *l,
-		 void (*work)(struct mount *m, struct mount_layer *l));
+int mount_layer_thread(struct mount *m, struct mount_layer *l,
+		       void (*work)(struct mount *m, struct mount_layer *l));
 
 /* Does nothing that is tried again mend it? */
-bool layer_is_bad(int code);
+bool mount_layer_is_bad(int code);
 /* Why it is broken, or "". Pinned. */
-const char *layer_why(const struct mount_layer *l);
+const char *mount_layer_why(const struct mount_layer *l);
 
 /* Of a layer, at any time, also one without bytes or closed. */
 void mount_layer_progress(struct mount *m, const struct mount_layer *l,
@@ -132,7 +133,8 @@ bool layers_close_unused(struct mount *m, uint32_t seconds, size_t max);
  * as any image has names for it. A file with too many names does no harm: the others
  * might be anywhere; one with too few would be copied twice.
  */
-void layer_note_extra(struct mount *m, struct mount_layer *l, uint32_t inode, uint32_t n);
-uint32_t layer_extra(struct mount *m, struct mount_layer *l, uint32_t inode);
+void mount_layer_note_extra(struct mount *m, struct mount_layer *l, uint32_t inode,
+			    uint32_t n);
+uint32_t mount_layer_extra(struct mount *m, struct mount_layer *l, uint32_t inode);
 
 #endif

@@ -12,7 +12,7 @@
 /* Whoever waits looks that often whether the wait was ended. */
 #define LOOK_NS 100000000
 
-uint32_t hold_clock(void)
+uint32_t lazy_clock(void)
 {
 	struct timespec ts;
 
@@ -20,7 +20,7 @@ uint32_t hold_clock(void)
 	return (uint32_t)ts.tv_sec;
 }
 
-void holds_init(struct holds *hs)
+void lazy_set_init(struct lazy_set *hs)
 {
 	pthread_mutex_init(&hs->lock, NULL);
 	pthread_cond_init(&hs->changed, NULL);
@@ -28,18 +28,18 @@ void holds_init(struct holds *hs)
 	hs->n = 0;
 }
 
-void holds_release(struct holds *hs)
+void lazy_set_release(struct lazy_set *hs)
 {
 	pthread_cond_destroy(&hs->changed);
 	pthread_mutex_destroy(&hs->lock);
 }
 
-void hold_init(struct hold *h)
+void lazy_init(struct lazy *h)
 {
-	*h = (struct hold){.pins = ABSENT};
+	*h = (struct lazy){.pins = ABSENT};
 }
 
-bool hold_pin(struct hold *h)
+bool lazy_pin(struct lazy *h)
 {
 	int pins = __atomic_load_n(&h->pins, __ATOMIC_RELAXED);
 	uint32_t now;
@@ -49,19 +49,19 @@ bool hold_pin(struct hold *h)
 			return false;
 	} while (!__atomic_compare_exchange_n(&h->pins, &pins, pins + 1, true,
 					      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
-	now = hold_clock();
+	now = lazy_clock();
 	/* Written once a second at most: its cache line is everybody's. */
 	if (__atomic_load_n(&h->used, __ATOMIC_RELAXED) != now)
 		__atomic_store_n(&h->used, now, __ATOMIC_RELAXED);
 	return true;
 }
 
-void hold_unpin(struct hold *h)
+void lazy_unpin(struct lazy *h)
 {
 	__atomic_sub_fetch(&h->pins, 1, __ATOMIC_RELEASE);
 }
 
-void holds_wait(struct holds *hs)
+void lazy_set_wait(struct lazy_set *hs)
 {
 	struct timespec until;
 
@@ -73,61 +73,61 @@ void holds_wait(struct holds *hs)
 }
 
 /* Under the lock, which it gives up meanwhile. */
-static int wait_for_other(struct holds *hs, struct hold *h, struct waiter *w)
+static int wait_for_other(struct lazy_set *hs, struct lazy *h, struct waiter *w)
 {
 	const bool *cancelled;
-	int r = 0;
+	int rc = 0;
 
 	/* The lock of the waiters, and libfuse's, are never taken under this one. */
 	pthread_mutex_unlock(&hs->lock);
 	cancelled = waiter_begin(w, NULL);
 	pthread_mutex_lock(&hs->lock);
-	while (h->is_busy && r == 0) {
+	while (h->is_busy && rc == 0) {
 		if (cancelled && __atomic_load_n(cancelled, __ATOMIC_SEQ_CST))
-			r = -EINTR;
+			rc = -EINTR;
 		else
-			holds_wait(hs);
+			lazy_set_wait(hs);
 	}
 	pthread_mutex_unlock(&hs->lock);
 	waiter_end(w);
 	pthread_mutex_lock(&hs->lock);
-	return r;
+	return rc;
 }
 
-int hold_need(struct holds *hs, struct hold *h, struct waiter *w)
+int lazy_need(struct lazy_set *hs, struct lazy *h, struct waiter *w)
 {
-	int r = 1;
+	int rc = 1;
 
-	if (hold_pin(h))
+	if (lazy_pin(h))
 		return 0;
 	pthread_mutex_lock(&hs->lock);
 	for (;;) {
 		if (h->is_busy) {
-			r = wait_for_other(hs, h, w);
-			if (r < 0)
+			rc = wait_for_other(hs, h, w);
+			if (rc < 0)
 				break;
 			continue;
 		}
-		if (hold_pin(h)) {
-			r = 0;
-		} else if (h->failed && hold_clock() - h->failed_at < FAILED_SECONDS) {
-			r = h->failed;
+		if (lazy_pin(h)) {
+			rc = 0;
+		} else if (h->failed && lazy_clock() - h->failed_at < FAILED_SECONDS) {
+			rc = h->failed;
 		} else {
 			h->is_busy = true;
-			r = 1;
+			rc = 1;
 		}
 		break;
 	}
 	pthread_mutex_unlock(&hs->lock);
-	return r;
+	return rc;
 }
 
-void hold_made(struct holds *hs, struct hold *h, int result)
+void lazy_made(struct lazy_set *hs, struct lazy *h, int result)
 {
 	pthread_mutex_lock(&hs->lock);
 	h->is_busy = false;
 	h->failed = result;
-	h->failed_at = hold_clock();
+	h->failed_at = lazy_clock();
 	if (result == 0) {
 		h->next = hs->first;
 		h->link = &hs->first;
@@ -135,7 +135,7 @@ void hold_made(struct holds *hs, struct hold *h, int result)
 			h->next->link = &h->next;
 		hs->first = h;
 		hs->n++;
-		__atomic_store_n(&h->used, hold_clock(), __ATOMIC_RELAXED);
+		__atomic_store_n(&h->used, lazy_clock(), __ATOMIC_RELAXED);
 		__atomic_store_n(&h->pins, 1, __ATOMIC_RELEASE);
 	}
 	pthread_cond_broadcast(&hs->changed);
@@ -143,7 +143,7 @@ void hold_made(struct holds *hs, struct hold *h, int result)
 }
 
 /* Under the lock: no pin is added from now on, if there was none. */
-static bool take(struct hold *h)
+static bool take(struct lazy *h)
 {
 	int none = 0;
 
@@ -151,10 +151,10 @@ static bool take(struct hold *h)
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-struct hold *holds_take_unused(struct holds *hs, uint32_t seconds, size_t max)
+struct lazy *lazy_set_take_unused(struct lazy_set *hs, uint32_t seconds, size_t max)
 {
-	uint32_t now = hold_clock(), age, most = 0;
-	struct hold *h, *oldest = NULL;
+	uint32_t now = lazy_clock(), age, most = 0;
+	struct lazy *h, *oldest = NULL;
 
 	pthread_mutex_lock(&hs->lock);
 	for (h = hs->first; h; h = h->next) {
@@ -180,7 +180,7 @@ struct hold *holds_take_unused(struct holds *hs, uint32_t seconds, size_t max)
 	return oldest;
 }
 
-void hold_gone(struct holds *hs, struct hold *h)
+void lazy_gone(struct lazy_set *hs, struct lazy *h)
 {
 	pthread_mutex_lock(&hs->lock);
 	h->is_busy = false;

@@ -30,42 +30,42 @@
 /* RESOLVING */
 
 /* An image of a namespace is asked for by its own reference: *own, to be closed. */
-static int open_origin(const struct view *v, struct origin **o, struct origin **own,
-		       struct err *e)
+static int open_origin(const struct view *v, struct image_source **o,
+		       struct image_source **own, struct err *e)
 {
-	int r = 0;
+	int rc = 0;
 
 	*own = NULL;
 	if (v->source)
-		r = origin_open(v->source, v->mount->client, own, e);
-	*o = v->source ? *own : v->origin;
-	return r;
+		rc = image_source_open(v->source, v->mount->client, own, e);
+	*o = v->source ? *own : v->image_source;
+	return rc;
 }
 
 int view_resolve(const struct view *v, const struct descriptor *entry, struct image **out,
 		 struct err *e)
 {
-	struct origin *o, *own;
-	int r = open_origin(v, &o, &own, e);
+	struct image_source *o, *own;
+	int rc = open_origin(v, &o, &own, e);
 
-	if (r == 0 && entry)
-		r = origin_resolve_entry(o, entry, out, e);
-	else if (r == 0)
-		r = origin_resolve(o, &v->mount->options->platform, out, e);
-	origin_close(own);
-	return r;
+	if (rc == 0 && entry)
+		rc = image_source_resolve_entry(o, entry, out, e);
+	else if (rc == 0)
+		rc = image_source_resolve(o, &v->mount->options->platform, out, e);
+	image_source_close(own);
+	return rc;
 }
 
 int view_document(const struct view *v, const struct descriptor *d, struct buf *out,
 		  struct err *e)
 {
-	struct origin *o, *own;
-	int r = open_origin(v, &o, &own, e);
+	struct image_source *o, *own;
+	int rc = open_origin(v, &o, &own, e);
 
-	if (r == 0)
-		r = origin_document(o, d, out, e);
-	origin_close(own);
-	return r;
+	if (rc == 0)
+		rc = image_source_document(o, d, out, e);
+	image_source_close(own);
+	return rc;
 }
 
 /* Is layer @i of the image one that came before? */
@@ -87,7 +87,7 @@ static int find_layers(struct view *v, const struct image *img)
 					  sizeof(struct mount_layer *));
 	uint64_t image = 0;
 	size_t i, n = 0;
-	int r = 0;
+	int rc = 0;
 
 	if (v->mount->options->ino_unique)
 		image = node_seed(&img->manifest_descriptor.digest);
@@ -95,18 +95,18 @@ static int find_layers(struct view *v, const struct image *img)
 	v->own = calloc(img->n_layers + 1, sizeof(struct mount_layer *));
 	if (!all || !v->own)
 		return -ENOMEM;
-	for (i = 0; r == 0 && i < img->n_layers; i++) {
-		r = layers_find(v->mount, &img->layers[i], img->is_artifact, image,
-				v->origin, &all[i]);
-		if (r == 0 && !has_own(v, all[i], n))
+	for (i = 0; rc == 0 && i < img->n_layers; i++) {
+		rc = layers_find(v->mount, &img->layers[i], img->is_artifact, image,
+				 v->image_source, &all[i]);
+		if (rc == 0 && !has_own(v, all[i], n))
 			v->own[n++] = all[i];
 	}
-	if (r < 0)
-		return r;
+	if (rc < 0)
+		return rc;
 	/* Who draws the progress sees all of it or nothing. */
-	pthread_mutex_lock(&v->mount->images.holds.lock);
+	pthread_mutex_lock(&v->mount->images.set.lock);
 	v->n_own = n;
-	pthread_mutex_unlock(&v->mount->images.holds.lock);
+	pthread_mutex_unlock(&v->mount->images.set.lock);
 	return 0;
 }
 
@@ -149,7 +149,7 @@ static void *load_layers(void *arg)
 	       work->view->n_own) {
 		struct part *p = &work->parts[i];
 
-		p->result = layer_open(m, p->layer, &p->err);
+		p->result = mount_layer_open(m, p->layer, &p->err);
 		if (p->result < 0 && work->view == m->view)
 			mount_cancel(m);
 	}
@@ -201,17 +201,17 @@ static void load_all(struct view *v, struct part *parts)
 static int judge(const struct part *parts, size_t n, struct err *e)
 {
 	size_t i;
-	int r = 0;
+	int rc = 0;
 
 	for (i = 0; i < n; i++) {
 		/* Who was only stopped by another's failure says nothing of it. */
-		if (parts[i].result == 0 || (parts[i].result == -EINTR && r < 0))
+		if (parts[i].result == 0 || (parts[i].result == -EINTR && rc < 0))
 			continue;
-		r = err_set(e, parts[i].result, "%s", parts[i].err.text);
-		if (r != -EINTR)
+		rc = err_set(e, parts[i].result, "%s", parts[i].err.text);
+		if (rc != -EINTR)
 			break;
 	}
-	return r;
+	return rc;
 }
 
 /* All pinned, or none. */
@@ -219,7 +219,7 @@ static int pin_layers(struct view *v, struct err *e)
 {
 	struct part *parts = calloc(v->n_own + 1, sizeof(*parts));
 	size_t i;
-	int r;
+	int rc;
 
 	if (!parts) {
 		v->n_own = 0;
@@ -229,13 +229,13 @@ static int pin_layers(struct view *v, struct err *e)
 		parts[i].layer = v->own[i];
 	qsort(parts, v->n_own, sizeof(*parts), compare_sizes);
 	load_all(v, parts);
-	r = judge(parts, v->n_own, e);
-	for (i = 0; r < 0 && i < v->n_own; i++) {
+	rc = judge(parts, v->n_own, e);
+	for (i = 0; rc < 0 && i < v->n_own; i++) {
 		if (parts[i].result == 0)
-			layer_unpin(parts[i].layer);
+			mount_layer_unpin(parts[i].layer);
 	}
 	free(parts);
-	return r;
+	return rc;
 }
 
 /* WHAT IS SAID OF THEM */
@@ -253,8 +253,8 @@ static int count_broken(struct view *v, struct err *e)
 			continue;
 		v->n_broken++;
 		if (m->options->layout == LAYOUT_ROOTFS)
-			return err_set(e, l->loaded, "%s", layer_why(l));
-		log_error(m->log, "%s; rootfs/ cannot be shown", layer_why(l));
+			return err_set(e, l->loaded, "%s", mount_layer_why(l));
+		log_error(m->log, "%s; rootfs/ cannot be shown", mount_layer_why(l));
 	}
 	return 0;
 }
@@ -298,7 +298,7 @@ static void log_warnings(const struct view *v)
 		if (p.warning[0])
 			log_warn(m->log, "layer %s: %s%s",
 				 digest_format(layer_digest(l), digest), p.warning,
-				 p.origin == ORIGIN_STREAM
+				 p.basis == BASIS_STREAM
 					 ? "; all of it was fetched instead"
 					 : "");
 	}
@@ -347,7 +347,7 @@ static void note_extras(struct view *v)
 	uint32_t i, slot, inode, n;
 
 	for (i = 0; merge_target(v->merge, i, &slot, &inode, &n); i++)
-		layer_note_extra(v->mount, layers_slot(v->mount, slot), inode, n);
+		mount_layer_note_extra(v->mount, layers_get(v->mount, slot), inode, n);
 }
 
 static int merge_all(struct view *v, struct err *e)
@@ -355,7 +355,7 @@ static int merge_all(struct view *v, struct err *e)
 	const struct image *img = v->image;
 	struct merge_layer *parts = calloc(img->n_layers + 1, sizeof(*parts));
 	size_t i;
-	int r;
+	int rc;
 
 	if (!parts)
 		return -ENOMEM;
@@ -365,44 +365,44 @@ static int merge_all(struct view *v, struct err *e)
 		parts[i].by_place = v->mount->options->ino_unique;
 		parts[i].index = layer_index(v->layers[i]->layer);
 	}
-	r = merge_new(parts, img->n_layers, v->number, &v->merge);
-	if (r < 0) {
-		err_set(e, r, "the index of a layer is damaged; try again");
+	rc = merge_new(parts, img->n_layers, v->number, &v->merge);
+	if (rc < 0) {
+		err_set(e, rc, "the index of a layer is damaged; try again");
 	} else {
 		log_unbound(v);
 		note_extras(v);
 	}
 	free(parts);
-	return r;
+	return rc;
 }
 
 static int find_image(struct view *v, struct err *e)
 {
 	struct image *img = NULL;
-	int r = view_resolve(v, v->is_entry ? &v->entry : NULL, &img, e);
+	int rc = view_resolve(v, v->is_entry ? &v->entry : NULL, &img, e);
 
 	v->image = img;
-	if (r == 0 && v->is_referrer)
+	if (rc == 0 && v->is_referrer)
 		img->is_artifact = true;
-	if (r == 0 && !v->platforms) {
+	if (rc == 0 && !v->platforms) {
 		/* What is found by digest is the same each time: so for ever. */
 		v->platforms = calloc(img->n_platforms + 1, sizeof(*v->platforms));
-		r = v->platforms ? 0 : -ENOMEM;
+		rc = v->platforms ? 0 : -ENOMEM;
 	}
-	if (r < 0)
-		return r;
+	if (rc < 0)
+		return rc;
 	if (!img->is_artifact)
-		tables_find(v, img);
+		external_tocs_find(v, img);
 	return find_layers(v, img);
 }
 
 /* All layers as one. */
 static int load_image(struct view *v, struct err *e)
 {
-	int r = count_broken(v, e);
+	int rc = count_broken(v, e);
 
-	if (r < 0)
-		return r;
+	if (rc < 0)
+		return rc;
 	log_warnings(v);
 	add_up(v);
 	return v->n_broken == 0 ? merge_all(v, e) : 0;
@@ -425,21 +425,21 @@ static int load_artifact(struct view *v, struct err *e)
 int view_load(struct view *v, struct err *e)
 {
 	struct mount *m = v->mount;
-	int r;
+	int rc;
 
 	err_set(e, 0, "out of memory");
-	r = find_image(v, e);
-	if (r == 0 && !v->is_entry && !v->image->is_artifact)
-		r = check_platform(m, v->image, e);
-	if (r < 0)
-		return r;
-	r = pin_layers(v, e);
-	v->is_pinned = r == 0;
-	if (r == 0)
-		r = v->image->is_artifact ? load_artifact(v, e) : load_image(v, e);
-	if (r == 0 && m->mountpoint && m->options->layout == LAYOUT_IMAGE)
-		r = synthetic_load(v);
-	return r;
+	rc = find_image(v, e);
+	if (rc == 0 && !v->is_entry && !v->image->is_artifact)
+		rc = check_platform(m, v->image, e);
+	if (rc < 0)
+		return rc;
+	rc = pin_layers(v, e);
+	v->is_pinned = rc == 0;
+	if (rc == 0)
+		rc = v->image->is_artifact ? load_artifact(v, e) : load_image(v, e);
+	if (rc == 0 && m->mountpoint && m->options->layout == LAYOUT_IMAGE)
+		rc = synthetic_load(v);
+	return rc;
 }
 
 void view_unload(struct view *v)
@@ -449,7 +449,7 @@ void view_unload(struct view *v)
 	synthetic_release(v);
 	merge_free(v->merge);
 	for (i = 0; v->is_pinned && i < v->n_own; i++)
-		layer_unpin(v->own[i]);
+		mount_layer_unpin(v->own[i]);
 	free(v->layers);
 	free(v->own);
 	image_free(v->image);
@@ -465,18 +465,18 @@ void view_unload(struct view *v)
 int mount_load(struct mount *m, struct err *e)
 {
 	struct view *v = m->view;
-	int r;
+	int rc;
 
 	if (m->namespace) {
 		m->has_xattrs = m->has_sparse = true;
 		return 0;
 	}
-	hold_need(&m->images.holds, &v->hold, NULL);
-	r = view_load(v, e);
-	if (r == 0 && m->options->layout == LAYOUT_IMAGE && v->image->n_platforms > 0)
+	lazy_need(&m->images.set, &v->lazy, NULL);
+	rc = view_load(v, e);
+	if (rc == 0 && m->options->layout == LAYOUT_IMAGE && v->image->n_platforms > 0)
 		m->has_xattrs = m->has_sparse = true;
 	/* What was loaded before a failure stays until the end: progress may be drawn. */
-	hold_made(&m->images.holds, &v->hold, r);
-	m->is_loaded = r == 0;
-	return r;
+	lazy_made(&m->images.set, &v->lazy, rc);
+	m->is_loaded = rc == 0;
+	return rc;
 }

@@ -220,22 +220,22 @@ static int set_cache(struct options *o, const char *value, struct err *e)
 
 int options_append_escaped(struct buf *b, const char *text)
 {
-	int r = 0;
+	int rc = 0;
 
-	for (; r == 0 && *text; text++) {
+	for (; rc == 0 && *text; text++) {
 		if (*text == ',' || *text == '\\')
-			r = buf_append(b, "\\", 1);
-		if (r == 0)
-			r = buf_append(b, text, 1);
+			rc = buf_append(b, "\\", 1);
+		if (rc == 0)
+			rc = buf_append(b, text, 1);
 	}
-	return r;
+	return rc;
 }
 
 static int add_kernel(struct options *o, const char *option)
 {
-	int r = buf_append(&o->kernel, ",", 1);
+	int rc = buf_append(&o->kernel, ",", 1);
 
-	return r < 0 ? r : options_append_escaped(&o->kernel, option);
+	return rc < 0 ? rc : options_append_escaped(&o->kernel, option);
 }
 
 /* @option: as given; @value: after its '=', or NULL. */
@@ -322,11 +322,11 @@ static int set_options(struct options *o, const char *list, bool is_root, bool s
 {
 	char *one = malloc(strlen(list) + 1);
 	size_t len = 0;
-	int r = 0;
+	int rc = 0;
 
 	if (!one)
 		return -ENOMEM;
-	for (; r == 0; list++) {
+	for (; rc == 0; list++) {
 		if (*list && *list != ',') {
 			if (*list == '\\' && (list[1] == ',' || list[1] == '\\'))
 				list++;
@@ -335,13 +335,13 @@ static int set_options(struct options *o, const char *list, bool is_root, bool s
 		}
 		one[len] = '\0';
 		if (len > 0)
-			r = set_option(o, one, is_root, sloppy, e);
+			rc = set_option(o, one, is_root, sloppy, e);
 		len = 0;
 		if (!*list)
 			break;
 	}
 	free(one);
-	return r;
+	return rc;
 }
 
 /* What is seen before any option is judged: -s may come last. */
@@ -417,11 +417,11 @@ static int read_words(struct options *o, struct words *w, char **argv, struct er
 	char **next = argv + (argv[0] != NULL);
 	bool only_operands = false;
 	const char *arg;
-	int r = 0;
+	int rc = 0;
 
-	while (r == 0 && (arg = *next++)) {
+	while (rc == 0 && (arg = *next++)) {
 		if (only_operands || arg[0] != '-' || arg[1] == '\0')
-			r = add_operand(w, arg, e);
+			rc = add_operand(w, arg, e);
 		else if (strcmp(arg, "--") == 0)
 			only_operands = true;
 		else if (strcmp(arg, "--help") == 0)
@@ -429,11 +429,11 @@ static int read_words(struct options *o, struct words *w, char **argv, struct er
 		else if (strcmp(arg, "--version") == 0)
 			o->action = OPTIONS_VERSION;
 		else if (arg[1] == '-')
-			r = err_set(e, -EINVAL, "unknown option %s", arg);
+			rc = err_set(e, -EINVAL, "unknown option %s", arg);
 		else
-			r = read_letters(o, w, arg + 1, &next, e);
+			rc = read_letters(o, w, arg + 1, &next, e);
 	}
-	return r;
+	return rc;
 }
 
 static bool is_helper(const char *program)
@@ -447,7 +447,7 @@ int options_parse(struct options *out, int argc, char **argv, bool is_root, stru
 {
 	struct words w = {0};
 	size_t i;
-	int r;
+	int rc;
 
 	memset(out, 0, sizeof(*out));
 	out->uid = out->gid = -1;
@@ -458,25 +458,25 @@ int options_parse(struct options *out, int argc, char **argv, bool is_root, stru
 	if (!w.lists)
 		return -ENOMEM;
 	w.is_helper = is_helper(argv[0]);
-	r = read_words(out, &w, argv, e);
-	for (i = 0; r == 0 && out->action == OPTIONS_MOUNT && i < w.n_lists; i++)
-		r = set_options(out, w.lists[i], is_root, w.sloppy, e);
-	if (r == 0 && out->action == OPTIONS_MOUNT && w.n_operands < 2)
-		r = err_set(e, -EINVAL,
-			    "a source and a mount point are needed; see peelfs -h");
-	if (r == 0 && w.n_operands > 0 && !w.operands[0][0])
-		r = err_set(e, -EINVAL, "the source is empty; see peelfs -h");
-	if (r == 0 && w.n_operands == 2) {
-		r = set_text(&out->source, w.operands[0]);
-		if (r == 0)
-			r = set_text(&out->mountpoint, w.operands[1]);
+	rc = read_words(out, &w, argv, e);
+	for (i = 0; rc == 0 && out->action == OPTIONS_MOUNT && i < w.n_lists; i++)
+		rc = set_options(out, w.lists[i], is_root, w.sloppy, e);
+	if (rc == 0 && out->action == OPTIONS_MOUNT && w.n_operands < 2)
+		rc = err_set(e, -EINVAL,
+			     "a source and a mount point are needed; see peelfs -h");
+	if (rc == 0 && w.n_operands > 0 && !w.operands[0][0])
+		rc = err_set(e, -EINVAL, "the source is empty; see peelfs -h");
+	if (rc == 0 && w.n_operands == 2) {
+		rc = set_text(&out->source, w.operands[0]);
+		if (rc == 0)
+			rc = set_text(&out->mountpoint, w.operands[1]);
 	}
 	if (w.fake && out->action == OPTIONS_MOUNT)
 		out->action = OPTIONS_FAKE;
 	/* Who lets others in lets them see only what the modes allow. */
 	out->default_permissions |= out->allow_other;
 	free(w.lists);
-	return r;
+	return rc;
 }
 
 void options_release(struct options *o)

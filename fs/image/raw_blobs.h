@@ -25,10 +25,10 @@ struct waiter;
  * fetches it, in another thread, so that the wait can be ended: -EINTR; then the fetch goes
  * on. Failures are counted and logged; errnos to be seen.
  */
-ssize_t copy_read(struct mount *m, struct mount_layer *l, void *buf, size_t size,
-		  uint64_t off, struct waiter *w);
+ssize_t raw_blob_read(struct mount *m, struct mount_layer *l, void *buf, size_t size,
+		      uint64_t off, struct waiter *w);
 
 /* Closes what was not read for @seconds, and of more than @max the oldest. True: some. */
-bool copies_close_unused(struct mount *m, uint32_t seconds, size_t max);
+bool raw_blobs_close_unused(struct mount *m, uint32_t seconds, size_t max);
 
 #endif

@@ -24,13 +24,13 @@
 #define REFERRERS_MAX 10000
 #define TYPES_MAX     1000
 
-void mentions_init(struct mentions *ms)
+void referrers_init(struct referrers *ms)
 {
 	memset(ms, 0, sizeof(*ms));
-	hold_init(&ms->hold);
+	lazy_init(&ms->lazy);
 }
 
-static void clear(struct mentions *ms)
+static void clear(struct referrers *ms)
 {
 	size_t i;
 
@@ -43,7 +43,7 @@ static void clear(struct mentions *ms)
 	ms->n_list = ms->n_types = 0;
 }
 
-void mentions_release(struct mentions *ms)
+void referrers_release(struct referrers *ms)
 {
 	clear(ms);
 }
@@ -74,12 +74,12 @@ static const char *type_of(const struct descriptor *d)
 	return text ? text : d->media_type;
 }
 
-static int find_type(struct mentions *ms, const char *text, uint32_t *out)
+static int find_type(struct referrers *ms, const char *text, uint32_t *out)
 {
-	struct mention_type type;
+	struct referrer_type type;
 	void *types = ms->types;
 	size_t i;
-	int r;
+	int rc;
 
 	if (!text || !title_clean(text, type.name))
 		strcpy(type.name, "unknown");
@@ -90,14 +90,14 @@ static int find_type(struct mentions *ms, const char *text, uint32_t *out)
 	*out = (uint32_t)i;
 	if (i < ms->n_types)
 		return 0;
-	r = i < TYPES_MAX ? grow(&types, i, sizeof(type)) : -E2BIG;
+	rc = i < TYPES_MAX ? grow(&types, i, sizeof(type)) : -E2BIG;
 	ms->types = types;
-	if (r == 0)
+	if (rc == 0)
 		ms->types[ms->n_types++] = type;
-	return r;
+	return rc;
 }
 
-static bool is_listed(const struct mentions *ms, const struct digest *d)
+static bool is_listed(const struct referrers *ms, const struct digest *d)
 {
 	size_t i;
 
@@ -110,30 +110,30 @@ static bool is_listed(const struct mentions *ms, const struct digest *d)
 
 static int add(void *arg, const struct descriptor *d)
 {
-	struct mentions *ms = arg;
-	struct mention new = {0};
+	struct referrers *ms = arg;
+	struct referrer new = {0};
 	void *list = ms->list;
-	int r;
+	int rc;
 
 	if (is_listed(ms, &d->digest))
 		return 0;
 	if (ms->n_list == REFERRERS_MAX)
 		return -E2BIG;
-	r = find_type(ms, type_of(d), &new.type);
-	if (r == 0)
-		r = grow(&list, ms->n_list, sizeof(new));
+	rc = find_type(ms, type_of(d), &new.type);
+	if (rc == 0)
+		rc = grow(&list, ms->n_list, sizeof(new));
 	ms->list = list;
-	if (r == 0)
-		r = descriptor_copy(d, &new.descriptor);
-	if (r == 0)
+	if (rc == 0)
+		rc = descriptor_copy(d, &new.descriptor);
+	if (rc == 0)
 		ms->list[ms->n_list++] = new;
-	return r;
+	return rc;
 }
 
 static int compare(const void *a, const void *b, void *arg)
 {
-	const struct mention_type *types = arg;
-	const struct mention *x = a, *y = b;
+	const struct referrer_type *types = arg;
+	const struct referrer *x = a, *y = b;
 	int order = strcmp(types[x->type].name, types[y->type].name);
 
 	return order ? order
@@ -147,7 +147,7 @@ static int compare_types(const void *a, const void *b)
 }
 
 /* In order of their names: a registry has none, and numbers are to be the same each time. */
-static void sort(struct mentions *ms)
+static void sort(struct referrers *ms)
 {
 	uint32_t type = 0, old, before;
 	size_t i;
@@ -166,46 +166,48 @@ static void sort(struct mentions *ms)
 }
 
 /* Of the manifest, and of the index: who signs an image for many signs that. */
-static int ask(struct origin *o, struct view *v, struct err *e)
+static int ask(struct image_source *o, struct view *v, struct err *e)
 {
 	const struct image *img = v->image;
-	struct mentions *ms = &v->mentions;
-	int r = origin_referrers(o, &img->manifest_descriptor.digest, NULL, add, ms, e);
+	struct referrers *ms = &v->referrers;
+	int rc = image_source_referrers(o, &img->manifest_descriptor.digest, NULL, add,
+					ms, e);
 
-	if (r == 0 && img->has_index && !v->is_entry)
-		r = origin_referrers(o, &img->index_descriptor.digest, NULL, add, ms, e);
-	if (r == -E2BIG && ms->n_list > 0) {
+	if (rc == 0 && img->has_index && !v->is_entry)
+		rc = image_source_referrers(o, &img->index_descriptor.digest, NULL, add,
+					    ms, e);
+	if (rc == -E2BIG && ms->n_list > 0) {
 		log_warn(v->mount->log, "%s: over %zu referrers, the others are left out",
 			 img->name, ms->n_list);
-		r = 0;
+		rc = 0;
 	}
-	return r;
+	return rc;
 }
 
 /* By the image's own reference: the origin of a namespace's images has none. */
 static int open_and_ask(struct view *v, struct err *e)
 {
-	struct origin *own = NULL;
-	int r = 0;
+	struct image_source *own = NULL;
+	int rc = 0;
 
 	if (v->source)
-		r = origin_open(v->source, v->mount->client, &own, e);
-	if (r == 0)
-		r = ask(own ? own : v->origin, v, e);
-	origin_close(own);
-	return r;
+		rc = image_source_open(v->source, v->mount->client, &own, e);
+	if (rc == 0)
+		rc = ask(own ? own : v->image_source, v, e);
+	image_source_close(own);
+	return rc;
 }
 
 static int make(struct view *v)
 {
-	struct mentions *ms = &v->mentions;
+	struct referrers *ms = &v->referrers;
 	struct err e = {"out of memory"};
-	int r = open_and_ask(v, &e);
+	int rc = open_and_ask(v, &e);
 
-	if (r < 0) {
+	if (rc < 0) {
 		clear(ms);
-		err_prefix(&e, r, "what refers to %s", v->image->name);
-		return mount_failed(v->mount, NULL, r, e.text);
+		err_prefix(&e, rc, "what refers to %s", v->image->name);
+		return mount_failed(v->mount, NULL, rc, e.text);
 	}
 	sort(ms);
 	__atomic_store_n(&ms->n_known_types, (uint32_t)ms->n_types, __ATOMIC_RELEASE);
@@ -213,34 +215,34 @@ static int make(struct view *v)
 	return 0;
 }
 
-int mentions_need(struct view *v, struct waiter *w)
+int referrers_need(struct view *v, struct waiter *w)
 {
-	return view_ask(v, &v->mount->mentions, &v->mentions.hold, make, w);
+	return view_ask(v, &v->mount->referrers, &v->referrers.lazy, make, w);
 }
 
-uint32_t mentions_count(const struct view *v)
+uint32_t referrers_count(const struct view *v)
 {
-	return __atomic_load_n(&v->mentions.n, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&v->referrers.n, __ATOMIC_ACQUIRE);
 }
 
-uint32_t mentions_types(const struct view *v)
+uint32_t referrers_types(const struct view *v)
 {
-	return __atomic_load_n(&v->mentions.n_known_types, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&v->referrers.n_known_types, __ATOMIC_ACQUIRE);
 }
 
-const struct mention *mentions_get(const struct view *v, uint32_t i)
+const struct referrer *referrers_get(const struct view *v, uint32_t i)
 {
-	return &v->mentions.list[i];
+	return &v->referrers.list[i];
 }
 
-const char *mentions_type(const struct view *v, uint32_t type)
+const char *referrers_type(const struct view *v, uint32_t type)
 {
-	return v->mentions.types[type].name;
+	return v->referrers.types[type].name;
 }
 
-int mentions_view(struct view *v, uint32_t i, struct view **out)
+int referrers_view(struct view *v, uint32_t i, struct view **out)
 {
-	struct mention *r = &v->mentions.list[i];
+	struct referrer *r = &v->referrers.list[i];
 	char path[NAME_MAX + DIGEST_TEXT_MAX + 32], hex[DIGEST_TEXT_MAX];
 	struct inner inner = {
 		.descriptor = &r->descriptor,
@@ -251,7 +253,7 @@ int mentions_view(struct view *v, uint32_t i, struct view **out)
 		.path = path,
 	};
 
-	snprintf(path, sizeof(path), "referrers/%s/%s", mentions_type(v, r->type),
+	snprintf(path, sizeof(path), "referrers/%s/%s", referrers_type(v, r->type),
 		 digest_hex(&r->descriptor.digest, hex));
 	return view_inner(v, &inner, &r->view, out);
 }

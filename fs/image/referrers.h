@@ -20,41 +20,41 @@
 struct view;
 struct waiter;
 
-struct mention {
+struct referrer {
 	struct descriptor descriptor;
 	uint32_t type; /* in types */
 	uint32_t view; /* atomic: its number among the images; 0: it has none yet */
 };
 
 /* An artifact type, as a name. */
-struct mention_type {
+struct referrer_type {
 	char name[NAME_MAX + 1];
 };
 
-struct mentions {
-	struct hold hold;
-	struct mention *list; /* while it is made, of who makes it; then it stays */
-	struct mention_type *types;
+struct referrers {
+	struct lazy lazy;
+	struct referrer *list; /* while it is made, of who makes it; then it stays */
+	struct referrer_type *types;
 	size_t n_list;
 	size_t n_types;
 	uint32_t n;		/* atomic: of list, once all are known */
 	uint32_t n_known_types; /* atomic: the same, of types */
 };
 
-void mentions_init(struct mentions *ms);
+void referrers_init(struct referrers *ms);
 /* No call may be under way. */
-void mentions_release(struct mentions *ms);
+void referrers_release(struct referrers *ms);
 
 /* Makes the list known: 0, -EINTR, or why it cannot be had now. Errnos to be seen. */
-int mentions_need(struct view *v, struct waiter *w);
+int referrers_need(struct view *v, struct waiter *w);
 
 /* None, as long as they are not known. The view need not be pinned. */
-uint32_t mentions_count(const struct view *v);
-uint32_t mentions_types(const struct view *v);
+uint32_t referrers_count(const struct view *v);
+uint32_t referrers_types(const struct view *v);
 /* Numbers are from 0. */
-const struct mention *mentions_get(const struct view *v, uint32_t i);
-const char *mentions_type(const struct view *v, uint32_t type);
+const struct referrer *referrers_get(const struct view *v, uint32_t i);
+const char *referrers_type(const struct view *v, uint32_t type);
 /* Referrer @i as an image of the mount. */
-int mentions_view(struct view *v, uint32_t i, struct view **out);
+int referrers_view(struct view *v, uint32_t i, struct view **out);
 
 #endif

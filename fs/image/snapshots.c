@@ -13,13 +13,13 @@ int snapshot_take(struct mount *m, struct view *v, uint32_t *number)
 {
 	struct snapshot *s;
 	struct buf text;
-	int r;
+	int rc;
 
 	buf_init(&text, STATUS_MAX);
-	r = v ? status_render(v, &text) : status_render_all(m, &text);
-	if (r < 0) {
+	rc = v ? status_render(v, &text) : status_render_all(m, &text);
+	if (rc < 0) {
 		buf_release(&text);
-		return r;
+		return rc;
 	}
 	pthread_mutex_lock(&m->snapshot_lock);
 	*number = ++m->n_snapshots;
@@ -36,7 +36,7 @@ ssize_t snapshot_read(struct mount *m, uint32_t number, void *buf, size_t size,
 		      uint64_t off, size_t *len)
 {
 	const struct snapshot *s = &m->snapshots[number % N_SNAPSHOTS];
-	ssize_t r = -ESTALE;
+	ssize_t rc = -ESTALE;
 
 	pthread_mutex_lock(&m->snapshot_lock);
 	if (s->number == number && s->text) {
@@ -48,8 +48,8 @@ ssize_t snapshot_read(struct mount *m, uint32_t number, void *buf, size_t size,
 			memcpy(buf, s->text + off, size);
 		if (len)
 			*len = s->len;
-		r = (ssize_t)size;
+		rc = (ssize_t)size;
 	}
 	pthread_mutex_unlock(&m->snapshot_lock);
-	return r;
+	return rc;
 }

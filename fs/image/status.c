@@ -37,7 +37,8 @@ const char *status_from(const struct mount *m, const struct layer_progress *p)
 	if (p->was_stored)
 		return "store";
 	/* A namespace has none of its own, and is one of registries. */
-	return m->origin && origin_is_local(m->origin) ? "disk" : "registry";
+	return m->image_source && image_source_is_local(m->image_source) ? "disk"
+									 : "registry";
 }
 
 /* Appends "key": "text" and what follows. Failures stick in *r. */
@@ -80,7 +81,7 @@ static void add_layer(struct buf *out, int *r, struct mount *m,
 	add_text(out, r, "mediaType", l->descriptor.media_type, ",\n     ");
 	add_text(out, r, "state", state_names[p.state], ", ");
 	add_text(out, r, "from", status_from(m, &p), ", ");
-	add_text(out, r, "index", ix ? index_origin_name(p.origin) : "", ", ");
+	add_text(out, r, "index", ix ? index_basis_name(p.basis) : "", ", ");
 	add_text(out, r, "warning", p.warning ? p.warning : "", ",\n     ");
 	add_number(out, r, "size", l->descriptor.size, ", ");
 	add_number(out, r, "fetched", p.fetched, ",\n     ");
@@ -91,7 +92,7 @@ static void add_layer(struct buf *out, int *r, struct mount *m,
 	if (*r == 0)
 		*r = buf_printf(out, "\"seconds\": %u.%03u, ", p.milliseconds / 1000,
 				p.milliseconds % 1000);
-	add_text(out, r, "error", layer_why(l), "}");
+	add_text(out, r, "error", mount_layer_why(l), "}");
 }
 
 static void add_layers(struct buf *out, int *r, const struct view *v)
@@ -194,38 +195,38 @@ int status_render(struct view *v, struct buf *out)
 	const struct image *img = v->image;
 	struct mount *m = v->mount;
 	char platform[PLATFORM_TEXT_MAX], digest[DIGEST_TEXT_MAX];
-	int r = 0;
+	int rc = 0;
 
-	add(out, &r, "{\n  ");
-	add_text(out, &r, "version", PEELFS_VERSION, ",\n  ");
-	add_text(out, &r, "image", img->name, ",\n  ");
-	add_text(out, &r, "manifest",
+	add(out, &rc, "{\n  ");
+	add_text(out, &rc, "version", PEELFS_VERSION, ",\n  ");
+	add_text(out, &rc, "image", img->name, ",\n  ");
+	add_text(out, &rc, "manifest",
 		 digest_format(&img->manifest_descriptor.digest, digest), ",\n  ");
-	add_text(out, &r, "platform", platform_format(&img->platform, '/', platform),
+	add_text(out, &rc, "platform", platform_format(&img->platform, '/', platform),
 		 ",\n  ");
-	add_text(out, &r, "state", v->n_broken == 0 ? "ready" : "broken", ",\n  ");
+	add_text(out, &rc, "state", v->n_broken == 0 ? "ready" : "broken", ",\n  ");
 	if (img->is_artifact)
-		add_text(out, &r, "artifactType",
+		add_text(out, &rc, "artifactType",
 			 img->artifact_type ? img->artifact_type : "", ",\n  ");
-	add_store(out, &r, m);
-	add(out, &r, ",\n");
-	add_layers(out, &r, v);
-	add(out, &r, "  ");
-	add_skipped(out, &r, v);
-	add_mount(out, &r, m);
-	return r;
+	add_store(out, &rc, m);
+	add(out, &rc, ",\n");
+	add_layers(out, &rc, v);
+	add(out, &rc, "  ");
+	add_skipped(out, &rc, v);
+	add_mount(out, &rc, m);
+	return rc;
 }
 
 int status_render_all(struct mount *m, struct buf *out)
 {
-	int r = 0;
+	int rc = 0;
 
-	add(out, &r, "{\n  ");
-	add_text(out, &r, "version", PEELFS_VERSION, ",\n  ");
-	add_text(out, &r, "namespace", m->options->source, ",\n  ");
-	add_text(out, &r, "state", "ready", ",\n  ");
-	add_store(out, &r, m);
-	add(out, &r, ",\n  ");
-	add_mount(out, &r, m);
-	return r;
+	add(out, &rc, "{\n  ");
+	add_text(out, &rc, "version", PEELFS_VERSION, ",\n  ");
+	add_text(out, &rc, "namespace", m->options->source, ",\n  ");
+	add_text(out, &rc, "state", "ready", ",\n  ");
+	add_store(out, &rc, m);
+	add(out, &rc, ",\n  ");
+	add_mount(out, &rc, m);
+	return rc;
 }

@@ -9,12 +9,12 @@ static void *work(void *arg)
 {
 	struct task *t = arg;
 	struct mount *m = t->mount;
-	struct holds *hs = &m->images.holds;
-	int r = t->run(t);
+	struct lazy_set *hs = &m->images.set;
+	int rc = t->run(t);
 	bool is_left;
 
 	pthread_mutex_lock(&hs->lock);
-	t->result = r;
+	t->result = rc;
 	t->is_done = true;
 	is_left = t->is_left;
 	pthread_cond_broadcast(&hs->changed);
@@ -27,29 +27,29 @@ static void *work(void *arg)
 
 int task_run(struct mount *m, struct task *t, struct waiter *w)
 {
-	struct holds *hs = &m->images.holds;
+	struct lazy_set *hs = &m->images.set;
 	const bool *cancelled;
 	bool is_done;
-	int r;
+	int rc;
 
 	t->mount = m;
-	r = images_thread(m, work, t);
-	if (r < 0) {
+	rc = images_thread(m, work, t);
+	if (rc < 0) {
 		t->release(t);
-		return r;
+		return rc;
 	}
 	cancelled = waiter_begin(w, NULL);
 	pthread_mutex_lock(&hs->lock);
 	while (!t->is_done &&
 	       !(cancelled && __atomic_load_n(cancelled, __ATOMIC_SEQ_CST)))
-		holds_wait(hs);
+		lazy_set_wait(hs);
 	is_done = t->is_done;
 	t->is_left = !is_done;
 	pthread_mutex_unlock(&hs->lock);
 	waiter_end(w);
 	if (!is_done)
 		return -EINTR;
-	r = t->result;
+	rc = t->result;
 	t->release(t);
-	return r;
+	return rc;
 }

@@ -18,12 +18,12 @@
 /* What was not there may be pushed soon; what was only visited is listed soon. */
 #define SOON_SECONDS 2
 
-static struct nametree *tree_of(const struct mount *m)
+static struct name_tree *tree_of(const struct mount *m)
 {
 	return m->namespace->tree;
 }
 
-uint64_t nameitem_node(enum name_row row, uint32_t generation, uint32_t number)
+uint64_t name_item_node(enum name_row row, uint32_t generation, uint32_t number)
 {
 	struct node n = {
 		.image = generation % NODE_IMAGES_MAX, .layer = row, .entry = number};
@@ -54,20 +54,20 @@ static void expire(struct item *out, uint32_t seconds)
 	out->seconds = seconds;
 }
 
-static uint32_t soon(const struct nametree *t)
+static uint32_t soon(const struct name_tree *t)
 {
 	return t->ttl < SOON_SECONDS ? t->ttl : SOON_SECONDS;
 }
 
 /* Seconds that what was asked at that time still holds. */
-static uint32_t remaining(const struct nametree *t, uint32_t asked_at)
+static uint32_t remaining(const struct name_tree *t, uint32_t asked_at)
 {
-	uint32_t age = hold_clock() - asked_at;
+	uint32_t age = lazy_clock() - asked_at;
 
 	return age < t->ttl ? t->ttl - age : 0;
 }
 
-void nameitem_none(struct mount *m, struct item *out)
+void name_item_none(struct mount *m, struct item *out)
 {
 	memset(out, 0, sizeof(*out));
 	expire(out, soon(tree_of(m)));
@@ -77,20 +77,20 @@ void nameitem_none(struct mount *m, struct item *out)
  * The kernel keeps a listing until the directory has another time: so one
  * whose lists are too old gets a new one, after which it is read anew.
  */
-void nameitem_dir(struct mount *m, struct name *dir, struct item *out)
+void name_item_dir(struct mount *m, struct name *dir, struct item *out)
 {
-	struct nametree *t = tree_of(m);
-	struct name *host = nametree_host(t, dir);
+	struct name_tree *t = tree_of(m);
+	struct name *host = name_tree_host(t, dir);
 	uint32_t seconds = soon(t);
 
-	if (nametree_is_listed(t, dir))
+	if (name_tree_is_listed(t, dir))
 		seconds = remaining(t, dir->dir.listed_at);
 	else if (dir->dir.is_listed)
-		nametree_touch(dir);
+		name_tree_touch(dir);
 	else if (host && host->dir.has_catalog &&
-		 !nametree_holds(t, host->dir.catalog_at))
-		nametree_touch(dir);
-	begin(m, nameitem_node(NAME_ROW_DIR, 0, dir->number), S_IFDIR | 0555,
+		 !name_tree_holds(t, host->dir.catalog_at))
+		name_tree_touch(dir);
+	begin(m, name_item_node(NAME_ROW_DIR, 0, dir->number), S_IFDIR | 0555,
 	      dir->dir.ino, out);
 	set_time(out, dir->dir.changed);
 	expire(out, seconds);
@@ -105,10 +105,10 @@ static size_t target_length(enum name_row row, const struct name *dir)
 	return strlen(dir->text) + digest + (row == NAME_ROW_TAG ? 3 : 0);
 }
 
-void nameitem_tag(struct mount *m, struct name *tag, enum name_row row, struct item *out)
+void name_item_tag(struct mount *m, struct name *tag, enum name_row row, struct item *out)
 {
-	struct nametree *t = tree_of(m);
-	struct name *dir = nametree_get(t, tag->parent);
+	struct name_tree *t = tree_of(m);
+	struct name *dir = name_tree_get(t, tag->parent);
 	uint64_t ino = identity_path(dir->dir.ino ^ row, tag->text, strlen(tag->text));
 	uint32_t seconds = t->ttl;
 
@@ -121,23 +121,23 @@ void nameitem_tag(struct mount *m, struct name *tag, enum name_row row, struct i
 			seconds = t->ttl;
 		}
 	}
-	begin(m, nameitem_node(row, tag->tag.generation, tag->number), S_IFLNK | 0777,
+	begin(m, name_item_node(row, tag->tag.generation, tag->number), S_IFLNK | 0777,
 	      ino, out);
 	out->attr.st_size = (off_t)target_length(row, dir);
 	set_time(out, (struct timespec){.tv_sec = tag->tag.seen});
 	expire(out, seconds);
 }
 
-int nameitem_status(struct mount *m, uint32_t number, struct item *out)
+int name_item_status(struct mount *m, uint32_t number, struct item *out)
 {
-	uint64_t top = nametree_get(tree_of(m), NAME_TOP)->dir.ino;
+	uint64_t top = name_tree_get(tree_of(m), NAME_TOP)->dir.ino;
 	struct timespec now;
 	size_t len = 0;
 
 	if (number && snapshot_read(m, number, NULL, 0, 0, &len) < 0)
 		return -ESTALE;
 	clock_gettime(CLOCK_REALTIME, &now);
-	begin(m, number ? nameitem_node(NAME_ROW_STATUS, 0, number) : 0, S_IFREG | 0444,
+	begin(m, number ? name_item_node(NAME_ROW_STATUS, 0, number) : 0, S_IFREG | 0444,
 	      identity_path(top, "status.json", 11), out);
 	out->attr.st_size = (off_t)len;
 	out->is_live = true;
@@ -145,10 +145,10 @@ int nameitem_status(struct mount *m, uint32_t number, struct item *out)
 	return 0;
 }
 
-void nameitem_peelfs(struct mount *m, struct item *out)
+void name_item_peelfs(struct mount *m, struct item *out)
 {
-	const struct name *top = nametree_get(tree_of(m), NAME_TOP);
+	const struct name *top = name_tree_get(tree_of(m), NAME_TOP);
 
-	begin(m, nameitem_node(NAME_ROW_PEELFS, 0, 1), S_IFDIR | 0555,
+	begin(m, name_item_node(NAME_ROW_PEELFS, 0, 1), S_IFDIR | 0555,
 	      identity_path(top->dir.ino, ".peelfs", 7), out);
 }

@@ -24,15 +24,16 @@ enum name_row {
 	NAME_ROW_TAGGED, /* NAME:TAG beside its repository: NAME@DIGEST */
 };
 
-uint64_t nameitem_node(enum name_row row, uint32_t generation, uint32_t number);
+uint64_t name_item_node(enum name_row row, uint32_t generation, uint32_t number);
 
 /* Both under the tree's lock; what is too old becomes another with this. */
-void nameitem_dir(struct mount *m, struct name *dir, struct item *out);
-void nameitem_tag(struct mount *m, struct name *tag, enum name_row row, struct item *out);
+void name_item_dir(struct mount *m, struct name *dir, struct item *out);
+void name_item_tag(struct mount *m, struct name *tag, enum name_row row,
+		   struct item *out);
 /* .peelfs at the top, and the status.json in it: a snapshot, or 0 for a listing. -ESTALE. */
-void nameitem_peelfs(struct mount *m, struct item *out);
-int nameitem_status(struct mount *m, uint32_t snapshot, struct item *out);
+void name_item_peelfs(struct mount *m, struct item *out);
+int name_item_status(struct mount *m, uint32_t snapshot, struct item *out);
 /* What is not there: for how long. */
-void nameitem_none(struct mount *m, struct item *out);
+void name_item_none(struct mount *m, struct item *out);
 
 #endif

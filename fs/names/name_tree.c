@@ -9,12 +9,12 @@
 #include "fs/tree/identity.h"
 #include "registry/image_source.h"
 
-struct name *nametree_get(const struct nametree *t, uint32_t number)
+struct name *name_tree_get(const struct name_tree *t, uint32_t number)
 {
 	return number ? table_get(&t->table, number) : NULL;
 }
 
-static uint32_t *bucket_of(struct nametree *t, const struct name *parent,
+static uint32_t *bucket_of(struct name_tree *t, const struct name *parent,
 			   enum name_kind kind, const char *text, size_t len)
 {
 	uint64_t h = identity_path(((uint64_t)kind << 32) + (parent ? parent->number : 0),
@@ -23,14 +23,14 @@ static uint32_t *bucket_of(struct nametree *t, const struct name *parent,
 	return &t->buckets[h % NAME_BUCKETS];
 }
 
-struct name *nametree_find(struct nametree *t, const struct name *parent,
-			   enum name_kind kind, const char *text, size_t len)
+struct name *name_tree_find(struct name_tree *t, const struct name *parent,
+			    enum name_kind kind, const char *text, size_t len)
 {
 	uint32_t number = *bucket_of(t, parent, kind, text, len);
 	struct name *n;
 
 	for (; number; number = n->next) {
-		n = nametree_get(t, number);
+		n = name_tree_get(t, number);
 		if (n->kind == kind && n->parent == parent->number &&
 		    strlen(n->text) == len && memcmp(n->text, text, len) == 0)
 			return n;
@@ -68,26 +68,26 @@ static struct name *new_name(const struct name *parent, enum name_kind kind,
 		n->dir.ino = identity_path(parent ? parent->dir.ino : IDENTITY_ROOT, text,
 					   len);
 		n->dir.depth = parent ? parent->dir.depth + 1 : 0;
-		nametree_touch(n);
+		name_tree_touch(n);
 	} else if (kind == NAME_TAG) {
 		n->tag.seen = time(NULL);
 	}
 	return n;
 }
 
-static int add(struct nametree *t, struct name *parent, enum name_kind kind,
+static int add(struct name_tree *t, struct name *parent, enum name_kind kind,
 	       const char *text, size_t len, struct name **out)
 {
 	uint32_t *bucket = bucket_of(t, parent, kind, text, len);
 	struct name *n = new_name(parent, kind, text, len);
-	int r;
+	int rc;
 
 	if (!n)
 		return -ENOMEM;
-	r = table_add(&t->table, n, &n->number);
-	if (r < 0) {
+	rc = table_add(&t->table, n, &n->number);
+	if (rc < 0) {
 		free(n);
-		return r;
+		return rc;
 	}
 	n->next = *bucket;
 	*bucket = n->number;
@@ -98,32 +98,32 @@ static int add(struct nametree *t, struct name *parent, enum name_kind kind,
 	return 0;
 }
 
-int nametree_add(struct nametree *t, struct name *parent, enum name_kind kind,
-		 const char *text, size_t len, struct name **out)
+int name_tree_add(struct name_tree *t, struct name *parent, enum name_kind kind,
+		  const char *text, size_t len, struct name **out)
 {
-	*out = nametree_find(t, parent, kind, text, len);
+	*out = name_tree_find(t, parent, kind, text, len);
 	return *out ? 0 : add(t, parent, kind, text, len, out);
 }
 
-int nametree_new(const char *prefix, uint32_t ttl, struct nametree **out)
+int name_tree_new(const char *prefix, uint32_t ttl, struct name_tree **out)
 {
-	struct nametree *t = calloc(1, sizeof(*t));
+	struct name_tree *t = calloc(1, sizeof(*t));
 	const char *at = prefix;
 	uint32_t number;
 	struct name *top;
-	int r;
+	int rc;
 
 	if (!t)
 		return -ENOMEM;
 	t->ttl = ttl;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->changed, NULL);
-	r = table_add(&t->table, NULL, &number); /* nothing has the number 0 */
-	if (r == 0)
-		r = add(t, NULL, NAME_DIR, prefix, strlen(prefix), &top);
-	if (r < 0) {
-		nametree_free(t);
-		return r;
+	rc = table_add(&t->table, NULL, &number); /* nothing has the number 0 */
+	if (rc == 0)
+		rc = add(t, NULL, NAME_DIR, prefix, strlen(prefix), &top);
+	if (rc < 0) {
+		name_tree_free(t);
+		return rc;
 	}
 	for (top->dir.depth = *at != '\0'; (at = strchr(at, '/')); at++)
 		top->dir.depth++;
@@ -132,16 +132,16 @@ int nametree_new(const char *prefix, uint32_t ttl, struct nametree **out)
 	return 0;
 }
 
-void nametree_free(struct nametree *t)
+void name_tree_free(struct name_tree *t)
 {
 	uint32_t i;
 	struct name *n;
 
 	if (!t)
 		return;
-	for (i = 1; (n = nametree_get(t, i)); i++) {
+	for (i = 1; (n = name_tree_get(t, i)); i++) {
 		if (n->kind == NAME_DIR) {
-			origin_close(n->dir.origin);
+			image_source_close(n->dir.image_source);
 			free(n->dir.children);
 		}
 		free(n);
@@ -152,12 +152,12 @@ void nametree_free(struct nametree *t)
 	free(t);
 }
 
-const char *nametree_path(const struct nametree *t, const struct name *dir, char *out)
+const char *name_tree_path(const struct name_tree *t, const struct name *dir, char *out)
 {
 	size_t at = NAME_PATH_MAX - 1, len;
 
 	out[at] = '\0';
-	for (; dir; dir = nametree_get(t, dir->parent)) {
+	for (; dir; dir = name_tree_get(t, dir->parent)) {
 		len = strlen(dir->text);
 		if (len == 0)
 			continue; /* the list of hosts */
@@ -171,34 +171,34 @@ const char *nametree_path(const struct nametree *t, const struct name *dir, char
 	return memmove(out, out + at, NAME_PATH_MAX - at);
 }
 
-bool nametree_holds(const struct nametree *t, uint32_t asked_at)
+bool name_tree_holds(const struct name_tree *t, uint32_t asked_at)
 {
-	return hold_clock() - asked_at < t->ttl;
+	return lazy_clock() - asked_at < t->ttl;
 }
 
-bool nametree_is_listed(const struct nametree *t, const struct name *dir)
+bool name_tree_is_listed(const struct name_tree *t, const struct name *dir)
 {
-	return dir->dir.is_listed && nametree_holds(t, dir->dir.listed_at);
+	return dir->dir.is_listed && name_tree_holds(t, dir->dir.listed_at);
 }
 
-struct name *nametree_shown(struct nametree *t, const struct name *parent,
-			    const char *text, size_t len)
+struct name *name_tree_shown(struct name_tree *t, const struct name *parent,
+			     const char *text, size_t len)
 {
-	struct name *dir = nametree_find(t, parent, NAME_DIR, text, len);
+	struct name *dir = name_tree_find(t, parent, NAME_DIR, text, len);
 
 	return dir && dir->dir.is_shown ? dir : NULL;
 }
 
 /* While a new list comes in, its tags are there beside the old ones. */
-static bool is_listed(struct nametree *t, const struct name *dir, const struct name *n)
+static bool is_listed(struct name_tree *t, const struct name *dir, const struct name *n)
 {
 	if (n->kind == NAME_TAG)
 		return dir->dir.is_listed && n->tag.listing >= dir->dir.listing &&
-		       !nametree_shown(t, dir, n->text, strlen(n->text));
+		       !name_tree_shown(t, dir, n->text, strlen(n->text));
 	return n->dir.is_shown;
 }
 
-struct name *nametree_next(struct nametree *t, const struct name *dir, uint32_t after)
+struct name *name_tree_next(struct name_tree *t, const struct name *dir, uint32_t after)
 {
 	const struct name_dir *d = &dir->dir;
 	size_t low = 0, high = d->n, mid;
@@ -212,33 +212,33 @@ struct name *nametree_next(struct nametree *t, const struct name *dir, uint32_t 
 			high = mid;
 	}
 	for (; low < d->n; low++) {
-		n = nametree_get(t, d->children[low]);
+		n = name_tree_get(t, d->children[low]);
 		if (is_listed(t, dir, n))
 			return n;
 	}
 	return NULL;
 }
 
-struct name *nametree_host(struct nametree *t, struct name *dir)
+struct name *name_tree_host(struct name_tree *t, struct name *dir)
 {
 	while (dir && dir->dir.depth > 1 && dir->parent)
-		dir = nametree_get(t, dir->parent);
+		dir = name_tree_get(t, dir->parent);
 	return dir && dir->dir.depth > 0 ? dir : NULL;
 }
 
-void nametree_touch(struct name *dir)
+void name_tree_touch(struct name *dir)
 {
 	clock_gettime(CLOCK_REALTIME, &dir->dir.changed);
 }
 
-void nametree_show(struct nametree *t, struct name *dir)
+void name_tree_show(struct name_tree *t, struct name *dir)
 {
 	struct name *around;
 
 	for (; dir && !dir->dir.is_shown; dir = around) {
 		dir->dir.is_shown = true;
-		around = nametree_get(t, dir->parent);
+		around = name_tree_get(t, dir->parent);
 		if (around)
-			nametree_touch(around);
+			name_tree_touch(around);
 	}
 }

@@ -16,7 +16,7 @@
 #include "base/digest.h"
 #include "fs/image/table.h"
 
-struct origin;
+struct image_source;
 
 /* "HOST/PATH" and NUL. */
 #define NAME_PATH_MAX 1024
@@ -29,9 +29,10 @@ enum name_kind {
 	NAME_IMAGE, /* the same, by digest */
 };
 
-/* What is known of a directory; times are hold_clock(). */
+/* What is known of a directory; times are lazy_clock(). */
 struct name_dir {
-	struct origin *origin; /* of the repository, once one was opened; stays */
+	struct image_source
+		*image_source; /* of the repository, once one was opened; stays */
 	uint32_t depth; /* 0: the list of hosts, 1: a host, 2: its first component */
 	uint64_t ino;	/* node_ino_end() makes it one */
 
@@ -82,7 +83,7 @@ struct name {
 
 #define NAME_BUCKETS 16384
 
-struct nametree {
+struct name_tree {
 	uint32_t ttl; /* seconds that what was asked holds */
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a directory is busy no more */
@@ -91,41 +92,41 @@ struct nametree {
 };
 
 /* @prefix: what the top stands for, "HOST/PATH"; "" for the list of hosts. -ENOMEM. */
-int nametree_new(const char *prefix, uint32_t ttl, struct nametree **out);
+int name_tree_new(const char *prefix, uint32_t ttl, struct name_tree **out);
 /* NULL is fine. Its origins are closed. */
-void nametree_free(struct nametree *t);
+void name_tree_free(struct name_tree *t);
 
 /* NULL if there is none. Needs no lock: number, parent, kind and text never change. */
-struct name *nametree_get(const struct nametree *t, uint32_t number);
+struct name *name_tree_get(const struct name_tree *t, uint32_t number);
 /* NULL if it is not known. */
-struct name *nametree_find(struct nametree *t, const struct name *parent,
-			   enum name_kind kind, const char *text, size_t len);
+struct name *name_tree_find(struct name_tree *t, const struct name *parent,
+			    enum name_kind kind, const char *text, size_t len);
 /* The same, made if need be. -ENOMEM, -ENOSPC. */
-int nametree_add(struct nametree *t, struct name *parent, enum name_kind kind,
-		 const char *text, size_t len, struct name **out);
+int name_tree_add(struct name_tree *t, struct name *parent, enum name_kind kind,
+		  const char *text, size_t len, struct name **out);
 /* What a directory stands for, "HOST/PATH". @out has NAME_PATH_MAX bytes. Needs no lock. */
-const char *nametree_path(const struct nametree *t, const struct name *dir, char *out);
+const char *name_tree_path(const struct name_tree *t, const struct name *dir, char *out);
 
 /*
  * The directory of that name, if it is listed. NULL if not. A tag of the same name is not
  * seen beside it.
  */
-struct name *nametree_shown(struct nametree *t, const struct name *parent,
-			    const char *text, size_t len);
+struct name *name_tree_shown(struct name_tree *t, const struct name *parent,
+			     const char *text, size_t len);
 /*
  * The next child of @dir after the number @after (0 to begin) that is to be listed: no two
  * of one name. NULL at the end.
  */
-struct name *nametree_next(struct nametree *t, const struct name *dir, uint32_t after);
+struct name *name_tree_next(struct name_tree *t, const struct name *dir, uint32_t after);
 /* Are the tags of a directory known, as of not long ago? */
-bool nametree_is_listed(const struct nametree *t, const struct name *dir);
+bool name_tree_is_listed(const struct name_tree *t, const struct name *dir);
 /* Does something asked at that time still hold? */
-bool nametree_holds(const struct nametree *t, uint32_t asked_at);
+bool name_tree_holds(const struct name_tree *t, uint32_t asked_at);
 /* The host above a directory, or NULL. */
-struct name *nametree_host(struct nametree *t, struct name *dir);
+struct name *name_tree_host(struct name_tree *t, struct name *dir);
 /* It has answered: it and what is around it are listed. */
-void nametree_show(struct nametree *t, struct name *dir);
+void name_tree_show(struct name_tree *t, struct name *dir);
 /* The children of a directory are others now. */
-void nametree_touch(struct name *dir);
+void name_tree_touch(struct name *dir);
 
 #endif

@@ -77,7 +77,7 @@ static void warn_of_folder(struct mount *m, const char *source, const char *pref
 {
 	struct stat st;
 
-	if (!prefix[0] || !strncmp(prefix, source, strlen(prefix)) ||
+	if (!prefix[0] || strncmp(prefix, source, strlen(prefix)) == 0 ||
 	    stat(source, &st) < 0 || !S_ISDIR(st.st_mode))
 		return;
 	log_warn(m->log, "%s is %s/, not the directory of that name, which is oci:%s",
@@ -89,17 +89,17 @@ int namespace_new(struct mount *m, const char *source, struct namespace **out,
 {
 	char prefix[NAME_PATH_MAX];
 	struct namespace *ns;
-	int r = parse_source(source, prefix, sizeof(prefix), e);
+	int rc = parse_source(source, prefix, sizeof(prefix), e);
 
-	if (r < 0)
-		return r;
+	if (rc < 0)
+		return rc;
 	if (m->options->layout != LAYOUT_IMAGE)
 		return err_set(e, -EINVAL, "%s: layout=rootfs is for one image", source);
 	ns = calloc(1, sizeof(*ns));
-	r = ns ? nametree_new(prefix, m->options->tag_ttl, &ns->tree) : -ENOMEM;
-	if (r < 0) {
+	rc = ns ? name_tree_new(prefix, m->options->tag_ttl, &ns->tree) : -ENOMEM;
+	if (rc < 0) {
 		free(ns);
-		return err_set(e, r, "out of memory");
+		return err_set(e, rc, "out of memory");
 	}
 	warn_of_folder(m, source, prefix);
 	*out = ns;
@@ -110,13 +110,13 @@ void namespace_free(struct namespace *ns)
 {
 	if (!ns)
 		return;
-	nametree_free(ns->tree);
+	name_tree_free(ns->tree);
 	free(ns);
 }
 
 /* NODES */
 
-static struct nametree *tree_of(const struct mount *m)
+static struct name_tree *tree_of(const struct mount *m)
 {
 	return m->namespace->tree;
 }
@@ -137,56 +137,56 @@ static struct name *dir_of(struct mount *m, uint64_t node)
 	struct node n;
 
 	node_unpack(node, &n);
-	dir = n.layer == NAME_ROW_DIR ? nametree_get(tree_of(m), n.entry) : NULL;
+	dir = n.layer == NAME_ROW_DIR ? name_tree_get(tree_of(m), n.entry) : NULL;
 	return dir && dir->kind == NAME_DIR ? dir : NULL;
 }
 
 int namespace_describe(struct mount *m, uint64_t node, struct item *out)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	struct name *name;
 	struct node n;
-	int r = 0;
+	int rc = 0;
 
 	node_unpack(node, &n);
 	if (n.layer == NAME_ROW_PEELFS) {
-		nameitem_peelfs(m, out);
+		name_item_peelfs(m, out);
 		return 0;
 	}
 	if (n.layer == NAME_ROW_STATUS)
-		return nameitem_status(m, n.entry, out);
-	name = nametree_get(t, n.entry);
+		return name_item_status(m, n.entry, out);
+	name = name_tree_get(t, n.entry);
 	if (!name)
 		return -ESTALE;
 	pthread_mutex_lock(&t->lock);
 	if (n.layer == NAME_ROW_DIR && name->kind == NAME_DIR)
-		nameitem_dir(m, name, out);
+		name_item_dir(m, name, out);
 	else if (n.layer >= NAME_ROW_TAG && name->kind == NAME_TAG)
-		nameitem_tag(m, name, (enum name_row)n.layer, out);
+		name_item_tag(m, name, (enum name_row)n.layer, out);
 	else
-		r = -ESTALE;
+		rc = -ESTALE;
 	pthread_mutex_unlock(&t->lock);
 	/* The node that was asked for, also where another is given out by now. */
 	out->node = node;
-	return r;
+	return rc;
 }
 
 /* IMAGES */
 
 /* Where an image of a repository is seen: beside it, or in it if there is no beside. */
-static const struct name *place_of(const struct nametree *t, const struct name *dir)
+static const struct name *place_of(const struct name_tree *t, const struct name *dir)
 {
-	return dir->parent ? nametree_get(t, dir->parent) : dir;
+	return dir->parent ? name_tree_get(t, dir->parent) : dir;
 }
 
-static char *image_path(const struct nametree *t, const struct name *dir,
+static char *image_path(const struct name_tree *t, const struct name *dir,
 			const char *digest)
 {
-	const struct name *top = nametree_get(t, NAME_TOP);
+	const struct name *top = name_tree_get(t, NAME_TOP);
 	char full[NAME_PATH_MAX], *out;
 	size_t len;
 
-	nametree_path(t, dir, full);
+	name_tree_path(t, dir, full);
 	len = strlen(top->text);
 	if (asprintf(&out, "/%s@%s", full + len + (full[len] == '/'), digest) < 0)
 		return NULL;
@@ -194,56 +194,56 @@ static char *image_path(const struct nametree *t, const struct name *dir,
 }
 
 static int new_image(struct mount *m, struct name *dir, const char *digest,
-		     struct origin *o, struct view **out)
+		     struct image_source *o, struct view **out)
 {
-	struct nametree *t = tree_of(m);
-	struct view what = {.origin = o};
+	struct name_tree *t = tree_of(m);
+	struct view what = {.image_source = o};
 	char path[NAME_PATH_MAX];
-	int r = digest_parse(digest, strlen(digest), &what.digest);
+	int rc = digest_parse(digest, strlen(digest), &what.digest);
 
-	if (r < 0)
-		return r;
-	what.around = nameitem_node(NAME_ROW_DIR, 0, place_of(t, dir)->number);
+	if (rc < 0)
+		return rc;
+	what.around = name_item_node(NAME_ROW_DIR, 0, place_of(t, dir)->number);
 	what.path = image_path(t, dir, digest);
-	if (asprintf(&what.source, "%s@%s", nametree_path(t, dir, path), digest) < 0)
+	if (asprintf(&what.source, "%s@%s", name_tree_path(t, dir, path), digest) < 0)
 		what.source = NULL;
-	r = what.path && what.source ? images_add(m, &what, out) : -ENOMEM;
-	if (r < 0) {
+	rc = what.path && what.source ? images_add(m, &what, out) : -ENOMEM;
+	if (rc < 0) {
 		free(what.path);
 		free(what.source);
 	}
-	return r;
+	return rc;
 }
 
 int namespace_add_image(struct mount *m, struct name *dir, const char *digest,
-			struct origin *o)
+			struct image_source *o)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	struct view *v = NULL;
 	struct name *image;
-	int r;
+	int rc;
 
 	pthread_mutex_lock(&t->lock);
-	r = nametree_add(t, dir, NAME_IMAGE, digest, strlen(digest), &image);
-	if (r == 0 && image->image == 0) {
-		r = new_image(m, dir, digest, o, &v);
-		if (r == 0)
+	rc = name_tree_add(t, dir, NAME_IMAGE, digest, strlen(digest), &image);
+	if (rc == 0 && image->image == 0) {
+		rc = new_image(m, dir, digest, o, &v);
+		if (rc == 0)
 			image->image = v->number;
 	}
-	nametree_show(t, dir);
+	name_tree_show(t, dir);
 	pthread_mutex_unlock(&t->lock);
-	return r;
+	return rc;
 }
 
 static bool find_image(struct mount *m, struct name *dir, const char *digest,
 		       struct item *out)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	struct name *image;
 	uint32_t number;
 
 	pthread_mutex_lock(&t->lock);
-	image = nametree_find(t, dir, NAME_IMAGE, digest, strlen(digest));
+	image = name_tree_find(t, dir, NAME_IMAGE, digest, strlen(digest));
 	number = image ? image->image : 0;
 	pthread_mutex_unlock(&t->lock);
 	if (number)
@@ -271,8 +271,8 @@ static bool is_noise(const char *name)
 static int named(struct mount *m, struct name *parent, const char *text, size_t len,
 		 struct name **out)
 {
-	struct nametree *t = tree_of(m);
-	int r;
+	struct name_tree *t = tree_of(m);
+	int rc;
 
 	*out = parent;
 	if (len == 0) /* "@DIGEST": of the top itself */
@@ -281,9 +281,9 @@ static int named(struct mount *m, struct name *parent, const char *text, size_t 
 	    !reference_is_path(text, len))
 		return -ENOENT;
 	pthread_mutex_lock(&t->lock);
-	r = nametree_add(t, parent, NAME_DIR, text, len, out);
+	rc = name_tree_add(t, parent, NAME_DIR, text, len, out);
 	pthread_mutex_unlock(&t->lock);
-	return r;
+	return rc;
 }
 
 static int lookup_digest(struct mount *m, struct name *parent, const char *name,
@@ -291,24 +291,24 @@ static int lookup_digest(struct mount *m, struct name *parent, const char *name,
 {
 	struct digest d;
 	struct name *dir;
-	int r;
+	int rc;
 
 	if (digest_parse(at + 1, strlen(at + 1), &d) < 0 || d.alg != DIGEST_SHA256)
 		return -ENOENT;
-	r = named(m, parent, name, (size_t)(at - name), &dir);
-	if (r < 0 || find_image(m, dir, at + 1, out))
-		return r;
-	r = asking_image(m, dir, at + 1, w);
-	if (r == 0 && !find_image(m, dir, at + 1, out))
-		r = -ENOENT;
-	return r;
+	rc = named(m, parent, name, (size_t)(at - name), &dir);
+	if (rc < 0 || find_image(m, dir, at + 1, out))
+		return rc;
+	rc = refresh_image(m, dir, at + 1, w);
+	if (rc == 0 && !find_image(m, dir, at + 1, out))
+		rc = -ENOENT;
+	return rc;
 }
 
 /* A tag as it is known: listed not long ago, or resolved. Under the lock. */
-static struct name *known_tag(struct nametree *t, const struct name *dir,
+static struct name *known_tag(struct name_tree *t, const struct name *dir,
 			      const char *text, bool whatever)
 {
-	struct name *tag = nametree_find(t, dir, NAME_TAG, text, strlen(text));
+	struct name *tag = name_tree_find(t, dir, NAME_TAG, text, strlen(text));
 	bool is_listed;
 
 	if (!tag)
@@ -316,23 +316,23 @@ static struct name *known_tag(struct nametree *t, const struct name *dir,
 	is_listed = tag->tag.listing && tag->tag.listing >= dir->dir.listing;
 	if (whatever && (tag->tag.resolved_at || is_listed))
 		return tag;
-	if (is_listed && nametree_is_listed(t, dir))
+	if (is_listed && name_tree_is_listed(t, dir))
 		return tag;
-	return tag->tag.has_digest && nametree_holds(t, tag->tag.resolved_at) ? tag
-									      : NULL;
+	return tag->tag.has_digest && name_tree_holds(t, tag->tag.resolved_at) ? tag
+									       : NULL;
 }
 
 /* @whatever: however long ago it was that it was known. */
 static bool find_tag(struct mount *m, struct name *dir, const char *text,
 		     enum name_row row, bool whatever, struct item *out)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	struct name *tag;
 
 	pthread_mutex_lock(&t->lock);
 	tag = known_tag(t, dir, text, whatever);
 	if (tag)
-		nameitem_tag(m, tag, row, out);
+		name_item_tag(m, tag, row, out);
 	pthread_mutex_unlock(&t->lock);
 	return tag != NULL;
 }
@@ -340,28 +340,28 @@ static bool find_tag(struct mount *m, struct name *dir, const char *text,
 static int lookup_tagged(struct mount *m, struct name *parent, const char *name,
 			 const char *colon, struct waiter *w, struct item *out)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	struct name *dir, *tag;
-	int r;
+	int rc;
 
 	if (colon == name || !reference_is_tag(colon + 1, strlen(colon + 1)))
 		return -ENOENT;
-	r = named(m, parent, name, (size_t)(colon - name), &dir);
-	if (r < 0 || find_tag(m, dir, colon + 1, NAME_ROW_TAGGED, false, out))
-		return r;
+	rc = named(m, parent, name, (size_t)(colon - name), &dir);
+	if (rc < 0 || find_tag(m, dir, colon + 1, NAME_ROW_TAGGED, false, out))
+		return rc;
 	pthread_mutex_lock(&t->lock);
-	r = nametree_add(t, dir, NAME_TAG, colon + 1, strlen(colon + 1), &tag);
+	rc = name_tree_add(t, dir, NAME_TAG, colon + 1, strlen(colon + 1), &tag);
 	pthread_mutex_unlock(&t->lock);
-	if (r == 0)
-		r = asking_tag(m, tag, w);
-	if ((r == 0 || r == -EIO) &&
+	if (rc == 0)
+		rc = refresh_tag(m, tag, w);
+	if ((rc == 0 || rc == -EIO) &&
 	    find_tag(m, dir, colon + 1, NAME_ROW_TAGGED, true, out))
 		return 0;
-	return r == 0 ? -ENOENT : r;
+	return rc == 0 ? -ENOENT : rc;
 }
 
 /* Under the lock: not asked about again. */
-static bool is_known_dir(struct nametree *t, struct name *dir, bool whatever)
+static bool is_known_dir(struct name_tree *t, struct name *dir, bool whatever)
 {
 	struct name *host;
 
@@ -369,35 +369,35 @@ static bool is_known_dir(struct nametree *t, struct name *dir, bool whatever)
 		return true;
 	if (!dir->dir.is_checked && !dir->dir.is_shown)
 		return false;
-	if (whatever || (dir->dir.is_checked && nametree_holds(t, dir->dir.checked_at)))
+	if (whatever || (dir->dir.is_checked && name_tree_holds(t, dir->dir.checked_at)))
 		return true;
-	host = nametree_host(t, dir);
-	return dir->dir.catalogued && nametree_holds(t, host->dir.catalog_at);
+	host = name_tree_host(t, dir);
+	return dir->dir.catalogued && name_tree_holds(t, host->dir.catalog_at);
 }
 
 /* One that is listed stands before a tag, whatever was asked last. Under the lock. */
-static struct name *known_dir(struct nametree *t, const struct name *parent,
+static struct name *known_dir(struct name_tree *t, const struct name *parent,
 			      const char *text, bool whatever)
 {
-	struct name *dir = nametree_find(t, parent, NAME_DIR, text, strlen(text));
+	struct name *dir = name_tree_find(t, parent, NAME_DIR, text, strlen(text));
 
 	if (dir && is_known_dir(t, dir, whatever))
 		return dir;
 	return known_tag(t, parent, text, whatever)
-		       ? nametree_shown(t, parent, text, strlen(text))
+		       ? name_tree_shown(t, parent, text, strlen(text))
 		       : NULL;
 }
 
 static bool find_dir(struct mount *m, struct name *parent, const char *text,
 		     bool whatever, struct item *out)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	struct name *dir;
 
 	pthread_mutex_lock(&t->lock);
 	dir = known_dir(t, parent, text, whatever);
 	if (dir)
-		nameitem_dir(m, dir, out);
+		name_item_dir(m, dir, out);
 	pthread_mutex_unlock(&t->lock);
 	return dir != NULL;
 }
@@ -412,48 +412,48 @@ static bool find_either(struct mount *m, struct name *dir, const char *name,
 static int lookup_host(struct mount *m, struct name *top, const char *name,
 		       struct item *out)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	struct name *dir;
-	int r;
+	int rc;
 
 	if (!is_host(name, strlen(name)))
 		return -ENOENT;
 	pthread_mutex_lock(&t->lock);
-	r = nametree_add(t, top, NAME_DIR, name, strlen(name), &dir);
-	if (r == 0)
-		nameitem_dir(m, dir, out);
+	rc = name_tree_add(t, top, NAME_DIR, name, strlen(name), &dir);
+	if (rc == 0)
+		name_item_dir(m, dir, out);
 	pthread_mutex_unlock(&t->lock);
-	return r;
+	return rc;
 }
 
 static int lookup_name(struct mount *m, struct name *dir, const char *name,
 		       struct waiter *w, struct item *out)
 {
-	int r;
+	int rc;
 
 	if (!reference_is_path(name, strlen(name)) &&
 	    (dir->dir.depth < 2 || !reference_is_tag(name, strlen(name))))
 		return -ENOENT;
 	if (find_either(m, dir, name, false, out))
 		return 0;
-	r = asking_child(m, dir, name, w);
-	if (r == 0 && find_either(m, dir, name, false, out))
+	rc = refresh_child(m, dir, name, w);
+	if (rc == 0 && find_either(m, dir, name, false, out))
 		return 0;
 	/* What was told just now holds for this once, however short a time that is. */
-	if ((r == 0 || r == -EIO) && find_either(m, dir, name, true, out))
+	if ((rc == 0 || rc == -EIO) && find_either(m, dir, name, true, out))
 		return 0;
-	return r == 0 ? -ENOENT : r;
+	return rc == 0 ? -ENOENT : rc;
 }
 
 static int lookup_status(struct mount *m, const char *name, struct item *out)
 {
 	uint32_t number;
-	int r;
+	int rc;
 
 	if (strcmp(name, "status.json") != 0)
 		return -ENOENT;
-	r = snapshot_take(m, NULL, &number);
-	return r < 0 ? r : nameitem_status(m, number, out);
+	rc = snapshot_take(m, NULL, &number);
+	return rc < 0 ? rc : name_item_status(m, number, out);
 }
 
 int namespace_lookup(struct mount *m, uint64_t node, const char *name, struct waiter *w,
@@ -470,12 +470,12 @@ int namespace_lookup(struct mount *m, uint64_t node, const char *name, struct wa
 	if (!dir)
 		return -ENOTDIR;
 	if (dir->number == NAME_TOP && strcmp(name, ".peelfs") == 0) {
-		nameitem_peelfs(m, out);
+		name_item_peelfs(m, out);
 		return 0;
 	}
 	if (is_noise(name) || name[0] == '.')
 		return -ENOENT; /* for ever */
-	nameitem_none(m, out);
+	name_item_none(m, out);
 	if (dir->dir.depth == 0)
 		return lookup_host(m, dir, name, out);
 	if ((mark = strchr(name, '@')))
@@ -491,35 +491,35 @@ int namespace_list(struct mount *m, uint64_t node, struct waiter *w)
 {
 	struct name *dir = dir_of(m, node);
 
-	return dir && dir->dir.depth > 0 ? asking_list(m, dir, w) : 0;
+	return dir && dir->dir.depth > 0 ? refresh_list(m, dir, w) : 0;
 }
 
 /* Cookies are numbers of names; that of the top is free for .peelfs, which comes first. */
 int namespace_next(struct mount *m, uint64_t node, uint64_t *cookie, char *name,
 		   struct item *out)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	struct name *dir = dir_of(m, node), *n;
 
 	if (!dir) {
 		strcpy(name, "status.json");
-		return (*cookie)++ > 0 ? 0 : nameitem_status(m, 0, out) < 0 ? 0 : 1;
+		return (*cookie)++ > 0 ? 0 : name_item_status(m, 0, out) < 0 ? 0 : 1;
 	}
 	if (*cookie == 0 && dir->number == NAME_TOP) {
 		*cookie = NAME_TOP;
 		strcpy(name, ".peelfs");
-		nameitem_peelfs(m, out);
+		name_item_peelfs(m, out);
 		return 1;
 	}
 	pthread_mutex_lock(&t->lock);
-	n = nametree_next(t, dir, (uint32_t)*cookie);
+	n = name_tree_next(t, dir, (uint32_t)*cookie);
 	if (n) {
 		*cookie = n->number;
 		snprintf(name, NAME_MAX + 1, "%s", n->text);
 		if (n->kind == NAME_DIR)
-			nameitem_dir(m, n, out);
+			name_item_dir(m, n, out);
 		else
-			nameitem_tag(m, n, NAME_ROW_TAG, out);
+			name_item_tag(m, n, NAME_ROW_TAG, out);
 	}
 	pthread_mutex_unlock(&t->lock);
 	return n != NULL;
@@ -529,21 +529,21 @@ uint64_t namespace_parent(struct mount *m, uint64_t node)
 {
 	struct name *dir = dir_of(m, node);
 
-	return nameitem_node(NAME_ROW_DIR, 0,
-			     dir && dir->parent ? dir->parent : NAME_TOP);
+	return name_item_node(NAME_ROW_DIR, 0,
+			      dir && dir->parent ? dir->parent : NAME_TOP);
 }
 
 /* CONTENTS */
 
 static bool known_digest(struct mount *m, struct name *tag, bool whatever, char *digest)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	bool is;
 
 	pthread_mutex_lock(&t->lock);
 	is = tag->tag.resolved_at &&
 	     (whatever ||
-	      (tag->tag.has_digest && nametree_holds(t, tag->tag.resolved_at)));
+	      (tag->tag.has_digest && name_tree_holds(t, tag->tag.resolved_at)));
 	if (is)
 		digest_format(&tag->tag.digest, digest);
 	pthread_mutex_unlock(&t->lock);
@@ -553,29 +553,29 @@ static bool known_digest(struct mount *m, struct name *tag, bool whatever, char 
 int namespace_readlink(struct mount *m, uint64_t node, char *buf, size_t size,
 		       struct waiter *w)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	char digest[DIGEST_TEXT_MAX];
 	const struct name *dir;
 	struct name *tag;
 	struct node n;
-	int r;
+	int rc;
 
 	node_unpack(node, &n);
-	tag = n.layer >= NAME_ROW_TAG ? nametree_get(t, n.entry) : NULL;
+	tag = n.layer >= NAME_ROW_TAG ? name_tree_get(t, n.entry) : NULL;
 	if (!tag || tag->kind != NAME_TAG)
 		return -EINVAL;
 	if (!known_digest(m, tag, false, digest)) {
-		r = asking_tag(m, tag, w);
-		if (r < 0 && (r != -EIO || !known_digest(m, tag, true, digest)))
-			return r;
-		if (r == 0 && !known_digest(m, tag, true, digest))
+		rc = refresh_tag(m, tag, w);
+		if (rc < 0 && (rc != -EIO || !known_digest(m, tag, true, digest)))
+			return rc;
+		if (rc == 0 && !known_digest(m, tag, true, digest))
 			return -EIO;
 	}
-	dir = nametree_get(t, tag->parent);
-	r = snprintf(buf, size, "%s%s@%s",
-		     dir->parent && n.layer == NAME_ROW_TAG ? "../" : "",
-		     dir->parent ? dir->text : "", digest);
-	return r >= 0 && (size_t)r < size ? 0 : -ENAMETOOLONG;
+	dir = name_tree_get(t, tag->parent);
+	rc = snprintf(buf, size, "%s%s@%s",
+		      dir->parent && n.layer == NAME_ROW_TAG ? "../" : "",
+		      dir->parent ? dir->text : "", digest);
+	return rc >= 0 && (size_t)rc < size ? 0 : -ENAMETOOLONG;
 }
 
 ssize_t namespace_read(struct mount *m, uint64_t node, void *buf, size_t size,

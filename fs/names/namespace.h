@@ -34,13 +34,13 @@ struct err;
 struct item;
 struct mount;
 struct name;
-struct nametree;
-struct origin;
+struct name_tree;
+struct image_source;
 struct waiter;
 
 struct namespace
 {
-	struct nametree *tree;
+	struct name_tree *tree;
 };
 
 /* Is that a source to browse: does it end in a slash, and is no path on disk? */
@@ -74,6 +74,6 @@ ssize_t namespace_read(struct mount *m, uint64_t node, void *buf, size_t size,
 
 /* The image of a repository by its digest, which is there. @o has its blobs. */
 int namespace_add_image(struct mount *m, struct name *dir, const char *digest,
-			struct origin *o);
+			struct image_source *o);
 
 #endif

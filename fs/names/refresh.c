@@ -26,22 +26,22 @@ struct ask {
 	char text[];
 };
 
-static struct nametree *tree_of(const struct mount *m)
+static struct name_tree *tree_of(const struct mount *m)
 {
 	return m->namespace->tree;
 }
 
-static void warn(struct mount *m, int r, const struct err *e)
+static void warn(struct mount *m, int rc, const struct err *e)
 {
-	if (r == -ENOENT || r == -EINTR)
+	if (rc == -ENOENT || rc == -EINTR)
 		return;
 	__atomic_add_fetch(&m->errors, 1, __ATOMIC_RELAXED);
 	log_warn(m->log, "%s", e->text);
 }
 
-static int seen_errno(int r)
+static int seen_errno(int rc)
 {
-	return r == -ENOENT ? r : mount_errno(r);
+	return rc == -ENOENT ? rc : mount_errno(rc);
 }
 
 /* docker.io: NAMESPACE/NAME and no catalog; a first component alone is no repository. */
@@ -59,36 +59,36 @@ static bool may_have_tags(const struct name *dir, const char *path)
 }
 
 /* Of the repository that @dir is. Asks nobody. */
-static int open_repository(struct mount *m, struct name *dir, struct origin **out,
+static int open_repository(struct mount *m, struct name *dir, struct image_source **out,
 			   struct err *e)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	char path[NAME_PATH_MAX];
-	struct origin *o = NULL;
-	int r;
+	struct image_source *o = NULL;
+	int rc;
 
 	pthread_mutex_lock(&t->lock);
-	*out = dir->dir.origin;
+	*out = dir->dir.image_source;
 	pthread_mutex_unlock(&t->lock);
 	if (*out)
 		return 0;
-	r = origin_open(nametree_path(t, dir, path), m->client, &o, e);
-	if (r < 0)
-		return r;
+	rc = image_source_open(name_tree_path(t, dir, path), m->client, &o, e);
+	if (rc < 0)
+		return rc;
 	pthread_mutex_lock(&t->lock);
-	if (!dir->dir.origin) {
-		dir->dir.origin = o;
+	if (!dir->dir.image_source) {
+		dir->dir.image_source = o;
 		o = NULL;
 	}
-	*out = dir->dir.origin;
+	*out = dir->dir.image_source;
 	pthread_mutex_unlock(&t->lock);
-	origin_close(o);
+	image_source_close(o);
 	return 0;
 }
 
 /* Another asks for the same: waits for that. Under the lock; true: it is our turn. */
-static bool take_turn(struct nametree *t, struct name *dir,
-		      bool (*is_done)(const struct nametree *t, const struct name *dir))
+static bool take_turn(struct name_tree *t, struct name *dir,
+		      bool (*is_done)(const struct name_tree *t, const struct name *dir))
 {
 	while (dir->dir.is_busy)
 		pthread_cond_wait(&t->changed, &t->lock);
@@ -98,7 +98,7 @@ static bool take_turn(struct nametree *t, struct name *dir,
 	return true;
 }
 
-static void end_turn(struct nametree *t, struct name *dir)
+static void end_turn(struct name_tree *t, struct name *dir)
 {
 	dir->dir.is_busy = false;
 	pthread_cond_broadcast(&t->changed);
@@ -116,42 +116,42 @@ struct cataloguing {
 static int add_repository(void *arg, const char *path)
 {
 	struct cataloguing *c = arg;
-	struct nametree *t = tree_of(c->mount);
+	struct name_tree *t = tree_of(c->mount);
 	struct name *dir = c->host;
 	size_t len = strlen(c->below);
-	int r = 0;
+	int rc = 0;
 
 	if (strncmp(path, c->below, len) != 0)
 		return 0;
 	path += len;
 	pthread_mutex_lock(&t->lock);
-	while (r == 0 && *path) {
+	while (rc == 0 && *path) {
 		len = strcspn(path, "/");
-		r = nametree_add(t, dir, NAME_DIR, path, len, &dir);
-		if (r < 0)
+		rc = name_tree_add(t, dir, NAME_DIR, path, len, &dir);
+		if (rc < 0)
 			break;
 		dir->dir.is_checked = true;
-		dir->dir.checked_at = hold_clock();
+		dir->dir.checked_at = lazy_clock();
 		dir->dir.catalogued = c->host->dir.cataloguing + 1;
 		path += len + (path[len] == '/');
 	}
-	if (r == 0 && dir != c->host) {
+	if (rc == 0 && dir != c->host) {
 		dir->dir.is_repository = true;
-		nametree_show(t, dir);
+		name_tree_show(t, dir);
 	}
 	pthread_mutex_unlock(&t->lock);
-	return r;
+	return rc;
 }
 
 /* What the last catalog had and this one has not. Under the lock. */
-static void hide_gone(struct nametree *t, const struct name *host)
+static void hide_gone(struct name_tree *t, const struct name *host)
 {
 	struct name *n;
 	uint32_t i;
 
-	for (i = NAME_TOP + 1; (n = nametree_get(t, i)); i++) {
+	for (i = NAME_TOP + 1; (n = name_tree_get(t, i)); i++) {
 		if (n->kind != NAME_DIR || !n->dir.catalogued ||
-		    nametree_host(t, n) != host ||
+		    name_tree_host(t, n) != host ||
 		    n->dir.catalogued == host->dir.cataloguing)
 			continue;
 		n->dir.is_shown = n->dir.is_checked = n->dir.is_repository = false;
@@ -159,9 +159,9 @@ static void hide_gone(struct nametree *t, const struct name *host)
 	}
 }
 
-static bool is_catalogued(const struct nametree *t, const struct name *host)
+static bool is_catalogued(const struct name_tree *t, const struct name *host)
 {
-	uint32_t age = hold_clock() - host->dir.catalog_at;
+	uint32_t age = lazy_clock() - host->dir.catalog_at;
 
 	return (host->dir.no_catalog && age < NO_CATALOG_SECONDS) ||
 	       (host->dir.has_catalog && age < t->ttl);
@@ -173,53 +173,53 @@ static int get_catalog(struct mount *m, struct name *host, struct err *e)
 	struct cataloguing c = {m, host, below};
 	size_t len;
 
-	nametree_path(tree_of(m), host, path);
+	name_tree_path(tree_of(m), host, path);
 	if (is_hub(path))
 		return -ENOTSUP;
 	len = strcspn(path, "/");
 	if (path[len])
 		snprintf(below, sizeof(below), "%s/", path + len + 1);
 	path[len] = '\0';
-	return origin_catalog(m->client, path, add_repository, &c, e);
+	return image_source_catalog(m->client, path, add_repository, &c, e);
 }
 
 /* 0, -ENOTSUP: none is offered, or why it cannot be had and never was. */
 static int refresh_catalog(struct mount *m, struct name *dir, struct err *e)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	struct name *host;
-	int r = 0;
+	int rc = 0;
 
 	pthread_mutex_lock(&t->lock);
-	host = nametree_host(t, dir);
+	host = name_tree_host(t, dir);
 	if (take_turn(t, host, is_catalogued)) {
 		pthread_mutex_unlock(&t->lock);
-		r = get_catalog(m, host, e);
+		rc = get_catalog(m, host, e);
 		pthread_mutex_lock(&t->lock);
-		host->dir.catalog_at = hold_clock();
+		host->dir.catalog_at = lazy_clock();
 		host->dir.cataloguing++;
-		if (r == 0) {
+		if (rc == 0) {
 			host->dir.has_catalog = true;
 			host->dir.no_catalog = false;
 			hide_gone(t, host);
-			nametree_show(t, host);
-		} else if (r == -ENOTSUP || r == -ENOENT || r == -EACCES) {
-			if (r == -EACCES && !host->dir.no_catalog)
+			name_tree_show(t, host);
+		} else if (rc == -ENOTSUP || rc == -ENOENT || rc == -EACCES) {
+			if (rc == -EACCES && !host->dir.no_catalog)
 				log_warn(m->log, "what %s has is not listed: %s",
 					 host->text, e->text);
 			host->dir.no_catalog = !host->dir.has_catalog;
-			r = 0;
+			rc = 0;
 		}
 		end_turn(t, host);
 	}
-	if (r < 0 && host->dir.has_catalog) {
-		warn(m, r, e);
-		r = 0;
+	if (rc < 0 && host->dir.has_catalog) {
+		warn(m, rc, e);
+		rc = 0;
 	}
-	if (r == 0 && !host->dir.has_catalog)
-		r = -ENOTSUP;
+	if (rc == 0 && !host->dir.has_catalog)
+		rc = -ENOTSUP;
 	pthread_mutex_unlock(&t->lock);
-	return r;
+	return rc;
 }
 
 /* TAGS */
@@ -232,78 +232,78 @@ struct listing_tags {
 static int add_tag(void *arg, const char *text)
 {
 	struct listing_tags *l = arg;
-	struct nametree *t = tree_of(l->mount);
+	struct name_tree *t = tree_of(l->mount);
 	struct name *tag;
-	int r;
+	int rc;
 
 	pthread_mutex_lock(&t->lock);
-	r = nametree_add(t, l->dir, NAME_TAG, text, strlen(text), &tag);
-	if (r == 0)
+	rc = name_tree_add(t, l->dir, NAME_TAG, text, strlen(text), &tag);
+	if (rc == 0)
 		tag->tag.listing = l->dir->dir.listing + 1;
 	pthread_mutex_unlock(&t->lock);
-	return r;
+	return rc;
 }
 
 static int get_tags(struct mount *m, struct name *dir, struct err *e)
 {
 	struct listing_tags l = {m, dir};
-	struct origin *o;
-	int r = open_repository(m, dir, &o, e);
+	struct image_source *o;
+	int rc = open_repository(m, dir, &o, e);
 
-	return r < 0 ? r : origin_tags(o, add_tag, &l, e);
+	return rc < 0 ? rc : image_source_tags(o, add_tag, &l, e);
 }
 
-static void note_tags(struct nametree *t, struct name *dir, int r)
+static void note_tags(struct name_tree *t, struct name *dir, int rc)
 {
-	bool is_none = r == -ENOENT || r == -EACCES || r == -ENOTSUP;
+	bool is_none = rc == -ENOENT || rc == -EACCES || rc == -ENOTSUP;
 
-	if (r < 0 && !is_none)
+	if (rc < 0 && !is_none)
 		return;
 	dir->dir.is_listed = true;
-	dir->dir.listed_at = hold_clock();
+	dir->dir.listed_at = lazy_clock();
 	dir->dir.listing++;
-	if (r == -ENOENT)
+	if (rc == -ENOENT)
 		dir->dir.is_repository = false;
-	if (r == 0) {
+	if (rc == 0) {
 		dir->dir.is_repository = true;
-		nametree_show(t, dir);
+		name_tree_show(t, dir);
 	}
 }
 
 static int refresh_tags(struct mount *m, struct name *dir, struct err *e)
 {
-	struct nametree *t = tree_of(m);
-	int r = 0;
+	struct name_tree *t = tree_of(m);
+	int rc = 0;
 
 	pthread_mutex_lock(&t->lock);
-	if (take_turn(t, dir, nametree_is_listed)) {
+	if (take_turn(t, dir, name_tree_is_listed)) {
 		pthread_mutex_unlock(&t->lock);
-		r = get_tags(m, dir, e);
+		rc = get_tags(m, dir, e);
 		pthread_mutex_lock(&t->lock);
-		note_tags(t, dir, r);
+		note_tags(t, dir, rc);
 		end_turn(t, dir);
 	}
-	if (r < 0 && dir->dir.is_listed && r != -ENOENT && r != -EACCES) {
-		if (r != -ENOTSUP)
-			warn(m, r, e);
-		r = 0;
+	if (rc < 0 && dir->dir.is_listed && rc != -ENOENT && rc != -EACCES) {
+		if (rc != -ENOTSUP)
+			warn(m, rc, e);
+		rc = 0;
 	}
 	pthread_mutex_unlock(&t->lock);
-	return r;
+	return rc;
 }
 
 /* What is refused, or not there, is a directory still if something is below it. */
-static int judge_tags(struct mount *m, struct name *dir, int r)
+static int judge_tags(struct mount *m, struct name *dir, int rc)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	bool has_more;
 
-	if (r != -ENOENT && r != -EACCES)
-		return r;
+	if (rc != -ENOENT && rc != -EACCES)
+		return rc;
 	pthread_mutex_lock(&t->lock);
-	has_more = nametree_next(t, dir, 0) != NULL;
+	has_more = name_tree_next(t, dir, 0) != NULL;
 	pthread_mutex_unlock(&t->lock);
-	return has_more || (r == -ENOENT && dir->parent) ? 0 : r;
+	return has_more || (rc == -ENOENT && dir->parent) ? 0 : rc;
 }
 
 static int run_list(struct task *task)
@@ -312,19 +312,19 @@ static int run_list(struct task *task)
 	struct mount *m = task->mount;
 	struct err e = {"out of memory"};
 	char path[NAME_PATH_MAX];
-	int r, tags = 0;
+	int rc, tags = 0;
 
-	nametree_path(tree_of(m), a->name, path);
-	r = refresh_catalog(m, a->name, &e);
-	if (r == -ENOTSUP)
-		r = 0;
-	if (r == 0 && may_have_tags(a->name, path))
+	name_tree_path(tree_of(m), a->name, path);
+	rc = refresh_catalog(m, a->name, &e);
+	if (rc == -ENOTSUP)
+		rc = 0;
+	if (rc == 0 && may_have_tags(a->name, path))
 		tags = judge_tags(m, a->name, refresh_tags(m, a->name, &e));
-	if (r == 0)
-		r = tags;
-	if (r < 0)
-		warn(m, r, &e);
-	return seen_errno(r);
+	if (rc == 0)
+		rc = tags;
+	if (rc < 0)
+		warn(m, rc, &e);
+	return seen_errno(rc);
 }
 
 /* ONE TAG */
@@ -334,32 +334,32 @@ static int add_image(struct mount *m, struct name *dir, const struct digest *d,
 		     struct err *e)
 {
 	char digest[DIGEST_TEXT_MAX];
-	struct origin *o;
-	int r = open_repository(m, dir, &o, e);
+	struct image_source *o;
+	int rc = open_repository(m, dir, &o, e);
 
-	return r < 0 ? r : namespace_add_image(m, dir, digest_format(d, digest), o);
+	return rc < 0 ? rc : namespace_add_image(m, dir, digest_format(d, digest), o);
 }
 
 static int open_reference(struct mount *m, struct name *dir, char separator,
-			  const char *text, struct origin **out, struct err *e)
+			  const char *text, struct image_source **out, struct err *e)
 {
 	char path[NAME_PATH_MAX], *reference;
-	int r;
+	int rc;
 
-	nametree_path(tree_of(m), dir, path);
+	name_tree_path(tree_of(m), dir, path);
 	if (asprintf(&reference, "%s%c%s", path, separator, text) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
-	r = origin_open(reference, m->client, out, e);
+	rc = image_source_open(reference, m->client, out, e);
 	free(reference);
-	return r;
+	return rc;
 }
 
-static void forget_tag(struct nametree *t, struct name *dir, const char *text)
+static void forget_tag(struct name_tree *t, struct name *dir, const char *text)
 {
 	struct name *tag;
 
 	pthread_mutex_lock(&t->lock);
-	tag = nametree_find(t, dir, NAME_TAG, text, strlen(text));
+	tag = name_tree_find(t, dir, NAME_TAG, text, strlen(text));
 	if (tag) {
 		tag->tag.has_digest = false;
 		tag->tag.resolved_at = 0;
@@ -371,48 +371,48 @@ static void forget_tag(struct nametree *t, struct name *dir, const char *text)
 /* The tag, with its digest, as it is now. */
 static int resolve_tag(struct mount *m, struct name *dir, const char *text, struct err *e)
 {
-	struct nametree *t = tree_of(m);
-	struct origin *o = NULL;
+	struct name_tree *t = tree_of(m);
+	struct image_source *o = NULL;
 	struct digest d;
 	struct name *tag;
-	int r = open_reference(m, dir, ':', text, &o, e);
+	int rc = open_reference(m, dir, ':', text, &o, e);
 
-	if (r == 0)
-		r = origin_tag_digest(o, &d, e);
-	origin_close(o);
-	if (r == 0)
-		r = add_image(m, dir, &d, e);
-	if (r == -ENOENT)
+	if (rc == 0)
+		rc = image_source_tag_digest(o, &d, e);
+	image_source_close(o);
+	if (rc == 0)
+		rc = add_image(m, dir, &d, e);
+	if (rc == -ENOENT)
 		forget_tag(t, dir, text);
-	if (r < 0)
-		return r;
+	if (rc < 0)
+		return rc;
 	pthread_mutex_lock(&t->lock);
-	r = nametree_add(t, dir, NAME_TAG, text, strlen(text), &tag);
-	if (r == 0) {
+	rc = name_tree_add(t, dir, NAME_TAG, text, strlen(text), &tag);
+	if (rc == 0) {
 		/* Another digest is another node: the kernel keeps the link of the old. */
 		if (tag->tag.resolved_at && !digest_equal(&tag->tag.digest, &d))
 			tag->tag.generation++;
 		tag->tag.digest = d;
 		tag->tag.has_digest = true;
-		tag->tag.resolved_at = hold_clock();
+		tag->tag.resolved_at = lazy_clock();
 		dir->dir.is_repository = true;
-		nametree_show(t, dir);
+		name_tree_show(t, dir);
 	}
 	pthread_mutex_unlock(&t->lock);
-	return r;
+	return rc;
 }
 
 static int run_tag(struct task *task)
 {
 	struct ask *a = (struct ask *)task;
 	struct mount *m = task->mount;
-	struct name *dir = nametree_get(tree_of(m), a->name->parent);
+	struct name *dir = name_tree_get(tree_of(m), a->name->parent);
 	struct err e = {"out of memory"};
-	int r = resolve_tag(m, dir, a->name->text, &e);
+	int rc = resolve_tag(m, dir, a->name->text, &e);
 
-	if (r < 0)
-		warn(m, r, &e);
-	return seen_errno(r);
+	if (rc < 0)
+		warn(m, rc, &e);
+	return seen_errno(rc);
 }
 
 /* WHAT A NAME IS */
@@ -420,31 +420,31 @@ static int run_tag(struct task *task)
 static int add_dir(struct mount *m, struct name *parent, const char *text,
 		   bool is_repository)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	struct name *dir;
-	int r;
+	int rc;
 
 	pthread_mutex_lock(&t->lock);
-	r = nametree_add(t, parent, NAME_DIR, text, strlen(text), &dir);
-	if (r == 0) {
+	rc = name_tree_add(t, parent, NAME_DIR, text, strlen(text), &dir);
+	if (rc == 0) {
 		dir->dir.is_checked = true;
-		dir->dir.checked_at = hold_clock();
+		dir->dir.checked_at = lazy_clock();
 		dir->dir.is_repository |= is_repository;
 		if (is_repository)
-			nametree_show(t, dir);
+			name_tree_show(t, dir);
 	}
 	pthread_mutex_unlock(&t->lock);
-	return r;
+	return rc;
 }
 
 static bool is_in_catalog(struct mount *m, struct name *parent, const char *text)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	struct name *dir;
 	bool is;
 
 	pthread_mutex_lock(&t->lock);
-	dir = nametree_find(t, parent, NAME_DIR, text, strlen(text));
+	dir = name_tree_find(t, parent, NAME_DIR, text, strlen(text));
 	is = dir && dir->dir.catalogued;
 	pthread_mutex_unlock(&t->lock);
 	return is;
@@ -452,7 +452,7 @@ static bool is_in_catalog(struct mount *m, struct name *parent, const char *text
 
 static bool is_repository(struct mount *m, const struct name *dir)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	bool is;
 
 	pthread_mutex_lock(&t->lock);
@@ -463,13 +463,13 @@ static bool is_repository(struct mount *m, const struct name *dir)
 
 static int probe(struct mount *m, struct name *parent, const char *text, struct err *e)
 {
-	struct origin *o = NULL;
-	int r = open_reference(m, parent, '/', text, &o, e);
+	struct image_source *o = NULL;
+	int rc = open_reference(m, parent, '/', text, &o, e);
 
-	if (r == 0)
-		r = origin_probe(o, e);
-	origin_close(o);
-	return r;
+	if (rc == 0)
+		rc = image_source_probe(o, e);
+	image_source_close(o);
+	return rc;
 }
 
 /*
@@ -480,18 +480,18 @@ static int probe(struct mount *m, struct name *parent, const char *text, struct 
 static int find_dir(struct mount *m, struct name *parent, const char *text, struct err *e)
 {
 	char path[NAME_PATH_MAX];
-	int r, catalog;
+	int rc, catalog;
 
-	nametree_path(tree_of(m), parent, path);
+	name_tree_path(tree_of(m), parent, path);
 	if (is_hub(path) && parent->dir.depth != 2)
 		return parent->dir.depth == 1 ? add_dir(m, parent, text, false) : -ENOENT;
-	r = probe(m, parent, text, e);
-	if (r == 0)
+	rc = probe(m, parent, text, e);
+	if (rc == 0)
 		return add_dir(m, parent, text, true);
 	if (m->options->offline) /* below may be what the store knows */
 		return add_dir(m, parent, text, false);
-	if ((r != -ENOENT && r != -EACCES && r != -ENOTSUP) || is_hub(path))
-		return r;
+	if ((rc != -ENOENT && rc != -EACCES && rc != -ENOTSUP) || is_hub(path))
+		return rc;
 	catalog = refresh_catalog(m, parent, e);
 	if (catalog == 0)
 		return is_in_catalog(m, parent, text) ? add_dir(m, parent, text, false)
@@ -503,15 +503,15 @@ static int find_dir(struct mount *m, struct name *parent, const char *text, stru
 
 static bool ask_for_tag(struct mount *m, struct name *dir, const char *text)
 {
-	struct nametree *t = tree_of(m);
+	struct name_tree *t = tree_of(m);
 	char path[NAME_PATH_MAX];
 	bool is;
 
-	nametree_path(t, dir, path);
+	name_tree_path(t, dir, path);
 	if (!may_have_tags(dir, path) || !reference_is_tag(text, strlen(text)))
 		return false;
 	pthread_mutex_lock(&t->lock);
-	is = !nametree_is_listed(t, dir) &&
+	is = !name_tree_is_listed(t, dir) &&
 	     (dir->dir.is_repository || !dir->dir.is_checked || m->options->offline);
 	pthread_mutex_unlock(&t->lock);
 	return is;
@@ -522,16 +522,16 @@ static int run_child(struct task *task)
 	struct ask *a = (struct ask *)task;
 	struct mount *m = task->mount;
 	struct err e = {"out of memory"};
-	int r = -ENOENT;
+	int rc = -ENOENT;
 
 	if (ask_for_tag(m, a->name, a->text))
-		r = resolve_tag(m, a->name, a->text, &e);
-	if ((r == -ENOENT || r == -EACCES || (r == -EIO && m->options->offline)) &&
+		rc = resolve_tag(m, a->name, a->text, &e);
+	if ((rc == -ENOENT || rc == -EACCES || (rc == -EIO && m->options->offline)) &&
 	    reference_is_path(a->text, strlen(a->text)))
-		r = find_dir(m, a->name, a->text, &e);
-	if (r < 0)
-		warn(m, r, &e);
-	return seen_errno(r);
+		rc = find_dir(m, a->name, a->text, &e);
+	if (rc < 0)
+		warn(m, rc, &e);
+	return seen_errno(rc);
 }
 
 /* AN IMAGE BY ITS DIGEST */
@@ -542,22 +542,22 @@ static int run_image(struct task *task)
 	struct mount *m = task->mount;
 	struct err e = {"out of memory"};
 	struct image *img = NULL;
-	struct origin *o = NULL;
+	struct image_source *o = NULL;
 	struct digest d;
-	int r = open_reference(m, a->name, '@', a->text, &o, &e);
+	int rc = open_reference(m, a->name, '@', a->text, &o, &e);
 
 	/* Its documents are then in the store: loading it asks for them no more. */
-	if (r == 0)
-		r = origin_resolve(o, &m->options->platform, &img, &e);
+	if (rc == 0)
+		rc = image_source_resolve(o, &m->options->platform, &img, &e);
 	image_free(img);
-	origin_close(o);
-	if (r == 0)
-		r = digest_parse(a->text, strlen(a->text), &d);
-	if (r == 0)
-		r = add_image(m, a->name, &d, &e);
-	if (r < 0)
-		warn(m, r, &e);
-	return seen_errno(r);
+	image_source_close(o);
+	if (rc == 0)
+		rc = digest_parse(a->text, strlen(a->text), &d);
+	if (rc == 0)
+		rc = add_image(m, a->name, &d, &e);
+	if (rc < 0)
+		warn(m, rc, &e);
+	return seen_errno(rc);
 }
 
 /* STARTING */
@@ -581,22 +581,22 @@ static int ask(struct mount *m, int (*run)(struct task *t), struct name *name,
 	return seen_errno(task_run(m, &a->task, w));
 }
 
-int asking_list(struct mount *m, struct name *dir, struct waiter *w)
+int refresh_list(struct mount *m, struct name *dir, struct waiter *w)
 {
 	return ask(m, run_list, dir, "", w);
 }
 
-int asking_child(struct mount *m, struct name *dir, const char *text, struct waiter *w)
+int refresh_child(struct mount *m, struct name *dir, const char *text, struct waiter *w)
 {
 	return ask(m, run_child, dir, text, w);
 }
 
-int asking_tag(struct mount *m, struct name *tag, struct waiter *w)
+int refresh_tag(struct mount *m, struct name *tag, struct waiter *w)
 {
 	return ask(m, run_tag, tag, "", w);
 }
 
-int asking_image(struct mount *m, struct name *dir, const char *digest, struct waiter *w)
+int refresh_image(struct mount *m, struct name *dir, const char *digest, struct waiter *w)
 {
 	return ask(m, run_image, dir, digest, w);
 }

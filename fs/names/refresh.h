@@ -17,15 +17,16 @@ struct name;
 struct waiter;
 
 /* The names in a directory: the catalog of its host, its own tags. */
-int asking_list(struct mount *m, struct name *dir, struct waiter *w);
+int refresh_list(struct mount *m, struct name *dir, struct waiter *w);
 /*
  * What @text is in a directory: a tag, or a directory, which then are in the tree. -ENOENT:
  * neither.
  */
-int asking_child(struct mount *m, struct name *dir, const char *text, struct waiter *w);
+int refresh_child(struct mount *m, struct name *dir, const char *text, struct waiter *w);
 /* Which digest a tag has now. -ENOENT: there is no such tag any more. */
-int asking_tag(struct mount *m, struct name *tag, struct waiter *w);
+int refresh_tag(struct mount *m, struct name *tag, struct waiter *w);
 /* Is there such an image in the repository? Then it is in the tree. */
-int asking_image(struct mount *m, struct name *dir, const char *digest, struct waiter *w);
+int refresh_image(struct mount *m, struct name *dir, const char *digest,
+		  struct waiter *w);
 
 #endif

@@ -23,21 +23,21 @@ int merge_failed(struct mount *m, int code)
 
 static int pin_layer(struct mount *m, struct waiter *w, struct located *out)
 {
-	struct mount_layer *l = layers_slot(m, out->node.layer);
-	int r = l ? layer_pin(m, l, w) : -ESTALE;
+	struct mount_layer *l = layers_get(m, out->node.layer);
+	int rc = l ? mount_layer_pin(m, l, w) : -ESTALE;
 
-	if (r == 0)
+	if (rc == 0)
 		out->layer = l;
-	return r;
+	return rc;
 }
 
 static int pin_view(struct mount *m, struct waiter *w, struct located *out)
 {
 	struct view *v = images_find(m, out->node.image);
-	int r = v ? view_pin(v, w) : -ESTALE;
+	int rc = v ? view_pin(v, w) : -ESTALE;
 
-	if (r < 0)
-		return r;
+	if (rc < 0)
+		return rc;
 	out->view = v;
 	if (out->node.kind == NODE_MERGED)
 		out->merge = v->merge;
@@ -49,7 +49,7 @@ int locate(struct mount *m, uint64_t id, struct waiter *w, struct located *out)
 	memset(out, 0, sizeof(*out));
 	out->mount = m;
 	node_unpack(id, &out->node);
-	if (id == VIEWS_TOP && m->options->layout == LAYOUT_ROOTFS) {
+	if (id == NODES_TOP && m->options->layout == LAYOUT_ROOTFS) {
 		out->node.kind = NODE_MERGED;
 		out->is_root = true;
 	}
@@ -59,7 +59,7 @@ int locate(struct mount *m, uint64_t id, struct waiter *w, struct located *out)
 void located_release(struct located *p)
 {
 	if (p->layer)
-		layer_unpin(p->layer);
+		mount_layer_unpin(p->layer);
 	if (p->view)
 		view_unpin(p->view);
 }
@@ -67,22 +67,22 @@ void located_release(struct located *p)
 int located_dir(const struct located *p, struct merged_dir **out)
 {
 	struct place at = {.layer = p->node.layer, .entry = p->node.entry};
-	int r;
+	int rc;
 
 	if (!p->merge)
 		return -EIO;
-	r = p->is_root ? merge_root(p->merge, out) : merge_dir(p->merge, at, out);
-	return r < 0 ? merge_failed(p->mount, r) : 0;
+	rc = p->is_root ? merge_root(p->merge, out) : merge_dir(p->merge, at, out);
+	return rc < 0 ? merge_failed(p->mount, rc) : 0;
 }
 
 int located_file(const struct located *p, struct entry *out)
 {
-	int r;
+	int rc;
 
 	if (p->layer->is_file)
 		return -ESTALE;
 	if (p->layer->loaded < 0)
 		return -EIO; /* it was good when the node was given out */
-	r = index_entry(layer_index(p->layer->layer), p->node.entry, out);
-	return r < 0 ? index_failed(p->mount, p->layer, r) : 0;
+	rc = index_entry(layer_index(p->layer->layer), p->node.entry, out);
+	return rc < 0 ? index_failed(p->mount, p->layer, rc) : 0;
 }

@@ -25,7 +25,7 @@
 static int fill_attr(const struct index *ix, const struct entry *e, struct stat *st)
 {
 	uint64_t stored = e->size;
-	int r = 0;
+	int rc = 0;
 
 	st->st_mode = e->mode;
 	st->st_uid = e->uid;
@@ -36,29 +36,29 @@ static int fill_attr(const struct index *ix, const struct entry *e, struct stat 
 	st->st_mtim.tv_nsec = e->mtime_ns;
 	st->st_atim = st->st_ctim = st->st_mtim;
 	if (e->flags & ENTRY_SPARSE)
-		r = index_stored(ix, e, &stored);
+		rc = index_stored(ix, e, &stored);
 	st->st_blocks = S_ISREG(e->mode) ? (blkcnt_t)((stored + 511) / 512) : 0;
-	return r;
+	return rc;
 }
 
-static int fill_item(struct mount *m, const struct shown *s, struct item *out)
+static int fill_item(struct mount *m, const struct attributes *s, struct item *out)
 {
-	struct mount_layer *l = s->is_described ? layers_slot(m, s->slot) : NULL;
+	struct mount_layer *l = s->is_described ? layers_get(m, s->slot) : NULL;
 	uint32_t extra;
-	int r;
+	int rc;
 
 	memset(out, 0, sizeof(*out));
 	out->node = s->node;
 	out->attr.st_ino = s->ino;
 	if (l) {
-		r = fill_attr(layer_index(l->layer), &s->entry, &out->attr);
-		if (r < 0)
-			return index_failed(m, l, r);
+		rc = fill_attr(layer_index(l->layer), &s->entry, &out->attr);
+		if (rc < 0)
+			return index_failed(m, l, rc);
 	} else {
 		out->attr.st_mode = S_IFDIR | 0755;
 	}
 	out->attr.st_nlink = s->nlink;
-	extra = s->is_dir ? 0 : layer_extra(m, l, s->entry.id);
+	extra = s->is_dir ? 0 : mount_layer_extra(m, l, s->entry.id);
 	if (extra) {
 		/* As in every image that shows it. */
 		out->attr.st_nlink = s->entry.nlink + extra;
@@ -70,48 +70,49 @@ static int fill_item(struct mount *m, const struct shown *s, struct item *out)
 static int describe_dir(struct mount *m, struct merge *merge,
 			const struct merged_dir *dir, struct item *out)
 {
-	struct shown s = {0};
-	int r = merge_describe(merge, dir, &s);
+	struct attributes s = {0};
+	int rc = merge_describe(merge, dir, &s);
 
-	return r < 0 ? merge_failed(m, r) : fill_item(m, &s, out);
+	return rc < 0 ? merge_failed(m, rc) : fill_item(m, &s, out);
 }
 
 /* What raw.c found, or why not: the caller does not care which layer's index that was. */
-static int describe_raw(struct mount *m, int r, const struct shown *s, struct item *out)
+static int describe_raw(struct mount *m, int rc, const struct attributes *s,
+			struct item *out)
 {
-	if (r == -EBADMSG)
-		return index_failed(m, NULL, r);
-	return r < 0 ? r : fill_item(m, s, out);
+	if (rc == -EBADMSG)
+		return index_failed(m, NULL, rc);
+	return rc < 0 ? rc : fill_item(m, s, out);
 }
 
 static int describe_file(struct mount *m, uint64_t id, const struct located *p,
 			 struct item *out)
 {
-	struct shown s = {.node = id, .is_described = true, .slot = p->node.layer};
+	struct attributes s = {.node = id, .is_described = true, .slot = p->node.layer};
 	const struct index *ix;
 	uint64_t dir;
-	int r = located_file(p, &s.entry);
+	int rc = located_file(p, &s.entry);
 
-	if (r != 0)
-		return r;
+	if (rc != 0)
+		return rc;
 	s.nlink = s.entry.nlink;
 	s.ino = node_ino(p->layer->seed, p->node.entry);
 	if (!m->options->ino_unique) {
 		ix = layer_index(p->layer->layer);
-		r = identity_parent(ix, &s.entry, &dir);
-		if (r == 0)
-			r = identity_ino(ix, &s.entry, s.nlink, p->layer->seed, dir,
-					 &s.ino);
+		rc = identity_parent(ix, &s.entry, &dir);
+		if (rc == 0)
+			rc = identity_ino(ix, &s.entry, s.nlink, p->layer->seed, dir,
+					  &s.ino);
 	}
-	return r < 0 ? index_failed(m, p->layer, r) : fill_item(m, &s, out);
+	return rc < 0 ? index_failed(m, p->layer, rc) : fill_item(m, &s, out);
 }
 
 static int describe(struct mount *m, uint64_t id, const struct located *p,
 		    struct item *out)
 {
 	struct merged_dir *dir;
-	struct shown s;
-	int r;
+	struct attributes s;
+	int rc;
 
 	switch (p->node.kind) {
 	case NODE_SYNTHETIC:
@@ -119,15 +120,15 @@ static int describe(struct mount *m, uint64_t id, const struct located *p,
 	case NODE_FILE:
 		return describe_file(m, id, p, out);
 	case NODE_MERGED:
-		r = located_dir(p, &dir);
-		if (r < 0)
-			return r;
-		r = describe_dir(m, p->merge, dir, out);
+		rc = located_dir(p, &dir);
+		if (rc < 0)
+			return rc;
+		rc = describe_dir(m, p->merge, dir, out);
 		merged_dir_unref(dir);
-		return r;
+		return rc;
 	case NODE_RAW:
-		r = raw_describe(p->view, &p->node, &s);
-		return describe_raw(m, r, &s, out);
+		rc = raw_describe(p->view, &p->node, &s);
+		return describe_raw(m, rc, &s, out);
 	}
 	return -ESTALE;
 }
@@ -147,20 +148,20 @@ static bool describe_top(struct mount *m, uint64_t id, struct item *out)
 	return v != NULL;
 }
 
-int views_describe(struct mount *m, uint64_t id, struct waiter *w, struct item *out)
+int nodes_describe(struct mount *m, uint64_t id, struct waiter *w, struct item *out)
 {
 	struct located p;
-	int r;
+	int rc;
 
 	if (namespace_has(m, id))
 		return namespace_describe(m, id, out);
 	if (describe_top(m, id, out))
 		return 0;
-	r = locate(m, id, w, &p);
-	if (r == 0)
-		r = describe(m, id, &p, out);
+	rc = locate(m, id, w, &p);
+	if (rc == 0)
+		rc = describe(m, id, &p, out);
 	located_release(&p);
-	return r;
+	return rc;
 }
 
 /* NAMES */
@@ -172,52 +173,53 @@ static int describe_row(struct view *v, const struct node *row, struct item *out
 	struct merged_dir *dir;
 	struct view *other;
 	struct node root;
-	struct shown s;
-	int r;
+	struct attributes s;
+	int rc;
 
 	if (row->layer == ROW_LAYER && v->layers[row->entry - 1]->loaded == 0) {
 		raw_root(v, row->entry - 1, &root);
-		r = raw_describe(v, &root, &s);
-		return describe_raw(m, r, &s, out);
+		rc = raw_describe(v, &root, &s);
+		return describe_raw(m, rc, &s, out);
 	}
 	if (row->layer == ROW_PLATFORM || row->layer == ROW_REFERRER) {
-		r = row->layer == ROW_PLATFORM ? view_platform(v, row->entry - 1, &other)
-					       : mentions_view(v, row->entry - 1, &other);
-		if (r == 0)
+		rc = row->layer == ROW_PLATFORM
+			     ? view_platform(v, row->entry - 1, &other)
+			     : referrers_view(v, row->entry - 1, &other);
+		if (rc == 0)
 			synthetic_top(other, out);
-		return r;
+		return rc;
 	}
 	if (row->layer != ROW_ROOTFS || !v->merge)
 		return synthetic_describe(v, row, out);
-	r = merge_root(v->merge, &dir);
-	if (r < 0)
-		return merge_failed(m, r);
-	r = describe_dir(m, v->merge, dir, out);
+	rc = merge_root(v->merge, &dir);
+	if (rc < 0)
+		return merge_failed(m, rc);
+	rc = describe_dir(m, v->merge, dir, out);
 	merged_dir_unref(dir);
-	return r;
+	return rc;
 }
 
 static int lookup_merged(const struct located *p, const char *name, struct item *out)
 {
 	struct merged_dir *dir;
-	struct shown s;
-	int r;
+	struct attributes s;
+	int rc;
 
-	r = located_dir(p, &dir);
-	if (r < 0)
-		return r;
-	r = merge_lookup(p->merge, dir, name, strlen(name), &s);
-	r = r < 0 ? merge_failed(p->mount, r) : fill_item(p->mount, &s, out);
+	rc = located_dir(p, &dir);
+	if (rc < 0)
+		return rc;
+	rc = merge_lookup(p->merge, dir, name, strlen(name), &s);
+	rc = rc < 0 ? merge_failed(p->mount, rc) : fill_item(p->mount, &s, out);
 	merged_dir_unref(dir);
-	return r;
+	return rc;
 }
 
 static int lookup_raw(const struct located *p, const char *name, struct item *out)
 {
-	struct shown s;
-	int r = raw_lookup(p->view, &p->node, name, &s);
+	struct attributes s;
+	int rc = raw_lookup(p->view, &p->node, name, &s);
 
-	return describe_raw(p->mount, r, &s, out);
+	return describe_raw(p->mount, rc, &s, out);
 }
 
 /* A row of its own where another tree should be: that is broken. */
@@ -231,7 +233,7 @@ static int lookup(const struct located *p, const char *name, struct waiter *w,
 		  struct item *out)
 {
 	struct node row;
-	int r;
+	int rc;
 
 	switch (p->node.kind) {
 	case NODE_MERGED:
@@ -245,35 +247,35 @@ static int lookup(const struct located *p, const char *name, struct waiter *w,
 	}
 	if (is_stand_in(&p->node))
 		return -EIO;
-	r = synthetic_find(p->view, &p->node, name, &row);
-	if (r == -ENOENT) {
-		r = synthetic_need(p->view, &p->node, w);
-		if (r == 0)
-			r = synthetic_find(p->view, &p->node, name, &row);
+	rc = synthetic_find(p->view, &p->node, name, &row);
+	if (rc == -ENOENT) {
+		rc = synthetic_need(p->view, &p->node, w);
+		if (rc == 0)
+			rc = synthetic_find(p->view, &p->node, name, &row);
 	}
-	return r < 0 ? r : describe_row(p->view, &row, out);
+	return rc < 0 ? rc : describe_row(p->view, &row, out);
 }
 
-int views_lookup(struct mount *m, uint64_t parent, const char *name, struct waiter *w,
+int nodes_lookup(struct mount *m, uint64_t parent, const char *name, struct waiter *w,
 		 struct item *out)
 {
 	struct located p;
-	int r;
+	int rc;
 
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
 	if (namespace_has(m, parent))
 		return namespace_lookup(m, parent, name, w, out);
-	r = locate(m, parent, w, &p);
-	if (r == 0)
-		r = lookup(&p, name, w, out);
+	rc = locate(m, parent, w, &p);
+	if (rc == 0)
+		rc = lookup(&p, name, w, out);
 	located_release(&p);
-	return r;
+	return rc;
 }
 
 /* LISTS */
 
-struct views_list {
+struct nodes_list {
 	struct mount *m;
 	uint64_t node;
 	bool is_names; /* of the namespace: nothing is located */
@@ -287,7 +289,7 @@ struct views_list {
 #define N_DOTS 2
 
 /* What is located, as a directory that can be listed. */
-static int find_dir(struct views_list *l, struct waiter *w)
+static int find_dir(struct nodes_list *l, struct waiter *w)
 {
 	switch (l->at.node.kind) {
 	case NODE_MERGED:
@@ -304,11 +306,11 @@ static int find_dir(struct views_list *l, struct waiter *w)
 	return 0;
 }
 
-int views_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct waiter *w,
-		    struct views_list **out)
+int nodes_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct waiter *w,
+		    struct nodes_list **out)
 {
-	struct views_list *l = calloc(1, sizeof(*l));
-	int r;
+	struct nodes_list *l = calloc(1, sizeof(*l));
+	int rc;
 
 	if (!l)
 		return -ENOMEM;
@@ -317,19 +319,19 @@ int views_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct wait
 	l->node = node;
 	l->is_names = namespace_has(m, node);
 	if (l->is_names)
-		r = cookie == 0 ? namespace_list(m, node, w) : 0;
+		rc = cookie == 0 ? namespace_list(m, node, w) : 0;
 	else
-		r = locate(m, node, w, &l->at);
-	if (r == 0 && !l->is_names)
-		r = find_dir(l, w);
-	if (r < 0)
-		views_list_close(l);
+		rc = locate(m, node, w, &l->at);
+	if (rc == 0 && !l->is_names)
+		rc = find_dir(l, w);
+	if (rc < 0)
+		nodes_list_close(l);
 	else
 		*out = l;
-	return r;
+	return rc;
 }
 
-void views_list_close(struct views_list *l)
+void nodes_list_close(struct nodes_list *l)
 {
 	if (!l)
 		return;
@@ -340,16 +342,16 @@ void views_list_close(struct views_list *l)
 }
 
 /* Above a layer's root is layers/. */
-static int describe_raw_parent(struct views_list *l, struct item *out)
+static int describe_raw_parent(struct nodes_list *l, struct item *out)
 {
 	struct node row = {.image = l->at.node.image, .layer = ROW_LAYERS, .entry = 1};
-	struct shown s;
-	int r;
+	struct attributes s;
+	int rc;
 
 	if (l->at.node.entry == 0)
 		return synthetic_describe(l->at.view, &row, out);
-	r = raw_parent(l->at.view, &l->at.node, &s);
-	return describe_raw(l->m, r, &s, out);
+	rc = raw_parent(l->at.view, &l->at.node, &s);
+	return describe_raw(l->m, rc, &s, out);
 }
 
 /* Above the top of an image that is in another directory. */
@@ -364,12 +366,12 @@ static int describe_around(const struct view *v, struct item *out)
 	return 0;
 }
 
-static int describe_parent(struct views_list *l, struct item *out)
+static int describe_parent(struct nodes_list *l, struct item *out)
 {
 	struct node row = {.image = l->at.node.image, .layer = ROW_TOP, .entry = 1};
 	struct merge *merge = l->at.merge;
 	struct merged_dir *dir;
-	int r;
+	int rc;
 
 	if (l->is_names)
 		return namespace_describe(l->m, namespace_parent(l->m, l->node), out);
@@ -384,77 +386,77 @@ static int describe_parent(struct views_list *l, struct item *out)
 		synthetic_parent(&l->at.node, &row);
 		return synthetic_describe(l->at.view, &row, out);
 	}
-	r = merge_parent(merge, l->dir, &dir);
-	if (r < 0)
-		return merge_failed(l->m, r);
+	rc = merge_parent(merge, l->dir, &dir);
+	if (rc < 0)
+		return merge_failed(l->m, rc);
 	/* Above the merged root is the top, if that is not the root itself. */
 	if (dir->node == l->dir->node && l->m->options->layout == LAYOUT_IMAGE)
-		r = synthetic_describe(l->at.view, &row, out);
+		rc = synthetic_describe(l->at.view, &row, out);
 	else
-		r = describe_dir(l->m, merge, dir, out);
+		rc = describe_dir(l->m, merge, dir, out);
 	merged_dir_unref(dir);
-	return r;
+	return rc;
 }
 
-static int next_merged(struct views_list *l, struct item *out)
+static int next_merged(struct nodes_list *l, struct item *out)
 {
 	const char *name;
-	struct shown s;
+	struct attributes s;
 	uint64_t after = l->cookie - N_DOTS;
 	size_t len;
-	int r = 0;
+	int rc = 0;
 
 	if (!l->listing)
-		r = listing_open(l->at.merge, l->dir, after, &l->listing);
-	if (r >= 0)
-		r = listing_next(l->listing, &name, &len, &s, &after);
-	if (r <= 0)
-		return r < 0 && r != -EINVAL ? merge_failed(l->m, r) : r;
-	r = fill_item(l->m, &s, out);
-	if (r < 0)
-		return r;
+		rc = listing_open(l->at.merge, l->dir, after, &l->listing);
+	if (rc >= 0)
+		rc = listing_next(l->listing, &name, &len, &s, &after);
+	if (rc <= 0)
+		return rc < 0 && rc != -EINVAL ? merge_failed(l->m, rc) : rc;
+	rc = fill_item(l->m, &s, out);
+	if (rc < 0)
+		return rc;
 	memcpy(l->name, name, len);
 	l->name[len] = '\0';
 	l->cookie = after + N_DOTS;
 	return 1;
 }
 
-static int next_raw(struct views_list *l, struct item *out)
+static int next_raw(struct nodes_list *l, struct item *out)
 {
 	uint64_t after = l->cookie - N_DOTS;
-	struct shown s;
-	int r = raw_next(l->at.view, &l->at.node, &after, l->name, &s);
+	struct attributes s;
+	int rc = raw_next(l->at.view, &l->at.node, &after, l->name, &s);
 
-	if (r == 0)
+	if (rc == 0)
 		return 0;
 	l->cookie = after + N_DOTS;
-	r = describe_raw(l->m, r, &s, out);
-	return r < 0 ? r : 1;
+	rc = describe_raw(l->m, rc, &s, out);
+	return rc < 0 ? rc : 1;
 }
 
-static int next_row(struct views_list *l, struct item *out)
+static int next_row(struct nodes_list *l, struct item *out)
 {
 	uint64_t after = l->cookie - N_DOTS;
 	struct node node;
-	int r;
+	int rc;
 
 	if (!synthetic_next(l->at.view, &l->at.node, &after, l->name, &node))
 		return 0;
 	l->cookie = after + N_DOTS;
-	r = describe_row(l->at.view, &node, out);
-	return r < 0 ? r : 1;
+	rc = describe_row(l->at.view, &node, out);
+	return rc < 0 ? rc : 1;
 }
 
-static int next_of_namespace(struct views_list *l, struct item *out)
+static int next_of_namespace(struct nodes_list *l, struct item *out)
 {
 	uint64_t after = l->cookie - N_DOTS;
-	int r = namespace_next(l->m, l->node, &after, l->name, out);
+	int rc = namespace_next(l->m, l->node, &after, l->name, out);
 
 	l->cookie = after + N_DOTS;
-	return r;
+	return rc;
 }
 
-static int next_name(struct views_list *l, struct item *out)
+static int next_name(struct nodes_list *l, struct item *out)
 {
 	if (l->is_names)
 		return next_of_namespace(l, out);
@@ -469,10 +471,10 @@ static int next_name(struct views_list *l, struct item *out)
 }
 
 /* The directory itself. */
-static int describe_self(struct views_list *l, struct item *out)
+static int describe_self(struct nodes_list *l, struct item *out)
 {
-	struct shown s;
-	int r;
+	struct attributes s;
+	int rc;
 
 	if (l->is_names)
 		return namespace_describe(l->m, l->node, out);
@@ -480,26 +482,26 @@ static int describe_self(struct views_list *l, struct item *out)
 		return describe_dir(l->m, l->at.merge, l->dir, out);
 	if (l->at.node.kind == NODE_SYNTHETIC)
 		return synthetic_describe(l->at.view, &l->at.node, out);
-	r = raw_describe(l->at.view, &l->at.node, &s);
-	return describe_raw(l->m, r, &s, out);
+	rc = raw_describe(l->at.view, &l->at.node, &s);
+	return describe_raw(l->m, rc, &s, out);
 }
 
-int views_list_next(struct views_list *l, const char **name, struct item *out,
+int nodes_list_next(struct nodes_list *l, const char **name, struct item *out,
 		    uint64_t *cookie)
 {
-	int r;
+	int rc;
 
 	if (l->cookie < N_DOTS) {
 		strcpy(l->name, l->cookie == 0 ? "." : "..");
-		r = l->cookie > 0 ? describe_parent(l, out) : describe_self(l, out);
+		rc = l->cookie > 0 ? describe_parent(l, out) : describe_self(l, out);
 		l->cookie++;
-		r = r < 0 ? r : 1;
+		rc = rc < 0 ? rc : 1;
 	} else {
-		r = next_name(l, out);
+		rc = next_name(l, out);
 	}
 	*name = l->name;
 	*cookie = l->cookie;
-	return r;
+	return rc;
 }
 
 /* CONTENTS */
@@ -507,13 +509,13 @@ int views_list_next(struct views_list *l, const char **name, struct item *out,
 static int read_target(const struct located *p, char *buf, size_t size)
 {
 	struct entry e;
-	int r;
+	int rc;
 
 	if (p->node.kind != NODE_FILE)
 		return -EINVAL;
-	r = located_file(p, &e);
-	if (r < 0)
-		return r;
+	rc = located_file(p, &e);
+	if (rc < 0)
+		return rc;
 	if (!S_ISLNK(e.mode))
 		return -EINVAL;
 	if (e.link_len >= size)
@@ -523,18 +525,18 @@ static int read_target(const struct located *p, char *buf, size_t size)
 	return 0;
 }
 
-int views_readlink(struct mount *m, uint64_t id, char *buf, size_t size, struct waiter *w)
+int nodes_readlink(struct mount *m, uint64_t id, char *buf, size_t size, struct waiter *w)
 {
 	struct located p;
-	int r;
+	int rc;
 
 	if (namespace_has(m, id))
 		return namespace_readlink(m, id, buf, size, w);
-	r = locate(m, id, w, &p);
-	if (r == 0)
-		r = read_target(&p, buf, size);
+	rc = locate(m, id, w, &p);
+	if (rc == 0)
+		rc = read_target(&p, buf, size);
 	located_release(&p);
-	return r;
+	return rc;
 }
 
 static ssize_t read_file(const struct located *p, void *buf, size_t size, uint64_t off,
@@ -543,11 +545,11 @@ static ssize_t read_file(const struct located *p, void *buf, size_t size, uint64
 	const bool *cancelled;
 	struct entry e;
 	ssize_t n;
-	int r;
+	int rc;
 
-	r = located_file(p, &e);
-	if (r < 0)
-		return r;
+	rc = located_file(p, &e);
+	if (rc < 0)
+		return rc;
 	if (!S_ISREG(e.mode))
 		return -EINVAL;
 	cancelled = waiter_begin(w, p->layer->layer);
@@ -556,23 +558,23 @@ static ssize_t read_file(const struct located *p, void *buf, size_t size, uint64
 	return n;
 }
 
-ssize_t views_read(struct mount *m, uint64_t id, void *buf, size_t size, uint64_t off,
+ssize_t nodes_read(struct mount *m, uint64_t id, void *buf, size_t size, uint64_t off,
 		   struct waiter *w)
 {
 	struct located p;
-	ssize_t r;
+	ssize_t rc;
 
 	if (namespace_has(m, id))
 		return namespace_read(m, id, buf, size, off);
-	r = locate(m, id, w, &p);
-	if (r == 0 && p.node.kind == NODE_FILE)
-		r = read_file(&p, buf, size, off, w);
-	else if (r == 0 && p.node.kind == NODE_SYNTHETIC)
-		r = synthetic_read(p.view, &p.node, buf, size, off, w);
-	else if (r == 0)
-		r = -EISDIR;
+	rc = locate(m, id, w, &p);
+	if (rc == 0 && p.node.kind == NODE_FILE)
+		rc = read_file(&p, buf, size, off, w);
+	else if (rc == 0 && p.node.kind == NODE_SYNTHETIC)
+		rc = synthetic_read(p.view, &p.node, buf, size, off, w);
+	else if (rc == 0)
+		rc = -EISDIR;
 	located_release(&p);
-	return r;
+	return rc;
 }
 
 /* A hole there is none in, but at the end. */
@@ -587,31 +589,31 @@ static off_t seek(const struct located *p, uint64_t id, off_t off, int whence)
 {
 	struct item item = {0};
 	struct entry e;
-	int r;
+	int rc;
 
 	if (p->node.kind == NODE_FILE) {
-		r = located_file(p, &e);
-		return r < 0 ? r : content_seek(p->mount, p->layer, &e, off, whence);
+		rc = located_file(p, &e);
+		return rc < 0 ? rc : content_seek(p->mount, p->layer, &e, off, whence);
 	}
-	r = describe(p->mount, id, p, &item);
-	return r != 0 ? r : seek_plain(&item, off, whence);
+	rc = describe(p->mount, id, p, &item);
+	return rc != 0 ? rc : seek_plain(&item, off, whence);
 }
 
-off_t views_seek(struct mount *m, uint64_t id, off_t off, int whence, struct waiter *w)
+off_t nodes_seek(struct mount *m, uint64_t id, off_t off, int whence, struct waiter *w)
 {
 	struct item item = {0};
 	struct located p;
-	off_t r;
+	off_t rc;
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return -EINVAL;
 	if (namespace_has(m, id)) {
-		r = namespace_describe(m, id, &item);
-		return r < 0 ? r : seek_plain(&item, off, whence);
+		rc = namespace_describe(m, id, &item);
+		return rc < 0 ? rc : seek_plain(&item, off, whence);
 	}
-	r = locate(m, id, w, &p);
-	if (r == 0)
-		r = seek(&p, id, off, whence);
+	rc = locate(m, id, w, &p);
+	if (rc == 0)
+		rc = seek(&p, id, off, whence);
 	located_release(&p);
-	return r;
+	return rc;
 }

@@ -20,7 +20,7 @@ struct mount;
 struct waiter;
 
 /* The top of the mount, as FUSE_ROOT_ID. */
-#define VIEWS_TOP 1
+#define NODES_TOP 1
 
 struct item {
 	uint64_t node;
@@ -31,35 +31,35 @@ struct item {
 };
 
 /* 0, -ENOENT, -EIO, -ENOMEM, -ESTALE. */
-int views_describe(struct mount *m, uint64_t node, struct waiter *w, struct item *out);
-int views_lookup(struct mount *m, uint64_t parent, const char *name, struct waiter *w,
+int nodes_describe(struct mount *m, uint64_t node, struct waiter *w, struct item *out);
+int nodes_lookup(struct mount *m, uint64_t parent, const char *name, struct waiter *w,
 		 struct item *out);
 
 /* A directory's names, with "." and "..", after @cookie (0: from the start). */
-struct views_list;
+struct nodes_list;
 
-int views_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct waiter *w,
-		    struct views_list **out);
+int nodes_list_open(struct mount *m, uint64_t node, uint64_t cookie, struct waiter *w,
+		    struct nodes_list **out);
 /* 1 with a name (lent until the next call), 0 at the end, negative. */
-int views_list_next(struct views_list *l, const char **name, struct item *out,
+int nodes_list_next(struct nodes_list *l, const char **name, struct item *out,
 		    uint64_t *cookie);
-void views_list_close(struct views_list *l);
+void nodes_list_close(struct nodes_list *l);
 
 /* Into @buf of @size bytes, with a NUL; -ENAMETOOLONG, -EINVAL for what is no symlink. */
-int views_readlink(struct mount *m, uint64_t node, char *buf, size_t size,
+int nodes_readlink(struct mount *m, uint64_t node, char *buf, size_t size,
 		   struct waiter *w);
 /* Bytes read, 0 at the end. */
-ssize_t views_read(struct mount *m, uint64_t node, void *buf, size_t size, uint64_t off,
+ssize_t nodes_read(struct mount *m, uint64_t node, void *buf, size_t size, uint64_t off,
 		   struct waiter *w);
-off_t views_seek(struct mount *m, uint64_t node, off_t off, int whence, struct waiter *w);
+off_t nodes_seek(struct mount *m, uint64_t node, off_t off, int whence, struct waiter *w);
 
 /*
  * As getxattr(2) and listxattr(2): the length, -ENODATA (-EOPNOTSUPP for a label of
  * SELinux), -ERANGE if @size is not 0 and too small.
  */
-ssize_t views_getxattr(struct mount *m, uint64_t node, const char *name, void *buf,
+ssize_t nodes_getxattr(struct mount *m, uint64_t node, const char *name, void *buf,
 		       size_t size, struct waiter *w);
-ssize_t views_listxattr(struct mount *m, uint64_t node, char *buf, size_t size,
+ssize_t nodes_listxattr(struct mount *m, uint64_t node, char *buf, size_t size,
 			struct waiter *w);
 
 #endif

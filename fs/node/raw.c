@@ -22,17 +22,17 @@ void raw_root(const struct view *v, uint32_t number, struct node *out)
 static int find_dir(struct view *v, const struct node *dir, struct mount_layer **l,
 		    struct entry *e)
 {
-	int r;
+	int rc;
 
 	if (dir->layer >= v->image->n_layers)
 		return -ESTALE;
 	*l = v->layers[dir->layer];
 	if ((*l)->loaded < 0)
 		return -EIO;
-	r = index_entry(layer_index((*l)->layer), dir->entry, e);
-	if (r == 0 && !S_ISDIR(e->mode))
-		r = -ESTALE;
-	return r == -ENOENT ? -ESTALE : r;
+	rc = index_entry(layer_index((*l)->layer), dir->entry, e);
+	if (rc == 0 && !S_ISDIR(e->mode))
+		rc = -ESTALE;
+	return rc == -ENOENT ? -ESTALE : rc;
 }
 
 /*
@@ -51,12 +51,12 @@ static uint64_t dir_seed(const struct view *v, const struct node *of,
 
 static void show_dir(const struct view *v, const struct node *of,
 		     const struct mount_layer *l, const struct entry *e,
-		     struct shown *out)
+		     struct attributes *out)
 {
 	struct node node = *of;
 
 	node.entry = e->id;
-	*out = (struct shown){
+	*out = (struct attributes){
 		.node = node_pack(&node),
 		.ino = node_ino(dir_seed(v, of, l), e->id),
 		.is_dir = true,
@@ -73,27 +73,27 @@ static void show_dir(const struct view *v, const struct node *of,
  * another layer is broken nobody knows where it leads.
  */
 static int show_file(struct view *v, const struct node *of, const struct mount_layer *l,
-		     const struct entry *e, struct shown *out)
+		     const struct entry *e, struct attributes *out)
 {
-	struct found f;
+	struct match f;
 	uint32_t slot = v->layers[of->layer]->slot;
 	struct node node = {.kind = NODE_FILE, .layer = slot, .entry = e->inode};
 	const struct index *ix = layer_index(l->layer);
 	uint64_t dir;
-	int r = identity_parent(ix, e, &dir);
+	int rc = identity_parent(ix, e, &dir);
 
-	if (r < 0)
-		return r;
+	if (rc < 0)
+		return rc;
 	if (v->merge) {
-		found_init(&f);
+		match_init(&f);
 		f.is_described = true;
 		f.layer = of->layer;
 		f.entry = *e;
-		return merge_show(v->merge, &f, dir, out);
+		return merge_attributes(v->merge, &f, dir, out);
 	}
 	if (e->flags & ENTRY_FOREIGN)
 		return -ENOENT;
-	*out = (struct shown){
+	*out = (struct attributes){
 		.node = node_pack(&node),
 		.ino = node_ino(l->seed, e->inode),
 		.is_described = true,
@@ -102,15 +102,15 @@ static int show_file(struct view *v, const struct node *of, const struct mount_l
 		.entry = *e,
 	};
 	if (e->inode != e->id)
-		r = index_entry(ix, e->inode, &out->entry);
+		rc = index_entry(ix, e->inode, &out->entry);
 	out->nlink = out->entry.nlink;
-	if (r == 0 && !v->mount->options->ino_unique)
-		r = identity_ino(ix, &out->entry, out->nlink, l->seed, dir, &out->ino);
-	return r == -ENOENT ? -EBADMSG : r;
+	if (rc == 0 && !v->mount->options->ino_unique)
+		rc = identity_ino(ix, &out->entry, out->nlink, l->seed, dir, &out->ino);
+	return rc == -ENOENT ? -EBADMSG : rc;
 }
 
 static int show(struct view *v, const struct node *of, const struct mount_layer *l,
-		const struct entry *e, struct shown *out)
+		const struct entry *e, struct attributes *out)
 {
 	if (!S_ISDIR(e->mode))
 		return show_file(v, of, l, e, out);
@@ -118,65 +118,65 @@ static int show(struct view *v, const struct node *of, const struct mount_layer 
 	return 0;
 }
 
-int raw_describe(struct view *v, const struct node *dir, struct shown *out)
+int raw_describe(struct view *v, const struct node *dir, struct attributes *out)
 {
 	struct mount_layer *l;
 	struct entry e;
-	int r = find_dir(v, dir, &l, &e);
+	int rc = find_dir(v, dir, &l, &e);
 
-	if (r == 0)
+	if (rc == 0)
 		show_dir(v, dir, l, &e, out);
-	return r;
+	return rc;
 }
 
-int raw_parent(struct view *v, const struct node *dir, struct shown *out)
+int raw_parent(struct view *v, const struct node *dir, struct attributes *out)
 {
 	struct node parent = *dir;
 	struct mount_layer *l;
 	struct entry e;
-	int r = find_dir(v, dir, &l, &e);
+	int rc = find_dir(v, dir, &l, &e);
 
-	if (r < 0)
-		return r;
+	if (rc < 0)
+		return rc;
 	parent.entry = e.parent;
 	return raw_describe(v, &parent, out);
 }
 
 int raw_lookup(struct view *v, const struct node *dir, const char *name,
-	       struct shown *out)
+	       struct attributes *out)
 {
 	struct mount_layer *l;
 	struct entry e, child;
-	int r = find_dir(v, dir, &l, &e);
+	int rc = find_dir(v, dir, &l, &e);
 
-	if (r == 0)
-		r = index_find(layer_index(l->layer), &e, name, strlen(name), &child);
-	return r < 0 ? r : show(v, dir, l, &child, out);
+	if (rc == 0)
+		rc = index_find(layer_index(l->layer), &e, name, strlen(name), &child);
+	return rc < 0 ? rc : show(v, dir, l, &child, out);
 }
 
 int raw_next(struct view *v, const struct node *dir, uint64_t *cookie, char *name,
-	     struct shown *out)
+	     struct attributes *out)
 {
 	struct mount_layer *l;
 	struct entry e, child;
-	int r = find_dir(v, dir, &l, &e);
+	int rc = find_dir(v, dir, &l, &e);
 
-	while (r == 0 && *cookie < e.n_children) {
-		r = index_entry(layer_index(l->layer), e.first_child + (uint32_t)*cookie,
-				&child);
-		if (r < 0)
+	while (rc == 0 && *cookie < e.n_children) {
+		rc = index_entry(layer_index(l->layer), e.first_child + (uint32_t)*cookie,
+				 &child);
+		if (rc < 0)
 			return -EBADMSG;
 		++*cookie;
 		if (child.name_len == 0 || child.name_len > NAME_MAX)
 			continue;
-		r = show(v, dir, l, &child, out);
-		if (r == 0) {
+		rc = show(v, dir, l, &child, out);
+		if (rc == 0) {
 			memcpy(name, child.name, child.name_len);
 			name[child.name_len] = '\0';
 			return 1;
 		}
-		if (r == -ENOENT)
-			r = 0;
+		if (rc == -ENOENT)
+			rc = 0;
 	}
-	return r;
+	return rc;
 }

@@ -80,12 +80,12 @@ static uint32_t if_referrers(const struct view *v)
 
 static uint32_t type_of_referrer(const struct view *v, uint32_t i)
 {
-	return mentions_get(v, i)->type + 1;
+	return referrers_get(v, i)->type + 1;
 }
 
 static uint32_t if_whole(const struct view *v)
 {
-	return others_are_shown(v);
+	return index_blobs_are_shown(v);
 }
 
 /* Only those that are in use are in the directory. */
@@ -166,7 +166,7 @@ static struct blob layer_blob(const struct view *v, uint32_t i)
 
 static struct blob other_blob(const struct view *v, uint32_t i)
 {
-	const struct other *o = others_get(v, i);
+	const struct other *o = index_blobs_get(v, i);
 
 	return (struct blob){&o->digest, o->size};
 }
@@ -178,7 +178,7 @@ static struct blob file_blob(const struct view *v, uint32_t i)
 
 static struct blob referrer_manifest(const struct view *v, uint32_t i)
 {
-	return described(&mentions_get(v, i)->descriptor);
+	return described(&referrers_get(v, i)->descriptor);
 }
 
 static const struct row {
@@ -212,17 +212,17 @@ static const struct row {
 	[ROW_LAYERS] = {"layers", ROW_TOP, .is_dir = true, .count = if_image},
 	[ROW_LAYER] = {"", ROW_LAYERS, .is_dir = true, .count = per_layer},
 	[ROW_LAYER_JSON] = {".json", ROW_LAYERS, .count = per_layer,
-			    .make = layerjson_render},
+			    .make = layer_json_render},
 	[ROW_PLATFORMS] = {"platforms", ROW_TOP, .is_dir = true, .count = if_platforms},
 	[ROW_PLATFORM] = {"", ROW_PLATFORMS, .is_dir = true, .count = per_platform},
 	[ROW_REFERRERS] = {"referrers", ROW_TOP, .is_dir = true, .count = if_referrers},
 	[ROW_REFERRER_TYPE] = {"", ROW_REFERRERS, .is_dir = true,
-			       .count = mentions_types},
-	[ROW_REFERRER] = {"", ROW_REFERRER_TYPE, .is_dir = true, .count = mentions_count,
+			       .count = referrers_types},
+	[ROW_REFERRER] = {"", ROW_REFERRER_TYPE, .is_dir = true, .count = referrers_count,
 			  .of = type_of_referrer, .blob = referrer_manifest},
 	[ROW_OCI] = {"oci", ROW_TOP, .is_dir = true},
-	[ROW_OCI_LAYOUT] = {"oci-layout", ROW_OCI, .make = ocilayout_render},
-	[ROW_OCI_INDEX] = {"index.json", ROW_OCI, .make = ocilayout_index},
+	[ROW_OCI_LAYOUT] = {"oci-layout", ROW_OCI, .make = oci_layout_render},
+	[ROW_OCI_INDEX] = {"index.json", ROW_OCI, .make = oci_layout_index},
 	[ROW_OCI_BLOBS] = {"blobs", ROW_OCI, .is_dir = true},
 	[ROW_OCI_ALGORITHM] = {"", ROW_OCI_BLOBS, .is_dir = true, .count = per_algorithm},
 	[ROW_OCI_WHOLE] = {"", ROW_OCI_ALGORITHM, .count = if_whole, .document = index_of,
@@ -232,7 +232,7 @@ static const struct row {
 	[ROW_OCI_CONFIG] = {"", ROW_OCI_ALGORITHM, .count = if_own_config,
 			    .document = config_of, .blob = config_blob},
 	[ROW_OCI_LAYER] = {"", ROW_OCI_ALGORITHM, .count = per_own, .blob = layer_blob},
-	[ROW_OCI_OTHER] = {"", ROW_OCI_ALGORITHM, .count = others_count,
+	[ROW_OCI_OTHER] = {"", ROW_OCI_ALGORITHM, .count = index_blobs_count,
 			   .blob = other_blob},
 	[ROW_PEELFS] = {".peelfs", ROW_TOP, .is_dir = true},
 	[ROW_STATUS] = {"status.json", ROW_PEELFS, .is_live = true},
@@ -257,7 +257,7 @@ static void row_name(const struct view *v, uint32_t row, uint32_t parameter, cha
 		return;
 	}
 	if (row == ROW_REFERRER_TYPE) {
-		strcpy(name, mentions_type(v, parameter - 1));
+		strcpy(name, referrers_type(v, parameter - 1));
 		return;
 	}
 	if (rows[row].blob) {
@@ -280,31 +280,31 @@ static int make_text(struct view *v, const struct history *h, uint32_t row, uint
 		     struct text *out)
 {
 	struct buf text;
-	int r;
+	int rc;
 
 	buf_init(&text, TEXT_MAX);
-	r = rows[row].make(v, h, i, &text);
-	if (r == 0) {
+	rc = rows[row].make(v, h, i, &text);
+	if (rc == 0) {
 		out->len = text.len;
 		out->data = buf_take(&text);
 	}
 	buf_release(&text);
-	out->failed = r;
-	return r == -E2BIG ? 0 : r;
+	out->failed = rc;
+	return rc == -E2BIG ? 0 : rc;
 }
 
 static int make_texts(struct view *v, const struct history *h, uint32_t row)
 {
 	uint32_t i, n = row_count(v, row);
 	struct text *texts = calloc(n + 1, sizeof(*texts));
-	int r = 0;
+	int rc = 0;
 
 	if (!texts)
 		return -ENOMEM;
 	v->texts[row] = texts;
-	for (i = 0; r == 0 && i < n; i++)
-		r = make_text(v, h, row, i, &texts[i]);
-	return r;
+	for (i = 0; rc == 0 && i < n; i++)
+		rc = make_text(v, h, row, i, &texts[i]);
+	return rc;
 }
 
 int synthetic_load(struct view *v)
@@ -312,22 +312,22 @@ int synthetic_load(struct view *v)
 	const struct image *img = v->image;
 	struct history h = {0};
 	uint32_t row;
-	int r;
+	int rc;
 
-	r = img->is_artifact ? titles_make(img->layers, img->n_layers, &v->titles)
-			     : history_init(&h, img);
-	if (r == 0)
-		r = titles_of_platforms(img->platforms, per_platform(v),
-					&v->platform_names);
+	rc = img->is_artifact ? titles_make(img->layers, img->n_layers, &v->titles)
+			      : history_init(&h, img);
+	if (rc == 0)
+		rc = titles_of_platforms(img->platforms, per_platform(v),
+					 &v->platform_names);
 	v->texts = calloc(N_ROWS, sizeof(*v->texts));
 	if (!v->texts)
-		r = -ENOMEM;
-	for (row = 0; r == 0 && row < N_ROWS; row++) {
+		rc = -ENOMEM;
+	for (row = 0; rc == 0 && row < N_ROWS; row++) {
 		if (rows[row].make)
-			r = make_texts(v, &h, row);
+			rc = make_texts(v, &h, row);
 	}
 	history_release(&h);
-	return r;
+	return rc;
 }
 
 void synthetic_release(struct view *v)
@@ -374,7 +374,7 @@ static bool is_row(const struct view *v, const struct node *n)
 static int blob_of(struct view *v, const struct node *n, struct mount_layer **out)
 {
 	if (n->layer == ROW_OCI_OTHER)
-		return others_blob(v, n->entry - 1, out);
+		return index_blobs_blob(v, n->entry - 1, out);
 	*out = n->layer == ROW_FILE ? v->layers[n->entry - 1] : v->own[n->entry - 1];
 	return 0;
 }
@@ -424,16 +424,16 @@ static int row_length(struct view *v, const struct node *n, size_t *len)
 {
 	const struct row *row = &rows[n->layer];
 	const char *data;
-	ssize_t r = 0;
+	ssize_t rc = 0;
 
 	*len = 0;
 	if (row->is_live)
-		r = n->entry ? snapshot_read(v->mount, n->entry, NULL, 0, 0, len) : 0;
+		rc = n->entry ? snapshot_read(v->mount, n->entry, NULL, 0, 0, len) : 0;
 	else if (is_fetched(row))
 		*len = blob_length(row->blob(v, n->entry - 1));
 	else if (!row->is_dir && row_bytes(v, n, &data, len) < 0)
 		*len = 1;
-	return r < 0 ? (int)r : 0;
+	return rc < 0 ? (int)rc : 0;
 }
 
 static void fill_attr(const struct view *v, const struct node *n, int64_t time,
@@ -473,15 +473,16 @@ void synthetic_around(const struct view *v, const struct node *n, struct item *o
 int synthetic_need(struct view *v, const struct node *dir, struct waiter *w)
 {
 	if (dir->layer == ROW_REFERRERS && if_referrers(v))
-		return mentions_need(v, w);
-	return dir->layer == ROW_OCI_ALGORITHM && if_whole(v) ? others_need(v, w) : 0;
+		return referrers_need(v, w);
+	return dir->layer == ROW_OCI_ALGORITHM && if_whole(v) ? index_blobs_need(v, w)
+							      : 0;
 }
 
 int synthetic_describe(struct view *v, const struct node *n, struct item *out)
 {
 	const struct image *img = v->image;
 	size_t len;
-	int r;
+	int rc;
 
 	if (!is_row(v, n))
 		return -ESTALE;
@@ -489,10 +490,10 @@ int synthetic_describe(struct view *v, const struct node *n, struct item *out)
 		synthetic_top(v, out);
 		return 0;
 	}
-	r = row_length(v, n, &len);
-	if (r == 0)
+	rc = row_length(v, n, &len);
+	if (rc == 0)
 		fill_attr(v, n, img->has_created ? img->created : 0, len, out);
-	return r;
+	return rc;
 }
 
 int synthetic_find(struct view *v, const struct node *dir, const char *name,
@@ -515,7 +516,7 @@ static bool is_in(const struct view *v, uint32_t row, uint32_t parameter,
 		  const struct node *dir)
 {
 	if (row == ROW_OCI_ALGORITHM)
-		return ocilayout_uses(v, (enum digest_alg)parameter);
+		return oci_layout_uses(v, (enum digest_alg)parameter);
 	if (dir->layer == ROW_OCI_ALGORITHM)
 		return rows[row].blob(v, parameter - 1).digest->alg == dir->entry;
 	return !rows[row].of || rows[row].of(v, parameter - 1) == dir->entry;
@@ -572,7 +573,7 @@ ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t s
 	struct mount_layer *l;
 	const char *data;
 	size_t len;
-	int r;
+	int rc;
 
 	if (!is_row(v, n))
 		return -ESTALE;
@@ -581,8 +582,8 @@ ssize_t synthetic_read(struct view *v, const struct node *n, void *buf, size_t s
 	if (rows[n->layer].is_live)
 		return snapshot_read(v->mount, n->entry, buf, size, off, NULL);
 	if (is_fetched(&rows[n->layer])) {
-		r = blob_of(v, n, &l);
-		return r < 0 ? r : copy_read(v->mount, l, buf, size, off, w);
+		rc = blob_of(v, n, &l);
+		return rc < 0 ? rc : raw_blob_read(v->mount, l, buf, size, off, w);
 	}
 	if (row_bytes(v, n, &data, &len) < 0)
 		return -EIO;

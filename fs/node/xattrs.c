@@ -29,33 +29,33 @@ static bool is_shown_xattr(const struct xattr *x)
 static int find_xattrs(const struct located *p, struct mount_layer **l, uint64_t *pos)
 {
 	struct merged_dir *dir;
-	struct shown s = {0};
-	int r = 0;
+	struct attributes s = {0};
+	int rc = 0;
 
 	*l = NULL;
 	*pos = 0;
 	if (p->node.kind == NODE_FILE) {
 		s.slot = p->node.layer;
 		s.is_described = true;
-		r = located_file(p, &s.entry);
+		rc = located_file(p, &s.entry);
 	} else if (p->node.kind == NODE_MERGED) {
-		r = located_dir(p, &dir);
-		if (r < 0)
-			return r;
-		r = merge_describe(p->merge, dir, &s);
+		rc = located_dir(p, &dir);
+		if (rc < 0)
+			return rc;
+		rc = merge_describe(p->merge, dir, &s);
 		merged_dir_unref(dir);
-		if (r < 0)
-			return merge_failed(p->mount, r);
+		if (rc < 0)
+			return merge_failed(p->mount, rc);
 	} else if (p->node.kind == NODE_RAW) {
-		r = raw_describe(p->view, &p->node, &s);
-		if (r == -EBADMSG)
-			return index_failed(p->mount, NULL, r);
+		rc = raw_describe(p->view, &p->node, &s);
+		if (rc == -EBADMSG)
+			return index_failed(p->mount, NULL, rc);
 	}
-	if (r == 0 && s.is_described) {
-		*l = layers_slot(p->mount, s.slot);
+	if (rc == 0 && s.is_described) {
+		*l = layers_get(p->mount, s.slot);
 		*pos = s.entry.xattrs;
 	}
-	return r;
+	return rc;
 }
 
 /*
@@ -72,12 +72,12 @@ static ssize_t get(const struct located *p, const char *name, void *buf, size_t 
 	struct mount_layer *l;
 	struct xattr x;
 	uint64_t pos;
-	int r = find_xattrs(p, &l, &pos);
+	int rc = find_xattrs(p, &l, &pos);
 
-	while (r == 0 && pos != 0) {
-		r = index_xattr(layer_index(l->layer), &pos, &x);
-		if (r < 0)
-			return index_failed(p->mount, l, r);
+	while (rc == 0 && pos != 0) {
+		rc = index_xattr(layer_index(l->layer), &pos, &x);
+		if (rc < 0)
+			return index_failed(p->mount, l, rc);
 		if (x.name_len != strlen(name) || memcmp(x.name, name, x.name_len) != 0 ||
 		    !is_shown_xattr(&x))
 			continue;
@@ -88,22 +88,22 @@ static ssize_t get(const struct located *p, const char *name, void *buf, size_t 
 		memcpy(buf, x.value, x.value_len);
 		return (ssize_t)x.value_len;
 	}
-	return r < 0 ? r : none(name);
+	return rc < 0 ? rc : none(name);
 }
 
-ssize_t views_getxattr(struct mount *m, uint64_t id, const char *name, void *buf,
+ssize_t nodes_getxattr(struct mount *m, uint64_t id, const char *name, void *buf,
 		       size_t size, struct waiter *w)
 {
 	struct located p;
-	ssize_t r;
+	ssize_t rc;
 
 	if (namespace_has(m, id))
 		return none(name);
-	r = locate(m, id, w, &p);
-	if (r == 0)
-		r = get(&p, name, buf, size);
+	rc = locate(m, id, w, &p);
+	if (rc == 0)
+		rc = get(&p, name, buf, size);
 	located_release(&p);
-	return r;
+	return rc;
 }
 
 static ssize_t list(const struct located *p, char *buf, size_t size)
@@ -112,12 +112,12 @@ static ssize_t list(const struct located *p, char *buf, size_t size)
 	struct xattr x;
 	uint64_t pos;
 	size_t len = 0;
-	int r = find_xattrs(p, &l, &pos);
+	int rc = find_xattrs(p, &l, &pos);
 
-	while (r == 0 && pos != 0) {
-		r = index_xattr(layer_index(l->layer), &pos, &x);
-		if (r < 0)
-			return index_failed(p->mount, l, r);
+	while (rc == 0 && pos != 0) {
+		rc = index_xattr(layer_index(l->layer), &pos, &x);
+		if (rc < 0)
+			return index_failed(p->mount, l, rc);
 		if (!is_shown_xattr(&x))
 			continue;
 		if (size > 0) {
@@ -128,20 +128,20 @@ static ssize_t list(const struct located *p, char *buf, size_t size)
 		}
 		len += x.name_len + 1;
 	}
-	return r < 0 ? r : (ssize_t)len;
+	return rc < 0 ? rc : (ssize_t)len;
 }
 
-ssize_t views_listxattr(struct mount *m, uint64_t id, char *buf, size_t size,
+ssize_t nodes_listxattr(struct mount *m, uint64_t id, char *buf, size_t size,
 			struct waiter *w)
 {
 	struct located p;
-	ssize_t r;
+	ssize_t rc;
 
 	if (namespace_has(m, id))
 		return 0;
-	r = locate(m, id, w, &p);
-	if (r == 0)
-		r = list(&p, buf, size);
+	rc = locate(m, id, w, &p);
+	if (rc == 0)
+		rc = list(&p, buf, size);
 	located_release(&p);
-	return r;
+	return rc;
 }

@@ -50,13 +50,13 @@ static int copied(const char *text, struct buf *out)
 	static const char *const kinds[] = {"file:", "dir:", "multi:"};
 	const char *in = strstr(text, " in ");
 	size_t i;
-	int r;
+	int rc;
 
 	for (i = 0; in && i < 3; i++) {
 		if (strncmp(text, kinds[i], strlen(kinds[i])) != 0)
 			continue;
-		r = buf_append(out, text, (size_t)(in - text));
-		return r < 0 ? r : buf_append_text(out, in + 3);
+		rc = buf_append(out, text, (size_t)(in - text));
+		return rc < 0 ? rc : buf_append_text(out, in + 3);
 	}
 	return buf_append_text(out, text);
 }
@@ -71,15 +71,15 @@ static const struct instruction {
 	{"ENV", as_it_is},
 	{"LABEL", as_it_is},
 	{"ARG", as_it_is},
-	{"ENTRYPOINT", goform_list},
-	{"CMD", goform_list},
-	{"SHELL", goform_list},
-	{"VOLUME", goform_list},
-	{"EXPOSE", goform_words},
+	{"ENTRYPOINT", go_values_list},
+	{"CMD", go_values_list},
+	{"SHELL", go_values_list},
+	{"VOLUME", go_values_list},
+	{"EXPOSE", go_values_words},
 	{"USER", as_it_is},
 	{"WORKDIR", as_it_is},
 	{"STOPSIGNAL", as_it_is},
-	{"HEALTHCHECK", goform_health},
+	{"HEALTHCHECK", go_values_health},
 	{"ONBUILD", as_it_is},
 	{"MAINTAINER", as_it_is},
 };
@@ -100,20 +100,20 @@ static const struct instruction *find_instruction(const char *text)
 static int append_pair(struct buf *out, const char *pair)
 {
 	const char *value = strchr(pair, '=');
-	int r;
+	int rc;
 
 	if (!value || !value[strcspn(value, " \t\r\n\"'\\$#")])
 		return buf_append_text(out, pair);
-	r = buf_append(out, pair, (size_t)(++value - pair));
-	if (r == 0)
-		r = buf_append_text(out, "\"");
-	for (; r == 0 && *value; value++) {
+	rc = buf_append(out, pair, (size_t)(++value - pair));
+	if (rc == 0)
+		rc = buf_append_text(out, "\"");
+	for (; rc == 0 && *value; value++) {
 		if (strchr("\"\\$", *value))
-			r = buf_append_text(out, "\\");
-		if (r == 0)
-			r = buf_append(out, value, 1);
+			rc = buf_append_text(out, "\\");
+		if (rc == 0)
+			rc = buf_append(out, value, 1);
 	}
-	return r < 0 ? r : buf_append_text(out, "\"");
+	return rc < 0 ? rc : buf_append_text(out, "\"");
 }
 
 /* LINES */
@@ -130,21 +130,21 @@ static int append_line(struct buf *out, const char *text, size_t len)
 {
 	const char *p = text, *from = text, *end = text + len;
 	size_t n;
-	int r = 0;
+	int rc = 0;
 
-	while (r == 0 && p < end) {
+	while (rc == 0 && p < end) {
 		n = *p == '\t' ? 0 : control_len(p, end);
 		if (n > 0) {
-			r = buf_append(out, from, (size_t)(p - from));
-			if (r == 0)
-				r = append_control(out, (unsigned char)p[n - 1]);
+			rc = buf_append(out, from, (size_t)(p - from));
+			if (rc == 0)
+				rc = append_control(out, (unsigned char)p[n - 1]);
 			from = p + n;
 		}
 		p += n ? n : 1;
 	}
-	if (r == 0)
-		r = buf_append(out, from, (size_t)(end - from));
-	return r < 0 ? r : buf_append_text(out, "\n");
+	if (rc == 0)
+		rc = buf_append(out, from, (size_t)(end - from));
+	return rc < 0 ? rc : buf_append_text(out, "\n");
 }
 
 /* Would the next line be part of this one? Two backslashes are one that is meant. */
@@ -157,11 +157,11 @@ static bool is_joined(const char *text, size_t len)
 
 static int append_instruction(struct buf *out, struct buf *line)
 {
-	int r = 0;
+	int rc = 0;
 
 	if (is_joined(buf_text(line), line->len))
-		r = buf_append_text(line, "\\");
-	return r < 0 ? r : append_line(out, buf_text(line), line->len);
+		rc = buf_append_text(line, "\\");
+	return rc < 0 ? rc : append_line(out, buf_text(line), line->len);
 }
 
 /*
@@ -173,7 +173,7 @@ static int append_script(struct buf *out, const char *text)
 	size_t len, digits, n = 0;
 	struct buf end;
 	const char *p;
-	int r;
+	int rc;
 
 	for (p = text; *p; p += len + (p[len] == '\n')) {
 		len = strcspn(p, "\n");
@@ -184,19 +184,19 @@ static int append_script(struct buf *out, const char *text)
 			n = digits + 1;
 	}
 	buf_init(&end, out->max);
-	r = buf_append_text(&end, "EOF");
-	while (r == 0 && n-- > 0)
-		r = buf_append_text(&end, "1");
-	if (r == 0)
-		r = buf_printf(out, "RUN <<%s\n", buf_text(&end));
-	for (p = text; r == 0 && *p; p += len + (p[len] == '\n')) {
+	rc = buf_append_text(&end, "EOF");
+	while (rc == 0 && n-- > 0)
+		rc = buf_append_text(&end, "1");
+	if (rc == 0)
+		rc = buf_printf(out, "RUN <<%s\n", buf_text(&end));
+	for (p = text; rc == 0 && *p; p += len + (p[len] == '\n')) {
 		len = strcspn(p, "\n");
-		r = append_line(out, p, len);
+		rc = append_line(out, p, len);
 	}
-	if (r == 0)
-		r = append_line(out, buf_text(&end), end.len);
+	if (rc == 0)
+		rc = append_line(out, buf_text(&end), end.len);
 	buf_release(&end);
-	return r;
+	return rc;
 }
 
 /* What as one line of RUN would be more, or less, than that. */
@@ -222,65 +222,66 @@ static int pass_arguments(char **text, const char *shell, struct buf *out)
 {
 	char *from = *text + strcspn(*text, " "), *end = strstr(from, shell);
 	struct buf line;
-	int r;
+	int rc;
 
 	if (**text != '|' || !isdigit((unsigned char)(*text)[1]) || !*shell || !end)
 		return 0;
 	buf_init(&line, out->max);
-	r = buf_append_text(&line, "# build arguments:");
-	if (r == 0)
-		r = buf_append(&line, from, (size_t)(end - from));
-	if (r == 0)
-		r = append_line(out, buf_text(&line), line.len);
+	rc = buf_append_text(&line, "# build arguments:");
+	if (rc == 0)
+		rc = buf_append(&line, from, (size_t)(end - from));
+	if (rc == 0)
+		rc = append_line(out, buf_text(&line), line.len);
 	buf_release(&line);
 	*text = end;
-	return r;
+	return rc;
 }
 
-static int append_run(struct telling *t, char *text, struct buf *out)
+static int append_run(struct instructions *t, char *text, struct buf *out)
 {
 	const char *shell = buf_text(&t->shell);
 	size_t len = t->shell.len;
 	struct buf line;
-	int r = pass_arguments(&text, shell, out);
+	int rc = pass_arguments(&text, shell, out);
 
 	if (len > 0 && strncmp(text, shell, len) == 0 && text[len] == ' ')
 		text += len;
 	trim(&text);
-	if (r < 0 || is_script(text))
-		return r < 0 ? r : append_script(out, text);
+	if (rc < 0 || is_script(text))
+		return rc < 0 ? rc : append_script(out, text);
 	buf_init(&line, out->max);
-	r = buf_printf(&line, "RUN %s", text);
-	if (r == 0)
-		r = append_line(out, buf_text(&line), line.len);
+	rc = buf_printf(&line, "RUN %s", text);
+	if (rc == 0)
+		rc = append_line(out, buf_text(&line), line.len);
 	buf_release(&line);
-	return r;
+	return rc;
 }
 
-static int append_other(struct telling *t, const struct instruction *in, char *text,
+static int append_other(struct instructions *t, const struct instruction *in, char *text,
 			struct buf *out)
 {
-	bool is_pair = !strcmp(in->word, "ENV") || !strcmp(in->word, "LABEL");
+	bool is_pair = strcmp(in->word, "ENV") == 0 || strcmp(in->word, "LABEL") == 0;
 	struct buf line;
-	int r;
+	int rc;
 
 	buf_init(&line, out->max);
-	r = buf_printf(&line, "%s ", in->word);
+	rc = buf_printf(&line, "%s ", in->word);
 	/* One that the config has; else it may be several, as they stand. */
-	if (r == 0 && is_pair && telling_has_pair(t, in->word, text))
-		r = append_pair(&line, text);
-	else if (r == 0)
-		r = in->argument(text, &line);
-	if (r == 0)
-		r = telling_note(t, in->word, buf_text(&line) + strlen(in->word) + 1);
-	if (r == 0)
-		r = append_instruction(out, &line);
+	if (rc == 0 && is_pair && instructions_has_pair(t, in->word, text))
+		rc = append_pair(&line, text);
+	else if (rc == 0)
+		rc = in->argument(text, &line);
+	if (rc == 0)
+		rc = instructions_note(t, in->word,
+				       buf_text(&line) + strlen(in->word) + 1);
+	if (rc == 0)
+		rc = append_instruction(out, &line);
 	buf_release(&line);
-	return r;
+	return rc;
 }
 
 /* What is no instruction is what was run. */
-static int append_step(struct telling *t, char *text, struct buf *out)
+static int append_step(struct instructions *t, char *text, struct buf *out)
 {
 	const struct instruction *in = find_instruction(text);
 
@@ -292,12 +293,12 @@ static int append_step(struct telling *t, char *text, struct buf *out)
 	return append_other(t, in, text, out);
 }
 
-int dockerfile_step(struct telling *t, const char *created_by, struct buf *out)
+int dockerfile_step(struct instructions *t, const char *created_by, struct buf *out)
 {
 	static const char mark[] = "# buildkit";
 	char *copy = strdup(created_by), *text = copy, *nop, *known;
 	size_t len;
-	int r;
+	int rc;
 
 	if (!copy)
 		return -ENOMEM;
@@ -313,37 +314,37 @@ int dockerfile_step(struct telling *t, const char *created_by, struct buf *out)
 		text = nop + strlen(NOP);
 		trim(&text);
 	}
-	r = *text ? append_step(t, text, out) : 0;
+	rc = *text ? append_step(t, text, out) : 0;
 	free(copy);
-	return r;
+	return rc;
 }
 
 /* WHAT NO STEP TOLD */
 
 struct rest {
 	const struct json *config;
-	const struct telling *t;
+	const struct instructions *t;
 	struct buf *out;
 	struct buf line; /* the one that is made */
 	bool is_said;	 /* the line before the first */
-	int r;
+	int rc;
 };
 
 static void say(struct rest *rest, const char *word)
 {
 	buf_clear(&rest->line);
-	if (rest->r == 0)
-		rest->r = buf_printf(&rest->line, "%s ", word);
+	if (rest->rc == 0)
+		rest->rc = buf_printf(&rest->line, "%s ", word);
 }
 
 static void end_line(struct rest *rest)
 {
-	if (rest->r == 0 && !rest->is_said)
-		rest->r = buf_append_text(rest->out,
-					  "\n# In the config, and in no step:\n");
+	if (rest->rc == 0 && !rest->is_said)
+		rest->rc = buf_append_text(rest->out,
+					   "\n# In the config, and in no step:\n");
 	rest->is_said = true;
-	if (rest->r == 0)
-		rest->r = append_instruction(rest->out, &rest->line);
+	if (rest->rc == 0)
+		rest->rc = append_instruction(rest->out, &rest->line);
 }
 
 static void add_pairs(struct rest *rest, const char *word, const struct json *list)
@@ -352,21 +353,21 @@ static void add_pairs(struct rest *rest, const char *word, const struct json *li
 	size_t i;
 
 	buf_init(&pair, DOCUMENT_MAX);
-	for (i = 0; rest->r == 0 && i < json_count(list); i++) {
+	for (i = 0; rest->rc == 0 && i < json_count(list); i++) {
 		const char *key = json_key(list, i),
 			   *value = json_string(json_value(list, i));
 
 		if (!value)
 			continue;
 		buf_clear(&pair);
-		rest->r = key ? buf_printf(&pair, "%s=%s", key, value)
-			      : buf_append_text(&pair, value);
-		if (telling_has(rest->t, word, buf_text(&pair),
-				strcspn(buf_text(&pair), "=")))
+		rest->rc = key ? buf_printf(&pair, "%s=%s", key, value)
+			       : buf_append_text(&pair, value);
+		if (instructions_has(rest->t, word, buf_text(&pair),
+				     strcspn(buf_text(&pair), "=")))
 			continue;
 		say(rest, word);
-		if (rest->r == 0)
-			rest->r = append_pair(&rest->line, buf_text(&pair));
+		if (rest->rc == 0)
+			rest->rc = append_pair(&rest->line, buf_text(&pair));
 		end_line(rest);
 	}
 	buf_release(&pair);
@@ -376,11 +377,11 @@ static void add_text(struct rest *rest, const char *word, const char *member)
 {
 	const char *text = json_member_string(rest->config, member);
 
-	if (!text || !*text || telling_has_step(rest->t, word))
+	if (!text || !*text || instructions_has_step(rest->t, word))
 		return;
 	say(rest, word);
-	if (rest->r == 0)
-		rest->r = buf_append_text(&rest->line, text);
+	if (rest->rc == 0)
+		rest->rc = buf_append_text(&rest->line, text);
 	end_line(rest);
 }
 
@@ -391,22 +392,22 @@ static void add_list(struct rest *rest, const char *word, const char *member)
 	const char *before = "[";
 	size_t i;
 
-	if (json_count(list) == 0 || telling_has_step(rest->t, word))
+	if (json_count(list) == 0 || instructions_has_step(rest->t, word))
 		return;
 	say(rest, word);
-	for (i = 0; rest->r == 0 && i < json_count(list); i++) {
+	for (i = 0; rest->rc == 0 && i < json_count(list); i++) {
 		const char *text = json_key(list, i);
 
 		if (!text)
 			text = json_string(json_item(list, i));
-		rest->r = buf_append_text(&rest->line, before);
-		if (rest->r == 0)
-			rest->r = json_append_string(&rest->line, text ? text : "",
-						     text ? strlen(text) : 0);
+		rest->rc = buf_append_text(&rest->line, before);
+		if (rest->rc == 0)
+			rest->rc = json_append_string(&rest->line, text ? text : "",
+						      text ? strlen(text) : 0);
 		before = ", ";
 	}
-	if (rest->r == 0)
-		rest->r = buf_append_text(&rest->line, "]");
+	if (rest->rc == 0)
+		rest->rc = buf_append_text(&rest->line, "]");
 	end_line(rest);
 }
 
@@ -416,18 +417,18 @@ static void add_each(struct rest *rest, const char *word, const char *member)
 	const struct json *list = json_member(rest->config, member);
 	size_t i;
 
-	for (i = 0; rest->r == 0 && i < json_count(list); i++) {
+	for (i = 0; rest->rc == 0 && i < json_count(list); i++) {
 		const char *text = json_key(list, i);
 		size_t len;
 
 		if (!text)
 			text = json_string(json_item(list, i));
 		len = text ? strlen(text) : 0;
-		if (len == 0 || telling_has(rest->t, word, text, len))
+		if (len == 0 || instructions_has(rest->t, word, text, len))
 			continue;
 		say(rest, word);
-		if (rest->r == 0)
-			rest->r = buf_append_text(&rest->line, text);
+		if (rest->rc == 0)
+			rest->rc = buf_append_text(&rest->line, text);
 		end_line(rest);
 	}
 }
@@ -445,41 +446,41 @@ static void add_health(struct rest *rest)
 	size_t i;
 	int64_t n;
 
-	if (!kind || telling_has_step(rest->t, "HEALTHCHECK"))
+	if (!kind || instructions_has_step(rest->t, "HEALTHCHECK"))
 		return;
 	say(rest, "HEALTHCHECK");
-	for (i = 0; rest->r == 0 && i < 4; i++) {
+	for (i = 0; rest->rc == 0 && i < 4; i++) {
 		if (json_member_int(health, names[i][0], &n) && n > 0)
-			rest->r = buf_printf(&rest->line, "--%s=%lldms ", names[i][1],
-					     (long long)(n / 1000000));
+			rest->rc = buf_printf(&rest->line, "--%s=%lldms ", names[i][1],
+					      (long long)(n / 1000000));
 	}
-	if (rest->r == 0 && json_member_int(health, "Retries", &n) && n > 0)
-		rest->r = buf_printf(&rest->line, "--retries=%lld ", (long long)n);
-	if (rest->r == 0)
-		rest->r = buf_append_text(&rest->line,
-					  strcmp(kind, "NONE") ? "CMD " : "NONE");
-	for (i = 1; rest->r == 0 && i < json_count(test); i++) {
+	if (rest->rc == 0 && json_member_int(health, "Retries", &n) && n > 0)
+		rest->rc = buf_printf(&rest->line, "--retries=%lld ", (long long)n);
+	if (rest->rc == 0)
+		rest->rc = buf_append_text(&rest->line,
+					   strcmp(kind, "NONE") ? "CMD " : "NONE");
+	for (i = 1; rest->rc == 0 && i < json_count(test); i++) {
 		text = json_string(json_item(test, i));
 		if (strcmp(kind, "CMD") != 0) {
-			rest->r = buf_append_text(&rest->line, text ? text : "");
+			rest->rc = buf_append_text(&rest->line, text ? text : "");
 			break;
 		}
-		rest->r = buf_append_text(&rest->line, before);
-		if (rest->r == 0)
-			rest->r = json_append_string(&rest->line, text ? text : "",
-						     text ? strlen(text) : 0);
+		rest->rc = buf_append_text(&rest->line, before);
+		if (rest->rc == 0)
+			rest->rc = json_append_string(&rest->line, text ? text : "",
+						      text ? strlen(text) : 0);
 		before = ", ";
 	}
-	if (rest->r == 0 && *before == ',')
-		rest->r = buf_append_text(&rest->line, "]");
+	if (rest->rc == 0 && *before == ',')
+		rest->rc = buf_append_text(&rest->line, "]");
 	end_line(rest);
 }
 
-static int add_rest(const struct json *config, struct telling *t, struct buf *out)
+static int add_rest(const struct json *config, struct instructions *t, struct buf *out)
 {
 	struct rest rest = {.config = config, .t = t, .out = out};
 
-	telling_end(t);
+	instructions_end(t);
 	buf_init(&rest.line, out->max);
 	add_pairs(&rest, "ENV", json_member(config, "Env"));
 	add_pairs(&rest, "LABEL", json_member(config, "Labels"));
@@ -494,27 +495,27 @@ static int add_rest(const struct json *config, struct telling *t, struct buf *ou
 	add_list(&rest, "CMD", "Cmd");
 	add_each(&rest, "ONBUILD", "OnBuild");
 	buf_release(&rest.line);
-	return rest.r;
+	return rest.rc;
 }
 
 /* ALL OF IT */
 
-static int add_step(const struct view *v, const struct step *step, struct telling *t,
+static int add_step(const struct view *v, const struct step *step, struct instructions *t,
 		    struct buf *out)
 {
 	char name[LAYER_NAME_MAX];
 	size_t before;
-	int r = 0;
+	int rc = 0;
 
 	if (step->layer != NO_LAYER)
-		r = buf_printf(out, "\n# layers/%s\n",
-			       layer_name(v->image, (uint32_t)step->layer, name));
+		rc = buf_printf(out, "\n# layers/%s\n",
+				layer_name(v->image, (uint32_t)step->layer, name));
 	before = out->len;
-	if (r == 0)
-		r = dockerfile_step(t, step->created_by, out);
-	if (r == 0 && out->len == before && step->layer != NO_LAYER)
-		r = buf_append_text(out, "# no step is told for it\n");
-	return r;
+	if (rc == 0)
+		rc = dockerfile_step(t, step->created_by, out);
+	if (rc == 0 && out->len == before && step->layer != NO_LAYER)
+		rc = buf_append_text(out, "# no step is told for it\n");
+	return rc;
 }
 
 /* No reference or digest is as long. */
@@ -530,44 +531,44 @@ static int add_head(const struct view *v, const struct json *config, struct buf 
 	const struct json *labels = json_member(config, "Labels");
 	const char *base, *digest;
 	struct buf line;
-	int r;
+	int rc;
 
 	base = json_member_string(labels, "org.opencontainers.image.base.name");
 	digest = json_member_string(labels, "org.opencontainers.image.base.digest");
 	buf_init(&line, out->max);
-	r = buf_printf(&line, "# A reconstruction, from the history and config of %s;",
-		       v->image->name);
-	if (r == 0)
-		r = append_line(out, buf_text(&line), line.len);
-	if (r == 0)
-		r = buf_append_text(out,
-				    "# the file that it was built with is not known.\n");
+	rc = buf_printf(&line, "# A reconstruction, from the history and config of %s;",
+			v->image->name);
+	if (rc == 0)
+		rc = append_line(out, buf_text(&line), line.len);
+	if (rc == 0)
+		rc = buf_append_text(out,
+				     "# the file that it was built with is not known.\n");
 	buf_clear(&line);
-	if (r == 0 && is_base(base))
-		r = buf_printf(&line, "# Base image, whose steps are among these: %s%s%s",
-			       base, is_base(digest) ? "@" : "",
-			       is_base(digest) ? digest : "");
-	if (r == 0 && line.len > 0)
-		r = append_line(out, buf_text(&line), line.len);
+	if (rc == 0 && is_base(base))
+		rc = buf_printf(
+			&line, "# Base image, whose steps are among these: %s%s%s", base,
+			is_base(digest) ? "@" : "", is_base(digest) ? digest : "");
+	if (rc == 0 && line.len > 0)
+		rc = append_line(out, buf_text(&line), line.len);
 	buf_release(&line);
-	return r < 0 ? r : buf_append_text(out, "FROM scratch\n");
+	return rc < 0 ? rc : buf_append_text(out, "FROM scratch\n");
 }
 
 int dockerfile_render(const struct view *v, const struct history *h, uint32_t none,
 		      struct buf *out)
 {
 	const struct json *config = json_member(h->config, "config");
-	struct telling t;
+	struct instructions t;
 	size_t i;
-	int r = telling_init(&t, config);
+	int rc = instructions_init(&t, config);
 
 	(void)none;
-	if (r == 0)
-		r = add_head(v, config, out);
-	for (i = 0; r == 0 && i < h->n; i++)
-		r = add_step(v, &h->steps[i], &t, out);
-	if (r == 0)
-		r = add_rest(config, &t, out);
-	telling_release(&t);
-	return r;
+	if (rc == 0)
+		rc = add_head(v, config, out);
+	for (i = 0; rc == 0 && i < h->n; i++)
+		rc = add_step(v, &h->steps[i], &t, out);
+	if (rc == 0)
+		rc = add_rest(config, &t, out);
+	instructions_release(&t);
+	return rc;
 }

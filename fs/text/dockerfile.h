@@ -9,7 +9,7 @@
 
 struct buf;
 struct history;
-struct telling;
+struct instructions;
 struct view;
 
 /* Appends the text, whose first line says what it is. 0, -ENOMEM, -E2BIG. */
@@ -17,6 +17,6 @@ int dockerfile_render(const struct view *v, const struct history *h, uint32_t no
 		      struct buf *out);
 
 /* Appends one step as an instruction, with its line end. 0, -ENOMEM, -E2BIG. */
-int dockerfile_step(struct telling *t, const char *created_by, struct buf *out);
+int dockerfile_step(struct instructions *t, const char *created_by, struct buf *out);
 
 #endif

@@ -33,7 +33,7 @@ static char unescape(const char **p)
 static int next_word(const char **p, struct buf *word)
 {
 	char c;
-	int r = 0;
+	int rc = 0;
 
 	buf_clear(word);
 	*p += strspn(*p, " ,");
@@ -42,19 +42,19 @@ static int next_word(const char **p, struct buf *word)
 	if (**p != '"') {
 		size_t len = strcspn(*p, " ]");
 
-		r = buf_append(word, *p, len);
+		rc = buf_append(word, *p, len);
 		*p += len;
-		return r < 0 ? r : 1;
+		return rc < 0 ? rc : 1;
 	}
 	++*p;
-	while (r == 0 && **p && **p != '"') {
+	while (rc == 0 && **p && **p != '"') {
 		c = *(*p)++;
 		if (c == '\\' && **p)
 			c = unescape(p);
-		r = buf_append(word, &c, 1);
+		rc = buf_append(word, &c, 1);
 	}
 	*p += **p == '"';
-	return r < 0 ? r : 1;
+	return rc < 0 ? rc : 1;
 }
 
 /* A list from behind its bracket on; *@p is left at its end. */
@@ -62,24 +62,25 @@ static int append_list(const char **p, struct buf *out)
 {
 	const char *before = "[";
 	struct buf word;
-	int r;
+	int rc;
 
 	buf_init(&word, strlen(*p) + 1);
-	while ((r = next_word(p, &word)) > 0) {
-		r = buf_append_text(out, before);
-		if (r == 0)
-			r = json_append_string(out, word.data ? word.data : "", word.len);
-		if (r < 0)
+	while ((rc = next_word(p, &word)) > 0) {
+		rc = buf_append_text(out, before);
+		if (rc == 0)
+			rc = json_append_string(out, word.data ? word.data : "",
+						word.len);
+		if (rc < 0)
 			break;
 		before = ", ";
 	}
 	buf_release(&word);
-	if (r == 0 && *before == '[')
-		r = buf_append_text(out, "[");
-	return r < 0 ? r : buf_append_text(out, "]");
+	if (rc == 0 && *before == '[')
+		rc = buf_append_text(out, "[");
+	return rc < 0 ? rc : buf_append_text(out, "]");
 }
 
-int goform_list(const char *text, struct buf *out)
+int go_values_list(const char *text, struct buf *out)
 {
 	const char *p = text;
 
@@ -90,28 +91,28 @@ int goform_list(const char *text, struct buf *out)
 	return append_list(&p, out);
 }
 
-int goform_words(const char *text, struct buf *out)
+int go_values_words(const char *text, struct buf *out)
 {
 	size_t start = out->len;
 	struct buf word;
-	int r;
+	int rc;
 
 	if (strncmp(text, "map[", 4) == 0)
 		text += 4;
 	else if (*text == '[')
 		text++;
 	buf_init(&word, strlen(text) + 1);
-	while ((r = next_word(&text, &word)) > 0) {
+	while ((rc = next_word(&text, &word)) > 0) {
 		const char *w = buf_text(&word), *end = strstr(w, ":{}");
 
-		r = out->len > start ? buf_append_text(out, " ") : 0;
-		if (r == 0)
-			r = buf_append(out, w, end ? (size_t)(end - w) : strlen(w));
-		if (r < 0)
+		rc = out->len > start ? buf_append_text(out, " ") : 0;
+		if (rc == 0)
+			rc = buf_append(out, w, end ? (size_t)(end - w) : strlen(w));
+		if (rc < 0)
 			break;
 	}
 	buf_release(&word);
-	return r;
+	return rc;
 }
 
 /* A number of retries is printed as the character it would be: '\x03'. */
@@ -137,59 +138,59 @@ static int append_times(const char *p, struct buf *out)
 					    "start-interval"};
 	struct buf word;
 	size_t i;
-	int r = 0;
+	int rc = 0;
 
 	buf_init(&word, strlen(p) + 1);
-	for (i = 0; r == 0 && i < 4; i++) {
+	for (i = 0; rc == 0 && i < 4; i++) {
 		p += strspn(p, " ");
 		if (*p != '"')
 			break;
-		r = next_word(&p, &word);
-		if (r > 0)
-			r = strcmp(buf_text(&word), "0s") == 0
-				    ? 0
-				    : buf_printf(out, "--%s=%s ", names[i],
-						 buf_text(&word));
+		rc = next_word(&p, &word);
+		if (rc > 0)
+			rc = strcmp(buf_text(&word), "0s") == 0
+				     ? 0
+				     : buf_printf(out, "--%s=%s ", names[i],
+						  buf_text(&word));
 	}
 	buf_release(&word);
-	return r < 0 ? r : append_retries(p, out);
+	return rc < 0 ? rc : append_retries(p, out);
 }
 
 static int append_test(const char *p, struct buf *out)
 {
 	struct buf word;
-	int r;
+	int rc;
 
 	buf_init(&word, strlen(p) + 1);
-	r = next_word(&p, &word);
-	if (r >= 0 && strcmp(buf_text(&word), "CMD") == 0) {
-		r = buf_append_text(out, "CMD ");
-		if (r == 0)
-			r = append_list(&p, out);
-	} else if (r >= 0 && strcmp(buf_text(&word), "CMD-SHELL") == 0) {
-		r = next_word(&p, &word);
-		if (r >= 0)
-			r = buf_printf(out, "CMD %s", buf_text(&word));
-	} else if (r >= 0) {
-		r = buf_append_text(out, "NONE");
+	rc = next_word(&p, &word);
+	if (rc >= 0 && strcmp(buf_text(&word), "CMD") == 0) {
+		rc = buf_append_text(out, "CMD ");
+		if (rc == 0)
+			rc = append_list(&p, out);
+	} else if (rc >= 0 && strcmp(buf_text(&word), "CMD-SHELL") == 0) {
+		rc = next_word(&p, &word);
+		if (rc >= 0)
+			rc = buf_printf(out, "CMD %s", buf_text(&word));
+	} else if (rc >= 0) {
+		rc = buf_append_text(out, "NONE");
 	}
 	buf_release(&word);
-	return r;
+	return rc;
 }
 
-int goform_health(const char *text, struct buf *out)
+int go_values_health(const char *text, struct buf *out)
 {
 	const char *test = text + 3, *p = test;
 	struct buf word;
-	int r;
+	int rc;
 
 	if (strncmp(text, "&{[", 3) != 0)
 		return buf_append_text(out, text);
 	buf_init(&word, strlen(text) + 1);
-	while ((r = next_word(&p, &word)) > 0)
+	while ((rc = next_word(&p, &word)) > 0)
 		;
 	buf_release(&word);
-	if (r == 0)
-		r = append_times(p + (*p == ']'), out);
-	return r < 0 ? r : append_test(test, out);
+	if (rc == 0)
+		rc = append_times(p + (*p == ']'), out);
+	return rc < 0 ? rc : append_test(test, out);
 }

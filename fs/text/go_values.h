@@ -11,10 +11,10 @@ struct buf;
 struct json;
 
 /* A list as JSON on one line; what is no list as it is. */
-int goform_list(const char *text, struct buf *out);
+int go_values_list(const char *text, struct buf *out);
 /* The words of a list, or the keys of a map, with spaces between. */
-int goform_words(const char *text, struct buf *out);
+int go_values_words(const char *text, struct buf *out);
 /* What stands behind HEALTHCHECK; what is no such structure as it is. */
-int goform_health(const char *text, struct buf *out);
+int go_values_health(const char *text, struct buf *out);
 
 #endif

@@ -46,12 +46,12 @@ int history_init(struct history *h, const struct image *img)
 {
 	const struct json *list;
 	size_t i;
-	int r;
+	int rc;
 
 	memset(h, 0, sizeof(*h));
-	r = json_parse(img->config.data, img->config.len, &h->config, NULL);
-	if (r < 0)
-		return r;
+	rc = json_parse(img->config.data, img->config.len, &h->config, NULL);
+	if (rc < 0)
+		return rc;
 	list = json_member(h->config, "history");
 	if (list && json_type(list) == JSON_ARRAY && json_count(list) <= STEPS_MAX)
 		h->n = json_count(list);
@@ -142,13 +142,13 @@ static int add_cell(struct buf *out, const char *text, size_t width)
 	const char *end = text + len;
 	void *room;
 	char *to;
-	int r;
+	int rc;
 
 	if (width < len)
 		width = len;
-	r = buf_reserve(out, width, &room);
-	if (r < 0)
-		return r;
+	rc = buf_reserve(out, width, &room);
+	if (rc < 0)
+		return rc;
 	to = room;
 	memset(to, ' ', width);
 	while (text < end) {
@@ -166,11 +166,11 @@ static int add_cell(struct buf *out, const char *text, size_t width)
 static int add_row(struct buf *out, const char *const *cells, const size_t *widths)
 {
 	size_t i;
-	int r = 0;
+	int rc = 0;
 
-	for (i = 0; r == 0 && i < N_COLUMNS; i++)
-		r = add_cell(out, cells[i], i + 1 < N_COLUMNS ? widths[i] + 3 : 0);
-	return r < 0 ? r : buf_append_text(out, "\n");
+	for (i = 0; rc == 0 && i < N_COLUMNS; i++)
+		rc = add_cell(out, cells[i], i + 1 < N_COLUMNS ? widths[i] + 3 : 0);
+	return rc < 0 ? rc : buf_append_text(out, "\n");
 }
 
 /* A longer text than @max just makes its row longer. */
@@ -194,7 +194,7 @@ int history_render(const struct view *v, const struct history *h, uint32_t none,
 	const char *cells[N_COLUMNS];
 	char id[DIGEST_TEXT_MAX];
 	struct scratch s;
-	int r;
+	int rc;
 
 	(void)none;
 	digest_format(&v->image->config_descriptor.digest, id);
@@ -203,10 +203,10 @@ int history_render(const struct view *v, const struct history *h, uint32_t none,
 		fill_row(v, h, i, id, &s, cells);
 		widen(cells, max, widths);
 	}
-	r = add_row(out, headings, widths);
-	for (i = h->n; r == 0 && i-- > 0;) {
+	rc = add_row(out, headings, widths);
+	for (i = h->n; rc == 0 && i-- > 0;) {
 		fill_row(v, h, i, id, &s, cells);
-		r = add_row(out, cells, widths);
+		rc = add_row(out, cells, widths);
 	}
-	return r;
+	return rc;
 }

@@ -106,12 +106,12 @@ static int append_lower(const struct view *v, struct buf *out)
 {
 	size_t i = v->image->n_layers;
 	char name[LAYER_NAME_MAX];
-	int r = 0;
+	int rc = 0;
 
-	while (r == 0 && i-- > 0)
-		r = buf_printf(out, "%s%s/layers/%s%s", v->mount->mountpoint, v->path,
-			       layer_name(v->image, (uint32_t)i, name), i ? ":" : "");
-	return r;
+	while (rc == 0 && i-- > 0)
+		rc = buf_printf(out, "%s%s/layers/%s%s", v->mount->mountpoint, v->path,
+				layer_name(v->image, (uint32_t)i, name), i ? ":" : "");
+	return rc;
 }
 
 static void write_driver(struct jsonwrite *w, const struct view *v)

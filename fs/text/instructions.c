@@ -101,14 +101,14 @@ static size_t port_len(const char *port, size_t len)
 /* "A=b c="d e"": A and c. The first may have blanks in it, or no value: "A b". */
 static int note_pairs(struct hashes *told, const char *word, const char *p)
 {
-	int r = hashes_add(told, hash_of(word, p, strcspn(p, "=")));
+	int rc = hashes_add(told, hash_of(word, p, strcspn(p, "=")));
 	bool is_first = true, is_quoted;
 	size_t len;
 
-	while (r == 0 && *(p += strspn(p, " "))) {
+	while (rc == 0 && *(p += strspn(p, " "))) {
 		len = strcspn(p, "= ");
 		if (is_first || p[len] == '=')
-			r = hashes_add(told, hash_of(word, p, len));
+			rc = hashes_add(told, hash_of(word, p, len));
 		is_first = false;
 		for (is_quoted = false; *p && (*p != ' ' || is_quoted); p++) {
 			if (*p == '"')
@@ -117,42 +117,42 @@ static int note_pairs(struct hashes *told, const char *word, const char *p)
 				p++;
 		}
 	}
-	return r;
+	return rc;
 }
 
 static int note_ports(struct hashes *told, const char *word, const char *p)
 {
 	size_t len;
-	int r = 0;
+	int rc = 0;
 
-	for (; r == 0 && *(p += strspn(p, " ")); p += len) {
+	for (; rc == 0 && *(p += strspn(p, " ")); p += len) {
 		len = strcspn(p, " ");
-		r = hashes_add(told, hash_of(word, p, port_len(p, len)));
+		rc = hashes_add(told, hash_of(word, p, port_len(p, len)));
 	}
-	return r;
+	return rc;
 }
 
 /* Longer than any: each RUN looks for it. */
 #define SHELL_MAX 4096
 
 /* A step that is SHELL says what the next ones are given to. */
-static int note_shell(struct telling *t, const char *argument)
+static int note_shell(struct instructions *t, const char *argument)
 {
-	int r;
+	int rc;
 
 	buf_clear(&t->shell);
-	r = goform_words(argument, &t->shell);
-	if (r == -E2BIG)
+	rc = go_values_words(argument, &t->shell);
+	if (rc == -E2BIG)
 		buf_clear(&t->shell);
-	return r == -E2BIG ? 0 : r;
+	return rc == -E2BIG ? 0 : rc;
 }
 
-int telling_note(struct telling *t, const char *word, const char *argument)
+int instructions_note(struct instructions *t, const char *word, const char *argument)
 {
-	int r = hashes_add(&t->told, hash_of_step(word));
+	int rc = hashes_add(&t->told, hash_of_step(word));
 
-	if (r < 0)
-		return r;
+	if (rc < 0)
+		return rc;
 	if (strcmp(word, "ENV") == 0 || strcmp(word, "LABEL") == 0)
 		return note_pairs(&t->told, word, argument);
 	if (strcmp(word, "EXPOSE") == 0)
@@ -162,56 +162,58 @@ int telling_note(struct telling *t, const char *word, const char *argument)
 	return strcmp(word, "SHELL") == 0 ? note_shell(t, argument) : 0;
 }
 
-int telling_init(struct telling *t, const struct json *config)
+int instructions_init(struct instructions *t, const struct json *config)
 {
 	const struct json *env = json_member(config, "Env");
 	const struct json *labels = json_member(config, "Labels");
 	const char *key, *text;
 	size_t i;
-	int r;
+	int rc;
 
 	memset(t, 0, sizeof(*t));
 	buf_init(&t->shell, SHELL_MAX);
-	r = buf_append_text(&t->shell, SHELL);
-	for (i = 0; r == 0 && i < json_count(env); i++) {
+	rc = buf_append_text(&t->shell, SHELL);
+	for (i = 0; rc == 0 && i < json_count(env); i++) {
 		text = json_string(json_item(env, i));
 		if (text)
-			r = hashes_add(&t->pairs, hash_of_text("ENV", text));
+			rc = hashes_add(&t->pairs, hash_of_text("ENV", text));
 	}
-	for (i = 0; r == 0 && i < json_count(labels); i++) {
+	for (i = 0; rc == 0 && i < json_count(labels); i++) {
 		key = json_key(labels, i);
 		text = json_string(json_value(labels, i));
 		if (key && text)
-			r = hashes_add(&t->pairs,
-				       hash_of_pair("LABEL", key, strlen(key), text));
+			rc = hashes_add(&t->pairs,
+					hash_of_pair("LABEL", key, strlen(key), text));
 	}
 	hashes_sort(&t->pairs);
-	return r;
+	return rc;
 }
 
-void telling_release(struct telling *t)
+void instructions_release(struct instructions *t)
 {
 	buf_release(&t->shell);
 	free(t->pairs.list);
 	free(t->told.list);
 }
 
-void telling_end(struct telling *t)
+void instructions_end(struct instructions *t)
 {
 	hashes_sort(&t->told);
 }
 
-bool telling_has_pair(const struct telling *t, const char *word, const char *pair)
+bool instructions_has_pair(const struct instructions *t, const char *word,
+			   const char *pair)
 {
 	return hashes_have(&t->pairs, hash_of_text(word, pair));
 }
 
-bool telling_has_step(const struct telling *t, const char *word)
+bool instructions_has_step(const struct instructions *t, const char *word)
 {
 	return hashes_have(&t->told, hash_of_step(word));
 }
 
-bool telling_has(const struct telling *t, const char *word, const char *key, size_t len)
+bool instructions_has(const struct instructions *t, const char *word, const char *key,
+		      size_t len)
 {
 	if (strcmp(word, "EXPOSE") == 0)
 		len = port_len(key, len);

@@ -20,25 +20,27 @@ struct hashes {
 	size_t n, room;
 };
 
-struct telling {
+struct instructions {
 	struct buf shell;    /* what RUN is given to, "/bin/sh -c" at first */
 	struct hashes pairs; /* the variables and labels of the config */
 	struct hashes told;  /* what the steps so far have said */
 };
 
 /* @config is the part "config" of the image's config, or NULL. Release it in any case. */
-int telling_init(struct telling *t, const struct json *config);
-void telling_release(struct telling *t);
+int instructions_init(struct instructions *t, const struct json *config);
+void instructions_release(struct instructions *t);
 /* A step that is no RUN: its word, and what stands behind that. 0 or -ENOMEM. */
-int telling_note(struct telling *t, const char *word, const char *argument);
+int instructions_note(struct instructions *t, const char *word, const char *argument);
 /* Is "KEY=VALUE" one of the config's, as it stands? */
-bool telling_has_pair(const struct telling *t, const char *word, const char *pair);
+bool instructions_has_pair(const struct instructions *t, const char *word,
+			   const char *pair);
 
 /* There are no more steps; then: */
-void telling_end(struct telling *t);
+void instructions_end(struct instructions *t);
 /* Was there such a step at all? */
-bool telling_has_step(const struct telling *t, const char *word);
+bool instructions_has_step(const struct instructions *t, const char *word);
 /* Did one tell this variable, label, port or trigger? */
-bool telling_has(const struct telling *t, const char *word, const char *key, size_t len);
+bool instructions_has(const struct instructions *t, const char *word, const char *key,
+		      size_t len);
 
 #endif

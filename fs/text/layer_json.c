@@ -52,7 +52,7 @@ static void write_sizes(struct jsonwrite *w, const struct mount_layer *l)
 	const struct index_info *info;
 
 	if (l->loaded < 0) {
-		jsonwrite_member(w, "error", layer_why(l));
+		jsonwrite_member(w, "error", mount_layer_why(l));
 		return;
 	}
 	info = index_info(layer_index(l->layer));
@@ -63,8 +63,8 @@ static void write_sizes(struct jsonwrite *w, const struct mount_layer *l)
 	jsonwrite_member_number(w, "filesSize", (int64_t)info->content_size);
 }
 
-int layerjson_render(const struct view *v, const struct history *h, uint32_t i,
-		     struct buf *out)
+int layer_json_render(const struct view *v, const struct history *h, uint32_t i,
+		      struct buf *out)
 {
 	const struct image *img = v->image;
 	const struct step *step = history_of_layer(h, i);

@@ -22,7 +22,7 @@ const char *layer_name(const struct image *img, uint32_t i, char *out);
  * Appends the text of layers/N-HEX12.json: descriptor, diff ID, step, entries, sizes; why
  * it is broken. 0, -ENOMEM, -E2BIG.
  */
-int layerjson_render(const struct view *v, const struct history *h, uint32_t i,
-		     struct buf *out);
+int layer_json_render(const struct view *v, const struct history *h, uint32_t i,
+		      struct buf *out);
 
 #endif

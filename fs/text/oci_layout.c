@@ -11,7 +11,7 @@
 #include "fs/image/context.h"
 #include "fs/image/index_blobs.h"
 
-bool ocilayout_uses(const struct view *v, enum digest_alg alg)
+bool oci_layout_uses(const struct view *v, enum digest_alg alg)
 {
 	const struct image *img = v->image;
 	size_t i;
@@ -22,11 +22,11 @@ bool ocilayout_uses(const struct view *v, enum digest_alg alg)
 	}
 	return img->manifest_descriptor.digest.alg == alg ||
 	       img->config_descriptor.digest.alg == alg ||
-	       (others_are_shown(v) && img->index_descriptor.digest.alg == alg);
+	       (index_blobs_are_shown(v) && img->index_descriptor.digest.alg == alg);
 }
 
-int ocilayout_render(const struct view *v, const struct history *h, uint32_t none,
-		     struct buf *out)
+int oci_layout_render(const struct view *v, const struct history *h, uint32_t none,
+		      struct buf *out)
 {
 	(void)v;
 	(void)h;
@@ -94,16 +94,16 @@ static void write_entry(struct jsonwrite *w, const struct image *img, bool is_in
  * All of an index has the tag. Some tools cannot choose from one, so the image that is
  * mounted has a tag, too: "1.27-linux-amd64".
  */
-int ocilayout_index(const struct view *v, const struct history *h, uint32_t none,
-		    struct buf *out)
+int oci_layout_index(const struct view *v, const struct history *h, uint32_t none,
+		     struct buf *out)
 {
 	const struct image *img = v->image;
-	bool is_whole = others_are_shown(v);
+	bool is_whole = index_blobs_are_shown(v);
 	char platform[PLATFORM_TEXT_MAX], *tag = NULL, *own = NULL;
 	struct jsonwrite w;
 	size_t len;
 	const char *at = find_tag(img->name, &len);
-	int r = -ENOMEM;
+	int rc = -ENOMEM;
 
 	(void)h;
 	(void)none;
@@ -126,9 +126,9 @@ int ocilayout_index(const struct view *v, const struct history *h, uint32_t none
 	write_entry(&w, img, false, is_whole ? own : tag);
 	jsonwrite_close(&w, ']');
 	jsonwrite_close(&w, '}');
-	r = jsonwrite_finish(&w);
+	rc = jsonwrite_finish(&w);
 out:
 	free(tag);
 	free(own);
-	return r;
+	return rc;
 }

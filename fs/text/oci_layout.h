@@ -16,11 +16,11 @@ struct history;
 struct view;
 
 /* Has the image a blob with such a digest? Then there is a folder for them. */
-bool ocilayout_uses(const struct view *v, enum digest_alg alg);
+bool oci_layout_uses(const struct view *v, enum digest_alg alg);
 /* Append the texts of oci-layout and index.json. 0, -ENOMEM, -E2BIG. */
-int ocilayout_render(const struct view *v, const struct history *h, uint32_t none,
+int oci_layout_render(const struct view *v, const struct history *h, uint32_t none,
+		      struct buf *out);
+int oci_layout_index(const struct view *v, const struct history *h, uint32_t none,
 		     struct buf *out);
-int ocilayout_index(const struct view *v, const struct history *h, uint32_t none,
-		    struct buf *out);
 
 #endif

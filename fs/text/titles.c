@@ -132,16 +132,16 @@ static int tell_apart(const struct descriptor *images, char **names, char ***sor
 		      size_t n, int digits)
 {
 	size_t i, first = 0;
-	int r = 0;
+	int rc = 0;
 
 	qsort(sorted, n, sizeof(*sorted), compare_slots);
-	for (i = 1; r == 0 && i < n; i++) {
+	for (i = 1; rc == 0 && i < n; i++) {
 		if (strcmp(*sorted[i], *sorted[first]) != 0)
 			first = i;
 		else
-			r = name_platform(&images[sorted[i] - names], digits, sorted[i]);
+			rc = name_platform(&images[sorted[i] - names], digits, sorted[i]);
 	}
-	return r;
+	return rc;
 }
 
 /*
@@ -152,23 +152,23 @@ int titles_of_platforms(const struct descriptor *images, size_t n, char ***out)
 {
 	char **names = calloc(n + 1, sizeof(*names));
 	char ***sorted = calloc(n + 1, sizeof(*sorted));
-	int r = names && sorted ? 0 : -ENOMEM;
+	int rc = names && sorted ? 0 : -ENOMEM;
 	size_t i;
 
-	for (i = 0; r == 0 && i < n; i++) {
+	for (i = 0; rc == 0 && i < n; i++) {
 		sorted[i] = &names[i];
-		r = name_platform(&images[i], 0, &names[i]);
+		rc = name_platform(&images[i], 0, &names[i]);
 	}
-	if (r == 0)
-		r = tell_apart(images, names, sorted, n, HEX_LEN);
-	if (r == 0)
-		r = tell_apart(images, names, sorted, n, DIGEST_TEXT_MAX);
+	if (rc == 0)
+		rc = tell_apart(images, names, sorted, n, HEX_LEN);
+	if (rc == 0)
+		rc = tell_apart(images, names, sorted, n, DIGEST_TEXT_MAX);
 	free(sorted);
-	if (r < 0)
+	if (rc < 0)
 		titles_free(names, n);
 	else
 		*out = names;
-	return r;
+	return rc;
 }
 
 void titles_free(char **titles, size_t n)

@@ -63,7 +63,7 @@ static bool is_digest_sure(const struct index *ix, const struct entry *e)
 
 	if (!e->digest || (e->flags & ENTRY_SPARSE))
 		return false;
-	if (index_info(ix)->origin == ORIGIN_STREAM)
+	if (index_info(ix)->basis == BASIS_STREAM)
 		return true;
 	return index_span_at(ix, e->data, &i) == 0 && index_span(ix, i, &span) == 0 &&
 	       span.digest_is_of_output && span.out == e->data &&

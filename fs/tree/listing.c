@@ -20,14 +20,14 @@
 struct listing {
 	const struct merge *m;
 	const struct merged_dir *dir;
-	struct found found;
+	struct match found;
 	uint64_t *first; /* the cookie of each run's first name */
 	struct cursor *cursors;
 };
 
 static const struct index *index_of(const struct listing *l, size_t i)
 {
-	return merge_layers(l->m)[l->dir->say[i].layer].index;
+	return merge_layers(l->m)[l->dir->contributors[i].layer].index;
 }
 
 static int load_cursor(struct listing *l, size_t i)
@@ -42,14 +42,14 @@ static int seek_cursor(struct listing *l, size_t i, const char *name, size_t len
 {
 	struct cursor *c = &l->cursors[i];
 	uint32_t low = c->next, high = c->end;
-	int r;
+	int rc;
 
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
 
-		r = index_entry(index_of(l, i), mid, &c->entry);
-		if (r < 0)
-			return r;
+		rc = index_entry(index_of(l, i), mid, &c->entry);
+		if (rc < 0)
+			return rc;
 		if (name_compare(c->entry.name, c->entry.name_len, name, len) <= 0)
 			low = mid + 1;
 		else
@@ -65,12 +65,12 @@ static int rewind_cursors(struct listing *l)
 	uint64_t first = 1;
 	struct entry dir;
 	size_t i;
-	int r;
+	int rc;
 
 	for (i = 0; i < l->dir->n; i++) {
-		r = index_entry(index_of(l, i), l->dir->say[i].entry, &dir);
-		if (r < 0)
-			return r;
+		rc = index_entry(index_of(l, i), l->dir->contributors[i].entry, &dir);
+		if (rc < 0)
+			return rc;
 		l->first[i] = first;
 		first += dir.n_children;
 		l->cursors[i].first = dir.first_child;
@@ -86,17 +86,17 @@ static int seek_cookie(struct listing *l, uint64_t cookie)
 {
 	struct entry e;
 	size_t i, run;
-	int r;
+	int rc;
 
 	for (run = 0; run < l->dir->n && cookie >= l->first[run + 1]; run++)
 		;
 	if (run == l->dir->n)
 		return -EINVAL; /* no cookie of ours */
-	r = index_entry(index_of(l, run),
-			l->cursors[run].first + (uint32_t)(cookie - l->first[run]), &e);
-	for (i = 0; r == 0 && i < l->dir->n; i++)
-		r = seek_cursor(l, i, e.name, e.name_len);
-	return r;
+	rc = index_entry(index_of(l, run),
+			 l->cursors[run].first + (uint32_t)(cookie - l->first[run]), &e);
+	for (i = 0; rc == 0 && i < l->dir->n; i++)
+		rc = seek_cursor(l, i, e.name, e.name_len);
+	return rc;
 }
 
 int listing_open(struct merge *m, const struct merged_dir *dir, uint64_t cookie,
@@ -104,7 +104,7 @@ int listing_open(struct merge *m, const struct merged_dir *dir, uint64_t cookie,
 {
 	struct listing *l = malloc(sizeof(*l));
 	size_t i;
-	int r = -ENOMEM;
+	int rc = -ENOMEM;
 
 	if (!l)
 		return -ENOMEM;
@@ -114,17 +114,17 @@ int listing_open(struct merge *m, const struct merged_dir *dir, uint64_t cookie,
 	l->cursors = calloc(dir->n + 1, sizeof(*l->cursors));
 	if (!l->first || !l->cursors)
 		goto out;
-	r = rewind_cursors(l);
-	if (r == 0 && cookie > 0)
-		r = seek_cookie(l, cookie);
-	for (i = 0; r == 0 && cookie == 0 && i < dir->n; i++)
-		r = load_cursor(l, i);
+	rc = rewind_cursors(l);
+	if (rc == 0 && cookie > 0)
+		rc = seek_cookie(l, cookie);
+	for (i = 0; rc == 0 && cookie == 0 && i < dir->n; i++)
+		rc = load_cursor(l, i);
 out:
-	if (r < 0)
+	if (rc < 0)
 		listing_close(l);
 	else
 		*out = l;
-	return r == -ENOENT ? -EBADMSG : r;
+	return rc == -ENOENT ? -EBADMSG : rc;
 }
 
 void listing_close(struct listing *l)
@@ -158,25 +158,25 @@ static size_t smallest(const struct listing *l)
 static int pass(struct listing *l, const char *name, size_t len)
 {
 	size_t i;
-	int r = 0;
+	int rc = 0;
 
-	for (i = 0; r == 0 && i < l->dir->n; i++) {
+	for (i = 0; rc == 0 && i < l->dir->n; i++) {
 		struct cursor *c = &l->cursors[i];
 
 		if (c->next >= c->end ||
 		    name_compare(c->entry.name, c->entry.name_len, name, len) != 0)
 			continue;
 		c->next++;
-		r = load_cursor(l, i);
+		rc = load_cursor(l, i);
 	}
-	return r == -ENOENT ? -EBADMSG : r;
+	return rc == -ENOENT ? -EBADMSG : rc;
 }
 
-int listing_next(struct listing *l, const char **name, size_t *len, struct shown *out,
-		 uint64_t *cookie)
+int listing_next(struct listing *l, const char **name, size_t *len,
+		 struct attributes *out, uint64_t *cookie)
 {
 	size_t i;
-	int r;
+	int rc;
 
 	while ((i = smallest(l)) < l->dir->n) {
 		const struct cursor *c = &l->cursors[i];
@@ -184,18 +184,18 @@ int listing_next(struct listing *l, const char **name, size_t *len, struct shown
 
 		*name = c->entry.name;
 		*len = c->entry.name_len;
-		r = -ENOENT;
+		rc = -ENOENT;
 		if (!name_is_hidden(*name, *len))
-			r = collect(merge_layers(l->m), l->dir->say, l->dir->n, *name,
-				    *len, l->cursors, &l->found);
-		if (r == 0)
-			r = merge_show(l->m, &l->found, l->dir->path, out);
-		if (r < 0 && r != -ENOENT)
-			return r;
+			rc = match_name(merge_layers(l->m), l->dir->contributors,
+					l->dir->n, *name, *len, l->cursors, &l->found);
+		if (rc == 0)
+			rc = merge_attributes(l->m, &l->found, l->dir->path, out);
+		if (rc < 0 && rc != -ENOENT)
+			return rc;
 		*cookie = at;
 		if (pass(l, *name, *len) < 0)
 			return -EBADMSG;
-		if (r == 0)
+		if (rc == 0)
 			return 1;
 	}
 	return 0;

@@ -6,7 +6,7 @@
  *	a whiteout as an entry (char 0:0)	the name ends here
  *	anything but a directory		it is the answer if nothing was found
  *						above it; in any case the name ends here
- *	a directory				has a say; below an opaque one nobody has
+ *	a directory				has a contributors; below an opaque one nobody has
  *	nothing, or a directory, but ".wh.NAME" beside it	the name ends here
  *
  * So a whiteout acts on the layers below it only, wherever it stood in its archive,
@@ -67,7 +67,7 @@ static int find_whiteout(const struct index *ix, const struct entry *dir,
 }
 
 /* Takes an entry as the one whose metadata are shown, unless there is one. */
-static void describe(struct found *out, uint32_t layer, const struct entry *e)
+static void describe(struct match *out, uint32_t layer, const struct entry *e)
 {
 	if (out->is_described || (e->flags & ENTRY_IMPLIED))
 		return;
@@ -76,7 +76,7 @@ static void describe(struct found *out, uint32_t layer, const struct entry *e)
 	out->layer = layer;
 }
 
-bool found_add(struct found *out, uint32_t layer, const struct entry *e)
+bool match_add(struct match *out, uint32_t layer, const struct entry *e)
 {
 	if (e->flags & ENTRY_WHITEOUT)
 		return true;
@@ -88,13 +88,14 @@ bool found_add(struct found *out, uint32_t layer, const struct entry *e)
 	describe(out, layer, e);
 	out->is_dir = true;
 	if (!out->is_closed)
-		out->say[out->n++] = (struct place){.layer = layer, .entry = e->id};
+		out->contributors[out->n++] = (struct place){.layer = layer,
+							     .entry = e->id};
 	if (e->flags & ENTRY_OPAQUE)
 		out->is_closed = true;
 	return out->is_closed && out->is_described;
 }
 
-void found_init(struct found *f)
+void match_init(struct match *f)
 {
 	f->is_dir = false;
 	f->is_described = false;
@@ -102,30 +103,32 @@ void found_init(struct found *f)
 	f->n = 0;
 }
 
-int collect(const struct merge_layer *layers, const struct place *say, size_t n,
-	    const char *name, size_t len, const struct cursor *cursors, struct found *out)
+int match_name(const struct merge_layer *layers, const struct place *contributors,
+	       size_t n, const char *name, size_t len, const struct cursor *cursors,
+	       struct match *out)
 {
 	struct entry dir, child;
 	size_t i;
-	int r;
+	int rc;
 
-	found_init(out);
+	match_init(out);
 	for (i = 0; i < n; i++) {
-		const struct index *ix = layers[say[i].layer].index;
+		const struct index *ix = layers[contributors[i].layer].index;
 
-		r = index_entry(ix, say[i].entry, &dir);
-		if (r < 0)
-			return r == -ENOENT ? -EBADMSG : r;
-		r = find_child(ix, &dir, name, len, cursors ? &cursors[i] : NULL, &child);
-		if (r == 0 && found_add(out, say[i].layer, &child))
+		rc = index_entry(ix, contributors[i].entry, &dir);
+		if (rc < 0)
+			return rc == -ENOENT ? -EBADMSG : rc;
+		rc = find_child(ix, &dir, name, len, cursors ? &cursors[i] : NULL,
+				&child);
+		if (rc == 0 && match_add(out, contributors[i].layer, &child))
 			break;
-		if (r < 0 && r != -ENOENT)
-			return r;
-		r = find_whiteout(ix, &dir, name, len);
-		if (r == 0)
+		if (rc < 0 && rc != -ENOENT)
+			return rc;
+		rc = find_whiteout(ix, &dir, name, len);
+		if (rc == 0)
 			break;
-		if (r != -ENOENT)
-			return r;
+		if (rc != -ENOENT)
+			return rc;
 	}
 	return out->is_dir || out->is_described ? 0 : -ENOENT;
 }

@@ -22,39 +22,39 @@ struct cursor {
 };
 
 /* What a name is: a file of one layer, or a directory of some. */
-struct found {
+struct match {
 	bool is_dir;
 	bool is_described; /* else a directory that no archive has an entry for */
 	bool is_closed;	   /* nobody further down has a say */
 	uint32_t layer;
 	struct entry entry;
-	size_t n; /* of a directory: who has a say, from the top down */
-	struct place say[NODE_LAYERS_MAX];
+	size_t n; /* of a directory: who contributes, from the top down */
+	struct place contributors[NODE_LAYERS_MAX];
 };
 
-void found_init(struct found *f);
+void match_init(struct match *f);
 /*
  * Counts in what the next layer has under the name. True if no layer below it
  * matters.
  */
-bool found_add(struct found *f, uint32_t layer, const struct entry *e);
+bool match_add(struct match *f, uint32_t layer, const struct entry *e);
 
 /*
- * Decides @name among the @n layers of @say. Their entries are looked up, or, with
- * @cursors (one for each of @say), are those under the cursors that bear the name.
+ * Decides @name among the @n layers of @contributors. Their entries are looked up, or, with
+ * @cursors (one for each of @contributors), are those under the cursors that bear the name.
  * 0, -ENOENT, -EBADMSG.
  */
-int collect(const struct merge_layer *layers, const struct place *say, size_t n,
-	    const char *name, size_t len, const struct cursor *cursors,
-	    struct found *out);
+int match_name(const struct merge_layer *layers, const struct place *contributors,
+	       size_t n, const char *name, size_t len, const struct cursor *cursors,
+	       struct match *out);
 
 const struct merge_layer *merge_layers(const struct merge *m);
 /*
  * Of what was found, what is shown; @dir: identity_path() of the directory it is in. 0,
  * -ENOENT for a hard link that leads nowhere, -EBADMSG.
  */
-int merge_show(const struct merge *m, const struct found *f, uint64_t dir,
-	       struct shown *out);
+int merge_attributes(const struct merge *m, const struct match *f, uint64_t dir,
+		     struct attributes *out);
 
 /* A whiteout's own name, or one that no program could ask for: never shown. */
 bool name_is_hidden(const char *name, size_t len);

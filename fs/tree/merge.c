@@ -36,52 +36,52 @@ const struct merge_layer *merge_layers(const struct merge *m)
 }
 
 /* The root as the lowest @n layers give it. */
-static int find_root(const struct merge *m, size_t n, struct found *out)
+static int find_root(const struct merge *m, size_t n, struct match *out)
 {
 	struct entry e;
-	int r;
+	int rc;
 
-	found_init(out);
+	match_init(out);
 	out->is_dir = true;
 	while (n-- > 0) {
-		r = index_entry(m->layers[n].index, 0, &e);
-		if (r < 0)
-			return r == -ENOENT ? -EBADMSG : r;
-		if (found_add(out, (uint32_t)n, &e))
+		rc = index_entry(m->layers[n].index, 0, &e);
+		if (rc < 0)
+			return rc == -ENOENT ? -EBADMSG : rc;
+		if (match_add(out, (uint32_t)n, &e))
 			break;
 	}
 	return 0;
 }
 
 /* One name further down from the directory @f, in place. */
-static int step(const struct merge *m, struct found *f, const char *name, size_t len)
+static int step(const struct merge *m, struct match *f, const char *name, size_t len)
 {
-	struct place say[NODE_LAYERS_MAX];
+	struct place contributors[NODE_LAYERS_MAX];
 	size_t n = f->n;
 
-	memcpy(say, f->say, n * sizeof(*say));
-	return collect(m->layers, say, n, name, len, NULL, f);
+	memcpy(contributors, f->contributors, n * sizeof(*contributors));
+	return match_name(m->layers, contributors, n, name, len, NULL, f);
 }
 
 /*
  * What the lowest @n layers show at a path, following nothing. 0, -ENOENT, -EBADMSG.
  */
 static int find_path(const struct merge *m, size_t n, const char *path, size_t len,
-		     struct found *f)
+		     struct match *f)
 {
 	const char *end = path + len, *slash;
-	int r = find_root(m, n, f);
+	int rc = find_root(m, n, f);
 
-	while (r == 0 && path < end) {
+	while (rc == 0 && path < end) {
 		slash = memchr(path, '/', (size_t)(end - path));
 		if (!slash)
 			slash = end;
 		if (!f->is_dir || name_is_hidden(path, (size_t)(slash - path)))
 			return -ENOENT;
-		r = step(m, f, path, (size_t)(slash - path));
+		rc = step(m, f, path, (size_t)(slash - path));
 		path = slash + (slash < end);
 	}
-	return r;
+	return rc;
 }
 
 /* The ids on the way from the root (not among them) to @at, the last one first. */
@@ -90,12 +90,12 @@ static int trail(const struct index *ix, uint32_t at, uint32_t **out, size_t *n)
 	uint32_t *ids = NULL, *more;
 	size_t len = 0, room = 0;
 	struct entry e;
-	int r = 0;
+	int rc = 0;
 
 	while (at != 0) {
-		r = index_entry(ix, at, &e);
+		rc = index_entry(ix, at, &e);
 		/* More ancestors than entries: a ring, which no sound index has. */
-		if (r < 0 || len >= index_info(ix)->n_entries) {
+		if (rc < 0 || len >= index_info(ix)->n_entries) {
 			free(ids);
 			return -EBADMSG;
 		}
@@ -117,66 +117,69 @@ static int trail(const struct index *ix, uint32_t at, uint32_t **out, size_t *n)
 }
 
 /* The path of @at, as all layers show it. */
-static int find_place(const struct merge *m, struct place at, struct found *f,
+static int find_place(const struct merge *m, struct place at, struct match *f,
 		      uint64_t *path)
 {
 	const struct index *ix = m->layers[at.layer].index;
 	uint32_t *ids = NULL;
 	struct entry e;
 	size_t n = 0;
-	int r;
+	int rc;
 
-	r = trail(ix, at.entry, &ids, &n);
-	if (r < 0)
-		return r;
-	r = find_root(m, m->n, f);
-	while (r >= 0 && n-- > 0) {
-		r = index_entry(ix, ids[n], &e);
-		if (r == 0)
-			r = step(m, f, e.name, e.name_len);
-		if (r == 0 && !f->is_dir)
-			r = -ENOENT;
-		if (r == 0)
+	rc = trail(ix, at.entry, &ids, &n);
+	if (rc < 0)
+		return rc;
+	rc = find_root(m, m->n, f);
+	while (rc >= 0 && n-- > 0) {
+		rc = index_entry(ix, ids[n], &e);
+		if (rc == 0)
+			rc = step(m, f, e.name, e.name_len);
+		if (rc == 0 && !f->is_dir)
+			rc = -ENOENT;
+		if (rc == 0)
 			*path = identity_path(*path, e.name, e.name_len);
 	}
 	free(ids);
-	return r;
+	return rc;
 }
 
-static uint64_t dir_node(const struct merge *m, const struct place *say, size_t n)
+static uint64_t dir_node(const struct merge *m, const struct place *contributors,
+			 size_t n)
 {
 	struct node node = {.kind = NODE_MERGED, .image = m->image};
 
 	if (n > 0) {
-		node.layer = say[0].layer;
-		node.entry = say[0].entry;
+		node.layer = contributors[0].layer;
+		node.entry = contributors[0].entry;
 	}
 	return node_pack(&node);
 }
 
-/* Of what it is: all that have a say, and who describes it, if that is another one. */
-static uint64_t dir_ino(const struct merge *m, const struct found *f)
+/* Of what it is: all that contribute, and who describes it, if that is another one. */
+static uint64_t dir_ino(const struct merge *m, const struct match *f)
 {
 	uint64_t sum = 0;
 	size_t i;
 
 	for (i = 0; i < f->n; i++)
-		sum = node_ino_add(sum, m->dir_seeds[f->say[i].layer], f->say[i].entry);
-	if (f->n > 0 && f->is_described && f->layer < f->say[f->n - 1].layer)
+		sum = node_ino_add(sum, m->dir_seeds[f->contributors[i].layer],
+				   f->contributors[i].entry);
+	if (f->n > 0 && f->is_described && f->layer < f->contributors[f->n - 1].layer)
 		sum = node_ino_add(sum, m->dir_seeds[f->layer], f->entry.id);
 	return node_ino_end(sum);
 }
 
 /* Makes the directory and keeps it for the next who asks. */
-static int keep_dir(struct merge *m, const struct found *f, uint64_t path,
+static int keep_dir(struct merge *m, const struct match *f, uint64_t path,
 		    struct merged_dir **out)
 {
-	struct merged_dir *dir = malloc(sizeof(*dir) + f->n * sizeof(dir->say[0]));
+	struct merged_dir *dir = malloc(sizeof(*dir) +
+					f->n * sizeof(dir->contributors[0]));
 
 	if (!dir)
 		return -ENOMEM;
 	dir->refs = 1;
-	dir->node = dir_node(m, f->say, f->n);
+	dir->node = dir_node(m, f->contributors, f->n);
 	dir->ino = dir_ino(m, f);
 	dir->path = path;
 	dir->is_described = f->is_described;
@@ -184,7 +187,7 @@ static int keep_dir(struct merge *m, const struct found *f, uint64_t path,
 		dir->described_by = (struct place){.layer = f->layer,
 						   .entry = f->entry.id};
 	dir->n = f->n;
-	memcpy(dir->say, f->say, f->n * sizeof(dir->say[0]));
+	memcpy(dir->contributors, f->contributors, f->n * sizeof(dir->contributors[0]));
 	dircache_put(m->cache, dir);
 	*out = dir;
 	return 0;
@@ -193,16 +196,16 @@ static int keep_dir(struct merge *m, const struct found *f, uint64_t path,
 int merge_dir(struct merge *m, struct place at, struct merged_dir **out)
 {
 	uint64_t path = IDENTITY_ROOT;
-	struct found f;
-	int r;
+	struct match f;
+	int rc;
 
 	if (m->n > 0 ? at.layer >= m->n : at.entry != 0)
 		return -ENOENT;
 	*out = dircache_get(m->cache, dir_node(m, &at, 1));
 	if (*out)
 		return 0;
-	r = m->n > 0 ? find_place(m, at, &f, &path) : find_root(m, 0, &f);
-	return r != 0 ? r : keep_dir(m, &f, path, out);
+	rc = m->n > 0 ? find_place(m, at, &f, &path) : find_root(m, 0, &f);
+	return rc != 0 ? rc : keep_dir(m, &f, path, out);
 }
 
 int merge_root(struct merge *m, struct merged_dir **out)
@@ -216,13 +219,13 @@ int merge_parent(struct merge *m, const struct merged_dir *dir, struct merged_di
 {
 	struct place at = {0};
 	struct entry e;
-	int r;
+	int rc;
 
 	if (dir->n > 0) {
-		at = dir->say[0];
-		r = index_entry(m->layers[at.layer].index, at.entry, &e);
-		if (r < 0)
-			return r;
+		at = dir->contributors[0];
+		rc = index_entry(m->layers[at.layer].index, at.entry, &e);
+		if (rc < 0)
+			return rc;
 		at.entry = e.parent;
 	}
 	return merge_dir(m, at, out);
@@ -230,7 +233,7 @@ int merge_parent(struct merge *m, const struct merged_dir *dir, struct merged_di
 
 /* Of @by, unless that is NULL. */
 static void show_dir(const struct merge *m, uint32_t layer, const struct entry *by,
-		     struct shown *out)
+		     struct attributes *out)
 {
 	out->is_dir = true;
 	out->is_described = by != NULL;
@@ -244,7 +247,7 @@ static void show_dir(const struct merge *m, uint32_t layer, const struct entry *
 
 /* A file with one name is where its entry is: @dir is around that, too. */
 static int show_file(const struct merge *m, struct place at, uint64_t dir,
-		     struct shown *out)
+		     struct attributes *out)
 {
 	const struct merge_layer *l = &m->layers[at.layer];
 	struct node node = {.kind = NODE_FILE, .layer = l->slot, .entry = at.entry};
@@ -261,16 +264,16 @@ static int show_file(const struct merge *m, struct place at, uint64_t dir,
 					  &out->ino);
 }
 
-int merge_show(const struct merge *m, const struct found *f, uint64_t dir,
-	       struct shown *out)
+int merge_attributes(const struct merge *m, const struct match *f, uint64_t dir,
+		     struct attributes *out)
 {
 	struct place at = {.layer = f->layer, .entry = f->entry.inode};
 	const struct place *to;
-	int r;
+	int rc;
 
 	if (f->is_dir) {
 		show_dir(m, f->layer, f->is_described ? &f->entry : NULL, out);
-		out->node = dir_node(m, f->say, f->n);
+		out->node = dir_node(m, f->contributors, f->n);
 		out->ino = dir_ino(m, f);
 		return 0;
 	}
@@ -284,23 +287,24 @@ int merge_show(const struct merge *m, const struct found *f, uint64_t dir,
 	if (at.layer == f->layer && at.entry == f->entry.id) {
 		out->entry = f->entry;
 	} else {
-		r = index_entry(m->layers[at.layer].index, at.entry, &out->entry);
-		if (r < 0)
-			return r == -ENOENT ? -EBADMSG : r;
+		rc = index_entry(m->layers[at.layer].index, at.entry, &out->entry);
+		if (rc < 0)
+			return rc == -ENOENT ? -EBADMSG : rc;
 	}
 	return show_file(m, at, dir, out);
 }
 
-int merge_describe(const struct merge *m, const struct merged_dir *dir, struct shown *out)
+int merge_describe(const struct merge *m, const struct merged_dir *dir,
+		   struct attributes *out)
 {
 	const struct place *by = &dir->described_by;
 	struct entry e;
-	int r = 0;
+	int rc = 0;
 
 	if (dir->is_described)
-		r = index_entry(m->layers[by->layer].index, by->entry, &e);
-	if (r < 0)
-		return r == -ENOENT ? -EBADMSG : r;
+		rc = index_entry(m->layers[by->layer].index, by->entry, &e);
+	if (rc < 0)
+		return rc == -ENOENT ? -EBADMSG : rc;
 	show_dir(m, by->layer, dir->is_described ? &e : NULL, out);
 	out->node = dir->node;
 	out->ino = dir->ino;
@@ -308,22 +312,22 @@ int merge_describe(const struct merge *m, const struct merged_dir *dir, struct s
 }
 
 int merge_lookup(struct merge *m, const struct merged_dir *dir, const char *name,
-		 size_t len, struct shown *out)
+		 size_t len, struct attributes *out)
 {
 	struct merged_dir *kept;
-	struct found f;
-	int r;
+	struct match f;
+	int rc;
 
 	if (name_is_hidden(name, len))
 		return -ENOENT;
-	r = collect(m->layers, dir->say, dir->n, name, len, NULL, &f);
-	if (r == 0)
-		r = merge_show(m, &f, dir->path, out);
+	rc = match_name(m->layers, dir->contributors, dir->n, name, len, NULL, &f);
+	if (rc == 0)
+		rc = merge_attributes(m, &f, dir->path, out);
 	/* It is likely to be asked for next; if memory is short, then not from here. */
-	if (r == 0 && f.is_dir &&
+	if (rc == 0 && f.is_dir &&
 	    keep_dir(m, &f, identity_path(dir->path, name, len), &kept) == 0)
 		merged_dir_unref(kept);
-	return r;
+	return rc;
 }
 
 /*
@@ -333,18 +337,19 @@ int merge_lookup(struct merge *m, const struct merged_dir *dir, const char *name
 static int bind_link(const struct merge *m, size_t layer, const struct entry *link,
 		     struct place *to)
 {
-	struct shown shown;
-	struct found f;
-	int r;
+	struct attributes shown;
+	struct match f;
+	int rc;
 
-	r = find_path(m, layer, link->link, link->link_len, &f);
-	if (r == 0 && f.is_dir)
-		r = -ENOENT;
-	if (r == 0)
-		r = merge_show(m, &f, IDENTITY_ROOT, &shown); /* for the place alone */
-	if (r == 0)
+	rc = find_path(m, layer, link->link, link->link_len, &f);
+	if (rc == 0 && f.is_dir)
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = merge_attributes(m, &f, IDENTITY_ROOT,
+				      &shown); /* for the place alone */
+	if (rc == 0)
 		*to = (struct place){.layer = shown.layer, .entry = shown.entry.id};
-	return r;
+	return rc;
 }
 
 static int bind_layer(struct merge *m, size_t layer)
@@ -353,23 +358,23 @@ static int bind_layer(struct merge *m, size_t layer)
 	uint32_t i, n = index_info(ix)->n_foreign;
 	struct place from = {.layer = (uint32_t)layer}, to;
 	struct entry e;
-	int r;
+	int rc;
 
-	r = links_reserve(&m->links, n);
-	for (i = 0; r == 0 && i < n; i++) {
-		r = index_foreign(ix, i, &from.entry);
-		if (r == 0)
-			r = index_entry(ix, from.entry, &e);
-		if (r != 0)
+	rc = links_reserve(&m->links, n);
+	for (i = 0; rc == 0 && i < n; i++) {
+		rc = index_foreign(ix, i, &from.entry);
+		if (rc == 0)
+			rc = index_entry(ix, from.entry, &e);
+		if (rc != 0)
 			break;
-		r = bind_link(m, layer, &e, &to);
-		if (r == 0 || r == -ENOENT)
-			links_add(&m->links, from, r == 0 ? &to : NULL);
-		if (r == -ENOENT)
-			r = 0;
+		rc = bind_link(m, layer, &e, &to);
+		if (rc == 0 || rc == -ENOENT)
+			links_add(&m->links, from, rc == 0 ? &to : NULL);
+		if (rc == -ENOENT)
+			rc = 0;
 	}
 	links_sort(&m->links);
-	return r;
+	return rc;
 }
 
 uint32_t merge_unbound(const struct merge *m)
@@ -385,23 +390,23 @@ int merge_unbound_path(const struct merge *m, uint32_t i, char *path, size_t siz
 	size_t n = 0, len = 0;
 	uint32_t *ids = NULL;
 	struct entry e;
-	int r;
+	int rc;
 
 	while (link < end && (link->to.layer != LINK_UNBOUND || i-- > 0))
 		link++;
 	if (link == end)
 		return -ENOENT;
 	ix = m->layers[link->from.layer].index;
-	r = trail(ix, link->from.entry, &ids, &n);
-	while (r == 0 && n-- > 0) {
-		r = index_entry(ix, ids[n], &e);
-		if (r == 0 && len < size)
+	rc = trail(ix, link->from.entry, &ids, &n);
+	while (rc == 0 && n-- > 0) {
+		rc = index_entry(ix, ids[n], &e);
+		if (rc == 0 && len < size)
 			len += (size_t)snprintf(path + len, size - len, "%s%.*s",
 						len ? "/" : "", (int)e.name_len, e.name);
 	}
 	free(ids);
 	*layer = link->from.layer;
-	return r;
+	return rc;
 }
 
 bool merge_target(const struct merge *m, uint32_t i, uint32_t *slot, uint32_t *inode,
@@ -446,7 +451,7 @@ int merge_new(const struct merge_layer *layers, size_t n, uint32_t image,
 {
 	struct merge *m = calloc(1, sizeof(*m) + n * sizeof(*layers));
 	size_t i;
-	int r = -ENOMEM;
+	int rc = -ENOMEM;
 
 	if (!m)
 		return -ENOMEM;
@@ -458,20 +463,20 @@ int merge_new(const struct merge_layer *layers, size_t n, uint32_t image,
 	m->dir_seeds = calloc(n + 1, sizeof(*m->dir_seeds));
 	if (!m->dir_seeds)
 		goto out;
-	r = dircache_new(&m->cache);
-	if (r < 0)
+	rc = dircache_new(&m->cache);
+	if (rc < 0)
 		goto out;
 	seed_dirs(m);
-	for (i = 0; r == 0 && i < n; i++)
-		r = bind_layer(m, i);
-	if (r == 0)
-		r = links_count(&m->links, m->layers);
+	for (i = 0; rc == 0 && i < n; i++)
+		rc = bind_layer(m, i);
+	if (rc == 0)
+		rc = links_count(&m->links, m->layers);
 out:
-	if (r < 0)
+	if (rc < 0)
 		merge_free(m);
 	else
 		*out = m;
-	return r;
+	return rc;
 }
 
 void merge_free(struct merge *m)

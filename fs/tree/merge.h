@@ -41,15 +41,16 @@ struct merged_dir {
 	bool is_described;
 	struct place described_by; /* whose metadata are its own */
 	size_t n;
-	struct place say[]; /* from the top down; none only for the root of no layers */
+	struct place contributors
+		[]; /* from the top down; none only for the root of no layers */
 };
 
 /* What a name shows. */
-struct shown {
+struct attributes {
 	uint64_t node;
 	uint64_t ino;
 	bool is_dir;
-	/* else a directory that no layer mentions: 0755, root, time 0 */
+	/* else a directory that no layer referrers: 0755, root, time 0 */
 	bool is_described;
 	uint32_t layer; /* number of the layer that has the entry */
 	uint32_t slot;
@@ -92,10 +93,10 @@ void merged_dir_unref(struct merged_dir *dir);
 
 /* What is shown for the directory itself. */
 int merge_describe(const struct merge *m, const struct merged_dir *dir,
-		   struct shown *out);
+		   struct attributes *out);
 /* 0, -ENOENT, -EBADMSG, -ENOMEM. */
 int merge_lookup(struct merge *m, const struct merged_dir *dir, const char *name,
-		 size_t len, struct shown *out);
+		 size_t len, struct attributes *out);
 
 /*
  * The names of a directory, in order of their bytes. A name's cookie is a small number
@@ -108,7 +109,7 @@ int listing_open(struct merge *m, const struct merged_dir *dir, uint64_t cookie,
 		 struct listing **out);
 void listing_close(struct listing *l);
 /* 1 and an item, whose name (not NUL-terminated) is borrowed from the index; 0; errors. */
-int listing_next(struct listing *l, const char **name, size_t *len, struct shown *out,
-		 uint64_t *cookie);
+int listing_next(struct listing *l, const char **name, size_t *len,
+		 struct attributes *out, uint64_t *cookie);
 
 #endif

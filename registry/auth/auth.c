@@ -83,7 +83,7 @@ void auth_free(struct auth *a)
 
 static bool same_text(const char *a, const char *b)
 {
-	return a && b ? !strcmp(a, b) : a == b;
+	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
 /* True if there are credentials other than those that we had. */
@@ -205,7 +205,7 @@ void auth_suppose(struct auth *a, struct auth *other)
 	own_scope(other, scope);
 	pthread_mutex_lock(&other->lock);
 	if (other->challenge && other->challenge->scheme == CHALLENGE_BEARER &&
-	    !other->is_supposed && !strcmp(other->challenge->scope, scope) &&
+	    !other->is_supposed && strcmp(other->challenge->scope, scope) == 0 &&
 	    a->repository[0])
 		a->challenge = copy_challenge(other->challenge);
 	pthread_mutex_unlock(&other->lock);
@@ -273,7 +273,7 @@ int auth_refused(struct auth *a, const char *used, const char *challenge)
 	while (a->fetching)
 		pthread_cond_wait(&a->changed, &a->lock);
 	/* A value that was renewed since the request left is as good as a new one. */
-	if (!a->value || (used && !strcmp(used, a->value))) {
+	if (!a->value || (used && strcmp(used, a->value) == 0)) {
 		a->is_refused = used != NULL;
 		secret_free(a->value);
 		a->value = NULL;

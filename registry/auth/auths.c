@@ -104,7 +104,7 @@ static struct lease **bucket_of(struct auths *as, const char *repository)
 
 static bool is_at(const struct lease *l, const char *base, const char *host)
 {
-	return !strcmp(l->base, base) && !strcmp(l->host, host);
+	return strcmp(l->base, base) == 0 && strcmp(l->host, host) == 0;
 }
 
 /* Another of the same registry, by which to suppose what it wants. */
@@ -178,7 +178,7 @@ int auths_get(struct auths *as, const char *base, const char *repository,
 
 	pthread_mutex_lock(&as->lock);
 	for (l = *bucket; l; l = l->next) {
-		if (!strcmp(l->repository, repository) && is_at(l, base, host))
+		if (strcmp(l->repository, repository) == 0 && is_at(l, base, host))
 			break;
 	}
 	if (!l) {

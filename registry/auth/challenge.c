@@ -81,7 +81,7 @@ static const char *take_parameter(const char *name, size_t len, const char *at,
 
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strlen(known[i].name) == len &&
-		    !strncasecmp(known[i].name, name, len))
+		    strncasecmp(known[i].name, name, len) == 0)
 			return take_value(at, known[i].out, known[i].max, good);
 	}
 	return take_value(at, NULL, 0, good);
@@ -89,9 +89,9 @@ static const char *take_parameter(const char *name, size_t len, const char *at,
 
 static enum challenge_scheme scheme_of(const char *name, size_t len)
 {
-	if (len == 6 && !strncasecmp(name, "bearer", len))
+	if (len == 6 && strncasecmp(name, "bearer", len) == 0)
 		return CHALLENGE_BEARER;
-	if (len == 5 && !strncasecmp(name, "basic", len))
+	if (len == 5 && strncasecmp(name, "basic", len) == 0)
 		return CHALLENGE_BASIC;
 	return CHALLENGE_OTHER;
 }

@@ -142,7 +142,7 @@ static bool is_hub(const char *host, size_t len)
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strlen(names[i]) == len && !strncasecmp(names[i], host, len))
+		if (strlen(names[i]) == len && strncasecmp(names[i], host, len) == 0)
 			return true;
 	}
 	return false;
@@ -160,7 +160,7 @@ static bool is_host_key(const char *key, const char *host)
 		return false;
 	if (is_hub(host, strlen(host)) && is_hub(in_key, len))
 		return true;
-	return strlen(host) == len && !strncasecmp(in_key, host, len);
+	return strlen(host) == len && strncasecmp(in_key, host, len) == 0;
 }
 
 static int find_in_auths(const struct json *auths, const char *host, const char *path,
@@ -256,7 +256,7 @@ static int find_in_file(const struct credential_query *q, const char *path, bool
 	int rc;
 
 	buf_init(&text, FILE_MAX);
-	rc = confpath_read(path, &text);
+	rc = paths_read(path, &text);
 	if (rc == 0 && text.len > 0) {
 		rc = credentials_in(q, text.data, text.len, out, e);
 		if (rc < 0 && rc != -ENOENT)
@@ -293,15 +293,15 @@ static int usual_places(const struct credential_query *q, struct credential *out
 		{"XDG_RUNTIME_DIR", run, "containers/auth.json"},
 		{"XDG_CONFIG_HOME", config, "containers/auth.json"},
 		{"DOCKER_CONFIG", docker, "config.json"},
-		{"HOME", confpath_home(), ".dockercfg"},
+		{"HOME", paths_home(), ".dockercfg"},
 	};
 	int rc = -ENOENT;
 	size_t i;
 
 	/* Without the variable the directory is named after it: /run/containers/UID. */
 	snprintf(run, sizeof(run), "/run/containers/%u", (unsigned)getuid());
-	snprintf(config, sizeof(config), "%s/.config", confpath_home());
-	snprintf(docker, sizeof(docker), "%s/.docker", confpath_home());
+	snprintf(config, sizeof(config), "%s/.config", paths_home());
+	snprintf(docker, sizeof(docker), "%s/.docker", paths_home());
 	if (inline_text && inline_text[0])
 		rc = credentials_in(q, inline_text, strlen(inline_text), out, e);
 	for (i = 0; i < sizeof(places) / sizeof(places[0]) && rc == -ENOENT; i++) {
@@ -326,7 +326,7 @@ static int configured_places(const struct credential_query *q, struct credential
 	size_t i;
 
 	for (i = 0; i < q->n_helpers && rc < 0; i++) {
-		if (!strcmp(q->helpers[i], CREDENTIALS_IN_FILES))
+		if (strcmp(q->helpers[i], CREDENTIALS_IN_FILES) == 0)
 			rc = usual_places(q, out, &one);
 		else
 			rc = ask_helper(q, q->helpers[i], out, &one);

@@ -57,7 +57,7 @@ static int parse_answer(const struct buf *answer, const char *program,
 		return err_set(e, -EACCES, "%s: its answer is no JSON", program);
 	user = json_member_string(j, "Username");
 	secret = json_member_string(j, "Secret");
-	if (secret && secret[0] && user && !strcmp(user, "<token>")) {
+	if (secret && secret[0] && user && strcmp(user, "<token>") == 0) {
 		c.identity_token = strdup(secret);
 	} else if (secret && secret[0] && user) {
 		c.user = strdup(user);
@@ -143,7 +143,7 @@ static struct answer *find(struct keychain *k, const char *suffix, const char *s
 	struct answer *a;
 
 	for (a = k->list; a; a = a->next) {
-		if (!strcmp(a->suffix, suffix) && !strcmp(a->server, server))
+		if (strcmp(a->suffix, suffix) == 0 && strcmp(a->server, server) == 0)
 			return a;
 	}
 	a = calloc(1, sizeof(*a));

@@ -157,13 +157,13 @@ static int check_realm(const struct token_request *tr, struct err *e)
 	const struct challenge *c = tr->challenge;
 	bool secret = tr->cred->password || tr->cred->identity_token;
 
-	if (!strncasecmp(c->realm, "https://", 8))
+	if (strncasecmp(c->realm, "https://", 8) == 0)
 		return 0;
 	if (strncasecmp(c->realm, "http://", 7) != 0)
 		return err_set(e, -EACCES,
 			       "the registry names a token server that is no URL: %.200s",
 			       c->realm);
-	if (secret && !strncmp(tr->base, "https://", 8))
+	if (secret && strncmp(tr->base, "https://", 8) == 0)
 		return err_set(
 			e, -EACCES,
 			"the registry wants our password sent in the clear to %.200s, "
@@ -176,7 +176,7 @@ static bool is_under(const char *url, const char *base)
 {
 	size_t len = strlen(base);
 
-	return !strncasecmp(url, base, len) && strchr("/?", url[len]);
+	return strncasecmp(url, base, len) == 0 && strchr("/?", url[len]);
 }
 
 /* One request for a token, tried again while that may help. */

@@ -80,7 +80,7 @@ static int read_certificates(const char *path, char **out, struct err *e)
 	int rc;
 
 	buf_init(&text, CERTIFICATES_MAX);
-	rc = confpath_read(path, &text);
+	rc = paths_read(path, &text);
 	if (rc == 0 && !strstr(buf_text(&text), "-----BEGIN"))
 		rc = err_set(e, -EINVAL, "%s: holds no certificate in PEM form", path);
 	else if (rc < 0)
@@ -122,7 +122,7 @@ static bool ends_in(const char *name, const char *end)
 {
 	size_t len = strlen(name), n = strlen(end);
 
-	return len > n && !strcmp(name + len - n, end);
+	return len > n && strcmp(name + len - n, end) == 0;
 }
 
 /* One file of certs.d/HOST: a root, or a client's certificate, which has its key beside. */
@@ -132,7 +132,7 @@ static int take_certificate(struct endpoint *ep, const char *folder, const char 
 	char path[PATH_MAX], key[PATH_MAX];
 	size_t len;
 
-	if (confpath_join(path, folder, name) < 0)
+	if (paths_join(path, folder, name) < 0)
 		return 0;
 	if (ends_in(name, ".crt"))
 		return add_roots_of(ep, path, e);
@@ -141,7 +141,7 @@ static int take_certificate(struct endpoint *ep, const char *folder, const char 
 	len = strlen(path) - strlen(".cert");
 	memcpy(key, path, len);
 	strcpy(key + len, ".key");
-	if (!confpath_exists(key))
+	if (!paths_exists(key))
 		return err_set(e, -EINVAL, "%s: has no key beside it", path);
 	ep->cert_file = strdup(path);
 	ep->key_file = strdup(key);
@@ -168,15 +168,14 @@ static int find_certificates(struct endpoint *ep, const char *host, struct err *
 	char places[6][PATH_MAX], folder[PATH_MAX];
 	size_t i;
 
-	confpath_config(places[0], "containers/certs.d");
+	paths_config(places[0], "containers/certs.d");
 	strcpy(places[1], "/etc/containers/certs.d");
-	confpath_config(places[2], "docker/certs.d");
+	paths_config(places[2], "docker/certs.d");
 	strcpy(places[3], "/etc/docker/certs.d");
-	confpath_config(places[4], "containerd/certs.d");
+	paths_config(places[4], "containerd/certs.d");
 	strcpy(places[5], "/etc/containerd/certs.d");
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (confpath_join(folder, places[i], host) == 0 &&
-		    confpath_exists(folder))
+		if (paths_join(folder, places[i], host) == 0 && paths_exists(folder))
 			return take_folder(ep, folder, e);
 	}
 	return 0;
@@ -221,7 +220,7 @@ static int add_scheme(struct search *s, const char *scheme, const char *host,
 		return out_of_memory(s->e);
 	ep->is_guess = is_guess;
 	ep->tls.insecure = insecure;
-	return !strcmp(scheme, "https") ? find_certificates(ep, host, s->e) : 0;
+	return strcmp(scheme, "https") == 0 ? find_certificates(ep, host, s->e) : 0;
 }
 
 /*
@@ -231,7 +230,8 @@ static int add_scheme(struct search *s, const char *scheme, const char *host,
 static int add_host(struct search *s, const char *host, const char *path, bool insecure)
 {
 	const char *port = strrchr(host, ':');
-	bool clear = reference_host_is_loopback(host) && !(port && !strcmp(port, ":443"));
+	bool clear = reference_host_is_loopback(host) &&
+		     !(port && strcmp(port, ":443") == 0);
 	int rc = add_scheme(s, clear ? "http" : "https", host, path, insecure, false);
 
 	if (rc == 0 && (clear || insecure))
@@ -352,7 +352,8 @@ static int add_toml_host(struct search *s, const struct toml_host *th)
 	ep->no_tags = !th->resolve;
 	ep->no_content = !th->pull;
 	if (strcmp(th->host, own) != 0 &&
-	    !(!strcmp(own, "docker.io") && !strcmp(th->host, "registry-1.docker.io"))) {
+	    !(strcmp(own, "docker.io") == 0 &&
+	      strcmp(th->host, "registry-1.docker.io") == 0)) {
 		ep->stands_for = strdup(own);
 		if (!ep->stands_for)
 			return out_of_memory(s->e);

@@ -16,7 +16,7 @@
 #define FILE_MAX  (1u << 20)
 #define HOSTS_MAX 64
 
-struct reading {
+struct range_reader {
 	struct hosts_toml *out;
 	const char *folder;
 	struct err *e;
@@ -58,7 +58,7 @@ static struct toml_host *host_of(struct hosts_toml *ht, const char *url)
 	size_t i;
 
 	for (i = 0; i < ht->n; i++) {
-		if (!strcmp(ht->list[i].url, url))
+		if (strcmp(ht->list[i].url, url) == 0)
 			return &ht->list[i];
 	}
 	if (ht->n == HOSTS_MAX)
@@ -79,22 +79,22 @@ static char *absolute(const char *folder, const char *name)
 
 	if (name[0] == '/')
 		return strdup(name);
-	return confpath_join(path, folder, name) == 0 ? strdup(path) : NULL;
+	return paths_join(path, folder, name) == 0 ? strdup(path) : NULL;
 }
 
 static int on_capability(struct toml_host *h, const struct toml_item *item)
 {
 	if (item->at == 0)
 		h->pull = h->resolve = false;
-	if (!strcmp(item->text, "pull"))
+	if (strcmp(item->text, "pull") == 0)
 		h->pull = true;
-	else if (!strcmp(item->text, "resolve"))
+	else if (strcmp(item->text, "resolve") == 0)
 		h->resolve = true;
 	return 0;
 }
 
 /* "file" with certificate and key, or ["cert", "key"], or a list of those: the first. */
-static int on_client(struct reading *rd, struct toml_host *h,
+static int on_client(struct range_reader *rd, struct toml_host *h,
 		     const struct toml_item *item)
 {
 	char **to = item->at == 0 ? &h->client_cert : &h->client_key;
@@ -106,7 +106,7 @@ static int on_client(struct reading *rd, struct toml_host *h,
 }
 
 /* header.NAME = "value", or a list of values, each a field of its own. */
-static int on_header(struct reading *rd, struct toml_host *h, const char *name,
+static int on_header(struct range_reader *rd, struct toml_host *h, const char *name,
 		     const char *value)
 {
 	size_t size = strlen(name) + strlen(value) + 3;
@@ -126,7 +126,7 @@ static int on_header(struct reading *rd, struct toml_host *h, const char *name,
 }
 
 /* As Go writes durations: "200ms", "1m30s", "1.5s". */
-static int on_dial_timeout(struct reading *rd, struct toml_host *h, const char *text)
+static int on_dial_timeout(struct range_reader *rd, struct toml_host *h, const char *text)
 {
 	static const struct {
 		const char *name;
@@ -145,7 +145,7 @@ static int on_dial_timeout(struct reading *rd, struct toml_host *h, const char *
 			break;
 		v = strtod(at, &end);
 		for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-			if (!strncmp(end, units[i].name, strlen(units[i].name)))
+			if (strncmp(end, units[i].name, strlen(units[i].name)) == 0)
 				break;
 		}
 		if (end == at || i == sizeof(units) / sizeof(units[0]))
@@ -161,28 +161,29 @@ static int on_dial_timeout(struct reading *rd, struct toml_host *h, const char *
 }
 
 /* What the file says of one host; @at: how many words of the path lead to it. */
-static int on_host(struct reading *rd, struct toml_host *h, const struct toml_item *item,
-		   size_t at)
+static int on_host(struct range_reader *rd, struct toml_host *h,
+		   const struct toml_item *item, size_t at)
 {
 	const char *key = item->depth > at ? item->path[at] : "";
 
-	if (item->depth == at + 2 && item->what == TOML_STRING && !strcmp(key, "header"))
+	if (item->depth == at + 2 && item->what == TOML_STRING &&
+	    strcmp(key, "header") == 0)
 		return on_header(rd, h, item->path[at + 1], item->text);
 	if (item->depth != at + 1)
 		return 0;
-	if (item->what == TOML_BOOL && !strcmp(key, "skip_verify"))
+	if (item->what == TOML_BOOL && strcmp(key, "skip_verify") == 0)
 		h->skip_verify = item->truth;
-	else if (item->what == TOML_BOOL && !strcmp(key, "override_path"))
+	else if (item->what == TOML_BOOL && strcmp(key, "override_path") == 0)
 		h->override_path = item->truth;
 	if (item->what != TOML_STRING)
 		return 0;
-	if (!strcmp(key, "capabilities"))
+	if (strcmp(key, "capabilities") == 0)
 		return on_capability(h, item);
-	if (!strcmp(key, "client"))
+	if (strcmp(key, "client") == 0)
 		return on_client(rd, h, item);
-	if (!strcmp(key, "dial_timeout"))
+	if (strcmp(key, "dial_timeout") == 0)
 		return on_dial_timeout(rd, h, item->text);
-	if (!strcmp(key, "ca") && h->n_ca < TOML_CA_MAX) {
+	if (strcmp(key, "ca") == 0 && h->n_ca < TOML_CA_MAX) {
 		h->ca[h->n_ca] = absolute(rd->folder, item->text);
 		return h->ca[h->n_ca++] ? 0 : -ENOMEM;
 	}
@@ -191,7 +192,7 @@ static int on_host(struct reading *rd, struct toml_host *h, const struct toml_it
 
 static int on_item(void *arg, const struct toml_item *item)
 {
-	struct reading *rd = arg;
+	struct range_reader *rd = arg;
 	struct toml_host *h;
 
 	if (item->what == TOML_STRING && toml_is(item, 1, "server")) {
@@ -232,7 +233,7 @@ static int split_url(struct toml_host *h, struct err *e)
 	rc = buf_append(&prefix, path, len);
 	/* A path that ends in /v2 is taken for whole, as containerd does. */
 	if (rc == 0 && !h->override_path &&
-	    !(len >= 3 && !strncmp(path + len - 3, "/v2", 3)))
+	    !(len >= 3 && strncmp(path + len - 3, "/v2", 3) == 0))
 		rc = buf_append_text(&prefix, "/v2");
 	h->prefix = prefix.len > 0 ? buf_take(&prefix) : strdup("");
 	buf_release(&prefix);
@@ -260,7 +261,7 @@ int hosts_toml_parse(const char *text, size_t len, const char *folder,
 		     struct hosts_toml *out, struct err *e)
 {
 	struct hosts_toml ht = {.own = {.pull = true, .resolve = true}};
-	struct reading rd = {.out = &ht, .folder = folder, .e = e};
+	struct range_reader rd = {.out = &ht, .folder = folder, .e = e};
 	size_t i;
 	int rc = toml_parse(text, len, on_item, &rd, e);
 
@@ -283,12 +284,12 @@ static int load(const char *folder, struct hosts_toml *out, struct err *e)
 {
 	char path[PATH_MAX];
 	struct buf text;
-	int rc = confpath_join(path, folder, "hosts.toml");
+	int rc = paths_join(path, folder, "hosts.toml");
 
-	if (rc < 0 || !confpath_exists(path))
+	if (rc < 0 || !paths_exists(path))
 		return -ENOENT;
 	buf_init(&text, FILE_MAX);
-	rc = confpath_read(path, &text);
+	rc = paths_read(path, &text);
 	if (rc < 0)
 		err_set(e, rc, "%s", strerror(-rc));
 	else
@@ -312,7 +313,7 @@ static int load_below(const char *root, const char *host, struct hosts_toml *out
 	else
 		snprintf(name, sizeof(name), "%s", host);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]) && rc == -ENOENT; i++) {
-		if (confpath_join(folder, root, names[i]) == 0)
+		if (paths_join(folder, root, names[i]) == 0)
 			rc = load(folder, out, e);
 	}
 	return rc;
@@ -323,7 +324,7 @@ int hosts_toml_load(const char *host, struct hosts_toml *out, struct err *e)
 	char own[PATH_MAX];
 	int rc = -ENOENT;
 
-	if (confpath_config(own, "containerd/certs.d") == 0)
+	if (paths_config(own, "containerd/certs.d") == 0)
 		rc = load_below(own, host, out, e);
 	return rc == -ENOENT ? load_below("/etc/containerd/certs.d", host, out, e) : rc;
 }

@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 
-const char *confpath_home(void)
+const char *paths_home(void)
 {
 	const char *dir = getenv("HOME");
 	const struct passwd *pw;
@@ -30,27 +30,26 @@ static int checked(char *out, int len)
 	return -ENAMETOOLONG;
 }
 
-int confpath_config(char *out, const char *rest)
+int paths_config(char *out, const char *rest)
 {
 	const char *dir = getenv("XDG_CONFIG_HOME");
 
 	if (dir && dir[0])
 		return checked(out, snprintf(out, PATH_MAX, "%s/%s", dir, rest));
-	return checked(out,
-		       snprintf(out, PATH_MAX, "%s/.config/%s", confpath_home(), rest));
+	return checked(out, snprintf(out, PATH_MAX, "%s/.config/%s", paths_home(), rest));
 }
 
-int confpath_join(char *out, const char *folder, const char *name)
+int paths_join(char *out, const char *folder, const char *name)
 {
 	return checked(out, snprintf(out, PATH_MAX, "%s/%s", folder, name));
 }
 
-bool confpath_exists(const char *path)
+bool paths_exists(const char *path)
 {
 	return path[0] && access(path, F_OK) == 0;
 }
 
-int confpath_read(const char *path, struct buf *out)
+int paths_read(const char *path, struct buf *out)
 {
 	char chunk[4096];
 	ssize_t n;

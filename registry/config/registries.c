@@ -70,7 +70,7 @@ static void *grow(void *list, size_t *n, size_t size)
 
 /* Reading one file */
 
-struct reading {
+struct range_reader {
 	struct registries *all;
 	size_t first; /* registries from here on are this file's */
 };
@@ -86,17 +86,17 @@ static int on_registry(struct registry *g, const struct toml_item *item)
 {
 	const char *key = item->path[1];
 
-	if (item->what == TOML_STRING && !strcmp(key, "prefix"))
+	if (item->what == TOML_STRING && strcmp(key, "prefix") == 0)
 		return set_text(&g->prefix, item->text);
-	if (item->what == TOML_STRING && !strcmp(key, "location"))
+	if (item->what == TOML_STRING && strcmp(key, "location") == 0)
 		return set_text(&g->location, item->text);
 	if (item->what != TOML_BOOL)
 		return 0;
-	if (!strcmp(key, "insecure"))
+	if (strcmp(key, "insecure") == 0)
 		g->insecure = item->truth;
-	else if (!strcmp(key, "blocked"))
+	else if (strcmp(key, "blocked") == 0)
 		g->blocked = item->truth;
-	else if (!strcmp(key, "mirror-by-digest-only"))
+	else if (strcmp(key, "mirror-by-digest-only") == 0)
 		g->mirror_by_digest_only = item->truth;
 	return 0;
 }
@@ -105,14 +105,14 @@ static int on_mirror(struct mirror *m, const struct toml_item *item)
 {
 	const char *key = item->path[2];
 
-	if (item->what == TOML_STRING && !strcmp(key, "location"))
+	if (item->what == TOML_STRING && strcmp(key, "location") == 0)
 		return set_text(&m->location, item->text);
-	if (item->what == TOML_BOOL && !strcmp(key, "insecure"))
+	if (item->what == TOML_BOOL && strcmp(key, "insecure") == 0)
 		m->insecure = item->truth;
-	if (item->what == TOML_STRING && !strcmp(key, "pull-from-mirror"))
-		m->from = !strcmp(item->text, "digest-only") ? PULL_BY_DIGEST
-			  : !strcmp(item->text, "tag-only")  ? PULL_BY_TAG
-							     : PULL_ALL;
+	if (item->what == TOML_STRING && strcmp(key, "pull-from-mirror") == 0)
+		m->from = strcmp(item->text, "digest-only") == 0 ? PULL_BY_DIGEST
+			  : strcmp(item->text, "tag-only") == 0	 ? PULL_BY_TAG
+								 : PULL_ALL;
 	return 0;
 }
 
@@ -146,18 +146,18 @@ static int on_top(struct registries *r, const struct toml_item *item)
 {
 	const char *key = item->path[0];
 
-	if (!strcmp(key, "unqualified-search-registries"))
+	if (strcmp(key, "unqualified-search-registries") == 0)
 		return add_text(&r->search, &r->n_search, item);
-	if (!strcmp(key, "credential-helpers"))
+	if (strcmp(key, "credential-helpers") == 0)
 		return add_text(&r->helpers, &r->n_helpers, item);
-	if (!strcmp(key, "short-name-mode"))
-		r->is_enforcing = !strcmp(item->text, "enforcing");
+	if (strcmp(key, "short-name-mode") == 0)
+		r->is_enforcing = strcmp(item->text, "enforcing") == 0;
 	return 0;
 }
 
 static int on_item(void *arg, const struct toml_item *item)
 {
-	struct reading *rd = arg;
+	struct range_reader *rd = arg;
 	struct registries *r = rd->all;
 	struct registry *last = r->n > rd->first ? &r->list[r->n - 1] : NULL;
 
@@ -170,14 +170,14 @@ static int on_item(void *arg, const struct toml_item *item)
 			       : -ENOMEM;
 	if (item->what == TOML_TABLE || item->what == TOML_NEW_TABLE)
 		return 0;
-	if (item->depth == 2 && !strcmp(item->path[0], "registry") && last)
+	if (item->depth == 2 && strcmp(item->path[0], "registry") == 0 && last)
 		return on_registry(last, item);
-	if (item->depth == 3 && !strcmp(item->path[0], "registry") &&
-	    !strcmp(item->path[1], "mirror") && last && last->n_mirrors > 0)
+	if (item->depth == 3 && strcmp(item->path[0], "registry") == 0 &&
+	    strcmp(item->path[1], "mirror") == 0 && last && last->n_mirrors > 0)
 		return on_mirror(&last->mirrors[last->n_mirrors - 1], item);
 	if (item->what != TOML_STRING)
 		return 0;
-	if (item->depth == 2 && !strcmp(item->path[0], "aliases"))
+	if (item->depth == 2 && strcmp(item->path[0], "aliases") == 0)
 		return add_alias(r, item->path[1], item->text);
 	return item->depth == 1 ? on_top(r, item) : 0;
 }
@@ -195,7 +195,7 @@ static void replace_earlier(struct registries *r, size_t first)
 	for (i = first; i < r->n; i++) {
 		for (j = 0; j < first; j++) {
 			if (prefix_of(&r->list[j])[0] &&
-			    !strcmp(prefix_of(&r->list[i]), prefix_of(&r->list[j])))
+			    strcmp(prefix_of(&r->list[i]), prefix_of(&r->list[j])) == 0)
 				registry_release(&r->list[j]);
 		}
 	}
@@ -203,7 +203,7 @@ static void replace_earlier(struct registries *r, size_t first)
 
 int registries_parse(struct registries *r, const char *text, size_t len, struct err *e)
 {
-	struct reading rd = {.all = r, .first = r->n};
+	struct range_reader rd = {.all = r, .first = r->n};
 	int rc = toml_parse(text, len, on_item, &rd, e);
 
 	if (rc == -ENOMEM)
@@ -225,10 +225,10 @@ static bool covers(const char *prefix, const char *name, size_t *len)
 	if (prefix[0] == '*' && prefix[1] == '.') {
 		*len = host;
 		return host > n - 1 &&
-		       !strncasecmp(name + host - (n - 1), prefix + 1, n - 1);
+		       strncasecmp(name + host - (n - 1), prefix + 1, n - 1) == 0;
 	}
 	*len = n;
-	return !strncmp(name, prefix, n) && strchr("/:@", name[n]); /* or the end */
+	return strncmp(name, prefix, n) == 0 && strchr("/:@", name[n]); /* or the end */
 }
 
 const struct registry *registries_match(const struct registries *r, const char *name)
@@ -266,7 +266,7 @@ const char *registries_alias(const struct registries *r, const char *name)
 	size_t i;
 
 	for (i = r->n_aliases; i-- > 0;) {
-		if (!strcmp(r->aliases[i].name, name))
+		if (strcmp(r->aliases[i].name, name) == 0)
 			return r->aliases[i].value[0] ? r->aliases[i].value : NULL;
 	}
 	return NULL;
@@ -280,7 +280,7 @@ static int load_file(struct registries *r, const char *path, struct err *e)
 	int rc;
 
 	buf_init(&text, FILE_MAX);
-	rc = confpath_read(path, &text);
+	rc = paths_read(path, &text);
 	if (rc == 0 && text.len > 0)
 		rc = registries_parse(r, text.data, text.len, e);
 	else if (rc == -ENOENT || rc == -ENOTDIR || rc == -EACCES)
@@ -297,7 +297,8 @@ static int is_conf(const struct dirent *d)
 {
 	size_t len = strlen(d->d_name);
 
-	return len > 5 && d->d_name[0] != '.' && !strcmp(d->d_name + len - 5, ".conf");
+	return len > 5 && d->d_name[0] != '.' &&
+	       strcmp(d->d_name + len - 5, ".conf") == 0;
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -312,7 +313,7 @@ static int load_folder(struct registries *r, const char *folder, struct err *e)
 	int n = scandir(folder, &names, is_conf, by_name), i, rc = 0;
 
 	for (i = 0; i < n; i++) {
-		if (rc == 0 && confpath_join(path, folder, names[i]->d_name) == 0)
+		if (rc == 0 && paths_join(path, folder, names[i]->d_name) == 0)
 			rc = load_file(r, path, e);
 		free(names[i]);
 	}
@@ -327,11 +328,11 @@ int registries_load(struct registries *out, struct err *e)
 	struct registries r = {0};
 	int rc;
 
-	confpath_config(own, "containers/registries.conf");
-	confpath_config(own_folder, "containers/registries.conf.d");
+	paths_config(own, "containers/registries.conf");
+	paths_config(own_folder, "containers/registries.conf.d");
 	if (only && only[0]) {
 		rc = load_file(&r, only, e);
-	} else if (confpath_exists(own)) {
+	} else if (paths_exists(own)) {
 		rc = load_file(&r, own, e);
 	} else {
 		rc = load_file(&r, "/etc/containers/registries.conf", e);

@@ -61,8 +61,8 @@ static int add_alias(struct candidates *c, const struct registries *r, const cha
 	return rc;
 }
 
-int shortname_expand(const struct registries *r, const char *text, struct candidates *out,
-		     struct err *e)
+int short_name_expand(const struct registries *r, const char *text,
+		      struct candidates *out, struct err *e)
 {
 	struct candidates c = {0};
 	bool has_alias;

@@ -22,8 +22,8 @@ struct candidates {
  * A name with a host is its own only candidate. -EINVAL with a sentence: there are several,
  * and short-name-mode says that none is to be guessed.
  */
-int shortname_expand(const struct registries *r, const char *text, struct candidates *out,
-		     struct err *e);
+int short_name_expand(const struct registries *r, const char *text,
+		      struct candidates *out, struct err *e);
 void candidates_release(struct candidates *c);
 
 #endif

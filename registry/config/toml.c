@@ -50,7 +50,7 @@ static bool starts(const struct parser *p, const char *text)
 {
 	size_t len = strlen(text);
 
-	return (size_t)(p->end - p->at) >= len && !memcmp(p->at, text, len);
+	return (size_t)(p->end - p->at) >= len && memcmp(p->at, text, len) == 0;
 }
 
 static void skip_blanks(struct parser *p)
@@ -312,7 +312,7 @@ static int take_plain(struct parser *p, size_t at)
 	p->text[n] = '\0';
 	if (rc < 0 || n == 0)
 		return rc < 0 ? rc : bad(p, "a value was expected");
-	if (!strcmp(p->text, "true") || !strcmp(p->text, "false"))
+	if (strcmp(p->text, "true") == 0 || strcmp(p->text, "false") == 0)
 		return give(p, TOML_BOOL, at, p->text, p->text[0] == 't');
 	if (!strchr("+-0123456789in", p->text[0]))
 		return bad(p, "a text without quotes");
@@ -390,7 +390,7 @@ bool toml_is(const struct toml_item *item, size_t n, ...)
 
 	va_start(ap, n);
 	for (i = 0; i < n && same; i++)
-		same = !strcmp(item->path[i], va_arg(ap, const char *));
+		same = strcmp(item->path[i], va_arg(ap, const char *)) == 0;
 	va_end(ap);
 	return same;
 }

@@ -157,11 +157,11 @@ static int take_record(struct ahead *h, const char *record, size_t len)
 		return -EBADMSG;
 	key = (size_t)(eq - record);
 	value = len - key - 1;
-	if (key == 4 && !memcmp(record, "path", 4))
+	if (key == 4 && memcmp(record, "path", 4) == 0)
 		return set_text(&h->name, eq + 1, value);
-	if (key == 8 && !memcmp(record, "linkpath", 8))
+	if (key == 8 && memcmp(record, "linkpath", 8) == 0)
 		return set_text(&h->link, eq + 1, value);
-	if (key == 4 && !memcmp(record, "size", 4)) {
+	if (key == 4 && memcmp(record, "size", 4) == 0) {
 		h->has_size = num_parse(eq + 1, value, INT64_MAX, &h->size);
 		return h->has_size ? 0 : -EBADMSG;
 	}
@@ -209,7 +209,7 @@ static int take_ahead(struct archive *a, char type, uint64_t off, uint64_t size,
 
 static const char *without_dot(const char *name)
 {
-	while (!strncmp(name, "./", 2))
+	while (strncmp(name, "./", 2) == 0)
 		name += 2;
 	return name;
 }
@@ -221,7 +221,7 @@ static char *resolve_link(const char *member, const char *target)
 	size_t folder = slash ? (size_t)(slash - member) : 0;
 	char *out;
 
-	while (!strncmp(target, "../", 3) || !strncmp(target, "./", 2)) {
+	while (strncmp(target, "../", 3) == 0 || strncmp(target, "./", 2) == 0) {
 		if (target[1] == '.') {
 			while (folder > 0 && member[folder - 1] != '/')
 				folder--;
@@ -336,7 +336,7 @@ static int refuse_compressed(struct source *file, struct err *e)
 		return (int)n;
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if ((size_t)n >= kinds[i].len &&
-		    !memcmp(head, kinds[i].magic, kinds[i].len))
+		    memcmp(head, kinds[i].magic, kinds[i].len) == 0)
 			return err_set(e, -ENOTSUP,
 				       "a compressed archive, which cannot be read in "
 				       "place: unpack "
@@ -389,7 +389,7 @@ static const struct member *find(const struct archive *a, const char *name)
 	size_t i;
 
 	for (i = a->n; i-- > 0;) {
-		if (!strcmp(a->list[i].name, name))
+		if (strcmp(a->list[i].name, name) == 0)
 			return &a->list[i];
 	}
 	return NULL;

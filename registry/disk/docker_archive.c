@@ -45,10 +45,10 @@ static bool is_same_reference(const char *a, const char *b)
 	char full_a[REFERENCE_TEXT_MAX], full_b[REFERENCE_TEXT_MAX];
 	struct reference ra, rb;
 
-	if (!strcmp(a, b))
+	if (strcmp(a, b) == 0)
 		return true;
 	return reference_parse(a, &ra, NULL) == 0 && reference_parse(b, &rb, NULL) == 0 &&
-	       !strcmp(reference_format(&ra, full_a), reference_format(&rb, full_b));
+	       strcmp(reference_format(&ra, full_a), reference_format(&rb, full_b)) == 0;
 }
 
 static const struct json *find_image(const struct saved *s, const struct json *images)
@@ -111,8 +111,8 @@ static bool is_compressed(const unsigned char *head, size_t n)
 {
 	return n >= 4 &&
 	       ((head[0] == 0x1f && head[1] == 0x8b) ||
-		!memcmp(head, "\x28\xb5\x2f\xfd", 4) ||
-		((head[0] & 0xf0) == 0x50 && !memcmp(head + 1, "\x2a\x4d\x18", 3)));
+		memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0 ||
+		((head[0] & 0xf0) == 0x50 && memcmp(head + 1, "\x2a\x4d\x18", 3) == 0));
 }
 
 /* "blobs/sha256/HEX" */
@@ -409,7 +409,7 @@ static int open_archive(const char *path, struct archive **out, struct err *e)
 	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
 }
 
-int saved_open(const char *text, struct backend **out, struct err *e)
+int docker_archive_open(const char *text, struct backend **out, struct err *e)
 {
 	const char *colon = strchr(text, ':');
 	char *path = strndup(text, colon ? (size_t)(colon - text) : strlen(text));

@@ -94,7 +94,8 @@ static const struct descriptor *find(const struct layout *l, const struct entrie
 		const char *name = descriptor_annotation(&en->list[i],
 							 "io.containerd.image.name");
 
-		if ((tag && !strcmp(tag, l->tag)) || (name && !strcmp(name, l->tag)))
+		if ((tag && strcmp(tag, l->tag) == 0) ||
+		    (name && strcmp(name, l->tag) == 0))
 			return &en->list[i];
 	}
 	return NULL;

@@ -62,12 +62,12 @@ static void on_field(struct http_head *h, const char *name, size_t name_len,
 
 	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		if (strlen(fields[i].name) == name_len &&
-		    !strncasecmp(fields[i].name, name, name_len)) {
+		    strncasecmp(fields[i].name, name, name_len) == 0) {
 			keep_field(fields[i].to, value, len, fields[i].join);
 			return;
 		}
 	}
-	if (name_len == 14 && !strncasecmp(name, "content-length", 14))
+	if (name_len == 14 && strncasecmp(name, "content-length", 14) == 0)
 		h->has_length = num_parse(value, len, INT64_MAX, &h->length);
 }
 
@@ -81,7 +81,7 @@ bool answer_line(struct http_head *h, const char *line, size_t len)
 	if (end == 0)
 		return true;
 	colon = memchr(line, ':', end);
-	if (end > 5 && !strncmp(line, "HTTP/", 5)) {
+	if (end > 5 && strncmp(line, "HTTP/", 5) == 0) {
 		answer_release(h);
 	} else if (colon) {
 		start = (size_t)(colon - line) + 1;

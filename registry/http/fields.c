@@ -96,11 +96,11 @@ static bool is_rel_next(const char *at)
 	size_t len;
 
 	if (*at != '"')
-		return !strncasecmp(at, "next", 4) && strchr(" \t;,", at[4]);
+		return strncasecmp(at, "next", 4) == 0 && strchr(" \t;,", at[4]);
 	for (at++; *at && *at != '"'; at += len) {
 		at += strspn(at, SPACE);
 		len = strcspn(at, SPACE "\"");
-		if (len == 4 && !strncasecmp(at, "next", 4))
+		if (len == 4 && strncasecmp(at, "next", 4) == 0)
 			return true;
 	}
 	return false;
@@ -145,7 +145,7 @@ const char *link_next(const char *text, size_t *len)
 			}
 			at++;
 			at += strspn(at, SPACE);
-			if (name_len == 3 && !strncasecmp(name, "rel", 3) &&
+			if (name_len == 3 && strncasecmp(name, "rel", 3) == 0 &&
 			    is_rel_next(at)) {
 				*len = (size_t)(end - target);
 				return target;

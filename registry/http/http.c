@@ -528,7 +528,7 @@ int http_url_origin(const char *url, struct buf *out)
 	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
 	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
 	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-	    (!strcasecmp(scheme, "http") || !strcasecmp(scheme, "https"))) {
+	    (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0)) {
 		for (c = host; *c; c++) {
 			if (*c >= 'A' && *c <= 'Z')
 				*c = (char)(*c + 'a' - 'A');

@@ -31,7 +31,7 @@ static struct host *find_host(struct queue *q, const char *origin)
 	struct host *host;
 
 	for (host = q->hosts; host; host = host->next) {
-		if (!strcmp(host->origin, origin))
+		if (strcmp(host->origin, origin) == 0)
 			return host;
 	}
 	host = calloc(1, sizeof(*host) + strlen(origin) + 1);

@@ -26,7 +26,7 @@ static bool is_same_origin(const char *a, const char *b)
 	buf_init(&oa, HTTP_URL_MAX);
 	buf_init(&ob, HTTP_URL_MAX);
 	same = http_url_origin(a, &oa) == 0 && http_url_origin(b, &ob) == 0 &&
-	       !strcmp(buf_text(&oa), buf_text(&ob));
+	       strcmp(buf_text(&oa), buf_text(&ob)) == 0;
 	buf_release(&oa);
 	buf_release(&ob);
 	return same;

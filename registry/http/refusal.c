@@ -116,7 +116,7 @@ int refuse_coding(const struct transfer *t, struct err *e)
 {
 	const char *coding = transfer_head(t)->content_encoding;
 
-	if (!coding || !strcasecmp(coding, "identity"))
+	if (!coding || strcasecmp(coding, "identity") == 0)
 		return 0;
 	return err_set(e, -EBADMSG,
 		       "sent in the coding \"%.40s\", which was not asked for", coding);

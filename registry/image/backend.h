@@ -25,21 +25,24 @@ struct backend_ops {
 	/* The bytes of a document by descriptor, unverified; NULL d->media_type: a blob. */
 	int (*document)(struct backend *b, const struct descriptor *d, struct buf *bytes,
 			struct err *e);
-	/* See origin_blob(). */
+	/* See image_source_blob(). */
 	int (*blob)(struct backend *b, const struct descriptor *d, struct source **out,
 		    struct err *e);
-	/* See origin_tag_digest(). NULL: the root never changes. */
+	/* See image_source_tag_digest(). NULL: the root never changes. */
 	int (*tag_digest)(struct backend *b, struct digest *out, struct err *e);
-	/* See origin_tags() and origin_probe(). NULL: there are no others. */
-	int (*tags)(struct backend *b, origin_name_fn *fn, void *arg, struct err *e);
+	/* See image_source_tags() and image_source_probe(). NULL: there are no others. */
+	int (*tags)(struct backend *b, image_source_name_fn *fn, void *arg,
+		    struct err *e);
 	int (*probe)(struct backend *b, struct err *e);
 	/*
-	 * See origin_referrers(), but for those that the index itself has. @is_extra: the image
-	 * does well without, so little is done for it, and cosign's tags are not asked for.
+	 * See image_source_referrers(), but without those that the index itself has.
+	 * @is_extra: the image does well without, so little is done for it, and cosign's
+	 * tags are not asked for.
 	 * NULL: there are none.
 	 */
 	int (*referrers)(struct backend *b, const struct digest *of, const char *type,
-			 bool is_extra, origin_referrer_fn *fn, void *arg, struct err *e);
+			 bool is_extra, image_source_referrer_fn *fn, void *arg,
+			 struct err *e);
 	/* Frees @b. */
 	void (*close)(struct backend *b);
 };
@@ -64,7 +67,7 @@ enum layout_form { LAYOUT_OCI, LAYOUT_ARCHIVE, LAYOUT_PLAIN };
 int layout_open(const char *text, enum layout_form form, struct backend **out,
 		struct err *e);
 /* What follows "docker-archive:". */
-int saved_open(const char *text, struct backend **out, struct err *e);
+int docker_archive_open(const char *text, struct backend **out, struct err *e);
 /* A reference to a registry. */
 int repository_open(const char *text, struct client *c, struct backend **out,
 		    struct err *e);

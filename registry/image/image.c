@@ -14,7 +14,7 @@ static const char *find_annotation(const struct annotation *list, size_t n,
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (!strcmp(list[i].key, key))
+		if (strcmp(list[i].key, key) == 0)
 			return list[i].value;
 	}
 	return NULL;
@@ -41,7 +41,8 @@ bool descriptor_is_document(const struct descriptor *d)
 	const char *media = d->media_type ? d->media_type : "";
 
 	return document_kind_of(media) != DOCUMENT_UNKNOWN ||
-	       !strcmp(media, MEDIA_OCI_CONFIG) || !strcmp(media, MEDIA_DOCKER_CONFIG);
+	       strcmp(media, MEDIA_OCI_CONFIG) == 0 ||
+	       strcmp(media, MEDIA_DOCKER_CONFIG) == 0;
 }
 
 const char *descriptor_annotation(const struct descriptor *d, const char *key)
@@ -92,17 +93,17 @@ static char *copy_text(const char *text, int *r)
 int descriptor_copy(const struct descriptor *d, struct descriptor *out)
 {
 	size_t i;
-	int r = 0;
+	int rc = 0;
 
 	*out = *d;
-	out->media_type = copy_text(d->media_type, &r);
-	out->artifact_type = copy_text(d->artifact_type, &r);
+	out->media_type = copy_text(d->media_type, &rc);
+	out->artifact_type = copy_text(d->artifact_type, &rc);
 	if (d->data) {
 		out->data = malloc(d->size + 1);
 		if (out->data)
 			memcpy(out->data, d->data, d->size);
 		else
-			r = -ENOMEM;
+			rc = -ENOMEM;
 	}
 	out->annotations = calloc(d->n_annotations + 1, sizeof(*out->annotations));
 	out->urls = calloc(d->n_urls + 1, sizeof(*out->urls));
@@ -111,16 +112,16 @@ int descriptor_copy(const struct descriptor *d, struct descriptor *out)
 	if (!out->urls)
 		out->n_urls = 0;
 	if (!out->annotations || !out->urls)
-		r = -ENOMEM;
+		rc = -ENOMEM;
 	for (i = 0; i < out->n_annotations; i++) {
-		out->annotations[i].key = copy_text(d->annotations[i].key, &r);
-		out->annotations[i].value = copy_text(d->annotations[i].value, &r);
+		out->annotations[i].key = copy_text(d->annotations[i].key, &rc);
+		out->annotations[i].value = copy_text(d->annotations[i].value, &rc);
 	}
 	for (i = 0; i < out->n_urls; i++)
-		out->urls[i] = copy_text(d->urls[i], &r);
-	if (r < 0)
+		out->urls[i] = copy_text(d->urls[i], &rc);
+	if (rc < 0)
 		descriptor_release(out);
-	return r;
+	return rc;
 }
 
 void image_free(struct image *img)

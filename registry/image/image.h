@@ -34,7 +34,7 @@ struct descriptor {
 	char *data; /* @size bytes said to be the content, unverified, or NULL */
 	bool has_platform;
 	struct platform platform; /* of an entry of an index */
-	/* of a layer, see origin_find_tables(): a zTOC's digest, if there is one, and size */
+	/* of a layer, see image_source_find_tocs(): a zTOC's digest, if there is one, and size */
 	struct digest table;
 	uint64_t table_size;
 };

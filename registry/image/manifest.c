@@ -45,7 +45,7 @@ enum document_kind document_kind_of(const char *media_type)
 	len = strcspn(media_type, "; \t");
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		if (strlen(types[i].type) == len &&
-		    !strncasecmp(types[i].type, media_type, len))
+		    strncasecmp(types[i].type, media_type, len) == 0)
 			return types[i].kind;
 	}
 	return DOCUMENT_UNKNOWN;
@@ -65,7 +65,7 @@ static enum document_kind guess_kind(const struct json *j, const char **media)
 		return DOCUMENT_INDEX;
 	}
 	if (json_member(j, "config") && json_member(j, "layers")) {
-		*media = config && !strcmp(config, MEDIA_DOCKER_CONFIG)
+		*media = config && strcmp(config, MEDIA_DOCKER_CONFIG) == 0
 				 ? MEDIA_DOCKER_MANIFEST
 				 : MEDIA_OCI_MANIFEST;
 		return DOCUMENT_MANIFEST;
@@ -80,7 +80,7 @@ static const char *static_media(const char *type)
 	size_t i;
 
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if (!strncasecmp(types[i], type, strlen(types[i])))
+		if (strncasecmp(types[i], type, strlen(types[i])) == 0)
 			return types[i];
 	}
 	return "";
@@ -202,15 +202,15 @@ void entries_release(struct entries *en)
 
 static bool has_prefix(const char *text, const char *prefix)
 {
-	return !strncmp(text, prefix, strlen(prefix));
+	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
 /* An image says so by its config; octet-stream is what some old builders wrote. */
 static bool is_image_config(const char *media)
 {
-	return !media[0] || !strcmp(media, MEDIA_OCI_CONFIG) ||
-	       !strcmp(media, MEDIA_DOCKER_CONFIG) ||
-	       !strcmp(media, "application/octet-stream");
+	return !media[0] || strcmp(media, MEDIA_OCI_CONFIG) == 0 ||
+	       strcmp(media, MEDIA_DOCKER_CONFIG) == 0 ||
+	       strcmp(media, "application/octet-stream") == 0;
 }
 
 static bool is_layer(const char *media)
@@ -219,7 +219,7 @@ static bool is_layer(const char *media)
 	       has_prefix(media, MEDIA_DOCKER_LAYER) ||
 	       has_prefix(media,
 			  "application/vnd.docker.image.rootfs.foreign.diff.tar") ||
-	       !strcmp(media, "application/octet-stream");
+	       strcmp(media, "application/octet-stream") == 0;
 }
 
 /* Of a manifest that is an image's by its config: how many layers are one's as well. */
@@ -233,7 +233,7 @@ static int check_layers(const struct manifest *m, size_t *n_files, struct err *e
 		const char *media = m->layers[i].media_type;
 		size_t len = strlen(media);
 
-		if (len > 10 && !strcmp(media + len - 10, "+encrypted"))
+		if (len > 10 && strcmp(media + len - 10, "+encrypted") == 0)
 			return err_set(
 				e, -ENOTSUP,
 				"layer %zu is encrypted (%.80s), and peelfs has no "

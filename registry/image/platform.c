@@ -56,7 +56,7 @@ void platform_normalise(struct platform *p)
 	lower(p->os);
 	lower(p->arch);
 	lower(p->variant);
-	if (!strcmp(p->os, "macos"))
+	if (strcmp(p->os, "macos") == 0)
 		set(p->os, "darwin");
 	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
 		if (strcmp(p->arch, aliases[i].alias) != 0)
@@ -66,15 +66,15 @@ void platform_normalise(struct platform *p)
 			set(p->variant, aliases[i].variant);
 		break;
 	}
-	if (!strncmp(p->arch, "arm", 3))
+	if (strncmp(p->arch, "arm", 3) == 0)
 		prefix_v(p->variant);
 	len = strlen(p->variant);
-	if (len > 2 && !strcmp(p->variant + len - 2, ".0"))
+	if (len > 2 && strcmp(p->variant + len - 2, ".0") == 0)
 		p->variant[len - 2] = '\0';
-	if (!strcmp(p->arch, "arm") && !p->variant[0])
+	if (strcmp(p->arch, "arm") == 0 && !p->variant[0])
 		set(p->variant, "v7");
-	if ((!strcmp(p->arch, "arm64") && !strcmp(p->variant, "v8")) ||
-	    (!strcmp(p->arch, "amd64") && !strcmp(p->variant, "v1")))
+	if ((strcmp(p->arch, "arm64") == 0 && strcmp(p->variant, "v8") == 0) ||
+	    (strcmp(p->arch, "amd64") == 0 && strcmp(p->variant, "v1") == 0))
 		p->variant[0] = '\0';
 }
 
@@ -92,7 +92,7 @@ static bool is_known_arch(const char *text)
 	set(p.arch, text);
 	platform_normalise(&p);
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (!strcmp(p.arch, known[i]))
+		if (strcmp(p.arch, known[i]) == 0)
 			return true;
 	}
 	return false;
@@ -176,11 +176,11 @@ void platform_host(struct platform *out)
 	if (uname(&u) < 0)
 		u.machine[0] = '\0';
 	snprintf(p.arch, sizeof(p.arch), "%.*s", PLATFORM_PART_MAX - 1, u.machine);
-	if (!strcmp(p.arch, "armv8l"))
+	if (strcmp(p.arch, "armv8l") == 0)
 		set(p.arch, "armv7l"); /* a 32-bit process on a 64-bit kernel */
-	if (!strcmp(p.arch, "mips64") && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+	if (strcmp(p.arch, "mips64") == 0 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 		set(p.arch, "mips64le");
-	if (!strcmp(p.arch, "x86_64"))
+	if (strcmp(p.arch, "x86_64") == 0)
 		set(p.variant, host_amd64_variant());
 	platform_normalise(&p);
 	*out = p;
@@ -228,7 +228,7 @@ static unsigned match_amd64(const struct platform *want, const struct platform *
 {
 	unsigned w, h, minor;
 
-	if (!strcmp(have->arch, "386"))
+	if (strcmp(have->arch, "386") == 0)
 		return COMPAT;
 	if (strcmp(have->arch, "amd64") != 0 ||
 	    !parse_version(want->variant, 1, &w, &minor) ||
@@ -255,7 +255,7 @@ static unsigned match_arm64(const struct platform *want, const struct platform *
 	static const struct platform arm32 = {.variant = "v8"};
 	unsigned w, wm, h, hm;
 
-	if (!strcmp(have->arch, "arm"))
+	if (strcmp(have->arch, "arm") == 0)
 		return match_arm(&arm32, have, COMPAT);
 	if (strcmp(have->arch, "arm64") != 0 ||
 	    !parse_version(want->variant, 8, &w, &wm) ||
@@ -273,13 +273,14 @@ unsigned platform_match(const struct platform *want, const struct platform *have
 	if (strcmp(want->os, have->os) != 0)
 		return 0;
 	/* Said in full is always right, whatever the words mean. */
-	if (!strcmp(want->arch, have->arch) && !strcmp(want->variant, have->variant))
+	if (strcmp(want->arch, have->arch) == 0 &&
+	    strcmp(want->variant, have->variant) == 0)
 		return 2 * NATIVE;
-	if (!strcmp(want->arch, "amd64"))
+	if (strcmp(want->arch, "amd64") == 0)
 		return match_amd64(want, have);
-	if (!strcmp(want->arch, "arm64"))
+	if (strcmp(want->arch, "arm64") == 0)
 		return match_arm64(want, have);
-	if (!strcmp(want->arch, "arm"))
+	if (strcmp(want->arch, "arm") == 0)
 		return match_arm(want, have, NATIVE);
 	return 0;
 }

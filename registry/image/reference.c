@@ -170,7 +170,7 @@ static size_t host_length(const char *text)
 	if (!slash)
 		return 0;
 	len = (size_t)(slash - text);
-	if (len == strlen("localhost") && !strncmp(text, "localhost", len))
+	if (len == strlen("localhost") && strncmp(text, "localhost", len) == 0)
 		return len;
 	if (memchr(text, '.', len) || memchr(text, ':', len) || has_upper(text, len))
 		return len;
@@ -229,7 +229,7 @@ static int take_path(const char *text, size_t len, struct reference *r, struct e
 {
 	const char *prefix = "";
 
-	if (!strcmp(r->host, "docker.io") && !memchr(text, '/', len))
+	if (strcmp(r->host, "docker.io") == 0 && !memchr(text, '/', len))
 		prefix = "library/";
 	if (len + strlen(prefix) > REFERENCE_PATH_MAX)
 		return err_set(e, -EINVAL,
@@ -272,7 +272,7 @@ int reference_parse(const char *text, struct reference *out, struct err *e)
 		memcpy(r.host, text, host);
 		rest = text + host + 1;
 	}
-	if (!host || !strcmp(r.host, "index.docker.io"))
+	if (!host || strcmp(r.host, "index.docker.io") == 0)
 		/* and zeroes to the end */
 		strncpy(r.host, "docker.io", sizeof(r.host));
 	len = strlen(rest);
@@ -310,9 +310,9 @@ bool reference_host_is_loopback(const char *host)
 {
 	size_t len = strcspn(host, ":"), i;
 
-	if (!strncmp(host, "[::1]", 5))
+	if (strncmp(host, "[::1]", 5) == 0)
 		return host[5] == '\0' || host[5] == ':';
-	if (len == strlen("localhost") && !strncasecmp(host, "localhost", len))
+	if (len == strlen("localhost") && strncasecmp(host, "localhost", len) == 0)
 		return true;
 	if (strncmp(host, "127.", 4) != 0)
 		return false;

@@ -22,7 +22,7 @@
 
 struct blob {
 	struct source source;
-	struct supply *supply;
+	struct blob_fetch *supply;
 
 	pthread_mutex_t lock; /* guards all that follows */
 	/* borrowed; NULL: it has no place, and each part costs all that is before it */
@@ -34,20 +34,20 @@ struct blob {
  * The spool, and the caller's reference to it, if that is how the blob must be read; or
  * NULL. @part: what was answered with all of the blob just now; or NULL.
  */
-static struct source *get_spool(struct blob *b, struct reading *part)
+static struct source *get_spool(struct blob *b, struct range_reader *part)
 {
 	uint64_t size = b->source.size;
 	struct source *spool = NULL;
-	struct reading all;
+	struct range_reader all;
 	int rc = 0;
 
 	pthread_mutex_lock(&b->lock);
 	if (!b->spool && b->store && part) {
-		reading_take_over(part, size, &all);
+		range_reader_take_over(part, size, &all);
 		rc = spool_new(b->store, b->supply, size, &all, &b->spool);
 		if (rc < 0)
-			reading_release(&all);
-	} else if (!b->spool && b->store && supply_is_whole_only(b->supply)) {
+			range_reader_release(&all);
+	} else if (!b->spool && b->store && blob_fetch_is_whole_only(b->supply)) {
 		rc = spool_new(b->store, b->supply, size, NULL, &b->spool);
 	}
 	if (rc < 0)
@@ -91,13 +91,13 @@ static bool may_spool(struct blob *b)
 	return may;
 }
 
-static ssize_t read_range(struct reading *r, char *buf, struct err *e)
+static ssize_t read_range(struct range_reader *r, char *buf, struct err *e)
 {
 	const void *data;
 	size_t done = 0;
 	ssize_t n;
 
-	while ((n = reading_next(r, &data, e)) > 0) {
+	while ((n = range_reader_next(r, &data, e)) > 0) {
 		memcpy(buf + done, data, (size_t)n);
 		done += (size_t)n;
 	}
@@ -108,15 +108,15 @@ static ssize_t read_range(struct reading *r, char *buf, struct err *e)
 static ssize_t read_by_request(struct blob *b, void *buf, size_t len, uint64_t off,
 			       struct err *e)
 {
-	struct reading r;
+	struct range_reader r;
 	ssize_t n;
 
-	reading_init(&r, b->supply, off, off + len, true);
+	range_reader_init(&r, b->supply, off, off + len, true);
 	r.parts_only = may_spool(b);
 	n = read_range(&r, buf, e);
 	if (n == -ESPIPE)
 		source_unref(get_spool(b, &r));
-	reading_release(&r);
+	range_reader_release(&r);
 	return n;
 }
 
@@ -146,7 +146,7 @@ struct blob_stream {
 	struct source *blob;
 	uint64_t at;
 	struct stream *spooled; /* NULL: it is the reading that is read */
-	struct reading reading;
+	struct range_reader reading;
 };
 
 /* Takes @spool, which may be NULL. One that begins at the start needs no file: it is all. */
@@ -159,7 +159,7 @@ static int set_way(struct blob_stream *bs, struct source *spool, struct err *e)
 		rc = source_stream(spool, bs->at, &bs->spooled, e);
 		source_unref(spool);
 	} else {
-		reading_init(&bs->reading, b->supply, bs->at, b->source.size, false);
+		range_reader_init(&bs->reading, b->supply, bs->at, b->source.size, false);
 		bs->reading.parts_only = bs->at > 0 && may_spool(b);
 	}
 	return rc;
@@ -177,7 +177,7 @@ static int change_way(struct blob_stream *bs, ssize_t why, struct err *e)
 		drop_spool(b);
 	stream_close(bs->spooled);
 	bs->spooled = NULL;
-	reading_release(&bs->reading);
+	range_reader_release(&bs->reading);
 	return set_way(bs, spool, e);
 }
 
@@ -189,7 +189,7 @@ static ssize_t blob_stream_next(struct stream *st, const void **data, struct err
 
 	do {
 		n = bs->spooled ? stream_next(bs->spooled, data, e)
-				: reading_next(&bs->reading, data, e);
+				: range_reader_next(&bs->reading, data, e);
 		if (n != -ESPIPE && n != -ENOSPC)
 			break;
 		rc = change_way(bs, n, e);
@@ -205,7 +205,7 @@ static void blob_stream_close(struct stream *st)
 	struct blob_stream *bs = (struct blob_stream *)st;
 
 	stream_close(bs->spooled);
-	reading_release(&bs->reading);
+	range_reader_release(&bs->reading);
 	source_unref(bs->blob);
 	free(bs);
 }
@@ -239,7 +239,7 @@ static void blob_release(struct source *s)
 	struct blob *b = (struct blob *)s;
 
 	source_unref(b->spool);
-	supply_free(b->supply);
+	blob_fetch_free(b->supply);
 	pthread_mutex_destroy(&b->lock);
 	free(b);
 }
@@ -260,7 +260,7 @@ int blob_new(struct remote *remote, const struct descriptor *d, struct source **
 	source_init(&b->source, &ops, d->size);
 	pthread_mutex_init(&b->lock, NULL);
 	b->store = remote_store(remote);
-	rc = supply_new(remote, d, &b->supply, e);
+	rc = blob_fetch_new(remote, d, &b->supply, e);
 	if (rc < 0)
 		blob_release(&b->source);
 	else

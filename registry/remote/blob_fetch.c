@@ -27,7 +27,7 @@
 #include "registry/http/refusal.h"
 #include "registry/remote/remote.h"
 
-struct supply {
+struct blob_fetch {
 	struct remote *remote;
 	uint64_t size;
 	char what[sizeof("blobs/") + DIGEST_TEXT_MAX];
@@ -39,7 +39,7 @@ struct supply {
 	char *url; /* where the registry redirected to last; NULL: nowhere else */
 };
 
-void supply_free(struct supply *s)
+void blob_fetch_free(struct blob_fetch *s)
 {
 	size_t i;
 
@@ -53,10 +53,10 @@ void supply_free(struct supply *s)
 	free(s);
 }
 
-int supply_new(struct remote *remote, const struct descriptor *d, struct supply **out,
-	       struct err *e)
+int blob_fetch_new(struct remote *remote, const struct descriptor *d,
+		   struct blob_fetch **out, struct err *e)
 {
-	struct supply *s = calloc(1, sizeof(*s));
+	struct blob_fetch *s = calloc(1, sizeof(*s));
 	size_t i;
 
 	if (!s)
@@ -74,26 +74,26 @@ int supply_new(struct remote *remote, const struct descriptor *d, struct supply 
 		s->n_urls++;
 	}
 	if (!s->urls || s->n_urls < d->n_urls) {
-		supply_free(s);
+		blob_fetch_free(s);
 		return err_set(e, -ENOMEM, "out of memory");
 	}
 	*out = s;
 	return 0;
 }
 
-struct remote *supply_remote(const struct supply *s)
+struct remote *blob_fetch_remote(const struct blob_fetch *s)
 {
 	return s->remote;
 }
 
-bool supply_is_whole_only(const struct supply *s)
+bool blob_fetch_is_whole_only(const struct blob_fetch *s)
 {
 	return __atomic_load_n(&s->whole_only, __ATOMIC_RELAXED);
 }
 
 /* The URL outside the registry */
 
-static char *get_url(struct supply *s)
+static char *get_url(struct blob_fetch *s)
 {
 	char *url;
 
@@ -103,7 +103,7 @@ static char *get_url(struct supply *s)
 	return url;
 }
 
-static void set_url(struct supply *s, const char *url)
+static void set_url(struct blob_fetch *s, const char *url)
 {
 	pthread_mutex_lock(&s->lock);
 	free(s->url);
@@ -111,7 +111,7 @@ static void set_url(struct supply *s, const char *url)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static struct http_request request_elsewhere(const struct supply *s, const char *url,
+static struct http_request request_elsewhere(const struct blob_fetch *s, const char *url,
 					     const struct remote_request *rq)
 {
 	return (struct http_request){
@@ -126,7 +126,7 @@ static struct http_request request_elsewhere(const struct supply *s, const char 
 }
 
 /* The blob at a URL outside the registry. Any failure: the caller has another way. */
-static int ask_elsewhere(struct supply *s, const char *url,
+static int ask_elsewhere(struct blob_fetch *s, const char *url,
 			 const struct remote_request *rq, int64_t *until,
 			 struct transfer **out, struct err *e)
 {
@@ -152,8 +152,8 @@ static int ask_elsewhere(struct supply *s, const char *url,
 	return rc;
 }
 
-static int ask_registry(struct supply *s, const struct remote_request *rq, int64_t *until,
-			struct transfer **out, struct err *e)
+static int ask_registry(struct blob_fetch *s, const struct remote_request *rq,
+			int64_t *until, struct transfer **out, struct err *e)
 {
 	struct err ignored;
 	struct buf url;
@@ -182,7 +182,7 @@ static int wrong_size(uint64_t theirs, uint64_t ours, struct err *e)
 }
 
 /* Is it what was asked for, byte for byte? */
-static int check_head(struct supply *s, struct piece *p, struct err *e)
+static int check_head(struct blob_fetch *s, struct response *p, struct err *e)
 {
 	const struct http_head *head = transfer_head(p->transfer);
 	struct content_range range;
@@ -212,7 +212,7 @@ static int check_head(struct supply *s, struct piece *p, struct err *e)
 		       : 0;
 }
 
-static struct remote_request request_for(const struct supply *s, uint64_t first,
+static struct remote_request request_for(const struct blob_fetch *s, uint64_t first,
 					 uint64_t end)
 {
 	return (struct remote_request){
@@ -223,11 +223,11 @@ static struct remote_request request_for(const struct supply *s, uint64_t first,
 	};
 }
 
-int supply_ask(struct supply *s, uint64_t first, uint64_t end, bool bulk, int64_t *until,
-	       struct piece *out, struct err *e)
+int blob_fetch_ask(struct blob_fetch *s, uint64_t first, uint64_t end, bool bulk,
+		   int64_t *until, struct response *out, struct err *e)
 {
 	struct remote_request rq = request_for(s, first, end);
-	struct piece p = {.at = first, .end = end};
+	struct response p = {.at = first, .end = end};
 	char *url = get_url(s);
 	int rc = -ENOENT;
 
@@ -241,16 +241,17 @@ int supply_ask(struct supply *s, uint64_t first, uint64_t end, bool bulk, int64_
 	if (rc == 0)
 		rc = check_head(s, &p, e);
 	if (rc < 0)
-		piece_close(&p);
+		response_close(&p);
 	else
 		*out = p;
 	return rc;
 }
 
-bool supply_bet(struct supply *s, uint64_t first, uint64_t end, struct piece *out)
+bool blob_fetch_bet(struct blob_fetch *s, uint64_t first, uint64_t end,
+		    struct response *out)
 {
 	struct remote_request rq = request_for(s, first, end);
-	struct piece p = {.at = first, .end = end};
+	struct response p = {.at = first, .end = end};
 	char *url = get_url(s);
 	struct http_request http;
 	int rc;
@@ -268,7 +269,8 @@ bool supply_bet(struct supply *s, uint64_t first, uint64_t end, struct piece *ou
 	return rc == 0;
 }
 
-int piece_await(struct supply *s, struct piece *p, int64_t *until, struct err *e)
+int response_await(struct blob_fetch *s, struct response *p, int64_t *until,
+		   struct err *e)
 {
 	int64_t try = remote_try(s->remote, *until), before = try;
 	uint64_t end = p->end;
@@ -280,14 +282,14 @@ int piece_await(struct supply *s, struct piece *p, int64_t *until, struct err *e
 	if (rc == 0)
 		rc = check_head(s, p, e);
 	if (rc < 0) {
-		piece_close(p);
+		response_close(p);
 		p->end = end;
 	}
 	return rc;
 }
 
-ssize_t piece_next(struct supply *s, struct piece *p, const void **data, int64_t *until,
-		   struct err *e)
+ssize_t response_next(struct blob_fetch *s, struct response *p, const void **data,
+		      int64_t *until, struct err *e)
 {
 	uint64_t left = p->end - p->at;
 	ssize_t n;
@@ -313,7 +315,7 @@ ssize_t piece_next(struct supply *s, struct piece *p, const void **data, int64_t
 	return n;
 }
 
-void piece_close(struct piece *p)
+void response_close(struct response *p)
 {
 	transfer_close(p->transfer);
 	p->transfer = NULL;

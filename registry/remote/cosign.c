@@ -55,7 +55,7 @@ static int tell(struct remote *r, const struct referrers_query *q,
 	if (remote_store(r))
 		(void)store_put_document(remote_store(r), &d.digest, bytes->data,
 					 bytes->len);
-	if (!q->type || (d.artifact_type && !strcmp(d.artifact_type, q->type)))
+	if (!q->type || (d.artifact_type && strcmp(d.artifact_type, q->type) == 0))
 		rc = q->fn(q->arg, &d);
 	descriptor_release(&d);
 	return rc;

@@ -10,7 +10,7 @@
 #include "registry/remote/referrers.h"
 
 /*
- * Tells of what is there as origin_referrers(): one request a tag, and the store keeps the
+ * Tells of what is there as image_source_referrers(): one request a tag, and the store keeps the
  * manifest that it gave. A tag that is not there, or leads to something else, is no error.
  */
 int cosign_referrers(struct remote *r, const struct referrers_query *q, struct err *e);

@@ -10,8 +10,8 @@
 #include "base/json.h"
 #include "registry/image/reference.h"
 
-struct names {
-	enum names_kind kind;
+struct name_page {
+	enum name_page_kind kind;
 	struct json_stream *json;
 	size_t fed;
 	bool is_next;  /* the value that comes is the list */
@@ -21,19 +21,19 @@ struct names {
 	size_t count, said;
 };
 
-static const char *key_of(enum names_kind kind)
+static const char *key_of(enum name_page_kind kind)
 {
 	return kind == NAMES_TAGS ? "tags" : "repositories";
 }
 
-static bool is_name(enum names_kind kind, const char *text, size_t len)
+static bool is_name(enum name_page_kind kind, const char *text, size_t len)
 {
 	return kind == NAMES_TAGS
 		       ? reference_is_tag(text, len)
 		       : len <= REFERENCE_PATH_MAX && reference_is_path(text, len);
 }
 
-static int add(struct names *n, const struct json_event *ev)
+static int add(struct name_page *n, const struct json_event *ev)
 {
 	int rc;
 
@@ -50,7 +50,7 @@ static int add(struct names *n, const struct json_event *ev)
 
 static int on_event(void *arg, const struct json_event *ev)
 {
-	struct names *n = arg;
+	struct name_page *n = arg;
 	const char *key = key_of(n->kind);
 	bool is_list = n->is_next;
 
@@ -60,7 +60,8 @@ static int on_event(void *arg, const struct json_event *ev)
 	else if (n->in_list && ev->depth == 2 && ev->kind != JSON_EVENT_CLOSE)
 		return add(n, ev);
 	else if (ev->kind == JSON_EVENT_KEY && ev->depth == 1)
-		n->is_next = ev->len == strlen(key) && !memcmp(ev->text, key, ev->len);
+		n->is_next = ev->len == strlen(key) &&
+			     memcmp(ev->text, key, ev->len) == 0;
 	else if (is_list && ev->kind == JSON_EVENT_OPEN && ev->type == JSON_ARRAY)
 		n->in_list = n->has_list = true;
 	else if (is_list && ev->kind == JSON_EVENT_VALUE && ev->type == JSON_NULL)
@@ -68,24 +69,24 @@ static int on_event(void *arg, const struct json_event *ev)
 	return 0;
 }
 
-int names_new(enum names_kind kind, struct names **out)
+int name_page_new(enum name_page_kind kind, struct name_page **out)
 {
-	struct names *n = calloc(1, sizeof(*n));
+	struct name_page *n = calloc(1, sizeof(*n));
 	int rc;
 
 	if (!n)
 		return -ENOMEM;
 	n->kind = kind;
-	buf_init(&n->text, NAMES_PAGE_MAX);
+	buf_init(&n->text, NAME_PAGE_MAX);
 	rc = json_stream_new(on_event, n, &n->json);
 	if (rc < 0)
-		names_free(n);
+		name_page_free(n);
 	else
 		*out = n;
 	return rc;
 }
 
-void names_free(struct names *n)
+void name_page_free(struct name_page *n)
 {
 	if (!n)
 		return;
@@ -94,20 +95,21 @@ void names_free(struct names *n)
 	free(n);
 }
 
-int names_feed(struct names *n, const void *data, size_t len, struct err *e)
+int name_page_feed(struct name_page *n, const void *data, size_t len, struct err *e)
 {
 	int rc;
 
-	if (len > NAMES_PAGE_MAX - n->fed)
+	if (len > NAME_PAGE_MAX - n->fed)
 		return err_set(e, -E2BIG,
 			       "a page of a list of over %u bytes, more than is read",
-			       NAMES_PAGE_MAX);
+			       NAME_PAGE_MAX);
 	n->fed += len;
 	rc = json_stream_feed(n->json, data, len, e);
 	return rc == -ENOMEM ? err_set(e, rc, "out of memory") : rc;
 }
 
-const char *names_finish(struct names *n, size_t *count, size_t *said, struct err *e)
+const char *name_page_finish(struct name_page *n, size_t *count, size_t *said,
+			     struct err *e)
 {
 	if (json_stream_finish(n->json, e) < 0)
 		return NULL;

@@ -14,25 +14,26 @@
 struct err;
 
 /* A page longer than this is no page: a million names of 60 letters. */
-#define NAMES_PAGE_MAX (64u << 20)
+#define NAME_PAGE_MAX (64u << 20)
 
-enum names_kind { NAMES_TAGS, NAMES_REPOSITORIES };
+enum name_page_kind { NAMES_TAGS, NAMES_REPOSITORIES };
 
-struct names;
+struct name_page;
 
-int names_new(enum names_kind kind, struct names **out);
+int name_page_new(enum name_page_kind kind, struct name_page **out);
 /* NULL is fine. */
-void names_free(struct names *n);
+void name_page_free(struct name_page *n);
 /*
  * The next bytes of the page. -EBADMSG with a sentence for what is no such page, -E2BIG for
- * one over the ceiling; then only names_free() may follow.
+ * one over the ceiling; then only name_page_free() may follow.
  */
-int names_feed(struct names *n, const void *data, size_t len, struct err *e);
+int name_page_feed(struct name_page *n, const void *data, size_t len, struct err *e);
 /*
  * No more bytes. *count names lie at the result, each ended by NUL, one behind another:
  * those of the list that can be one. *said is how many elements the list had. Borrowed.
  * NULL if the page is not whole, with a sentence.
  */
-const char *names_finish(struct names *n, size_t *count, size_t *said, struct err *e);
+const char *name_page_finish(struct name_page *n, size_t *count, size_t *said,
+			     struct err *e);
 
 #endif

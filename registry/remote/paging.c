@@ -25,7 +25,7 @@
 #define PAGE_NAMES 1000
 #define PAGES_MAX  20000
 
-static const char *path_of(enum names_kind kind)
+static const char *path_of(enum name_page_kind kind)
 {
 	return kind == NAMES_TAGS ? "tags/list" : "_catalog";
 }
@@ -51,14 +51,14 @@ int paging_next(const char *what, const char *link, struct buf *next, struct err
 		rc = buf_append(next, query ? query : "", len);
 	if (rc < 0)
 		return err_set(e, rc, "the registry's link to its next page is too long");
-	if (!query || !strcmp(buf_text(next), what))
+	if (!query || strcmp(buf_text(next), what) == 0)
 		return err_set(e, -EBADMSG,
 			       "the registry's link to its next page leads nowhere new");
 	return 0;
 }
 
 struct page {
-	struct names *names; /* owned */
+	struct name_page *names; /* owned */
 	const char *text;
 	size_t count, said;
 	char *link; /* owned */
@@ -66,13 +66,13 @@ struct page {
 
 static void page_release(struct page *p)
 {
-	names_free(p->names);
+	name_page_free(p->names);
 	free(p->link);
 	*p = (struct page){0};
 }
 
 static int read_names(struct transfer *t, const struct remote *r, int64_t *until,
-		      enum names_kind kind, struct page *p, struct err *e)
+		      enum name_page_kind kind, struct page *p, struct err *e)
 {
 	const char *link = transfer_head(t)->link;
 	const void *data;
@@ -82,23 +82,23 @@ static int read_names(struct transfer *t, const struct remote *r, int64_t *until
 	if (rc < 0)
 		return rc;
 	p->link = link ? strdup(link) : NULL;
-	if (names_new(kind, &p->names) < 0 || (link && !p->link))
+	if (name_page_new(kind, &p->names) < 0 || (link && !p->link))
 		return err_set(e, -ENOMEM, "out of memory");
 	while ((n = transfer_next(t, &data, SIZE_MAX / 2, remote_try(r, *until), e)) >
 	       0) {
 		*until = remote_deadline(r);
-		rc = names_feed(p->names, data, (size_t)n, e);
+		rc = name_page_feed(p->names, data, (size_t)n, e);
 		if (rc < 0)
 			return rc;
 	}
 	if (n < 0)
 		return (int)n;
-	p->text = names_finish(p->names, &p->count, &p->said, e);
+	p->text = name_page_finish(p->names, &p->count, &p->said, e);
 	return p->text ? 0 : -EBADMSG;
 }
 
 /* One page, whole; a body that breaks off is asked for anew. */
-static int get_page(struct remote *r, const char *what, enum names_kind kind,
+static int get_page(struct remote *r, const char *what, enum name_page_kind kind,
 		    struct page *p, struct err *e)
 {
 	struct remote_request rq = {
@@ -128,8 +128,8 @@ static int get_page(struct remote *r, const char *what, enum names_kind kind,
 }
 
 struct paging {
-	enum names_kind kind;
-	origin_name_fn *fn;
+	enum name_page_kind kind;
+	image_source_name_fn *fn;
 	void *arg;
 	size_t n_pages, n_names;
 	struct buf what, next;
@@ -178,7 +178,7 @@ static int take_page(struct paging *l, const struct page *p, struct err *e)
 {
 	int rc;
 
-	if (l->first && p->count > 0 && !strcmp(p->text, l->first))
+	if (l->first && p->count > 0 && strcmp(p->text, l->first) == 0)
 		return 0; /* the first page again: there is no other */
 	if (!l->first && p->count > 0 && !(l->first = strdup(p->text)))
 		return err_set(e, -ENOMEM, "out of memory");
@@ -193,8 +193,8 @@ static int take_page(struct paging *l, const struct page *p, struct err *e)
 	return rc;
 }
 
-int paging_names(struct remote *r, enum names_kind kind, origin_name_fn *fn, void *arg,
-		 struct err *e)
+int paging_names(struct remote *r, enum name_page_kind kind, image_source_name_fn *fn,
+		 void *arg, struct err *e)
 {
 	struct paging l = {.kind = kind, .fn = fn, .arg = arg};
 	struct page p = {0};
@@ -232,8 +232,8 @@ static int not_offered(const char *host, int rc, struct err *e)
 	return rc;
 }
 
-int origin_catalog(struct client *c, const char *host, origin_name_fn *fn, void *arg,
-		   struct err *e)
+int image_source_catalog(struct client *c, const char *host, image_source_name_fn *fn,
+			 void *arg, struct err *e)
 {
 	struct remote *r = NULL;
 	struct reference ref = {.path = ""};

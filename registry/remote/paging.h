@@ -8,9 +8,9 @@
 
 struct remote;
 
-/* All pages of @kind: as origin_tags(). Errors of remote_open() as they are. */
-int paging_names(struct remote *r, enum names_kind kind, origin_name_fn *fn, void *arg,
-		 struct err *e);
+/* All pages of @kind: as image_source_tags(). Errors of remote_open() as they are. */
+int paging_names(struct remote *r, enum name_page_kind kind, image_source_name_fn *fn,
+		 void *arg, struct err *e);
 
 /*
  * What follows the page @what (below the repository, with its query), as its Link field

@@ -30,7 +30,7 @@
 #define PIECE HTTP_SPARE_MAX
 
 /* More of them than can be on their way when a token expires. */
-#define LOST_MAX (2 * READING_AHEAD)
+#define LOST_MAX (2 * RANGE_AHEAD)
 
 static int64_t now_ns(void)
 {
@@ -40,42 +40,42 @@ static int64_t now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-static uint64_t piece_end(const struct reading *r, uint64_t first)
+static uint64_t piece_end(const struct range_reader *r, uint64_t first)
 {
-	return r->way != READING_WHOLE && r->end - first > PIECE ? first + PIECE : r->end;
+	return r->way != RANGE_WHOLE && r->end - first > PIECE ? first + PIECE : r->end;
 }
 
-void reading_init(struct reading *r, struct supply *s, uint64_t first, uint64_t end,
-		  bool small)
+void range_reader_init(struct range_reader *r, struct blob_fetch *s, uint64_t first,
+		       uint64_t end, bool small)
 {
-	bool is_one = end - first <= PIECE || supply_is_whole_only(s);
+	bool is_one = end - first <= PIECE || blob_fetch_is_whole_only(s);
 
-	*r = (struct reading){
+	*r = (struct range_reader){
 		.supply = s,
 		.bulk = !small || !is_one,
-		.way = is_one  ? READING_WHOLE
-		       : small ? READING_PIECES
-			       : READING_PROBES,
+		.way = is_one  ? RANGE_WHOLE
+		       : small ? RANGE_PIECES
+			       : RANGE_PROBES,
 		.at = first,
 		.end = end,
 		.asked = first,
 	};
 }
 
-static void drop_ahead(struct reading *r)
+static void drop_ahead(struct range_reader *r)
 {
 	while (r->n_ahead > 0)
-		piece_close(&r->ahead[--r->n_ahead]);
+		response_close(&r->ahead[--r->n_ahead]);
 }
 
-void reading_release(struct reading *r)
+void range_reader_release(struct range_reader *r)
 {
-	piece_close(&r->now);
+	response_close(&r->now);
 	drop_ahead(r);
 }
 
 /* A piece asked ahead whose turn it is; 0 if it is as it should be. */
-static int take_ahead(struct reading *r, int64_t *until)
+static int take_ahead(struct range_reader *r, int64_t *until)
 {
 	unsigned i;
 	int rc;
@@ -84,14 +84,14 @@ static int take_ahead(struct reading *r, int64_t *until)
 	for (i = 1; i < r->n_ahead; i++)
 		r->ahead[i - 1] = r->ahead[i];
 	r->n_ahead--;
-	rc = piece_await(r->supply, &r->now, until, NULL);
+	rc = response_await(r->supply, &r->now, until, NULL);
 	if (rc < 0 && ++r->n_lost >= LOST_MAX)
-		r->way = READING_WHOLE;
+		r->way = RANGE_WHOLE;
 	return rc;
 }
 
 /* The piece that @r->at is in, asked for if it is not on its way. */
-static int take_piece(struct reading *r, int64_t *until, struct err *e)
+static int take_piece(struct range_reader *r, int64_t *until, struct err *e)
 {
 	uint64_t end = r->now.at < r->now.end && r->now.at == r->at ? r->now.end : 0;
 	int rc;
@@ -103,14 +103,14 @@ static int take_piece(struct reading *r, int64_t *until, struct err *e)
 	}
 	if (end == 0)
 		end = piece_end(r, r->at);
-	rc = supply_ask(r->supply, r->at, end, r->bulk, until, &r->now, e);
+	rc = blob_fetch_ask(r->supply, r->at, end, r->bulk, until, &r->now, e);
 	if (rc < 0)
 		return rc;
 	if (r->parts_only && (r->now.skip > 0 || r->now.end > end))
 		return -ESPIPE;
 	if (r->now.end > end) { /* all comes, whatever is asked */
 		drop_ahead(r);
-		r->way = READING_WHOLE;
+		r->way = RANGE_WHOLE;
 		r->now.end = r->end;
 	}
 	r->from = r->at;
@@ -122,12 +122,12 @@ static int take_piece(struct reading *r, int64_t *until, struct err *e)
 }
 
 /* false: all is asked for, or that is all for now. */
-static bool bet(struct reading *r)
+static bool bet(struct range_reader *r)
 {
 	uint64_t end = piece_end(r, r->asked);
 
-	if (r->asked == r->end || r->n_ahead == READING_AHEAD ||
-	    !supply_bet(r->supply, r->asked, end, &r->ahead[r->n_ahead]))
+	if (r->asked == r->end || r->n_ahead == RANGE_AHEAD ||
+	    !blob_fetch_bet(r->supply, r->asked, end, &r->ahead[r->n_ahead]))
 		return false;
 	r->asked = end;
 	r->n_ahead++;
@@ -135,29 +135,29 @@ static bool bet(struct reading *r)
 }
 
 /* What is behind the piece being read, as soon as it is known how to ask for it. */
-static void ask_ahead(struct reading *r)
+static void ask_ahead(struct range_reader *r)
 {
-	if (r->way == READING_PROBES && r->now.end - r->at <= PIECE / 2) {
-		r->way = r->waited > (now_ns() - r->began) / 2 ? READING_PIECES
-							       : READING_WHOLE;
-		if (r->way == READING_WHOLE)
+	if (r->way == RANGE_PROBES && r->now.end - r->at <= PIECE / 2) {
+		r->way = r->waited > (now_ns() - r->began) / 2 ? RANGE_PIECES
+							       : RANGE_WHOLE;
+		if (r->way == RANGE_WHOLE)
 			bet(r);
 	}
-	while (r->way == READING_PIECES && bet(r))
+	while (r->way == RANGE_PIECES && bet(r))
 		;
 }
 
 /* A failure while reading: can it go on at the byte reached? */
-static bool may_go_on(struct reading *r, struct retry *retry, ssize_t rc)
+static bool may_go_on(struct range_reader *r, struct retry *retry, ssize_t rc)
 {
 	if ((rc != 0 && !retry_is_worth_error((int)rc)) || !retry_wait(retry, NULL))
 		return false;
-	http_count_retry(remote_http(supply_remote(r->supply)));
+	http_count_retry(remote_http(blob_fetch_remote(r->supply)));
 	return true;
 }
 
 /* What is left is not for the caller's table: transport is EIO to all above. */
-static int give_up(struct reading *r, ssize_t rc, int64_t since, struct err *e)
+static int give_up(struct range_reader *r, ssize_t rc, int64_t since, struct err *e)
 {
 	if (rc == 0)
 		err_set(e, -EIO, "the answer ends at byte %llu of %llu",
@@ -165,11 +165,11 @@ static int give_up(struct reading *r, ssize_t rc, int64_t since, struct err *e)
 	if (rc == 0 || retry_is_worth_error((int)rc))
 		rc = -EIO;
 	if (rc == -EIO)
-		remote_gave_up(supply_remote(r->supply), since);
+		remote_gave_up(blob_fetch_remote(r->supply), since);
 	return (int)rc; /* which blob, all above know and say */
 }
 
-ssize_t reading_next(struct reading *r, const void **data, struct err *e)
+ssize_t range_reader_next(struct range_reader *r, const void **data, struct err *e)
 {
 	int64_t since = http_now(), start;
 	struct retry retry;
@@ -177,10 +177,10 @@ ssize_t reading_next(struct reading *r, const void **data, struct err *e)
 
 	if (r->at == r->end)
 		return 0;
-	retry_init(&retry, remote_deadline(supply_remote(r->supply)));
+	retry_init(&retry, remote_deadline(blob_fetch_remote(r->supply)));
 	for (;;) {
 		if (r->now.transfer && r->now.at == r->now.end)
-			piece_close(&r->now);
+			response_close(&r->now);
 		if (!r->now.transfer) {
 			n = take_piece(r, &retry.until, e);
 			if (n == -ESPIPE)
@@ -190,13 +190,13 @@ ssize_t reading_next(struct reading *r, const void **data, struct err *e)
 		}
 		ask_ahead(r);
 		start = now_ns();
-		n = piece_next(r->supply, &r->now, data, &retry.until, e);
+		n = response_next(r->supply, &r->now, data, &retry.until, e);
 		r->waited += now_ns() - start;
 		if (n > 0) {
 			r->at += (uint64_t)n;
 			return n;
 		}
-		piece_close(&r->now);
+		response_close(&r->now);
 		/* A range may be answered in part: whoever ends early is asked for the rest. */
 		if (n == 0 && r->at > r->from)
 			continue;
@@ -206,20 +206,22 @@ ssize_t reading_next(struct reading *r, const void **data, struct err *e)
 	return give_up(r, n, since, e);
 }
 
-ssize_t reading_more(struct reading *r, const void **data, int64_t until)
+ssize_t range_reader_more(struct range_reader *r, const void **data, int64_t until)
 {
-	ssize_t n = r->now.transfer ? piece_next(r->supply, &r->now, data, &until, NULL)
-				    : 0;
+	ssize_t n = r->now.transfer
+			    ? response_next(r->supply, &r->now, data, &until, NULL)
+			    : 0;
 
 	if (n > 0)
 		r->at += (uint64_t)n;
 	return n;
 }
 
-void reading_take_over(struct reading *r, uint64_t size, struct reading *all)
+void range_reader_take_over(struct range_reader *r, uint64_t size,
+			    struct range_reader *all)
 {
-	reading_init(all, r->supply, 0, size, false);
-	all->now = (struct piece){.transfer = r->now.transfer, .end = size};
+	range_reader_init(all, r->supply, 0, size, false);
+	all->now = (struct response){.transfer = r->now.transfer, .end = size};
 	all->asked = size;
 	r->now.transfer = NULL;
 }

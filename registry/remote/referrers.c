@@ -30,7 +30,7 @@ static int tell(const struct buf *page, const struct referrers_query *q, struct 
 	for (i = 0; i < en.n && rc == 0; i++) {
 		const char *own = en.list[i].artifact_type;
 
-		if (!q->type || (own && !strcmp(own, q->type)))
+		if (!q->type || (own && strcmp(own, q->type) == 0))
 			rc = q->fn(q->arg, &en.list[i]);
 	}
 	entries_release(&en);

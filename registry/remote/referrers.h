@@ -13,11 +13,11 @@ struct referrers_query {
 	const struct digest *of;
 	const char *type; /* NULL: any */
 	bool is_extra;	  /* asked for a few seconds only */
-	origin_referrer_fn *fn;
+	image_source_referrer_fn *fn;
 	void *arg;
 };
 
-/* As origin_referrers(), by the API. -ENOSYS: the registry has none. */
+/* As image_source_referrers(), by the API. -ENOSYS: the registry has none. */
 int referrers_by_api(struct remote *r, const struct referrers_query *q, struct err *e);
 /* By the tag that clients keep where there is no API. */
 int referrers_by_tag(struct remote *r, const struct referrers_query *q, struct err *e);

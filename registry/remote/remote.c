@@ -292,7 +292,7 @@ static bool judge(struct asking *a, const struct remote_request *rq, struct tran
 		return true;
 	}
 	*rc = refusal(t, host, remote_try(a->remote, a->retry.until), e);
-	if (*rc == -EACCES && rq->may_hide && used && !strcmp(host, "docker.io"))
+	if (*rc == -EACCES && rq->may_hide && used && strcmp(host, "docker.io") == 0)
 		*rc = err_prefix(e, -ENOENT, "not there, or not shown to us");
 	return retry_is_worth(head->status) && retry_wait(&a->retry, head->retry_after);
 }
@@ -300,7 +300,7 @@ static bool judge(struct asking *a, const struct remote_request *rq, struct tran
 /* 400 is what servers of TLS say to those that speak in the clear. */
 static bool is_clear(const struct endpoint *ep)
 {
-	return !strncmp(ep->base, "http:", 5);
+	return strncmp(ep->base, "http:", 5) == 0;
 }
 
 /* A place that never answered gets one try: the next may be the one that exists. */

@@ -378,7 +378,7 @@ static int repository_blob(struct backend *b, const struct descriptor *d,
 
 /* Lists */
 
-static int repository_tags(struct backend *b, origin_name_fn *fn, void *arg,
+static int repository_tags(struct backend *b, image_source_name_fn *fn, void *arg,
 			   struct err *e)
 {
 	struct repository *r = (struct repository *)b;
@@ -432,8 +432,8 @@ static void note_lack(const struct repository *r, const char *name)
 }
 
 static int repository_referrers(struct backend *b, const struct digest *of,
-				const char *type, bool is_extra, origin_referrer_fn *fn,
-				void *arg, struct err *e)
+				const char *type, bool is_extra,
+				image_source_referrer_fn *fn, void *arg, struct err *e)
 {
 	struct repository *r = (struct repository *)b;
 	struct referrers_query q = {
@@ -495,7 +495,7 @@ int repository_open(const char *text, struct client *c, struct backend **out,
 	r->offline = client_is_offline(c);
 	rc = hosts_registries(client_hosts(c), &conf, e);
 	if (rc == 0)
-		rc = shortname_expand(conf, text, &r->names, e);
+		rc = short_name_expand(conf, text, &r->names, e);
 	if (rc == 0)
 		rc = use_name(r, r->names.list[0], e);
 	if (rc < 0)

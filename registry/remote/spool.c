@@ -25,9 +25,9 @@
 
 struct spool {
 	struct source source;
-	struct supply *supply;
+	struct blob_fetch *supply;
 	int fd;
-	struct reading reading; /* of whoever made it busy */
+	struct range_reader reading; /* of whoever made it busy */
 
 	pthread_mutex_t lock; /* guards all that follows */
 	pthread_cond_t moved;
@@ -98,7 +98,7 @@ static bool is_stopped(struct spool *s)
 /* The thread: what is left of the answer under way, as long as it comes. */
 static void *drain(void *arg)
 {
-	const struct remote *remote = supply_remote(((struct spool *)arg)->supply);
+	const struct remote *remote = blob_fetch_remote(((struct spool *)arg)->supply);
 	struct spool *s = arg;
 	const struct err none = {""};
 	uint64_t filled = s->filled; /* nobody else changes it now */
@@ -108,7 +108,7 @@ static void *drain(void *arg)
 	int rc = 0;
 
 	do {
-		n = reading_more(&s->reading, &data, http_now() + LOOK_MS);
+		n = range_reader_more(&s->reading, &data, http_now() + LOOK_MS);
 		if (n > 0) {
 			rc = add(s, data, (size_t)n, &filled);
 			until = remote_try(remote, INT64_MAX);
@@ -116,7 +116,7 @@ static void *drain(void *arg)
 			n = 1;
 		}
 	} while (n > 0 && rc == 0 && !is_stopped(s));
-	reading_release(&s->reading);
+	range_reader_release(&s->reading);
 	pthread_mutex_lock(&s->lock);
 	end_busy(s, rc, &none);
 	pthread_mutex_unlock(&s->lock);
@@ -144,15 +144,15 @@ static void ask(struct spool *s)
 	ssize_t n;
 	int rc;
 
-	reading_init(&s->reading, s->supply, filled, s->source.size, false);
-	n = reading_next(&s->reading, &data, &e);
+	range_reader_init(&s->reading, s->supply, filled, s->source.size, false);
+	n = range_reader_next(&s->reading, &data, &e);
 	rc = n < 0 ? (int)n : add(s, data, (size_t)n, &filled);
 	if (rc == 0 && filled < s->source.size) {
 		rc = start_thread(s);
 		if (rc == 0)
 			return;
 	}
-	reading_release(&s->reading);
+	range_reader_release(&s->reading);
 	pthread_mutex_lock(&s->lock);
 	end_busy(s, rc, &e);
 	pthread_mutex_unlock(&s->lock);
@@ -212,8 +212,8 @@ static void spool_release(struct source *src)
 	free(s);
 }
 
-int spool_new(struct store *store, struct supply *supply, uint64_t size,
-	      const struct reading *answer, struct source **out)
+int spool_new(struct store *store, struct blob_fetch *supply, uint64_t size,
+	      const struct range_reader *answer, struct source **out)
 {
 	static const struct source_ops ops = {.pread = spool_pread,
 					      .release = spool_release};

@@ -22,7 +22,7 @@ struct store;
  * is wanted must be had in another way, now and later. Any other failure is the network's
  * and of the moment: the next read goes on where this one stopped.
  */
-int spool_new(struct store *store, struct supply *supply, uint64_t size,
-	      const struct reading *answer, struct source **out);
+int spool_new(struct store *store, struct blob_fetch *supply, uint64_t size,
+	      const struct range_reader *answer, struct source **out);
 
 #endif

@@ -31,7 +31,7 @@ static bool is_name(const struct preamble_want *w, const char *path, size_t len)
 	while (len > 0 && path[len - 1] == '/')
 		len--;
 	return !w->name || (len >= w->name_len &&
-			    !memcmp(path + len - w->name_len, w->name, w->name_len) &&
+			    memcmp(path + len - w->name_len, w->name, w->name_len) == 0 &&
 			    (len == w->name_len || path[len - w->name_len - 1] == '/'));
 }
 

@@ -132,7 +132,7 @@ static bool is_new_block(const struct inflate_state *was, const struct inflate_s
 
 static bool is_fixed(const struct isal *e)
 {
-	return !memcmp(&e->s.lit_huff_code, &e->fixed, sizeof(e->fixed));
+	return memcmp(&e->s.lit_huff_code, &e->fixed, sizeof(e->fixed)) == 0;
 }
 
 /* How much to feed next. */

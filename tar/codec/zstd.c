@@ -16,9 +16,9 @@
 struct zstd {
 	ZSTD_DCtx *ctx;
 	uint8_t magic[MAGIC_LEN];
-	size_t n_magic;	 /* bytes of it that have come, 0 between frames */
-	bool is_inside;	 /* the magic has come */
-	bool holds_back; /* output may be waiting for room */
+	size_t n_magic;	    /* bytes of it that have come, 0 between frames */
+	bool is_inside;	    /* the magic has come */
+	bool lazy_set_back; /* output may be waiting for room */
 };
 
 int zstd_new(struct zstd **out)
@@ -79,7 +79,7 @@ static int decode(struct zstd *z, struct flow *flow, struct err *e)
 	flow->in_len -= in.pos;
 	flow->out += out.pos;
 	flow->out_len -= out.pos;
-	z->holds_back = rc != 0 && flow->out_len == 0;
+	z->lazy_set_back = rc != 0 && flow->out_len == 0;
 	if (rc != 0)
 		return ZSTD_MORE;
 	z->n_magic = 0;
@@ -114,7 +114,7 @@ int zstd_run(struct zstd *z, struct flow *flow, struct err *e)
 {
 	int rc = ZSTD_MORE;
 
-	while (rc == ZSTD_MORE && (flow->in_len > 0 || z->holds_back)) {
+	while (rc == ZSTD_MORE && (flow->in_len > 0 || z->lazy_set_back)) {
 		if (z->is_inside && flow->out_len == 0)
 			break;
 		rc = z->is_inside ? decode(z, flow, e) : begin(z, flow, e);

@@ -88,8 +88,8 @@ int flat_add_xattrs(struct flat *f, const struct tar_xattr *xattrs, size_t n,
 	memcpy(f->xattrs.data + start, &len, sizeof(len));
 
 	if (f->last_xattrs && start - f->last_xattrs == f->xattrs.len - start &&
-	    !memcmp(f->xattrs.data + f->last_xattrs, f->xattrs.data + start,
-		    len + sizeof(len)))
+	    memcmp(f->xattrs.data + f->last_xattrs, f->xattrs.data + start,
+		   len + sizeof(len)) == 0)
 		f->xattrs.len = start;
 	else
 		f->last_xattrs = start;
@@ -339,7 +339,7 @@ int flat_write(struct flat *f, struct nodes *ns, struct writer *w,
 		.decoded_size = facts->decoded_size,
 		.compression = (uint8_t)facts->compression,
 		.digest_alg = (uint8_t)facts->blob.alg,
-		.origin = (uint8_t)facts->origin,
+		.basis = (uint8_t)facts->basis,
 		.toc_alg = (uint8_t)facts->toc.alg,
 	};
 	struct order order = {0};

@@ -93,7 +93,7 @@ struct index_head {
 	uint8_t compression;
 	uint8_t has_xattrs;
 	uint8_t digest_alg;
-	uint8_t origin; /* enum index_origin */
+	uint8_t basis; /* enum index_basis */
 	uint8_t toc_alg;
 	uint8_t zero[3];
 	uint8_t digest[64];

@@ -134,14 +134,14 @@ static bool head_is_sane(const struct index_head *head, uint64_t size)
 	}
 	n_entries = head->sections[SECTION_ENTRIES].len / sizeof(struct index_row);
 	return n_entries >= 1 && n_entries <= INDEX_ENTRIES_MAX &&
-	       head->compression <= COMPRESSION_ZSTD && head->origin <= ORIGIN_SOCI &&
+	       head->compression <= COMPRESSION_ZSTD && head->basis <= BASIS_SOCI &&
 	       head->toc_alg <= DIGEST_SHA512;
 }
 
 static bool is_of_blob(const struct index_head *head, const struct digest *blob)
 {
 	return head->digest_alg == blob->alg &&
-	       !memcmp(head->digest, blob->bytes, sizeof(head->digest));
+	       memcmp(head->digest, blob->bytes, sizeof(head->digest)) == 0;
 }
 
 static uint32_t rows(const struct index_head *head, enum index_section section)
@@ -186,16 +186,16 @@ static int check_head(const struct index *ix, const struct digest *blob, struct 
 	return 0;
 }
 
-const char *index_origin_name(enum index_origin origin)
+const char *index_basis_name(enum index_basis basis)
 {
 	static const char *const names[] = {
-		[ORIGIN_STREAM] = "streamed",
-		[ORIGIN_ESTARGZ] = "estargz",
-		[ORIGIN_CHUNKED] = "zstd:chunked",
-		[ORIGIN_SOCI] = "soci",
+		[BASIS_STREAM] = "streamed",
+		[BASIS_ESTARGZ] = "estargz",
+		[BASIS_CHUNKED] = "zstd:chunked",
+		[BASIS_SOCI] = "soci",
 	};
 
-	return names[origin];
+	return names[basis];
 }
 
 int index_open(int fd, const struct digest *blob, struct index **out, struct err *e)
@@ -221,7 +221,7 @@ int index_open(int fd, const struct digest *blob, struct index **out, struct err
 	}
 	ix->info = (struct index_info){
 		.blob = *blob,
-		.origin = (enum index_origin)head->origin,
+		.basis = (enum index_basis)head->basis,
 		.toc.alg = (enum digest_alg)head->toc_alg,
 		.blob_size = head->blob_size,
 		.decoded_size = head->decoded_size,
@@ -592,7 +592,7 @@ bool index_take_damage(const struct index *ix)
 
 static bool is_zero(const unsigned char *p, size_t len)
 {
-	return p[0] == 0 && !memcmp(p, p + 1, len - 1);
+	return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
 }
 
 int index_verify(const struct index *ix)

@@ -78,21 +78,21 @@ struct entry {
  * What an index was made from. A layer's own table is another thing than the layer: whoever
  * has the blob's digest alone may not trust it, but only who has the table's.
  */
-enum index_origin {
-	ORIGIN_STREAM,	/* all of the layer, which had the blob's digest */
-	ORIGIN_ESTARGZ, /* tables of contents, */
-	ORIGIN_CHUNKED, /* zstd:chunked */
-	ORIGIN_SOCI,	/* and an index beside the layer */
+enum index_basis {
+	BASIS_STREAM,  /* all of the layer, which had the blob's digest */
+	BASIS_ESTARGZ, /* tables of contents, */
+	BASIS_CHUNKED, /* zstd:chunked */
+	BASIS_SOCI,    /* and an index beside the layer */
 };
 
 /* "streamed", "estargz", "zstd:chunked", "soci" */
-const char *index_origin_name(enum index_origin origin);
+const char *index_basis_name(enum index_basis basis);
 
 /* The head of the file. */
 struct index_info {
 	struct digest blob;
-	enum index_origin origin;
-	struct digest toc;     /* of the table; DIGEST_NONE if ORIGIN_STREAM */
+	enum index_basis basis;
+	struct digest toc;     /* of the table; DIGEST_NONE if BASIS_STREAM */
 	uint64_t blob_size;    /* compressed bytes */
 	uint64_t decoded_size; /* decoded bytes, all of them */
 	uint64_t content_size; /* sum of the sizes of the regular files */

@@ -113,7 +113,7 @@ uint32_t nodes_find(const struct nodes *ns, uint32_t parent, const char *name, s
 		const struct index_row *row = &ns->rows[id];
 
 		if (row->parent == parent && row->name_len == len &&
-		    !memcmp(name_of(ns, id), name, len))
+		    memcmp(name_of(ns, id), name, len) == 0)
 			break;
 		id = ns->chain[id];
 	}

@@ -203,7 +203,7 @@ static int parent_of(struct tree *t, const char *path, size_t len, uint32_t *out
 	int rc;
 
 	if (t->last_dir_node != NODE_NONE && len == t->last_dir_len &&
-	    !memcmp(path, t->last_dir, len)) {
+	    memcmp(path, t->last_dir, len) == 0) {
 		*out = t->last_dir_node;
 		return 0;
 	}
@@ -523,7 +523,8 @@ static void mark_whiteouts(struct tree *t)
 		if (rows[i].name_len < 4 || memcmp(name, ".wh.", 4)) {
 			if (!S_ISCHR(inode->mode) || inode->a != 0 || inode->b != 0)
 				continue;
-		} else if (rows[i].name_len == 12 && !memcmp(name, ".wh..wh..opq", 12)) {
+		} else if (rows[i].name_len == 12 &&
+			   memcmp(name, ".wh..wh..opq", 12) == 0) {
 			rows[i].flags |= ENTRY_WHITEOUT;
 			dir->flags |= ENTRY_OPAQUE;
 			continue;

@@ -60,8 +60,8 @@ struct tree_facts {
 	uint64_t blob_size;
 	uint64_t decoded_size;
 	enum compression compression;
-	enum index_origin origin;
-	struct digest toc; /* unless ORIGIN_STREAM */
+	enum index_basis basis;
+	struct digest toc; /* unless BASIS_STREAM */
 };
 
 /* Sorts and writes. 0 or negative errno; nothing but tree_free() may follow. */

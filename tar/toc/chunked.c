@@ -64,9 +64,9 @@ bool chunked_find_footer(const void *tail, size_t len, struct chunked_place *out
 
 	if (len < FOOTER_MIN)
 		return false;
-	if (!memcmp(end - 8, "GNUlInUx", 8))
+	if (memcmp(end - 8, "GNUlInUx", 8) == 0)
 		size = 64;
-	else if (!memcmp(end - 8, "GnUlInUx", 8))
+	else if (memcmp(end - 8, "GnUlInUx", 8) == 0)
 		size = 40;
 	else
 		return false;

@@ -68,7 +68,7 @@ static const char *find_extra(const char *tail, size_t len, size_t extra_len,
 	    get_le16(p + 10) != extra_len || memcmp(extra + extra_len, end, 5))
 		return NULL;
 	*field_len = extra_len;
-	if (extra_len > 4 && !memcmp(extra, "SG", 2)) {
+	if (extra_len > 4 && memcmp(extra, "SG", 2) == 0) {
 		*field_len = extra_len - 4;
 		if (get_le16(extra + 2) != *field_len)
 			return NULL;
@@ -89,9 +89,9 @@ enum estargz_footer estargz_find_footer(const void *tail, size_t len, uint64_t *
 		if (!extra)
 			continue;
 		*footer_len = HEAD_LEN + extra_lens[i] + END_LEN;
-		if (field == 17 && !memcmp(extra, "STARGZEXTERNALTOC", 17))
+		if (field == 17 && memcmp(extra, "STARGZEXTERNALTOC", 17) == 0)
 			return ESTARGZ_EXTERNAL;
-		if (field == 22 && !memcmp(extra + 16, "STARGZ", 6) &&
+		if (field == 22 && memcmp(extra + 16, "STARGZ", 6) == 0 &&
 		    parse_hex(extra, off))
 			return ESTARGZ_FOOTER;
 	}
@@ -118,7 +118,7 @@ static int on_entry(void *arg, const struct tar_entry *entry)
 
 	if (name[0] == '.' && name[1] == '/')
 		name += 2;
-	t->is_inside = !t->is_found && !strcmp(name, "stargz.index.json");
+	t->is_inside = !t->is_found && strcmp(name, "stargz.index.json") == 0;
 	if (!t->is_inside)
 		return 0;
 	if (entry->size != entry->stored || entry->size > TOC_SIZE_MAX)

@@ -23,24 +23,24 @@ static int parse_digest(const char *text, struct digest *out, struct err *e)
 	return 0;
 }
 
-int carried_parse(const struct layer_hints *h, struct carried *out, struct err *e)
+int layer_toc_parse(const struct layer_hints *h, struct layer_toc *out, struct err *e)
 {
-	struct carried c = {.origin = ORIGIN_STREAM};
+	struct layer_toc c = {.basis = BASIS_STREAM};
 	int rc = 0;
 
 	*out = c;
 	if (h->estargz_digest)
 		rc = parse_digest(h->estargz_digest, &c.json, e);
 	if (rc == 0 && h->chunked_digest && h->chunked_position) {
-		c.origin = ORIGIN_CHUNKED;
+		c.basis = BASIS_CHUNKED;
 		rc = parse_digest(h->chunked_digest, &c.toc, e);
 		if (rc == 0)
 			rc = chunked_parse_position(h->chunked_position, &c.place, e);
 	} else if (h->estargz_digest) {
-		c.origin = ORIGIN_ESTARGZ;
+		c.basis = BASIS_ESTARGZ;
 		c.toc = c.json;
 	} else if (h->ztoc_digest && h->ztoc) {
-		c.origin = ORIGIN_SOCI;
+		c.basis = BASIS_SOCI;
 		c.toc = *h->ztoc_digest;
 		c.ztoc = source_ref(h->ztoc);
 	}
@@ -49,25 +49,25 @@ int carried_parse(const struct layer_hints *h, struct carried *out, struct err *
 	return rc;
 }
 
-void carried_release(struct carried *c)
+void layer_toc_release(struct layer_toc *c)
 {
 	source_unref(c->ztoc);
 	c->ztoc = NULL;
 }
 
-bool carried_vouches(const struct carried *c, const struct index_info *info)
+bool layer_toc_vouches(const struct layer_toc *c, const struct index_info *info)
 {
-	return info->origin == ORIGIN_STREAM || digest_equal(&c->toc, &info->toc);
+	return info->basis == BASIS_STREAM || digest_equal(&c->toc, &info->toc);
 }
 
-static int read_table(const struct carried *c, const struct fetch *f, struct tree *tree,
+static int read_table(const struct layer_toc *c, const struct fetch *f, struct tree *tree,
 		      enum compression *compression, struct toc_facts *out, struct err *e)
 {
 	const struct digest *json = c->json.alg == DIGEST_NONE ? NULL : &c->json;
 	struct ztoc_facts facts;
 	int rc;
 
-	if (c->origin == ORIGIN_SOCI) {
+	if (c->basis == BASIS_SOCI) {
 		rc = ztoc_read(c->ztoc, &c->toc, f, tree, &facts, e);
 		if (rc == 0) {
 			out->decoded_size = facts.decoded_size;
@@ -75,15 +75,15 @@ static int read_table(const struct carried *c, const struct fetch *f, struct tre
 		}
 		return rc;
 	}
-	if (c->origin == ORIGIN_ESTARGZ)
+	if (c->basis == BASIS_ESTARGZ)
 		return estargz_read(f, json, tree, compression, out, e);
 	*compression = COMPRESSION_ZSTD;
 	return chunked_read(f, &c->place, &c->toc, json, tree, out, e);
 }
 
-int carried_index(const struct carried *c, const struct fetch *f,
-		  const struct digest *blob, int index_fd, uint64_t *prefetch,
-		  struct err *e)
+int layer_toc_index(const struct layer_toc *c, const struct fetch *f,
+		    const struct digest *blob, int index_fd, uint64_t *prefetch,
+		    struct err *e)
 {
 	enum compression compression = COMPRESSION_PLAIN;
 	struct toc_facts toc = {0};
@@ -99,8 +99,8 @@ int carried_index(const struct carried *c, const struct fetch *f,
 			.blob_size = f->blob->size,
 			.decoded_size = toc.decoded_size,
 			.compression = compression,
-			.origin = compression == COMPRESSION_ZSTD ? ORIGIN_CHUNKED
-								  : c->origin,
+			.basis = compression == COMPRESSION_ZSTD ? BASIS_CHUNKED
+								 : c->basis,
 			.toc = c->toc,
 		};
 		rc = tree_finish(tree, &facts, e);

@@ -17,28 +17,29 @@ struct err;
 struct fetch;
 struct layer_hints;
 
-struct carried {
-	enum index_origin origin;   /* ORIGIN_STREAM: there is none */
+struct layer_toc {
+	enum index_basis basis;	    /* BASIS_STREAM: there is none */
 	struct digest toc;	    /* the digest that vouches for it */
-	struct digest json;	    /* ORIGIN_CHUNKED: of its JSON, if that is said too */
-	struct chunked_place place; /* ORIGIN_CHUNKED */
-	struct source *ztoc;	    /* ORIGIN_SOCI */
+	struct digest json;	    /* BASIS_CHUNKED: of its JSON, if that is said too */
+	struct chunked_place place; /* BASIS_CHUNKED */
+	struct source *ztoc;	    /* BASIS_SOCI */
 };
 
-void carried_release(struct carried *c);
+void layer_toc_release(struct layer_toc *c);
 /* -EBADMSG, -ENOTSUP with a sentence for what cannot be read: then there is none. */
-int carried_parse(const struct layer_hints *hints, struct carried *out, struct err *e);
+int layer_toc_parse(const struct layer_hints *hints, struct layer_toc *out,
+		    struct err *e);
 
 /* May who has these hints use the index that this is the head of? */
-bool carried_vouches(const struct carried *c, const struct index_info *info);
+bool layer_toc_vouches(const struct layer_toc *c, const struct index_info *info);
 
 /*
  * Makes the index of the layer @blob in @index_fd, an empty file. *prefetch: decoded bytes
  * before this are meant to be fetched at once. -EINTR when cancelled; anything else says
  * that the layer must be streamed, and @e why.
  */
-int carried_index(const struct carried *c, const struct fetch *f,
-		  const struct digest *blob, int index_fd, uint64_t *prefetch,
-		  struct err *e);
+int layer_toc_index(const struct layer_toc *c, const struct fetch *f,
+		    const struct digest *blob, int index_fd, uint64_t *prefetch,
+		    struct err *e);
 
 #endif

@@ -41,7 +41,7 @@
 #define PIECES_MAX ((size_t)8 << 20)
 
 /* A piece of the file that waits. */
-struct piece {
+struct response {
 	uint64_t in;
 	uint64_t skip;
 	uint64_t off; /* in the file */
@@ -63,7 +63,7 @@ struct toc {
 	struct toc_entry entries[2];
 	struct toc_entry *entry; /* being read */
 	struct toc_entry *file;	 /* that waits, if it has pieces */
-	struct buf pieces;	 /* struct piece each */
+	struct buf pieces;	 /* struct response each */
 	struct buf waiting;	 /* struct span each, all with the same `in` */
 	struct buf extents;	 /* struct extent each: of a file with holes */
 	uint64_t wanted;	 /* decoded bytes of the member that its spans need */
@@ -118,7 +118,7 @@ static int settle(struct toc *t, uint64_t end)
 }
 
 /* @stop: where the piece's input ends, if that is known, else 0. */
-static int add_span(struct toc *t, const struct piece *p, uint64_t len, uint64_t stop)
+static int add_span(struct toc *t, const struct response *p, uint64_t len, uint64_t stop)
 {
 	struct span *sp = (struct span *)(void *)t->waiting.data, *last;
 	size_t n = t->waiting.len / sizeof(*sp);
@@ -156,7 +156,7 @@ static int add_span(struct toc *t, const struct piece *p, uint64_t len, uint64_t
 /* The file that waits */
 
 /* Pieces without a length reach to the end of the file, and all together are it. */
-static int check_pieces(struct toc *t, struct piece *p, size_t n)
+static int check_pieces(struct toc *t, struct response *p, size_t n)
 {
 	uint64_t off = 0;
 	size_t i;
@@ -181,7 +181,7 @@ static int check_pieces(struct toc *t, struct piece *p, size_t n)
 	return 0;
 }
 
-static int add_pieces(struct toc *t, const struct piece *p, size_t n)
+static int add_pieces(struct toc *t, const struct response *p, size_t n)
 {
 	size_t i;
 	int rc = 0;
@@ -198,7 +198,8 @@ static int add_pieces(struct toc *t, const struct piece *p, size_t n)
 }
 
 /* What is not zeros, neighbours as one. *stored is the sum. */
-static int find_extents(struct toc *t, const struct piece *p, size_t n, uint64_t *stored)
+static int find_extents(struct toc *t, const struct response *p, size_t n,
+			uint64_t *stored)
 {
 	struct extent x = {0};
 	size_t i;
@@ -279,7 +280,7 @@ static int add_entry(struct toc *t, const struct toc_entry *from, struct tar_ent
 /* All chunks of the file that waits have come. */
 static int flush_file(struct toc *t)
 {
-	struct piece *p = (struct piece *)(void *)t->pieces.data;
+	struct response *p = (struct response *)(void *)t->pieces.data;
 	size_t n = t->pieces.len / sizeof(*p);
 	struct tar_entry te = {.size = t->file->size, .data = t->out};
 	int rc;
@@ -309,7 +310,7 @@ static int flush_file(struct toc *t)
 static int add_piece(struct toc *t)
 {
 	const struct toc_entry *en = t->entry;
-	struct piece p = {
+	struct response p = {
 		.in = en->offset,
 		.skip = en->inner_offset,
 		.off = en->chunk_offset,
@@ -354,12 +355,12 @@ static bool is_mark(struct toc *t)
 		return false;
 	while (*name == '/' || (name[0] == '.' && name[1] == '/'))
 		name++;
-	if (!strcmp(name, ".prefetch.landmark")) {
+	if (strcmp(name, ".prefetch.landmark") == 0) {
 		t->prefetch = t->out;
 		return true;
 	}
-	return !strcmp(name, ".no.prefetch.landmark") ||
-	       !strcmp(name, "stargz.index.json");
+	return strcmp(name, ".no.prefetch.landmark") == 0 ||
+	       strcmp(name, "stargz.index.json") == 0;
 }
 
 static int take_entry(struct toc *t)
@@ -396,9 +397,11 @@ static int take_root_value(struct toc *t, const struct json_event *ev)
 
 static int find_root_key(const struct json_event *ev)
 {
-	if (ev->len == strlen("version") && !strncasecmp(ev->text, "version", ev->len))
+	if (ev->len == strlen("version") &&
+	    strncasecmp(ev->text, "version", ev->len) == 0)
 		return ROOT_VERSION;
-	if (ev->len == strlen("entries") && !strncasecmp(ev->text, "entries", ev->len))
+	if (ev->len == strlen("entries") &&
+	    strncasecmp(ev->text, "entries", ev->len) == 0)
 		return ROOT_ENTRIES;
 	return ROOT_OTHER;
 }
@@ -443,7 +446,7 @@ int toc_new(const struct toc_options *options, struct tree *tree, struct toc **o
 	t->file = &t->entries[1];
 	toc_entry_init(&t->entries[0]);
 	toc_entry_init(&t->entries[1]);
-	buf_init(&t->pieces, PIECES_MAX * sizeof(struct piece));
+	buf_init(&t->pieces, PIECES_MAX * sizeof(struct response));
 	buf_init(&t->waiting, PIECES_MAX * sizeof(struct span));
 	buf_init(&t->extents, PIECES_MAX * sizeof(struct extent));
 	rc = json_stream_new(on_event, t, &t->json);

@@ -79,7 +79,7 @@ void toc_entry_clear(struct toc_entry *t)
 
 static bool is_word(const char *word, const char *text, size_t len)
 {
-	return strlen(word) == len && !memcmp(word, text, len);
+	return strlen(word) == len && memcmp(word, text, len) == 0;
 }
 
 static int find_field(const char *key, size_t len)
@@ -87,7 +87,8 @@ static int find_field(const char *key, size_t len)
 	size_t i;
 
 	for (i = 1; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (strlen(fields[i].key) == len && !strncasecmp(fields[i].key, key, len))
+		if (strlen(fields[i].key) == len &&
+		    strncasecmp(fields[i].key, key, len) == 0)
 			return (int)i;
 	}
 	return 0;
@@ -246,7 +247,8 @@ static int take_xattr_value(struct toc_entry *t, const struct json_event *ev,
 	x->len = len;
 	t->bytes.len = x->value + len;
 	for (i = 0; i < t->n_xattrs; i++) {
-		if (!strcmp(t->bytes.data + t->xattrs[i].name, t->bytes.data + x->name)) {
+		if (strcmp(t->bytes.data + t->xattrs[i].name, t->bytes.data + x->name) ==
+		    0) {
 			t->xattrs[i] = *x;
 			return 0;
 		}

@@ -92,7 +92,7 @@ void toc_entry_clear(struct toc_entry *t);
 /* Fills an entry from the events between its braces. */
 struct toc_reader {
 	struct toc_entry *entry;
-	int field; /* that the last key names; tocentry.c's */
+	int field; /* that the last key names; toc_entry.c's */
 };
 
 /* @depth: of the events that are the entry's own keys. 0, -EBADMSG, -E2BIG, -ENOTSUP, -ENOMEM. */

@@ -95,9 +95,9 @@ static int take_xattr(struct ztoc *z, const struct fb_table *x, size_t *n, size_
 	if (fb_get_text(x, 0, &key, &len) < 0 ||
 	    fb_get_text(x, 1, &value, &value_len) < 0)
 		return corrupt(z, "an xattr that cannot be read");
-	if ((len >= sizeof(sparse) - 1 && !memcmp(key, sparse, sizeof(sparse) - 1)) ||
+	if ((len >= sizeof(sparse) - 1 && memcmp(key, sparse, sizeof(sparse) - 1) == 0) ||
 	    (len >= sizeof(libarchive) - 1 &&
-	     !memcmp(key, libarchive, sizeof(libarchive) - 1)))
+	     memcmp(key, libarchive, sizeof(libarchive) - 1) == 0))
 		return err_set(z->e, -ENOTSUP,
 			       "its SOCI index has %.*s records, which it does not "
 			       "explain",
@@ -152,7 +152,8 @@ static int take_type(struct ztoc *z, const char *type, size_t len, struct tar_en
 	size_t i;
 
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if (strlen(types[i].name) == len && !memcmp(types[i].name, type, len)) {
+		if (strlen(types[i].name) == len &&
+		    memcmp(types[i].name, type, len) == 0) {
 			te->mode = types[i].mode;
 			te->is_hardlink = type[0] == 'h';
 			return 0;

@@ -28,10 +28,10 @@ struct answers {
 };
 
 /* Without memory for the answers there is nothing to say. */
-#define answer(a, ...)                                                                    \
-	do {                                                                              \
-		if (buf_printf(&(a)->text, __VA_ARGS__) < 0)                              \
-			exit(77);                                                         \
+#define answer(a, ...)                                       \
+	do {                                                 \
+		if (buf_printf(&(a)->text, __VA_ARGS__) < 0) \
+			exit(77);                            \
 	} while (0)
 
 static inline void answers_must(bool holds)
@@ -73,14 +73,14 @@ static inline int answers_entry(struct answers *a, const struct index *ix, uint3
 	answers_must(e->id == id && e->inode < index_info(ix)->n_entries);
 	answers_must(id ? e->parent < id : e->parent == 0 && S_ISDIR(e->mode));
 	answers_must(e->name && e->name_len <= 255);
-	answers_must(!e->n_children || (e->first_child > id &&
-					e->first_child + (uint64_t)e->n_children <=
-						index_info(ix)->n_entries));
-	answer(a, "%u %u %u %x %o %u:%u %u %lld.%u %u:%u %llu @%llu %u+%u %x %x %x", id, e->inode,
-	       e->parent, e->flags, e->mode, e->uid, e->gid, e->nlink, (long long)e->mtime,
-	       e->mtime_ns, e->rdev_major, e->rdev_minor, (unsigned long long)e->size,
-	       (unsigned long long)e->data, e->first_child, e->n_children,
-	       answers_sum(e->name, e->name_len),
+	answers_must(!e->n_children ||
+		     (e->first_child > id && e->first_child + (uint64_t)e->n_children <=
+						     index_info(ix)->n_entries));
+	answer(a, "%u %u %u %x %o %u:%u %u %lld.%u %u:%u %llu @%llu %u+%u %x %x %x", id,
+	       e->inode, e->parent, e->flags, e->mode, e->uid, e->gid, e->nlink,
+	       (long long)e->mtime, e->mtime_ns, e->rdev_major, e->rdev_minor,
+	       (unsigned long long)e->size, (unsigned long long)e->data, e->first_child,
+	       e->n_children, answers_sum(e->name, e->name_len),
 	       answers_sum(e->link ? e->link : "", e->link ? e->link_len : 0),
 	       e->digest ? answers_sum(e->digest, 32) : 0);
 	return 0;
@@ -144,8 +144,9 @@ static inline int answers_content(struct answers *a, const struct index *ix,
 		if (rc < 0)
 			break;
 		answers_must(len > 0 && len <= e->size - off);
-		answers_must(data == UINT64_MAX || (data <= index_info(ix)->decoded_size &&
-						    len <= index_info(ix)->decoded_size - data));
+		answers_must(data == UINT64_MAX ||
+			     (data <= index_info(ix)->decoded_size &&
+			      len <= index_info(ix)->decoded_size - data));
 		answer(a, "%llu@%lld ", (unsigned long long)len, (long long)data);
 		off += len;
 	}
@@ -162,8 +163,8 @@ static inline int answers_span(struct answers *a, const struct index *ix, uint32
 		return rc;
 	answers_must(span_is_sane(&sp, index_info(ix)->blob_size));
 	answers_must(sp.out + sp.out_len <= index_info(ix)->decoded_size);
-	answer(a, "span %d %u %llu+%llu %llu+%llu %llu %x %x %d %x ", (int)sp.kind, sp.bits,
-	       (unsigned long long)sp.in, (unsigned long long)sp.in_len,
+	answer(a, "span %d %u %llu+%llu %llu+%llu %llu %x %x %d %x ", (int)sp.kind,
+	       sp.bits, (unsigned long long)sp.in, (unsigned long long)sp.in_len,
 	       (unsigned long long)sp.out, (unsigned long long)sp.out_len,
 	       (unsigned long long)sp.skip,
 	       answers_sum(sp.window ? sp.window : "", sp.window ? sp.window_len : 0),
@@ -228,10 +229,12 @@ static inline void answers_all(struct answers *a, const struct index *ix)
 	buf_clear(&a->text);
 	a->line = 0;
 	a->n_bad = 0;
-	answer(a, "%llu %llu %llu %u %u %u %u %d %d %d", (unsigned long long)info->blob_size,
-	       (unsigned long long)info->decoded_size, (unsigned long long)info->content_size,
-	       info->n_entries, info->n_spans, info->n_foreign, info->n_skipped,
-	       info->has_xattrs, info->has_sparse, info->compression);
+	answer(a, "%llu %llu %llu %u %u %u %u %d %d %d",
+	       (unsigned long long)info->blob_size,
+	       (unsigned long long)info->decoded_size,
+	       (unsigned long long)info->content_size, info->n_entries, info->n_spans,
+	       info->n_foreign, info->n_skipped, info->has_xattrs, info->has_sparse,
+	       info->compression);
 	answers_end(a, 0);
 	answers_entries(a, ix);
 	answers_rest(a, ix);

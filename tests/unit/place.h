@@ -21,7 +21,8 @@ static pid_t place_owner;
 static char place_disks[8][PATH_MAX]; /* those that are mounted */
 static unsigned place_n_disks;
 
-static int place_remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+static int place_remove_one(const char *path, const struct stat *st, int flag,
+			    struct FTW *ftw)
 {
 	(void)st;
 	(void)flag;
@@ -47,7 +48,8 @@ static void place_make(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	snprintf(place, sizeof(place), "%s/peelfs-unit-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	snprintf(place, sizeof(place), "%s/peelfs-unit-XXXXXX",
+		 tmp && *tmp ? tmp : "/tmp");
 	if (!mkdtemp(place)) {
 		perror(place);
 		exit(1);
@@ -95,8 +97,9 @@ __attribute__((unused)) static bool place_small_disk(const char *path, const cha
 	snprintf(options, sizeof(options), "mode=0700,size=%s", size);
 	if (place_n_disks == 8 || mkdir(path, 0700) < 0)
 		return false;
-	if (place_n_disks == 0 && (unshare(CLONE_NEWNS) < 0 ||
-				   mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+	if (place_n_disks == 0 &&
+	    (unshare(CLONE_NEWNS) < 0 ||
+	     mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
 		return false;
 	if (mount("none", path, "tmpfs", 0, options) < 0)
 		return false;

@@ -75,8 +75,13 @@ static inline struct tar_entry plant_file(const char *path, size_t len)
 static inline void plant_line(struct plant *p, const char *line)
 {
 	static const char types[] = "dflcbph";
-	static const uint32_t modes[] = {S_IFDIR | 0755, S_IFREG | 0644, S_IFLNK | 0777,
-					 S_IFCHR | 0600, S_IFBLK | 0600, S_IFIFO | 0600, 0644};
+	static const uint32_t modes[] = {S_IFDIR | 0755,
+					 S_IFREG | 0644,
+					 S_IFLNK | 0777,
+					 S_IFCHR | 0600,
+					 S_IFBLK | 0600,
+					 S_IFIFO | 0600,
+					 0644};
 	const char *path = line + 2, *more = strchr(path, ' ');
 	struct tar_entry e = {
 		.path = path,
@@ -139,13 +144,20 @@ static inline struct index *plant_open(struct plant *p)
 static inline char plant_type(uint32_t mode)
 {
 	switch (mode & S_IFMT) {
-	case S_IFDIR: return 'd';
-	case S_IFREG: return 'f';
-	case S_IFLNK: return 'l';
-	case S_IFCHR: return 'c';
-	case S_IFBLK: return 'b';
-	case S_IFIFO: return 'p';
-	default: return '?';
+	case S_IFDIR:
+		return 'd';
+	case S_IFREG:
+		return 'f';
+	case S_IFLNK:
+		return 'l';
+	case S_IFCHR:
+		return 'c';
+	case S_IFBLK:
+		return 'b';
+	case S_IFIFO:
+		return 'p';
+	default:
+		return '?';
 	}
 }
 
@@ -157,7 +169,7 @@ static inline int plant_dump_one(const struct index *ix, const struct entry *e,
 		uint16_t flag;
 		char letter;
 	} flags[] = {
-		{ENTRY_IMPLIED, 'I'}, {ENTRY_OPAQUE, 'O'}, {ENTRY_WHITEOUT, 'W'},
+		{ENTRY_IMPLIED, 'I'},	{ENTRY_OPAQUE, 'O'}, {ENTRY_WHITEOUT, 'W'},
 		{ENTRY_WHITEOUTS, 'w'}, {ENTRY_SPARSE, 'S'},
 	};
 	struct entry inode;
@@ -204,14 +216,17 @@ static inline int plant_dump_below(const struct index *ix, const struct entry *d
 			break;
 		*wrong += e.parent != dir->id || e.name_len == 0;
 		if (i > 0) {
-			size_t len = before.name_len < e.name_len ? before.name_len : e.name_len;
+			size_t len = before.name_len < e.name_len ? before.name_len
+								  : e.name_len;
 			int diff = memcmp(before.name, e.name, len);
 
-			*wrong += diff > 0 || (diff == 0 && before.name_len >= e.name_len);
+			*wrong += diff > 0 ||
+				  (diff == 0 && before.name_len >= e.name_len);
 		}
-		*wrong += index_find(ix, dir, e.name, e.name_len, &found) != 0 || found.id != e.id;
-		snprintf(below, sizeof(below), "%s%s%.*s", path, *path ? "/" : "", (int)e.name_len,
-			 e.name);
+		*wrong += index_find(ix, dir, e.name, e.name_len, &found) != 0 ||
+			  found.id != e.id;
+		snprintf(below, sizeof(below), "%s%s%.*s", path, *path ? "/" : "",
+			 (int)e.name_len, e.name);
 		rc = plant_dump_one(ix, &e, below, out);
 		if (rc == 0 && S_ISDIR(e.mode)) {
 			n_dirs++;

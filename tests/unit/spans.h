@@ -16,10 +16,10 @@
 #include "tar/codec/gzip_cutter.h"
 #include "tar/codec/span.h"
 
-struct pass {
+struct first_pass {
 	uint8_t *out;
 	size_t len, room;
-	size_t max; /* output beyond it ends the pass with -EFBIG; 0: no limit */
+	size_t max;	  /* output beyond it ends the pass with -EFBIG; 0: no limit */
 	size_t max_spans; /* the next one ends it with -ENOSPC; 0: no limit */
 	struct span *spans;
 	size_t n_spans;
@@ -31,7 +31,7 @@ struct pass {
 /* Of many lengths, down to a byte. */
 static int pass_room(void *arg, void **room, size_t *len)
 {
-	struct pass *p = arg;
+	struct first_pass *p = arg;
 
 	*len = 1 + (p->len * 7919) % 200000;
 	if (p->max && p->len == p->max)
@@ -50,13 +50,13 @@ static int pass_room(void *arg, void **room, size_t *len)
 
 static int pass_output(void *arg, size_t len)
 {
-	((struct pass *)arg)->len += len;
+	((struct first_pass *)arg)->len += len;
 	return 0;
 }
 
 static int pass_span(void *arg, const struct span *sp)
 {
-	struct pass *p = arg;
+	struct first_pass *p = arg;
 	void *window = NULL;
 
 	if (p->max_spans && p->n_spans == p->max_spans)
@@ -92,7 +92,8 @@ static size_t piece_size(long piece, uint64_t *random, size_t left)
 }
 
 /* A first pass; @zlib: gzip by zlib, whatever else is there. Gives p->rc. */
-static int pass_run(struct pass *p, const void *data, size_t len, long piece, int zlib)
+static int first_pass_run(struct first_pass *p, const void *data, size_t len, long piece,
+			  int zlib)
 {
 	const uint8_t *in = data;
 	struct gzip_cutter *gzip = NULL;
@@ -119,7 +120,7 @@ static int pass_run(struct pass *p, const void *data, size_t len, long piece, in
 	return rc;
 }
 
-static void pass_release(struct pass *p)
+static void pass_release(struct first_pass *p)
 {
 	size_t i;
 
@@ -127,11 +128,11 @@ static void pass_release(struct pass *p)
 		free((void *)(uintptr_t)p->spans[i].window);
 	free(p->spans);
 	free(p->out);
-	*p = (struct pass){0};
+	*p = (struct first_pass){0};
 }
 
 /* Do the spans cover the output in order, and does each give its part? NULL, or what is wrong. */
-__attribute__((unused)) static const char *pass_check(const struct pass *p,
+__attribute__((unused)) static const char *pass_check(const struct first_pass *p,
 						      const void *data, size_t len)
 {
 	const char *wrong = NULL;

@@ -63,7 +63,8 @@ static inline void header_base256(uint8_t *h, size_t at, size_t len, int64_t v)
 }
 
 /* ustar, mode 0644, owner 0, time 0. */
-static inline void header_make(uint8_t *h, const char *name, char type, unsigned long long size)
+static inline void header_make(uint8_t *h, const char *name, char type,
+			       unsigned long long size)
 {
 	memset(h, 0, HEADER_SIZE);
 	memcpy(h, name, strnlen(name, 100));
@@ -105,7 +106,8 @@ static inline void archive_content(struct buf *a, const void *data, size_t len)
 	archive_zeros(a, -len % HEADER_SIZE);
 }
 
-static inline void archive_entry(struct buf *a, const char *name, char type, const char *content)
+static inline void archive_entry(struct buf *a, const char *name, char type,
+				 const char *content)
 {
 	uint8_t h[HEADER_SIZE];
 
@@ -115,7 +117,8 @@ static inline void archive_entry(struct buf *a, const char *name, char type, con
 }
 
 /* "LEN KEY=VALUE\n" into a body of records. */
-static inline void pax_add(struct buf *body, const char *key, const void *value, size_t len)
+static inline void pax_add(struct buf *body, const char *key, const void *value,
+			   size_t len)
 {
 	size_t rest = strlen(key) + len + 3, total = rest + 1;
 	char head[32];

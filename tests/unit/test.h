@@ -53,7 +53,7 @@ __attribute__((unused)) static bool test_int(long long got, long long want)
 
 __attribute__((unused)) static bool test_text(const char *got, const char *want)
 {
-	bool good = got && want ? !strcmp(got, want) : got == want;
+	bool good = got && want ? strcmp(got, want) == 0 : got == want;
 
 	if (!good)
 		printf("# got \"%s\", expected \"%s\"\n", got ? got : "(null)",
@@ -61,8 +61,9 @@ __attribute__((unused)) static bool test_text(const char *got, const char *want)
 	return good;
 }
 
-#define ok(cond, ...)		 test_report((cond), __FILE__, __LINE__, __VA_ARGS__)
-#define is_int(got, want, ...)	 ok(test_int((long long)(got), (long long)(want)), __VA_ARGS__)
+#define ok(cond, ...) test_report((cond), __FILE__, __LINE__, __VA_ARGS__)
+#define is_int(got, want, ...) \
+	ok(test_int((long long)(got), (long long)(want)), __VA_ARGS__)
 #define is_text(got, want, ...) ok(test_text((got), (want)), __VA_ARGS__)
 
 /* A test that cannot run here: says why; prove counts it as skipped. */

@@ -35,10 +35,13 @@ struct web {
 };
 
 /* @fields: more of the header, each with its line end; may be "". */
-static inline void web_give(struct buf *out, int status, const char *fields, const char *body)
+static inline void web_give(struct buf *out, int status, const char *fields,
+			    const char *body)
 {
-	if (buf_printf(out, "HTTP/1.1 %d X\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s",
-		       status, strlen(body), fields, body) < 0)
+	if (buf_printf(
+		    out,
+		    "HTTP/1.1 %d X\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s",
+		    status, strlen(body), fields, body) < 0)
 		exit(77);
 }
 
@@ -71,8 +74,10 @@ static inline void *web_serve(void *arg)
 			len += (size_t)n;
 			text[len] = '\0';
 		}
-		rq = (struct web_request){.head = !strncmp(text, "HEAD ", 5), .fields = text};
-		if (sscanf(text, "%*s %16383s", rq.path) == 1 && strstr(text, "\r\n\r\n")) {
+		rq = (struct web_request){.head = strncmp(text, "HEAD ", 5) == 0,
+					  .fields = text};
+		if (sscanf(text, "%*s %16383s", rq.path) == 1 &&
+		    strstr(text, "\r\n\r\n")) {
 			buf_init(&out, 64 << 20);
 			w->fn(w->arg, &rq, &out);
 			end = rq.head && out.data ? strstr(out.data, "\r\n\r\n") : NULL;
@@ -87,14 +92,15 @@ static inline void *web_serve(void *arg)
 
 static inline void web_start(struct web *w, web_fn *fn, void *arg)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(at);
 
 	w->fn = fn;
 	w->arg = arg;
 	w->fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (w->fd < 0 || bind(w->fd, (void *)&at, sizeof(at)) < 0 || listen(w->fd, 64) < 0 ||
-	    getsockname(w->fd, (void *)&at, &len) < 0 ||
+	if (w->fd < 0 || bind(w->fd, (void *)&at, sizeof(at)) < 0 ||
+	    listen(w->fd, 64) < 0 || getsockname(w->fd, (void *)&at, &len) < 0 ||
 	    pthread_create(&w->thread, NULL, web_serve, w) != 0)
 		exit(1);
 	w->port = ntohs(at.sin_port);

@@ -19,7 +19,8 @@ static void write_twice(const char *text)
 		if (json_parse(b.data, b.len, &once, NULL) < 0 || !json_string(once))
 			abort();
 		buf_clear(&b);
-		if (json_append_string(&b, json_string(once), strlen(json_string(once))) < 0 ||
+		if (json_append_string(&b, json_string(once), strlen(json_string(once))) <
+			    0 ||
 		    json_parse(b.data, b.len, &twice, NULL) < 0 ||
 		    strcmp(json_string(once), json_string(twice)) != 0)
 			abort();

@@ -27,7 +27,7 @@ static void test_appends(void)
 	is_int(buf_append(&b, "a\0b", 3), 0, "bytes may be zero");
 	is_int(b.len, 3, "and count");
 	taken = buf_take(&b);
-	ok(taken && !memcmp(taken, "a\0b", 4), "taken, with its NUL");
+	ok(taken && memcmp(taken, "a\0b", 4) == 0, "taken, with its NUL");
 	free(taken);
 	is_int(b.len, 0, "nothing is left");
 	is_int(buf_append_text(&b, "again"), 0, "and it can be used again");
@@ -48,7 +48,8 @@ static void test_grows(void)
 	for (i = 0; i < 100000 / 4; i++) {
 		unsigned v = (unsigned)i;
 
-		good = good && buf_append(&b, &v, sizeof(v)) == 0 && b.data[b.len] == '\0';
+		good = good && buf_append(&b, &v, sizeof(v)) == 0 &&
+		       b.data[b.len] == '\0';
 	}
 	ok(good, "piece by piece, a NUL behind each");
 	is_int(b.len, 100000, "to a ceiling that is no power of two");

@@ -6,10 +6,10 @@
 
 #define EMPTY256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define ABC256	 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-#define ABC384                                                                            \
+#define ABC384                                                                             \
 	"cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc23" \
 	"58baeca134c825a7"
-#define ABC512                                                                            \
+#define ABC512                                                                             \
 	"ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a8" \
 	"36ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
 
@@ -24,9 +24,12 @@ static void test_parse(void)
 		{"sha512:" ABC512, 0},
 		{"sha256:" EMPTY256 "0", -EBADMSG},
 		{"sha512:" EMPTY256, -EBADMSG},
-		{"sha256:E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", -EBADMSG},
-		{"sha256:g3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", -EBADMSG},
-		{"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8/5", -EBADMSG},
+		{"sha256:E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+		 -EBADMSG},
+		{"sha256:g3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+		 -EBADMSG},
+		{"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8/5",
+		 -EBADMSG},
 		{"sha256:", -EBADMSG},
 		{"sha256", -EBADMSG},
 		{"", -EBADMSG},
@@ -52,9 +55,11 @@ static void test_parse(void)
 		if (rows[i].rc == 0)
 			is_text(digest_format(&d, text), rows[i].text, "and format");
 		else
-			ok(!memcmp(&same, &d, sizeof(d)), "a failure leaves the output alone");
+			ok(memcmp(&same, &d, sizeof(d)) == 0,
+			   "a failure leaves the output alone");
 	}
-	is_int(digest_parse("sha256:" EMPTY256, 7 + 63, &d), -EBADMSG, "no more is read than said");
+	is_int(digest_parse("sha256:" EMPTY256, 7 + 63, &d), -EBADMSG,
+	       "no more is read than said");
 	is_int(digest_parse("sha256:" EMPTY256, 7 + 64, &d), 0, "parse");
 	is_text(digest_hex(&d, text), EMPTY256, "the hex part");
 }
@@ -77,8 +82,10 @@ static void test_hashes(void)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		is_int(digest_of(rows[i].alg, "abc", 3, &d), 0, "hash");
 		is_text(digest_format(&d, text), rows[i].text, "right");
-		is_int(strlen(text), strlen(digest_alg_name(rows[i].alg)) + 1 +
-		       2 * digest_size(rows[i].alg), "as long as it says");
+		is_int(strlen(text),
+		       strlen(digest_alg_name(rows[i].alg)) + 1 +
+			       2 * digest_size(rows[i].alg),
+		       "as long as it says");
 		if (!ok(hasher_new(rows[i].alg, &h) == 0, "a hasher"))
 			return;
 		hasher_update(h, "a", 1);

@@ -29,7 +29,8 @@ int main(void)
 	unlink(name);
 	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &small);
-	is_int(fd_write_all(file, "0123456789", 10, 995), -EFBIG, "a short write goes on");
+	is_int(fd_write_all(file, "0123456789", 10, 995), -EFBIG,
+	       "a short write goes on");
 	is_int(lseek(file, 0, SEEK_END), 1000, "to where it can");
 	close(file);
 	return test_done();

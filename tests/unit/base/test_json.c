@@ -12,7 +12,8 @@ static void test_accepts(void)
 		"{}", "[]", "null", "1", "\"x\"", " {\"a\":[1,2,{\"b\":null}]}\n",
 	};
 	static const char *const bad[] = {
-		"", " ", "{", "{\"a\"}", "[1,]", "{} {}", "{}x", "\"a", "nul", "{'a':1}", "\"\x80\"",
+		"",    " ",   "{",   "{\"a\"}", "[1,]",	    "{} {}",
+		"{}x", "\"a", "nul", "{'a':1}", "\"\x80\"",
 	};
 	struct json *j;
 	struct err e;
@@ -24,7 +25,8 @@ static void test_accepts(void)
 	}
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		e.text[0] = '\0';
-		is_int(json_parse(bad[i], strlen(bad[i]), &j, &e), -EBADMSG, "refuses %zu", i);
+		is_int(json_parse(bad[i], strlen(bad[i]), &j, &e), -EBADMSG,
+		       "refuses %zu", i);
 		ok(e.text[0] != '\0', "with a sentence: %s", e.text);
 	}
 }
@@ -58,7 +60,8 @@ static void test_values(void)
 	ok(!json_int(json_item(l, 2), &v) && v == 5, "a fraction is not whole");
 	ok(!json_int(json_item(l, 3), &v) && v == 5, "nor is an exponent");
 	ok(!json_int(json_item(l, 5), &v) && v == 5, "nor what does not fit");
-	ok(json_item(l, 6) == NULL && json_member(l, "a") == NULL && json_item(j, 0) == NULL,
+	ok(json_item(l, 6) == NULL && json_member(l, "a") == NULL &&
+		   json_item(j, 0) == NULL,
 	   "what is not there is NULL");
 	json_free(j);
 }
@@ -70,12 +73,13 @@ static void test_depth(void)
 
 	memset(text, '[', 10000);
 	memset(text + 10000, ']', 10000);
-	is_int(json_parse(text, sizeof(text), &j, NULL), -E2BIG, "10,000 levels are refused");
+	is_int(json_parse(text, sizeof(text), &j, NULL), -E2BIG,
+	       "10,000 levels are refused");
 	is_int(json_parse(text + 10000 - JSON_DEPTH_MAX, 2 * JSON_DEPTH_MAX, &j, NULL), 0,
 	       "as many as said are not");
 	json_free(j);
-	is_int(json_parse(text + 9999 - JSON_DEPTH_MAX, 2 * JSON_DEPTH_MAX + 2, &j, NULL), -E2BIG,
-	       "one more is");
+	is_int(json_parse(text + 9999 - JSON_DEPTH_MAX, 2 * JSON_DEPTH_MAX + 2, &j, NULL),
+	       -E2BIG, "one more is");
 }
 
 static void test_append(void)
@@ -97,7 +101,8 @@ static void test_append(void)
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		buf_init(&b, 1000);
-		is_int(json_append_string(&b, rows[i].in, strlen(rows[i].in)), 0, "row %zu", i);
+		is_int(json_append_string(&b, rows[i].in, strlen(rows[i].in)), 0,
+		       "row %zu", i);
 		is_text(buf_text(&b), rows[i].out, "is written as expected");
 		ok(json_parse(b.data, b.len, &j, NULL) == 0, "and read back");
 		json_free(j);
@@ -113,7 +118,9 @@ static void test_append(void)
 static int write_event(void *arg, const struct json_event *ev)
 {
 	static const char *const marks[] = {
-		[JSON_EVENT_VALUE] = "=", [JSON_EVENT_KEY] = "key ", [JSON_EVENT_OPEN] = "<",
+		[JSON_EVENT_VALUE] = "=",
+		[JSON_EVENT_KEY] = "key ",
+		[JSON_EVENT_OPEN] = "<",
 		[JSON_EVENT_CLOSE] = ">",
 	};
 	struct buf *b = arg;
@@ -125,14 +132,17 @@ static int write_event(void *arg, const struct json_event *ev)
 		rc = ev->is_whole ? buf_printf(b, "%lld", (long long)ev->number)
 				  : buf_append_text(b, "broken");
 	else if (rc == 0 && ev->kind == JSON_EVENT_VALUE)
-		rc = buf_append_text(b, ev->type == JSON_NULL ? "null" : ev->truth ? "true" : "false");
+		rc = buf_append_text(b, ev->type == JSON_NULL ? "null"
+					: ev->truth	      ? "true"
+							      : "false");
 	else if (rc == 0)
 		rc = buf_append_text(b, ev->type == JSON_ARRAY ? "array" : "object");
 	return rc == 0 ? buf_append_text(b, "\n") : rc;
 }
 
 /* @piece: bytes at once. */
-static int stream_all(const char *text, size_t len, size_t piece, struct buf *out, struct err *e)
+static int stream_all(const char *text, size_t len, size_t piece, struct buf *out,
+		      struct err *e)
 {
 	struct json_stream *js = NULL;
 	int rc = json_stream_new(write_event, out, &js);
@@ -152,10 +162,13 @@ static int stream_all(const char *text, size_t len, size_t piece, struct buf *ou
 
 static void test_stream(void)
 {
-	static const char text[] = "{\"a\": [1, -2.5, \"x\\ny\", {\"b\": null}], \"c\": true} ";
-	static const char want[] = "0<object\n1key a\n1<array\n2=1\n2=broken\n2=x\ny\n2<object\n"
-				   "3key b\n3=null\n2>object\n1>array\n1key c\n1=true\n0>object\n";
-	static const char *const bad[] = {"", " ", "{", "{} {}", "[1,]", "[\"\xff\"]", "nul"};
+	static const char text[] =
+		"{\"a\": [1, -2.5, \"x\\ny\", {\"b\": null}], \"c\": true} ";
+	static const char want[] =
+		"0<object\n1key a\n1<array\n2=1\n2=broken\n2=x\ny\n2<object\n"
+		"3key b\n3=null\n2>object\n1>array\n1key c\n1=true\n0>object\n";
+	static const char *const bad[] = {"",	  " ",		"{",  "{} {}",
+					  "[1,]", "[\"\xff\"]", "nul"};
 	struct err e;
 	struct buf b;
 	size_t i;
@@ -163,18 +176,20 @@ static void test_stream(void)
 	buf_init(&b, 10000);
 	for (i = 1; i < sizeof(text); i++) {
 		buf_clear(&b);
-		is_int(stream_all(text, strlen(text), i, &b, NULL), 0, "pieces of %zu", i);
+		is_int(stream_all(text, strlen(text), i, &b, NULL), 0, "pieces of %zu",
+		       i);
 		is_text(buf_text(&b), want, "the same is told");
 	}
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		e.text[0] = '\0';
-		is_int(stream_all(bad[i], strlen(bad[i]), 3, &b, &e), -EBADMSG, "\"%s\" is refused",
-		       bad[i]);
+		is_int(stream_all(bad[i], strlen(bad[i]), 3, &b, &e), -EBADMSG,
+		       "\"%s\" is refused", bad[i]);
 		ok(e.text[0], "and said why");
 	}
 	buf_release(&b);
 	buf_init(&b, 3);
-	is_int(stream_all(text, strlen(text), 5, &b, NULL), -E2BIG, "what is told may end it");
+	is_int(stream_all(text, strlen(text), 5, &b, NULL), -E2BIG,
+	       "what is told may end it");
 	buf_release(&b);
 }
 
@@ -190,7 +205,8 @@ static void test_stream_ceilings(void)
 	memset(text, 'a', len);
 	text[0] = '"';
 	text[len - 1] = '"';
-	is_int(stream_all(text, len, len, &b, NULL), -E2BIG, "a string of 3 MiB is refused");
+	is_int(stream_all(text, len, len, &b, NULL), -E2BIG,
+	       "a string of 3 MiB is refused");
 	is_int(b.len, 0, "and not told");
 	memset(text, '[', len);
 	is_int(stream_all(text, len, len, &b, NULL), -E2BIG, "and so are levels");

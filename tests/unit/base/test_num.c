@@ -32,10 +32,11 @@ static void test_parse(void)
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint64_t v = BAD;
-		bool good = num_parse(rows[i].text, strlen(rows[i].text), rows[i].max, &v);
+		bool good = num_parse(rows[i].text, strlen(rows[i].text), rows[i].max,
+				      &v);
 
-		ok(good == (rows[i].value != BAD) && v == rows[i].value, "\"%s\" up to %llu",
-		   rows[i].text, (unsigned long long)rows[i].max);
+		ok(good == (rows[i].value != BAD) && v == rows[i].value,
+		   "\"%s\" up to %llu", rows[i].text, (unsigned long long)rows[i].max);
 	}
 }
 
@@ -76,7 +77,8 @@ static void test_parse_size(void)
 
 static void test_arithmetic(void)
 {
-	static const uint8_t bytes[] = {0, 0x01, 0x02, 0x83, 0x04, 0x05, 0x06, 0x07, 0x88};
+	static const uint8_t bytes[] = {0,    0x01, 0x02, 0x83, 0x04,
+					0x05, 0x06, 0x07, 0x88};
 	uint64_t v = BAD;
 
 	is_int(get_le16(bytes + 1), 0x0201, "16 bits, unaligned");

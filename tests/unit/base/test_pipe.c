@@ -31,7 +31,8 @@ static void *writer_main(void *arg)
 	size_t i;
 
 	while (r->written < r->total && r->write_rc == 0) {
-		size_t n = r->total - r->written < r->piece ? r->total - r->written : r->piece;
+		size_t n = r->total - r->written < r->piece ? r->total - r->written
+							    : r->piece;
 
 		for (i = 0; i < n; i++)
 			piece[i] = byte_at(r->written + i);
@@ -88,9 +89,9 @@ static void test_bytes(void)
 		size_t chunk, total, piece;
 		unsigned n_chunks;
 	} rows[] = {
-		{100, 0, 1, 2},	    {100, 1, 1, 1},	{100, 100, 100, 1}, {100, 101, 7, 1},
-		{1, 5000, 300, 1},  {64, 10000, 300, 3}, {64, 9984, 64, 2}, {100, 30000, 299, 4},
-		{4096, 30000, 1, 2},
+		{100, 0, 1, 2},	   {100, 1, 1, 1},	 {100, 100, 100, 1},
+		{100, 101, 7, 1},  {1, 5000, 300, 1},	 {64, 10000, 300, 3},
+		{64, 9984, 64, 2}, {100, 30000, 299, 4}, {4096, 30000, 1, 2},
 	};
 	bool right;
 	size_t i;
@@ -99,11 +100,12 @@ static void test_bytes(void)
 		struct run r = {
 			.total = rows[i / 2].total,
 			.piece = rows[i / 2].piece,
-			.slow_reader = i % 2 && rows[i / 2].total / rows[i / 2].chunk < 400,
+			.slow_reader = i % 2 &&
+				       rows[i / 2].total / rows[i / 2].chunk < 400,
 		};
 
-		is_int(do_run(&r, rows[i / 2].chunk, rows[i / 2].n_chunks, &right), r.total,
-		       "row %zu: all bytes", i);
+		is_int(do_run(&r, rows[i / 2].chunk, rows[i / 2].n_chunks, &right),
+		       r.total, "row %zu: all bytes", i);
 		ok(right, "are right");
 		is_int(r.write_rc, 0, "and the writer is not disturbed");
 	}
@@ -115,7 +117,8 @@ static void test_ends(void)
 	struct run stopped = {.total = 100000, .piece = 100, .stop_after = 500};
 	bool right;
 
-	is_int(do_run(&failing, 64, 2, &right), -EIO, "the writer's error is the reader's");
+	is_int(do_run(&failing, 64, 2, &right), -EIO,
+	       "the writer's error is the reader's");
 	ok(right, "and what came before was right");
 	is_int(do_run(&stopped, 64, 2, &right), -EDOM, "the reader stops");
 	is_int(stopped.write_rc, -EDOM, "the writer is told");

@@ -26,11 +26,23 @@ static void test_table(void)
 		{"9999-12-31T23:59:60Z", 253402300800, 0},
 	};
 	static const char *const bad[] = {
-		"", "2023", "2023-11-14", "2023-11-14T22:13:20", "2023-11-14T22:13Z",
-		"2023-13-14T22:13:20Z", "2023-00-14T22:13:20Z", "2023-11-32T22:13:20Z",
-		"2023-11-14T24:13:20Z", "2023-11-14T22:60:20Z", "2023-11-14T22:13:61Z",
-		"2023-11-14T22:13:20.Z", "2023-11-14T22:13:20+1:00", "2023-11-14T22:13:20+0100",
-		"2023-11-14T22:13:20Z ", "23-11-14T22:13:20Z", "-023-11-14T22:13:20Z",
+		"",
+		"2023",
+		"2023-11-14",
+		"2023-11-14T22:13:20",
+		"2023-11-14T22:13Z",
+		"2023-13-14T22:13:20Z",
+		"2023-00-14T22:13:20Z",
+		"2023-11-32T22:13:20Z",
+		"2023-11-14T24:13:20Z",
+		"2023-11-14T22:60:20Z",
+		"2023-11-14T22:13:61Z",
+		"2023-11-14T22:13:20.Z",
+		"2023-11-14T22:13:20+1:00",
+		"2023-11-14T22:13:20+0100",
+		"2023-11-14T22:13:20Z ",
+		"23-11-14T22:13:20Z",
+		"-023-11-14T22:13:20Z",
 	};
 	int64_t sec;
 	uint32_t ns;
@@ -40,7 +52,8 @@ static void test_table(void)
 		sec = -7;
 		ns = 7;
 		ok(rfc3339_parse(good[i].text, strlen(good[i].text), &sec, &ns) &&
-		   sec == good[i].sec && ns == good[i].ns, "%s", good[i].text);
+			   sec == good[i].sec && ns == good[i].ns,
+		   "%s", good[i].text);
 	}
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		sec = -7;
@@ -62,8 +75,8 @@ static void test_days(void)
 		struct tm tm;
 
 		gmtime_r(&at, &tm);
-		snprintf(text, sizeof(text), "%04d-%02d-%02dT00:00:00Z", tm.tm_year + 1900,
-			 tm.tm_mon + 1, tm.tm_mday);
+		snprintf(text, sizeof(text), "%04d-%02d-%02dT00:00:00Z",
+			 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 		wrong += !rfc3339_parse(text, strlen(text), &sec, &ns) || sec != t;
 	}
 	is_int(wrong, 0, "all days of ten thousand years");

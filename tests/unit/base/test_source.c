@@ -27,7 +27,8 @@ struct slow {
 	unsigned *released;
 };
 
-static ssize_t slow_pread(struct source *s, void *buf, size_t len, uint64_t off, struct err *e)
+static ssize_t slow_pread(struct source *s, void *buf, size_t len, uint64_t off,
+			  struct err *e)
 {
 	(void)s;
 	(void)len;
@@ -68,10 +69,12 @@ static void test_pread(struct source *s, const char *what)
 		memset(got, 0xee, sizeof(got));
 		is_int(source_pread(s, got, rows[i].len, rows[i].off, &e), rows[i].n,
 		       "%s: row %zu", what, i);
-		ok(!rows[i].n || !memcmp(got, bytes + rows[i].off, rows[i].n), "and the bytes");
+		ok(!rows[i].n || memcmp(got, bytes + rows[i].off, rows[i].n) == 0,
+		   "and the bytes");
 		ok(got[rows[i].n] == 0xee, "and no more");
 	}
-	is_int(source_read_all(s, got, 9, SIZE - 9, &e), 0, "%s: all that was asked", what);
+	is_int(source_read_all(s, got, 9, SIZE - 9, &e), 0, "%s: all that was asked",
+	       what);
 	e.text[0] = '\0';
 	is_int(source_read_all(s, got, 10, SIZE - 9, &e), -EBADMSG, "or an error");
 	ok(e.text[0] != '\0', "with a sentence: %s", e.text);
@@ -89,7 +92,8 @@ static void test_stream(struct source *s, uint64_t off, const char *what)
 	if (!ok(source_stream(s, off, &st, NULL) == 0, "%s: a stream", what))
 		return;
 	while ((n = stream_next(st, &data, NULL)) > 0) {
-		good = good && at + (uint64_t)n <= SIZE && !memcmp(data, bytes + at, (size_t)n);
+		good = good && at + (uint64_t)n <= SIZE &&
+		       memcmp(data, bytes + at, (size_t)n) == 0;
 		at += (uint64_t)n;
 	}
 	is_int(n, 0, "ends");
@@ -155,8 +159,8 @@ static void test_slice(struct source *whole)
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		is_int(source_slice(whole, rows[i].off, rows[i].len, &s), rows[i].rc, "slice %zu",
-		       i);
+		is_int(source_slice(whole, rows[i].off, rows[i].len, &s), rows[i].rc,
+		       "slice %zu", i);
 		if (rows[i].rc == 0)
 			source_unref(s);
 	}
@@ -164,14 +168,15 @@ static void test_slice(struct source *whole)
 	is_int(source_slice(s, 10, 20, &inner), 0, "and one of it");
 	source_unref(s);
 	is_int(source_pread(inner, got, 100, 5, NULL), 15, "ends where the slice does");
-	ok(!memcmp(got, bytes + 1015, 15), "and begins where it does");
+	ok(memcmp(got, bytes + 1015, 15) == 0, "and begins where it does");
 	is_int(source_slice(inner, 0, 21, &s), -EINVAL, "a slice is not left");
 	source_unref(inner);
 }
 
 static void test_refs(void)
 {
-	static const struct source_ops ops = {.pread = slow_pread, .release = slow_release};
+	static const struct source_ops ops = {.pread = slow_pread,
+					      .release = slow_release};
 	unsigned released = 0;
 	struct slow slow = {.released = &released};
 	struct source *s = &slow.source, *slice = NULL;
@@ -187,9 +192,11 @@ static void test_refs(void)
 	source_unref(s);
 	source_unref(s);
 	is_int(released, 0, "while there are others it lives");
-	is_int(source_read_all(slice, got, 4, 0, NULL), 0, "all, though it comes byte by byte");
-	ok(!memcmp(got, bytes + 1, 4), "in order");
-	is_int(source_read_all(s, got, 6, 0, NULL), -EIO, "an error in the middle comes through");
+	is_int(source_read_all(slice, got, 4, 0, NULL), 0,
+	       "all, though it comes byte by byte");
+	ok(memcmp(got, bytes + 1, 4) == 0, "in order");
+	is_int(source_read_all(s, got, 6, 0, NULL), -EIO,
+	       "an error in the middle comes through");
 	source_unref(slice);
 	is_int(released, 0, "the stream is left");
 	is_int(stream_next(st, &data, NULL), 1, "and works");
@@ -211,7 +218,8 @@ static void *read_many(void *arg)
 		uint64_t off = i * 31 % (SIZE - 64);
 		struct source *again = source_ref(s);
 
-		if (source_pread(again, got, 64, off, NULL) != 64 || memcmp(got, bytes + off, 64))
+		if (source_pread(again, got, 64, off, NULL) != 64 ||
+		    memcmp(got, bytes + off, 64))
 			bad++;
 		source_unref(again);
 	}

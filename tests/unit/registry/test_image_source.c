@@ -54,35 +54,40 @@ static void make_documents(void)
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		snprintf(text, sizeof(text),
-			 "{\"os\":\"linux\",\"architecture\":\"%s\",\"rootfs\":{\"diff_ids\":[]}}",
-			 arch[i]);
+		snprintf(
+			text, sizeof(text),
+			"{\"os\":\"linux\",\"architecture\":\"%s\",\"rootfs\":{\"diff_ids\":[]}}",
+			arch[i]);
 		add_document(i, text);
-		snprintf(text, sizeof(text),
-			 "{\"config\":{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":\"%s\"},"
-			 "\"layers\":[]}",
-			 MEDIA_OCI_CONFIG, strlen(documents[i]), digests[i]);
+		snprintf(
+			text, sizeof(text),
+			"{\"config\":{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":\"%s\"},"
+			"\"layers\":[]}",
+			MEDIA_OCI_CONFIG, strlen(documents[i]), digests[i]);
 		add_document(2 + i, text);
 	}
-	snprintf(text, sizeof(text),
-		 "{\"manifests\":["
-		 "{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":\"%s\",\"platform\":{\"os\":\"linux\","
-		 "\"architecture\":\"amd64\"}},"
-		 "{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":\"%s\",\"platform\":{\"os\":\"linux\","
-		 "\"architecture\":\"arm64\"}},"
-		 "{\"mediaType\":\"%s\",\"size\":9,\"digest\":\"%s\",\"platform\":{\"os\":"
-		 "\"unknown\",\"architecture\":\"unknown\"},"
-		 "\"annotations\":{\"vnd.docker.reference.digest\":\"%s\"}}]}",
-		 MEDIA_OCI_MANIFEST, strlen(documents[2]), digests[2], MEDIA_OCI_MANIFEST,
-		 strlen(documents[3]), digests[3], MEDIA_OCI_MANIFEST, digests[0], digests[3]);
+	snprintf(
+		text, sizeof(text),
+		"{\"manifests\":["
+		"{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":\"%s\",\"platform\":{\"os\":\"linux\","
+		"\"architecture\":\"amd64\"}},"
+		"{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":\"%s\",\"platform\":{\"os\":\"linux\","
+		"\"architecture\":\"arm64\"}},"
+		"{\"mediaType\":\"%s\",\"size\":9,\"digest\":\"%s\",\"platform\":{\"os\":"
+		"\"unknown\",\"architecture\":\"unknown\"},"
+		"\"annotations\":{\"vnd.docker.reference.digest\":\"%s\"}}]}",
+		MEDIA_OCI_MANIFEST, strlen(documents[2]), digests[2], MEDIA_OCI_MANIFEST,
+		strlen(documents[3]), digests[3], MEDIA_OCI_MANIFEST, digests[0],
+		digests[3]);
 	add_document(4, text);
-	snprintf(text, sizeof(text),
-		 "{\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\",\"size\":2,"
-		 "\"digest\":\"%s\",\"data\":\"e30=\"},\"artifactType\":\"type/1\",\"layers\":["
-		 "{\"mediaType\":\"text/plain\",\"size\":4,\"digest\":\"%s\",\"annotations\":"
-		 "{\"org.opencontainers.image.title\":\"a.txt\"}}],\"annotations\":"
-		 "{\"org.opencontainers.image.created\":\"2001-09-09T01:46:40Z\"}}",
-		 digest_text("{}", digest), digests[0]);
+	snprintf(
+		text, sizeof(text),
+		"{\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\",\"size\":2,"
+		"\"digest\":\"%s\",\"data\":\"e30=\"},\"artifactType\":\"type/1\",\"layers\":["
+		"{\"mediaType\":\"text/plain\",\"size\":4,\"digest\":\"%s\",\"annotations\":"
+		"{\"org.opencontainers.image.title\":\"a.txt\"}}],\"annotations\":"
+		"{\"org.opencontainers.image.created\":\"2001-09-09T01:46:40Z\"}}",
+		digest_text("{}", digest), digests[0]);
 	add_document(5, text);
 }
 
@@ -107,12 +112,14 @@ static void give_names(const char *path, struct buf *out)
 		buf_printf(&body, "%s\"name%zu\"", i > first ? "," : "", i);
 	buf_append_text(&body, how.pages == NO_LIST ? "" : "]}");
 	if (how.pages == BY_LINK && end < how.n_names)
-		snprintf(link, sizeof(link), "Link: <%s?n=%zu&last=name%zu>; rel=\"next\"\r\n",
-			 tags ? "/v2/a/tags/list" : "http://elsewhere.invalid/v2/_catalog", most,
-			 end - 1);
+		snprintf(link, sizeof(link),
+			 "Link: <%s?n=%zu&last=name%zu>; rel=\"next\"\r\n",
+			 tags ? "/v2/a/tags/list"
+			      : "http://elsewhere.invalid/v2/_catalog",
+			 most, end - 1);
 	if (how.pages == ROUND)
-		snprintf(link, sizeof(link), "Link: <%s?turn=%zu>; rel=\"next\"\r\n", "/v2/a/tags/list",
-			 (size_t)n_asked % 2);
+		snprintf(link, sizeof(link), "Link: <%s?turn=%zu>; rel=\"next\"\r\n",
+			 "/v2/a/tags/list", (size_t)n_asked % 2);
 	web_give(out, 200, link, buf_text(&body));
 	if (how.breaks > 0) {
 		how.breaks--;
@@ -128,7 +135,7 @@ static void give_document(const char *path, struct buf *out)
 	size_t i;
 
 	for (i = 0; i < N_DOCUMENTS; i++) {
-		if (!strcmp(name, digests[i]) || (i == 4 && !strcmp(name, "t")))
+		if (strcmp(name, digests[i]) == 0 || (i == 4 && strcmp(name, "t") == 0))
 			break;
 	}
 	if (i == N_DOCUMENTS) {
@@ -139,15 +146,16 @@ static void give_document(const char *path, struct buf *out)
 	if (i == 4)
 		media = MEDIA_OCI_INDEX;
 	snprintf(fields, sizeof(fields), "Content-Type: %s\r\n%s%s%s", media,
-		 how.no_digest ? "" : "Docker-Content-Digest: ", how.no_digest ? "" : digests[i],
-		 how.no_digest ? "" : "\r\n");
+		 how.no_digest ? "" : "Docker-Content-Digest: ",
+		 how.no_digest ? "" : digests[i], how.no_digest ? "" : "\r\n");
 	web_give(out, 200, fields, documents[i]);
 }
 
 /* Three referrers on two pages, or all at the tag; the artifact is the second. */
 static void give_referrers(const char *path, struct buf *out)
 {
-	bool tag = strstr(path, "/manifests/") != NULL, second = strstr(path, "page=2") != NULL;
+	bool tag = strstr(path, "/manifests/") != NULL,
+	     second = strstr(path, "page=2") != NULL;
 	struct buf body;
 	size_t i;
 
@@ -165,9 +173,11 @@ static void give_referrers(const char *path, struct buf *out)
 		buf_printf(&body,
 			   "%s{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":\"%s\","
 			   "\"artifactType\":\"type/%zu\"}",
-			   i % 2 ? "," : "", MEDIA_OCI_MANIFEST, strlen(documents[5]), digests[5], i);
+			   i % 2 ? "," : "", MEDIA_OCI_MANIFEST, strlen(documents[5]),
+			   digests[5], i);
 	if (tag)
-		body.len = (size_t)(strrchr(body.data, '{') - body.data); /* two will do */
+		body.len = (size_t)(strrchr(body.data, '{') -
+				    body.data); /* two will do */
 	while (body.data[body.len - 1] == ',')
 		body.len--;
 	body.data[body.len] = '\0';
@@ -180,7 +190,8 @@ static void give_referrers(const char *path, struct buf *out)
 
 static bool ends(const char *text, const char *end)
 {
-	return strlen(text) > strlen(end) && !strcmp(text + strlen(text) - strlen(end), end);
+	return strlen(text) > strlen(end) &&
+	       strcmp(text + strlen(text) - strlen(end), end) == 0;
 }
 
 static void give_cosign(const char *path, struct buf *out)
@@ -204,20 +215,23 @@ static void answer(void *arg, const struct web_request *rq, struct buf *out)
 	(void)arg;
 	n_asked++;
 	n_heads += rq->head;
-	snprintf(challenge, sizeof(challenge),
-		 "WWW-Authenticate: Bearer realm=\"http://127.0.0.1:%u/token\",service=\"s\"\r\n",
-		 web.port);
-	if (!strncmp(rq->path, "/token", 6) && how.no_tokens) {
+	snprintf(
+		challenge, sizeof(challenge),
+		"WWW-Authenticate: Bearer realm=\"http://127.0.0.1:%u/token\",service=\"s\"\r\n",
+		web.port);
+	if (strncmp(rq->path, "/token", 6) == 0 && how.no_tokens) {
 		web_give(out, 403, "", "{}");
-	} else if (!strncmp(rq->path, "/token", 6)) {
+	} else if (strncmp(rq->path, "/token", 6) == 0) {
 		n_tokens++;
 		web_give(out, 200, "", "{\"token\":\"secret\"}");
-	} else if (how.tokens && !how.no_tokens && !strstr(rq->fields, "Authorization: Bearer secret")) {
+	} else if (how.tokens && !how.no_tokens &&
+		   !strstr(rq->fields, "Authorization: Bearer secret")) {
 		web_give(out, 401, challenge, "{}");
 	} else if (how.status || (rq->head && how.head_status)) {
 		web_give(out, how.status ? how.status : how.head_status,
 			 how.status == 401 ? challenge : "", "{}");
-	} else if (ends(rq->path, ".sig") || ends(rq->path, ".att") || ends(rq->path, ".sbom")) {
+	} else if (ends(rq->path, ".sig") || ends(rq->path, ".att") ||
+		   ends(rq->path, ".sbom")) {
 		give_cosign(rq->path, out);
 	} else if (strstr(rq->path, "/referrers/") || strstr(rq->path, "/sha256-")) {
 		give_referrers(rq->path, out);
@@ -241,7 +255,7 @@ static int on_name(void *arg, const char *name)
 	char want[40];
 
 	snprintf(want, sizeof(want), "name%zu", s->n);
-	s->in_order &= !strcmp(name, want);
+	s->in_order &= strcmp(name, want) == 0;
 	return ++s->n == s->stop_at ? -ECANCELED : 0;
 }
 
@@ -257,14 +271,14 @@ static struct client *client_start(void)
 	return c;
 }
 
-static struct origin *start(struct client *c, const char *rest)
+static struct image_source *start(struct client *c, const char *rest)
 {
-	struct origin *o = NULL;
+	struct image_source *o = NULL;
 	struct err e = {""};
 	char name[200];
 
 	snprintf(name, sizeof(name), "127.0.0.1:%u/%s", web.port, rest);
-	if (!is_int(origin_open(name, c, &o, &e), 0, "%s is opened", rest))
+	if (!is_int(image_source_open(name, c, &o, &e), 0, "%s is opened", rest))
 		exit(1);
 	return o;
 }
@@ -295,7 +309,7 @@ static void test_lists(void)
 		{BY_LINK, 5, 0, 405, -ENOTSUP, 0, 1, "not offered"},
 	};
 	struct client *c;
-	struct origin *o;
+	struct image_source *o;
 	char host[40];
 	size_t i;
 
@@ -311,14 +325,16 @@ static void test_lists(void)
 		how.status = rows[i].status;
 		c = client_start();
 		o = start(c, "a");
-		is_int(origin_tags(o, on_name, &tags, &e), rows[i].rc, "%s %s", rows[i].what, e.text);
+		is_int(image_source_tags(o, on_name, &tags, &e), rows[i].rc, "%s %s",
+		       rows[i].what, e.text);
 		ok(tags.n == rows[i].told && tags.in_order, "all are told, once");
 		if (rows[i].asked)
 			is_int(n_asked, rows[i].asked, "requests");
-		is_int(origin_catalog(c, host, on_name, &repositories, &e),
+		is_int(image_source_catalog(c, host, on_name, &repositories, &e),
 		       rows[i].status ? -ENOTSUP : rows[i].rc, "as a catalog %s", e.text);
-		ok(repositories.n == rows[i].told && repositories.in_order, "the same names");
-		origin_close(o);
+		ok(repositories.n == rows[i].told && repositories.in_order,
+		   "the same names");
+		image_source_close(o);
 		client_free(c);
 	}
 }
@@ -327,16 +343,18 @@ static void test_list_stops(void)
 {
 	struct seen seen = {.in_order = true, .stop_at = 1500};
 	struct client *c = client_start();
-	struct origin *o = start(c, "a");
+	struct image_source *o = start(c, "a");
 
 	memset(&how, 0, sizeof(how));
 	how.n_names = 5000;
-	is_int(origin_tags(o, on_name, &seen, NULL), -ECANCELED, "who has enough is obeyed");
+	is_int(image_source_tags(o, on_name, &seen, NULL), -ECANCELED,
+	       "who has enough is obeyed");
 	is_int(seen.n, 1500, "at once");
 	is_int(n_asked, 2, "and no more is asked");
 	how.status = 401;
-	is_int(origin_catalog(c, "no host/", on_name, &seen, NULL), -EINVAL, "no host");
-	origin_close(o);
+	is_int(image_source_catalog(c, "no host/", on_name, &seen, NULL), -EINVAL,
+	       "no host");
+	image_source_close(o);
 	client_free(c);
 }
 
@@ -359,7 +377,7 @@ static void test_tag_digest(void)
 	};
 	struct digest want, got;
 	struct client *c = client_start();
-	struct origin *o;
+	struct image_source *o;
 	char name[200];
 	size_t i;
 
@@ -374,19 +392,20 @@ static void test_tag_digest(void)
 		how.status = rows[i].status;
 		o = start(c, rows[i].name);
 		n_asked = 0;
-		is_int(origin_tag_digest(o, &got, &e), rows[i].rc, "%s %s", rows[i].what, e.text);
+		is_int(image_source_tag_digest(o, &got, &e), rows[i].rc, "%s %s",
+		       rows[i].what, e.text);
 		if (rows[i].rc == 0)
 			ok(digest_equal(&got, &want), "the digest");
 		is_int(n_asked, rows[i].asked, "requests");
-		origin_close(o);
+		image_source_close(o);
 	}
 	memset(&how, 0, sizeof(how));
 	snprintf(name, sizeof(name), "a:t@%s", digests[4]);
 	o = start(c, name);
 	n_asked = 0;
-	is_int(origin_tag_digest(o, &got, NULL), 0, "of a digest");
+	is_int(image_source_tag_digest(o, &got, NULL), 0, "of a digest");
 	ok(digest_equal(&got, &want) && n_asked == 0, "nothing is asked");
-	origin_close(o);
+	image_source_close(o);
 	client_free(c);
 }
 
@@ -395,19 +414,20 @@ static void test_entries(void)
 	struct platform amd = {.os = "linux", .arch = "amd64"};
 	struct image *img = NULL, *other = NULL, *again = NULL;
 	struct client *c = client_start();
-	struct origin *o = start(c, "a:t");
+	struct image_source *o = start(c, "a:t");
 	struct err e = {""};
 
 	memset(&how, 0, sizeof(how));
-	is_int(origin_resolve(o, &amd, &img, &e), 0, "the image %s", e.text);
+	is_int(image_source_resolve(o, &amd, &img, &e), 0, "the image %s", e.text);
 	if (!img)
 		exit(1);
 	is_int(img->n_platforms, 1, "there is another");
-	is_int(origin_resolve_entry(o, &img->platforms[0], &other, &e), 0, "which is had %s", e.text);
+	is_int(image_source_resolve_entry(o, &img->platforms[0], &other, &e), 0,
+	       "which is had %s", e.text);
 	is_text(other ? other->platform.arch : "", "arm64", "and is the other");
 	if (other && is_int(other->n_platforms, 1, "with the first beside it"))
-		is_int(origin_resolve_entry(o, &other->platforms[0], &again, &e), 0, "and back %s",
-		       e.text);
+		is_int(image_source_resolve_entry(o, &other->platforms[0], &again, &e), 0,
+		       "and back %s", e.text);
 	is_text(again ? again->platform.arch : "", "amd64", "to the first");
 	is_int(n_indexes, 1, "the index is asked once");
 	ok(again && other && other->has_index && again->index.len == img->index.len,
@@ -415,7 +435,7 @@ static void test_entries(void)
 	image_free(img);
 	image_free(other);
 	image_free(again);
-	origin_close(o);
+	image_source_close(o);
 	client_free(c);
 }
 
@@ -425,40 +445,43 @@ static void test_entry_alone(void)
 	struct image *img = NULL, *again = NULL;
 	struct client *c = client_start();
 	struct err e = {""};
-	struct origin *o;
+	struct image_source *o;
 	char name[200];
 
 	snprintf(name, sizeof(name), "a@%s", digests[3]);
 	o = start(c, name);
-	is_int(origin_resolve(o, &arm, &img, &e), 0, "an image without an index %s", e.text);
+	is_int(image_source_resolve(o, &arm, &img, &e), 0, "an image without an index %s",
+	       e.text);
 	if (!img)
 		exit(1);
-	is_int(origin_resolve_entry(o, &img->manifest_descriptor, &again, &e), 0, "is had again");
+	is_int(image_source_resolve_entry(o, &img->manifest_descriptor, &again, &e), 0,
+	       "is had again");
 	ok(again && !again->has_index, "and has none");
 	image_free(again);
 	again = NULL;
-	if (digest_parse(digests[2], strlen(digests[2]), &img->manifest_descriptor.digest) < 0)
+	if (digest_parse(digests[2], strlen(digests[2]),
+			 &img->manifest_descriptor.digest) < 0)
 		exit(1);
-	is_int(origin_resolve_entry(o, &img->manifest_descriptor, &again, &e), 0,
+	is_int(image_source_resolve_entry(o, &img->manifest_descriptor, &again, &e), 0,
 	       "another of the repository %s", e.text);
 	is_text(again ? again->platform.arch : "", "amd64", "is that");
 	img->manifest_descriptor.digest.bytes[0] ^= 1;
-	is_int(origin_resolve_entry(o, &img->manifest_descriptor, &again, &e), -ENOENT,
-	       "one that is not there");
+	is_int(image_source_resolve_entry(o, &img->manifest_descriptor, &again, &e),
+	       -ENOENT, "one that is not there");
 	image_free(img);
 	image_free(again);
-	origin_close(o);
+	image_source_close(o);
 	client_free(c);
 }
 
-struct found {
+struct match {
 	char types[100];
 	struct descriptor artifact; /* digest and size alone */
 };
 
 static int on_referrer(void *arg, const struct descriptor *d)
 {
-	struct found *f = arg;
+	struct match *f = arg;
 
 	strcat(f->types, d->artifact_type ? d->artifact_type : "?");
 	strcat(f->types, " ");
@@ -486,14 +509,14 @@ static void test_referrers(void)
 		{NO_API, NULL, "", false},
 	};
 	struct client *c = client_start();
-	struct found own = {.types = ""};
+	struct match own = {.types = ""};
 	struct digest of;
-	struct origin *o;
+	struct image_source *o;
 	char name[200];
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct found f = {.types = ""};
+		struct match f = {.types = ""};
 		struct image *img = NULL;
 		struct err e = {""};
 
@@ -505,69 +528,75 @@ static void test_referrers(void)
 		if (digest_parse(digests[3], strlen(digests[3]), &of) < 0)
 			exit(1);
 		n_asked = n_cosign = 0;
-		is_int(origin_referrers(o, &of, rows[i].type, on_referrer, &f, &e), 0, "%s", e.text);
-		is_text(f.types, rows[i].want, "those of type %s", rows[i].type ? rows[i].type : "any");
+		is_int(image_source_referrers(o, &of, rows[i].type, on_referrer, &f, &e),
+		       0, "%s", e.text);
+		is_text(f.types, rows[i].want, "those of type %s",
+			rows[i].type ? rows[i].type : "any");
 		is_int(n_cosign, 3, "each tag of cosign's is asked for once");
 		is_int(n_asked, 6, "requests, one for the image, two for the list");
 		if (f.artifact.size > 0) {
-			is_int(origin_resolve_entry(o, &f.artifact, &img, &e), 0, "one of them %s",
-			       e.text);
-			ok(img && img->is_artifact && img->n_layers == 1 && img->config.len == 2,
+			is_int(image_source_resolve_entry(o, &f.artifact, &img, &e), 0,
+			       "one of them %s", e.text);
+			ok(img && img->is_artifact && img->n_layers == 1 &&
+				   img->config.len == 2,
 			   "is an artifact");
-			ok(img && img->has_created && img->created == 1000000000, "of some age");
-			is_text(img ? descriptor_annotation(&img->layers[0],
-							    "org.opencontainers.image.title")
+			ok(img && img->has_created && img->created == 1000000000,
+			   "of some age");
+			is_text(img ? descriptor_annotation(
+					      &img->layers[0],
+					      "org.opencontainers.image.title")
 				    : NULL,
 				"a.txt", "its blob has a name");
 			is_int(img ? image_must_have_files(img, &e) : 0, -ENOTSUP,
 			       "and can be refused: %s", e.text);
 		}
 		image_free(img);
-		origin_close(o);
+		image_source_close(o);
 	}
 	memset(&how, 0, sizeof(how));
 	how.referrers = OLD;
 	o = start(c, "a:t");
 	if (digest_parse(digests[3], strlen(digests[3]), &of) < 0)
 		exit(1);
-	is_int(origin_referrers(o, &of, NULL, on_referrer, &own, NULL), 0, "of an index");
+	is_int(image_source_referrers(o, &of, NULL, on_referrer, &own, NULL), 0,
+	       "of an index");
 	is_text(own.types, "? type/0 type/1 ", "its own is among them");
-	origin_close(o);
+	image_source_close(o);
 	client_free(c);
 }
 
 static void test_sharing(void)
 {
 	struct client *c = client_start();
-	struct origin *one, *two;
+	struct image_source *one, *two;
 	struct digest d;
 	unsigned i;
 
 	memset(&how, 0, sizeof(how));
 	how.tokens = true;
 	one = start(c, "a:t");
-	is_int(origin_tag_digest(one, &d, NULL), 0, "one");
+	is_int(image_source_tag_digest(one, &d, NULL), 0, "one");
 	two = start(c, "a:t");
-	is_int(origin_tag_digest(two, &d, NULL), 0, "two of one repository");
-	origin_close(one);
-	origin_close(two);
+	is_int(image_source_tag_digest(two, &d, NULL), 0, "two of one repository");
+	image_source_close(one);
+	image_source_close(two);
 	is_int(n_tokens, 1, "need one token");
 	n_asked = 0;
 	two = start(c, "a:t");
-	is_int(origin_tag_digest(two, &d, NULL), 0, "and who comes later");
+	is_int(image_source_tag_digest(two, &d, NULL), 0, "and who comes later");
 	is_int(n_asked, 1, "asks no more than that");
-	origin_close(two);
+	image_source_close(two);
 	n_asked = 0;
 	two = start(c, "another:t");
-	is_int(origin_tag_digest(two, &d, NULL), 0, "another repository");
+	is_int(image_source_tag_digest(two, &d, NULL), 0, "another repository");
 	is_int(n_asked, 2, "is supposed to want the like");
-	origin_close(two);
+	image_source_close(two);
 	how.no_tokens = true;
 	n_asked = 0;
 	two = start(c, "public:t");
-	is_int(origin_tag_digest(two, &d, NULL), 0, "one for which there are none");
+	is_int(image_source_tag_digest(two, &d, NULL), 0, "one for which there are none");
 	is_int(n_asked, 2, "is asked then");
-	origin_close(two);
+	image_source_close(two);
 	how.no_tokens = false;
 	n_tokens = 1;
 	for (i = 0; i < 200; i++) {
@@ -575,8 +604,9 @@ static void test_sharing(void)
 
 		snprintf(name, sizeof(name), "b%u:t", i);
 		one = start(c, name);
-		is_int(origin_tag_digest(one, &d, NULL), 0, "others have their own");
-		origin_close(one);
+		is_int(image_source_tag_digest(one, &d, NULL), 0,
+		       "others have their own");
+		image_source_close(one);
 	}
 	is_int(n_tokens, 201, "a token for each");
 	client_free(c);
@@ -586,18 +616,20 @@ static void test_probe(void)
 {
 	static const struct {
 		int status, rc;
-	} rows[] = {{0, 0}, {404, -ENOENT}, {401, -EACCES}, {403, -EACCES}, {410, -ENOENT}};
+	} rows[] = {
+		{0, 0}, {404, -ENOENT}, {401, -EACCES}, {403, -EACCES}, {410, -ENOENT}};
 	struct client *c = client_start();
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct origin *o = start(c, "a");
+		struct image_source *o = start(c, "a");
 		struct err e = {""};
 
 		memset(&how, 0, sizeof(how));
 		how.status = rows[i].status;
-		is_int(origin_probe(o, &e), rows[i].rc, "%d: %s", rows[i].status, e.text);
-		origin_close(o);
+		is_int(image_source_probe(o, &e), rows[i].rc, "%d: %s", rows[i].status,
+		       e.text);
+		image_source_close(o);
 	}
 	client_free(c);
 }
@@ -622,13 +654,14 @@ static void test_other_forms(void)
 		{"oci:/nonexistent", -ENOENT, "/nonexistent"},
 	};
 	struct client *c = client_start();
-	struct origin *o = NULL;
+	struct image_source *o = NULL;
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct err e = {""};
 
-		is_int(origin_open(rows[i].source, c, &o, &e), rows[i].rc, "%s", e.text);
+		is_int(image_source_open(rows[i].source, c, &o, &e), rows[i].rc, "%s",
+		       e.text);
 		ok(strstr(e.text, rows[i].word) != NULL, "says \"%s\"", rows[i].word);
 	}
 	client_free(c);

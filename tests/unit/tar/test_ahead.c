@@ -87,7 +87,8 @@ static void check_readers(const struct index *ix)
 	uint32_t i;
 
 	for (i = 0; i < AHEAD_READERS; i++)
-		ok(miss(&a, ix, 200 * i) == &a.readers[i], "far from the others is a reader");
+		ok(miss(&a, ix, 200 * i) == &a.readers[i],
+		   "far from the others is a reader");
 	ok(miss(&a, ix, 1) == &a.readers[0], "who goes on is known");
 	ok(miss(&a, ix, 950) == &a.readers[1], "the fifth takes the place of the oldest");
 	is_int(a.readers[1].misses, 1, "and is a new one");
@@ -110,7 +111,8 @@ static void check_small(void)
 	struct index *ix = new_index(100, 4096);
 	struct ahead a = {0};
 
-	is_int(ahead_on_miss(&a, ix, 50)->bytes, 64 << 10, "small spans come many at a time");
+	is_int(ahead_on_miss(&a, ix, 50)->bytes, 64 << 10,
+	       "small spans come many at a time");
 	index_close(ix);
 }
 

@@ -39,8 +39,11 @@ static struct form {
 	const char *name;
 	struct buf bytes;
 	struct digest digest;
-} forms[N_FORMS] = {{.name = "plain"}, {.name = "gzip"}, {.name = "gzip, members"},
-		    {.name = "zstd"}, {.name = "zstd, frames"}};
+} forms[N_FORMS] = {{.name = "plain"},
+		    {.name = "gzip"},
+		    {.name = "gzip, members"},
+		    {.name = "zstd"},
+		    {.name = "zstd, frames"}};
 
 static void must(int rc, const char *what)
 {
@@ -75,7 +78,8 @@ static void make_archive(void)
 		archive_content(&plain, content.data + files[i].off, len);
 	}
 	archive_end(&plain);
-	archive_zeros(&plain, 8192 - plain.len % 4096); /* whole pages of them at the end */
+	archive_zeros(&plain,
+		      8192 - plain.len % 4096); /* whole pages of them at the end */
 }
 
 static void make_forms(void)
@@ -85,7 +89,8 @@ static void make_forms(void)
 	for (i = 0; i < N_FORMS; i++)
 		archive_init(&forms[i].bytes);
 	archive_add(&forms[PLAIN].bytes, plain.data, plain.len);
-	make_gzip(&forms[GZIP].bytes, plain.data, plain.len, &(struct gzip_form){.level = 6});
+	make_gzip(&forms[GZIP].bytes, plain.data, plain.len,
+		  &(struct gzip_form){.level = 6});
 	make_gzip(&forms[GZIP_MEMBERS].bytes, plain.data, plain.len,
 		  &(struct gzip_form){.level = 1, .member = 700000});
 	make_zstd(&forms[ZSTD].bytes, plain.data, plain.len,
@@ -94,7 +99,8 @@ static void make_forms(void)
 		  &(struct zstd_form){.level = 3, .frame = 900000, .skippable = 1});
 	for (i = 0; i < N_FORMS; i++)
 		must(digest_of(DIGEST_SHA256, forms[i].bytes.data, forms[i].bytes.len,
-			       &forms[i].digest), "a digest");
+			       &forms[i].digest),
+		     "a digest");
 }
 
 /* A blob that counts, and does what it is told. */
@@ -118,7 +124,8 @@ struct blob_stream {
 	uint64_t off;
 };
 
-static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off, struct err *e)
+static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off,
+			  struct err *e)
 {
 	struct blob *b = (struct blob *)s;
 
@@ -220,8 +227,8 @@ static struct store *volatile last_store;
 static struct layer *volatile last_layer;
 
 /* A layer of form @f; loaded, or the reason why not. */
-static int load_form(struct store *s, const struct form *f, struct blob *b, struct layer **out,
-		     struct err *e)
+static int load_form(struct store *s, const struct form *f, struct blob *b,
+		     struct layer **out, struct err *e)
 {
 	blob_init(b, f->bytes.data, f->bytes.len);
 	must(layer_new(s, &f->digest, &b->source, out), "a layer");
@@ -255,7 +262,9 @@ static int read_decoded(struct layer *l, uint64_t off, size_t len, char *out)
 		if (n == 0 || n > len - done)
 			return -EPROTO;
 		if (d.fd >= 0)
-			rc = pread(d.fd, out + done, n, (off_t)d.off) == (ssize_t)n ? 0 : -EPIPE;
+			rc = pread(d.fd, out + done, n, (off_t)d.off) == (ssize_t)n
+				     ? 0
+				     : -EPIPE;
 		else
 			memcpy(out + done, d.mem, n);
 		layer_unget(l, &d);
@@ -282,10 +291,11 @@ static bool file_is_right(struct layer *l, unsigned i, char *room)
 	len = e.size;
 	if (index_extent(ix, &e, 0, &len, &data) < 0 || len != e.size)
 		return false;
-	must(digest_of(DIGEST_SHA256, content.data + files[i].off, files[i].len, &d), "digest");
-	return e.digest && !memcmp(e.digest, d.bytes, 32) &&
+	must(digest_of(DIGEST_SHA256, content.data + files[i].off, files[i].len, &d),
+	     "digest");
+	return e.digest && memcmp(e.digest, d.bytes, 32) == 0 &&
 	       read_decoded(l, data, e.size, room) == 0 &&
-	       !memcmp(room, content.data + files[i].off, files[i].len);
+	       memcmp(room, content.data + files[i].off, files[i].len) == 0;
 }
 
 /* Every file, from the last to the first if @back. */
@@ -320,14 +330,14 @@ static bool parts_are_right(struct layer *l, unsigned seed, unsigned n)
 		off = seed % (plain.len - sizeof(room));
 		len = seed >> 8 & 8191;
 		right = right && read_decoded(l, off, len, room) == 0 &&
-			!memcmp(room, plain.data + off, len);
+			memcmp(room, plain.data + off, len) == 0;
 	}
 	return right;
 }
 
 /* A layer in a store, loaded anew: read, counted, compared. */
-static void check(const char *store, const struct form *f, unsigned streams, bool may_fetch,
-		  const char *what)
+static void check(const char *store, const struct form *f, unsigned streams,
+		  bool may_fetch, const char *what)
 {
 	struct store *s = open_store(store);
 	struct layer_progress p;
@@ -341,9 +351,11 @@ static void check(const char *store, const struct form *f, unsigned streams, boo
 		layer_progress(l, &p);
 		ok(p.state == LAYER_READY && p.was_stored == (streams == 0), "its state");
 		ok(p.decoded == plain.len && p.entries == N_FILES + 2 &&
-		   p.blob_done == f->bytes.len, "its progress");
+			   p.blob_done == f->bytes.len,
+		   "its progress");
 		ok((p.spans_read == 0) == (b.preads == 0) &&
-		   (p.fetched == 0) == (streams + b.preads == 0), "its counters");
+			   (p.fetched == 0) == (streams + b.preads == 0),
+		   "its counters");
 		is_text(layer_error(l), "", "no error");
 	}
 	layer_free(l);
@@ -358,8 +370,8 @@ static const char *stored(const char *store, const struct form *f, const char *f
 {
 	char name[300], hex[DIGEST_TEXT_MAX];
 
-	snprintf(name, sizeof(name), "%s/layers/sha256/%s/%s", store, digest_hex(&f->digest, hex),
-		 file);
+	snprintf(name, sizeof(name), "%s/layers/sha256/%s/%s", store,
+		 digest_hex(&f->digest, hex), file);
 	return place_path(name);
 }
 
@@ -394,8 +406,9 @@ static void punch_stored(const char *path)
 {
 	int fd = open(path, O_RDWR);
 
-	must(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 1000, 3000000) < 0 ? -errno
-											  : 0,
+	must(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 1000, 3000000) < 0
+		     ? -errno
+		     : 0,
 	     "a hole");
 	close(fd);
 }
@@ -455,12 +468,14 @@ static void check_bad(const struct form *f, int want, const char *words, const c
 	struct blob b;
 
 	is_int(load_form(s, f, &b, &l, &e), want, "%s: %s", what, e.text);
-	ok(!strncmp(e.text, "layer sha256:", 13) && strstr(e.text, words), "in words");
+	ok(strncmp(e.text, "layer sha256:", 13) == 0 && strstr(e.text, words),
+	   "in words");
 	is_text(layer_error(l), e.text, "which are kept");
 	ok(!layer_index(l), "no index");
 	layer_free(l);
 	is_int(b.source.refs, 0, "the blob is let go");
-	ok(access(stored("bad", f, "index"), F_OK) < 0 && access(stored("bad", f, "data"), F_OK) < 0,
+	ok(access(stored("bad", f, "index"), F_OK) < 0 &&
+		   access(stored("bad", f, "data"), F_OK) < 0,
 	   "and nothing is in the store");
 	store_close(s);
 }
@@ -491,7 +506,8 @@ static void test_bad(void)
 	archive_init(&bad.bytes);
 	make_plain(&bad.bytes, 100000);
 	bad.bytes.data[0] = 'x';
-	must(digest_of(DIGEST_SHA256, bad.bytes.data, bad.bytes.len, &bad.digest), "a digest");
+	must(digest_of(DIGEST_SHA256, bad.bytes.data, bad.bytes.len, &bad.digest),
+	     "a digest");
 	check_bad(&bad, -EBADMSG, "", "no archive at all");
 	buf_release(&bad.bytes);
 }
@@ -508,18 +524,22 @@ static void test_empty(void)
 
 	archive_init(&empty.bytes);
 	must(digest_of(DIGEST_SHA256, "", 0, &empty.digest), "a digest");
-	is_int(load_form(s, &empty, &b, &l, &e), 0, "no bytes are an empty layer %s", e.text);
+	is_int(load_form(s, &empty, &b, &l, &e), 0, "no bytes are an empty layer %s",
+	       e.text);
 	ok(layer_index(l) && index_info(layer_index(l))->n_entries == 1, "with a root");
-	is_int(layer_get(l, 0, &n, NULL, &d, &e), -EBADMSG, "and nothing to read: %s", e.text);
+	is_int(layer_get(l, 0, &n, NULL, &d, &e), -EBADMSG, "and nothing to read: %s",
+	       e.text);
 	layer_free(l);
 	is_int(load_form(s, &empty, &b, &l, &e), 0, "again");
 	layer_free(l);
 	layer_free(NULL);
 	archive_end(&empty.bytes);
-	must(digest_of(DIGEST_SHA256, empty.bytes.data, empty.bytes.len, &empty.digest), "");
+	must(digest_of(DIGEST_SHA256, empty.bytes.data, empty.bytes.len, &empty.digest),
+	     "");
 	is_int(load_form(s, &empty, &b, &l, &e), 0, "so is an end alone %s", e.text);
 	n = 5000;
-	ok(layer_get(l, 24, &n, NULL, &d, &e) == 0 && n == 1000, "whose zeros can be read");
+	ok(layer_get(l, 24, &n, NULL, &d, &e) == 0 && n == 1000,
+	   "whose zeros can be read");
 	layer_unget(l, &d);
 	layer_free(l);
 	store_close(s);
@@ -545,7 +565,8 @@ static void test_cancelled(void)
 	blob_init(&b, f->bytes.data, f->bytes.len);
 	b.cancel = &cancelled;
 	must(layer_new(s, &f->digest, &b.source, &l), "a layer");
-	is_int(layer_load(l, &cancelled, &e), -EINTR, "called off in the middle: %s", e.text);
+	is_int(layer_load(l, &cancelled, &e), -EINTR, "called off in the middle: %s",
+	       e.text);
 	layer_free(l);
 	is_int(b.source.refs, 0, "the blob is let go");
 	ok(access(stored("cancelled", f, "index"), F_OK) < 0, "nothing is in the store");
@@ -560,8 +581,8 @@ static void test_cancelled(void)
 }
 
 /* Loaded, with all of its data gone: each span has to be fetched. */
-static struct layer *without_data(const char *store, struct store *s, const struct form *f,
-				  struct blob *b)
+static struct layer *without_data(const char *store, struct store *s,
+				  const struct form *f, struct blob *b)
 {
 	struct layer *l;
 
@@ -617,8 +638,10 @@ static void test_waiting(void)
 	pthread_join(threads[1], NULL);
 	is_int(two.rc, 0, "the other has it");
 	preads = __atomic_load_n(&b.preads, __ATOMIC_RELAXED);
-	ok(read_decoded(l, 2000000, 100, room) == 0 && !memcmp(room, plain.data + 2000000, 100) &&
-	   __atomic_load_n(&b.preads, __ATOMIC_RELAXED) == preads, "and it stays");
+	ok(read_decoded(l, 2000000, 100, room) == 0 &&
+		   memcmp(room, plain.data + 2000000, 100) == 0 &&
+		   __atomic_load_n(&b.preads, __ATOMIC_RELAXED) == preads,
+	   "and it stays");
 
 	blob_hold(&b, true);
 	one.cancelled = false;
@@ -634,7 +657,8 @@ static void test_waiting(void)
 		struct layer_data d;
 		size_t n = 100;
 
-		is_int(layer_get(l, 100, &n, NULL, &d, &e), -EIO, "the host is gone: %s", e.text);
+		is_int(layer_get(l, 100, &n, NULL, &d, &e), -EIO, "the host is gone: %s",
+		       e.text);
 		ok(strstr(e.text, "layer sha256:") && strstr(e.text, "the host is gone"),
 		   "which is said");
 	}
@@ -717,7 +741,8 @@ static void test_limit(void)
 	for (i = 0; i < N_FORMS; i++) {
 		is_int(load_form(s, &forms[i], &b, &l, NULL), 0, "%s: a store of 1 MiB",
 		       forms[i].name);
-		ok(all_is_right(l, false) && all_is_right(l, true), "every file is right");
+		ok(all_is_right(l, false) && all_is_right(l, true),
+		   "every file is right");
 		layer_free(l);
 	}
 	store_close(s);
@@ -737,7 +762,8 @@ static pid_t load_elsewhere(const struct form *f, unsigned *streams, unsigned *r
 		blob_init(&b, f->bytes.data, f->bytes.len);
 		b.slow_us = 3000;
 		b.stall = stall;
-		if (layer_new(s, &f->digest, &b.source, &l) == 0 && layer_load(l, NULL, NULL) == 0) {
+		if (layer_new(s, &f->digest, &b.source, &l) == 0 &&
+		    layer_load(l, NULL, NULL) == 0) {
 			__atomic_fetch_add(streams, b.streams, __ATOMIC_RELAXED);
 			if (all_is_right(l, false) && b.preads == 0)
 				__atomic_fetch_add(right, 1, __ATOMIC_RELAXED);
@@ -749,8 +775,8 @@ static pid_t load_elsewhere(const struct form *f, unsigned *streams, unsigned *r
 
 static void test_processes(void)
 {
-	unsigned *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-				0);
+	unsigned *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pids[3], killed;
 	struct timespec moment = {.tv_nsec = 60000000};
 	int i;
@@ -798,7 +824,8 @@ static void test_full_disk(void)
 			is_int(load_form(s, &forms[form / 2], &b, &l, NULL), 0,
 			       "%s: %s disk, %s", forms[form / 2].name, sizes[i],
 			       again ? "again" : "first");
-			ok(all_is_right(l, true) && all_is_right(l, false), "every file is right");
+			ok(all_is_right(l, true) && all_is_right(l, false),
+			   "every file is right");
 			layer_free(l);
 			store_close(s);
 		}

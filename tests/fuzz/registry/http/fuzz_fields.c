@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(text, data, size);
 	text[size] = '\0';
-	if (content_range_parse(text, &range) && range.has_range && range.first > range.last)
+	if (content_range_parse(text, &range) && range.has_range &&
+	    range.first > range.last)
 		abort();
 	(void)retry_after_parse(text, 784111740, &seconds);
 	link = link_next(text, &len);

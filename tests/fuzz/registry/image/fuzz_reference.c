@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *text = malloc(size + 1), full[REFERENCE_TEXT_MAX], again[REFERENCE_TEXT_MAX];
+	char *text = malloc(size + 1), full[REFERENCE_TEXT_MAX],
+	     again[REFERENCE_TEXT_MAX];
 	struct reference r;
 	struct platform p;
 

@@ -11,8 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	enum names_kind kind;
-	struct names *n;
+	enum name_page_kind kind;
+	struct name_page *n;
 	size_t piece, at, count = 0, said = 0, len;
 	const char *name = NULL;
 	int rc = 0;
@@ -21,12 +21,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	kind = data[0] & 1 ? NAMES_REPOSITORIES : NAMES_TAGS;
 	piece = (data[0] >> 1) + 1;
-	if (names_new(kind, &n) < 0)
+	if (name_page_new(kind, &n) < 0)
 		return 0;
 	for (at = 1; at < size && rc == 0; at += piece)
-		rc = names_feed(n, data + at, size - at < piece ? size - at : piece, NULL);
+		rc = name_page_feed(n, data + at, size - at < piece ? size - at : piece,
+				    NULL);
 	if (rc == 0)
-		name = names_finish(n, &count, &said, NULL);
+		name = name_page_finish(n, &count, &said, NULL);
 	if (name && count > said)
 		abort();
 	for (; name && count > 0; count--, name += len + 1) {
@@ -35,6 +36,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				       : !reference_is_path(name, len))
 			abort();
 	}
-	names_free(n);
+	name_page_free(n);
 	return 0;
 }

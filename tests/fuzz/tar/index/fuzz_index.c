@@ -19,10 +19,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void mend_sections(struct index_head *head, uint64_t body)
 {
 	static const uint32_t row_sizes[N_SECTIONS] = {
-		[SECTION_ENTRIES] = sizeof(struct index_row), [SECTION_STRINGS] = 1,
-		[SECTION_UNITS] = INDEX_UNIT, [SECTION_XATTRS] = 1, [SECTION_EXTENTS] = 8,
-		[SECTION_SPANS] = sizeof(uint32_t), [SECTION_WINDOWS] = 1,
-		[SECTION_FOREIGN] = 4, [SECTION_SKIPPED] = 1,
+		[SECTION_ENTRIES] = sizeof(struct index_row),
+		[SECTION_STRINGS] = 1,
+		[SECTION_UNITS] = INDEX_UNIT,
+		[SECTION_XATTRS] = 1,
+		[SECTION_EXTENTS] = 8,
+		[SECTION_SPANS] = sizeof(uint32_t),
+		[SECTION_WINDOWS] = 1,
+		[SECTION_FOREIGN] = 4,
+		[SECTION_SKIPPED] = 1,
 	};
 	int i;
 
@@ -46,9 +51,9 @@ static void mend(unsigned char *file, uint64_t body, uint64_t size)
 	head->version = INDEX_VERSION;
 	head->file_size = size;
 	head->compression %= COMPRESSION_ZSTD + 1;
-	head->origin %= ORIGIN_SOCI + 1;
+	head->basis %= BASIS_SOCI + 1;
 	head->toc_alg %= DIGEST_SHA512 + 1;
-	head->origin %= 4;
+	head->basis %= 4;
 	head->toc_alg %= 4;
 	head->digest_alg = DIGEST_SHA256;
 	memset(head->digest, 0, sizeof(head->digest));
@@ -56,7 +61,8 @@ static void mend(unsigned char *file, uint64_t body, uint64_t size)
 	head->blocks = (struct index_place){INDEX_HEAD_SIZE + body, n * 4};
 	for (block = 0; block < n; block++) {
 		uint64_t off = block * INDEX_BLOCK;
-		size_t len = body - off < INDEX_BLOCK ? (size_t)(body - off) : INDEX_BLOCK;
+		size_t len = body - off < INDEX_BLOCK ? (size_t)(body - off)
+						      : INDEX_BLOCK;
 		uint32_t crc = checksum(0, file + INDEX_HEAD_SIZE + off, len);
 
 		memcpy(file + head->blocks.off + block * 4, &crc, 4);
@@ -72,7 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct digest digest = {.alg = DIGEST_SHA256};
 	const size_t head = sizeof(struct index_head);
 	size_t body = size > head ? (size - head) & ~(size_t)3 : 0;
-	size_t all = INDEX_HEAD_SIZE + body + (body / INDEX_BLOCK + (body % INDEX_BLOCK > 0)) * 4 + 4;
+	size_t all = INDEX_HEAD_SIZE + body +
+		     (body / INDEX_BLOCK + (body % INDEX_BLOCK > 0)) * 4 + 4;
 	unsigned char *file;
 	struct index *ix;
 	struct answers a;

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct digest digest = {.alg = DIGEST_SHA256};
-	struct carried c = {.toc = digest, .json = digest};
+	struct layer_toc c = {.toc = digest, .json = digest};
 	struct err e = {""};
 	struct source *blob;
 	uint64_t fetched = 0, prefetch = 0, words[3];
@@ -31,12 +31,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < HEAD)
 		return 0;
 	memcpy(words, data + 1, sizeof(words));
-	c.origin = data[0] % 2 ? ORIGIN_CHUNKED : ORIGIN_ESTARGZ;
-	c.place = (struct chunked_place){.off = words[0], .len = words[1], .json_len = words[2]};
+	c.basis = data[0] % 2 ? BASIS_CHUNKED : BASIS_ESTARGZ;
+	c.place = (struct chunked_place){
+		.off = words[0], .len = words[1], .json_len = words[2]};
 	fd = memfd_create("index", MFD_CLOEXEC);
 	if (fd < 0 || source_memory(data + HEAD, size - HEAD, &blob) < 0)
 		abort();
-	if (carried_index(&c, &(struct fetch){.blob = blob, .bytes = &fetched}, &digest, fd, &prefetch, &e) >= 0 ||
+	if (layer_toc_index(&c, &(struct fetch){.blob = blob, .bytes = &fetched}, &digest,
+			    fd, &prefetch, &e) >= 0 ||
 	    !e.text[0])
 		abort();
 	source_unref(blob);

@@ -30,7 +30,8 @@ static void check_spans(const struct index *ix, const struct toc_facts *facts)
 	int rc;
 
 	for (i = 0; (rc = index_span(ix, i, &sp)) == 0; i++) {
-		need(sp.out == out && sp.in >= in && sp.in + sp.in_len <= PLANT_BLOB_SIZE);
+		need(sp.out == out && sp.in >= in &&
+		     sp.in + sp.in_len <= PLANT_BLOB_SIZE);
 		out += sp.out_len;
 		in = sp.in;
 	}
@@ -82,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	answers_init(&part);
 	rc = make(data, size, size | 1, &whole);
 	need(rc == make(data, size, piece, &part));
-	need(!strcmp(buf_text(&whole.text), buf_text(&part.text)));
+	need(strcmp(buf_text(&whole.text), buf_text(&part.text)) == 0);
 	buf_release(&whole.text);
 	buf_release(&part.text);
 	return 0;

@@ -23,7 +23,8 @@ static void need(bool holds)
 }
 
 /* A gzip header without fields, and zeros. */
-static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off, struct err *e)
+static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off,
+			  struct err *e)
 {
 	static const uint8_t head[] = {0x1f, 0x8b, 8};
 	size_t i;
@@ -55,7 +56,8 @@ static void check_spans(const struct index *ix, uint64_t decoded_size)
 	need(rc == -ENOENT && out == decoded_size);
 }
 
-static void check_index(struct plant *p, const struct ztoc_facts *facts, uint64_t blob_size)
+static void check_index(struct plant *p, const struct ztoc_facts *facts,
+			uint64_t blob_size)
 {
 	struct tree_facts whole = {
 		.blob = plant_digest,
@@ -79,7 +81,8 @@ static void check_index(struct plant *p, const struct ztoc_facts *facts, uint64_
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct source_ops ops = {.pread = blob_pread, .release = blob_release};
+	static const struct source_ops ops = {.pread = blob_pread,
+					      .release = blob_release};
 	const struct fb_bytes bytes = {data, size};
 	struct ztoc_facts facts = {0};
 	struct fb_table root;
@@ -94,7 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	source_init(&blob, &ops, (uint64_t)blob_size);
 	plant_begin(&p);
-	if (ztoc_parse(data, size, &(struct fetch){.blob = &blob, .bytes = &fetched}, p.tree, &facts, NULL) < 0) {
+	if (ztoc_parse(data, size, &(struct fetch){.blob = &blob, .bytes = &fetched},
+		       p.tree, &facts, NULL) < 0) {
 		tree_free(p.tree);
 		close(p.fd);
 		return 0;

@@ -47,7 +47,8 @@ static const char *stored(unsigned i, const char *file)
 	struct digest d = digest_of_number(i);
 	char name[300], hex[DIGEST_TEXT_MAX];
 
-	snprintf(name, sizeof(name), "store/layers/sha256/%s/%s", digest_hex(&d, hex), file);
+	snprintf(name, sizeof(name), "store/layers/sha256/%s/%s", digest_hex(&d, hex),
+		 file);
 	return place_path(name);
 }
 
@@ -62,13 +63,16 @@ static struct slot *put_layer(struct store *s, unsigned i, unsigned n)
 
 	must(store_slot(s, &d, &slot), "a slot");
 	fd = slot_new_index(slot);
-	must(fd < 0 || write(fd, "index", 5) != 5 ? -EIO : slot_publish_index(slot, fd), "index");
+	must(fd < 0 || write(fd, "index", 5) != 5 ? -EIO : slot_publish_index(slot, fd),
+	     "index");
 	close(fd);
 	must(slot_data(slot), "data");
 	must(slot_map(slot, n), "rows");
 	for (k = 0; k < n; k++) {
 		memset(bytes, byte_of(i, k), SPAN);
-		must(pwrite(slot_data(slot), bytes, SPAN, (off_t)k * SPAN) == SPAN ? 0 : -EIO, "");
+		must(pwrite(slot_data(slot), bytes, SPAN, (off_t)k * SPAN) == SPAN ? 0
+										   : -EIO,
+		     "");
 		slot_set_filled(slot, k, (uint64_t)k * SPAN, SPAN);
 	}
 	return slot;
@@ -81,7 +85,8 @@ static void make_old(unsigned i, unsigned span, unsigned minutes)
 	struct slot_row row;
 	off_t at = (off_t)(span * sizeof(row));
 
-	must(fd < 0 || pread(fd, &row, sizeof(row), at) != sizeof(row) ? -EIO : 0, "a row");
+	must(fd < 0 || pread(fd, &row, sizeof(row), at) != sizeof(row) ? -EIO : 0,
+	     "a row");
 	row.used -= minutes;
 	must(pwrite(fd, &row, sizeof(row), at) == sizeof(row) ? 0 : -EIO, "a row");
 	close(fd);
@@ -167,9 +172,11 @@ static void test_prune(void)
 	is_int(store_prune(s, UINT64_MAX, &freed, &e), 0, "pruned to what it may have");
 	is_int(freed, 0, "nothing goes");
 	is_int(store_prune(s, seen.data - 3 * SPAN, &freed, &e), 0, "a bit less");
-	ok(freed >= 3 * SPAN && freed < 5 * SPAN, "a bit goes: %llu", (unsigned long long)freed);
+	ok(freed >= 3 * SPAN && freed < 5 * SPAN, "a bit goes: %llu",
+	   (unsigned long long)freed);
 	is_int(count_spans(s, 2, 10), 9, "the oldest span first");
-	ok(count_spans(s, 1, 10) >= 7 && count_spans(s, 1, 10) < 9, "then those of the next layer");
+	ok(count_spans(s, 1, 10) >= 7 && count_spans(s, 1, 10) < 9,
+	   "then those of the next layer");
 	is_int(count_spans(s, 3, 10), 10, "nothing of one that is open");
 	is_int(store_prune(s, seen.data - 5 * SPAN, &freed, &e), 0, "some more");
 	is_int(count_spans(s, 1, 10), 5, "the old ones are gone");
@@ -240,8 +247,8 @@ static void test_limit(void)
 	s = open_store("store"); /* counts anew */
 	store_set_limit(s, 32 * SPAN);
 	ok(store_make_room(s, 5 * SPAN), "room is made");
-	ok(count_spans(s, 7, 20) < 20 && count_spans(s, 7, 20) > 5, "by a tenth or so: %d left",
-	   count_spans(s, 7, 20));
+	ok(count_spans(s, 7, 20) < 20 && count_spans(s, 7, 20) > 5,
+	   "by a tenth or so: %d left", count_spans(s, 7, 20));
 	is_int(count_spans(s, 8, 10), 10, "not from what is open");
 	ok(!store_make_room(s, 50 * SPAN), "more than the limit is too much");
 	slot_close(mine);
@@ -264,7 +271,8 @@ static void test_many(void)
 	if (setrlimit(RLIMIT_NOFILE, &few) < 0)
 		exit(77);
 	is_int(store_prune(s, 61 * SPAN, &freed, NULL), 0, "60 layers, 40 descriptors");
-	ok(freed >= 59 * SPAN && freed < 75 * SPAN, "half goes: %llu", (unsigned long long)freed);
+	ok(freed >= 59 * SPAN && freed < 75 * SPAN, "half goes: %llu",
+	   (unsigned long long)freed);
 	for (i = 100; i < 160; i++)
 		wrong += count_spans(s, i, 2) < 0;
 	is_int(wrong, 0, "and what is left is right");

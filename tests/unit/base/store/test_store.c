@@ -53,7 +53,8 @@ static const char *only_file(const char *name)
 			closedir(dir);
 			return NULL;
 		}
-		snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%s", found->d_name);
+		snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%s",
+			 found->d_name);
 		closedir(dir);
 	}
 	return path;
@@ -90,7 +91,8 @@ static void test_open(void)
 
 	is_int(store_open(place_path("a/b/c"), &s, &e), 0, "parents are made");
 	is_text(store_dir(s), place_path("a/b/c"), "it says where it is");
-	ok(stat(place_path("a/b/c"), &st) == 0 && (st.st_mode & 07777) == 0700, "for us alone");
+	ok(stat(place_path("a/b/c"), &st) == 0 && (st.st_mode & 07777) == 0700,
+	   "for us alone");
 	store_close(s);
 	is_int(store_open(place_path("a/b/c"), &s, &e), 0, "and again");
 	store_close(s);
@@ -100,17 +102,21 @@ static void test_open(void)
 	ok(store_open("", &s, &e) < 0 && !s, "no name is no place: %s", e.text);
 	change_file(place_path("file"), "x");
 	ok(store_open(place_path("file"), &s, &e) < 0 && !s, "nor is a file: %s", e.text);
-	ok(store_open(place_path("file/sub"), &s, &e) < 0 && !s, "nor below one: %s", e.text);
+	ok(store_open(place_path("file/sub"), &s, &e) < 0 && !s, "nor below one: %s",
+	   e.text);
 
 	is_int(chmod(place_path("a/b/c"), 0770), 0, "a place where others may write");
-	is_int(store_open(place_path("a/b/c"), &s, &e), -EACCES, "is refused: %s", e.text);
-	ok(stat(place_path("a/b/c"), &st) == 0 && (st.st_mode & 07777) == 0770, "and not changed");
+	is_int(store_open(place_path("a/b/c"), &s, &e), -EACCES, "is refused: %s",
+	       e.text);
+	ok(stat(place_path("a/b/c"), &st) == 0 && (st.st_mode & 07777) == 0770,
+	   "and not changed");
 	is_int(chmod(place_path("a/b/c"), 0755), 0, "one that others may read");
 	is_int(store_open(place_path("a/b/c"), &s, &e), 0, "is fine");
 	store_close(s);
 	if (geteuid() == 0) {
 		is_int(chown(place_path("a/b/c"), 12345, 12345), 0, "a place of another");
-		is_int(store_open(place_path("a/b/c"), &s, &e), -EACCES, "is refused: %s", e.text);
+		is_int(store_open(place_path("a/b/c"), &s, &e), -EACCES, "is refused: %s",
+		       e.text);
 	}
 }
 
@@ -126,7 +132,8 @@ static void test_default_place(void)
 	if (geteuid() != 0) {
 		place_env("HOME", place);
 		is_int(store_open(NULL, &s, NULL), 0, "but never a relative one");
-		is_text(store_dir(s), place_path(".cache/peelfs"), "then it is below HOME");
+		is_text(store_dir(s), place_path(".cache/peelfs"),
+			"then it is below HOME");
 		store_close(s);
 	}
 	place_env("XDG_CACHE_HOME", NULL);
@@ -138,7 +145,8 @@ static void test_documents(void)
 {
 	static const char text[] = "{\"a\":1}";
 	struct store *s = open_store("docs");
-	struct digest d = digest_text(text), other = digest_text("other"), empty = digest_text("");
+	struct digest d = digest_text(text), other = digest_text("other"),
+		      empty = digest_text("");
 	char path[PATH_MAX];
 	struct buf b;
 
@@ -151,19 +159,22 @@ static void test_documents(void)
 	buf_clear(&b);
 	is_int(store_get_document(s, &d, strlen(text), &b), 0, "as large as may be");
 	buf_clear(&b);
-	is_int(store_get_document(s, &d, strlen(text) - 1, &b), -ENOENT, "larger than may be");
+	is_int(store_get_document(s, &d, strlen(text) - 1, &b), -ENOENT,
+	       "larger than may be");
 	is_int(store_get_document(s, &other, 1000, &b), -ENOENT, "another is not there");
 	is_int(store_put_document(s, &empty, "", 0), 0, "an empty one");
 	is_int(store_get_document(s, &empty, 0, &b), 0, "comes back");
 	is_int(b.len, 0, "empty");
 	is_int(count_files("docs/tmp"), 0, "nothing is left in tmp/");
 	store_close(s);
-	unlink(place_path("docs/documents/sha256/"
-			  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"));
+	unlink(place_path(
+		"docs/documents/sha256/"
+		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"));
 
 	s = open_store("docs");
 	change_file(only_file("docs/documents"), "{\"a\":2}");
-	is_int(store_get_document(s, &d, 1000, &b), -ENOENT, "a damaged one is not there");
+	is_int(store_get_document(s, &d, 1000, &b), -ENOENT,
+	       "a damaged one is not there");
 	is_int(b.len, 0, "and leaves no bytes");
 	change_file(only_file("docs/documents"), "{\"a\":");
 	is_int(store_get_document(s, &d, 1000, &b), -ENOENT, "nor is one cut short");
@@ -296,7 +307,8 @@ static void test_slot(void)
 	slot_set_filled(two, 129, 0, 0);
 	ok(!slot_is_filled(one, 129), "and sees it emptied");
 	slot_set_filled(one, 130, 0, 10);
-	ok(!slot_is_filled(one, 130) && !slot_is_filled(one, (size_t)-1), "there are no more");
+	ok(!slot_is_filled(one, 130) && !slot_is_filled(one, (size_t)-1),
+	   "there are no more");
 	slot_set_filled(one, 7, 1000, 10);
 	slot_close(two);
 
@@ -304,11 +316,13 @@ static void test_slot(void)
 	is_int(store_slot(t, &d, &two), 0, "another comes later");
 	is_int(slot_map(two, 130), 0, "with rows");
 	ok(slot_is_filled(two, 7), "finds what was filled");
-	ok(pread(slot_data(two), got, 5, 1000) == 5 && !strcmp(got, "bytes"), "and its bytes");
+	ok(pread(slot_data(two), got, 5, 1000) == 5 && strcmp(got, "bytes") == 0,
+	   "and its bytes");
 	slot_drop(two);
 	is_int(slot_open_index(one), -ENOENT, "dropped");
 	ok(!slot_has_index(one, &st), "so it is not any index either");
-	ok(pread(slot_data(one), got, 5, 1000) == 5, "whoever has the data open keeps it");
+	ok(pread(slot_data(one), got, 5, 1000) == 5,
+	   "whoever has the data open keeps it");
 	slot_forget(one);
 	ok(!slot_has_map(one), "until it is forgotten, with the rows");
 	is_int(pread(slot_data(one), got, 5, 1000), 0, "for new data");
@@ -390,7 +404,8 @@ static void test_lock(void)
 	void *got;
 
 	is_int(store_slot(s, &d, &slot), 0, "a slot that another process has locked");
-	is_int(slot_lock(slot, &cancelled, NULL), -EINTR, "waiting for it can be called off");
+	is_int(slot_lock(slot, &cancelled, NULL), -EINTR,
+	       "waiting for it can be called off");
 	is_int(store_slot(s, &e, &free_slot), 0, "another layer");
 	is_int(slot_lock(free_slot, &cancelled, NULL), 0, "is not waited for");
 	test_patience(s, &d);
@@ -446,7 +461,7 @@ static void put_for_ever(void)
 
 static bool is_uniform(const char *text, size_t len)
 {
-	return len == 2999 && !memcmp(text, text + 1, len - 1);
+	return len == 2999 && memcmp(text, text + 1, len - 1) == 0;
 }
 
 static void test_kill(void)
@@ -480,7 +495,8 @@ static void test_kill(void)
 		if (store_slot(s, &layer, &slot) == 0) {
 			fd = slot_open_index(slot);
 			if (fd >= 0)
-				alive += indexed = read(fd, text, sizeof(text)) == sizeof(text) &&
+				alive += indexed = read(fd, text, sizeof(text)) ==
+							   sizeof(text) &&
 						   is_uniform(text, 2999);
 			else
 				alive += !indexed;
@@ -494,13 +510,15 @@ static void test_kill(void)
 	is_int(status_bad, 0, "the writer never failed by itself");
 	is_int(whole, KILLS, "whenever it was killed, the note is a whole one");
 	is_int(alive, KILLS, "and so is the index");
-	ok(count_files("killed/tmp") <= KILLS, "at worst one file for each kill is left in tmp/");
+	ok(count_files("killed/tmp") <= KILLS,
+	   "at worst one file for each kill is left in tmp/");
 	buf_release(&b);
 }
 
 static void test_clean_tmp(void)
 {
-	struct timespec old[2] = {{.tv_sec = time(NULL) - 7200}, {.tv_sec = time(NULL) - 7200}};
+	struct timespec old[2] = {{.tv_sec = time(NULL) - 7200},
+				  {.tv_sec = time(NULL) - 7200}};
 
 	store_close(open_store("tidy"));
 	change_file(place_path("tidy/tmp/0123456789abcdef"), "x");
@@ -511,7 +529,8 @@ static void test_clean_tmp(void)
 	       0, "two files of two hours ago");
 	store_close(open_store("tidy"));
 	ok(access(place_path("tidy/tmp/0123456789abcdef"), F_OK) < 0, "is removed");
-	ok(access(place_path("tidy/tmp/thesis"), F_OK) == 0, "one with a name not of ours is not");
+	ok(access(place_path("tidy/tmp/thesis"), F_OK) == 0,
+	   "one with a name not of ours is not");
 	ok(access(place_path("tidy/tmp/fedcba9876543210"), F_OK) == 0,
 	   "nor one that may be in use");
 }
@@ -536,7 +555,8 @@ static void *put_and_get(void *arg)
 		bad += store_get_document(s, &d, 100, &b) < 0;
 		bad += store_put_note(s, "n", text) < 0;
 		buf_clear(&b);
-		bad += store_get_note(s, "n", &b) < 0 || strncmp(buf_text(&b), "text ", 5);
+		bad += store_get_note(s, "n", &b) < 0 ||
+		       strncmp(buf_text(&b), "text ", 5);
 		buf_release(&b);
 	}
 	return (void *)bad;
@@ -587,7 +607,8 @@ static void test_full_disk(void)
 		buf_release(&b);
 		return;
 	}
-	is_int(store_open(place_path("small/store"), &s, &e), 0, "a store on a small disk");
+	is_int(store_open(place_path("small/store"), &s, &e), 0,
+	       "a store on a small disk");
 	is_int(store_put_document(s, &before, "before", 6), 0, "with something in it");
 	is_int(store_trouble(s, &e), 0, "and well");
 	is_int(store_slot(s, &before, &old), 0, "and a slot");
@@ -608,13 +629,16 @@ static void test_full_disk(void)
 	close(fd);
 	ok(store_new_copy(s, UINT64_MAX) < 0, "and is not of any size");
 
-	while ((fd = open(place_path("small/many"), O_CREAT | O_EXCL | O_WRONLY, 0600)) >= 0) {
+	while ((fd = open(place_path("small/many"), O_CREAT | O_EXCL | O_WRONLY, 0600)) >=
+	       0) {
 		close(fd);
-		snprintf(e.text, sizeof(e.text), "%s%u", place_path("small/many"), rand());
+		snprintf(e.text, sizeof(e.text), "%s%u", place_path("small/many"),
+			 rand());
 		if (rename(place_path("small/many"), e.text) < 0)
 			break;
 	}
-	is_int(store_slot(s, &d, &slot), 0, "no room for a directory: a slot all the same");
+	is_int(store_slot(s, &d, &slot), 0,
+	       "no room for a directory: a slot all the same");
 	is_int(slot_lock(slot, NULL, NULL), 0, "locked by nothing");
 	is_int(slot_open_index(slot), -ENOENT, "empty");
 	fd = slot_new_index(slot);

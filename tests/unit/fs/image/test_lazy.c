@@ -11,42 +11,42 @@
 
 static void check_life(void)
 {
-	struct holds hs;
-	struct hold h, other;
+	struct lazy_set hs;
+	struct lazy h, other;
 
-	holds_init(&hs);
-	hold_init(&h);
-	hold_init(&other);
-	ok(!hold_pin(&h), "what is not there cannot be pinned");
-	is_int(hold_need(&hs, &h, NULL), 1, "who needs it first makes it");
-	hold_made(&hs, &h, 0);
-	ok(hold_pin(&h), "then it can be pinned");
-	is_int(hold_need(&hs, &h, NULL), 0, "by who needs it, too");
-	ok(!holds_take_unused(&hs, 0, 0), "what is pinned is not given back");
-	hold_unpin(&h);
-	hold_unpin(&h);
-	hold_unpin(&h);
-	ok(!holds_take_unused(&hs, 1000, 1), "nor what was used a moment ago");
-	is_int(hold_need(&hs, &other, NULL), 1, "a second one");
-	hold_made(&hs, &other, 0);
-	ok(holds_take_unused(&hs, 1000, 1) == &h, "unless there are too many");
-	ok(!hold_pin(&h), "what is given back cannot be pinned");
-	hold_gone(&hs, &h);
-	is_int(hold_need(&hs, &h, NULL), 1, "but made again");
-	hold_made(&hs, &h, -EIO);
-	is_int(hold_need(&hs, &h, NULL), -EIO, "a failure is remembered");
-	hold_unpin(&other);
-	ok(holds_take_unused(&hs, 0, 0) == &other, "what nobody uses is given back");
-	hold_gone(&hs, &other);
+	lazy_set_init(&hs);
+	lazy_init(&h);
+	lazy_init(&other);
+	ok(!lazy_pin(&h), "what is not there cannot be pinned");
+	is_int(lazy_need(&hs, &h, NULL), 1, "who needs it first makes it");
+	lazy_made(&hs, &h, 0);
+	ok(lazy_pin(&h), "then it can be pinned");
+	is_int(lazy_need(&hs, &h, NULL), 0, "by who needs it, too");
+	ok(!lazy_set_take_unused(&hs, 0, 0), "what is pinned is not given back");
+	lazy_unpin(&h);
+	lazy_unpin(&h);
+	lazy_unpin(&h);
+	ok(!lazy_set_take_unused(&hs, 1000, 1), "nor what was used a moment ago");
+	is_int(lazy_need(&hs, &other, NULL), 1, "a second one");
+	lazy_made(&hs, &other, 0);
+	ok(lazy_set_take_unused(&hs, 1000, 1) == &h, "unless there are too many");
+	ok(!lazy_pin(&h), "what is given back cannot be pinned");
+	lazy_gone(&hs, &h);
+	is_int(lazy_need(&hs, &h, NULL), 1, "but made again");
+	lazy_made(&hs, &h, -EIO);
+	is_int(lazy_need(&hs, &h, NULL), -EIO, "a failure is remembered");
+	lazy_unpin(&other);
+	ok(lazy_set_take_unused(&hs, 0, 0) == &other, "what nobody uses is given back");
+	lazy_gone(&hs, &other);
 	is_int(hs.n, 0, "nothing is left");
-	holds_release(&hs);
+	lazy_set_release(&hs);
 }
 
 /* Many threads take and give back; each that makes it must be alone. */
 
 struct race {
-	struct holds hs;
-	struct hold h;
+	struct lazy_set hs;
+	struct lazy h;
 	int there;   /* what the hold stands for */
 	int made;    /* atomic */
 	bool failed; /* atomic */
@@ -58,17 +58,17 @@ static void *need(void *arg)
 	int i, rc;
 
 	for (i = 0; i < 2000; i++) {
-		rc = hold_need(&r->hs, &r->h, NULL);
+		rc = lazy_need(&r->hs, &r->h, NULL);
 		if (rc == 1) {
 			if (r->there != 0)
 				__atomic_store_n(&r->failed, true, __ATOMIC_RELAXED);
 			r->there = 1;
 			__atomic_add_fetch(&r->made, 1, __ATOMIC_RELAXED);
-			hold_made(&r->hs, &r->h, 0);
+			lazy_made(&r->hs, &r->h, 0);
 		}
 		if (r->there != 1)
 			__atomic_store_n(&r->failed, true, __ATOMIC_RELAXED);
-		hold_unpin(&r->h);
+		lazy_unpin(&r->h);
 	}
 	return NULL;
 }
@@ -79,10 +79,10 @@ static void *take(void *arg)
 	int i;
 
 	for (i = 0; i < 2000; i++) {
-		if (!holds_take_unused(&r->hs, 0, 0))
+		if (!lazy_set_take_unused(&r->hs, 0, 0))
 			continue;
 		r->there = 0;
-		hold_gone(&r->hs, &r->h);
+		lazy_gone(&r->hs, &r->h);
 	}
 	return NULL;
 }
@@ -93,20 +93,20 @@ static void check_race(void)
 	pthread_t threads[5];
 	size_t i;
 
-	holds_init(&r.hs);
-	hold_init(&r.h);
+	lazy_set_init(&r.hs);
+	lazy_init(&r.h);
 	for (i = 0; i < 5; i++)
 		pthread_create(&threads[i], NULL, i < 4 ? need : take, &r);
 	for (i = 0; i < 5; i++)
 		pthread_join(threads[i], NULL);
 	ok(!r.failed, "one makes it, nobody sees it half");
 	ok(r.made >= 1, "made %d times", r.made);
-	holds_release(&r.hs);
+	lazy_set_release(&r.hs);
 }
 
 struct interrupted {
-	struct holds *hs;
-	struct hold *h;
+	struct lazy_set *hs;
+	struct lazy *h;
 	struct waiters waiters;
 	struct waiter waiter;
 	bool is_watched; /* atomic */
@@ -124,23 +124,23 @@ static void *wait_for_it(void *arg)
 {
 	struct interrupted *i = arg;
 
-	i->result = hold_need(i->hs, i->h, &i->waiter);
+	i->result = lazy_need(i->hs, i->h, &i->waiter);
 	return NULL;
 }
 
 /* @all: by the end of the mount; else by an interrupt. */
 static void check_interrupt(bool all)
 {
-	struct holds hs;
-	struct hold h;
+	struct lazy_set hs;
+	struct lazy h;
 	struct interrupted i = {.hs = &hs, .h = &h};
 	pthread_t thread;
 
-	holds_init(&hs);
-	hold_init(&h);
+	lazy_set_init(&hs);
+	lazy_init(&h);
 	waiters_init(&i.waiters);
 	i.waiter = (struct waiter){.all = &i.waiters, .watch = watch, .arg = &i};
-	is_int(hold_need(&hs, &h, NULL), 1, "one begins to make it");
+	is_int(lazy_need(&hs, &h, NULL), 1, "one begins to make it");
 	pthread_create(&thread, NULL, wait_for_it, &i);
 	while (!__atomic_load_n(&i.is_watched, __ATOMIC_SEQ_CST))
 		usleep(1000);
@@ -151,10 +151,10 @@ static void check_interrupt(bool all)
 	pthread_join(thread, NULL);
 	is_int(i.result, -EINTR, "who waits can be interrupted");
 	ok(!i.is_watched, "and is watched no more");
-	hold_made(&hs, &h, 0);
-	is_int(hold_need(&hs, &h, &i.waiter), 0, "the other made it all the same");
+	lazy_made(&hs, &h, 0);
+	is_int(lazy_need(&hs, &h, &i.waiter), 0, "the other made it all the same");
 	waiters_release(&i.waiters);
-	holds_release(&hs);
+	lazy_set_release(&hs);
 }
 
 static void check_table(void)

@@ -87,7 +87,8 @@ static void check_values(void)
 	parse(&o, "-o allow_other x y", true, &e);
 	ok(o.default_permissions, "who lets others in enforces modes");
 	options_release(&o);
-	is_int(parse(&o, "-o uid=0,gid=4294967294 x y", true, &e), 0, "unless one is named");
+	is_int(parse(&o, "-o uid=0,gid=4294967294 x y", true, &e), 0,
+	       "unless one is named");
 	ok(o.uid == 0 && o.gid == 4294967294, "by number, 0 too");
 	options_release(&o);
 	is_int(parse(&o, "-o ino=unique x y", true, &e), 0, "ino=unique");

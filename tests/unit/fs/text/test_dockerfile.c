@@ -11,7 +11,7 @@ static const char config_text[] =
 	"{\"Env\": [\"PATH=/bin\", \"A=b c\"], \"Labels\": {\"l\": \"x \\\"y\\\" $z\", "
 	"\"m\": \"x y\\nRUN z\"}}";
 
-static void is_step(struct telling *t, const char *created_by, const char *expected)
+static void is_step(struct instructions *t, const char *created_by, const char *expected)
 {
 	struct buf out;
 
@@ -24,10 +24,10 @@ static void is_step(struct telling *t, const char *created_by, const char *expec
 static void test_shell(void)
 {
 	char long_shell[5000];
-	struct telling t;
+	struct instructions t;
 	struct buf out;
 
-	is_int(telling_init(&t, NULL), 0, "no config");
+	is_int(instructions_init(&t, NULL), 0, "no config");
 	is_step(&t, "RUN /bin/bash -c x", "RUN /bin/bash -c x\n");
 	is_step(&t, "SHELL [/bin/bash -c]", "SHELL [\"/bin/bash\", \"-c\"]\n");
 	is_step(&t, "RUN /bin/bash -c x", "RUN x\n");
@@ -36,17 +36,17 @@ static void test_shell(void)
 	is_step(&t, "|1 A=b c", "RUN A=b c\n");
 	is_step(&t, "SHELL []", "SHELL []\n");
 	is_step(&t, "|1 A=b c", "RUN |1 A=b c\n");
-	telling_release(&t);
+	instructions_release(&t);
 
 	memset(long_shell, 'x', sizeof(long_shell) - 1);
 	long_shell[sizeof(long_shell) - 1] = '\0';
 	memcpy(long_shell, "SHELL [", 7);
-	is_int(telling_init(&t, NULL), 0, "no config");
+	is_int(instructions_init(&t, NULL), 0, "no config");
 	buf_init(&out, 1 << 16);
 	is_int(dockerfile_step(&t, long_shell, &out), 0, "a shell that none is");
 	buf_release(&out);
 	is_step(&t, "RUN xxx x", "RUN xxx x\n");
-	telling_release(&t);
+	instructions_release(&t);
 }
 
 /* More lines than can be looked through once for each. */
@@ -54,12 +54,12 @@ static void test_many_ends(void)
 {
 	const size_t n = 300000;
 	struct buf text, out;
-	struct telling t;
+	struct instructions t;
 	size_t i;
 
 	buf_init(&text, 8 << 20);
 	buf_init(&out, 8 << 20);
-	is_int(telling_init(&t, NULL), 0, "no config");
+	is_int(instructions_init(&t, NULL), 0, "no config");
 	buf_append_text(&text, "a\nEOF");
 	for (i = 0; i < n; i++)
 		buf_printf(&text, "\nEOF%zu", i);
@@ -67,7 +67,7 @@ static void test_many_ends(void)
 	ok(strncmp(buf_text(&out), "RUN <<EOF1111111\na\nEOF\nEOF0\n", 28) == 0,
 	   "its end is none of its lines");
 	is_text(buf_text(&out) + out.len - 21, "EOF299999\nEOF1111111\n", "and is there");
-	telling_release(&t);
+	instructions_release(&t);
 	buf_release(&text);
 	buf_release(&out);
 }
@@ -158,13 +158,13 @@ int main(void)
 		{"ENV A=b\\\\", "ENV A=b\\\\\n"},
 	};
 	struct json *config;
-	struct telling t;
+	struct instructions t;
 	size_t i;
 
 	if (!ok(json_parse(config_text, strlen(config_text), &config, NULL) == 0,
 		"a config"))
 		return test_done();
-	is_int(telling_init(&t, config), 0, "its pairs are known");
+	is_int(instructions_init(&t, config), 0, "its pairs are known");
 	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct buf out;
 
@@ -176,7 +176,7 @@ int main(void)
 		is_text(buf_text(&out), table[i].expected, "%zu", i);
 		buf_release(&out);
 	}
-	telling_release(&t);
+	instructions_release(&t);
 	json_free(config);
 	test_shell();
 	test_many_ends();

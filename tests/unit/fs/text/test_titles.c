@@ -41,7 +41,8 @@ static void check_clean(void)
 			is_text(name, table[i].name, "which");
 	}
 	memset(long_text, 'a', 399);
-	ok(title_clean(long_text, name) && strlen(name) == 255, "what is too long is cut");
+	ok(title_clean(long_text, name) && strlen(name) == 255,
+	   "what is too long is cut");
 	memcpy(long_text + 254, "\xe2\x82\xac", 3);
 	ok(title_clean(long_text, name) && strlen(name) == 254, "but not in a character");
 	memset(long_text, 0x80, 399);
@@ -68,12 +69,22 @@ static void fill(struct descriptor *d, struct annotation *a, const char *const *
 
 static void check_names(void)
 {
-	static const char *const titles[] = {"a", NULL, "a", "b/c", "b_c", "..",
-					     "3-2d711642b726.json", "2-2d711642b726.json"};
-	static const char *const names[] = {
-		"a",	"2-2d711642b726.json", "3-2d711642b726.json",
-		"b_c",	"5-2d711642b726.json", "6-2d711642b726.json",
-		"7-2d711642b726.json", "8-2d711642b726.json"};
+	static const char *const titles[] = {"a",
+					     NULL,
+					     "a",
+					     "b/c",
+					     "b_c",
+					     "..",
+					     "3-2d711642b726.json",
+					     "2-2d711642b726.json"};
+	static const char *const names[] = {"a",
+					    "2-2d711642b726.json",
+					    "3-2d711642b726.json",
+					    "b_c",
+					    "5-2d711642b726.json",
+					    "6-2d711642b726.json",
+					    "7-2d711642b726.json",
+					    "8-2d711642b726.json"};
 	struct annotation a[8];
 	struct descriptor d[8];
 	char **out = NULL;

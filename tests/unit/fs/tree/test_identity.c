@@ -17,7 +17,7 @@ struct plan {
 	struct tar_entry entry;
 	const char *content; /* what is hashed; NULL: no digest */
 	bool has_link;	     /* a second name */
-	enum index_origin origin;
+	enum index_basis basis;
 	const char *chunk; /* what the span that holds it is hashed from */
 	uint64_t chunk_len;
 };
@@ -66,7 +66,7 @@ static void add_span(struct tree *t, const struct plan *p)
 /* The index of a layer with that file, which @seed sets apart from others. */
 static struct index *make_index(const struct plan *p, const char *seed)
 {
-	struct tree_facts facts = {.blob_size = 100, .origin = p->origin};
+	struct tree_facts facts = {.blob_size = 100, .basis = p->basis};
 	struct tar_entry e = p->entry;
 	struct index *ix = NULL;
 	int fd = memfd_create("index", 0);
@@ -78,7 +78,7 @@ static struct index *make_index(const struct plan *p, const char *seed)
 	facts.decoded_size = e.stored;
 	e.path_len = strlen(e.path);
 	digest_of(DIGEST_SHA256, seed, strlen(seed), &facts.blob);
-	if (p->origin != ORIGIN_STREAM)
+	if (p->basis != BASIS_STREAM)
 		facts.toc = facts.blob;
 	if (tree_new(fd, &t) < 0 || tree_add(t, &e, &id, &err) < 0)
 		return NULL;
@@ -194,7 +194,7 @@ static void check_tables(void)
 {
 	struct plan p = file;
 
-	p.origin = ORIGIN_ESTARGZ;
+	p.basis = BASIS_ESTARGZ;
 	p.chunk = p.content;
 	p.chunk_len = 5;
 	check_same("a file of one chunk", &p);

@@ -128,7 +128,7 @@ static void check_resume(struct merge *m, const struct merged_dir *dir, uint64_t
 {
 	struct listing *l = NULL;
 	const char *name;
-	struct shown s;
+	struct attributes s;
 	size_t len;
 
 	if (listing_open(m, dir, cookie, &l) < 0 ||
@@ -140,7 +140,7 @@ static void check_resume(struct merge *m, const struct merged_dir *dir, uint64_t
 }
 
 /* A file's number is that of its inode, whose layer knows the path, too. */
-static bool is_own_number(struct merge *m, const struct shown *s)
+static bool is_own_number(struct merge *m, const struct attributes *s)
 {
 	const struct merge_layer *l = &merge_layers(m)[s->layer];
 	uint64_t dir, ino;
@@ -154,11 +154,11 @@ static void write_dir(struct merge *m, const struct merged_dir *dir, const char 
 		      struct buf *out);
 
 static void write_item(struct merge *m, const struct merged_dir *dir, const char *path,
-		       const char *name, size_t len, const struct shown *s,
+		       const char *name, size_t len, const struct attributes *s,
 		       struct buf *out)
 {
 	struct merged_dir *sub = NULL, *around = NULL;
-	struct shown other;
+	struct attributes other;
 	char *full = NULL;
 
 	if (merge_lookup(m, dir, name, len, &other) != 0 || other.node != s->node ||
@@ -194,22 +194,22 @@ static void write_dir(struct merge *m, const struct merged_dir *dir, const char 
 	struct listing *l = NULL;
 	const char *name;
 	char *prefix = NULL;
-	struct shown s;
+	struct attributes s;
 	size_t len;
-	int r = listing_open(m, dir, 0, &l);
+	int rc = listing_open(m, dir, 0, &l);
 
 	if (asprintf(&prefix, "%s%s", path, *path ? "/" : "") < 0)
 		return;
-	while (r == 0 && (r = listing_next(l, &name, &len, &s, &cookie)) == 1) {
+	while (rc == 0 && (rc = listing_next(l, &name, &len, &s, &cookie)) == 1) {
 		check_resume(m, dir, last, name, len, path);
 		if (cookie == 0 || cookie == last)
 			mistake("a cookie comes twice", path);
 		last = cookie;
 		write_item(m, dir, prefix, name, len, &s, out);
-		r = 0;
+		rc = 0;
 	}
 	check_resume(m, dir, last, NULL, 0, path);
-	if (r < 0)
+	if (rc < 0)
 		mistake("cannot be listed", path);
 	listing_close(l);
 	free(prefix);
@@ -295,7 +295,7 @@ static void check_identity(void)
 	const char *const b[] = {"d:d f:d/a d:s f:s/x", "f:b f:s/y", NULL};
 	struct merged_dir *root_a = NULL, *root_b = NULL;
 	struct image one, two;
-	struct shown x, y;
+	struct attributes x, y;
 
 	open_image(&one, a, 1);
 	open_image(&two, b, 2);
@@ -345,7 +345,7 @@ static void check_hidden_names(void)
 	const char *const none[] = {NULL};
 	struct merged_dir *root = NULL;
 	struct image img;
-	struct shown s;
+	struct attributes s;
 
 	open_image(&img, layers, 0);
 	merge_root(img.merge, &root);

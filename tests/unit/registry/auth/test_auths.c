@@ -48,7 +48,8 @@ static void teach(struct lease *l)
 
 static void test_same(void)
 {
-	struct lease *a = get("http://a", 1), *b = get("http://a", 1), *c = get("http://b", 1);
+	struct lease *a = get("http://a", 1), *b = get("http://a", 1),
+		     *c = get("http://b", 1);
 
 	ok(a == b, "one repository has one authorization");
 	ok(a != c, "at another place it has another");

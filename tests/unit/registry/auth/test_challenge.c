@@ -13,22 +13,23 @@ static const struct {
 	 "scope=\"repository:library/nginx:pull,push\"",
 	 CHALLENGE_BEARER, "https://auth.docker.io/token", "registry.docker.io",
 	 "repository:library/nginx:pull,push", ""},
-	{"bearer realm=https://a/t , service = b", CHALLENGE_BEARER, "https://a/t", "b", "", ""},
+	{"bearer realm=https://a/t , service = b", CHALLENGE_BEARER, "https://a/t", "b",
+	 "", ""},
 	{"BASIC realm=\"x\"", CHALLENGE_BASIC, "x", "", "", ""},
 	{"Basic", CHALLENGE_BASIC, "", "", "", ""},
-	{"Basic realm=\"x\", Bearer realm=\"https://a/t\",error=\"invalid_token\"", CHALLENGE_BEARER,
-	 "https://a/t", "", "", "invalid_token"},
-	{"Bearer realm=\"https://a/t\", Basic realm=\"x\"", CHALLENGE_BEARER, "https://a/t", "", "",
-	 ""},
+	{"Basic realm=\"x\", Bearer realm=\"https://a/t\",error=\"invalid_token\"",
+	 CHALLENGE_BEARER, "https://a/t", "", "", "invalid_token"},
+	{"Bearer realm=\"https://a/t\", Basic realm=\"x\"", CHALLENGE_BEARER,
+	 "https://a/t", "", "", ""},
 	{"Negotiate, Basic realm=\"x\"", CHALLENGE_BASIC, "x", "", "", ""},
 	{"Negotiate YIIabc==, Basic realm=\"x\"", CHALLENGE_BASIC, "x", "", "", ""},
 	{"Negotiate YIIabc, Basic realm=\"x\"", CHALLENGE_BASIC, "x", "", "", ""},
 	{"Digest qop=\"auth, auth-int\", nonce=\"a\", Bearer realm=\"https://a/t\"",
 	 CHALLENGE_BEARER, "https://a/t", "", "", ""},
-	{"Bearer realm=\"https://a/t?x=\\\"y\\\"\"", CHALLENGE_BEARER, "https://a/t?x=\"y\"", "", "",
-	 ""},
-	{"Bearer realm=\"https://a/t\",scope=\"a b\",extra=1", CHALLENGE_BEARER, "https://a/t", "",
-	 "a b", ""},
+	{"Bearer realm=\"https://a/t?x=\\\"y\\\"\"", CHALLENGE_BEARER,
+	 "https://a/t?x=\"y\"", "", "", ""},
+	{"Bearer realm=\"https://a/t\",scope=\"a b\",extra=1", CHALLENGE_BEARER,
+	 "https://a/t", "", "a b", ""},
 	{"Bearer service=\"x\", Basic realm=\"y\"", CHALLENGE_BASIC, "y", "", "", ""},
 	{"Bearer realm=\"https://a/t", CHALLENGE_BEARER, "https://a/t", "", "", ""},
 	{", , Basic realm=\"x\" ,", CHALLENGE_BASIC, "x", "", "", ""},
@@ -47,7 +48,8 @@ int main(void)
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		rc = challenge_choose(rows[i].text, &c);
-		is_int(rc, rows[i].scheme == CHALLENGE_OTHER ? -ENOENT : 0, "%s", rows[i].text);
+		is_int(rc, rows[i].scheme == CHALLENGE_OTHER ? -ENOENT : 0, "%s",
+		       rows[i].text);
 		if (rc < 0)
 			continue;
 		is_int(c.scheme, rows[i].scheme, "scheme");

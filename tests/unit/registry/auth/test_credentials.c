@@ -14,7 +14,8 @@
 static struct keychain *keychain;
 
 /* Each time with a keychain that knows nothing yet. */
-static struct credential_query query(const char *authfile, const char *host, const char *path)
+static struct credential_query query(const char *authfile, const char *host,
+				     const char *path)
 {
 	keychain_free(keychain);
 	if (keychain_new(&keychain, NULL) < 0)
@@ -23,7 +24,8 @@ static struct credential_query query(const char *authfile, const char *host, con
 		.host = host, .path = path, .authfile = authfile, .keychain = keychain};
 }
 
-static int find(const char *authfile, const char *host, struct credential *out, struct err *e)
+static int find(const char *authfile, const char *host, struct credential *out,
+		struct err *e)
 {
 	struct credential_query q = query(authfile, host, "a");
 
@@ -60,30 +62,36 @@ static void test_auths(void)
 		{"{\"auths\":{\"x.y\":{\"auth\":\"dTpwOnE=\"}}}", "x.y", "a", "u:p:q"},
 		{"{\"auths\":{\"x.y\":{\"auth\":\"dTpwOnE\"}}}", "x.y", "a", "u:p:q"},
 		{"{\"auths\":{\"x.y\":{\"auth\":\"dTpwAAA=\"}}}", "x.y", "a", "u:p"},
-		{"{\"auths\":{\"x.y\":{\"username\":\"u\",\"password\":\"p\"}}}", "x.y", "a", "u:p"},
-		{"{\"auths\":{\"https://x.y/v1/\":{\"auth\":\"dTpw\"}}}", "x.y", "a", "u:p"},
+		{"{\"auths\":{\"x.y\":{\"username\":\"u\",\"password\":\"p\"}}}", "x.y",
+		 "a", "u:p"},
+		{"{\"auths\":{\"https://x.y/v1/\":{\"auth\":\"dTpw\"}}}", "x.y", "a",
+		 "u:p"},
 		{"{\"auths\":{\"https://X.y\":{\"auth\":\"dTpw\"}}}", "x.y", "a", "u:p"},
 		{"{\"auths\":{\"x.y:5000\":{\"auth\":\"dTpw\"}}}", "x.y", "a", NULL},
-		{"{\"auths\":{\"x.y:5000\":{\"auth\":\"dTpw\"}}}", "x.y:5000", "a", "u:p"},
+		{"{\"auths\":{\"x.y:5000\":{\"auth\":\"dTpw\"}}}", "x.y:5000", "a",
+		 "u:p"},
 		{"{\"auths\":{\"x.y\":{}}}", "x.y", "a", NULL},
 		{"{\"auths\":{\"x.y\":{\"auth\":\"!!\"}}}", "x.y", "a", NULL},
 		{"{\"auths\":{\"x.y\":{\"auth\":\"dQ==\"}}}", "x.y", "a", NULL},
 		{"{\"auths\":null}", "x.y", "a", NULL},
-		{"{\"auths\":{\"x.y\":{\"identitytoken\":\"T\",\"auth\":\"Og==\"}}}", "x.y", "a",
-		 "identity T"},
-		{"{\"auths\":{\"x.y\":{\"registrytoken\":\"T\"}}}", "x.y", "a", "registry T"},
+		{"{\"auths\":{\"x.y\":{\"identitytoken\":\"T\",\"auth\":\"Og==\"}}}",
+		 "x.y", "a", "identity T"},
+		{"{\"auths\":{\"x.y\":{\"registrytoken\":\"T\"}}}", "x.y", "a",
+		 "registry T"},
 		/* the longest key wins, and a namespace's is not the host's */
-		{"{\"auths\":{\"x.y\":{\"auth\":\"dTpw\"},\"x.y/a/b\":{\"auth\":\"djpx\"}}}", "x.y",
-		 "a/b/c", "v:q"},
-		{"{\"auths\":{\"x.y\":{\"auth\":\"dTpw\"},\"x.y/a/b\":{\"auth\":\"djpx\"}}}", "x.y",
-		 "a/bc", "u:p"},
+		{"{\"auths\":{\"x.y\":{\"auth\":\"dTpw\"},\"x.y/a/b\":{\"auth\":\"djpx\"}}}",
+		 "x.y", "a/b/c", "v:q"},
+		{"{\"auths\":{\"x.y\":{\"auth\":\"dTpw\"},\"x.y/a/b\":{\"auth\":\"djpx\"}}}",
+		 "x.y", "a/bc", "u:p"},
 		{"{\"auths\":{\"x.y/a\":{\"auth\":\"dTpw\"}}}", "x.y", "b", NULL},
-		{"{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"dTpw\"}}}", "docker.io",
+		{"{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"dTpw\"}}}",
+		 "docker.io", "library/nginx", "u:p"},
+		{"{\"auths\":{\"docker.io\":{\"auth\":\"dTpw\"}}}", "docker.io",
 		 "library/nginx", "u:p"},
-		{"{\"auths\":{\"docker.io\":{\"auth\":\"dTpw\"}}}", "docker.io", "library/nginx", "u:p"},
 		{"{\"auths\":{\"docker.io/library\":{\"auth\":\"dTpw\"}}}", "docker.io",
 		 "library/nginx", "u:p"},
-		{"{\"https://index.docker.io/v1/\":{\"auth\":\"dTpw\"}}", "docker.io", "a/b", "u:p"},
+		{"{\"https://index.docker.io/v1/\":{\"auth\":\"dTpw\"}}", "docker.io",
+		 "a/b", "u:p"},
 	};
 	struct credential_query q;
 	struct credential c;
@@ -94,7 +102,8 @@ static void test_auths(void)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		q = query(NULL, rows[i].host, rows[i].path);
 		rc = credentials_in(&q, rows[i].text, strlen(rows[i].text), &c, NULL);
-		is_int(rc, rows[i].want ? 0 : -ENOENT, "%s for %s", rows[i].text, rows[i].host);
+		is_int(rc, rows[i].want ? 0 : -ENOENT, "%s for %s", rows[i].text,
+		       rows[i].host);
 		if (rc < 0)
 			continue;
 		if (c.identity_token)
@@ -109,7 +118,8 @@ static void test_auths(void)
 	is_int(credentials_in(&q, "{", 1, &c, NULL), -EBADMSG, "no JSON");
 }
 
-static void is_found(const char *authfile, const char *host, const char *want, const char *what)
+static void is_found(const char *authfile, const char *host, const char *want,
+		     const char *what)
 {
 	struct err e = {""};
 	struct credential c;
@@ -136,11 +146,14 @@ static void test_places(void)
 	is_found(NULL, "x.y", NULL, "nobody");
 	write_file(".dockercfg", "{\"https://x.y\":{\"auth\":\"YTph\"}}", 0600);
 	is_found(NULL, "x.y", "a", "~/.dockercfg");
-	write_file(".docker/config.json", "{\"auths\":{\"x.y\":{\"auth\":\"Yjph\"}}}", 0600);
+	write_file(".docker/config.json", "{\"auths\":{\"x.y\":{\"auth\":\"Yjph\"}}}",
+		   0600);
 	is_found(NULL, "x.y", "b", "~/.docker/config.json is before it");
-	write_file("run/containers/auth.json", "{\"auths\":{\"z\":{\"auth\":\"Yzph\"}}}", 0600);
+	write_file("run/containers/auth.json", "{\"auths\":{\"z\":{\"auth\":\"Yzph\"}}}",
+		   0600);
 	is_found(NULL, "x.y", "b", "a file that does not know it is passed over");
-	write_file("run/containers/auth.json", "{\"auths\":{\"x.y\":{\"auth\":\"Yzph\"}}}", 0600);
+	write_file("run/containers/auth.json",
+		   "{\"auths\":{\"x.y\":{\"auth\":\"Yzph\"}}}", 0600);
 	is_found(NULL, "x.y", "c", "the runtime directory is first");
 	setenv("DOCKER_AUTH_CONFIG", "{\"auths\":{\"x.y\":{\"auth\":\"ZDph\"}}}", 1);
 	is_found(NULL, "x.y", "d", "but for the variable");
@@ -166,17 +179,20 @@ static void test_helpers(void)
 
 	snprintf(path, sizeof(path), "%s:%s", dir, getenv("PATH"));
 	setenv("PATH", path, 1);
-	write_file("docker-credential-good",
-		   "#!/bin/sh\nread s\n[ \"$1\" = get ] || exit 9\n"
-		   "case $s in\n"
-		   "x.y) echo '{\"ServerURL\":\"x.y\",\"Username\":\"u\",\"Secret\":\"s\"}' ;;\n"
-		   "token) echo '{\"Username\":\"<token>\",\"Secret\":\"T\"}' ;;\n"
-		   "https://index.docker.io/v1/) echo '{\"Username\":\"hub\",\"Secret\":\"T\"}' ;;\n"
-		   "bad) echo no keychain here; exit 1 ;;\n"
-		   "odd) echo hello ;;\n"
-		   "*) echo credentials not found in native keychain; exit 1 ;;\nesac\n",
-		   0700);
-	write_file("own.json", "{\"credsStore\":\"good\",\"auths\":{\"f\":{\"auth\":\"ZTph\"}}}", 0600);
+	write_file(
+		"docker-credential-good",
+		"#!/bin/sh\nread s\n[ \"$1\" = get ] || exit 9\n"
+		"case $s in\n"
+		"x.y) echo '{\"ServerURL\":\"x.y\",\"Username\":\"u\",\"Secret\":\"s\"}' ;;\n"
+		"token) echo '{\"Username\":\"<token>\",\"Secret\":\"T\"}' ;;\n"
+		"https://index.docker.io/v1/) echo '{\"Username\":\"hub\",\"Secret\":\"T\"}' ;;\n"
+		"bad) echo no keychain here; exit 1 ;;\n"
+		"odd) echo hello ;;\n"
+		"*) echo credentials not found in native keychain; exit 1 ;;\nesac\n",
+		0700);
+	write_file("own.json",
+		   "{\"credsStore\":\"good\",\"auths\":{\"f\":{\"auth\":\"ZTph\"}}}",
+		   0600);
 	is_found(at("own.json"), "x.y", "u", "a helper");
 	is_found(at("own.json"), "docker.io", "hub", "is asked for the Hub by its URL");
 	is_found(at("own.json"), "unknown", NULL, "may know nobody");
@@ -185,11 +201,14 @@ static void test_helpers(void)
 	is_text(c.identity_token, "T", "for the token server");
 	credential_release(&c);
 	is_int(find(at("own.json"), "bad", &c, &e), -EACCES, "may fail");
-	ok(strstr(e.text, "no keychain here") != NULL, "and its words are shown: %s", e.text);
+	ok(strstr(e.text, "no keychain here") != NULL, "and its words are shown: %s",
+	   e.text);
 	is_int(find(at("own.json"), "odd", &c, &e), -EACCES, "may talk nonsense");
-	write_file("own.json", "{\"credHelpers\":{\"x.y\":\"absent\",\"z\":\"../good\"}}", 0600);
+	write_file("own.json", "{\"credHelpers\":{\"x.y\":\"absent\",\"z\":\"../good\"}}",
+		   0600);
 	is_int(find(at("own.json"), "x.y", &c, &e), -EACCES, "may not be there");
-	ok(strstr(e.text, "docker-credential-absent") != NULL, "and is named: %s", e.text);
+	ok(strstr(e.text, "docker-credential-absent") != NULL, "and is named: %s",
+	   e.text);
 	is_int(find(at("own.json"), "z", &c, &e), -EACCES, "must not be a path");
 	is_found(at("own.json"), "q", NULL, "is only for its registry");
 }
@@ -225,10 +244,13 @@ static void test_keychain(void)
 	is_int(credentials_find(&q, &c, &e), 0, "and again");
 	is_text(c.user, "u2", "when it is to be");
 	credential_release(&c);
-	q = (struct credential_query){
-		.host = "nobody", .path = "a", .authfile = q.authfile, .keychain = keychain};
+	q = (struct credential_query){.host = "nobody",
+				      .path = "a",
+				      .authfile = q.authfile,
+				      .keychain = keychain};
 	for (i = 0; i < 2; i++)
-		ok(credentials_find(&q, &c, &e) == 0 && credential_is_empty(&c), "nobody is kept");
+		ok(credentials_find(&q, &c, &e) == 0 && credential_is_empty(&c),
+		   "nobody is kept");
 	q.host = "broken";
 	for (i = 0; i < 2; i++)
 		is_int(credentials_find(&q, &c, &e), -EACCES, "a failure is not");
@@ -250,7 +272,8 @@ static void test_configured(void)
 	q = query(NULL, "docker.io", "a");
 	q.helpers = both;
 	q.n_helpers = 3;
-	write_file("run/containers/auth.json", "{\"auths\":{\"z\":{\"auth\":\"Yzph\"}}}", 0600);
+	write_file("run/containers/auth.json", "{\"auths\":{\"z\":{\"auth\":\"Yzph\"}}}",
+		   0600);
 	is_int(credentials_find(&q, &c, &e), 0, "a helper behind the files");
 	is_text(c.user, "hub", "knows it");
 	credential_release(&c);
@@ -260,7 +283,8 @@ static void test_configured(void)
 	credential_release(&c);
 	q.helpers = both + 2;
 	q.n_helpers = 1;
-	ok(credentials_find(&q, &c, &e) == 0 && credential_is_empty(&c), "are not asked alone");
+	ok(credentials_find(&q, &c, &e) == 0 && credential_is_empty(&c),
+	   "are not asked alone");
 	q.helpers = both;
 	is_int(credentials_find(&q, &c, &e), -EACCES, "one that is not there");
 	ok(strstr(e.text, "absent") != NULL, "is named if nobody else knows: %s", e.text);
@@ -280,9 +304,12 @@ static void test_helper(void)
 	int status = 0;
 
 	buf_init(&b, 100);
-	is_int(helper_run(sleeper, "", 1, &b, &status, &e), -ETIMEDOUT, "one that hangs is killed");
-	is_int(helper_run(closer, "", 1, &b, &status, &e), -ETIMEDOUT, "also with its output closed");
-	is_int(helper_run(endless, "", 5, &b, &status, &e), -E2BIG, "one that talks without end too");
+	is_int(helper_run(sleeper, "", 1, &b, &status, &e), -ETIMEDOUT,
+	       "one that hangs is killed");
+	is_int(helper_run(closer, "", 1, &b, &status, &e), -ETIMEDOUT,
+	       "also with its output closed");
+	is_int(helper_run(endless, "", 5, &b, &status, &e), -E2BIG,
+	       "one that talks without end too");
 	buf_clear(&b);
 	is_int(helper_run(deaf, "unread", 5, &b, &status, &e), 0, "one need not read");
 	is_int(status, 3, "its status");

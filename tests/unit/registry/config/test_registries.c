@@ -29,7 +29,9 @@ static void is_match(const struct registries *r, const char *name, const char *p
 	const struct registry *g = registries_match(r, name);
 	char *text;
 
-	if (!ok((g != NULL) == (prefix != NULL), "%s is%s known", name, prefix ? "" : " not") || !g)
+	if (!ok((g != NULL) == (prefix != NULL), "%s is%s known", name,
+		prefix ? "" : " not") ||
+	    !g)
 		return;
 	is_text(g->prefix ? g->prefix : g->location, prefix, "by its longest prefix");
 	text = registries_rewrite(g, name, g->location);
@@ -74,19 +76,21 @@ int main(void)
 	is_int(r.n_search, 2, "search list");
 	is_text(r.search[1], "b.example", "in order");
 	ok(r.is_enforcing, "names are not to be guessed");
-	ok(r.n_helpers == 2 && !strcmp(r.helpers[1], "secretservice"), "helpers");
+	ok(r.n_helpers == 2 && strcmp(r.helpers[1], "secretservice") == 0, "helpers");
 	is_match(&r, "x.y/a", "x.y", "in.x.y:5000/cache/a");
 	is_match(&r, "x.y/team/a", "x.y/team", "x.y/team/a");
 	is_match(&r, "x.y/teams", "x.y", "in.x.y:5000/cache/teams");
 	is_match(&r, "x.yz/a", NULL, NULL);
 	is_match(&r, "q.w.org/a", "*.w.org", "q.w.org/a");
 	is_match(&r, "w.org/a", NULL, NULL);
-	is_match(&r, "docker.io/library/nginx", "docker.io/library", "mirror.local/hub/nginx");
+	is_match(&r, "docker.io/library/nginx", "docker.io/library",
+		 "mirror.local/hub/nginx");
 	is_match(&r, "docker.io/user/nginx", NULL, NULL);
 	ok(registries_match(&r, "q.w.org/a")->blocked, "blocked");
 	ok(r.list[0].insecure && r.list[0].n_mirrors == 2, "mirrors");
 	is_int(r.list[0].mirrors[0].from, PULL_BY_DIGEST, "by digest only");
-	ok(!r.list[0].mirrors[0].insecure && r.list[0].mirrors[1].insecure, "insecure or not");
+	ok(!r.list[0].mirrors[0].insecure && r.list[0].mirrors[1].insecure,
+	   "insecure or not");
 	text = registries_rewrite(&r.list[0], "x.y/a", r.list[0].mirrors[0].location);
 	is_text(text, "m1/x/a", "a mirror's name");
 	free(text);
@@ -96,7 +100,8 @@ int main(void)
 	is_int(registries_parse(&r, later, strlen(later), &e), 0, "a later file");
 	is_match(&r, "x.y/a", "x.y", "other/a");
 	is_text(registries_alias(&r, "gone"), NULL, "takes an alias back");
-	ok(r.n_search == 1 && !strcmp(r.search[0], "c.example"), "and has a list of its own");
+	ok(r.n_search == 1 && strcmp(r.search[0], "c.example") == 0,
+	   "and has a list of its own");
 	registries_release(&r);
 	test_files();
 	return test_done();

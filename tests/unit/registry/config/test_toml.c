@@ -31,7 +31,8 @@ static const struct {
 	{"a = 'b'", "a=s:b;"},
 	{"a='b' # c\n b = \"c\"\r\n", "a=s:b;b=s:c;"},
 	{"a.b.\"c.d\" = true", "a|b|c.d=b:true;"},
-	{"[t]\nk=false\n[[l]]\nk=1\n[[l.m]]\nk=2", "t=T;t|k=b:false;l=N;l|k=o:1;l|m=N;l|m|k=o:2;"},
+	{"[t]\nk=false\n[[l]]\nk=1\n[[l.m]]\nk=2",
+	 "t=T;t|k=b:false;l=N;l|k=o:1;l|m=N;l|m|k=o:2;"},
 	{"[ a . 'b' ]\nk='x'", "a|b=T;a|b|k=s:x;"},
 	{"[host.\"https://x:5000/v2\"]\nca=[\"a\",'b',\n # c\n \"c\" ,]",
 	 "host|https://x:5000/v2=T;host|https://x:5000/v2|ca=s:a;host|https://x:5000/v2|ca=s:b@1;"
@@ -44,8 +45,11 @@ static const struct {
 	{"a='x\\t'", "a=s:x\\t;"},
 	{"a=\"\"\"\nx\n\"y\\\n   z\"\"\"", "a=s:x\n\"yz;"},
 	{"a='''\nx'y\n'''", "a=s:x'y\n;"},
-	{"a=1979-05-27T07:32:00Z\nb=-1.5e3\nc=inf", "a=o:1979-05-27T07:32:00Z;b=o:-1.5e3;c=o:inf;"},
-	{"\xef\xbb\xbf" "a=1", "a=o:1;"},
+	{"a=1979-05-27T07:32:00Z\nb=-1.5e3\nc=inf",
+	 "a=o:1979-05-27T07:32:00Z;b=o:-1.5e3;c=o:inf;"},
+	{"\xef\xbb\xbf"
+	 "a=1",
+	 "a=o:1;"},
 
 	{"a", NULL},
 	{"a=", NULL},
@@ -91,10 +95,12 @@ int main(void)
 	}
 	memset(huge, 'x', sizeof(huge));
 	memcpy(huge, "a='", 3);
-	is_int(toml_parse(huge, sizeof(huge), record, &b, &e), -EBADMSG, "a text that is too long");
+	is_int(toml_parse(huge, sizeof(huge), record, &b, &e), -EBADMSG,
+	       "a text that is too long");
 	buf_release(&b);
 	buf_init(&b, 3);
-	is_int(toml_parse("abc='def'", 9, record, &b, &e), -E2BIG, "the reader may end it");
+	is_int(toml_parse("abc='def'", 9, record, &b, &e), -E2BIG,
+	       "the reader may end it");
 	buf_release(&b);
 	return test_done();
 }

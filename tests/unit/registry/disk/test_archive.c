@@ -10,7 +10,8 @@
 static struct buf tar;
 
 /* A header with its checksum, then the data padded to a block. */
-static void put(const char *name, char type, const char *link, const char *data, size_t len)
+static void put(const char *name, char type, const char *link, const char *data,
+		size_t len)
 {
 	char h[512] = {0}, zero[512] = {0};
 	unsigned sum = 0;
@@ -68,7 +69,8 @@ static void has(struct archive *a, const char *name, const char *want)
 	}
 	is_int(rc, 0, "%s", name);
 	if (rc == 0) {
-		is_int(source_pread(s, text, sizeof(text) - 1, 0, NULL), strlen(want), "has its size");
+		is_int(source_pread(s, text, sizeof(text) - 1, 0, NULL), strlen(want),
+		       "has its size");
 		is_text(text, want, "and its bytes");
 	}
 	source_unref(s);
@@ -119,7 +121,10 @@ static void test_good(void)
 
 static void test_bad(void)
 {
-	static const char *const packed[] = {"\x1f\x8b\x08 gzip", "\x28\xb5\x2f\xfd zstd", "BZh91", "\xfd" "7zXZ"};
+	static const char *const packed[] = {"\x1f\x8b\x08 gzip", "\x28\xb5\x2f\xfd zstd",
+					     "BZh91",
+					     "\xfd"
+					     "7zXZ"};
 	struct archive *a = NULL;
 	struct err e = {""};
 	size_t i;

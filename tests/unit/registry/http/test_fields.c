@@ -34,8 +34,9 @@ static void test_range(void)
 			    rows[i].text) ||
 		    !rows[i].good)
 			continue;
-		ok(r.has_range == rows[i].want.has_range && r.first == rows[i].want.first &&
-			   r.last == rows[i].want.last && r.has_total == rows[i].want.has_total &&
+		ok(r.has_range == rows[i].want.has_range &&
+			   r.first == rows[i].want.first && r.last == rows[i].want.last &&
+			   r.has_total == rows[i].want.has_total &&
 			   r.total == rows[i].want.total,
 		   "is read right");
 	}
@@ -66,7 +67,8 @@ static void test_retry_after(void)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		bool good = retry_after_parse(rows[i].text, 784111740, &seconds);
 
-		is_int(good ? (long long)seconds : -1, rows[i].want, "\"%s\"", rows[i].text);
+		is_int(good ? (long long)seconds : -1, rows[i].want, "\"%s\"",
+		       rows[i].text);
 	}
 }
 
@@ -75,9 +77,11 @@ static void test_link(void)
 	static const struct {
 		const char *text, *want; /* "": none */
 	} rows[] = {
-		{"</v2/a/tags/list?n=2&last=b>; rel=\"next\"", "/v2/a/tags/list?n=2&last=b"},
+		{"</v2/a/tags/list?n=2&last=b>; rel=\"next\"",
+		 "/v2/a/tags/list?n=2&last=b"},
 		{"<https://x/y>; rel=next", "https://x/y"},
-		{"<a>; rel=prev, <b>; title=\"x, <c>; rel=next\"; REL=\"last next\"", "b"},
+		{"<a>; rel=prev, <b>; title=\"x, <c>; rel=next\"; REL=\"last next\"",
+		 "b"},
 		{"<a>;rel=next;x=y", "a"},
 		{"<a>; flag; rel=next", "a"},
 		{"<a>; rel=\"nextish\"", ""},

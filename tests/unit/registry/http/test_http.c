@@ -22,8 +22,8 @@ static void count(int by)
 	unsigned most = __atomic_load_n(&open_most, __ATOMIC_SEQ_CST);
 
 	while (now < 1000 && now > most &&
-	       !__atomic_compare_exchange_n(&open_most, &most, now, false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_SEQ_CST))
+	       !__atomic_compare_exchange_n(&open_most, &most, now, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		;
 }
 
@@ -43,21 +43,23 @@ static void answer(int fd, const char *request)
 	unsigned char chunk[65536];
 	size_t i, sent;
 
-	if (!strncmp(request, "GET /bulk", 9)) {
-		static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n";
+	if (strncmp(request, "GET /bulk", 9) == 0) {
+		static const char head[] =
+			"HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n";
 
 		count(1);
 		(void)!send(fd, head, sizeof(head) - 1, MSG_NOSIGNAL);
 		for (sent = 0; sent < 8388608; sent += sizeof(chunk)) {
 			for (i = 0; i < sizeof(chunk); i++)
-				chunk[i] = (unsigned char)((sent + i) * 2654435761u >> 11);
+				chunk[i] = (unsigned char)((sent + i) * 2654435761u >>
+							   11);
 			if (send(fd, chunk, sizeof(chunk), MSG_NOSIGNAL) < 0)
 				break;
 		}
 		count(-1);
-	} else if (!strncmp(request, "GET /headers", 12)) {
+	} else if (strncmp(request, "GET /headers", 12) == 0) {
 		(void)!send(fd, headers, sizeof(headers) - 1, MSG_NOSIGNAL);
-	} else if (!strncmp(request, "GET /head", 9)) {
+	} else if (strncmp(request, "GET /head", 9) == 0) {
 		(void)!send(fd, small, sizeof(small) - 1 - 5, MSG_NOSIGNAL);
 	} else {
 		(void)!send(fd, small, sizeof(small) - 1, MSG_NOSIGNAL);
@@ -107,7 +109,8 @@ static struct http *new_http(unsigned connections)
 	return h;
 }
 
-static int get(struct http *h, const char *path, bool bulk, struct transfer **t, struct err *e)
+static int get(struct http *h, const char *path, bool bulk, struct transfer **t,
+	       struct err *e)
 {
 	int64_t until = http_now() + 5000;
 	char url[100];
@@ -126,7 +129,8 @@ static void is_small(struct http *h, const char *what)
 	buf_init(&b, 100);
 	is_int(get(h, "/small", false, &t, &e), 0, "%s %s", what, e.text);
 	if (t)
-		is_int(transfer_read_all(t, &b, http_now() + 5000, &e), 0, "is read %s", e.text);
+		is_int(transfer_read_all(t, &b, http_now() + 5000, &e), 0, "is read %s",
+		       e.text);
 	is_text(buf_text(&b), "hello", "whole");
 	transfer_close(t);
 	buf_release(&b);
@@ -165,7 +169,8 @@ static void test_bulk(void)
 	size_t i;
 
 	for (i = 0; i < 2; i++)
-		is_int(get(h, "/bulk", true, &idle[i], &e), 0, "a bulk transfer that nobody reads");
+		is_int(get(h, "/bulk", true, &idle[i], &e), 0,
+		       "a bulk transfer that nobody reads");
 	is_small(h, "a small request is not behind it");
 	for (i = 0; i < 2; i++)
 		transfer_close(idle[i]);
@@ -178,8 +183,8 @@ static void test_bulk(void)
 		pthread_join(threads[i], &bad);
 		ok(!bad, "bulk %zu: %s", i, bad ? (char *)bad : "whole");
 	}
-	ok(__atomic_load_n(&open_most, __ATOMIC_SEQ_CST) <= 4, "never more than four at once: %u",
-	   open_most);
+	ok(__atomic_load_n(&open_most, __ATOMIC_SEQ_CST) <= 4,
+	   "never more than four at once: %u", open_most);
 	http_free(h);
 }
 
@@ -206,7 +211,8 @@ static void test_queue(void)
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/small", port);
 	rq.url = url;
 	is_int(get(h, "/head", false, &first, &e), 0, "a head");
-	is_int(http_open(h, &rq, &until, &t, &e), -ETIMEDOUT, "nothing more comes: %s", e.text);
+	is_int(http_open(h, &rq, &until, &t, &e), -ETIMEDOUT, "nothing more comes: %s",
+	       e.text);
 	ok(until <= start + 300, "and nothing is made up for");
 	transfer_close(first);
 
@@ -215,7 +221,8 @@ static void test_queue(void)
 		exit(1);
 	start = http_now();
 	until = start + 2500;
-	is_int(http_open(h, &rq, &until, &t, &e), 0, "is no fault of the host %s", e.text);
+	is_int(http_open(h, &rq, &until, &t, &e), 0, "is no fault of the host %s",
+	       e.text);
 	ok(until > start + 2500, "and is made up for");
 	transfer_close(t);
 	pthread_join(thread, NULL);
@@ -234,7 +241,8 @@ static void test_head(void)
 		exit(1);
 	head = transfer_head(t);
 	is_int(head->status, 206, "the last status");
-	is_text(head->link, "<a>; rel=prev, <b>", "are joined, but not with an early answer's");
+	is_text(head->link, "<a>; rel=prev, <b>",
+		"are joined, but not with an early answer's");
 	is_text(head->challenge, "Basic, Bearer x=y", "in their order, without blanks");
 	is_text(head->content_type, "text/plain", "type");
 	is_text(head->digest, "d", "digest");
@@ -251,7 +259,8 @@ static void test_head(void)
 
 static void test_refusals(void)
 {
-	static const char *const urls[] = {"ftp://127.0.0.1/x", "file:///etc/passwd", "http://", "x"};
+	static const char *const urls[] = {"ftp://127.0.0.1/x", "file:///etc/passwd",
+					   "http://", "x"};
 	struct transfer *t = NULL;
 	struct http *h = new_http(0);
 	struct err e = {""};
@@ -267,7 +276,8 @@ static void test_refusals(void)
 		else
 			ok(rc < 0, "%s neither", urls[i]);
 	}
-	is_int(http_open(h, &(struct http_request){.url = "http://127.0.0.1:1/"}, &until, &t, &e),
+	is_int(http_open(h, &(struct http_request){.url = "http://127.0.0.1:1/"}, &until,
+			 &t, &e),
 	       -ECONNREFUSED, "nobody there: %s", e.text);
 	http_free(h);
 }
@@ -302,13 +312,14 @@ static void test_urls(void)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		buf_clear(&b);
 		rc = http_url_join(rows[i].base, rows[i].link, &b);
-		is_text(rc < 0 ? NULL : buf_text(&b), rows[i].want, "%s on %s", rows[i].link,
-			rows[i].base);
+		is_text(rc < 0 ? NULL : buf_text(&b), rows[i].want, "%s on %s",
+			rows[i].link, rows[i].base);
 	}
 	for (i = 0; i < sizeof(origins) / sizeof(origins[0]); i++) {
 		buf_clear(&b);
 		rc = http_url_origin(origins[i].url, &b);
-		is_text(rc < 0 ? NULL : buf_text(&b), origins[i].want, "%s", origins[i].url);
+		is_text(rc < 0 ? NULL : buf_text(&b), origins[i].want, "%s",
+			origins[i].url);
 	}
 	buf_clear(&b);
 	buf_append_text(&b, "http://a/t?x=y");
@@ -319,7 +330,8 @@ static void test_urls(void)
 
 int main(void)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	socklen_t len = sizeof(at);
 	pthread_t thread;

@@ -7,7 +7,9 @@
 
 #define D1 "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 #define D2 "sha256:2222222222222222222222222222222222222222222222222222222222222222"
-#define CONFIG "\"config\":{\"mediaType\":\"" MEDIA_OCI_CONFIG "\",\"digest\":\"" D1 "\",\"size\":7}"
+#define CONFIG                                                                \
+	"\"config\":{\"mediaType\":\"" MEDIA_OCI_CONFIG "\",\"digest\":\"" D1 \
+	"\",\"size\":7}"
 #define LAYER(type) "{\"mediaType\":\"" type "\",\"digest\":\"" D2 "\",\"size\":9}"
 
 static void test_kinds(void)
@@ -18,18 +20,21 @@ static void test_kinds(void)
 		enum document_kind kind;
 		const char *want;
 	} rows[] = {
-		{"{\"mediaType\":\"" MEDIA_OCI_INDEX "\"}", NULL, 0, DOCUMENT_INDEX, MEDIA_OCI_INDEX},
+		{"{\"mediaType\":\"" MEDIA_OCI_INDEX "\"}", NULL, 0, DOCUMENT_INDEX,
+		 MEDIA_OCI_INDEX},
 		{"{}", MEDIA_DOCKER_MANIFEST "; charset=utf-8", 0, DOCUMENT_MANIFEST,
 		 MEDIA_DOCKER_MANIFEST},
 		{"{}", MEDIA_DOCKER_LIST, 0, DOCUMENT_INDEX, MEDIA_DOCKER_LIST},
-		{"{\"mediaType\":\"" MEDIA_OCI_INDEX "\"}", MEDIA_OCI_MANIFEST, -EBADMSG, 0, NULL},
-		{"{\"mediaType\":\"" MEDIA_OCI_INDEX "\"}", "text/plain", 0, DOCUMENT_INDEX,
+		{"{\"mediaType\":\"" MEDIA_OCI_INDEX "\"}", MEDIA_OCI_MANIFEST, -EBADMSG,
+		 0, NULL},
+		{"{\"mediaType\":\"" MEDIA_OCI_INDEX "\"}", "text/plain", 0,
+		 DOCUMENT_INDEX, MEDIA_OCI_INDEX},
+		{"{\"manifests\":[]}", "application/json", 0, DOCUMENT_INDEX,
 		 MEDIA_OCI_INDEX},
-		{"{\"manifests\":[]}", "application/json", 0, DOCUMENT_INDEX, MEDIA_OCI_INDEX},
 		{"{\"config\":{},\"layers\":[]}", "text/plain", 0, DOCUMENT_MANIFEST,
 		 MEDIA_OCI_MANIFEST},
-		{"{\"config\":{\"mediaType\":\"" MEDIA_DOCKER_CONFIG "\"},\"layers\":[]}", NULL, 0,
-		 DOCUMENT_MANIFEST, MEDIA_DOCKER_MANIFEST},
+		{"{\"config\":{\"mediaType\":\"" MEDIA_DOCKER_CONFIG "\"},\"layers\":[]}",
+		 NULL, 0, DOCUMENT_MANIFEST, MEDIA_DOCKER_MANIFEST},
 		{"{\"schemaVersion\":1,\"fsLayers\":[]}", NULL, 0, DOCUMENT_SCHEMA1, ""},
 		{"{\"hello\":1}", "text/html", 0, DOCUMENT_UNKNOWN, ""},
 		{"[]", NULL, 0, DOCUMENT_UNKNOWN, ""},
@@ -42,8 +47,8 @@ static void test_kinds(void)
 	int rc;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		rc = document_kind(rows[i].text, strlen(rows[i].text), rows[i].media, &kind, &media,
-				   &e);
+		rc = document_kind(rows[i].text, strlen(rows[i].text), rows[i].media,
+				   &kind, &media, &e);
 		is_int(rc, rows[i].rc, "%s as %s", rows[i].text,
 		       rows[i].media ? rows[i].media : "nothing");
 		if (rc == 0) {
@@ -57,34 +62,43 @@ static void test_entries(void)
 {
 	static const char text[] =
 		"{\"manifests\":["
-		"{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"" D1 "\",\"size\":5,"
+		"{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"" D1
+		"\",\"size\":5,"
 		"\"platform\":{\"os\":\"linux\",\"architecture\":\"x86_64\"}},"
 		/* BuildKit's attestation */
-		"{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"" D1 "\",\"size\":5,"
+		"{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"" D1
+		"\",\"size\":5,"
 		"\"platform\":{\"os\":\"unknown\",\"architecture\":\"unknown\"}},"
-		"{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"" D1 "\",\"size\":5,"
+		"{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"" D1
+		"\",\"size\":5,"
 		"\"annotations\":{\"vnd.docker.reference.type\":\"attestation-manifest\"}},"
 		/* SOCI's index, of the image's platform */
-		"{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"" D1 "\",\"size\":5,"
+		"{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"" D1
+		"\",\"size\":5,"
 		"\"artifactType\":\"application/vnd.amazon.soci.index.v2+json\","
 		"\"platform\":{\"os\":\"linux\",\"architecture\":\"amd64\"}},"
 		"{\"mediaType\":\"application/x-new\",\"digest\":\"" D1 "\",\"size\":5},"
-		"{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"blake3:00\",\"size\":5},"
-		"{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"" D1 "\",\"size\":-5},"
+		"{\"mediaType\":\"" MEDIA_OCI_MANIFEST
+		"\",\"digest\":\"blake3:00\",\"size\":5},"
+		"{\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"digest\":\"" D1
+		"\",\"size\":-5},"
 		"null,7,{},"
-		"{\"mediaType\":\"" MEDIA_DOCKER_LIST "\",\"digest\":\"" D2 "\",\"size\":6,"
+		"{\"mediaType\":\"" MEDIA_DOCKER_LIST "\",\"digest\":\"" D2
+		"\",\"size\":6,"
 		"\"annotations\":{\"a\":\"b\",\"c\":null}}]}";
 	struct entries en = {0};
 
 	is_int(entries_parse(text, strlen(text), &en, NULL), 0, "an index");
 	is_int(en.n, 2, "what is no image is passed over");
-	ok(en.list[0].has_platform && !strcmp(en.list[0].platform.arch, "amd64"), "platform");
+	ok(en.list[0].has_platform && strcmp(en.list[0].platform.arch, "amd64") == 0,
+	   "platform");
 	ok(!en.list[1].has_platform && en.list[1].size == 6, "no platform");
 	is_text(descriptor_annotation(&en.list[1], "a"), "b", "annotation");
 	ok(!descriptor_annotation(&en.list[1], "c"), "one that is no text is none");
 	entries_release(&en);
 	is_int(entries_parse("{}", 2, &en, NULL), -EBADMSG, "no list");
-	is_int(entries_parse("{\"manifests\":{}}", 16, &en, NULL), -EBADMSG, "not a list");
+	is_int(entries_parse("{\"manifests\":{}}", 16, &en, NULL), -EBADMSG,
+	       "not a list");
 }
 
 static void test_manifests(void)
@@ -101,9 +115,13 @@ static void test_manifests(void)
 		{"{" CONFIG ",\"layers\":[" LAYER(
 			 "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd") "]}",
 		 0, 1},
-		{"{" CONFIG ",\"layers\":[" LAYER(MEDIA_OCI_LAYER "+gzip+encrypted") "]}", -ENOTSUP, 0},
-		{"{" CONFIG ",\"layers\":[" LAYER(MEDIA_OCI_LAYER) "," LAYER("text/x") "]}", -ENOTSUP, 0},
-		{"{" CONFIG ",\"layers\":[" LAYER("application/vnd.erofs.layer.v1") "]}", -ENOTSUP, 0},
+		{"{" CONFIG ",\"layers\":[" LAYER(MEDIA_OCI_LAYER "+gzip+encrypted") "]}",
+		 -ENOTSUP, 0},
+		{"{" CONFIG
+		 ",\"layers\":[" LAYER(MEDIA_OCI_LAYER) "," LAYER("text/x") "]}",
+		 -ENOTSUP, 0},
+		{"{" CONFIG ",\"layers\":[" LAYER("application/vnd.erofs.layer.v1") "]}",
+		 -ENOTSUP, 0},
 		{"{" CONFIG ",\"layers\":[7]}", -EBADMSG, 0},
 		{"{" CONFIG "}", -EBADMSG, 0},
 		{"{" CONFIG ",\"layers\":null}", -EBADMSG, 0},
@@ -141,13 +159,17 @@ static void test_artifacts(void)
 		const char *text, *type; /* NULL: an image */
 	} rows[] = {
 		{"{" CONFIG ",\"layers\":[]}", NULL},
-		{"{" CONFIG ",\"layers\":[" LAYER(MEDIA_OCI_LAYER) "],\"artifactType\":\"text/x\"}",
+		{"{" CONFIG
+		 ",\"layers\":[" LAYER(MEDIA_OCI_LAYER) "],\"artifactType\":\"text/x\"}",
 		 NULL},
 		{"{" CONFIG ",\"layers\":[" LAYER("application/vnd.in-toto+json") "]}",
 		 "application/vnd.in-toto+json"},
-		{"{" CONFIG ",\"layers\":[" LAYER("text/y") "],\"artifactType\":\"text/x\"}", "text/x"},
+		{"{" CONFIG
+		 ",\"layers\":[" LAYER("text/y") "],\"artifactType\":\"text/x\"}",
+		 "text/x"},
 		{"{\"config\":{\"mediaType\":\"application/vnd.cncf.helm.config.v1+json\",\"digest\":"
-		 "\"" D1 "\",\"size\":7},\"layers\":[" LAYER(MEDIA_OCI_LAYER "+gzip") "]}",
+		 "\"" D1
+		 "\",\"size\":7},\"layers\":[" LAYER(MEDIA_OCI_LAYER "+gzip") "]}",
 		 "application/vnd.cncf.helm.config.v1+json"},
 		{"{\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\",\"digest\":\"" D1
 		 "\",\"size\":2,\"data\":\"e30=\"},\"artifactType\":\"text/x\",\"layers\":[" LAYER(
@@ -159,12 +181,13 @@ static void test_artifacts(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		is_int(manifest_parse(rows[i].text, strlen(rows[i].text), &m, &e), 0, "%s",
-		       rows[i].text);
+		is_int(manifest_parse(rows[i].text, strlen(rows[i].text), &m, &e), 0,
+		       "%s", rows[i].text);
 		ok(m.is_artifact == (rows[i].type != NULL), "is it an artifact?");
 		is_text(m.artifact_type, rows[i].type, "its type");
 		if (i == 5) {
-			ok(m.config.data && !memcmp(m.config.data, "{}", 2), "its config is in it");
+			ok(m.config.data && memcmp(m.config.data, "{}", 2) == 0,
+			   "its config is in it");
 			is_int(m.n_annotations, 1, "an annotation");
 		}
 		manifest_release(&m);
@@ -186,7 +209,8 @@ static void test_configs(void)
 	is_text(c.platform.variant, "", "variant, normalised");
 	ok(c.has_created && c.created == 1709206496, "created");
 	config_release(&c);
-	is_int(config_parse(bad, strlen(bad), &c, NULL), -EBADMSG, "a diff ID that is none");
+	is_int(config_parse(bad, strlen(bad), &c, NULL), -EBADMSG,
+	       "a diff ID that is none");
 	is_int(config_parse("{}", 2, &c, NULL), 0, "one that says nothing");
 	ok(c.n_diff_ids == 0 && !c.has_created, "has nothing");
 	config_release(&c);
@@ -198,17 +222,23 @@ static void test_times(void)
 		const char *text;
 		long long want; /* -1: refused */
 	} rows[] = {
-		{"1970-01-01T00:00:00Z", 0},	 {"2001-09-09T01:46:40Z", 1000000000},
-		{"2001-09-09t01:46:40.123456789z", 1000000000}, {"2001-09-09T03:46:40+02:00", 1000000000},
-		{"2001-09-08T20:16:40-05:30", 1000000000}, {"2001-09-09T01:46:40", -1},
-		{"2001-13-09T01:46:40Z", -1},	 {"yesterday", -1},
-		{"", -1},			 {"2001-09-09", -1},
+		{"1970-01-01T00:00:00Z", 0},
+		{"2001-09-09T01:46:40Z", 1000000000},
+		{"2001-09-09t01:46:40.123456789z", 1000000000},
+		{"2001-09-09T03:46:40+02:00", 1000000000},
+		{"2001-09-08T20:16:40-05:30", 1000000000},
+		{"2001-09-09T01:46:40", -1},
+		{"2001-13-09T01:46:40Z", -1},
+		{"yesterday", -1},
+		{"", -1},
+		{"2001-09-09", -1},
 	};
 	int64_t v;
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		is_int(time_parse(rows[i].text, &v) ? v : -1, rows[i].want, "\"%s\"", rows[i].text);
+		is_int(time_parse(rows[i].text, &v) ? v : -1, rows[i].want, "\"%s\"",
+		       rows[i].text);
 }
 
 int main(void)

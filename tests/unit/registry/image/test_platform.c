@@ -51,7 +51,8 @@ static void test_parse(void)
 		rc = platform_parse(rows[i].text, &p, &e);
 		is_int(rc, rows[i].want ? 0 : -EINVAL, "\"%s\"", rows[i].text);
 		if (rc == 0)
-			is_text(platform_format(&p, '/', text), rows[i].want, "is normalised");
+			is_text(platform_format(&p, '/', text), rows[i].want,
+				"is normalised");
 	}
 	platform_parse("linux/arm/v7", &p, NULL);
 	is_text(platform_format(&p, '-', text), "linux-arm-v7", "as a file name");
@@ -77,7 +78,8 @@ static void test_file_names(void)
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		is_text(platform_format(&rows[i].p, '-', text), rows[i].name, "%zu", i);
-	is_text(platform_format(&rows[2].p, '/', text), "linux/a/b", "to be read it is as it was");
+	is_text(platform_format(&rows[2].p, '/', text), "linux/a/b",
+		"to be read it is as it was");
 }
 
 static unsigned match(const char *want, const char *have)
@@ -93,15 +95,15 @@ static unsigned match(const char *want, const char *have)
 static void test_order(void)
 {
 	static const char *const lists[][16] = {
-		{"amd64/v3", "amd64/v3", "amd64/v2", "amd64", "386", NULL, "amd64/v4", "arm64",
-		 "windows/amd64", NULL},
+		{"amd64/v3", "amd64/v3", "amd64/v2", "amd64", "386", NULL, "amd64/v4",
+		 "arm64", "windows/amd64", NULL},
 		{"amd64", "amd64", "386", NULL, "amd64/v2", NULL},
-		{"arm64", "arm64", "arm/v8", "arm/v7", "arm/v6", "arm/v5", NULL, "arm64/v9",
-		 "arm64/v8.1", NULL},
-		{"arm64/v9.1", "arm64/v9.1", "arm64/v9", "arm64/v8.6", "arm64/v8.1", "arm64",
-		 "arm/v8", "arm/v7", NULL, "arm64/v9.2", "arm64/v8.7", NULL},
-		{"arm64/v8.2", "arm64/v8.2", "arm64/v8.1", "arm64", "arm/v7", NULL, "arm64/v8.3",
-		 NULL},
+		{"arm64", "arm64", "arm/v8", "arm/v7", "arm/v6", "arm/v5", NULL,
+		 "arm64/v9", "arm64/v8.1", NULL},
+		{"arm64/v9.1", "arm64/v9.1", "arm64/v9", "arm64/v8.6", "arm64/v8.1",
+		 "arm64", "arm/v8", "arm/v7", NULL, "arm64/v9.2", "arm64/v8.7", NULL},
+		{"arm64/v8.2", "arm64/v8.2", "arm64/v8.1", "arm64", "arm/v7", NULL,
+		 "arm64/v8.3", NULL},
 		{"arm/v7", "arm/v7", "arm/v6", "arm/v5", NULL, "arm/v8", "arm64", NULL},
 		{"arm/v6", "arm/v6", "arm/v5", NULL, "arm/v7", NULL},
 		{"386", "386", NULL, "amd64", NULL},
@@ -114,12 +116,13 @@ static void test_order(void)
 
 		for (j = 1; lists[i][j]; j++) {
 			now = match(lists[i][0], lists[i][j]);
-			ok(now > 0 && now < last, "%s takes %s (%u)", lists[i][0], lists[i][j], now);
+			ok(now > 0 && now < last, "%s takes %s (%u)", lists[i][0],
+			   lists[i][j], now);
 			last = now;
 		}
 		for (j++; lists[i][j]; j++)
-			is_int(match(lists[i][0], lists[i][j]), 0, "%s refuses %s", lists[i][0],
-			       lists[i][j]);
+			is_int(match(lists[i][0], lists[i][j]), 0, "%s refuses %s",
+			       lists[i][0], lists[i][j]);
 	}
 }
 

@@ -41,7 +41,8 @@ static const struct {
 	{"[2001:db8::1]/a/b", "[2001:db8::1]/a/b:latest", 0},
 	{"xn--n3h.com/a", "xn--n3h.com/a:latest", 0},
 	{"x.y/a--b/c__d/e.f/g_h", "x.y/a--b/c__d/e.f/g_h:latest", 0},
-	{"x.y/" A50 "/" A50 "/" A50 "/" A50 "/" A50, "x.y/" A50 "/" A50 "/" A50 "/" A50 "/" A50 ":latest", 0},
+	{"x.y/" A50 "/" A50 "/" A50 "/" A50 "/" A50,
+	 "x.y/" A50 "/" A50 "/" A50 "/" A50 "/" A50 ":latest", 0},
 
 	{"", NULL, -EINVAL},
 	{":tag", NULL, -EINVAL},
@@ -52,7 +53,8 @@ static const struct {
 	{"a@", NULL, -EINVAL},
 	{"a@sha256:", NULL, -EINVAL},
 	{"a@sha256:" HEX64 "0", NULL, -EINVAL},
-	{"a@sha256:ABCDEF6789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", NULL, -EINVAL},
+	{"a@sha256:ABCDEF6789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+	 NULL, -EINVAL},
 	{"a@blake3:" HEX64, NULL, -ENOTSUP},
 	{"a@sha256:" HEX64 ":t", NULL, -EINVAL},
 	{"Nginx", NULL, -EINVAL},
@@ -85,9 +87,11 @@ static const struct {
 
 static void test_hosts(void)
 {
-	static const char *const here[] = {"localhost", "localhost:5000", "127.0.0.1", "127.1.2.3:80",
-					   "[::1]", "[::1]:5000", "LOCALHOST"};
-	static const char *const elsewhere[] = {"docker.io", "127.example.com", "[::2]", "localhost.com",
+	static const char *const here[] = {"localhost",	   "localhost:5000", "127.0.0.1",
+					   "127.1.2.3:80", "[::1]",	     "[::1]:5000",
+					   "LOCALHOST"};
+	static const char *const elsewhere[] = {"docker.io", "127.example.com",
+						"[::2]",     "localhost.com",
 						"128.0.0.1", "[::1]x"};
 	size_t i;
 
@@ -118,7 +122,8 @@ int main(void)
 			continue;
 		}
 		is_text(reference_format(&r, text), rows[i].want, "is normalised");
-		ok(reference_parse(text, &again, NULL) == 0 && !memcmp(&r, &again, sizeof(r)),
+		ok(reference_parse(text, &again, NULL) == 0 &&
+			   memcmp(&r, &again, sizeof(r)) == 0,
 		   "and stays so");
 	}
 	memset(tag, 'x', sizeof(tag));

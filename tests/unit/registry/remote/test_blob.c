@@ -95,12 +95,16 @@ static void answer(struct server *s, int fd, const char *request)
 	len = last - first + 1;
 	switch (what) {
 	case 'i': /* ignores the range */
-		send_text(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n");
+		send_text(
+			fd,
+			"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n");
 		send_bytes(fd, 0, SIZE);
 		return;
 	case 'I': /* a third of that, and the end */
 	case 'H': /* or nothing more for long */
-		send_text(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n");
+		send_text(
+			fd,
+			"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n");
 		send_bytes(fd, 0, SIZE / 3);
 		if (what == 'H')
 			(void)!recv(fd, head, sizeof(head), 0);
@@ -110,17 +114,24 @@ static void answer(struct server *s, int fd, const char *request)
 		send_bytes(fd, 0, SIZE);
 		return;
 	case '4':
-		send_text(fd, "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+		send_text(
+			fd,
+			"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
 		return;
 	case '3':
-		send_text(fd, "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+		send_text(
+			fd,
+			"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
 		return;
 	case '5':
-		send_text(fd, "HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+		send_text(
+			fd,
+			"HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
 		return;
 	case '9':
-		send_text(fd, "HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nConnection: close\r\n"
-			      "Content-Length: 0\r\n\r\n");
+		send_text(fd,
+			  "HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nConnection: close\r\n"
+			  "Content-Length: 0\r\n\r\n");
 		return;
 	case 'u':
 		send_text(fd, "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"x\"\r\n"
@@ -133,26 +144,31 @@ static void answer(struct server *s, int fd, const char *request)
 		send_text(fd, "hello\r\n\r\n");
 		return;
 	case 'e':
-		snprintf(head, sizeof(head),
-			 "HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:%u/signed?k=%u\r\n"
-			 "Connection: close\r\nContent-Length: 0\r\n\r\n",
-			 s->elsewhere->port, s->asked);
+		snprintf(
+			head, sizeof(head),
+			"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:%u/signed?k=%u\r\n"
+			"Connection: close\r\nContent-Length: 0\r\n\r\n",
+			s->elsewhere->port, s->asked);
 		send_text(fd, head);
 		return;
 	case 'o': /* round and round */
-		send_text(fd, "HTTP/1.1 302 Moved\r\nLocation: /loop\r\nConnection: close\r\n"
-			      "Content-Length: 0\r\n\r\n");
+		send_text(fd,
+			  "HTTP/1.1 302 Moved\r\nLocation: /loop\r\nConnection: close\r\n"
+			  "Content-Length: 0\r\n\r\n");
 		return;
 	case 't': /* says that the blob has another size */
-		send_text(fd, "HTTP/1.1 206 Part\r\nContent-Range: bytes 0-9/10\r\n"
-			      "Content-Length: 10\r\nConnection: close\r\n\r\n0123456789");
+		send_text(fd,
+			  "HTTP/1.1 206 Part\r\nContent-Range: bytes 0-9/10\r\n"
+			  "Content-Length: 10\r\nConnection: close\r\n\r\n0123456789");
 		return;
 	}
-	snprintf(head, sizeof(head),
-		 "HTTP/1.1 206 Part\r\nContent-Range: bytes %zu-%zu/%d\r\nContent-Length: %zu\r\n"
-		 "Connection: close\r\n%s\r\n",
-		 what == 'w' ? first + 1 : first, what == 'w' ? last + 1 : last, SIZE,
-		 what == 'l' ? len + 5000 : len, what == 'z' ? "Content-Encoding: gzip\r\n" : "");
+	snprintf(
+		head, sizeof(head),
+		"HTTP/1.1 206 Part\r\nContent-Range: bytes %zu-%zu/%d\r\nContent-Length: %zu\r\n"
+		"Connection: close\r\n%s\r\n",
+		what == 'w' ? first + 1 : first, what == 'w' ? last + 1 : last, SIZE,
+		what == 'l' ? len + 5000 : len,
+		what == 'z' ? "Content-Encoding: gzip\r\n" : "");
 	send_text(fd, head);
 	if (what == 's' || what == 'r') { /* a third of it, then the end or a reset */
 		send_bytes(fd, first, len / 3);
@@ -160,7 +176,8 @@ static void answer(struct server *s, int fd, const char *request)
 			reset(fd);
 	} else if (what == 'h') { /* a third of it, then nothing for long */
 		send_bytes(fd, first, len / 3);
-		(void)!recv(fd, head, sizeof(head), 0); /* until the client has had enough */
+		(void)!recv(fd, head, sizeof(head),
+			    0); /* until the client has had enough */
 	} else {
 		send_bytes(fd, first, len);
 		if (what == 'l')
@@ -186,7 +203,7 @@ static void *serve(void *arg)
 			len += (size_t)n;
 			request[len] = '\0';
 		}
-		if (!strncmp(request, "GET ", 4)) /* and not a try at TLS */
+		if (strncmp(request, "GET ", 4) == 0) /* and not a try at TLS */
 			answer(s, fd, request);
 		close(fd);
 	}
@@ -195,13 +212,14 @@ static void *serve(void *arg)
 
 static void server_start(struct server *s)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(at);
 
 	pthread_mutex_init(&s->lock, NULL);
 	s->fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (s->fd < 0 || bind(s->fd, (void *)&at, sizeof(at)) < 0 || listen(s->fd, 64) < 0 ||
-	    getsockname(s->fd, (void *)&at, &len) < 0 ||
+	if (s->fd < 0 || bind(s->fd, (void *)&at, sizeof(at)) < 0 ||
+	    listen(s->fd, 64) < 0 || getsockname(s->fd, (void *)&at, &len) < 0 ||
 	    pthread_create(&s->thread, NULL, serve, s) != 0)
 		exit(1);
 	s->port = ntohs(at.sin_port);
@@ -241,7 +259,8 @@ static void bench_open(struct bench *b, unsigned timeout)
 	struct err e = {""};
 
 	snprintf(name, sizeof(name), "127.0.0.1:%u/a", near.port);
-	if (reference_parse(name, &ref, &e) < 0 || client_new(&options, b->store, &b->client, &e) < 0 ||
+	if (reference_parse(name, &ref, &e) < 0 ||
+	    client_new(&options, b->store, &b->client, &e) < 0 ||
 	    remote_new(b->client, &ref, &b->remote, &e) < 0 ||
 	    blob_new(b->remote, &d, &b->blob, &e) < 0) {
 		printf("# %s\n", e.text);
@@ -302,7 +321,7 @@ static void test_pread(void)
 		n = source_pread(b.blob, got, 50001, 120000, &e);
 		is_int(n, rows[i].rc ? rows[i].rc : 50001, "%s", rows[i].what);
 		if (rows[i].rc == 0)
-			ok(!memcmp(got, content + 120000, 50001), "the right bytes");
+			ok(memcmp(got, content + 120000, 50001) == 0, "the right bytes");
 		else
 			ok(e.text[0] != '\0', "says: %s", e.text);
 		ok(got[50001] == 0xee, "and no more");
@@ -344,11 +363,12 @@ static void test_stream(void)
 		is_int(source_stream(b.blob, at, &st, &e), 0, "%s", rows[i].what);
 		while ((n = stream_next(st, &data, &e)) > 0) {
 			same = same && at + (uint64_t)n <= SIZE &&
-			       !memcmp(data, content + at, (size_t)n);
+			       memcmp(data, content + at, (size_t)n) == 0;
 			at += (uint64_t)n;
 		}
 		is_int(n, rows[i].rc, "ends so: %s", e.text);
-		ok(same && (n < 0 || at == SIZE), "the right bytes up to %llu", (unsigned long long)at);
+		ok(same && (n < 0 || at == SIZE), "the right bytes up to %llu",
+		   (unsigned long long)at);
 		stream_close(st);
 		bench_close(&b);
 	}
@@ -366,14 +386,17 @@ static void test_redirect(void)
 	script(&far, "..3..");
 	bench_open(&b, 4);
 	for (i = 0; i < 4; i++)
-		is_int(source_pread(b.blob, got, 10, 10 * i, &e), 10, "read %zu (%s)", i, e.text);
-	is_int(near.asked, 2, "the registry was asked at first, and when the URL had expired");
+		is_int(source_pread(b.blob, got, 10, 10 * i, &e), 10, "read %zu (%s)", i,
+		       e.text);
+	is_int(near.asked, 2,
+	       "the registry was asked at first, and when the URL had expired");
 	is_int(far.asked, 5, "the other host all times");
 	ok(strstr(near.requests[0], "GET /v2/a/blobs/sha256:") != NULL, "by GET");
 	ok(strstr(far.requests[0], "GET /signed?k=1 ") != NULL, "at the signed URL");
 	ok(strstr(far.requests[4], "GET /signed?k=2 ") != NULL, "at the new one");
 	for (i = 0; i < 5; i++)
-		ok(!strcasestr(far.requests[i], "authorization"), "without Authorization");
+		ok(!strcasestr(far.requests[i], "authorization"),
+		   "without Authorization");
 	bench_close(&b);
 }
 
@@ -395,7 +418,7 @@ static void test_vain(void)
 	ok(http_now() - start < 8000, "it is not waited for: %s", e.text);
 	script(&near, "x.");
 	is_int(source_pread(b.blob, got, 10, 0, &e), 10, "but found when it is back");
-	ok(!memcmp(got, content, 10), "the right bytes");
+	ok(memcmp(got, content, 10) == 0, "the right bytes");
 	script(&near, "xxxxx.");
 	is_int(source_pread(b.blob, got, 10, 0, &e), 10, "and waited for as before");
 	bench_close(&b);
@@ -441,7 +464,7 @@ static bool reads_part(struct bench *b, size_t i)
 
 	if (n != sizeof(got))
 		printf("# %zd: %s\n", n, e.text);
-	return n == sizeof(got) && !memcmp(got, content + off, sizeof(got));
+	return n == sizeof(got) && memcmp(got, content + off, sizeof(got)) == 0;
 }
 
 static bool streams(struct bench *b, size_t at)
@@ -456,7 +479,7 @@ static bool streams(struct bench *b, size_t at)
 		return false;
 	while ((n = stream_next(st, &data, &e)) > 0) {
 		same = same && at + (size_t)n <= SIZE &&
-		       !memcmp(data, content + at, (size_t)n);
+		       memcmp(data, content + at, (size_t)n) == 0;
 		at += (size_t)n;
 	}
 	stream_close(st);
@@ -544,14 +567,15 @@ static void test_spool_fails(void)
 
 	spool_open(&b, "I4", 4);
 	ok(reads_part(&b, 1), "what came is there");
-	is_int(source_pread(b.blob, got, 10, SIZE - 10, &e), -ENOENT, "what did not is gone: %s",
-	       e.text);
+	is_int(source_pread(b.blob, got, 10, SIZE - 10, &e), -ENOENT,
+	       "what did not is gone: %s", e.text);
 	ok(e.text[0] != '\0', "with a sentence");
 	ok(reads_part(&b, 1), "what came is there still");
 	is_int(near.asked, 2, "and asks nothing");
 	script(&near, "i");
-	is_int(source_pread(b.blob, got, 10, SIZE - 10, &e), 10, "another try: %s", e.text);
-	ok(!memcmp(got, content + SIZE - 10, 10), "the right bytes");
+	is_int(source_pread(b.blob, got, 10, SIZE - 10, &e), 10, "another try: %s",
+	       e.text);
+	ok(memcmp(got, content + SIZE - 10, 10) == 0, "the right bytes");
 	bench_close(&b);
 }
 
@@ -580,7 +604,8 @@ static void test_no_place(void)
 		exit(1);
 	store_set_limit(b.store, 1);
 	bench_open(&b, 4);
-	ok(reads_part(&b, 1) && reads_part(&b, 2) && streams(&b, 7), "no room in the store");
+	ok(reads_part(&b, 1) && reads_part(&b, 2) && streams(&b, 7),
+	   "no room in the store");
 	is_int(near.asked, 1, "one elsewhere");
 	bench_close(&b);
 
@@ -604,7 +629,8 @@ static void test_no_place(void)
 	ok(reads_part(&b, 1) && reads_part(&b, 2) && reads_part(&b, 3), "and for parts");
 	bench_close(&b);
 	spool_open(&b, "i", 4);
-	ok(reads_part(&b, 1) && reads_part(&b, 2) && reads_part(&b, 3), "for parts alone");
+	ok(reads_part(&b, 1) && reads_part(&b, 2) && reads_part(&b, 3),
+	   "for parts alone");
 	ok(streams(&b, 7), "and then a stream");
 	bench_close(&b);
 	setrlimit(RLIMIT_FSIZE, &old);

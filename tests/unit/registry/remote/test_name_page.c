@@ -9,21 +9,22 @@
 #include "tests/unit/test.h"
 
 /* The names with a space behind each, and how many were said: "a b 3"; or "error N". */
-static const char *read_page(enum names_kind kind, const char *text, size_t piece)
+static const char *read_page(enum name_page_kind kind, const char *text, size_t piece)
 {
 	static char out[300];
-	struct names *n = NULL;
+	struct name_page *n = NULL;
 	size_t len = strlen(text), at, count = 0, said = 0, i;
 	const char *name = NULL;
 	struct err e = {""};
-	int rc = names_new(kind, &n);
+	int rc = name_page_new(kind, &n);
 
 	if (rc < 0)
 		exit(1);
 	for (at = 0; at < len && rc == 0; at += piece)
-		rc = names_feed(n, text + at, len - at < piece ? len - at : piece, &e);
+		rc = name_page_feed(n, text + at, len - at < piece ? len - at : piece,
+				    &e);
 	if (rc == 0)
-		name = names_finish(n, &count, &said, &e);
+		name = name_page_finish(n, &count, &said, &e);
 	out[0] = '\0';
 	if (!name) {
 		snprintf(out, sizeof(out), "error");
@@ -35,7 +36,7 @@ static const char *read_page(enum names_kind kind, const char *text, size_t piec
 	}
 	if (name)
 		snprintf(out + strlen(out), 20, "%zu", said);
-	names_free(n);
+	name_page_free(n);
 	return out;
 }
 
@@ -48,11 +49,14 @@ static void test_pages(void)
 		{"{\"tags\":[],\"name\":\"a\"}", "0", "error"},
 		{"{\"name\":\"a\",\"tags\":null}", "0", "error"},
 		{"{\"repositories\":[\"a/b\",\"c\"]}", "error", "a/b c 2"},
-		{"{\"tags\":[\"x\",null,7,\"\",\"no tag\",{\"tags\":[\"y\"]},[\"z\"],\"u\"]}", "x u 8",
+		{"{\"tags\":[\"x\",null,7,\"\",\"no tag\",{\"tags\":[\"y\"]},[\"z\"],\"u\"]}",
+		 "x u 8", "error"},
+		{"{\"tags\":[\"sha256:00\",\"..\",\".\",\"_ok\",\"a/b\"]}", "_ok 5",
 		 "error"},
-		{"{\"tags\":[\"sha256:00\",\"..\",\".\",\"_ok\",\"a/b\"]}", "_ok 5", "error"},
-		{"{\"repositories\":[\"A\",\"a/../b\",\"/a\",\"a//b\",\"ok\"]}", "error", "ok 5"},
-		{"{\"x\":{\"tags\":[\"inner\"]},\"tags\":[\"outer\"]}", "outer 1", "error"},
+		{"{\"repositories\":[\"A\",\"a/../b\",\"/a\",\"a//b\",\"ok\"]}", "error",
+		 "ok 5"},
+		{"{\"x\":{\"tags\":[\"inner\"]},\"tags\":[\"outer\"]}", "outer 1",
+		 "error"},
 		{"{\"tags\":[\"a\\u0000b\",\"c\\u0064\"]}", "cd 2", "error"},
 		{"{\"tags\":\"x\"}", "error", "error"},
 		{"{\"tags\":{\"x\":1}}", "error", "error"},
@@ -67,9 +71,10 @@ static void test_pages(void)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		is_text(read_page(NAMES_TAGS, rows[i].text, 1000), rows[i].tags, "%s",
 			rows[i].text);
-		is_text(read_page(NAMES_TAGS, rows[i].text, 1), rows[i].tags, "byte by byte");
-		is_text(read_page(NAMES_REPOSITORIES, rows[i].text, 7), rows[i].repositories,
-			"as repositories");
+		is_text(read_page(NAMES_TAGS, rows[i].text, 1), rows[i].tags,
+			"byte by byte");
+		is_text(read_page(NAMES_REPOSITORIES, rows[i].text, 7),
+			rows[i].repositories, "as repositories");
 	}
 }
 
@@ -82,7 +87,8 @@ static void test_next(void)
 		{"", ""},
 		{"</v2/a/tags/list?n=5&last=c>; rel=\"next\"", "tags/list?n=5&last=c"},
 		{"<?n=5&last=c>; rel=next", "tags/list?n=5&last=c"},
-		{"<http://other:1/x?n=5&next_page=a%3D#f>; rel=\"next\"", "tags/list?n=5&next_page=a%3D"},
+		{"<http://other:1/x?n=5&next_page=a%3D#f>; rel=\"next\"",
+		 "tags/list?n=5&next_page=a%3D"},
 		{"</v2/a/tags/list?n=5>; rel=\"prev\"", ""},
 		{"</p?n=1>; rel=prev, </n?n=2>; rel=next", "tags/list?n=2"},
 		{"</v2/a/tags/list?n=1000>; rel=\"next\"", "error"}, /* the page itself */

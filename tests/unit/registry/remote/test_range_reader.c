@@ -72,14 +72,16 @@ static void wait_for_company(unsigned n)
 }
 
 /* False: the connection ends. */
-static bool give(int fd, unsigned n, enum does what, uint64_t first, uint64_t last, bool ranged)
+static bool give(int fd, unsigned n, enum does what, uint64_t first, uint64_t last,
+		 bool ranged)
 {
 	struct linger now = {.l_onoff = 1};
 	char head[256];
 	uint64_t len;
 
 	if (what == WHOLE || !ranged) {
-		snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %u\r\n\r\n", SIZE);
+		snprintf(head, sizeof(head),
+			 "HTTP/1.1 200 OK\r\nContent-Length: %u\r\n\r\n", SIZE);
 		return send_all(fd, head, strlen(head)) && send_all(fd, content, SIZE);
 	}
 	if (what == REFUSE || what == BUSY) {
@@ -203,7 +205,8 @@ static void bench_open(struct bench *b, unsigned timeout)
 	struct err e = {""};
 
 	snprintf(name, sizeof(name), "127.0.0.1:%u/a", server.port);
-	if (reference_parse(name, &ref, &e) < 0 || client_new(&options, NULL, &b->client, &e) < 0 ||
+	if (reference_parse(name, &ref, &e) < 0 ||
+	    client_new(&options, NULL, &b->client, &e) < 0 ||
 	    remote_new(b->client, &ref, &b->remote, &e) < 0 ||
 	    blob_new(b->remote, &d, &b->blob, &e) < 0) {
 		printf("# %s\n", e.text);
@@ -277,13 +280,15 @@ static enum does once(unsigned n, uint64_t first)
 		if (server.firsts[i] == first)
 			return GOOD;
 	}
-	return n == 0 || first % (2 * MIB) != server.firsts[0] % (2 * MIB) ? GOOD : first_fault;
+	return n == 0 || first % (2 * MIB) != server.firsts[0] % (2 * MIB) ? GOOD
+									   : first_fault;
 }
 
 static enum does dice(unsigned n, uint64_t first)
 {
 	(void)n, (void)first;
-	return rand_r(&server.seed) % 3 ? GOOD : (enum does)(rand_r(&server.seed) % FAULTS);
+	return rand_r(&server.seed) % 3 ? GOOD
+					: (enum does)(rand_r(&server.seed) % FAULTS);
 }
 
 static void test_at_once(void)
@@ -294,8 +299,9 @@ static void test_at_once(void)
 
 	plan(in_company);
 	bench_open(&b, 20);
-	is_int(source_pread(b.blob, got, 9 * MIB, 1000, &e), 9 * MIB, "a large range (%s)", e.text);
-	ok(!memcmp(got, content + 1000, 9 * MIB), "the right bytes");
+	is_int(source_pread(b.blob, got, 9 * MIB, 1000, &e), 9 * MIB,
+	       "a large range (%s)", e.text);
+	ok(memcmp(got, content + 1000, 9 * MIB) == 0, "the right bytes");
 	is_int(server.asked, 5, "by pieces that are asked at once");
 	plan(late_in_company);
 	is_int(stream_all(b.blob, 0, 0, &e), 0, "a stream that is late (%s)", e.text);
@@ -304,7 +310,8 @@ static void test_at_once(void)
 	is_int(stream_all(b.blob, 0, 20, &e), 0, "a stream whose reader is slow");
 	is_int(server.asked, 2, "by one piece, and the rest");
 	plan(all_good);
-	is_int(source_pread(b.blob, got, 2 * MIB, 5, &e), 2 * MIB, "a range of one piece");
+	is_int(source_pread(b.blob, got, 2 * MIB, 5, &e), 2 * MIB,
+	       "a range of one piece");
 	is_int(server.asked, 1, "by one request");
 	bench_close(&b);
 	free(got);
@@ -317,12 +324,9 @@ static void test_faults(void)
 		const char *what;
 		unsigned most; /* requests */
 	} rows[] = {
-		{REFUSE, "refused", 5 + 4 + 1},
-		{BUSY, "busy", 5 + 4 + 1},
-		{ELSEWHERE, "elsewhere", 5 + 4 + 1},
-		{DROP, "dropped", 5 + 4 + 1},
-		{SHORT, "short", 5 + 4 + 1},
-		{PART, "in part", 5 + 4 + 1},
+		{REFUSE, "refused", 5 + 4 + 1},	     {BUSY, "busy", 5 + 4 + 1},
+		{ELSEWHERE, "elsewhere", 5 + 4 + 1}, {DROP, "dropped", 5 + 4 + 1},
+		{SHORT, "short", 5 + 4 + 1},	     {PART, "in part", 5 + 4 + 1},
 		{WHOLE, "all of it", 5 + 4 + 1},
 	};
 	unsigned char *got = malloc(9 * MIB);
@@ -337,10 +341,11 @@ static void test_faults(void)
 		bench_open(&b, 20);
 		is_int(source_pread(b.blob, got, 9 * MIB, 1000, &e), 9 * MIB,
 		       "what is asked ahead is %s (%s)", rows[i].what, e.text);
-		ok(!memcmp(got, content + 1000, 9 * MIB), "the right bytes");
+		ok(memcmp(got, content + 1000, 9 * MIB) == 0, "the right bytes");
 		ok(server.asked <= rows[i].most, "by %u requests", server.asked);
 		plan(once);
-		is_int(stream_all(b.blob, 0, 0, &e), 0, "the same of a stream (%s)", e.text);
+		is_int(stream_all(b.blob, 0, 0, &e), 0, "the same of a stream (%s)",
+		       e.text);
 		bench_close(&b);
 	}
 	plan(whole);
@@ -388,7 +393,8 @@ static void test_left(void)
 		ssize_t n;
 
 		is_int(source_stream(b.blob, 0, &st, &e), 0, "a stream");
-		while (at < (i + 1) * MIB + MIB / 2 && (n = stream_next(st, &data, &e)) > 0)
+		while (at < (i + 1) * MIB + MIB / 2 &&
+		       (n = stream_next(st, &data, &e)) > 0)
 			at += (uint64_t)n;
 		stream_close(st);
 	}
@@ -397,7 +403,8 @@ static void test_left(void)
 
 int main(void)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(at);
 	pthread_t thread;
 	size_t i;

@@ -17,7 +17,9 @@ static void test_numbers(void)
 		{"0000644\0", 8, true, 0644},
 		{"00000644", 8, true, 0644},
 		{"   644 \0", 8, true, 0644},
-		{"\0\0\0" "644\0\0", 8, true, 0644},
+		{"\0\0\0"
+		 "644\0\0",
+		 8, true, 0644},
 		{"644 junk", 8, true, 0644},
 		{"\0\0\0\0\0\0\0\0", 8, true, 0},
 		{"        ", 8, true, 0},
@@ -40,7 +42,8 @@ static void test_numbers(void)
 		int64_t v = 77;
 
 		is_int(header_number((const uint8_t *)rows[i].field, rows[i].len, &v),
-		       rows[i].good, "number %zu is %s", i, rows[i].good ? "one" : "none");
+		       rows[i].good, "number %zu is %s", i,
+		       rows[i].good ? "one" : "none");
 		is_int(v, rows[i].good ? rows[i].value : 77, "number %zu", i);
 	}
 }
@@ -81,9 +84,14 @@ static void test_fields(void)
 		size_t at, len;
 		const char *value;
 	} bad[] = {
-		{AT_MODE, "9"}, {AT_UID, "x"},	{AT_GID, "x"},	 {AT_SIZE, "8"},
+		{AT_MODE, "9"},
+		{AT_UID, "x"},
+		{AT_GID, "x"},
+		{AT_SIZE, "8"},
 		{AT_SIZE, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"},
-		{AT_MTIME, "?"}, {AT_MAJOR, "x"}, {AT_MINOR, "x"},
+		{AT_MTIME, "?"},
+		{AT_MAJOR, "x"},
+		{AT_MINOR, "x"},
 	};
 	uint8_t b[HEADER_SIZE];
 	struct header h;
@@ -111,7 +119,8 @@ static void test_fields(void)
 		header_make(b, "bad", '3', 0);
 		memcpy(b + bad[i].at, bad[i].value, strnlen(bad[i].value, bad[i].len));
 		header_sum(b);
-		is_int(header_parse(b, &h, &e), -EBADMSG, "field at %zu: %s", bad[i].at, e.text);
+		is_int(header_parse(b, &h, &e), -EBADMSG, "field at %zu: %s", bad[i].at,
+		       e.text);
 	}
 	header_make(b, "f", '0', 0);
 	b[329] = 'x';
@@ -173,16 +182,26 @@ static void test_kinds(void)
 		unsigned file;
 		bool content;
 	} rows[] = {
-		{'\0', HEADER_ENTRY, S_IFREG, true},  {'0', HEADER_ENTRY, S_IFREG, true},
-		{'1', HEADER_ENTRY, S_IFREG, false},  {'2', HEADER_ENTRY, S_IFLNK, false},
-		{'3', HEADER_ENTRY, S_IFCHR, false},  {'4', HEADER_ENTRY, S_IFBLK, false},
-		{'5', HEADER_ENTRY, S_IFDIR, false},  {'6', HEADER_ENTRY, S_IFIFO, false},
-		{'7', HEADER_ENTRY, S_IFREG, true},   {'S', HEADER_ENTRY, S_IFREG, true},
-		{'Q', HEADER_ENTRY, S_IFREG, true},   {'x', HEADER_PAX, S_IFREG, true},
-		{'X', HEADER_PAX, S_IFREG, true},     {'g', HEADER_GLOBAL, S_IFREG, true},
-		{'L', HEADER_LONG_NAME, S_IFREG, true}, {'K', HEADER_LONG_LINK, S_IFREG, true},
-		{'V', HEADER_VENDOR, S_IFREG, true},  {'M', HEADER_VENDOR, S_IFREG, true},
-		{'N', HEADER_VENDOR, S_IFREG, true},  {'A', HEADER_VENDOR, S_IFREG, true},
+		{'\0', HEADER_ENTRY, S_IFREG, true},
+		{'0', HEADER_ENTRY, S_IFREG, true},
+		{'1', HEADER_ENTRY, S_IFREG, false},
+		{'2', HEADER_ENTRY, S_IFLNK, false},
+		{'3', HEADER_ENTRY, S_IFCHR, false},
+		{'4', HEADER_ENTRY, S_IFBLK, false},
+		{'5', HEADER_ENTRY, S_IFDIR, false},
+		{'6', HEADER_ENTRY, S_IFIFO, false},
+		{'7', HEADER_ENTRY, S_IFREG, true},
+		{'S', HEADER_ENTRY, S_IFREG, true},
+		{'Q', HEADER_ENTRY, S_IFREG, true},
+		{'x', HEADER_PAX, S_IFREG, true},
+		{'X', HEADER_PAX, S_IFREG, true},
+		{'g', HEADER_GLOBAL, S_IFREG, true},
+		{'L', HEADER_LONG_NAME, S_IFREG, true},
+		{'K', HEADER_LONG_LINK, S_IFREG, true},
+		{'V', HEADER_VENDOR, S_IFREG, true},
+		{'M', HEADER_VENDOR, S_IFREG, true},
+		{'N', HEADER_VENDOR, S_IFREG, true},
+		{'A', HEADER_VENDOR, S_IFREG, true},
 		{'D', HEADER_VENDOR, S_IFREG, true},
 	};
 	size_t i;
@@ -190,7 +209,8 @@ static void test_kinds(void)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct header h = {.type = rows[i].type};
 
-		is_int(header_kind(&h), rows[i].kind, "kind of '%c'", h.type ? h.type : '-');
+		is_int(header_kind(&h), rows[i].kind, "kind of '%c'",
+		       h.type ? h.type : '-');
 		is_int(header_file_type(&h), rows[i].file, "file type");
 		is_int(header_has_content(&h), rows[i].content, "content");
 	}

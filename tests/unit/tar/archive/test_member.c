@@ -8,7 +8,10 @@
 #include "tar/archive/reader.h"
 #include "tests/unit/test.h"
 
-#define TEXT(s) {.data = (s), .len = sizeof(s) - 1}
+#define TEXT(s)                                   \
+	{                                         \
+		.data = (s), .len = sizeof(s) - 1 \
+	}
 
 static struct header plain(char type)
 {
@@ -104,9 +107,11 @@ static void test_stat(void)
 		uint32_t file;
 		uint64_t want;
 	} rows[] = {
-		{'0', "f", 5, S_IFREG, 5},  {'\0', "f", 5, S_IFREG, 5}, {'0', "f/", 5, S_IFREG, 5},
-		{'0', "f/", 0, S_IFDIR, 0}, {'\0', "f/", 5, S_IFDIR, 0}, {'5', "f", 5, S_IFDIR, 0},
-		{'1', "f", 5, S_IFREG, 0},  {'2', "f/", 5, S_IFLNK, 0}, {'7', "f/", 0, S_IFREG, 0},
+		{'0', "f", 5, S_IFREG, 5},   {'\0', "f", 5, S_IFREG, 5},
+		{'0', "f/", 5, S_IFREG, 5},  {'0', "f/", 0, S_IFDIR, 0},
+		{'\0', "f/", 5, S_IFDIR, 0}, {'5', "f", 5, S_IFDIR, 0},
+		{'1', "f", 5, S_IFREG, 0},   {'2', "f/", 5, S_IFLNK, 0},
+		{'7', "f/", 0, S_IFREG, 0},
 	};
 	static struct pax p;
 	struct header h;
@@ -116,7 +121,8 @@ static void test_stat(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		t = (struct tar_entry){.path = rows[i].path, .path_len = strlen(rows[i].path)};
+		t = (struct tar_entry){.path = rows[i].path,
+				       .path_len = strlen(rows[i].path)};
 		h = plain(rows[i].type);
 		h.size = rows[i].size;
 		is_int(member_stat(&m, &t, &e), 0, "row %zu", i);

@@ -32,16 +32,25 @@ static void test_framing(void)
 		const char *text;
 		int rc;
 	} rows[] = {
-		{"", 0},		       {"6 a=b\n", 0},
-		{"06 a=b\n", -EBADMSG},	       {"7 a=b\n", -EBADMSG},
-		{"7 aa=b\n7 c=d\n", -EBADMSG}, {"8 aa=b\n", -EBADMSG},
-		{"6 a=b\n6 a=b\n", 0},	       {"6 a=b\n\n", -EBADMSG},
-		{"6 a=bx", -EBADMSG},	       {"5 =b\n", -EBADMSG},
-		{"5 ab\n", -EBADMSG},	       {"a=b\n", -EBADMSG},
-		{"-6 a=b\n", -EBADMSG},	       {" 6 a=b\n", -EBADMSG},
+		{"", 0},
+		{"6 a=b\n", 0},
+		{"06 a=b\n", -EBADMSG},
+		{"7 a=b\n", -EBADMSG},
+		{"7 aa=b\n7 c=d\n", -EBADMSG},
+		{"8 aa=b\n", -EBADMSG},
+		{"6 a=b\n6 a=b\n", 0},
+		{"6 a=b\n\n", -EBADMSG},
+		{"6 a=bx", -EBADMSG},
+		{"5 =b\n", -EBADMSG},
+		{"5 ab\n", -EBADMSG},
+		{"a=b\n", -EBADMSG},
+		{"-6 a=b\n", -EBADMSG},
+		{" 6 a=b\n", -EBADMSG},
 		{"99999999999999999999 a=b\n", -EBADMSG},
-		{"7 a==b\n", 0},	       {"0 ", -EBADMSG},
-		{"2 \n", -EBADMSG},	       {"7 a=\n\n\n", 0},
+		{"7 a==b\n", 0},
+		{"0 ", -EBADMSG},
+		{"2 \n", -EBADMSG},
+		{"7 a=\n\n\n", 0},
 		{"6", -EBADMSG},
 	};
 	size_t i;
@@ -89,7 +98,8 @@ static void test_times(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		is_int(parse_one("mtime", rows[i].text), rows[i].rc, "time %s", rows[i].text);
+		is_int(parse_one("mtime", rows[i].text), rows[i].rc, "time %s",
+		       rows[i].text);
 		if (rows[i].rc < 0)
 			continue;
 		is_int(pax.mtime.sec, rows[i].sec, "seconds");
@@ -99,13 +109,16 @@ static void test_times(void)
 
 static void test_numbers_and_texts(void)
 {
-	static const char *const keys[] = {"size", "uid", "gid", "SCHILY.devmajor",
-					   "SCHILY.devminor", "GNU.sparse.size"};
+	static const char *const keys[] = {
+		"size",		  "uid", "gid", "SCHILY.devmajor", "SCHILY.devminor",
+		"GNU.sparse.size"};
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		is_int(parse_one(keys[i], "9223372036854775807"), 0, "%s up to 2^63-1", keys[i]);
-		is_int(parse_one(keys[i], "9223372036854775808"), -EBADMSG, "and no more");
+		is_int(parse_one(keys[i], "9223372036854775807"), 0, "%s up to 2^63-1",
+		       keys[i]);
+		is_int(parse_one(keys[i], "9223372036854775808"), -EBADMSG,
+		       "and no more");
 		is_int(parse_one(keys[i], "-1"), -EBADMSG, "not negative");
 		is_int(parse_one(keys[i], "1x"), -EBADMSG, "nothing else: %s", err.text);
 	}
@@ -124,7 +137,8 @@ static void test_numbers_and_texts(void)
 	pax_add_text(&body, "size", "2");
 	pax_add_text(&body, "mtime", "");
 	is_int(parse(), 0, "a key said again");
-	ok(pax.path.len == 3 && memcmp(pax.path.data, "two", 3) == 0, "the last one counts");
+	ok(pax.path.len == 3 && memcmp(pax.path.data, "two", 3) == 0,
+	   "the last one counts");
 	is_int(pax.size.value, 2, "also of numbers");
 	ok(!pax.mtime.is_set, "an empty one takes it back");
 	pax_add_text(&body, "path", "");
@@ -137,7 +151,8 @@ static void is_xattr(size_t i, const char *name, const char *value, size_t len)
 	if (!ok(i < pax.n_xattrs, "there is xattr %zu", i))
 		return;
 	is_text(pax.xattrs[i].name, name, "its name");
-	ok(pax.xattrs[i].len == len && memcmp(pax.xattrs[i].value, value, len) == 0, "its value");
+	ok(pax.xattrs[i].len == len && memcmp(pax.xattrs[i].value, value, len) == 0,
+	   "its value");
 }
 
 static void test_xattrs(void)
@@ -170,7 +185,8 @@ static void test_xattrs(void)
 	is_xattr(0, "user.x", "", 0);
 	is_xattr(1, "user.y", "3", 1);
 
-	is_int(parse_one("LIBARCHIVE.xattr.user.x", "a"), -EBADMSG, "base64 cut: %s", err.text);
+	is_int(parse_one("LIBARCHIVE.xattr.user.x", "a"), -EBADMSG, "base64 cut: %s",
+	       err.text);
 	is_int(parse_one("LIBARCHIVE.xattr.user.x", "a!aa"), -EBADMSG, "no base64");
 	is_int(parse_one("LIBARCHIVE.xattr.user.%00", "aaaa"), -EBADMSG, "NUL in a name");
 	is_int(parse_one("SCHILY.xattr.", "v"), 0, "no name, no xattr");
@@ -230,7 +246,8 @@ static void test_sparse_records(void)
 	pax_add_text(&body, "GNU.sparse.map", "");
 	is_int(parse(), 0, "a map taken back");
 	ok(!pax.has_map && map.n == 0, "is none");
-	is_int(parse_one("GNU.sparse.numbytes", "5"), -EBADMSG, "a length first: %s", err.text);
+	is_int(parse_one("GNU.sparse.numbytes", "5"), -EBADMSG, "a length first: %s",
+	       err.text);
 	is_int(parse_one("GNU.sparse.offset", "x"), -EBADMSG, "no number");
 }
 

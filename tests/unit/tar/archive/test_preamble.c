@@ -57,7 +57,9 @@ static void add_long_name(const char *name)
 
 static int check(uint64_t data, uint64_t size, const char *name)
 {
-	struct preamble_want want = {.data = data, .size = size, .name = name,
+	struct preamble_want want = {.data = data,
+				     .size = size,
+				     .name = name,
 				     .name_len = name ? strlen(name) : 0};
 	struct err e = {""};
 	int rc;

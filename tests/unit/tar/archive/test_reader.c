@@ -118,11 +118,13 @@ static void expect(const char *what, int rc, const char *log)
 	is_int(whole.rc, rc, "%s", what);
 	if (log)
 		is_text(buf_text(&whole.log), log, "%s: as told", what);
-	ok((rc < 0) == (whole.err.text[0] != '\0'), "%s: sentence: %s", what, whole.err.text);
+	ok((rc < 0) == (whole.err.text[0] != '\0'), "%s: sentence: %s", what,
+	   whole.err.text);
 	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		tell(&part, pieces[i], 0);
 		ok(part.rc == whole.rc && part.log.len == whole.log.len &&
-			   memcmp(buf_text(&part.log), buf_text(&whole.log), part.log.len) == 0 &&
+			   memcmp(buf_text(&part.log), buf_text(&whole.log),
+				  part.log.len) == 0 &&
 			   strcmp(part.err.text, whole.err.text) == 0,
 		   "%s: the same in pieces of %zu", what, pieces[i]);
 		buf_release(&part.log);
@@ -258,7 +260,8 @@ static void test_end(void)
 	archive_end(&archive);
 	archive_entry(&archive, "c", '5', "");
 	archive_add(&archive, "junk", 4);
-	expect("a lone zero block, an end, and more", 0, "d0644 0:0 0 a\nd0644 0:0 0 b\n");
+	expect("a lone zero block, an end, and more", 0,
+	       "d0644 0:0 0 a\nd0644 0:0 0 b\n");
 
 	archive_entry(&archive, "a", '5', "");
 	archive_zeros(&archive, 512);
@@ -270,11 +273,13 @@ static void test_end(void)
 
 	archive_entry(&archive, "a", '0', "hi");
 	archive.len -= 511;
-	expect_sentence("cut in the content", -EBADMSG, "\"a\" at byte 0: the archive ends inside");
+	expect_sentence("cut in the content", -EBADMSG,
+			"\"a\" at byte 0: the archive ends inside");
 
 	archive_entry(&archive, "a", '0', "hi");
 	archive.len = 512;
-	expect_sentence("cut before the content", -EBADMSG, "ends inside it, at byte 512");
+	expect_sentence("cut before the content", -EBADMSG,
+			"ends inside it, at byte 512");
 
 	archive_entry(&archive, "a", '5', "");
 	archive_zeros(&archive, 100);
@@ -310,7 +315,8 @@ static void test_names(void)
 	add_long('K', "long link", 10);
 	archive_entry(&archive, "short", '2', "");
 	archive_entry(&archive, "next", '2', "");
-	expect("GNU long names", 0, "l0644 0:0 0 long name -> long link\nl0644 0:0 0 next -> \n");
+	expect("GNU long names", 0,
+	       "l0644 0:0 0 long name -> long link\nl0644 0:0 0 next -> \n");
 
 	pax_add_text(&body, "path", "pax");
 	pax_add_text(&body, "linkpath", "pax link");
@@ -378,22 +384,26 @@ static void test_refusals(void)
 	archive_entry(&archive, "good", '0', "content");
 	archive_entry(&archive, "bad", '5', "");
 	archive.data[1024]++;
-	expect_sentence("a wrong checksum", -EBADMSG, "header at byte 1024: the header's checksum");
+	expect_sentence("a wrong checksum", -EBADMSG,
+			"header at byte 1024: the header's checksum");
 
 	header_make(h, "f", '0', 0);
 	header_base256(h, AT_UID, 4294967296);
 	archive_header(&archive, h);
-	expect_sentence("a uid of 33 bits", -EBADMSG, "\"f\" at byte 0: the uid 4294967296");
+	expect_sentence("a uid of 33 bits", -EBADMSG,
+			"\"f\" at byte 0: the uid 4294967296");
 	archive_pax(&archive, "gid", "4294967296");
 	archive_entry(&archive, "f", '5', "");
-	expect_sentence("a gid of 33 bits", -EBADMSG, "\"f\" at byte 1024: the gid 4294967296");
+	expect_sentence("a gid of 33 bits", -EBADMSG,
+			"\"f\" at byte 1024: the gid 4294967296");
 	archive_pax(&archive, "path", "");
 	archive_pax(&archive, "SCHILY.devminor", "4294967296");
 	archive_entry(&archive, "c", '3', "");
 	expect_sentence("a device of 33 bits", -EBADMSG, "the device");
 	archive_pax(&archive, "size", "9223372036854775808");
 	archive_entry(&archive, "f", '0', "");
-	expect_sentence("a size of 2^63", -EBADMSG, "header at byte 0: the pax record size");
+	expect_sentence("a size of 2^63", -EBADMSG,
+			"header at byte 0: the pax record size");
 	pax_add_text(&body, "comment", "x");
 	body.data[0] = '9';
 	archive_meta(&archive, 'g', &body);
@@ -486,7 +496,8 @@ static void test_gnu_sparse(void)
 
 	gnu_header(h, "s", 5, 1000);
 	archive_header(&archive, h);
-	expect_sentence("content and no map", -EBADMSG, "\"s\" at byte 0: the sparse map has");
+	expect_sentence("content and no map", -EBADMSG,
+			"\"s\" at byte 0: the sparse map has");
 	gnu_header(h, "s", 0, 1000);
 	h[482] = 1;
 	archive_header(&archive, h);
@@ -523,17 +534,20 @@ static void add_records(const char *a, const char *b, const char *c, const char 
 
 static void test_pax_sparse(void)
 {
-	static const char real[] = "GNU.sparse.name=real", in10[] = "GNU.sparse.realsize=100";
+	static const char real[] = "GNU.sparse.name=real",
+			  in10[] = "GNU.sparse.realsize=100";
 	static const char one[] = "GNU.sparse.major=1", zero[] = "GNU.sparse.minor=0";
 	uint8_t h[HEADER_SIZE];
 
 	add_records("GNU.sparse.size=100", "GNU.sparse.map=10,2,90,3,100,0", real, NULL);
 	archive_entry(&archive, "GNUSparseFile.1/real", '0', "abcde");
 	archive_entry(&archive, "next", '5', "");
-	expect("0.1", 0, "-0644 0:0 0 real size 100 sparse 10+2 90+3 at 1536: abcde\n"
-			 "d0644 0:0 0 next\n");
+	expect("0.1", 0,
+	       "-0644 0:0 0 real size 100 sparse 10+2 90+3 at 1536: abcde\n"
+	       "d0644 0:0 0 next\n");
 
-	add_records("GNU.sparse.size=100", "GNU.sparse.offset=10", "GNU.sparse.numbytes=5", NULL);
+	add_records("GNU.sparse.size=100", "GNU.sparse.offset=10",
+		    "GNU.sparse.numbytes=5", NULL);
 	archive_entry(&archive, "real", '0', "abcde");
 	expect("0.0", 0, "-0644 0:0 0 real size 100 sparse 10+5 at 1536: abcde\n");
 
@@ -543,8 +557,9 @@ static void test_pax_sparse(void)
 	archive_content(&archive, "2\n10\n2\n90\n3\n", 12);
 	archive_content(&archive, "abcde", 5);
 	archive_entry(&archive, "next", '5', "");
-	expect("1.0", 0, "-0644 0:0 0 real size 100 sparse 10+2 90+3 at 2048: abcde\n"
-			 "d0644 0:0 0 next\n");
+	expect("1.0", 0,
+	       "-0644 0:0 0 real size 100 sparse 10+2 90+3 at 2048: abcde\n"
+	       "d0644 0:0 0 next\n");
 
 	add_records(one, zero, NULL, in10);
 	header_make(h, "hole", '0', 512);
@@ -566,7 +581,8 @@ static void test_pax_sparse(void)
 	expect_sentence("1.0, no size", -EBADMSG, "no size");
 	add_records("GNU.sparse.size=10", "GNU.sparse.map=8,4", NULL, NULL);
 	archive_entry(&archive, "s", '0', "abcd");
-	expect_sentence("beyond the size", -EBADMSG, "\"s\" at byte 1024: the sparse map goes beyond");
+	expect_sentence("beyond the size", -EBADMSG,
+			"\"s\" at byte 1024: the sparse map goes beyond");
 	add_records("GNU.sparse.major=2", "GNU.sparse.realsize=5", NULL, NULL);
 	archive_entry(&archive, "s", '0', "abcd");
 	expect_sentence("2.0", -ENOTSUP, "form 2.0");
@@ -582,7 +598,8 @@ static void test_pax_sparse(void)
 	add_records("GNU.sparse.size=10", real, NULL, NULL);
 	archive_entry(&archive, "s", '0', "abcd");
 	expect("a size and no map", 0, "-0644 0:0 0 s size 4 at 1536: abcd\n");
-	add_records("GNU.sparse.size=10", "GNU.sparse.map=10,0", "GNU.sparse.name=s/", NULL);
+	add_records("GNU.sparse.size=10", "GNU.sparse.map=10,0", "GNU.sparse.name=s/",
+		    NULL);
 	archive_entry(&archive, "s", '0', "");
 	expect("no folder", 0, "-0644 0:0 0 s/ size 10 sparse\n");
 }
@@ -623,7 +640,8 @@ static void test_good_files(void)
 	glob_t g;
 	size_t i;
 
-	if (!ok(glob("tests/data/tar/good/*.tar", 0, NULL, &g) == 0, "there are good files"))
+	if (!ok(glob("tests/data/tar/good/*.tar", 0, NULL, &g) == 0,
+		"there are good files"))
 		return;
 	archive_init(&log);
 	for (i = 0; i < g.gl_pathc; i++) {
@@ -645,12 +663,14 @@ static void test_bad_files(void)
 	glob_t g;
 	size_t i;
 
-	if (!ok(glob("tests/data/tar/bad/*.tar", 0, NULL, &g) == 0, "there are bad files"))
+	if (!ok(glob("tests/data/tar/bad/*.tar", 0, NULL, &g) == 0,
+		"there are bad files"))
 		return;
 	for (i = 0; i < g.gl_pathc; i++) {
 		ok(load(g.gl_pathv[i], &archive), "%s", g.gl_pathv[i]);
 		tell(&told, archive.len, 0);
-		ok(told.rc == -EBADMSG || told.rc == -E2BIG || told.rc == -ENOTSUP, "is refused");
+		ok(told.rc == -EBADMSG || told.rc == -E2BIG || told.rc == -ENOTSUP,
+		   "is refused");
 		buf_release(&told.log);
 		expect(g.gl_pathv[i], told.rc, NULL);
 	}

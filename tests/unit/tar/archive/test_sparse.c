@@ -58,7 +58,8 @@ static void test_check(void)
 {
 	add_list("0,10,20,5,100,0");
 	is_int(sparse_check(&map, 100, 15, &err), 0, "fits");
-	is_int(sparse_check(&map, 99, 15, &err), -EBADMSG, "beyond the size: %s", err.text);
+	is_int(sparse_check(&map, 99, 15, &err), -EBADMSG, "beyond the size: %s",
+	       err.text);
 	is_int(sparse_check(&map, 100, 16, &err), -EBADMSG, "more stored: %s", err.text);
 	is_int(sparse_check(&map, 100, 14, &err), -EBADMSG, "less stored");
 	sparse_clear(&map);
@@ -118,7 +119,8 @@ static void test_pairs(void)
 	header_octal(pairs, 36, 12, 0);
 	sparse_clear(&map);
 	is_int(sparse_add_gnu(&map, pairs, 4, &err), 0, "old GNU");
-	ok(map.n == 1 && map.end == 1ULL << 40 && map.stored == 1024, "two pairs, one extent");
+	ok(map.n == 1 && map.end == 1ULL << 40 && map.stored == 1024,
+	   "two pairs, one extent");
 	pairs[0] = 'x';
 	is_int(sparse_add_gnu(&map, pairs, 4, &err), -EBADMSG, "no number");
 	header_base256(pairs, 0, 12, -1);

@@ -40,7 +40,7 @@ static bool goes_on(enum inflate_engine engine, const struct buf *raw, uint64_t 
 		exit(1);
 	while (rc == 0 && flow.out_len > 0 && flow.in_len > 0)
 		rc = inflate_run(f, &flow, false);
-	good = rc >= 0 && flow.out_len == 0 && !memcmp(out, plain.data + at, len);
+	good = rc >= 0 && flow.out_len == 0 && memcmp(out, plain.data + at, len) == 0;
 	inflate_free(f);
 	free(out);
 	return good;
@@ -77,11 +77,11 @@ static void walk(const char *what, enum inflate_engine engine, const struct buf 
 		}
 	}
 	n_tail = inflate_tail(f, tail);
-	ok(rc == INFLATE_END && made == PLAIN_LEN && !memcmp(out, plain.data, made),
+	ok(rc == INFLATE_END && made == PLAIN_LEN && memcmp(out, plain.data, made) == 0,
 	   "%s by %s in pieces of %zu", what, names[engine], piece);
 	ok(n_bad == 0 && n_stops > 0, "%zu places to go on from", n_stops);
 	ok(given - n_tail == raw->len - 20, "the end is found");
-	ok(!memcmp(tail, raw->data + given - n_tail, n_tail),
+	ok(memcmp(tail, raw->data + given - n_tail, n_tail) == 0,
 	   "what was taken too much is told");
 	inflate_free(f);
 	free(out);

@@ -94,7 +94,8 @@ static void test_chunk(void)
 		sp.in_len = b.len - 16;
 		sp.skip = 300001;
 		set_digest(&sp, plain.data + 300001, 200000);
-		ok(load(&sp, &b, out) == 0 && !memcmp(out, plain.data + 300001, 200000),
+		ok(load(&sp, &b, out) == 0 &&
+			   memcmp(out, plain.data + 300001, 200000) == 0,
 		   "a chunk inside %s", i ? "a frame" : "a member");
 		sp.skip++;
 		is_int(load(&sp, &b, out), -EBADMSG, "another chunk has another digest");
@@ -124,7 +125,8 @@ static void test_large(void)
 	sp.in_len = b.len;
 	sp.out_len = len;
 	set_digest(&sp, random, len);
-	ok(load(&sp, &b, out) == 0 && !memcmp(out, random, len), "20 MiB in one span");
+	ok(load(&sp, &b, out) == 0 && memcmp(out, random, len) == 0,
+	   "20 MiB in one span");
 	sp.digest_is_of_output = false;
 	set_digest(&sp, b.data, b.len);
 	is_int(load(&sp, &b, out), 0, "by its compressed bytes");
@@ -134,7 +136,7 @@ static void test_large(void)
 	sp.skip = sp.out = len - 1000000;
 	sp.out_len = 1000000;
 	set_digest(&sp, random + sp.skip, 1000000);
-	ok(load(&sp, &b, out) == 0 && !memcmp(out, random + sp.skip, 1000000),
+	ok(load(&sp, &b, out) == 0 && memcmp(out, random + sp.skip, 1000000) == 0,
 	   "the end of a long frame, as a stream");
 	sp.in_len -= 5000;
 	is_int(load(&sp, &b, out), -EBADMSG, "cut short");
@@ -147,7 +149,7 @@ static void test_large(void)
 static void test_changed(void)
 {
 	static const struct gzip_form gzip = {.level = 6};
-	struct pass p = {0};
+	struct first_pass p = {0};
 	uint8_t *out = need(malloc(SPAN_TARGET * 2));
 	const struct span *good;
 	struct span sp;
@@ -157,7 +159,7 @@ static void test_changed(void)
 
 	buf_init(&b, MAKER_MAX);
 	make_gzip(&b, plain.data, plain.len, &gzip);
-	if (pass_run(&p, b.data, b.len, 1 << 30, 0) < 0 || p.n_spans < 3)
+	if (first_pass_run(&p, b.data, b.len, 1 << 30, 0) < 0 || p.n_spans < 3)
 		exit(1);
 	good = &p.spans[1];
 	is_int(load(good, &b, out), 0, "the span is good");
@@ -236,7 +238,7 @@ static void test_source_fails(void)
 }
 
 struct parts {
-	const struct pass *pass;
+	const struct first_pass *pass;
 	size_t n;
 	bool wrong;
 };
@@ -246,7 +248,8 @@ static int take_part(void *arg, size_t i, const void *out)
 	struct parts *p = arg;
 	const struct span *sp = &p->pass->spans[i];
 
-	p->wrong |= i != p->n++ || memcmp(out, p->pass->out + sp->out, (size_t)sp->out_len) != 0;
+	p->wrong |= i != p->n++ ||
+		    memcmp(out, p->pass->out + sp->out, (size_t)sp->out_len) != 0;
 	return 0;
 }
 
@@ -256,7 +259,7 @@ static void test_parts(size_t len, const char *what)
 	static const struct zstd_form zstd = {.level = 1};
 	uint8_t *random = need(malloc(len));
 	struct source *blob = NULL;
-	struct pass pass = {0};
+	struct first_pass pass = {0};
 	struct parts parts = {.pass = &pass};
 	struct buf b;
 	size_t i;
@@ -265,13 +268,14 @@ static void test_parts(size_t len, const char *what)
 		random[i] = (uint8_t)random_next();
 	buf_init(&b, MAKER_MAX);
 	make_zstd(&b, random, len, &zstd);
-	is_int(pass_run(&pass, b.data, b.len, 1 << 20, 0), 0, "%s: a pass", what);
+	is_int(first_pass_run(&pass, b.data, b.len, 1 << 20, 0), 0, "%s: a pass", what);
 	ok(pass.n_spans >= 2 && pass.spans[pass.n_spans - 1].in == 0 &&
-		   pass.spans[pass.n_spans - 1].in_len > pass.spans[0].in_len, "gives parts");
+		   pass.spans[pass.n_spans - 1].in_len > pass.spans[0].in_len,
+	   "gives parts");
 	if (source_memory(b.data, b.len, &blob) < 0)
 		exit(1);
-	is_int(span_load_parts(pass.spans, pass.n_spans, blob, take_part, &parts, NULL), 0,
-	       "which are loaded at once");
+	is_int(span_load_parts(pass.spans, pass.n_spans, blob, take_part, &parts, NULL),
+	       0, "which are loaded at once");
 	ok(parts.n == pass.n_spans && !parts.wrong, "all of them, and right");
 	source_unref(blob);
 	pass_release(&pass);

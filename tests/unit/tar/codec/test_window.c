@@ -10,7 +10,7 @@ static uint8_t packed[WINDOW_PACKED_MAX];
 
 static bool is_same(void)
 {
-	return w.len == back.len && !memcmp(w.bytes, back.bytes, w.len);
+	return w.len == back.len && memcmp(w.bytes, back.bytes, w.len) == 0;
 }
 
 /* A window with about @percent of bytes in runs of up to @run; the rest are zeros. */
@@ -94,7 +94,7 @@ static void test_damaged(void)
 	       7);
 	len = inflate_pack(raw, 7, packed, sizeof(packed));
 	ok(window_unpack(packed, len, &back) == 0 && back.len == 4 &&
-		   !memcmp(back.bytes, "\0ab\0", 4),
+		   memcmp(back.bytes, "\0ab\0", 4) == 0,
 	   "a run between zeros");
 	memcpy(p,
 	       "\x04\x01\x04\x00\x00"
@@ -188,7 +188,7 @@ static void test_strip(void)
 		w.len = sizeof(truth);
 		is_int(window_strip(&w, probe, out, len / 2, 0, data, sizeof(data)),
 		       -EBADMSG, "input that does not give the output");
-		ok(w.len == sizeof(truth) && !memcmp(w.bytes, truth, w.len),
+		ok(w.len == sizeof(truth) && memcmp(w.bytes, truth, w.len) == 0,
 		   "changes nothing");
 		inflate_free(probe);
 		probe = NULL;

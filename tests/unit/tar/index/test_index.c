@@ -18,21 +18,42 @@ struct image {
 /* A bit of everything. */
 static void plant_some(struct plant *p, unsigned n_more)
 {
-	static const struct tar_xattr xattrs[] = {{"user.a", "value", 5}, {"user.b", "", 0}};
+	static const struct tar_xattr xattrs[] = {{"user.a", "value", 5},
+						  {"user.b", "", 0}};
 	static const struct extent runs[] = {{10, 20}, {100, 5}};
-	struct tar_entry f = {.path = "d/with", .path_len = 6, .mode = S_IFREG, .size = 9,
-			      .stored = 9, .data = 77, .xattrs = xattrs, .n_xattrs = 2};
-	struct tar_entry s = {.path = "sparse", .path_len = 6, .mode = S_IFREG, .size = 1000,
-			      .stored = 25, .data = 512, .is_sparse = true, .extents = runs,
+	struct tar_entry f = {.path = "d/with",
+			      .path_len = 6,
+			      .mode = S_IFREG,
+			      .size = 9,
+			      .stored = 9,
+			      .data = 77,
+			      .xattrs = xattrs,
+			      .n_xattrs = 2};
+	struct tar_entry s = {.path = "sparse",
+			      .path_len = 6,
+			      .mode = S_IFREG,
+			      .size = 1000,
+			      .stored = 25,
+			      .data = 512,
+			      .is_sparse = true,
+			      .extents = runs,
 			      .n_extents = 2};
-	struct span sp = {.kind = SPAN_DEFLATE, .in = 10, .in_len = 100, .out_len = 1000,
-			  .window = "some window", .window_len = 11, .has_crc = true, .crc = 7};
+	struct span sp = {.kind = SPAN_DEFLATE,
+			  .in = 10,
+			  .in_len = 100,
+			  .out_len = 1000,
+			  .window = "some window",
+			  .window_len = 11,
+			  .has_crc = true,
+			  .crc = 7};
 	static const uint8_t sum[32] = "digest";
 	uint32_t file, i;
 	char path[32];
 
 	plant_begin(p);
-	plant_lines(p, "d d\nf d/f 100\nl l d/f\nc c 1:3\nh h d/f\nh x nope\nh y d\nf d/.wh.z");
+	plant_lines(
+		p,
+		"d d\nf d/f 100\nl l d/f\nc c 1:3\nh h d/f\nh x nope\nh y d\nf d/.wh.z");
 	plant_must(tree_add(p->tree, &f, &file, NULL), "a file");
 	tree_set_digest(p->tree, file, sum);
 	plant_must(plant_add(p, &s), "a sparse file");
@@ -53,7 +74,8 @@ static struct image image_of(struct plant *p)
 	off_t size = lseek(fd, 0, SEEK_END);
 	struct image im = {malloc((size_t)size), (size_t)size};
 
-	plant_must(im.bytes && pread(fd, im.bytes, im.size, 0) == size ? 0 : -EIO, "an image");
+	plant_must(im.bytes && pread(fd, im.bytes, im.size, 0) == size ? 0 : -EIO,
+		   "an image");
 	close(fd);
 	return im;
 }
@@ -62,7 +84,8 @@ static int open_bytes(const unsigned char *bytes, size_t size, struct index **ou
 {
 	int fd = memfd_create("index", MFD_CLOEXEC);
 
-	plant_must(fd >= 0 && write(fd, bytes, size) == (ssize_t)size ? 0 : -EIO, "a file");
+	plant_must(fd >= 0 && write(fd, bytes, size) == (ssize_t)size ? 0 : -EIO,
+		   "a file");
 	return index_open(fd, &plant_digest, out, NULL);
 }
 
@@ -76,9 +99,10 @@ static bool is_part_of(const char *got, const char *want)
 {
 	while (*got && *want) {
 		size_t len = (size_t)(line_end(got) - got);
-		bool is_bad = len == 3 && !memcmp(got, "bad", 3);
+		bool is_bad = len == 3 && memcmp(got, "bad", 3) == 0;
 
-		if (is_bad || (len == (size_t)(line_end(want) - want) && !memcmp(got, want, len)))
+		if (is_bad || (len == (size_t)(line_end(want) - want) &&
+			       memcmp(got, want, len) == 0))
 			got = line_end(got) + 1;
 		want = line_end(want) + 1;
 	}
@@ -92,7 +116,8 @@ struct tally {
 static void try_damage(const struct image *im, size_t at, unsigned char mask,
 		       const struct answers *truth, struct answers *a, struct tally *t)
 {
-	const struct index_head *head = (const struct index_head *)(const void *)im->bytes;
+	const struct index_head *head = (const struct index_head *)(const void *)
+						im->bytes;
 	bool in_body = at >= INDEX_HEAD_SIZE && at < head->blocks.off;
 	struct index *ix = NULL;
 	int rc;
@@ -107,7 +132,8 @@ static void try_damage(const struct image *im, size_t at, unsigned char mask,
 		if (a->n_bad > 0)
 			t->found++;
 		else
-			t->same += !strcmp(buf_text(&a->text), buf_text(&truth->text));
+			t->same += strcmp(buf_text(&a->text), buf_text(&truth->text)) ==
+				   0;
 		t->wrong += !is_part_of(buf_text(&a->text), buf_text(&truth->text));
 		t->wrong += index_take_damage(ix) != (a->n_bad > 0);
 		t->unverified += index_verify(ix) == 0;
@@ -186,8 +212,10 @@ static void test_others(void)
 	fd = plant_finish(&p);
 	other.bytes[31] ^= 1;
 	longer.alg = DIGEST_SHA512;
-	is_int(index_open(dup(fd), &other, &ix, &e), -EBADMSG, "of another layer: %s", e.text);
-	is_int(index_open(dup(fd), &longer, &ix, &e), -EBADMSG, "of another kind of digest");
+	is_int(index_open(dup(fd), &other, &ix, &e), -EBADMSG, "of another layer: %s",
+	       e.text);
+	is_int(index_open(dup(fd), &longer, &ix, &e), -EBADMSG,
+	       "of another kind of digest");
 	is_int(index_open(dup(fd), &plant_digest, &ix, &e), 0, "of this one");
 	index_close(ix);
 	index_close(NULL);
@@ -197,7 +225,8 @@ static void test_others(void)
 	ok(!ix, "and nothing is given");
 	fd = open("/", O_RDONLY | O_DIRECTORY);
 	ok(index_open(fd, &plant_digest, &ix, &e) < 0, "a directory is none: %s", e.text);
-	ok(pipe(ends) == 0 && index_open(ends[0], &plant_digest, &ix, &e) < 0, "nor is a pipe");
+	ok(pipe(ends) == 0 && index_open(ends[0], &plant_digest, &ix, &e) < 0,
+	   "nor is a pipe");
 	close(ends[1]);
 	ok(index_open(-1, &plant_digest, &ix, &e) < 0, "nor is nothing: %s", e.text);
 }

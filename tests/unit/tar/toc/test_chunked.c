@@ -30,9 +30,10 @@ static void test_positions(void)
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		p = (struct chunked_place){0};
-		is_int(chunked_parse_position(rows[i].text, &p, NULL), rows[i].code, "\"%s\"",
-		       rows[i].text);
-		ok(p.off == rows[i].off && p.len == rows[i].len && p.json_len == rows[i].json_len,
+		is_int(chunked_parse_position(rows[i].text, &p, NULL), rows[i].code,
+		       "\"%s\"", rows[i].text);
+		ok(p.off == rows[i].off && p.len == rows[i].len &&
+			   p.json_len == rows[i].json_len,
 		   "and what it says");
 	}
 }
@@ -48,7 +49,8 @@ static void test_footers(void)
 	at[16] = 9;
 	at[24] = 1;
 	memcpy(at + 56, "GNUlInUx", 8);
-	ok(chunked_find_footer(bytes, 80, &p) && p.off == 7 && p.len == 256 && p.json_len == 9,
+	ok(chunked_find_footer(bytes, 80, &p) && p.off == 7 && p.len == 256 &&
+		   p.json_len == 9,
 	   "64 bytes");
 	ok(chunked_find_footer(at, 64, &p), "alone");
 	ok(!chunked_find_footer(at + 1, 63, &p), "not cut");

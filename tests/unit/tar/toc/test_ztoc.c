@@ -78,7 +78,8 @@ static struct digest digest_for(const struct buf *b)
 }
 
 /* Loads it, by the zTOC if there is one. */
-static struct layer *load(const struct buf *blob, const struct buf *ztoc, const struct digest *want)
+static struct layer *load(const struct buf *blob, const struct buf *ztoc,
+			  const struct digest *want)
 {
 	struct digest d = digest_for(blob);
 	struct source *s = NULL, *z = NULL;
@@ -106,10 +107,14 @@ static void read_all(struct layer *l, const struct entry *file, struct buf *out)
 		size_t len = (size_t)(file->size - off);
 		void *to;
 
-		plant_must(layer_get(l, file->data + off, &len, NULL, &data, NULL), "reading");
+		plant_must(layer_get(l, file->data + off, &len, NULL, &data, NULL),
+			   "reading");
 		plant_must(buf_reserve(out, len, &to), "memory");
 		if (data.fd >= 0)
-			plant_must(pread(data.fd, to, len, (off_t)data.off) == (ssize_t)len ? 0 : -EIO,
+			plant_must(pread(data.fd, to, len, (off_t)data.off) ==
+						   (ssize_t)len
+					   ? 0
+					   : -EIO,
 				   "the data file");
 		else
 			memcpy(to, data.mem, len);
@@ -135,12 +140,14 @@ static void compare(struct layer *a, struct layer *b, const char *what)
 	wrong = 0;
 	for (i = 0; index_entry(x, i, &p) == 0 && index_entry(y, i, &q) == 0; i++) {
 		wrong += p.mtime != q.mtime || p.mode != q.mode || p.gid != q.gid ||
-			 p.size != q.size || !p.xattrs != !q.xattrs || p.rdev_minor != q.rdev_minor;
+			 p.size != q.size || !p.xattrs != !q.xattrs ||
+			 p.rdev_minor != q.rdev_minor;
 		if (!S_ISREG(p.mode) || p.inode != i)
 			continue;
 		read_all(a, &p, &left);
 		read_all(b, &q, &right);
-		wrong += left.len != right.len || memcmp(left.data, right.data, left.len) != 0;
+		wrong += left.len != right.len ||
+			 memcmp(left.data, right.data, left.len) != 0;
 	}
 	is_int(wrong, 0, "%s: the same entries and bytes", what);
 	buf_release(&left);
@@ -161,7 +168,7 @@ static void test_good(const char *name, const struct buf *blob)
 	a = load(blob, NULL, NULL);
 	b = load(blob, &ztoc, &d);
 	layer_progress(b, &p);
-	ok(p.origin == ORIGIN_SOCI && !p.warning[0], "%s: is used%s", name, p.warning);
+	ok(p.basis == BASIS_SOCI && !p.warning[0], "%s: is used%s", name, p.warning);
 	ok(p.fetched < ztoc.len + 32, "%s: and nothing but it is fetched", name);
 	compare(a, b, name);
 	layer_free(b);
@@ -169,8 +176,8 @@ static void test_good(const char *name, const struct buf *blob)
 	d.bytes[0] ^= 1;
 	b = load(blob, &ztoc, &d);
 	layer_progress(b, &p);
-	ok(p.origin == ORIGIN_STREAM && strstr(p.warning, "digest"), "%s: not with another digest",
-	   name);
+	ok(p.basis == BASIS_STREAM && strstr(p.warning, "digest"),
+	   "%s: not with another digest", name);
 	layer_free(a);
 	layer_free(b);
 	buf_release(&ztoc);
