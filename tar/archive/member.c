@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "tar/archive/entry.h"
 #include "tar/archive/pax.h"
-#include "tar/archive/reader.h"
 
 static void set_path(const struct member *m, char *joined, struct tar_entry *t)
 {

@@ -27,10 +27,14 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/source.h"
 #include "tar/archive/header.h"
 #include "tar/archive/member.h"
 #include "tar/archive/pax.h"
 #include "tar/archive/sparse.h"
+
+/* Read at once by a scan: some headers, where files are small. */
+#define SCAN_PIECE 4096
 
 #define SHOWN_MAX 128 /* of a path, in a sentence */
 
@@ -447,4 +451,56 @@ int reader_finish(struct reader *r, struct err *e)
 			       "the tar archive ends inside a header, at byte %llu",
 			       (unsigned long long)r->pos);
 	return locate(r, -EBADMSG, e);
+}
+
+static int ignore_content(void *arg, const void *data, size_t len)
+{
+	(void)arg;
+	(void)data;
+	(void)len;
+	return 0;
+}
+
+/* Passes over content and padding as far as the file reaches; false in other states. */
+static bool skip_content(struct reader *r, uint64_t file_size)
+{
+	uint64_t len = file_size - r->pos;
+
+	if (r->state != IN_CONTENT && r->state != IN_PADDING && r->state != IN_SKIPPED)
+		return false;
+	if (len > r->left)
+		len = r->left;
+	r->pos += len;
+	r->left -= len;
+	if (r->left == 0)
+		begin_padding(r);
+	return true;
+}
+
+static int scan_pieces(struct reader *r, struct source *file, struct err *e)
+{
+	uint8_t piece[SCAN_PIECE];
+	ssize_t n = 1;
+	int rc = 0;
+
+	while (rc == 0 && n > 0 && r->state != AT_END && r->pos < file->size) {
+		if (skip_content(r, file->size))
+			continue;
+		n = source_pread(file, piece, sizeof(piece), r->pos, e);
+		rc = n < 0 ? (int)n : reader_feed(r, piece, (size_t)n, e);
+	}
+	return rc < 0 ? rc : reader_finish(r, e);
+}
+
+int reader_scan(struct source *file, reader_entry_fn *entry, void *arg, struct err *e)
+{
+	const struct reader_ops ops = {.entry = entry, .content = ignore_content};
+	struct reader *r = NULL;
+	int rc = reader_new(&ops, arg, &r);
+
+	if (rc < 0)
+		return err_set(e, rc, "no memory for a tar reader");
+	rc = scan_pieces(r, file, e);
+	reader_free(r);
+	return rc;
 }

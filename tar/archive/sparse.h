@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tar/archive/reader.h"
+#include "tar/archive/entry.h"
 
 struct err;
 

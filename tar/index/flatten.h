@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "tar/index/nodes.h"
-#include "tar/archive/reader.h"
+#include "tar/archive/entry.h"
 #include "tar/codec/span.h"
 #include "tar/index/tree.h"
 #include "tar/index/writer.h"

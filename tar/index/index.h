@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #include "base/digest.h"
-#include "tar/archive/reader.h"
+#include "tar/archive/entry.h"
 #include "tar/codec/span.h"
 
 struct err;

@@ -30,7 +30,7 @@
 #include "base/digest.h"
 #include "tar/codec/decoder.h"
 #include "tar/index/index.h"
-#include "tar/archive/reader.h"
+#include "tar/archive/entry.h"
 #include "tar/codec/span.h"
 
 struct err;

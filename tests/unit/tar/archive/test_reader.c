@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/source.h"
 #include "tar/archive/reader.h"
 #include "tests/unit/tarball.h"
 #include "tests/unit/test.h"
@@ -81,14 +82,11 @@ static int on_content(void *arg, const void *data, size_t len)
 
 static const struct reader_ops ops = {on_entry, on_content};
 
-/* Reads the archive in pieces of @piece bytes. */
-static void tell(struct told *told, size_t piece, int refuse)
+static void feed_pieces(struct told *told, size_t piece)
 {
 	struct reader *r = NULL;
 	size_t pos;
 
-	*told = (struct told){.refuse = refuse};
-	buf_init(&told->log, 64 << 20);
 	told->rc = reader_new(&ops, told, &r);
 	for (pos = 0; told->rc == 0 && pos < archive.len; pos += piece) {
 		size_t len = archive.len - pos < piece ? archive.len - pos : piece;
@@ -107,10 +105,48 @@ static void tell(struct told *told, size_t piece, int refuse)
 	reader_free(r);
 }
 
-/* The archive, whole and in pieces, gives @rc and, unless it is NULL, @log. */
+/* Adds the content from where the entry says that it is, as far as the archive goes. */
+static int on_scanned(void *arg, const struct tar_entry *t)
+{
+	struct told *told = arg;
+	int rc = on_entry(arg, t);
+
+	if (rc == 0 && t->stored > 0 && t->data < archive.len) {
+		uint64_t len = archive.len - t->data;
+
+		rc = on_content(told, archive.data + t->data,
+				len < t->stored ? len : t->stored);
+	}
+	return rc;
+}
+
+static void scan_source(struct told *told)
+{
+	struct source *file = NULL;
+
+	if (source_memory(archive.data, archive.len, &file) < 0)
+		exit(77);
+	told->rc = reader_scan(file, on_scanned, told, &told->err);
+	source_unref(file);
+}
+
+#define SCAN 0
+
+/* Reads the archive in pieces of @piece bytes, or scans it. */
+static void tell(struct told *told, size_t piece, int refuse)
+{
+	*told = (struct told){.refuse = refuse};
+	buf_init(&told->log, 64 << 20);
+	if (piece == SCAN)
+		scan_source(told);
+	else
+		feed_pieces(told, piece);
+}
+
+/* The archive, whole, in pieces and scanned, gives @rc and, unless it is NULL, @log. */
 static void expect(const char *what, int rc, const char *log)
 {
-	static const size_t pieces[] = {1, 7, 511, 512, 513, 1024, 10240};
+	static const size_t pieces[] = {SCAN, 1, 7, 511, 512, 513, 1024, 10240};
 	struct told whole, part;
 	size_t i;
 
@@ -614,6 +650,10 @@ static void test_callbacks(void)
 	is_int(told.rc, -ECANCELED, "what the callback says is what is returned");
 	is_int(told.entries, 1, "and it is not called again");
 	is_text(told.err.text, "", "without a sentence of the reader's");
+	buf_release(&told.log);
+	tell(&told, SCAN, -ECANCELED);
+	is_int(told.rc, -ECANCELED, "the same of a scan");
+	is_int(told.entries, 1, "which ends there");
 	buf_release(&told.log);
 	buf_clear(&archive);
 }
