@@ -68,7 +68,7 @@ static int add(struct view *v, const struct digest *d, uint64_t size,
 	size_t n = os->n_list;
 	void *more;
 
-	if (n == BLOBS_MAX || !oci_layout_uses(v, d->alg))
+	if (n == BLOBS_MAX || !oci_layout_uses(v->image, true, d->alg))
 		return 0;
 	if ((n & (n - 1)) == 0) {
 		more = realloc(os->list, (n ? 2 * n : 1) * sizeof(*os->list));

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "fs/image/raw_blobs.h"
 #include "fs/text/dockerfile.h"
+#include "fs/text/facts.h"
 #include "fs/text/history.h"
 #include "fs/tree/identity.h"
 #include "fs/text/inspect.h"
@@ -27,6 +28,7 @@
 #include "fs/image/snapshots.h"
 #include "fs/text/titles.h"
 #include "fs/node/nodes.h"
+#include "tar/layer.h"
 
 /*
  * A text made of documents, each of which is at most DOCUMENT_MAX: quotes, indents and
@@ -193,9 +195,9 @@ static const struct row {
 	const struct buf *(*document)(const struct image *img);
 	/* Its name is its digest; what is no document either is fetched. */
 	struct blob (*blob)(const struct view *v, uint32_t i);
-	/* A text; @i is the parameter, from 0. */
-	int (*make)(const struct view *v, const struct history *h, uint32_t i,
-		    struct buf *out);
+	int (*make)(const struct image_facts *f, struct buf *out);
+	/* The same for layer @i, the parameter from 0. */
+	int (*make_of_layer)(const struct image_facts *f, uint32_t i, struct buf *out);
 } rows[N_ROWS] = {
 	[ROW_TOP] = {"", ROW_TOP, .is_dir = true},
 	[ROW_ROOTFS] = {"rootfs", ROW_TOP, .is_dir = true, .count = if_image},
@@ -212,7 +214,7 @@ static const struct row {
 	[ROW_LAYERS] = {"layers", ROW_TOP, .is_dir = true, .count = if_image},
 	[ROW_LAYER] = {"", ROW_LAYERS, .is_dir = true, .count = per_layer},
 	[ROW_LAYER_JSON] = {".json", ROW_LAYERS, .count = per_layer,
-			    .make = layer_json_render},
+			    .make_of_layer = layer_json_render},
 	[ROW_PLATFORMS] = {"platforms", ROW_TOP, .is_dir = true, .count = if_platforms},
 	[ROW_PLATFORM] = {"", ROW_PLATFORMS, .is_dir = true, .count = per_platform},
 	[ROW_REFERRERS] = {"referrers", ROW_TOP, .is_dir = true, .count = if_referrers},
@@ -246,7 +248,7 @@ static uint32_t row_count(const struct view *v, uint32_t row)
 /* @name has NAME_MAX + 1 bytes. */
 static void row_name(const struct view *v, uint32_t row, uint32_t parameter, char *name)
 {
-	char layer[LAYER_NAME_MAX] = "";
+	char layer[LAYER_TITLE_MAX] = "";
 
 	if (row == ROW_FILE) {
 		strcpy(name, v->titles[parameter - 1]);
@@ -269,21 +271,22 @@ static void row_name(const struct view *v, uint32_t row, uint32_t parameter, cha
 		return;
 	}
 	if (rows[row].count == per_layer)
-		layer_name(v->image, parameter - 1, layer);
+		title_of_layer(v->image, parameter - 1, layer);
 	snprintf(name, NAME_MAX + 1, "%s%s", layer, rows[row].name);
 }
 
 /* TEXTS */
 
 /* A text that cannot be made so long is there, and reading it is an error. */
-static int make_text(struct view *v, const struct history *h, uint32_t row, uint32_t i,
+static int make_text(const struct image_facts *f, uint32_t row, uint32_t i,
 		     struct text *out)
 {
 	struct buf text;
 	int rc;
 
 	buf_init(&text, TEXT_MAX);
-	rc = rows[row].make(v, h, i, &text);
+	rc = rows[row].make ? rows[row].make(f, &text)
+			    : rows[row].make_of_layer(f, i, &text);
 	if (rc == 0) {
 		out->len = text.len;
 		out->data = buf_take(&text);
@@ -293,7 +296,7 @@ static int make_text(struct view *v, const struct history *h, uint32_t row, uint
 	return rc == -E2BIG ? 0 : rc;
 }
 
-static int make_texts(struct view *v, const struct history *h, uint32_t row)
+static int make_row(struct view *v, const struct image_facts *f, uint32_t row)
 {
 	uint32_t i, n = row_count(v, row);
 	struct text *texts = calloc(n + 1, sizeof(*texts));
@@ -303,7 +306,51 @@ static int make_texts(struct view *v, const struct history *h, uint32_t row)
 		return -ENOMEM;
 	v->texts[row] = texts;
 	for (i = 0; rc == 0 && i < n; i++)
-		rc = make_text(v, h, row, i, &texts[i]);
+		rc = make_text(f, row, i, &texts[i]);
+	return rc;
+}
+
+static void layer_facts(const struct mount_layer *l, struct layer_facts *out)
+{
+	const struct index_info *info;
+
+	if (l->loaded < 0) {
+		out->error = mount_layer_why(l);
+		return;
+	}
+	info = index_info(layer_index(l->layer));
+	out->n_entries = info->n_entries;
+	out->n_skipped = info->n_skipped;
+	out->compressed_size = info->blob_size;
+	out->uncompressed_size = info->decoded_size;
+	out->files_size = info->content_size;
+}
+
+static int make_texts(struct view *v, const struct history *h)
+{
+	size_t i, n = v->image->is_artifact ? 0 : v->image->n_layers;
+	struct layer_facts *layers = calloc(n + 1, sizeof(*layers));
+	char *path = NULL;
+	struct image_facts f = {.image = v->image,
+				.history = h,
+				.layers = layers,
+				.has_index_blobs = index_blobs_are_shown(v)};
+	int rc = layers ? 0 : -ENOMEM;
+	uint32_t row;
+
+	if (asprintf(&path, "%s%s", v->mount->mountpoint, v->path) < 0) {
+		path = NULL;
+		rc = -ENOMEM;
+	}
+	f.path = path;
+	for (i = 0; rc == 0 && i < n; i++)
+		layer_facts(v->layers[i], &layers[i]);
+	for (row = 0; rc == 0 && row < N_ROWS; row++) {
+		if (rows[row].make || rows[row].make_of_layer)
+			rc = make_row(v, &f, row);
+	}
+	free(path);
+	free(layers);
 	return rc;
 }
 
@@ -311,7 +358,6 @@ int synthetic_load(struct view *v)
 {
 	const struct image *img = v->image;
 	struct history h = {0};
-	uint32_t row;
 	int rc;
 
 	rc = img->is_artifact ? titles_make(img->layers, img->n_layers, &v->titles)
@@ -322,10 +368,8 @@ int synthetic_load(struct view *v)
 	v->texts = calloc(N_ROWS, sizeof(*v->texts));
 	if (!v->texts)
 		rc = -ENOMEM;
-	for (row = 0; rc == 0 && row < N_ROWS; row++) {
-		if (rows[row].make)
-			rc = make_texts(v, &h, row);
-	}
+	if (rc == 0)
+		rc = make_texts(v, &h);
 	history_release(&h);
 	return rc;
 }
@@ -516,7 +560,7 @@ static bool is_in(const struct view *v, uint32_t row, uint32_t parameter,
 		  const struct node *dir)
 {
 	if (row == ROW_OCI_ALGORITHM)
-		return oci_layout_uses(v, (enum digest_alg)parameter);
+		return oci_layout_uses(v->image, if_whole(v), (enum digest_alg)parameter);
 	if (dir->layer == ROW_OCI_ALGORITHM)
 		return rows[row].blob(v, parameter - 1).digest->alg == dir->entry;
 	return !rows[row].of || rows[row].of(v, parameter - 1) == dir->entry;

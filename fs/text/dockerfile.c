@@ -27,11 +27,12 @@
 #include "base/buf.h"
 #include "base/control.h"
 #include "base/json.h"
+#include "fs/text/facts.h"
 #include "fs/text/go_values.h"
 #include "fs/text/history.h"
-#include "fs/text/layer_json.h"
-#include "fs/image/context.h"
 #include "fs/text/instructions.h"
+#include "fs/text/titles.h"
+#include "registry/image/image.h"
 
 #define NOP "#(nop)"
 
@@ -500,16 +501,16 @@ static int add_rest(const struct json *config, struct instructions *t, struct bu
 
 /* ALL OF IT */
 
-static int add_step(const struct view *v, const struct step *step, struct instructions *t,
-		    struct buf *out)
+static int add_step(const struct image *img, const struct step *step,
+		    struct instructions *t, struct buf *out)
 {
-	char name[LAYER_NAME_MAX];
+	char name[LAYER_TITLE_MAX];
 	size_t before;
 	int rc = 0;
 
 	if (step->layer != NO_LAYER)
 		rc = buf_printf(out, "\n# layers/%s\n",
-				layer_name(v->image, (uint32_t)step->layer, name));
+				title_of_layer(img, (uint32_t)step->layer, name));
 	before = out->len;
 	if (rc == 0)
 		rc = dockerfile_step(t, step->created_by, out);
@@ -526,7 +527,7 @@ static bool is_base(const char *text)
 	return text && strlen(text) < BASE_MAX;
 }
 
-static int add_head(const struct view *v, const struct json *config, struct buf *out)
+static int add_head(const char *name, const struct json *config, struct buf *out)
 {
 	const struct json *labels = json_member(config, "Labels");
 	const char *base, *digest;
@@ -537,7 +538,7 @@ static int add_head(const struct view *v, const struct json *config, struct buf 
 	digest = json_member_string(labels, "org.opencontainers.image.base.digest");
 	buf_init(&line, out->max);
 	rc = buf_printf(&line, "# A reconstruction, from the history and config of %s;",
-			v->image->name);
+			name);
 	if (rc == 0)
 		rc = append_line(out, buf_text(&line), line.len);
 	if (rc == 0)
@@ -554,19 +555,18 @@ static int add_head(const struct view *v, const struct json *config, struct buf 
 	return rc < 0 ? rc : buf_append_text(out, "FROM scratch\n");
 }
 
-int dockerfile_render(const struct view *v, const struct history *h, uint32_t none,
-		      struct buf *out)
+int dockerfile_render(const struct image_facts *f, struct buf *out)
 {
+	const struct history *h = f->history;
 	const struct json *config = json_member(h->config, "config");
 	struct instructions t;
 	size_t i;
 	int rc = instructions_init(&t, config);
 
-	(void)none;
 	if (rc == 0)
-		rc = add_head(v, config, out);
+		rc = add_head(f->image->name, config, out);
 	for (i = 0; rc == 0 && i < h->n; i++)
-		rc = add_step(v, &h->steps[i], &t, out);
+		rc = add_step(f->image, &h->steps[i], &t, out);
 	if (rc == 0)
 		rc = add_rest(config, &t, out);
 	instructions_release(&t);

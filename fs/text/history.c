@@ -11,9 +11,9 @@
 #include "base/buf.h"
 #include "base/control.h"
 #include "base/json.h"
-#include "fs/text/layer_json.h"
-#include "fs/image/context.h"
-#include "tar/layer.h"
+#include "fs/text/facts.h"
+#include "fs/text/titles.h"
+#include "registry/image/image.h"
 
 static const char *text_of(const struct json *j, const char *key)
 {
@@ -103,25 +103,24 @@ static const char *const headings[N_COLUMNS] = {"IMAGE", "CREATED", "CREATED BY"
 /* Texts of a row that are not the config's own. */
 struct scratch {
 	char size[24];
-	char layer[LAYER_NAME_MAX];
+	char layer[LAYER_TITLE_MAX];
 };
 
-static void fill_row(const struct view *v, const struct history *h, size_t i,
-		     const char *id, struct scratch *s, const char **cells)
+static void fill_row(const struct image_facts *f, size_t i, const char *id,
+		     struct scratch *s, const char **cells)
 {
-	const struct step *step = &h->steps[i];
-	const struct mount_layer *l = NULL;
+	const struct step *step = &f->history->steps[i];
+	const struct layer_facts *l = NULL;
 
 	if (step->layer != NO_LAYER)
-		l = v->layers[step->layer];
-	strcpy(s->size, l && l->loaded < 0 ? "?" : "0");
+		l = &f->layers[step->layer];
+	strcpy(s->size, l && l->error ? "?" : "0");
 	s->layer[0] = '\0';
-	if (l && l->loaded == 0)
-		snprintf(s->size, sizeof(s->size), "%" PRIu64,
-			 index_info(layer_index(l->layer))->content_size);
+	if (l && !l->error)
+		snprintf(s->size, sizeof(s->size), "%" PRIu64, l->files_size);
 	if (l)
-		layer_name(v->image, (uint32_t)step->layer, s->layer);
-	cells[COL_IMAGE] = i + 1 == h->n ? id : "<missing>";
+		title_of_layer(f->image, (uint32_t)step->layer, s->layer);
+	cells[COL_IMAGE] = i + 1 == f->history->n ? id : "<missing>";
 	cells[COL_CREATED] = step->created;
 	cells[COL_BY] = step->created_by;
 	cells[COL_SIZE] = s->size;
@@ -187,25 +186,24 @@ static void widen(const char *const *cells, size_t max, size_t *widths)
 	}
 }
 
-int history_render(const struct view *v, const struct history *h, uint32_t none,
-		   struct buf *out)
+int history_render(const struct image_facts *f, struct buf *out)
 {
-	size_t i, max = PADDING_MAX / N_COLUMNS / (h->n + 1), widths[N_COLUMNS] = {0};
+	size_t i, n = f->history->n, max = PADDING_MAX / N_COLUMNS / (n + 1);
+	size_t widths[N_COLUMNS] = {0};
 	const char *cells[N_COLUMNS];
 	char id[DIGEST_TEXT_MAX];
 	struct scratch s;
 	int rc;
 
-	(void)none;
-	digest_format(&v->image->config_descriptor.digest, id);
+	digest_format(&f->image->config_descriptor.digest, id);
 	widen(headings, max, widths);
-	for (i = 0; i < h->n; i++) {
-		fill_row(v, h, i, id, &s, cells);
+	for (i = 0; i < n; i++) {
+		fill_row(f, i, id, &s, cells);
 		widen(cells, max, widths);
 	}
 	rc = add_row(out, headings, widths);
-	for (i = h->n; rc == 0 && i-- > 0;) {
-		fill_row(v, h, i, id, &s, cells);
+	for (i = n; rc == 0 && i-- > 0;) {
+		fill_row(f, i, id, &s, cells);
 		rc = add_row(out, cells, widths);
 	}
 	return rc;

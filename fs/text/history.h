@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The build steps of an image (image-spec config.md, "history"), and which layer each of
- * them made.
+ * The build steps of an image (image-spec config.md, "history") and the layer that each
+ * of them made.
  */
 #ifndef FS_TEXT_HISTORY_H
 #define FS_TEXT_HISTORY_H
@@ -11,10 +11,10 @@
 
 struct buf;
 struct image;
+struct image_facts;
 struct json;
-struct view;
 
-/* Of a step that made no layer, or nobody knows which. */
+/* The step made no layer, or its layer is not known. */
 #define NO_LAYER SIZE_MAX
 
 /* Far more than any build has. A row of the table is longer than its step in the config. */
@@ -29,29 +29,28 @@ struct step {
 	size_t layer;		 /* from 0, or NO_LAYER */
 };
 
-/* The config, read: what the texts of an image are made of. */
 struct history {
-	struct json *config;
-	struct step *steps; /* the oldest first */
+	struct json *config; /* the image's config, parsed */
+	struct step *steps;  /* oldest first */
 	size_t n;
 };
 
 /*
- * A config without a history, or with more than STEPS_MAX steps, gives a step for each
- * layer. A history that does not fit the layers says nothing of any of them: all its
- * steps have NO_LAYER. 0, -ENOMEM, -EBADMSG. Release it in any case.
+ * Parses the config of @img. A config without a history, or with more than STEPS_MAX
+ * steps, gives one empty step for each layer. If the steps that make a layer are not as
+ * many as the layers, all steps have NO_LAYER. 0, -ENOMEM, -EBADMSG; call
+ * history_release() in any case.
  */
 int history_init(struct history *h, const struct image *img);
 void history_release(struct history *h);
 
-/* The step that made layer @i, or NULL. */
+/* The step that made layer @i, counted from 0, or NULL. */
 const struct step *history_of_layer(const struct history *h, size_t i);
 
 /*
- * Appends what `docker history --no-trunc --human=false` prints, and for each step the
- * layer it made.
+ * Appends what `docker history --no-trunc --human=false` prints, with one more column, the
+ * layer that the step made. 0, -ENOMEM, -E2BIG.
  */
-int history_render(const struct view *v, const struct history *h, uint32_t none,
-		   struct buf *out);
+int history_render(const struct image_facts *f, struct buf *out);
 
 #endif

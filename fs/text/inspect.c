@@ -16,10 +16,10 @@
 #include "base/json.h"
 #include "base/jsonwrite.h"
 #include "base/num.h"
+#include "fs/text/facts.h"
 #include "fs/text/history.h"
-#include "fs/text/layer_json.h"
-#include "fs/image/context.h"
-#include "tar/layer.h"
+#include "fs/text/titles.h"
+#include "registry/image/image.h"
 
 static bool is_on_disk(const char *name)
 {
@@ -86,50 +86,48 @@ static void write_same(struct jsonwrite *w, const char *key, const struct json *
 		jsonwrite_member_value(w, key, value);
 }
 
-static void write_size(struct jsonwrite *w, const struct view *v)
+static void write_size(struct jsonwrite *w, const struct image_facts *f)
 {
 	uint64_t size = 0;
 	size_t i;
 
-	for (i = 0; i < v->image->n_layers; i++) {
-		const struct mount_layer *l = v->layers[i];
-
-		if (l->loaded < 0)
+	for (i = 0; i < f->image->n_layers; i++) {
+		if (f->layers[i].error)
 			return;
-		size = add_sizes(size, index_info(layer_index(l->layer))->content_size);
+		size = add_sizes(size, f->layers[i].files_size);
 	}
 	jsonwrite_member_number(w, "Size", (int64_t)size);
 }
 
 /* The paths as overlayfs has them: the topmost layer first, colons between. */
-static int append_lower(const struct view *v, struct buf *out)
+static int append_lower_dirs(const struct image_facts *f, struct buf *out)
 {
-	size_t i = v->image->n_layers;
-	char name[LAYER_NAME_MAX];
+	size_t i = f->image->n_layers;
+	char name[LAYER_TITLE_MAX];
 	int rc = 0;
 
 	while (rc == 0 && i-- > 0)
-		rc = buf_printf(out, "%s%s/layers/%s%s", v->mount->mountpoint, v->path,
-				layer_name(v->image, (uint32_t)i, name), i ? ":" : "");
+		rc = buf_printf(out, "%s/layers/%s%s", f->path,
+				title_of_layer(f->image, (uint32_t)i, name),
+				i ? ":" : "");
 	return rc;
 }
 
-static void write_driver(struct jsonwrite *w, const struct view *v)
+static void write_driver(struct jsonwrite *w, const struct image_facts *f)
 {
 	struct buf path;
 
 	/* As many paths as an image has layers. */
-	buf_init(&path, IMAGE_LAYERS_MAX * (strlen(v->mount->mountpoint) +
-					    strlen(v->path) + LAYER_NAME_MAX + 16));
+	buf_init(&path, IMAGE_LAYERS_MAX * (strlen(f->path) + LAYER_TITLE_MAX + 16));
 	jsonwrite_key(w, "GraphDriver");
 	jsonwrite_open(w, '{');
 	jsonwrite_key(w, "Data");
 	jsonwrite_open(w, '{');
-	if (append_lower(v, &path) < 0)
+	if (append_lower_dirs(f, &path) < 0)
 		w->failed = -ENOMEM;
 	jsonwrite_member(w, "LowerDir", buf_text(&path));
 	buf_clear(&path);
-	if (buf_printf(&path, "%s%s/rootfs", v->mount->mountpoint, v->path) < 0)
+	if (buf_printf(&path, "%s/rootfs", f->path) < 0)
 		w->failed = -ENOMEM;
 	jsonwrite_member(w, "MergedDir", buf_text(&path));
 	jsonwrite_close(w, '}');
@@ -154,15 +152,14 @@ static void write_rootfs(struct jsonwrite *w, const struct image *img)
 	jsonwrite_close(w, '}');
 }
 
-int inspect_render(const struct view *v, const struct history *h, uint32_t none,
-		   struct buf *out)
+int inspect_render(const struct image_facts *f, struct buf *out)
 {
-	const struct image *img = v->image;
+	const struct image *img = f->image;
+	const struct history *h = f->history;
 	const struct json *config = h->config;
 	char digest[DIGEST_TEXT_MAX];
 	struct jsonwrite w;
 
-	(void)none;
 	jsonwrite_init(&w, out);
 	jsonwrite_open(&w, '[');
 	jsonwrite_open(&w, '{');
@@ -177,8 +174,8 @@ int inspect_render(const struct view *v, const struct history *h, uint32_t none,
 	write_same(&w, "Variant", config, "variant");
 	write_same(&w, "Os", config, "os");
 	write_same(&w, "OsVersion", config, "os.version");
-	write_size(&w, v);
-	write_driver(&w, v);
+	write_size(&w, f);
+	write_driver(&w, f);
 	write_rootfs(&w, img);
 	jsonwrite_close(&w, '}');
 	jsonwrite_close(&w, ']');

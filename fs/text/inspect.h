@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* inspect.json: what `docker image inspect` prints, as far as an image has it. */
 #ifndef FS_TEXT_INSPECT_H
 #define FS_TEXT_INSPECT_H
 
-#include <stdint.h>
-
 struct buf;
-struct history;
-struct view;
+struct image_facts;
 
-/* Appends the text. 0, -ENOMEM, -E2BIG. */
-int inspect_render(const struct view *v, const struct history *h, uint32_t none,
-		   struct buf *out);
+/*
+ * Appends inspect.json: what `docker image inspect` prints, without the fields that only
+ * an engine knows. 0, -ENOMEM, -E2BIG.
+ */
+int inspect_render(const struct image_facts *f, struct buf *out);
 
 #endif

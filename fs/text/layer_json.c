@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/text/layer_json.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/buf.h"
 #include "base/jsonwrite.h"
+#include "fs/text/facts.h"
 #include "fs/text/history.h"
-#include "fs/image/context.h"
-#include "tar/layer.h"
-
-const char *layer_name(const struct image *img, uint32_t i, char *out)
-{
-	char hex[DIGEST_TEXT_MAX];
-
-	snprintf(out, LAYER_NAME_MAX, "%u-%.12s", i + 1,
-		 digest_hex(&img->layers[i].digest, hex));
-	return out;
-}
+#include "registry/image/image.h"
 
 /* image-spec descriptor.md */
 static void write_descriptor(struct jsonwrite *w, const struct descriptor *d)
@@ -47,27 +35,23 @@ static void write_descriptor(struct jsonwrite *w, const struct descriptor *d)
 	jsonwrite_close(w, '}');
 }
 
-static void write_sizes(struct jsonwrite *w, const struct mount_layer *l)
+static void write_contents(struct jsonwrite *w, const struct layer_facts *l)
 {
-	const struct index_info *info;
-
-	if (l->loaded < 0) {
-		jsonwrite_member(w, "error", mount_layer_why(l));
+	if (l->error) {
+		jsonwrite_member(w, "error", l->error);
 		return;
 	}
-	info = index_info(layer_index(l->layer));
-	jsonwrite_member_number(w, "entries", info->n_entries);
-	jsonwrite_member_number(w, "skippedEntries", info->n_skipped);
-	jsonwrite_member_number(w, "compressedSize", (int64_t)info->blob_size);
-	jsonwrite_member_number(w, "uncompressedSize", (int64_t)info->decoded_size);
-	jsonwrite_member_number(w, "filesSize", (int64_t)info->content_size);
+	jsonwrite_member_number(w, "entries", l->n_entries);
+	jsonwrite_member_number(w, "skippedEntries", l->n_skipped);
+	jsonwrite_member_number(w, "compressedSize", (int64_t)l->compressed_size);
+	jsonwrite_member_number(w, "uncompressedSize", (int64_t)l->uncompressed_size);
+	jsonwrite_member_number(w, "filesSize", (int64_t)l->files_size);
 }
 
-int layer_json_render(const struct view *v, const struct history *h, uint32_t i,
-		      struct buf *out)
+int layer_json_render(const struct image_facts *f, uint32_t i, struct buf *out)
 {
-	const struct image *img = v->image;
-	const struct step *step = history_of_layer(h, i);
+	const struct image *img = f->image;
+	const struct step *step = history_of_layer(f->history, i);
 	char digest[DIGEST_TEXT_MAX];
 	struct jsonwrite w;
 
@@ -78,7 +62,7 @@ int layer_json_render(const struct view *v, const struct history *h, uint32_t i,
 	write_descriptor(&w, &img->layers[i]);
 	jsonwrite_member(&w, "diffID", digest_format(&img->diff_ids[i], digest));
 	jsonwrite_member_value(&w, "history", step ? step->json : NULL);
-	write_sizes(&w, v->layers[i]);
+	write_contents(&w, &f->layers[i]);
 	jsonwrite_close(&w, '}');
 	return jsonwrite_finish(&w);
 }

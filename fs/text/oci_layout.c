@@ -8,12 +8,11 @@
 
 #include "base/buf.h"
 #include "base/jsonwrite.h"
-#include "fs/image/context.h"
-#include "fs/image/index_blobs.h"
+#include "fs/text/facts.h"
+#include "registry/image/image.h"
 
-bool oci_layout_uses(const struct view *v, enum digest_alg alg)
+bool oci_layout_uses(const struct image *img, bool has_index_blobs, enum digest_alg alg)
 {
-	const struct image *img = v->image;
 	size_t i;
 
 	for (i = 0; i < img->n_layers; i++) {
@@ -22,15 +21,12 @@ bool oci_layout_uses(const struct view *v, enum digest_alg alg)
 	}
 	return img->manifest_descriptor.digest.alg == alg ||
 	       img->config_descriptor.digest.alg == alg ||
-	       (index_blobs_are_shown(v) && img->index_descriptor.digest.alg == alg);
+	       (has_index_blobs && img->index_descriptor.digest.alg == alg);
 }
 
-int oci_layout_render(const struct view *v, const struct history *h, uint32_t none,
-		      struct buf *out)
+int oci_layout_render(const struct image_facts *f, struct buf *out)
 {
-	(void)v;
-	(void)h;
-	(void)none;
+	(void)f;
 	return buf_append_text(out, "{\"imageLayoutVersion\": \"1.0.0\"}\n");
 }
 
@@ -94,19 +90,15 @@ static void write_entry(struct jsonwrite *w, const struct image *img, bool is_in
  * All of an index has the tag. Some tools cannot choose from one, so the image that is
  * mounted has a tag, too: "1.27-linux-amd64".
  */
-int oci_layout_index(const struct view *v, const struct history *h, uint32_t none,
-		     struct buf *out)
+int oci_layout_index(const struct image_facts *f, struct buf *out)
 {
-	const struct image *img = v->image;
-	bool is_whole = index_blobs_are_shown(v);
+	const struct image *img = f->image;
 	char platform[PLATFORM_TEXT_MAX], *tag = NULL, *own = NULL;
 	struct jsonwrite w;
 	size_t len;
 	const char *at = find_tag(img->name, &len);
 	int rc = -ENOMEM;
 
-	(void)h;
-	(void)none;
 	tag = strndup(at, len);
 	platform_format(&img->platform, '-', platform);
 	if (!tag)
@@ -121,9 +113,9 @@ int oci_layout_index(const struct view *v, const struct history *h, uint32_t non
 	jsonwrite_member(&w, "mediaType", "application/vnd.oci.image.index.v1+json");
 	jsonwrite_key(&w, "manifests");
 	jsonwrite_open(&w, '[');
-	if (is_whole)
+	if (f->has_index_blobs)
 		write_entry(&w, img, true, tag);
-	write_entry(&w, img, false, is_whole ? own : tag);
+	write_entry(&w, img, false, f->has_index_blobs ? own : tag);
 	jsonwrite_close(&w, ']');
 	jsonwrite_close(&w, '}');
 	rc = jsonwrite_finish(&w);

@@ -9,8 +9,17 @@
 #include "base/digest.h"
 #include "registry/image/image.h"
 
-/* Of the digest, as in layers/. */
+/* Digits of a digest in a name. */
 #define HEX_LEN 12
+
+const char *title_of_layer(const struct image *img, uint32_t i, char *out)
+{
+	char hex[DIGEST_TEXT_MAX];
+
+	snprintf(out, LAYER_TITLE_MAX, "%u-%.*s", i + 1, HEX_LEN,
+		 digest_hex(&img->layers[i].digest, hex));
+	return out;
+}
 
 bool title_clean(const char *text, char *name)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * File names for what has none of its own: the blobs of an artifact, whose titles
- * (org.opencontainers.image.title) are anybody's word, artifact types, and the images of an
- * index. Pure.
+ * File names for layers, for the blobs of an artifact, for artifact types and for the
+ * images of an index. A title (org.opencontainers.image.title) is foreign text: only what
+ * title_clean() gives may become a name.
  */
 #ifndef FS_TEXT_TITLES_H
 #define FS_TEXT_TITLES_H
@@ -10,25 +10,37 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct descriptor;
+struct image;
+
+/* Of "N-HEX12": a number, a dash, 12 digits. */
+#define LAYER_TITLE_MAX 32
 
 /*
- * @text as one name, in @name of NAME_MAX + 1 bytes: slashes and what moves a terminal
- * become '_', what is too long is cut between characters. False: nothing is left that
- * could be a name.
+ * The name of layer @i in layers/: its number from 1 at the base and the first digits of its
+ * digest. @i counts from 0. Returns @out, which has LAYER_TITLE_MAX bytes.
+ */
+const char *title_of_layer(const struct image *img, uint32_t i, char *out);
+
+/*
+ * Makes one name of @text, in @name of NAME_MAX + 1 bytes: slashes and control characters
+ * become '_', and a long text is cut between two characters. False if nothing is left
+ * that could be a name.
  */
 bool title_clean(const char *text, char *name);
 
 /*
- * A name for each of @n blobs, no two the same: its title, or, where that is none or another
- * blob's before it, its number from 1, digest and what its media type suggests:
+ * A different name for each of @n blobs: its title; or, if it has none or a blob before it
+ * has the same, its number from 1, digest and an extension for its media type:
  * "2-0123456789ab.tar.gz". *out is an array of texts for titles_free(). 0 or -ENOMEM.
  */
 int titles_make(const struct descriptor *blobs, size_t n, char ***out);
 /*
- * The same for images of several platforms, of which none is there twice: "linux-arm64". The
- * second of one has as much of its digest behind that as tells it from all others.
+ * The same for images of several platforms, no two of which are the same image:
+ * "linux-arm64". Further images of one platform get the first digits of their digest behind
+ * that, or the whole digest where the first digits are the same too.
  */
 int titles_of_platforms(const struct descriptor *images, size_t n, char ***out);
 /* NULL is fine. */
