@@ -17,6 +17,7 @@
 
 #include <yajl/yajl_parse.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -238,32 +239,15 @@ struct builder {
 	char *key; /* read, its value to come */
 };
 
-/* Arrays double when they are full, so their room follows from their count. */
-static bool is_full(uint32_t count)
+static int json_grow(struct json *j)
 {
-	return count == 0 || (count >= 4 && (count & (count - 1)) == 0);
-}
+	int rc = j->count < UINT32_MAX
+			 ? array_grow(&j->values, j->count, sizeof(*j->values))
+			 : -ENOMEM;
 
-static int grow(struct json *j)
-{
-	size_t room = j->count ? (size_t)j->count * 2 : 4;
-	void *p;
-
-	if (!is_full(j->count))
-		return 0;
-	if (j->count > UINT32_MAX / 2)
-		return -ENOMEM;
-	p = realloc(j->values, room * sizeof(*j->values));
-	if (!p)
-		return -ENOMEM;
-	j->values = p;
-	if (j->type == JSON_OBJECT) {
-		p = realloc(j->keys, room * sizeof(*j->keys));
-		if (!p)
-			return -ENOMEM;
-		j->keys = p;
-	}
-	return 0;
+	if (rc == 0 && j->type == JSON_OBJECT)
+		rc = array_grow(&j->keys, j->count, sizeof(*j->keys));
+	return rc;
 }
 
 /* A new value in the innermost container, or the root. NULL: out of memory. */
@@ -272,7 +256,7 @@ static struct json *add(struct builder *b, enum json_type type)
 	struct json *parent = b->depth ? b->stack[b->depth - 1] : NULL;
 	struct json *j = calloc(1, sizeof(*j));
 
-	if (!j || (parent && grow(parent) < 0)) {
+	if (!j || (parent && json_grow(parent) < 0)) {
 		free(j);
 		return NULL;
 	}

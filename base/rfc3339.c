@@ -94,6 +94,7 @@ bool rfc3339_parse(const char *text, size_t len, int64_t *sec, uint32_t *ns)
 		return false;
 	*sec = days_to(year, month, day) * 86400 + hour * 3600 + minute * 60 + second -
 	       ahead;
-	*ns = fraction;
+	if (ns)
+		*ns = fraction;
 	return true;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/source.h"
@@ -401,18 +402,10 @@ static int get_index(struct layer *l, const bool *cancelled, struct err *e)
 	return rc;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 int layer_load(struct layer *l, const bool *cancelled, struct err *e)
 {
 	char text[DIGEST_TEXT_MAX];
-	uint64_t start = now_ms();
+	int64_t start = clock_ms();
 	int rc = get_index(l, cancelled, &l->error);
 
 	if (rc < 0) {
@@ -422,7 +415,7 @@ int layer_load(struct layer *l, const bool *cancelled, struct err *e)
 		set_state(l, LAYER_BROKEN);
 		return err_set(e, rc, "%s", l->error.text);
 	}
-	l->milliseconds = (uint32_t)(now_ms() - start);
+	l->milliseconds = (uint32_t)(clock_ms() - start);
 	set_state(l, LAYER_READY);
 	return 0;
 }

@@ -25,6 +25,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/err.h"
 #include "base/store/store.h"
 #include "base/store/internal.h"
@@ -255,40 +256,36 @@ static int count_layer(void *arg, int dir, const struct digest *digest)
 
 static int add_victims(struct eviction *ev, const struct held_layer *layer)
 {
-	struct victim *more;
 	size_t i;
+	int rc = 0;
 
-	more = realloc(ev->victims, (ev->n_victims + layer->n_rows + 1) * sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	ev->victims = more;
-	for (i = 0; i < layer->n_rows; i++) {
+	for (i = 0; rc == 0 && i < layer->n_rows; i++) {
 		uint32_t used = __atomic_load_n(&layer->rows[i].used, __ATOMIC_RELAXED);
 
-		if (used != 0)
-			more[ev->n_victims++] = (struct victim){
+		if (used == 0)
+			continue;
+		rc = array_grow(&ev->victims, ev->n_victims, sizeof(*ev->victims));
+		if (rc == 0)
+			ev->victims[ev->n_victims++] = (struct victim){
 				used, (uint32_t)ev->n_layers, (uint32_t)i};
 	}
-	return 0;
+	return rc;
 }
 
 static int note_held(struct eviction *ev, const struct held_layer *layer,
 		     const struct digest *digest)
 {
 	size_t before = ev->n_victims;
-	struct digest *more;
 	int rc = add_victims(ev, layer);
 
 	if (rc < 0)
 		return rc;
 	if (ev->n_victims == before) /* what is there is of use to nobody */
 		return ftruncate(layer->data, 0) < 0 ? -errno : 0;
-	more = realloc(ev->layers, (ev->n_layers + 1) * sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	ev->layers = more;
-	more[ev->n_layers++] = *digest;
-	return 0;
+	rc = array_grow(&ev->layers, ev->n_layers, sizeof(*ev->layers));
+	if (rc == 0)
+		ev->layers[ev->n_layers++] = *digest;
+	return rc;
 }
 
 /* Counts a layer, and notes its spans if nobody has it open. */

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/store/store.h"
 #include "base/store/internal.h"
@@ -141,12 +142,9 @@ static void show_life(const struct slot *sl)
 
 void store_note_work(struct store *s)
 {
-	struct timespec ts;
+	int64_t now = clock_ms();
 	struct slot *sl;
-	int64_t now;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 	if (now < __atomic_load_n(&s->worked, __ATOMIC_RELAXED) + SIGN_MS)
 		return;
 	__atomic_store_n(&s->worked, now, __ATOMIC_RELAXED);

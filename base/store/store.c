@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/home.h"
 #include "base/store/internal.h"
 
 #define STALE_SECONDS 3600
@@ -52,7 +53,7 @@ static int make_path(const char *path)
 
 static char *default_dir(void)
 {
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = home_dir();
 	char *dir = NULL;
 	int rc;
 
@@ -60,7 +61,7 @@ static char *default_dir(void)
 		rc = asprintf(&dir, "%s/peelfs", cache);
 	else if (geteuid() == 0)
 		rc = asprintf(&dir, "/var/cache/peelfs");
-	else if (home && home[0] == '/')
+	else if (home[0] == '/' && home[1])
 		rc = asprintf(&dir, "%s/.cache/peelfs", home);
 	else
 		rc = asprintf(&dir, "/tmp/peelfs-%u", (unsigned)geteuid());

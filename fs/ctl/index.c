@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/secret.h"
 #include "fs/ctl/ctl.h"
-#include "base/core_dump.h"
 #include "fs/image/log.h"
 #include "fs/image/context.h"
 #include "fs/image/options.h"
@@ -58,7 +58,7 @@ int ctl_index(char **words)
 
 	if (!words[0])
 		return ctl_usage("index: of what image?");
-	core_dump_forbid();
+	secret_forbid_core();
 	/* As peelfs: a connection that ends, or a file that may not grow, is an error. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

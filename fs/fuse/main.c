@@ -15,7 +15,6 @@
 #include <malloc.h>
 #include <limits.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,9 +26,10 @@
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/home.h"
+#include "base/secret.h"
 #include "fs/fuse/daemon.h"
 #include "fs/fuse/device.h"
-#include "base/core_dump.h"
 #include "fs/image/log.h"
 #include "fs/image/context.h"
 #include "fs/image/options.h"
@@ -187,19 +187,6 @@ static int run(struct program *p)
 	return status;
 }
 
-/* To whom mount(8) lends its rights it gives HOME=/root, or none. */
-static void settle_home(void)
-{
-	const char *home = getenv("HOME");
-	const struct passwd *pw;
-
-	if (geteuid() == 0 || (home && access(home, W_OK | X_OK) == 0))
-		return;
-	pw = getpwuid(geteuid());
-	if (pw && pw->pw_dir)
-		(void)setenv("HOME", pw->pw_dir, 1);
-}
-
 /* Best known before the work, since it may take long. */
 static int find_mountpoint(struct program *p)
 {
@@ -268,7 +255,7 @@ static int start(struct program *p)
 		log_error(&p->log, "cannot mount at %s: %s", p->mountpoint, e.text);
 		return EXIT_MOUNT;
 	}
-	core_dump_forbid();
+	secret_forbid_core();
 	set_limits();
 	tune_memory();
 	fault_init();
@@ -291,7 +278,7 @@ int main(int argc, char **argv)
 
 	fill_standard();
 	umask(077); /* what we make is ours alone, and is ours */
-	settle_home();
+	home_settle();
 	rc = options_parse(&p->options, argc, argv, geteuid() == 0, &e);
 	log_init(&p->log, p->options.verbose);
 	if (rc < 0) {

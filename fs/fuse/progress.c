@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "fs/image/log.h"
 #include "fs/image/context.h"
 
@@ -13,19 +14,11 @@
 /* A mount whose layers are known is done before; it needs no bar. */
 #define PATIENCE_MS 300
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 void progress_init(struct progress *p)
 {
 	p->is_shown = isatty(STDERR_FILENO);
 	p->is_drawn = false;
-	p->start = now_ms();
+	p->start = clock_ms();
 }
 
 static double mib(uint64_t bytes)
@@ -35,7 +28,7 @@ static double mib(uint64_t bytes)
 
 void progress_draw(struct progress *p, struct mount *m)
 {
-	uint64_t ms = now_ms() - p->start;
+	uint64_t ms = clock_ms() - p->start;
 	struct mount_progress at;
 	char bar[BAR_WIDTH + 1];
 	size_t full;

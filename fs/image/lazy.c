@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "fs/image/waiters.h"
 
 #define ABSENT (-1)
@@ -14,10 +15,7 @@
 
 uint32_t lazy_clock(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return (uint32_t)ts.tv_sec;
+	return clock_seconds();
 }
 
 void lazy_set_init(struct lazy_set *hs)

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/secret.h"
 #include "registry/auth/challenge.h"
 #include "registry/auth/token.h"
 
@@ -24,7 +26,7 @@ struct auth {
 	struct challenge *challenge; /* NULL: none met yet */
 	bool is_supposed;	     /* nor was this one */
 	char *value;		     /* of the Authorization field */
-	int64_t renew_at;	     /* on http_now()'s clock */
+	int64_t renew_at;	     /* on clock_ms()'s clock */
 	bool fetching;		     /* by one thread, which then owns what follows */
 	struct credential cred;
 	bool has_cred;	    /* they were looked for */
@@ -227,7 +229,7 @@ int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **o
 	/* The one that fetches has a deadline of its own, so this wait ends too. */
 	while (a->fetching)
 		pthread_cond_wait(&a->changed, &a->lock);
-	if (a->value && http_now() < a->renew_at) {
+	if (a->value && clock_ms() < a->renew_at) {
 		rc = copy_value(a->value, out, e);
 	} else if (a->challenge) {
 		a->fetching = true;
@@ -246,7 +248,7 @@ int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **o
 		secret_free(a->value);
 		a->value = token.value;
 		/* A tenth of its life is kept back for requests on their way. */
-		a->renew_at = http_now() + token.seconds * 900;
+		a->renew_at = clock_ms() + token.seconds * 900;
 		if (rc == 0 && a->value)
 			rc = copy_value(a->value, out, e);
 		pthread_cond_broadcast(&a->changed);

@@ -17,7 +17,9 @@
 #include "base/base64.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/home.h"
 #include "base/json.h"
+#include "base/secret.h"
 #include "registry/config/paths.h"
 #include "registry/auth/keychain.h"
 #include "registry/image/reference.h"
@@ -26,13 +28,6 @@
 #define FILE_MAX   (4u << 20) /* hundreds of logins take some 100 KiB */
 #define HUB_SERVER "https://index.docker.io/v1/"
 
-void secret_free(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
-}
-
 void credential_release(struct credential *c)
 {
 	secret_free(c->user);
@@ -40,13 +35,6 @@ void credential_release(struct credential *c)
 	secret_free(c->identity_token);
 	secret_free(c->registry_token);
 	*c = (struct credential){0};
-}
-
-static void wipe(struct buf *b)
-{
-	if (b->data)
-		explicit_bzero(b->data, b->cap);
-	buf_release(b);
 }
 
 bool credential_is_empty(const struct credential *c)
@@ -267,7 +255,7 @@ static int find_in_file(const struct credential_query *q, const char *path, bool
 	} else {
 		rc = -ENOENT;
 	}
-	wipe(&text);
+	secret_release(&text);
 	return rc;
 }
 
@@ -293,15 +281,15 @@ static int usual_places(const struct credential_query *q, struct credential *out
 		{"XDG_RUNTIME_DIR", run, "containers/auth.json"},
 		{"XDG_CONFIG_HOME", config, "containers/auth.json"},
 		{"DOCKER_CONFIG", docker, "config.json"},
-		{"HOME", paths_home(), ".dockercfg"},
+		{"HOME", home_dir(), ".dockercfg"},
 	};
 	int rc = -ENOENT;
 	size_t i;
 
 	/* Without the variable the directory is named after it: /run/containers/UID. */
 	snprintf(run, sizeof(run), "/run/containers/%u", (unsigned)getuid());
-	snprintf(config, sizeof(config), "%s/.config", paths_home());
-	snprintf(docker, sizeof(docker), "%s/.docker", paths_home());
+	snprintf(config, sizeof(config), "%s/.config", home_dir());
+	snprintf(docker, sizeof(docker), "%s/.docker", home_dir());
 	if (inline_text && inline_text[0])
 		rc = credentials_in(q, inline_text, strlen(inline_text), out, e);
 	for (i = 0; i < sizeof(places) / sizeof(places[0]) && rc == -ENOENT; i++) {

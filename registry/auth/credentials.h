@@ -37,8 +37,6 @@ bool credential_is_empty(const struct credential *c);
 int credential_copy(const struct credential *c, struct credential *out);
 /* Wipes and frees what it holds. */
 void credential_release(struct credential *c);
-/* Wipes and frees a text; NULL is fine. */
-void secret_free(char *text);
 
 /* Who for, and where to look; all borrowed. */
 struct credential_query {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "registry/http/http.h"
 
@@ -78,7 +79,7 @@ static int collect(int fd, int64_t until, struct buf *out)
 	int rc = 0;
 
 	while (rc == 0) {
-		left = until - http_now();
+		left = until - clock_ms();
 		if (left <= 0)
 			return -ETIMEDOUT;
 		if (poll(&p, 1, (int)left) <= 0)
@@ -110,7 +111,7 @@ static int await(pid_t pid, int64_t until, int *status)
 		}
 		if (got < 0 && errno != EINTR)
 			return -errno;
-		if (http_now() > until)
+		if (clock_ms() > until)
 			return -ETIMEDOUT;
 		nanosleep(&tick, NULL);
 	}
@@ -126,7 +127,7 @@ static void end(pid_t pid)
 int helper_run(const char *const *argv, const char *input, unsigned seconds,
 	       struct buf *out, int *status, struct err *e)
 {
-	int64_t until = http_now() + (int64_t)seconds * 1000;
+	int64_t until = clock_ms() + (int64_t)seconds * 1000;
 	int in[2], pipe_out[2], rc;
 	pid_t pid;
 

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/secret.h"
 #include "registry/auth/credentials.h"
 #include "registry/auth/helper.h"
 
@@ -37,13 +38,6 @@ struct keychain {
 	pthread_cond_t changed;
 	struct answer *list;
 };
-
-static void wipe(struct buf *b)
-{
-	if (b->data)
-		explicit_bzero(b->data, b->cap);
-	buf_release(b);
-}
 
 static int parse_answer(const struct buf *answer, const char *program,
 			struct credential *out, struct err *e)
@@ -98,7 +92,7 @@ static int run(const char *suffix, const char *server, struct credential *out,
 	} else {
 		rc = parse_answer(&answer, program, out, e);
 	}
-	wipe(&answer);
+	secret_release(&answer);
 	return rc;
 }
 

@@ -10,19 +10,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/secret.h"
 #include "registry/http/redirect.h"
 #include "registry/http/refusal.h"
 #include "registry/http/retry.h"
 
 /* Tokens of 10 KiB are known; others cap the answer at 1 MiB. */
 #define TOKEN_ANSWER_MAX (1u << 20)
-
-static void wipe(struct buf *b)
-{
-	if (b->data)
-		explicit_bzero(b->data, b->cap);
-	buf_release(b);
-}
 
 int basic_value(const struct credential *c, char **out)
 {
@@ -38,8 +32,8 @@ int basic_value(const struct credential *c, char **out)
 		rc = base64_append(&value, plain.data, plain.len);
 	if (rc == 0)
 		*out = buf_take(&value);
-	wipe(&plain);
-	wipe(&value);
+	secret_release(&plain);
+	secret_release(&value);
 	return rc;
 }
 
@@ -54,7 +48,7 @@ int bearer_token(const char *text, int64_t seconds, struct token *out)
 		out->value = buf_take(&value);
 		out->seconds = seconds;
 	}
-	wipe(&value);
+	secret_release(&value);
 	return rc;
 }
 
@@ -256,8 +250,8 @@ int token_fetch(const struct token_request *tr, int64_t until, struct token *out
 		 rc == -ELOOP || rc == -EKEYREJECTED)
 		rc = err_prefix(e, -EIO, "no token");
 	secret_free(authorization);
-	wipe(&form);
-	wipe(&body);
+	secret_release(&form);
+	secret_release(&body);
 	buf_release(&url);
 	return rc;
 }

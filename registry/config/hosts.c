@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/secret.h"
 #include "registry/config/hosts_toml.h"
 #include "registry/config/paths.h"
 #include "registry/config/registries.h"
@@ -39,8 +41,6 @@ struct search {
 
 static void endpoint_release(struct endpoint *ep)
 {
-	size_t i;
-
 	free(ep->base);
 	free(ep->prefix);
 	free(ep->path);
@@ -49,11 +49,7 @@ static void endpoint_release(struct endpoint *ep)
 	free(ep->ca_pem);
 	free(ep->cert_file);
 	free(ep->key_file);
-	for (i = 0; ep->headers && ep->headers[i]; i++) {
-		explicit_bzero(ep->headers[i], strlen(ep->headers[i]));
-		free(ep->headers[i]);
-	}
-	free(ep->headers);
+	secret_free_list(ep->headers);
 	*ep = (struct endpoint){0};
 }
 
@@ -188,14 +184,12 @@ static struct endpoint *add(struct search *s, const char *scheme, const char *ho
 			    const char *prefix, const char *path, const char *name)
 {
 	struct endpoints *es = &s->found;
-	struct endpoint *more = realloc(es->list, (es->n + 1) * sizeof(*more));
 	struct endpoint *ep;
 	size_t len = strlen(scheme) + strlen(host) + 4;
 
-	if (!more)
+	if (array_grow(&es->list, es->n, sizeof(*es->list)) < 0)
 		return NULL;
-	es->list = more;
-	ep = &more[es->n++];
+	ep = &es->list[es->n++];
 	*ep = (struct endpoint){
 		.base = malloc(len),
 		.prefix = strdup(prefix),

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/secret.h"
 #include "registry/config/paths.h"
 #include "registry/image/reference.h"
 #include "registry/config/toml.h"
@@ -33,10 +35,8 @@ static void host_release(struct toml_host *h)
 		free(h->ca[i]);
 	free(h->client_cert);
 	free(h->client_key);
-	for (i = 0; i < h->n_headers; i++) {
-		explicit_bzero(h->headers[i], strlen(h->headers[i]));
-		free(h->headers[i]);
-	}
+	for (i = 0; i < h->n_headers; i++)
+		secret_free(h->headers[i]);
 	free(h->url);
 }
 
@@ -54,22 +54,19 @@ void hosts_toml_release(struct hosts_toml *ht)
 /* The host of that key, made if it is new. NULL: no memory, or too many. */
 static struct toml_host *host_of(struct hosts_toml *ht, const char *url)
 {
-	struct toml_host *more;
+	struct toml_host *h;
 	size_t i;
 
 	for (i = 0; i < ht->n; i++) {
 		if (strcmp(ht->list[i].url, url) == 0)
 			return &ht->list[i];
 	}
-	if (ht->n == HOSTS_MAX)
+	if (ht->n == HOSTS_MAX || array_grow(&ht->list, ht->n, sizeof(*ht->list)) < 0)
 		return NULL;
-	more = realloc(ht->list, (ht->n + 1) * sizeof(*more));
-	if (!more)
-		return NULL;
-	ht->list = more;
-	more[ht->n] = (struct toml_host){
-		.pull = true, .resolve = true, .url = strdup(url)};
-	return more[ht->n].url ? &more[ht->n++] : NULL;
+	h = &ht->list[ht->n];
+	*h = (struct toml_host){.pull = true, .resolve = true, .url = strdup(url)};
+	ht->n += h->url != NULL;
+	return h->url ? h : NULL;
 }
 
 /* File names are relative to the file that names them. */

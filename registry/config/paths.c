@@ -3,24 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-
-const char *paths_home(void)
-{
-	const char *dir = getenv("HOME");
-	const struct passwd *pw;
-
-	if (dir && dir[0])
-		return dir;
-	pw = getpwuid(getuid());
-	return pw && pw->pw_dir ? pw->pw_dir : "/";
-}
+#include "base/home.h"
 
 static int checked(char *out, int len)
 {
@@ -36,7 +25,7 @@ int paths_config(char *out, const char *rest)
 
 	if (dir && dir[0])
 		return checked(out, snprintf(out, PATH_MAX, "%s/%s", dir, rest));
-	return checked(out, snprintf(out, PATH_MAX, "%s/.config/%s", paths_home(), rest));
+	return checked(out, snprintf(out, PATH_MAX, "%s/.config/%s", home_dir(), rest));
 }
 
 int paths_join(char *out, const char *folder, const char *name)

@@ -8,8 +8,6 @@
 
 struct buf;
 
-/* $HOME, or what the user database says. Borrowed. */
-const char *paths_home(void);
 /*
  * These write a path to @out, which has PATH_MAX bytes. 0, or -ENAMETOOLONG and "".
  * paths_config() is "$XDG_CONFIG_HOME/REST", by default "~/.config/REST".

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "registry/config/paths.h"
@@ -53,19 +54,14 @@ void registries_release(struct registries *r)
 }
 
 /* A zeroed element at the end of *list. NULL, and -ENOMEM or -E2BIG is due, else. */
-static void *grow(void *list, size_t *n, size_t size)
+static void *append(void *list, size_t *n, size_t size)
 {
-	char **p = list;
-	char *more;
+	char *items;
 
-	if (*n == COUNT_MAX)
+	if (*n == COUNT_MAX || array_grow(list, *n, size) < 0)
 		return NULL;
-	more = realloc(*p, (*n + 1) * size);
-	if (!more)
-		return NULL;
-	*p = more;
-	memset(more + *n * size, 0, size);
-	return more + (*n)++ * size;
+	memcpy(&items, list, sizeof(items));
+	return memset(items + (*n)++ * size, 0, size);
 }
 
 /* Reading one file */
@@ -118,7 +114,7 @@ static int on_mirror(struct mirror *m, const struct toml_item *item)
 
 static int add_alias(struct registries *r, const char *name, const char *value)
 {
-	struct alias *a = grow(&r->aliases, &r->n_aliases, sizeof(*a));
+	struct alias *a = append(&r->aliases, &r->n_aliases, sizeof(*a));
 
 	if (!a)
 		return -ENOMEM;
@@ -134,7 +130,7 @@ static int add_text(char ***list, size_t *n, const struct toml_item *item)
 
 	while (item->at == 0 && *n > 0)
 		free((*list)[--*n]);
-	p = grow(list, n, sizeof(*p));
+	p = append(list, n, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
 	*p = strdup(item->text);
@@ -162,10 +158,10 @@ static int on_item(void *arg, const struct toml_item *item)
 	struct registry *last = r->n > rd->first ? &r->list[r->n - 1] : NULL;
 
 	if (item->what == TOML_NEW_TABLE && toml_is(item, 1, "registry"))
-		return grow(&r->list, &r->n, sizeof(*r->list)) ? 0 : -ENOMEM;
+		return append(&r->list, &r->n, sizeof(*r->list)) ? 0 : -ENOMEM;
 	if (item->what == TOML_NEW_TABLE && last &&
 	    toml_is(item, 2, "registry", "mirror"))
-		return grow(&last->mirrors, &last->n_mirrors, sizeof(*last->mirrors))
+		return append(&last->mirrors, &last->n_mirrors, sizeof(*last->mirrors))
 			       ? 0
 			       : -ENOMEM;
 	if (item->what == TOML_TABLE || item->what == TOML_NEW_TABLE)

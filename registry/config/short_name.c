@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/err.h"
 #include "registry/image/reference.h"
 #include "registry/config/registries.h"
@@ -25,11 +26,9 @@ void candidates_release(struct candidates *c)
 static int add(struct candidates *c, const char *host, const char *rest)
 {
 	size_t len = (host ? strlen(host) + 1 : 0) + strlen(rest) + 1;
-	char **more = realloc(c->list, (c->n + 1) * sizeof(*more)), *text = malloc(len);
+	char *text = malloc(len);
 
-	if (more)
-		c->list = more;
-	if (!more || !text) {
+	if (!text || array_grow(&c->list, c->n, sizeof(*c->list)) < 0) {
 		free(text);
 		return -ENOMEM;
 	}

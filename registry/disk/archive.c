@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/num.h"
@@ -250,14 +251,7 @@ static int add_member(struct archive *a, const unsigned char *h, uint64_t off,
 		free(target);
 		return err_set(e, -E2BIG, "more than %d members", MEMBERS_MAX);
 	}
-	if ((a->n & (a->n - 1)) == 0) { /* room doubles at each power of two */
-		m = realloc(a->list, (a->n ? a->n * 2 : 1) * sizeof(*m));
-		if (m)
-			a->list = m;
-	} else {
-		m = a->list;
-	}
-	if (!m || !name || !target) {
+	if (!name || !target || array_grow(&a->list, a->n, sizeof(*a->list)) < 0) {
 		free(name);
 		free(target);
 		return out_of_memory(e);

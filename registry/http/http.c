@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/secret.h"
 #include "registry/http/answer.h"
 #include "registry/http/queue.h"
 #include "registry/image/reference.h"
@@ -309,8 +310,7 @@ static int add_header(struct transfer *t, const char *name, const char *value)
 	if (line) {
 		snprintf(line, len, "%s: %s", name, value);
 		rc = add_line(t, line);
-		explicit_bzero(line, len);
-		free(line);
+		secret_free(line);
 	}
 	return rc;
 }

@@ -82,9 +82,6 @@ struct http_request {
 
 struct transfer;
 
-/* Milliseconds of a clock that never jumps: what deadlines are given in. */
-int64_t http_now(void);
-
 /*
  * Sends the request and waits for the head of the answer, until *@until. Time in the queue
  * does not count as long as the host sends to others: *@until is moved on by it.

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "registry/http/http.h"
 #include "registry/http/transfer.h"
 
@@ -106,7 +107,7 @@ void host_leave(struct host *host, bool bulk)
 
 void host_note_alive(struct host *host)
 {
-	__atomic_store_n(&host->alive, http_now(), __ATOMIC_RELAXED);
+	__atomic_store_n(&host->alive, clock_ms(), __ATOMIC_RELAXED);
 }
 
 int64_t host_alive(const struct host *host)

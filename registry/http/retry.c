@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "registry/http/fields.h"
 #include "registry/http/http.h"
 
@@ -41,7 +42,7 @@ bool retry_wait(struct retry *r, const char *retry_after)
 		if ((int64_t)seconds * 1000 > ms)
 			ms = (int64_t)seconds * 1000;
 	}
-	if (ms > r->until - http_now())
+	if (ms > r->until - clock_ms())
 		return false;
 	ts = (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)

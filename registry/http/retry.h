@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct retry {
-	int64_t until;	/* on http_now()'s clock */
+	int64_t until;	/* on clock_ms()'s clock */
 	unsigned tries; /* failures since the start, or since progress */
 };
 

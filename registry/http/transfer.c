@@ -3,22 +3,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "registry/http/http.h"
 
 #define RING_SMALL (128u << 10) /* a document or a span or two */
 #define RING_BULK  (1u << 20)	/* some ms of a fast link, so that a decoder can run */
-
-int64_t http_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* Its life */
 
@@ -26,7 +18,6 @@ int transfer_new(struct http *h, struct queue *q, const struct http_request *rq,
 		 struct transfer **out)
 {
 	struct transfer *t = calloc(1, sizeof(*t));
-	pthread_condattr_t attr;
 	struct buf origin;
 	int rc;
 
@@ -41,10 +32,7 @@ int transfer_new(struct http *h, struct queue *q, const struct http_request *rq,
 		__atomic_fetch_add(&q->spares, 1, __ATOMIC_RELAXED);
 	t->ring.size = rq->spare ? HTTP_SPARE_MAX : rq->bulk ? RING_BULK : RING_SMALL;
 	pthread_mutex_init(&t->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&t->moved, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&t->moved);
 	buf_init(&origin, HTTP_URL_MAX);
 	rc = http_url_origin(rq->url, &origin);
 	if (rc == 0) {
@@ -77,7 +65,7 @@ void transfer_free(struct transfer *t)
 void transfer_start(struct transfer *t)
 {
 	pthread_mutex_lock(&t->lock);
-	t->started = http_now();
+	t->started = clock_ms();
 	pthread_cond_broadcast(&t->moved);
 	pthread_mutex_unlock(&t->lock);
 }
@@ -159,9 +147,7 @@ bool transfer_is_closed(struct transfer *t)
 /* Waits for news; false at the deadline. The lock is held. */
 static bool wait_until(struct transfer *t, int64_t until)
 {
-	struct timespec ts = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
-
-	return pthread_cond_timedwait(&t->moved, &t->lock, &ts) != ETIMEDOUT;
+	return clock_cond_wait(&t->moved, &t->lock, until);
 }
 
 static int failure(struct transfer *t, struct err *e)
@@ -185,7 +171,7 @@ static bool await_start(struct transfer *t, int64_t queued, int64_t until)
 	while (!t->started && !t->done) {
 		int64_t end = until + time_of_others(t, queued);
 
-		if (http_now() >= end)
+		if (clock_ms() >= end)
 			return false;
 		wait_until(t, end);
 	}
@@ -194,7 +180,7 @@ static bool await_start(struct transfer *t, int64_t queued, int64_t until)
 
 int transfer_await(struct transfer *t, int64_t *until, struct err *e)
 {
-	int64_t queued = http_now();
+	int64_t queued = clock_ms();
 	int rc = 0;
 
 	if (t->is_spare) {

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/rfc3339.h"
 #include "registry/image/descriptor.h"
 
 static int out_of_memory(struct err *e)
@@ -345,34 +346,6 @@ void manifest_release(struct manifest *m)
 
 /* Config */
 
-bool time_parse(const char *text, int64_t *out)
-{
-	int zone_hour = 0, zone_minute = 0, n = 0;
-	struct tm tm = {0};
-	char sign = 'Z';
-
-	if (sscanf(text, "%4d-%2d-%2d%*[Tt ]%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon,
-		   &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &n) != 6 ||
-	    n == 0)
-		return false;
-	text += n;
-	if (*text == '.')
-		text += 1 + strspn(text + 1, "0123456789");
-	if (sscanf(text, "%c%2d:%2d", &sign, &zone_hour, &zone_minute) < 1 ||
-	    !strchr("Zz+-", sign))
-		return false;
-	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
-	    tm.tm_year < 0 || tm.tm_hour < 0 || tm.tm_min < 0 || tm.tm_sec < 0)
-		return false;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
-	*out = (int64_t)timegm(&tm);
-	if (sign == '+' || sign == '-')
-		*out -= (sign == '+' ? 60 : -60) *
-			(int64_t)(zone_hour * 60 + zone_minute);
-	return true;
-}
-
 static int parse_diff_ids(const struct json *list, struct config *c, struct err *e)
 {
 	size_t i, n = json_count(list);
@@ -404,7 +377,8 @@ int config_parse(const void *data, size_t len, struct config *out, struct err *e
 	if (rc < 0)
 		return rc;
 	created = json_member_string(j, "created");
-	c.has_created = created && time_parse(created, &c.created);
+	c.has_created = created &&
+			rfc3339_parse(created, strlen(created), &c.created, NULL);
 	platform_take(j, &c.platform);
 	rc = parse_diff_ids(json_member(json_member(j, "rootfs"), "diff_ids"), &c, e);
 	json_free(j);

@@ -86,7 +86,4 @@ struct config {
 int config_parse(const void *data, size_t len, struct config *out, struct err *e);
 void config_release(struct config *c);
 
-/* RFC 3339, to the second. */
-bool time_parse(const char *text, int64_t *out);
-
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/rfc3339.h"
 #include "registry/image/documents.h"
 #include "registry/image/manifest.h"
 
@@ -343,7 +344,8 @@ static void fill_artifact(struct image *img, struct manifest *m)
 	img->artifact_type = m->artifact_type;
 	m->artifact_type = NULL;
 	created = image_annotation(img, "org.opencontainers.image.created");
-	img->has_created = created && time_parse(created, &img->created);
+	img->has_created = created &&
+			   rfc3339_parse(created, strlen(created), &img->created, NULL);
 }
 
 static int fill(struct backend *b, struct image *img, struct err *e)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "registry/http/http.h"
 #include "registry/http/refusal.h"
@@ -30,7 +31,7 @@ int body_get(struct remote *r, const struct remote_request *rq, struct buf *byte
 	bool again;
 	int rc;
 
-	retry_init(&retry, rq->is_extra ? http_now() + EXTRA_MS : remote_deadline(r));
+	retry_init(&retry, rq->is_extra ? clock_ms() + EXTRA_MS : remote_deadline(r));
 	do {
 		again = false;
 		buf_clear(bytes);

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "registry/http/http.h"
 #include "registry/remote/remote.h"
@@ -31,14 +32,6 @@
 
 /* More of them than can be on their way when a token expires. */
 #define LOST_MAX (2 * RANGE_AHEAD)
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 static uint64_t piece_end(const struct range_reader *r, uint64_t first)
 {
@@ -117,7 +110,7 @@ static int take_piece(struct range_reader *r, int64_t *until, struct err *e)
 	if (r->n_ahead == 0)
 		r->asked = r->now.end;
 	if (r->began == 0)
-		r->began = now_ns();
+		r->began = clock_ns();
 	return 0;
 }
 
@@ -138,8 +131,8 @@ static bool bet(struct range_reader *r)
 static void ask_ahead(struct range_reader *r)
 {
 	if (r->way == RANGE_PROBES && r->now.end - r->at <= PIECE / 2) {
-		r->way = r->waited > (now_ns() - r->began) / 2 ? RANGE_PIECES
-							       : RANGE_WHOLE;
+		r->way = r->waited > (clock_ns() - r->began) / 2 ? RANGE_PIECES
+								 : RANGE_WHOLE;
 		if (r->way == RANGE_WHOLE)
 			bet(r);
 	}
@@ -171,7 +164,7 @@ static int give_up(struct range_reader *r, ssize_t rc, int64_t since, struct err
 
 ssize_t range_reader_next(struct range_reader *r, const void **data, struct err *e)
 {
-	int64_t since = http_now(), start;
+	int64_t since = clock_ms(), start;
 	struct retry retry;
 	ssize_t n = 0;
 
@@ -189,9 +182,9 @@ ssize_t range_reader_next(struct range_reader *r, const void **data, struct err 
 				break; /* tried again inside, as far as it may help */
 		}
 		ask_ahead(r);
-		start = now_ns();
+		start = clock_ns();
 		n = response_next(r->supply, &r->now, data, &retry.until, e);
-		r->waited += now_ns() - start;
+		r->waited += clock_ns() - start;
 		if (n > 0) {
 			r->at += (uint64_t)n;
 			return n;

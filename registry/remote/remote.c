@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/secret.h"
 #include "registry/auth/auths.h"
 #include "registry/remote/client.h"
 #include "registry/http/redirect.h"
@@ -106,7 +108,7 @@ int remote_new(struct client *c, const struct reference *ref, struct remote **ou
 
 int64_t remote_deadline(const struct remote *r)
 {
-	int64_t now = http_now(), wait = (int64_t)r->timeout * 1000;
+	int64_t now = clock_ms(), wait = (int64_t)r->timeout * 1000;
 
 	if (wait > PROBE_MS && now < __atomic_load_n(&r->vain_until, __ATOMIC_RELAXED))
 		wait = PROBE_MS;
@@ -115,7 +117,7 @@ int64_t remote_deadline(const struct remote *r)
 
 void remote_gave_up(struct remote *r, int64_t since)
 {
-	int64_t now = http_now(), wait = (int64_t)r->timeout * 1000;
+	int64_t now = clock_ms(), wait = (int64_t)r->timeout * 1000;
 
 	/* Not by what was refused at once, nor by a probe: a slow host must have its chance. */
 	if (now - since > wait / 2)
@@ -130,7 +132,7 @@ void remote_came(struct remote *r)
 
 int64_t remote_try(const struct remote *r, int64_t until)
 {
-	int64_t third = http_now() + (int64_t)r->timeout * 1000 / 3;
+	int64_t third = clock_ms() + (int64_t)r->timeout * 1000 / 3;
 
 	return third < until ? third : until;
 }
@@ -386,7 +388,7 @@ static bool is_for(const struct endpoint *ep, const struct remote_request *rq)
 /* A place that never answered must leave time for the others. */
 static int64_t share_of(const struct place *p, int64_t until, size_t left)
 {
-	int64_t now = http_now();
+	int64_t now = clock_ms();
 
 	if (left < 2 || has_answered(p))
 		return until;
@@ -441,7 +443,7 @@ static int ask_round(struct remote *r, const struct remote_request *rq, int64_t 
 int remote_open(struct remote *r, const struct remote_request *rq, int64_t *until,
 		struct buf *url, struct transfer **out, struct err *e)
 {
-	int64_t began = http_now();
+	int64_t began = clock_ms();
 	struct retry rounds;
 	int rc;
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/source.h"
 #include "base/store/store.h"
@@ -108,11 +109,11 @@ static void *drain(void *arg)
 	int rc = 0;
 
 	do {
-		n = range_reader_more(&s->reading, &data, http_now() + LOOK_MS);
+		n = range_reader_more(&s->reading, &data, clock_ms() + LOOK_MS);
 		if (n > 0) {
 			rc = add(s, data, (size_t)n, &filled);
 			until = remote_try(remote, INT64_MAX);
-		} else if (n == -ETIMEDOUT && http_now() < until) {
+		} else if (n == -ETIMEDOUT && clock_ms() < until) {
 			n = 1;
 		}
 	} while (n > 0 && rc == 0 && !is_stopped(s));

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/err.h"
 #include "base/num.h"
 #include "tar/archive/header.h"
 
-#define FIRST_EXTENTS 64
-#define FIELD_LEN     12
-#define MAX_DIGITS    19 /* of 2^63-1 */
+#define FIELD_LEN  12
+#define MAX_DIGITS 19 /* of 2^63-1 */
 
 void sparse_init(struct sparse_map *m)
 {
@@ -26,22 +26,16 @@ void sparse_release(struct sparse_map *m)
 
 void sparse_clear(struct sparse_map *m)
 {
-	*m = (struct sparse_map){.extents = m->extents, .cap = m->cap};
+	*m = (struct sparse_map){.extents = m->extents};
 }
 
-static int grow(struct sparse_map *m, struct err *e)
+static int sparse_grow(struct sparse_map *m, struct err *e)
 {
-	size_t cap = m->cap ? m->cap * 2 : FIRST_EXTENTS;
-	struct extent *extents;
-
 	if (m->n == SPARSE_MAX_EXTENTS)
 		return err_set(e, -E2BIG, "the sparse map has more than %u extents",
 			       SPARSE_MAX_EXTENTS);
-	extents = realloc(m->extents, cap * sizeof(*extents));
-	if (!extents)
+	if (array_grow(&m->extents, m->n, sizeof(*m->extents)) < 0)
 		return err_set(e, -ENOMEM, "no memory for a sparse map");
-	m->extents = extents;
-	m->cap = cap;
 	return 0;
 }
 
@@ -58,7 +52,7 @@ static int add(struct sparse_map *m, uint64_t off, uint64_t len, struct err *e)
 	m->end = off + len;
 	if (len == 0)
 		return 0;
-	if (m->n == m->cap && (rc = grow(m, e)) < 0)
+	if ((rc = sparse_grow(m, e)) < 0)
 		return rc;
 	m->extents[m->n++] = (struct extent){.off = off, .len = len};
 	m->stored += len;

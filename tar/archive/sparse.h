@@ -26,7 +26,6 @@ struct err;
 struct sparse_map {
 	struct extent *extents; /* none of length 0 */
 	size_t n;
-	size_t cap;
 	uint64_t end;	 /* of the last extent, the empty ones included */
 	uint64_t stored; /* sum of the lengths */
 	/* Form 0.0: an offset waits for its length. Form 1.0: the same, in a text. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "registry/auth/auths.h"
 #include "registry/config/hosts.h"
@@ -34,7 +35,7 @@ static bool knows(const struct lease *l)
 {
 	const struct auth_tls tls = {NULL, NULL};
 	char *value = NULL;
-	int rc = auth_get(l->auth, &tls, http_now() + 1000, &value, &e);
+	int rc = auth_get(l->auth, &tls, clock_ms() + 1000, &value, &e);
 
 	free(value);
 	return rc == -EACCES;

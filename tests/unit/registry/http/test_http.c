@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "registry/http/http.h"
 #include "tests/unit/test.h"
@@ -112,7 +113,7 @@ static struct http *new_http(unsigned connections)
 static int get(struct http *h, const char *path, bool bulk, struct transfer **t,
 	       struct err *e)
 {
-	int64_t until = http_now() + 5000;
+	int64_t until = clock_ms() + 5000;
 	char url[100];
 	struct http_request rq = {.url = url, .bulk = bulk};
 
@@ -129,7 +130,7 @@ static void is_small(struct http *h, const char *what)
 	buf_init(&b, 100);
 	is_int(get(h, "/small", false, &t, &e), 0, "%s %s", what, e.text);
 	if (t)
-		is_int(transfer_read_all(t, &b, http_now() + 5000, &e), 0, "is read %s",
+		is_int(transfer_read_all(t, &b, clock_ms() + 5000, &e), 0, "is read %s",
 		       e.text);
 	is_text(buf_text(&b), "hello", "whole");
 	transfer_close(t);
@@ -149,7 +150,7 @@ static void *read_bulk(void *arg)
 	if (get(h, "/bulk", true, &t, &e) < 0)
 		return (void *)"not opened";
 	/* 100000 is no multiple of anything: the ring is lent in odd pieces. */
-	while ((n = transfer_next(t, &data, 100000, http_now() + 5000, &e)) > 0) {
+	while ((n = transfer_next(t, &data, 100000, clock_ms() + 5000, &e)) > 0) {
 		for (p = data, i = 0; i < n; i++, at++) {
 			if (p[i] != (unsigned char)(at * 2654435761u >> 11))
 				n = -1;
@@ -202,7 +203,7 @@ static void test_queue(void)
 {
 	struct http *h = new_http(1);
 	struct transfer *first = NULL, *t = NULL;
-	int64_t start = http_now(), until = start + 300;
+	int64_t start = clock_ms(), until = start + 300;
 	struct http_request rq = {.url = NULL};
 	pthread_t thread;
 	struct err e = {""};
@@ -219,7 +220,7 @@ static void test_queue(void)
 	is_int(get(h, "/bulk", true, &first, &e), 0, "a bulk transfer that nobody reads");
 	if (pthread_create(&thread, NULL, close_later, first) != 0)
 		exit(1);
-	start = http_now();
+	start = clock_ms();
 	until = start + 2500;
 	is_int(http_open(h, &rq, &until, &t, &e), 0, "is no fault of the host %s",
 	       e.text);
@@ -264,7 +265,7 @@ static void test_refusals(void)
 	struct transfer *t = NULL;
 	struct http *h = new_http(0);
 	struct err e = {""};
-	int64_t until = http_now() + 5000;
+	int64_t until = clock_ms() + 5000;
 	size_t i;
 
 	for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {

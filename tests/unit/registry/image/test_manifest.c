@@ -216,31 +216,6 @@ static void test_configs(void)
 	config_release(&c);
 }
 
-static void test_times(void)
-{
-	static const struct {
-		const char *text;
-		long long want; /* -1: refused */
-	} rows[] = {
-		{"1970-01-01T00:00:00Z", 0},
-		{"2001-09-09T01:46:40Z", 1000000000},
-		{"2001-09-09t01:46:40.123456789z", 1000000000},
-		{"2001-09-09T03:46:40+02:00", 1000000000},
-		{"2001-09-08T20:16:40-05:30", 1000000000},
-		{"2001-09-09T01:46:40", -1},
-		{"2001-13-09T01:46:40Z", -1},
-		{"yesterday", -1},
-		{"", -1},
-		{"2001-09-09", -1},
-	};
-	int64_t v;
-	size_t i;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		is_int(time_parse(rows[i].text, &v) ? v : -1, rows[i].want, "\"%s\"",
-		       rows[i].text);
-}
-
 int main(void)
 {
 	test_kinds();
@@ -248,6 +223,5 @@ int main(void)
 	test_manifests();
 	test_artifacts();
 	test_configs();
-	test_times();
 	return test_done();
 }
