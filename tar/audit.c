@@ -7,8 +7,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/store/store.h"
-#include "tar/span_cache.h"
 #include "tar/index/index.h"
+#include "tar/span_cache.h"
 
 static bool is_right(struct slot *slot, int fd, uint32_t i, const struct span *sp,
 		     char *mem)

@@ -9,8 +9,8 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "base/source.h"
-#include "tar/index/index.h"
 #include "tar/codec/span.h"
+#include "tar/index/index.h"
 
 /* Compressed bytes that are held in memory at once: some spans grow when compressed. */
 #define HELD_MAX ((uint64_t)BATCH_MAX * 4)

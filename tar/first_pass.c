@@ -11,8 +11,8 @@
 #include "base/pipe.h"
 #include "base/source.h"
 #include "base/store/store.h"
-#include "tar/codec/decoder.h"
 #include "tar/archive/reader.h"
+#include "tar/codec/decoder.h"
 #include "tar/index/tree.h"
 
 #define CHUNK	 (256 * 1024)
@@ -320,7 +320,7 @@ static int run(struct first_pass *p, struct sink *s, struct blob_hash *hash,
 static int finish(struct first_pass *p, struct sink *s, struct decoder *decoder,
 		  struct err *e)
 {
-	struct tree_facts facts = {
+	struct index_facts facts = {
 		.blob = *p->digest,
 		.blob_size = p->blob->size,
 		.decoded_size = p->decoded,

@@ -16,11 +16,11 @@
 #include "base/fd.h"
 #include "base/source.h"
 #include "base/store/store.h"
-#include "tar/toc/layer_toc.h"
-#include "tar/toc/fetch.h"
-#include "tar/span_cache.h"
-#include "tar/first_pass.h"
 #include "tar/archive/preamble.h"
+#include "tar/first_pass.h"
+#include "tar/span_cache.h"
+#include "tar/toc/blob_reader.h"
+#include "tar/toc/toc_ref.h"
 
 /* An index of so many entries has 6 MiB or so: half a millisecond. */
 #define VERIFY_ENTRIES_MAX 50000
@@ -30,7 +30,7 @@ struct layer {
 	struct source *blob;
 	struct digest digest;
 	struct slot *slot;
-	struct layer_toc toc;
+	struct toc_ref toc;
 	uint64_t toc_fetched;	/* bytes of what it carries; atomic */
 	struct first_pass pass; /* its counters are atomic */
 	/* atomic; what follows is set before it is LAYER_READY or _BROKEN */
@@ -63,9 +63,9 @@ int layer_new(struct store *store, const struct digest *digest, struct source *b
 	return 0;
 }
 
-void layer_hint(struct layer *l, const struct layer_hints *hints)
+void layer_set_hints(struct layer *l, const struct toc_hints *hints)
 {
-	(void)layer_toc_parse(hints, &l->toc, &l->warning);
+	(void)toc_ref_parse(hints, &l->toc, &l->warning);
 }
 
 void layer_free(struct layer *l)
@@ -79,7 +79,7 @@ void layer_free(struct layer *l)
 	free(l->checked);
 	slot_close(l->slot);
 	source_unref(l->blob);
-	layer_toc_release(&l->toc);
+	toc_ref_release(&l->toc);
 	free(l);
 }
 
@@ -150,7 +150,7 @@ static int open_index(const struct layer *l, int fd, struct index **out, struct 
 		return rc;
 	if (index_info(ix)->blob_size != l->blob->size)
 		rc = err_set(e, -EBADMSG, "an index for a blob of another size");
-	else if (!layer_toc_vouches(&l->toc, index_info(ix)))
+	else if (!toc_ref_vouches(&l->toc, index_info(ix)))
 		rc = err_set(e, -EBADMSG, "an index that nothing vouches for");
 	/*
 	 * Damage that is found now is mended; later it is EIO until the next mount. So a
@@ -301,14 +301,14 @@ static void distrust(struct layer *l)
 /* From the index that the layer carries. A failure but -EINTR is the warning. */
 static int use_carried_index(struct layer *l, const bool *cancelled, struct err *e)
 {
-	const struct fetch fetch = {l->blob, cancelled, &l->toc_fetched, l->store};
+	const struct blob_reader fetch = {l->blob, cancelled, &l->toc_fetched, l->store};
 	struct err why = {""};
 	uint64_t prefetch = 0;
 	int fd, rc = new_index(l, &fd, &why);
 
 	if (rc < 0)
 		return rc;
-	rc = layer_toc_index(&l->toc, &fetch, &l->digest, fd, &prefetch, &why);
+	rc = toc_ref_make_index(&l->toc, &fetch, &l->digest, fd, &prefetch, &why);
 	if (rc == 0)
 		rc = use_new_index(l, fd, &why);
 	if (rc == 0)

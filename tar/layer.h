@@ -19,6 +19,7 @@
 struct err;
 struct source;
 struct store;
+struct toc_hints;
 
 struct layer;
 
@@ -54,28 +55,8 @@ struct layer_progress {
  */
 int layer_new(struct store *store, const struct digest *digest, struct source *blob,
 	      struct layer **out);
-/*
- * What the layer's descriptor says of an index that it carries, by the keys of its
- * annotations. NULL: not said. Read for the call.
- */
-struct layer_hints {
-	const char *estargz_digest; /* containerd.io/snapshot/stargz/toc.digest */
-	/*
-	 * io.github.containers.zstd-chunked.manifest-checksum and .manifest-position, or those
-	 * of io.containers.zstd-chunked
-	 */
-	const char *chunked_digest;
-	const char *chunked_position;
-	/*
-	 * A SOCI zTOC beside the layer, if it may be used: the digest by which the registry
-	 * calls it, and its bytes, unverified. The layer takes a reference of its own.
-	 */
-	const struct digest *ztoc_digest;
-	struct source *ztoc;
-};
-
 /* Before layer_load(). Hints that cannot be read are a warning there. */
-void layer_hint(struct layer *l, const struct layer_hints *hints);
+void layer_set_hints(struct layer *l, const struct toc_hints *hints);
 
 /* NULL is fine. No call may be under way. */
 void layer_free(struct layer *l);

@@ -12,6 +12,7 @@
 #include "fs/tree/node.h"
 #include "registry/image_source.h"
 #include "tar/layer.h"
+#include "tar/toc/hints.h"
 
 /* What a descriptor says of a table of contents that the layer carries; see also its table. */
 static const char *const table_keys[] = {
@@ -143,7 +144,7 @@ const char *mount_layer_why(const struct mount_layer *l)
 
 static void hint(struct image_source *o, struct layer *l, const struct descriptor *d)
 {
-	struct layer_hints h = {
+	struct toc_hints h = {
 		.estargz_digest = descriptor_annotation(d, table_keys[0]),
 		.chunked_digest = descriptor_annotation(d, table_keys[1]),
 		.chunked_position = descriptor_annotation(d, table_keys[2]),
@@ -160,7 +161,7 @@ static void hint(struct image_source *o, struct layer *l, const struct descripto
 		if (image_source_blob(o, &table, &h.ztoc, NULL) == 0)
 			h.ztoc_digest = &d->table;
 	}
-	layer_hint(l, &h);
+	layer_set_hints(l, &h);
 	source_unref(h.ztoc);
 }
 

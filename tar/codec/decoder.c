@@ -11,9 +11,9 @@
 
 #include "base/digest.h"
 #include "base/err.h"
-#include "base/num.h"
 #include "tar/codec/checksum.h"
 #include "tar/codec/gzip_cutter.h"
+#include "tar/codec/span.h"
 #include "tar/codec/zstd_cutter.h"
 
 #define MAGIC_LEN 4
@@ -30,32 +30,6 @@ struct decoder {
 	struct hasher *hasher; /* plain: the rest is of the span that is under way */
 	struct span span;
 };
-
-enum compression compression_of(const void *data, size_t len)
-{
-	static const uint8_t gzip[] = {0x1f, 0x8b}, zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
-	const uint8_t *p = data;
-
-	if (len >= 2 && memcmp(p, gzip, 2) == 0)
-		return COMPRESSION_GZIP;
-	if (len >= 4 && memcmp(p, zstd, 4) == 0)
-		return COMPRESSION_ZSTD;
-	/* a skippable frame */
-	if (len >= 4 && (get_le32(p) & ~0xfu) == 0x184d2a50)
-		return COMPRESSION_ZSTD;
-	return COMPRESSION_PLAIN;
-}
-
-const char *compression_name(enum compression c)
-{
-	static const char *const names[] = {
-		[COMPRESSION_PLAIN] = "plain",
-		[COMPRESSION_GZIP] = "gzip",
-		[COMPRESSION_ZSTD] = "zstd",
-	};
-
-	return names[c];
-}
 
 int decoder_new(const struct decoder_ops *ops, void *arg, struct decoder **out)
 {

@@ -57,7 +57,7 @@ struct gzip {
 	uint32_t len;	     /* modulo 2^32, as in the trailer */
 };
 
-int gzip_new(enum inflate_engine engine, struct gzip **out)
+int gzip_new(enum inflate_choice engine, struct gzip **out)
 {
 	struct gzip *g = calloc(1, sizeof(*g));
 	int rc;

@@ -23,7 +23,7 @@ enum gzip_status {
 };
 
 /* At the start of a member. */
-int gzip_new(enum inflate_engine engine, struct gzip **out);
+int gzip_new(enum inflate_choice engine, struct gzip **out);
 /* NULL is fine. */
 void gzip_free(struct gzip *g);
 

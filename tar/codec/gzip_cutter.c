@@ -18,9 +18,10 @@
 
 #include "base/err.h"
 #include "tar/codec/checksum.h"
-#include "tar/codec/decoder.h"
+#include "tar/codec/decoder_ops.h"
 #include "tar/codec/gzip.h"
 #include "tar/codec/sealer.h"
+#include "tar/codec/span.h"
 
 #define INPUT_ROOM (256 * 1024)
 /* Input that is gathered before it is decoded. */
@@ -54,7 +55,7 @@ struct gzip_cutter {
 	uint8_t before[INFLATE_WINDOW]; /* the last that was handed out, at its end */
 };
 
-int gzip_cutter_new(const struct decoder_ops *ops, void *arg, enum inflate_engine engine,
+int gzip_cutter_new(const struct decoder_ops *ops, void *arg, enum inflate_choice engine,
 		    struct gzip_cutter **out)
 {
 	struct gzip_cutter *c = calloc(1, sizeof(*c));

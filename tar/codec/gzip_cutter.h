@@ -13,7 +13,7 @@ struct decoder_ops;
 struct err;
 struct gzip_cutter;
 
-int gzip_cutter_new(const struct decoder_ops *ops, void *arg, enum inflate_engine engine,
+int gzip_cutter_new(const struct decoder_ops *ops, void *arg, enum inflate_choice engine,
 		    struct gzip_cutter **out);
 void gzip_cutter_free(struct gzip_cutter *c);
 /* As decoder_feed() and decoder_finish(). */

@@ -99,7 +99,7 @@ static int zlib_new(struct inflate **out)
 	return 0;
 }
 
-int inflate_new(enum inflate_engine engine, struct inflate **out)
+int inflate_new(enum inflate_choice engine, struct inflate **out)
 {
 	if (engine == INFLATE_FASTEST && isal_is_there())
 		return isal_new(out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Raw deflate (RFC 1951): one stream of blocks, decoded from its start or from a
- * block boundary in its middle. Two engines do it: ISA-L where it was built in,
- * and zlib. inflate.c is zlib's only door.
+ * Raw deflate (RFC 1951): one stream of blocks, decoded from its start or from a block
+ * boundary in its middle. There are two engines: ISA-L if it is built in, and zlib.
+ * inflate.c is the only source that includes zlib.
  */
 #ifndef TAR_CODEC_INFLATE_H
 #define TAR_CODEC_INFLATE_H
@@ -11,71 +11,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tar/codec/flow.h"
+#include "tar/codec/inflate_engine.h"
 
-/* The history that deflate may refer to. */
-#define INFLATE_WINDOW (32u * 1024)
+enum inflate_choice { INFLATE_FASTEST, INFLATE_ZLIB };
 
-enum inflate_engine { INFLATE_FASTEST, INFLATE_ZLIB };
-
-enum inflate_status {
-	INFLATE_MORE,  /* the output is full, or the input is used up */
-	INFLATE_BLOCK, /* a block begins: see inflate_behind() */
-	INFLATE_END,   /* the stream ended: see inflate_tail() */
-};
-
-struct inflate;
-
-struct inflate_ops {
-	int (*start)(struct inflate *f, const void *window, size_t len, unsigned bits,
-		     unsigned value);
-	int (*run)(struct inflate *f, struct flow *flow, bool stop);
-	unsigned (*behind)(const struct inflate *f);
-	size_t (*tail)(const struct inflate *f, uint8_t *tail);
-	void (*free)(struct inflate *f);
-};
-
-/* The head of each engine. */
-struct inflate {
-	const struct inflate_ops *ops;
-};
-
-/* inflate_start() must come before inflate_run(). */
-int inflate_new(enum inflate_engine engine, struct inflate **out);
-/* NULL is fine. */
+/* Call inflate_start() before inflate_run(). */
+int inflate_new(enum inflate_choice engine, struct inflate **out);
+/* Accepts NULL. */
 void inflate_free(struct inflate *f);
 
 /*
- * Begins a stream, whatever was before. @window: the output before, its last bytes.
- * The first @bits (0-7) bits of input are in @value, lowest first; the rest follows
- * as whole bytes. 0 or -ENOMEM.
+ * Begins a stream; the state before does not matter. @window is the last output before
+ * this place, @len bytes. The first @bits (0 to 7) bits of input are in @value, lowest
+ * first; the rest follows as whole bytes. 0 or -ENOMEM.
  */
 int inflate_start(struct inflate *f, const void *window, size_t len, unsigned bits,
 		  unsigned value);
 
 /*
- * Decodes. An enum inflate_status, or -EBADMSG, -ENOMEM. Output may be held back while
- * the output is full: call again, also without input.
+ * Decodes. Returns an enum inflate_status, -EBADMSG or -ENOMEM. An engine may hold back
+ * output while the output is full: call it again then, even without input.
  *
- * @stop asks for INFLATE_BLOCK at the next block boundary, when all output before it
- * has been handed out. An engine may miss boundaries, even many.
+ * With @stop it returns INFLATE_BLOCK at the next block boundary, after all output
+ * before the boundary was handed out. An engine may miss boundaries, even many.
  */
 int inflate_run(struct inflate *f, struct flow *flow, bool stop);
 
-/* After INFLATE_BLOCK: how many bits before flow->in the block begins. */
+/* After INFLATE_BLOCK: the number of bits before flow->in where the block begins. */
 unsigned inflate_behind(const struct inflate *f);
 
-/* After INFLATE_END: the bytes (below INFLATE_TAIL) that were taken and are not its own. */
-#define INFLATE_TAIL 8
+/*
+ * After INFLATE_END: the bytes that the engine took from the input and that do not belong
+ * to the stream. Returns their number, less than INFLATE_TAIL.
+ */
 size_t inflate_tail(const struct inflate *f, uint8_t tail[INFLATE_TAIL]);
 
 /*
- * The other direction, for short runs of bytes that are stored: a raw deflate stream.
- * Gives its length, or 0 if it has no room.
+ * Compresses a short run of bytes, which is to be stored, into a raw deflate stream.
+ * Returns its length, or 0 if @room is too small.
  */
 size_t inflate_pack(const void *data, size_t len, void *out, size_t room);
 
-/* zlib's CRC-32; use checksum.h. */
+/* zlib's CRC-32. Use checksum.h. */
 uint32_t inflate_crc(uint32_t crc, const void *data, size_t len);
 uint32_t inflate_crc_join(uint32_t first, uint32_t second, uint64_t second_len);
 

@@ -33,7 +33,7 @@
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 
-#include "tar/codec/inflate.h"
+#include "tar/codec/inflate_engine.h"
 
 #define STEP_MAX   2048
 #define STEP_RATIO 12

@@ -176,7 +176,7 @@ static void *sealer_main(void *arg)
 /* Its owner */
 
 int sealer_new(int (*give)(void *arg, const struct span *sp), void *arg,
-	       enum inflate_engine engine, struct sealer **out)
+	       enum inflate_choice engine, struct sealer **out)
 {
 	struct sealer *s = calloc(1, sizeof(*s));
 	int rc;

@@ -16,7 +16,7 @@ struct span;
 
 /* @give is called by the thread for each span, in order; the window is lent for the call. */
 int sealer_new(int (*give)(void *arg, const struct span *sp), void *arg,
-	       enum inflate_engine engine, struct sealer **out);
+	       enum inflate_choice engine, struct sealer **out);
 /* Spans that were not given are lost. NULL is fine. */
 void sealer_free(struct sealer *s);
 

@@ -21,7 +21,8 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "tar/codec/checksum.h"
-#include "tar/codec/decoder.h"
+#include "tar/codec/decoder_ops.h"
+#include "tar/codec/span.h"
 #include "tar/codec/zstd.h"
 
 #define LONG_FRAME (4 * SPAN_TARGET)

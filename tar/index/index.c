@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "tar/codec/checksum.h"
-#include "tar/codec/decoder.h"
+#include "tar/codec/compression.h"
 #include "tar/index/format.h"
 
 struct index {

@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 #include "base/digest.h"
-#include "tar/archive/entry.h"
 #include "tar/codec/span.h"
+#include "tar/index/facts.h"
 
 struct err;
 struct index;
@@ -72,17 +72,6 @@ struct entry {
 	uint64_t xattrs; /* for index_xattr(); 0: none */
 	/* SHA-256 of the content of a regular file, or NULL if empty */
 	const uint8_t *digest;
-};
-
-/*
- * What an index was made from. A layer's own table is another thing than the layer: whoever
- * has the blob's digest alone may not trust it, but only who has the table's.
- */
-enum index_basis {
-	BASIS_STREAM,  /* all of the layer, which had the blob's digest */
-	BASIS_ESTARGZ, /* tables of contents, */
-	BASIS_CHUNKED, /* zstd:chunked */
-	BASIS_SOCI,    /* and an index beside the layer */
 };
 
 /* "streamed", "estargz", "zstd:chunked", "soci" */

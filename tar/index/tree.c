@@ -12,7 +12,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/num.h"
-#include "tar/index/flatten.h"
+#include "tar/archive/entry.h"
+#include "tar/index/flat.h"
 #include "tar/index/index.h"
 #include "tar/index/nodes.h"
 #include "tar/index/writer.h"
@@ -534,7 +535,7 @@ static void mark_whiteouts(struct tree *t)
 	}
 }
 
-int tree_finish(struct tree *t, const struct tree_facts *facts, struct err *e)
+int tree_finish(struct tree *t, const struct index_facts *facts, struct err *e)
 {
 	int rc = bind_all(t);
 

@@ -27,13 +27,11 @@
 
 #include <stdint.h>
 
-#include "base/digest.h"
-#include "tar/codec/decoder.h"
-#include "tar/index/index.h"
-#include "tar/archive/entry.h"
-#include "tar/codec/span.h"
+#include "tar/index/facts.h"
 
 struct err;
+struct span;
+struct tar_entry;
 struct tree;
 
 /* @fd is an empty file that tree_finish() leaves as an index; borrowed. */
@@ -55,16 +53,7 @@ int tree_add_span(struct tree *t, const struct span *sp);
 /* Entries so far, implied ones included. */
 uint32_t tree_count(const struct tree *t);
 
-struct tree_facts {
-	struct digest blob;
-	uint64_t blob_size;
-	uint64_t decoded_size;
-	enum compression compression;
-	enum index_basis basis;
-	struct digest toc; /* unless BASIS_STREAM */
-};
-
 /* Sorts and writes. 0 or negative errno; nothing but tree_free() may follow. */
-int tree_finish(struct tree *t, const struct tree_facts *facts, struct err *e);
+int tree_finish(struct tree *t, const struct index_facts *facts, struct err *e);
 
 #endif

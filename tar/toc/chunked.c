@@ -18,10 +18,10 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "base/source.h"
-#include "tar/toc/fetch.h"
 #include "tar/codec/flow.h"
-#include "tar/toc/toc.h"
 #include "tar/codec/zstd.h"
+#include "tar/toc/blob_reader.h"
+#include "tar/toc/toc.h"
 
 #define TYPE_TOC   1
 #define FRAME_HEAD 8
@@ -154,7 +154,7 @@ static int table_init(struct table *t, const struct chunked_place *place,
 	return rc < 0 || t->json ? rc : -ENOMEM;
 }
 
-int chunked_read(const struct fetch *f, const struct chunked_place *place,
+int chunked_read(const struct blob_reader *r, const struct chunked_place *place,
 		 const struct digest *table, const struct digest *json, struct tree *tree,
 		 struct toc_facts *out, struct err *e)
 {
@@ -163,12 +163,12 @@ int chunked_read(const struct fetch *f, const struct chunked_place *place,
 
 	if (place->off < FRAME_HEAD || place->json_len > TOC_SIZE_MAX ||
 	    place->len > TOC_SIZE_MAX ||
-	    !range_fits(place->off, place->len, f->blob->size))
+	    !range_fits(place->off, place->len, r->blob->size))
 		return err_set(e, -EBADMSG,
 			       "its table of contents is not where it can be");
 	rc = table_init(&t, place, table, json, tree);
 	if (rc == 0)
-		rc = fetch_range(f, place->off, place->len, take, &t, e);
+		rc = blob_reader_stream(r, place->off, place->len, take, &t, e);
 	if (rc == 0 && (t.left > 0 || !zstd_is_between(t.zstd)))
 		rc = err_set(e, -EBADMSG, "its table of contents is shorter than said");
 	if (rc == 0)

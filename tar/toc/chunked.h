@@ -16,7 +16,7 @@
 #include "base/digest.h"
 
 struct err;
-struct fetch;
+struct blob_reader;
 struct toc_facts;
 struct tree;
 
@@ -41,7 +41,7 @@ bool chunked_find_footer(const void *tail, size_t len, struct chunked_place *out
  * they become; either may be NULL, but not both. -EBADMSG when a digest does not match, and
  * what toc_feed() says.
  */
-int chunked_read(const struct fetch *f, const struct chunked_place *place,
+int chunked_read(const struct blob_reader *r, const struct chunked_place *place,
 		 const struct digest *table, const struct digest *json, struct tree *tree,
 		 struct toc_facts *out, struct err *e);
 

@@ -23,11 +23,11 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "base/source.h"
-#include "tar/toc/chunked.h"
-#include "tar/toc/fetch.h"
+#include "tar/archive/reader.h"
 #include "tar/codec/flow.h"
 #include "tar/codec/gzip.h"
-#include "tar/archive/reader.h"
+#include "tar/toc/blob_reader.h"
+#include "tar/toc/chunked.h"
 #include "tar/toc/toc.h"
 
 #define TAIL  (64 * 1024)
@@ -175,14 +175,14 @@ static int finish(struct table *t, const struct digest *json, struct toc_facts *
 }
 
 /* The table is in [off, end) of the blob, whose last @tail_len bytes are in @tail. */
-static int read_table(const struct fetch *f, uint64_t off, uint64_t end, const char *tail,
-		      size_t tail_len, const struct digest *json, struct tree *tree,
-		      struct toc_facts *out, struct err *e)
+static int read_table(const struct blob_reader *r, uint64_t off, uint64_t end,
+		      const char *tail, size_t tail_len, const struct digest *json,
+		      struct tree *tree, struct toc_facts *out, struct err *e)
 {
 	static const struct reader_ops ops = {.entry = on_entry, .content = on_content};
 	const struct toc_options options = {
 		.kind = SPAN_GZIP, .end = off, .has_landmarks = true};
-	uint64_t tail_off = f->blob->size - tail_len;
+	uint64_t tail_off = r->blob->size - tail_len;
 	struct table t = {0};
 	int rc = toc_new(&options, tree, &t.toc);
 
@@ -196,7 +196,7 @@ static int read_table(const struct fetch *f, uint64_t off, uint64_t end, const c
 	if (rc == 0 && !t.out)
 		rc = -ENOMEM;
 	if (rc == 0 && off < tail_off)
-		rc = fetch_range(f, off, tail_off - off, take, &t, e);
+		rc = blob_reader_stream(r, off, tail_off - off, take, &t, e);
 	if (rc == 0) {
 		uint64_t from = off > tail_off ? off : tail_off;
 
@@ -212,7 +212,7 @@ static int read_table(const struct fetch *f, uint64_t off, uint64_t end, const c
 	return rc;
 }
 
-static int find_table(const struct fetch *f, const char *tail, size_t len,
+static int find_table(const struct blob_reader *r, const char *tail, size_t len,
 		      const struct digest *json, struct tree *tree,
 		      enum compression *compression, struct toc_facts *out, struct err *e)
 {
@@ -222,7 +222,7 @@ static int find_table(const struct fetch *f, const char *tail, size_t len,
 
 	if (chunked_find_footer(tail, len, &place)) {
 		*compression = COMPRESSION_ZSTD;
-		return chunked_read(f, &place, NULL, json, tree, out, e);
+		return chunked_read(r, &place, NULL, json, tree, out, e);
 	}
 	*compression = COMPRESSION_GZIP;
 	switch (estargz_find_footer(tail, len, &off, &footer_len)) {
@@ -235,25 +235,26 @@ static int find_table(const struct fetch *f, const char *tail, size_t len,
 	case ESTARGZ_FOOTER:
 		break;
 	}
-	if (off >= f->blob->size - footer_len)
+	if (off >= r->blob->size - footer_len)
 		return err_set(e, -EBADMSG,
 			       "its table of contents is not where it can be");
-	return read_table(f, off, f->blob->size - footer_len, tail, len, json, tree, out,
+	return read_table(r, off, r->blob->size - footer_len, tail, len, json, tree, out,
 			  e);
 }
 
-int estargz_read(const struct fetch *f, const struct digest *json, struct tree *tree,
-		 enum compression *compression, struct toc_facts *out, struct err *e)
+int estargz_read(const struct blob_reader *r, const struct digest *json,
+		 struct tree *tree, enum compression *compression, struct toc_facts *out,
+		 struct err *e)
 {
-	size_t len = f->blob->size < TAIL ? (size_t)f->blob->size : TAIL;
+	size_t len = r->blob->size < TAIL ? (size_t)r->blob->size : TAIL;
 	char *tail = malloc(TAIL);
 	int rc;
 
 	if (!tail)
 		return -ENOMEM;
-	rc = fetch_read(f, tail, len, f->blob->size - len, e);
+	rc = blob_reader_read(r, tail, len, r->blob->size - len, e);
 	if (rc == 0)
-		rc = find_table(f, tail, len, json, tree, compression, out, e);
+		rc = find_table(r, tail, len, json, tree, compression, out, e);
 	free(tail);
 	return rc;
 }

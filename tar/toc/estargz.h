@@ -11,11 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tar/codec/decoder.h"
+#include "tar/codec/compression.h"
 
 struct digest;
 struct err;
-struct fetch;
+struct blob_reader;
 struct toc_facts;
 struct tree;
 
@@ -37,7 +37,8 @@ enum estargz_footer estargz_find_footer(const void *tail, size_t len, uint64_t *
  * is zstd:chunked and has its own kind of footer is read by that.
  * -ENOENT: there is no table in the layer; else as chunked_read().
  */
-int estargz_read(const struct fetch *f, const struct digest *json, struct tree *tree,
-		 enum compression *compression, struct toc_facts *out, struct err *e);
+int estargz_read(const struct blob_reader *r, const struct digest *json,
+		 struct tree *tree, enum compression *compression, struct toc_facts *out,
+		 struct err *e);
 
 #endif

@@ -30,8 +30,8 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "tar/index/format.h"
-#include "tar/toc/toc_entry.h"
 #include "tar/index/tree.h"
+#include "tar/toc/toc_entry.h"
 
 /* The entries of a table are at this depth of the JSON, their keys one deeper. */
 #define ENTRIES_DEPTH 1

@@ -34,11 +34,13 @@
 #include "base/num.h"
 #include "base/rfc3339.h"
 #include "base/source.h"
-#include "tar/toc/fetch.h"
-#include "tar/toc/flatbuffer.h"
+#include "tar/archive/entry.h"
 #include "tar/archive/pax.h"
-#include "tar/index/tree.h"
+#include "tar/codec/span.h"
 #include "tar/codec/window.h"
+#include "tar/index/tree.h"
+#include "tar/toc/blob_reader.h"
+#include "tar/toc/flatbuffer.h"
 
 enum { ZTOC_COMPRESSED_SIZE = 2, ZTOC_SIZE = 3, ZTOC_TOC = 4, ZTOC_INFO = 5 };
 enum { TOC_METADATA = 0 };
@@ -67,7 +69,7 @@ enum { PLAIN_SPAN_SIZE = 1 };
 #define GZIP_HEAD   10 /* without fields */
 
 struct ztoc {
-	const struct fetch *f;
+	const struct blob_reader *reader;
 	struct tree *tree;
 	struct err *e;
 	uint64_t blob_size;
@@ -308,8 +310,9 @@ static int open_points(struct ztoc *z, const struct fb_vector *bytes, struct poi
 	if (bytes->n != POINTS_HEAD + (n - 1) * POINT_LEN)
 		return corrupt(z, "checkpoints of a wrong length");
 	out->has_first = false;
-	rc = z->blob_size < GZIP_HEAD ? -EBADMSG
-				      : fetch_read(z->f, head, GZIP_HEAD, 0, z->e);
+	rc = z->blob_size < GZIP_HEAD
+		     ? -EBADMSG
+		     : blob_reader_read(z->reader, head, GZIP_HEAD, 0, z->e);
 	if (rc == 0 && head[3] != 0)
 		return err_set(z->e, -ENOTSUP,
 			       "its SOCI index begins where the gzip header does not "
@@ -436,8 +439,8 @@ static int take_spans(struct ztoc *z, const struct fb_table *root,
 	return take_plain(z, &points);
 }
 
-int ztoc_parse(const void *data, size_t len, const struct fetch *f, struct tree *tree,
-	       struct ztoc_facts *out, struct err *e)
+int ztoc_parse(const void *data, size_t len, const struct blob_reader *r,
+	       struct tree *tree, struct ztoc_facts *out, struct err *e)
 {
 	const struct fb_bytes in = {data, len};
 	struct ztoc *z = calloc(1, sizeof(*z));
@@ -447,10 +450,10 @@ int ztoc_parse(const void *data, size_t len, const struct fetch *f, struct tree 
 
 	if (!z)
 		return -ENOMEM;
-	z->f = f;
+	z->reader = r;
 	z->tree = tree;
 	z->e = e;
-	z->blob_size = f->blob->size;
+	z->blob_size = r->blob->size;
 	z->names = malloc(PAX_MAX_XATTR_NAMES);
 	rc = z->names ? 0 : -ENOMEM;
 	if (rc == 0 && (fb_root(&in, &root) < 0 ||
@@ -472,10 +475,10 @@ int ztoc_parse(const void *data, size_t len, const struct fetch *f, struct tree 
 	return rc;
 }
 
-int ztoc_read(struct source *ztoc, const struct digest *want, const struct fetch *f,
+int ztoc_read(struct source *ztoc, const struct digest *want, const struct blob_reader *r,
 	      struct tree *tree, struct ztoc_facts *out, struct err *e)
 {
-	const struct fetch whole = {ztoc, f->cancelled, f->bytes, f->store};
+	const struct blob_reader whole = {ztoc, r->cancelled, r->bytes, r->store};
 	struct digest have;
 	char *data;
 	int rc;
@@ -486,13 +489,13 @@ int ztoc_read(struct source *ztoc, const struct digest *want, const struct fetch
 	data = malloc((size_t)ztoc->size + 1);
 	if (!data)
 		return -ENOMEM;
-	rc = fetch_read(&whole, data, (size_t)ztoc->size, 0, e);
+	rc = blob_reader_read(&whole, data, (size_t)ztoc->size, 0, e);
 	if (rc == 0)
 		rc = digest_of(want->alg, data, (size_t)ztoc->size, &have);
 	if (rc == 0 && !digest_equal(&have, want))
 		rc = err_set(e, -EBADMSG, "its SOCI index has another digest");
 	if (rc == 0)
-		rc = ztoc_parse(data, (size_t)ztoc->size, f, tree, out, e);
+		rc = ztoc_parse(data, (size_t)ztoc->size, r, tree, out, e);
 	free(data);
 	return rc;
 }

@@ -12,11 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tar/codec/decoder.h"
+#include "tar/codec/compression.h"
 
 struct digest;
 struct err;
-struct fetch;
+struct blob_reader;
 struct source;
 struct tree;
 
@@ -33,11 +33,11 @@ struct ztoc_facts {
  * -EBADMSG; -ENOTSUP for what the tree cannot be made of (sparse files, entries in another
  * order than the tar's, a gzip header that it says nothing of).
  */
-int ztoc_parse(const void *data, size_t len, const struct fetch *f, struct tree *tree,
-	       struct ztoc_facts *out, struct err *e);
+int ztoc_parse(const void *data, size_t len, const struct blob_reader *r,
+	       struct tree *tree, struct ztoc_facts *out, struct err *e);
 
 /* Reads all of @ztoc, which must have the digest @want, and parses it. */
-int ztoc_read(struct source *ztoc, const struct digest *want, const struct fetch *f,
+int ztoc_read(struct source *ztoc, const struct digest *want, const struct blob_reader *r,
 	      struct tree *tree, struct ztoc_facts *out, struct err *e);
 
 #endif

@@ -29,6 +29,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "tar/archive/entry.h"
 #include "tar/index/index.h"
 #include "tar/index/tree.h"
 
@@ -119,7 +120,7 @@ static inline void plant_lines(struct plant *p, const char *lines)
 /* Finishes; the index file is the caller's. */
 static inline int plant_finish(struct plant *p)
 {
-	struct tree_facts facts = {
+	struct index_facts facts = {
 		.blob = plant_digest,
 		.blob_size = PLANT_BLOB_SIZE,
 		.decoded_size = PLANT_DECODED_SIZE,

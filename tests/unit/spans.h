@@ -16,7 +16,7 @@
 #include "tar/codec/gzip_cutter.h"
 #include "tar/codec/span.h"
 
-struct first_pass {
+struct pass {
 	uint8_t *out;
 	size_t len, room;
 	size_t max;	  /* output beyond it ends the pass with -EFBIG; 0: no limit */
@@ -31,7 +31,7 @@ struct first_pass {
 /* Of many lengths, down to a byte. */
 static int pass_room(void *arg, void **room, size_t *len)
 {
-	struct first_pass *p = arg;
+	struct pass *p = arg;
 
 	*len = 1 + (p->len * 7919) % 200000;
 	if (p->max && p->len == p->max)
@@ -50,13 +50,13 @@ static int pass_room(void *arg, void **room, size_t *len)
 
 static int pass_output(void *arg, size_t len)
 {
-	((struct first_pass *)arg)->len += len;
+	((struct pass *)arg)->len += len;
 	return 0;
 }
 
 static int pass_span(void *arg, const struct span *sp)
 {
-	struct first_pass *p = arg;
+	struct pass *p = arg;
 	void *window = NULL;
 
 	if (p->max_spans && p->n_spans == p->max_spans)
@@ -92,7 +92,7 @@ static size_t piece_size(long piece, uint64_t *random, size_t left)
 }
 
 /* A first pass; @zlib: gzip by zlib, whatever else is there. Gives p->rc. */
-static int first_pass_run(struct first_pass *p, const void *data, size_t len, long piece,
+static int pass_run(struct pass *p, const void *data, size_t len, long piece,
 			  int zlib)
 {
 	const uint8_t *in = data;
@@ -120,7 +120,7 @@ static int first_pass_run(struct first_pass *p, const void *data, size_t len, lo
 	return rc;
 }
 
-static void pass_release(struct first_pass *p)
+static void pass_release(struct pass *p)
 {
 	size_t i;
 
@@ -128,11 +128,11 @@ static void pass_release(struct first_pass *p)
 		free((void *)(uintptr_t)p->spans[i].window);
 	free(p->spans);
 	free(p->out);
-	*p = (struct first_pass){0};
+	*p = (struct pass){0};
 }
 
 /* Do the spans cover the output in order, and does each give its part? NULL, or what is wrong. */
-__attribute__((unused)) static const char *pass_check(const struct first_pass *p,
+__attribute__((unused)) static const char *pass_check(const struct pass *p,
 						      const void *data, size_t len)
 {
 	const char *wrong = NULL;

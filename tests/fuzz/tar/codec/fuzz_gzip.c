@@ -44,7 +44,7 @@ static size_t put_member(const uint8_t *data, size_t size, uint8_t *to, size_t *
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct first_pass fast = {.max = OUTPUT_MAX}, zlib = {.max = OUTPUT_MAX};
+	struct pass fast = {.max = OUTPUT_MAX}, zlib = {.max = OUTPUT_MAX};
 	uint8_t *in, *exact;
 	size_t len = 0, i;
 	long piece;
@@ -69,8 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	exact = malloc(len);
 	memcpy(exact, in, len);
-	first_pass_run(&fast, exact, len, piece, 0);
-	first_pass_run(&zlib, exact, len, piece, 1);
+	pass_run(&fast, exact, len, piece, 0);
+	pass_run(&zlib, exact, len, piece, 1);
 	if (fast.rc == 0 && pass_check(&fast, exact, len))
 		abort();
 	if (zlib.rc == 0 && pass_check(&zlib, exact, len))

@@ -13,11 +13,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct first_pass p = {.max = OUTPUT_MAX};
+	struct pass p = {.max = OUTPUT_MAX};
 
 	if (size < 1)
 		return 0;
-	first_pass_run(&p, data + 1, size - 1,
+	pass_run(&p, data + 1, size - 1,
 		       data[0] < 128 ? 1 + data[0] : -10 * (long)data[0], 0);
 	if (p.rc == 0 && pass_check(&p, data + 1, size - 1))
 		abort();

@@ -11,6 +11,7 @@
 #include "tar/codec/checksum.h"
 #include "tar/codec/decoder.h"
 #include "tar/index/format.h"
+#include "tar/index/index.h"
 #include "tests/unit/answers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

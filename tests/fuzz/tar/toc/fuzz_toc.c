@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tar/codec/span.h"
 #include "tar/toc/toc.h"
 #include "tests/unit/answers.h"
 #include "tests/unit/plant.h"

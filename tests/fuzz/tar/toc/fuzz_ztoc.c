@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "base/source.h"
-#include "tar/toc/fetch.h"
+#include "tar/codec/span.h"
+#include "tar/toc/blob_reader.h"
 #include "tar/toc/flatbuffer.h"
 #include "tar/toc/ztoc.h"
 #include "tests/unit/answers.h"
@@ -59,7 +60,7 @@ static void check_spans(const struct index *ix, uint64_t decoded_size)
 static void check_index(struct plant *p, const struct ztoc_facts *facts,
 			uint64_t blob_size)
 {
-	struct tree_facts whole = {
+	struct index_facts whole = {
 		.blob = plant_digest,
 		.blob_size = blob_size,
 		.decoded_size = facts->decoded_size,
@@ -97,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	source_init(&blob, &ops, (uint64_t)blob_size);
 	plant_begin(&p);
-	if (ztoc_parse(data, size, &(struct fetch){.blob = &blob, .bytes = &fetched},
+	if (ztoc_parse(data, size, &(struct blob_reader){.blob = &blob, .bytes = &fetched},
 		       p.tree, &facts, NULL) < 0) {
 		tree_free(p.tree);
 		close(p.fd);

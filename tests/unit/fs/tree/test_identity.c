@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "fs/tree/identity.h"
 #include "fs/tree/node.h"
+#include "tar/archive/entry.h"
+#include "tar/index/index.h"
 #include "tar/index/tree.h"
 #include "tests/unit/test.h"
 
@@ -66,7 +68,7 @@ static void add_span(struct tree *t, const struct plan *p)
 /* The index of a layer with that file, which @seed sets apart from others. */
 static struct index *make_index(const struct plan *p, const char *seed)
 {
-	struct tree_facts facts = {.blob_size = 100, .basis = p->basis};
+	struct index_facts facts = {.blob_size = 100, .basis = p->basis};
 	struct tar_entry e = p->entry;
 	struct index *ix = NULL;
 	int fd = memfd_create("index", 0);

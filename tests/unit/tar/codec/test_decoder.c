@@ -17,7 +17,7 @@
 
 static struct buf plain;
 
-/* Passes with both engines; @piece as for first_pass_run(). Gives the number of spans. */
+/* Passes with both engines; @piece as for pass_run(). Gives the number of spans. */
 static size_t check(const char *name, const void *in, size_t len, const void *want,
 		    size_t want_len, long piece)
 {
@@ -25,12 +25,12 @@ static size_t check(const char *name, const void *in, size_t len, const void *wa
 	int zlib;
 
 	for (zlib = 0; zlib < 2; zlib++) {
-		struct first_pass p = {0};
+		struct pass p = {0};
 		const char *wrong = NULL;
 
 		if (zlib && compression_of(in, len) != COMPRESSION_GZIP)
 			break;
-		if (first_pass_run(&p, in, len, piece, zlib) < 0)
+		if (pass_run(&p, in, len, piece, zlib) < 0)
 			wrong = p.err.text;
 		else if (p.len != want_len || (want_len && memcmp(p.out, want, want_len)))
 			wrong = "the output is wrong";
@@ -283,9 +283,9 @@ static void test_padding(void)
 	check("padding", b.data, b.len, plain.data, 4000000, -5000);
 	maker_append(&b, "x", 1);
 	for (i = 0; i < 2; i++) {
-		struct first_pass p = {0};
+		struct pass p = {0};
 
-		is_int(first_pass_run(&p, b.data, b.len, 1 << 30, (int)i), -EBADMSG,
+		is_int(pass_run(&p, b.data, b.len, 1 << 30, (int)i), -EBADMSG,
 		       "junk behind padding");
 		pass_release(&p);
 	}
@@ -306,11 +306,11 @@ static void try_cuts(const char *name, const struct buf *b, size_t want_len,
 		for (i = 0; i < n_ends; i++)
 			whole = whole || may_end[i] == cut;
 		for (zlib = 0; zlib < 2; zlib++) {
-			struct first_pass p = {0};
+			struct pass p = {0};
 
 			if (zlib && compression_of(b->data, b->len) != COMPRESSION_GZIP)
 				break;
-			first_pass_run(&p, b->data, cut, -500, zlib);
+			pass_run(&p, b->data, cut, -500, zlib);
 			if (p.rc != (whole ? 0 : -EBADMSG) || p.len > want_len)
 				wrong++;
 			pass_release(&p);
@@ -329,11 +329,11 @@ static void try_flips(const char *name, const struct buf *b, const void *want,
 	for (at = 0; at < b->len; at += at < 300 || b->len - at < 50 ? 1 : 41) {
 		b->data[at] ^= (char)(1 << (at % 8));
 		for (zlib = 0; zlib < 2; zlib++) {
-			struct first_pass p = {0};
+			struct pass p = {0};
 
 			if (zlib && compression_of(b->data, b->len) != COMPRESSION_GZIP)
 				break;
-			first_pass_run(&p, b->data, b->len, -500, zlib);
+			pass_run(&p, b->data, b->len, -500, zlib);
 			if (p.rc == 0 &&
 			    compression_of(b->data, b->len) != COMPRESSION_PLAIN) {
 				accepted++;
@@ -412,15 +412,15 @@ static void test_zstd_refused(void)
 	/* frames of the library's own past, which it still reads */
 	static const uint8_t old[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x00, 0x01,
 				      0,    0,	  0x27, 0xb5, 0x2f, 0xfd};
-	struct first_pass p = {0};
+	struct pass p = {0};
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		is_int(first_pass_run(&p, rows[i].frame, 9, 1, 0), rows[i].rc, "%s: %s",
+		is_int(pass_run(&p, rows[i].frame, 9, 1, 0), rows[i].rc, "%s: %s",
 		       rows[i].what, p.err.text);
 		pass_release(&p);
 	}
-	is_int(first_pass_run(&p, old, sizeof(old), 100, 0), -EBADMSG, "%s", p.err.text);
+	is_int(pass_run(&p, old, sizeof(old), 100, 0), -EBADMSG, "%s", p.err.text);
 	pass_release(&p);
 }
 
@@ -434,7 +434,7 @@ static void test_callback(void)
 
 	buf_init(&b, MAKER_MAX);
 	for (i = 0; i < 4; i++) {
-		struct first_pass p = {.max = 300000};
+		struct pass p = {.max = 300000};
 
 		buf_clear(&b);
 		if (i < 2)
@@ -443,11 +443,11 @@ static void test_callback(void)
 			make_zstd(&b, plain.data, PLAIN_LEN, &zstd);
 		else
 			maker_append(&b, plain.data, PLAIN_LEN);
-		is_int(first_pass_run(&p, b.data, b.len, 100000, i == 1), -EFBIG,
+		is_int(pass_run(&p, b.data, b.len, 100000, i == 1), -EFBIG,
 		       "the output is refused");
 		pass_release(&p);
-		p = (struct first_pass){.max_spans = 1};
-		is_int(first_pass_run(&p, b.data, b.len, 100000, i == 1), -ENOSPC,
+		p = (struct pass){.max_spans = 1};
+		is_int(pass_run(&p, b.data, b.len, 100000, i == 1), -ENOSPC,
 		       "a span is refused");
 		pass_release(&p);
 	}

@@ -17,7 +17,7 @@ static const char *const names[] = {
 	[INFLATE_FASTEST] = "fastest", [INFLATE_ZLIB] = "zlib"};
 
 /* Does the stream go on with the content at @at, when it is entered at @bit? */
-static bool goes_on(enum inflate_engine engine, const struct buf *raw, uint64_t bit,
+static bool goes_on(enum inflate_choice engine, const struct buf *raw, uint64_t bit,
 		    size_t at)
 {
 	size_t before = at < INFLATE_WINDOW ? at : INFLATE_WINDOW;
@@ -47,7 +47,7 @@ static bool goes_on(enum inflate_engine engine, const struct buf *raw, uint64_t 
 }
 
 /* Decodes @raw, with junk after it, in pieces, and stops at every block it can. */
-static void walk(const char *what, enum inflate_engine engine, const struct buf *raw,
+static void walk(const char *what, enum inflate_choice engine, const struct buf *raw,
 		 size_t piece)
 {
 	size_t given = 0, made = 0, last = 0, n_tail, n_stops = 0, n_bad = 0;
@@ -143,7 +143,7 @@ static void test_bad(void)
 			struct flow flow = {rows[i].data, 16, out, sizeof(out)};
 			struct inflate *f = NULL;
 
-			if (inflate_new((enum inflate_engine)engine, &f) < 0 ||
+			if (inflate_new((enum inflate_choice)engine, &f) < 0 ||
 			    inflate_start(f, NULL, 0, 0, 0) < 0)
 				exit(1);
 			is_int(inflate_run(f, &flow, false), -EBADMSG, "%s, %s",

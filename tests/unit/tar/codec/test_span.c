@@ -149,7 +149,7 @@ static void test_large(void)
 static void test_changed(void)
 {
 	static const struct gzip_form gzip = {.level = 6};
-	struct first_pass p = {0};
+	struct pass p = {0};
 	uint8_t *out = need(malloc(SPAN_TARGET * 2));
 	const struct span *good;
 	struct span sp;
@@ -159,7 +159,7 @@ static void test_changed(void)
 
 	buf_init(&b, MAKER_MAX);
 	make_gzip(&b, plain.data, plain.len, &gzip);
-	if (first_pass_run(&p, b.data, b.len, 1 << 30, 0) < 0 || p.n_spans < 3)
+	if (pass_run(&p, b.data, b.len, 1 << 30, 0) < 0 || p.n_spans < 3)
 		exit(1);
 	good = &p.spans[1];
 	is_int(load(good, &b, out), 0, "the span is good");
@@ -238,7 +238,7 @@ static void test_source_fails(void)
 }
 
 struct parts {
-	const struct first_pass *pass;
+	const struct pass *pass;
 	size_t n;
 	bool wrong;
 };
@@ -259,7 +259,7 @@ static void test_parts(size_t len, const char *what)
 	static const struct zstd_form zstd = {.level = 1};
 	uint8_t *random = need(malloc(len));
 	struct source *blob = NULL;
-	struct first_pass pass = {0};
+	struct pass pass = {0};
 	struct parts parts = {.pass = &pass};
 	struct buf b;
 	size_t i;
@@ -268,7 +268,7 @@ static void test_parts(size_t len, const char *what)
 		random[i] = (uint8_t)random_next();
 	buf_init(&b, MAKER_MAX);
 	make_zstd(&b, random, len, &zstd);
-	is_int(first_pass_run(&pass, b.data, b.len, 1 << 20, 0), 0, "%s: a pass", what);
+	is_int(pass_run(&pass, b.data, b.len, 1 << 20, 0), 0, "%s: a pass", what);
 	ok(pass.n_spans >= 2 && pass.spans[pass.n_spans - 1].in == 0 &&
 		   pass.spans[pass.n_spans - 1].in_len > pass.spans[0].in_len,
 	   "gives parts");

@@ -165,7 +165,7 @@ static void test_strip(void)
 	len = deflate_after(truth, sizeof(truth), data, sizeof(data), out, sizeof(out));
 
 	for (engine = 0; engine < 2; engine++) {
-		if (inflate_new((enum inflate_engine)engine, &probe) < 0)
+		if (inflate_new((enum inflate_choice)engine, &probe) < 0)
 			exit(1);
 		memcpy(w.bytes, truth, sizeof(truth));
 		w.len = sizeof(truth);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "tar/codec/span.h"
 #include "tar/index/tree.h"
 
 #include "tests/unit/plant.h"

@@ -3,6 +3,7 @@
  * Tables of contents by rule: what is made of the entries, which spans there are, and
  * which tables are refused.
  */
+#include "tar/codec/span.h"
 #include "tar/toc/toc.h"
 
 #include "tests/unit/plant.h"

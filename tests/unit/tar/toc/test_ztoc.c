@@ -14,9 +14,10 @@
 #include "base/source.h"
 #include "base/store/store.h"
 #include "tar/codec/decoder.h"
-#include "tar/toc/fetch.h"
-#include "tar/toc/flatbuffer.h"
 #include "tar/layer.h"
+#include "tar/toc/blob_reader.h"
+#include "tar/toc/flatbuffer.h"
+#include "tar/toc/hints.h"
 #include "tests/unit/plant.h"
 #include "tests/unit/test.h"
 
@@ -90,7 +91,7 @@ static struct layer *load(const struct buf *blob, const struct buf *ztoc,
 	plant_must(layer_new(store, &d, s, &l), "a layer");
 	if (ztoc) {
 		plant_must(source_memory(ztoc->data, ztoc->len, &z), "a source");
-		layer_hint(l, &(struct layer_hints){.ztoc_digest = want, .ztoc = z});
+		layer_set_hints(l, &(struct toc_hints){.ztoc_digest = want, .ztoc = z});
 		source_unref(z);
 	}
 	plant_must(layer_load(l, NULL, &e), e.text);
@@ -186,7 +187,7 @@ static void test_good(const char *name, const struct buf *blob)
 static int parse(const void *data, size_t len, struct source *blob)
 {
 	uint64_t bytes = 0;
-	const struct fetch f = {blob, NULL, &bytes, NULL};
+	const struct blob_reader f = {blob, NULL, &bytes, NULL};
 	struct ztoc_facts facts;
 	struct plant p;
 	char *copy = malloc(len + 1); /* so that a sanitizer sees its end */

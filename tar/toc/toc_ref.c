@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "tar/toc/layer_toc.h"
+#include "tar/toc/toc_ref.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/source.h"
-#include "tar/toc/estargz.h"
-#include "tar/toc/fetch.h"
-#include "tar/layer.h"
-#include "tar/toc/toc.h"
 #include "tar/index/tree.h"
+#include "tar/toc/blob_reader.h"
+#include "tar/toc/estargz.h"
+#include "tar/toc/hints.h"
+#include "tar/toc/toc.h"
 #include "tar/toc/ztoc.h"
 
 static int parse_digest(const char *text, struct digest *out, struct err *e)
@@ -23,9 +23,9 @@ static int parse_digest(const char *text, struct digest *out, struct err *e)
 	return 0;
 }
 
-int layer_toc_parse(const struct layer_hints *h, struct layer_toc *out, struct err *e)
+int toc_ref_parse(const struct toc_hints *h, struct toc_ref *out, struct err *e)
 {
-	struct layer_toc c = {.basis = BASIS_STREAM};
+	struct toc_ref c = {.basis = BASIS_STREAM};
 	int rc = 0;
 
 	*out = c;
@@ -49,26 +49,27 @@ int layer_toc_parse(const struct layer_hints *h, struct layer_toc *out, struct e
 	return rc;
 }
 
-void layer_toc_release(struct layer_toc *c)
+void toc_ref_release(struct toc_ref *c)
 {
 	source_unref(c->ztoc);
 	c->ztoc = NULL;
 }
 
-bool layer_toc_vouches(const struct layer_toc *c, const struct index_info *info)
+bool toc_ref_vouches(const struct toc_ref *c, const struct index_info *info)
 {
 	return info->basis == BASIS_STREAM || digest_equal(&c->toc, &info->toc);
 }
 
-static int read_table(const struct layer_toc *c, const struct fetch *f, struct tree *tree,
-		      enum compression *compression, struct toc_facts *out, struct err *e)
+static int read_table(const struct toc_ref *c, const struct blob_reader *r,
+		      struct tree *tree, enum compression *compression,
+		      struct toc_facts *out, struct err *e)
 {
 	const struct digest *json = c->json.alg == DIGEST_NONE ? NULL : &c->json;
 	struct ztoc_facts facts;
 	int rc;
 
 	if (c->basis == BASIS_SOCI) {
-		rc = ztoc_read(c->ztoc, &c->toc, f, tree, &facts, e);
+		rc = ztoc_read(c->ztoc, &c->toc, r, tree, &facts, e);
 		if (rc == 0) {
 			out->decoded_size = facts.decoded_size;
 			*compression = facts.compression;
@@ -76,27 +77,27 @@ static int read_table(const struct layer_toc *c, const struct fetch *f, struct t
 		return rc;
 	}
 	if (c->basis == BASIS_ESTARGZ)
-		return estargz_read(f, json, tree, compression, out, e);
+		return estargz_read(r, json, tree, compression, out, e);
 	*compression = COMPRESSION_ZSTD;
-	return chunked_read(f, &c->place, &c->toc, json, tree, out, e);
+	return chunked_read(r, &c->place, &c->toc, json, tree, out, e);
 }
 
-int layer_toc_index(const struct layer_toc *c, const struct fetch *f,
-		    const struct digest *blob, int index_fd, uint64_t *prefetch,
-		    struct err *e)
+int toc_ref_make_index(const struct toc_ref *c, const struct blob_reader *r,
+		       const struct digest *blob, int index_fd, uint64_t *prefetch,
+		       struct err *e)
 {
 	enum compression compression = COMPRESSION_PLAIN;
 	struct toc_facts toc = {0};
-	struct tree_facts facts;
+	struct index_facts facts;
 	struct tree *tree = NULL;
 	int rc = tree_new(index_fd, &tree);
 
 	if (rc == 0)
-		rc = read_table(c, f, tree, &compression, &toc, e);
+		rc = read_table(c, r, tree, &compression, &toc, e);
 	if (rc == 0) {
-		facts = (struct tree_facts){
+		facts = (struct index_facts){
 			.blob = *blob,
-			.blob_size = f->blob->size,
+			.blob_size = r->blob->size,
 			.decoded_size = toc.decoded_size,
 			.compression = compression,
 			.basis = compression == COMPRESSION_ZSTD ? BASIS_CHUNKED

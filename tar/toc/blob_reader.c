@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tar/toc/fetch.h"
+#include "tar/toc/blob_reader.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,18 +11,19 @@
 /* One request, and as much memory: the tables of most layers. */
 #define PIECE (4u << 20)
 
-int fetch_read(const struct fetch *f, void *buf, size_t len, uint64_t off, struct err *e)
+int blob_reader_read(const struct blob_reader *r, void *buf, size_t len, uint64_t off,
+		     struct err *e)
 {
-	if (f->cancelled && __atomic_load_n(f->cancelled, __ATOMIC_RELAXED))
+	if (r->cancelled && __atomic_load_n(r->cancelled, __ATOMIC_RELAXED))
 		return err_set(e, -EINTR, "interrupted");
-	if (f->store)
-		store_note_work(f->store);
-	__atomic_fetch_add(f->bytes, len, __ATOMIC_RELAXED);
-	return source_read_all(f->blob, buf, len, off, e);
+	if (r->store)
+		store_note_work(r->store);
+	__atomic_fetch_add(r->bytes, len, __ATOMIC_RELAXED);
+	return source_read_all(r->blob, buf, len, off, e);
 }
 
-int fetch_range(const struct fetch *f, uint64_t off, uint64_t len, fetch_take_fn *take,
-		void *arg, struct err *e)
+int blob_reader_stream(const struct blob_reader *r, uint64_t off, uint64_t len,
+		       blob_reader_take_fn *take, void *arg, struct err *e)
 {
 	size_t room = len < PIECE ? (size_t)len : PIECE;
 	char *piece;
@@ -36,7 +37,7 @@ int fetch_range(const struct fetch *f, uint64_t off, uint64_t len, fetch_take_fn
 	while (rc == 0 && len > 0) {
 		size_t n = len < room ? (size_t)len : room;
 
-		rc = fetch_read(f, piece, n, off, e);
+		rc = blob_reader_read(r, piece, n, off, e);
 		if (rc == 0)
 			rc = take(arg, piece, n, e);
 		off += n;

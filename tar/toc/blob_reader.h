@@ -3,8 +3,8 @@
  * Parts of a blob that are small beside it, fetched before anything of it is mounted: its
  * last bytes, a table of contents.
  */
-#ifndef TAR_TOC_FETCH_H
-#define TAR_TOC_FETCH_H
+#ifndef TAR_TOC_BLOB_READER_H
+#define TAR_TOC_BLOB_READER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@ struct err;
 struct source;
 struct store;
 
-struct fetch {
+struct blob_reader {
 	struct source *blob;   /* borrowed, as all here */
 	const bool *cancelled; /* or NULL */
 	uint64_t *bytes;       /* grows by what is fetched; atomic */
@@ -22,14 +22,15 @@ struct fetch {
 };
 
 /* 0, -EINTR when cancelled, or what source_read_all() says. */
-int fetch_read(const struct fetch *f, void *buf, size_t len, uint64_t off, struct err *e);
+int blob_reader_read(const struct blob_reader *r, void *buf, size_t len, uint64_t off,
+		     struct err *e);
 
 /*
  * [off, off + len) in order, in pieces that are one request each, lent to @take; what that
  * returns below 0 ends it and is given back.
  */
-typedef int fetch_take_fn(void *arg, const void *data, size_t len, struct err *e);
-int fetch_range(const struct fetch *f, uint64_t off, uint64_t len, fetch_take_fn *take,
-		void *arg, struct err *e);
+typedef int blob_reader_take_fn(void *arg, const void *data, size_t len, struct err *e);
+int blob_reader_stream(const struct blob_reader *r, uint64_t off, uint64_t len,
+		       blob_reader_take_fn *take, void *arg, struct err *e);
 
 #endif

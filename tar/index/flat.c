@@ -11,7 +11,7 @@
  * Cost: 12 bytes of memory for a node, n log n comparisons within directories, and
  * none of those where an archive was in order already.
  */
-#include "tar/index/flatten.h"
+#include "tar/index/flat.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -21,7 +21,12 @@
 #include <sys/stat.h>
 
 #include "base/num.h"
+#include "tar/archive/entry.h"
+#include "tar/codec/span.h"
+#include "tar/index/facts.h"
 #include "tar/index/index.h"
+#include "tar/index/nodes.h"
+#include "tar/index/writer.h"
 
 /*
  * Ceilings: the xattrs of a layer, where lists are shared, are a few KiB on real
@@ -331,7 +336,7 @@ static void write_section(struct writer *w, enum index_section section,
 }
 
 int flat_write(struct flat *f, struct nodes *ns, struct writer *w,
-	       const struct tree_facts *facts)
+	       const struct index_facts *facts)
 {
 	struct index_head head = {
 		.n_skipped = f->n_skipped,

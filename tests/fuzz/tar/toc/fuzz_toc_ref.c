@@ -12,8 +12,8 @@
 
 #include "base/err.h"
 #include "base/source.h"
-#include "tar/toc/layer_toc.h"
-#include "tar/toc/fetch.h"
+#include "tar/toc/blob_reader.h"
+#include "tar/toc/toc_ref.h"
 
 #define HEAD 25
 
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct digest digest = {.alg = DIGEST_SHA256};
-	struct layer_toc c = {.toc = digest, .json = digest};
+	struct toc_ref c = {.toc = digest, .json = digest};
 	struct err e = {""};
 	struct source *blob;
 	uint64_t fetched = 0, prefetch = 0, words[3];
@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fd = memfd_create("index", MFD_CLOEXEC);
 	if (fd < 0 || source_memory(data + HEAD, size - HEAD, &blob) < 0)
 		abort();
-	if (layer_toc_index(&c, &(struct fetch){.blob = blob, .bytes = &fetched}, &digest,
+	if (toc_ref_make_index(&c, &(struct blob_reader){.blob = blob, .bytes = &fetched}, &digest,
 			    fd, &prefetch, &e) >= 0 ||
 	    !e.text[0])
 		abort();

@@ -11,11 +11,13 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "tar/index/nodes.h"
-#include "tar/archive/entry.h"
-#include "tar/codec/span.h"
-#include "tar/index/tree.h"
-#include "tar/index/writer.h"
+
+struct index_facts;
+struct nodes;
+struct span;
+struct tar_entry;
+struct tar_xattr;
+struct writer;
 
 struct flat {
 	struct buf xattrs;
@@ -47,6 +49,6 @@ void flat_skip(struct flat *f, const char *fmt, ...)
  * head. 0 or negative errno.
  */
 int flat_write(struct flat *f, struct nodes *nodes, struct writer *w,
-	       const struct tree_facts *facts);
+	       const struct index_facts *facts);
 
 #endif
