@@ -12,9 +12,9 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "fs/ctl/ctl.h"
-#include "fs/image/log.h"
+#include "fs/options/log.h"
 #include "fs/image/context.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "fs/image/status.h"
 #include "tar/layer.h"
 

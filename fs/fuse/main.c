@@ -30,9 +30,9 @@
 #include "base/secret.h"
 #include "fs/fuse/daemon.h"
 #include "fs/fuse/device.h"
-#include "fs/image/log.h"
+#include "fs/options/log.h"
 #include "fs/image/context.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "fs/fuse/progress.h"
 #include "fs/fuse/session.h"
 
@@ -287,7 +287,7 @@ int main(int argc, char **argv)
 	} else if (p->options.action == OPTIONS_FAKE) {
 		status = 0;
 	} else if (p->options.action == OPTIONS_HELP) {
-		fputs(options_help(), stdout);
+		options_print_help(stdout);
 	} else if (p->options.action == OPTIONS_VERSION) {
 		printf("peelfs %s\n", PEELFS_VERSION);
 	} else {

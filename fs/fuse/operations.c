@@ -19,7 +19,7 @@
 #include <fuse_lowlevel.h>
 
 #include "fs/image/context.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "fs/node/nodes.h"
 #include "fs/image/waiters.h"
 

@@ -19,10 +19,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "fs/image/log.h"
+#include "fs/options/log.h"
 #include "fs/image/context.h"
 #include "fs/fuse/operations.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 
 /* Requests that wait for the network take a thread each. */
 #define THREADS_MAX 32

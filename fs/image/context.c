@@ -8,9 +8,9 @@
 
 #include "base/source.h"
 #include "base/store/store.h"
-#include "fs/image/log.h"
+#include "fs/options/log.h"
 #include "fs/names/namespace.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "registry/remote/client.h"
 #include "registry/image_source.h"
 #include "tar/layer.h"
@@ -32,7 +32,7 @@ static int open_store(struct mount *m, struct err *e)
 	if (store_open(m->options->cache_dir, &m->store, &why) == 0) {
 		store_on_trouble(m->store, on_warning, m);
 		store_set_limit(m->store, m->options->cache_size);
-		store_set_patience(m->store, m->options->timeout);
+		store_set_patience(m->store, m->options->client.timeout);
 		if (m->options->cache == CACHE_INDEX)
 			store_keep_no_data(m->store);
 		return 0;
@@ -54,14 +54,6 @@ static int add_first(struct mount *m, struct err *e)
 int mount_open(struct mount *m, const struct options *options, struct log *log,
 	       struct err *e)
 {
-	struct client_options want = {
-		.authfile = options->authfile,
-		.cacert = options->cacert,
-		.insecure = options->insecure,
-		.offline = options->offline,
-		.connections = options->connections,
-		.timeout = options->timeout,
-	};
 	int rc;
 
 	memset(m, 0, sizeof(*m));
@@ -78,7 +70,7 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 	waiters_init(&m->waiters);
 	rc = open_store(m, e);
 	if (rc == 0)
-		rc = client_new(&want, m->store, &m->client, e);
+		rc = client_new(&options->client, m->store, &m->client, e);
 	if (rc == 0) {
 		client_on_warning(m->client, on_warning, m);
 		rc = namespace_is_source(options->source)

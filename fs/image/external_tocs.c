@@ -6,9 +6,9 @@
 
 #include "base/err.h"
 #include "base/store/store.h"
-#include "fs/image/log.h"
+#include "fs/options/log.h"
 #include "fs/image/context.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "registry/image_source.h"
 
 static bool has_index(struct mount *m, const struct descriptor *d)

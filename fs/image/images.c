@@ -17,7 +17,7 @@
 
 #include "base/err.h"
 #include "fs/image/raw_blobs.h"
-#include "fs/image/log.h"
+#include "fs/options/log.h"
 #include "fs/image/context.h"
 #include "fs/tree/node.h"
 #include "fs/node/synthetic.h"

@@ -7,10 +7,10 @@
 
 #include "base/err.h"
 #include "base/json.h"
-#include "fs/image/log.h"
+#include "fs/options/log.h"
 #include "fs/image/context.h"
 #include "fs/text/oci_layout.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "registry/image_source.h"
 
 /* Far more than anybody builds for, with an attestation each; two requests for one. */

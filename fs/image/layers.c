@@ -7,7 +7,7 @@
 
 #include "base/source.h"
 #include "fs/image/images.h"
-#include "fs/image/log.h"
+#include "fs/options/log.h"
 #include "fs/image/context.h"
 #include "fs/tree/node.h"
 #include "registry/image_source.h"

@@ -14,11 +14,11 @@
 
 #include "base/err.h"
 #include "base/num.h"
-#include "fs/image/log.h"
+#include "fs/options/log.h"
 #include "fs/tree/merge.h"
 #include "fs/image/context.h"
 #include "fs/tree/node.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "fs/node/synthetic.h"
 #include "fs/image/external_tocs.h"
 #include "registry/image_source.h"
@@ -89,7 +89,7 @@ static int find_layers(struct view *v, const struct image *img)
 	size_t i, n = 0;
 	int rc = 0;
 
-	if (v->mount->options->ino_unique)
+	if (v->mount->options->ino == INO_UNIQUE)
 		image = node_seed(&img->manifest_descriptor.digest);
 	v->layers = all;
 	v->own = calloc(img->n_layers + 1, sizeof(struct mount_layer *));
@@ -362,7 +362,7 @@ static int merge_all(struct view *v, struct err *e)
 	for (i = 0; i < img->n_layers; i++) {
 		parts[i].slot = v->layers[i]->slot;
 		parts[i].seed = v->layers[i]->seed;
-		parts[i].by_place = v->mount->options->ino_unique;
+		parts[i].by_place = v->mount->options->ino == INO_UNIQUE;
 		parts[i].index = layer_index(v->layers[i]->layer);
 	}
 	rc = merge_new(parts, img->n_layers, v->number, &v->merge);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "fs/image/log.h"
+#include "fs/options/log.h"
 #include "fs/image/context.h"
 #include "fs/tree/node.h"
 #include "fs/node/synthetic.h"

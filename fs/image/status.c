@@ -10,7 +10,7 @@
 #include "base/store/store.h"
 #include "fs/tree/merge.h"
 #include "fs/image/context.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "registry/remote/client.h"
 #include "registry/image_source.h"
 #include "tar/index/index.h"

@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "fs/image/log.h"
+#include "fs/options/log.h"
 #include "fs/image/context.h"
 #include "fs/names/namespace.h"
 #include "fs/names/name_tree.h"
 #include "fs/tree/node.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "fs/image/task.h"
 #include "registry/image_source.h"
 #include "registry/image/reference.h"
@@ -488,7 +488,7 @@ static int find_dir(struct mount *m, struct name *parent, const char *text, stru
 	rc = probe(m, parent, text, e);
 	if (rc == 0)
 		return add_dir(m, parent, text, true);
-	if (m->options->offline) /* below may be what the store knows */
+	if (m->options->client.offline) /* below may be what the store knows */
 		return add_dir(m, parent, text, false);
 	if ((rc != -ENOENT && rc != -EACCES && rc != -ENOTSUP) || is_hub(path))
 		return rc;
@@ -512,7 +512,8 @@ static bool ask_for_tag(struct mount *m, struct name *dir, const char *text)
 		return false;
 	pthread_mutex_lock(&t->lock);
 	is = !name_tree_is_listed(t, dir) &&
-	     (dir->dir.is_repository || !dir->dir.is_checked || m->options->offline);
+	     (dir->dir.is_repository || !dir->dir.is_checked ||
+	      m->options->client.offline);
 	pthread_mutex_unlock(&t->lock);
 	return is;
 }
@@ -526,7 +527,8 @@ static int run_child(struct task *task)
 
 	if (ask_for_tag(m, a->name, a->text))
 		rc = resolve_tag(m, a->name, a->text, &e);
-	if ((rc == -ENOENT || rc == -EACCES || (rc == -EIO && m->options->offline)) &&
+	if ((rc == -ENOENT || rc == -EACCES ||
+	     (rc == -EIO && m->options->client.offline)) &&
 	    reference_is_path(a->text, strlen(a->text)))
 		rc = find_dir(m, a->name, a->text, &e);
 	if (rc < 0)

@@ -6,7 +6,7 @@
 
 #include "fs/tree/merge.h"
 #include "fs/image/context.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "fs/node/nodes.h"
 #include "tar/layer.h"
 

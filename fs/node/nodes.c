@@ -15,7 +15,7 @@
 #include "fs/image/context.h"
 #include "fs/names/namespace.h"
 #include "fs/tree/node.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "fs/node/raw.h"
 #include "fs/node/synthetic.h"
 #include "tar/layer.h"
@@ -97,7 +97,7 @@ static int describe_file(struct mount *m, uint64_t id, const struct located *p,
 		return rc;
 	s.nlink = s.entry.nlink;
 	s.ino = node_ino(p->layer->seed, p->node.entry);
-	if (!m->options->ino_unique) {
+	if (m->options->ino == INO_CONTENT) {
 		ix = layer_index(p->layer->layer);
 		rc = identity_parent(ix, &s.entry, &dir);
 		if (rc == 0)

@@ -10,7 +10,7 @@
 #include "fs/tree/identity.h"
 #include "fs/tree/merge.h"
 #include "fs/image/context.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "tar/layer.h"
 
 void raw_root(const struct view *v, uint32_t number, struct node *out)
@@ -104,7 +104,7 @@ static int show_file(struct view *v, const struct node *of, const struct mount_l
 	if (e->inode != e->id)
 		rc = index_entry(ix, e->inode, &out->entry);
 	out->nlink = out->entry.nlink;
-	if (rc == 0 && !v->mount->options->ino_unique)
+	if (rc == 0 && v->mount->options->ino == INO_CONTENT)
 		rc = identity_ino(ix, &out->entry, out->nlink, l->seed, dir, &out->ino);
 	return rc == -ENOENT ? -EBADMSG : rc;
 }

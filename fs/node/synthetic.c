@@ -23,7 +23,7 @@
 #include "fs/image/referrers.h"
 #include "fs/image/context.h"
 #include "fs/text/oci_layout.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "fs/image/index_blobs.h"
 #include "fs/image/snapshots.h"
 #include "fs/text/titles.h"
@@ -77,7 +77,7 @@ static uint32_t if_platforms(const struct view *v)
 /* Those that refer to a referrer are not told of, either. */
 static uint32_t if_referrers(const struct view *v)
 {
-	return !v->is_referrer && !v->mount->options->offline;
+	return !v->is_referrer && !v->mount->options->client.offline;
 }
 
 static uint32_t type_of_referrer(const struct view *v, uint32_t i)

@@ -2,6 +2,7 @@
 """What is beside the programs: make install, the Debian package, completion in a shell."""
 import glob
 import os
+import re
 import shutil
 import subprocess
 
@@ -146,18 +147,55 @@ def test_bash_completion(images, tmp_path):
         assert complete(line, tmp_path) == want, line
 
 
+def options_of_help():
+    """What -o takes, by `peelfs -h`."""
+    text = subprocess.run([PEELFS, "-h"], capture_output=True, text=True, timeout=30).stdout
+    found = {re.split("[= ]", line[4:])[0] for line in text.splitlines()
+             if line.startswith("    ") and line[4] != " "}
+    assert len(found) > 10
+    return found
+
+
+def is_known(word):
+    done = subprocess.run([PEELFS, "-o", word], capture_output=True, text=True, timeout=30)
+    return "unknown option" not in done.stderr
+
+
+def test_manual_has_the_options():
+    """All of the help's, and nothing that the program does not know."""
+    with open(os.path.join(TOP, "man/peelfs.1")) as f:
+        text = f.read()
+    own, others = text.split("\nOptions of\n.Nm :\n")[1].split("\n.Sh ")[0].split("\n.El\n", 1)
+    heads = re.findall("^[.]It (Cm .*)", own, re.M)
+    names = {re.split("[= ]", word)[1] for head in heads for word in head.split(" , ")}
+    assert names == options_of_help()
+    heads = re.findall("^[.]It Cm (.*)", others, re.M)
+    names = {word.rstrip("=") for head in heads for word in head.split(" , ")} - {"...", "x-*"}
+    assert len(names) > 10 and [word for word in names if not is_known(word)] == []
+
+
 def test_bash_completion_knows_the_options(tmp_path):
     """All of the help's, and nothing that the program does not know."""
-    help_text = subprocess.run([PEELFS, "-h"], capture_output=True, text=True, timeout=30).stdout
-    want = {line.split()[0] for line in help_text.splitlines() if line.startswith("    ") and
-            line[4] != " "}
     offered = complete("peelfs -o ", tmp_path)
-    assert {word.partition("=")[0] for word in want} <= {word.rstrip("=") for word in offered}
-    assert len(want) > 10
-    for word in offered:
-        if not word.endswith("="):
-            done = subprocess.run([PEELFS, "-o", word], capture_output=True, text=True, timeout=30)
-            assert "unknown option" not in done.stderr, word
+    assert options_of_help() <= {word.rstrip("=") for word in offered}
+    assert [word for word in offered if not word.endswith("=") and not is_known(word)] == []
+
+
+def test_zsh_completion_knows_the_options():
+    script = """
+        _arguments() { : }
+        _call_program() { shift; eval "$@" }
+        _values() { print -rl -- "$@" }
+        service=peelfs; source $1
+        setopt extendedglob; _peelfs_options
+    """
+    done = subprocess.run(["zsh", "-fc", script, "zsh", os.path.join(TOP, "completion/_peelfs")],
+                          capture_output=True, text=True, timeout=30,
+                          env=environment(PATH=BUILD + ":" + os.environ["PATH"]))
+    assert (done.returncode, done.stderr) == (0, "")
+    offered = {line.partition("[")[0] for line in done.stdout.splitlines()[3:]}
+    assert options_of_help() <= offered
+    assert [word for word in offered if not is_known(word)] == []
 
 
 def test_bash_completion_of_mount_points(images, tmp_path):

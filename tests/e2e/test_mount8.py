@@ -110,7 +110,7 @@ def test_remount(machine, kind):
         cat "$2/rootfs/d/f"
         umount "$2" """ % kind)
     assert (done.returncode, done.stdout) == (0, "1\ntext\n"), done.stderr
-    assert done.stderr.count("unmount it, and mount it again") == 2, done.stderr
+    assert done.stderr.count("unmount it, then mount it again") == 2, done.stderr
 
 
 def test_fake_and_failures(machine):

@@ -3,8 +3,8 @@
  * Where sentences for a person go: stderr as long as somebody looks at it, syslog
  * afterwards. Any thread.
  */
-#ifndef FS_IMAGE_LOG_H
-#define FS_IMAGE_LOG_H
+#ifndef FS_OPTIONS_LOG_H
+#define FS_OPTIONS_LOG_H
 
 #include <stdbool.h>
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "base/err.h"
-#include "fs/image/options.h"
+#include "fs/options/options.h"
 #include "tests/unit/test.h"
 
 #define ARGS_MAX 16
@@ -79,10 +79,12 @@ static void check_values(void)
 		     true, &e),
 	       0, "values");
 	is_text(o.platform.arch, "arm64", "platform");
-	is_int(o.connections, 3, "connections");
-	is_int(o.timeout, 7, "timeout");
+	is_int(o.client.connections, 3, "connections");
+	is_int(o.client.timeout, 7, "timeout");
 	ok(o.uid == -1 && o.gid == -1, "the image says who owns what");
-	ok(o.insecure && !o.offline && !o.allow_other && !o.default_permissions, "flags");
+	ok(o.client.insecure && !o.client.offline && !o.allow_other &&
+		   !o.default_permissions,
+	   "flags");
 	options_release(&o);
 	parse(&o, "-o allow_other x y", true, &e);
 	ok(o.default_permissions, "who lets others in enforces modes");
@@ -92,7 +94,12 @@ static void check_values(void)
 	ok(o.uid == 0 && o.gid == 4294967294, "by number, 0 too");
 	options_release(&o);
 	is_int(parse(&o, "-o ino=unique x y", true, &e), 0, "ino=unique");
-	ok(o.ino_unique, "is heard");
+	is_int(o.ino, INO_UNIQUE, "is the second choice");
+	options_release(&o);
+	is_int(parse(&o, "-o index=registry,cache=none x y", true, &e), 0, "choices");
+	ok(o.tables == TABLES_REGISTRY && o.cache == CACHE_NONE &&
+		   o.layout == LAYOUT_IMAGE,
+	   "by their order");
 	options_release(&o);
 	parse(&o, "-h", true, &e);
 	is_int(o.action, OPTIONS_HELP, "-h needs no operands");
@@ -129,7 +136,12 @@ int main(void)
 	refuse("-o timeout=0 x y", "timeout");
 	refuse("-o timeout=5s x y", "timeout");
 	refuse("-o layout=tree x y", "layout=tree");
-	refuse("-o ino=other x y", "ino=other");
+	refuse("-o ino=other x y", "content|unique");
+	refuse("-o ino=uniqu x y", "ino=uniqu");
+	refuse("-o ino=content|unique x y", "expected");
+	refuse("-o =1 x y", "=1");
+	refuse("-o cache_di=/c x y", "cache_di");
+	refuse("-o rela x y", "rela");
 	refuse("-o uid=root x y", "number of a user");
 	refuse("-o gid=4294967295 x y", "number of a group");
 	refuse("-o uid=-1 x y", "uid=-1");

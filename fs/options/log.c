@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/image/log.h"
+#include "fs/options/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * getopt() is not used: in some C libraries, and in all with POSIXLY_CORRECT set, it stops
+ * at the first operand, and mount(8) puts the operands first.
+ */
+#include "fs/options/options.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/num.h"
+
+/* More than people type, less than the kernel's page for options. */
+#define KERNEL_OPTIONS_MAX 3000
+
+/* Of seconds and connections: more is a mistake. */
+#define NUMBER_MAX 1000000
+
+/* (uid_t)-1 means no user. */
+#define OWNER_MAX (UINT32_MAX - 1)
+
+/* The default of tag_ttl=. */
+#define TAG_TTL 60
+
+static const char usage[] =
+	"usage: peelfs [-fdv] [-o OPTION[,OPTION...]] SOURCE MOUNTPOINT\n"
+	"\n"
+	"Mounts a container image straight from its registry, read-only.\n"
+	"\n"
+	"SOURCE      nginx:1.27, ghcr.io/owner/repo@sha256:..., localhost:5000/a/b,\n"
+	"            oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF],\n"
+	"            dir:DIR; a name that ends in a slash is a registry to browse:\n"
+	"            localhost:5000/, docker.io/library/, /\n"
+	"MOUNTPOINT  a directory; unmount it with `umount` or `fusermount3 -u`\n"
+	"\n"
+	"  -f        stay in the foreground\n"
+	"  -d        stay in the foreground and trace every request\n"
+	"  -v        print more messages\n"
+	"  -V        print the version\n"
+	"  -h        print this help\n"
+	"  -o ...    options of mount(8), and:\n";
+
+enum kind {
+	FLAG,	/* bool; takes no value, all others need one */
+	TEXT,	/* char * */
+	NUMBER, /* unsigned, not 0 */
+	CHOICE, /* an enum: the number of the value among those in .value */
+	OWNER,	/* int64_t: a user or group ID */
+	SIZE,	/* uint64_t, bytes, not 0 */
+	PLATFORM,
+};
+
+/*
+ * The options of -o: parsing and help are made from this table, the completions read the
+ * help, and a test compares the table with man/peelfs.1.
+ */
+#define AT(field) offsetof(struct options, field)
+
+static const struct option {
+	const char *name;
+	const char *value; /* NULL: takes none */
+	const char *help;
+	enum kind kind;
+	size_t offset; /* of the field in struct options */
+} table[] = {
+	{"platform", "OS/ARCH[/VARIANT]",
+	 "which image of an index; default: this machine's", PLATFORM, AT(platform)},
+	{"layout", "image|rootfs", "rootfs: show the root file system alone", CHOICE,
+	 AT(layout)},
+	{"index", "auto|registry|none", "when to trust tables kept beside layers (SOCI)",
+	 CHOICE, AT(tables)},
+	{"ino", "content|unique", "unique: equal files have different inode numbers",
+	 CHOICE, AT(ino)},
+	{"cache_dir", "DIR", "where layers are kept", TEXT, AT(cache_dir)},
+	{"cache_size", "SIZE", "most that is kept there, as in 20G; default: 10G", SIZE,
+	 AT(cache_size)},
+	{"cache", "data|index|none", "keep everything, no contents, or nothing", CHOICE,
+	 AT(cache)},
+	{"authfile", "FILE", "credentials for registries", TEXT, AT(client.authfile)},
+	{"cacert", "FILE", "a certificate authority to trust", TEXT, AT(client.cacert)},
+	{"insecure", NULL, "allow http and unknown certificates", FLAG,
+	 AT(client.insecure)},
+	{"offline", NULL, "ask no registry, use what is in the cache", FLAG,
+	 AT(client.offline)},
+	{"connections", "N", "most connections to one host", NUMBER,
+	 AT(client.connections)},
+	{"timeout", "SECONDS", "longest wait of a read for the network", NUMBER,
+	 AT(client.timeout)},
+	{"tag_ttl", "SECONDS", "when browsing: how long a tag stays valid", NUMBER,
+	 AT(tag_ttl)},
+	{"allow_other", NULL, "let other users in; implies default_permissions", FLAG,
+	 AT(allow_other)},
+	{"default_permissions", NULL, "enforce file modes", FLAG,
+	 AT(default_permissions)},
+	{"uid", "NUMBER", "owner of all files; default: as in the image", OWNER, AT(uid)},
+	{"gid", "NUMBER", "group of all files; default: as in the image", OWNER, AT(gid)},
+};
+
+#define N_OPTIONS (sizeof(table) / sizeof(table[0]))
+
+/* Options that mount(8) hands down, each name between spaces. */
+
+static const char for_kernel[] = " nosuid nodev exec noexec noatime nodiratime context "
+				 "fscontext defcontext rootcontext ";
+/* For the kernel if root asks, else ignored. */
+static const char for_root[] = " suid dev ";
+static const char refused[] = " remount ";
+/*
+ * mount(8)'s own business, or true anyway. `rw` is what mount(8) says if nothing was asked;
+ * the mount is read-only all the same.
+ */
+static const char ignored[] =
+	" ro rw defaults atime diratime relatime norelatime strictatime nostrictatime "
+	"lazytime nolazytime iversion noiversion sync async dirsync mand nomand silent loud "
+	"auto noauto user nouser users nousers owner noowner group nogroup nofail _netdev "
+	"uhelper helper comment ";
+
+void options_print_help(FILE *out)
+{
+	char name[64];
+	size_t i;
+
+	fputs(usage, out);
+	for (i = 0; i < N_OPTIONS; i++) {
+		snprintf(name, sizeof(name), "%s%s%s", table[i].name,
+			 table[i].value ? "=" : "", table[i].value ? table[i].value : "");
+		fprintf(out, "    %-27s %s\n", name, table[i].help);
+	}
+}
+
+static int set_text(char **field, const char *value)
+{
+	char *text = strdup(value);
+
+	if (!text)
+		return -ENOMEM;
+	free(*field);
+	*field = text;
+	return 0;
+}
+
+static int set_choice(unsigned *field, const struct option *option, const char *value,
+		      struct err *e)
+{
+	const char *choice = option->value;
+	size_t len = strlen(value);
+	unsigned i;
+
+	for (i = 0; *choice; i++) {
+		size_t n = strcspn(choice, "|");
+
+		if (n == len && strncmp(choice, value, n) == 0) {
+			*field = i;
+			return 0;
+		}
+		choice += n + (choice[n] == '|');
+	}
+	return err_set(e, -EINVAL, "%s=%s: expected %s", option->name, value,
+		       option->value);
+}
+
+int options_append_escaped(struct buf *b, const char *text)
+{
+	int rc = 0;
+
+	for (; rc == 0 && *text; text++) {
+		if (*text == ',' || *text == '\\')
+			rc = buf_append(b, "\\", 1);
+		if (rc == 0)
+			rc = buf_append(b, text, 1);
+	}
+	return rc;
+}
+
+static int add_kernel_option(struct options *o, const char *option)
+{
+	int rc = buf_append(&o->kernel, ",", 1);
+
+	return rc < 0 ? rc : options_append_escaped(&o->kernel, option);
+}
+
+/* @text: the option as given; @value: what follows its '=', or NULL. */
+static int apply_option(struct options *o, const struct option *option, const char *text,
+			const char *value, struct err *e)
+{
+	void *field = (char *)o + option->offset;
+	uint64_t number;
+
+	if (option->kind == FLAG && value)
+		return err_set(e, -EINVAL, "option %s takes no value", option->name);
+	if (option->kind != FLAG && (!value || !*value))
+		return err_set(e, -EINVAL, "option %s needs a value", option->name);
+	switch (option->kind) {
+	case FLAG:
+		*(bool *)field = true;
+		break;
+	case TEXT:
+		return set_text(field, value);
+	case NUMBER:
+		if (!num_parse(value, strlen(value), NUMBER_MAX, &number) || number == 0)
+			return err_set(e, -EINVAL, "%s: expected a number from 1 to %d",
+				       text, NUMBER_MAX);
+		*(unsigned *)field = (unsigned)number;
+		break;
+	case CHOICE:
+		return set_choice(field, option, value, e);
+	case OWNER:
+		if (!num_parse(value, strlen(value), OWNER_MAX, &number))
+			return err_set(e, -EINVAL, "%s: expected the number of a %s",
+				       text, option->name[0] == 'u' ? "user" : "group");
+		*(int64_t *)field = (int64_t)number;
+		break;
+	case SIZE:
+		if (!num_parse_size(value, &number) || number == 0)
+			return err_set(e, -EINVAL,
+				       "%s: expected a size, as in 500M or 20G", text);
+		*(uint64_t *)field = number;
+		break;
+	case PLATFORM:
+		o->wants_platform = true;
+		return platform_parse(value, field, e);
+	}
+	return 0;
+}
+
+static bool is_in_list(const char *list, const char *name, size_t len)
+{
+	const char *p = list;
+
+	if (len == 0 || memchr(name, ' ', len))
+		return false;
+	while ((p = memmem(p, strlen(p), name, len))) {
+		if (p > list && p[-1] == ' ' && p[len] == ' ')
+			return true;
+		p += len;
+	}
+	return false;
+}
+
+static int apply_mount8(struct options *o, const char *text, size_t len, bool is_root,
+			bool sloppy, struct err *e)
+{
+	if (is_in_list(for_kernel, text, len))
+		return add_kernel_option(o, text);
+	if (is_in_list(for_root, text, len))
+		return is_root ? add_kernel_option(o, text) : 0;
+	if (is_in_list(refused, text, len))
+		return err_set(e, -EINVAL,
+			       "remount is not supported: unmount it, then mount it "
+			       "again with the new options");
+	if (sloppy || is_in_list(ignored, text, len) || strncmp(text, "x-", 2) == 0 ||
+	    strncmp(text, "X-", 2) == 0)
+		return 0;
+	return err_set(e, -EINVAL, "unknown option %s", text);
+}
+
+static int set_option(struct options *o, const char *text, bool is_root, bool sloppy,
+		      struct err *e)
+{
+	size_t i, len = strcspn(text, "=");
+
+	for (i = 0; i < N_OPTIONS; i++) {
+		if (strlen(table[i].name) == len &&
+		    strncmp(table[i].name, text, len) == 0)
+			return apply_option(o, &table[i], text,
+					    text[len] ? text + len + 1 : NULL, e);
+	}
+	return apply_mount8(o, text, len, is_root, sloppy, e);
+}
+
+/* A comma list, where "\," and "\\" stand for the character itself. */
+static int set_options(struct options *o, const char *list, bool is_root, bool sloppy,
+		       struct err *e)
+{
+	char *one = malloc(strlen(list) + 1);
+	size_t len = 0;
+	int rc = 0;
+
+	if (!one)
+		return -ENOMEM;
+	for (; rc == 0; list++) {
+		if (*list && *list != ',') {
+			if (*list == '\\' && (list[1] == ',' || list[1] == '\\'))
+				list++;
+			one[len++] = *list;
+			continue;
+		}
+		one[len] = '\0';
+		if (len > 0)
+			rc = set_option(o, one, is_root, sloppy, e);
+		len = 0;
+		if (!*list)
+			break;
+	}
+	free(one);
+	return rc;
+}
+
+/* The command line, split: -o lists are parsed after all of it, for -s may come last. */
+struct words {
+	const char **lists; /* of -o */
+	size_t n_lists;
+	const char *operands[2];
+	size_t n_operands;
+	bool sloppy;
+	bool is_helper; /* of mount(8) */
+	bool fake;
+};
+
+static int add_operand(struct words *w, const char *text, struct err *e)
+{
+	if (w->n_operands == 2)
+		return err_set(
+			e, -EINVAL,
+			"%s: too many operands: expected a source and a mount point",
+			text);
+	w->operands[w->n_operands++] = text;
+	return 0;
+}
+
+/* The letters of one argument; *next is the argument after it, taken if a letter needs it. */
+static int read_letters(struct options *o, struct words *w, const char *letters,
+			char ***next, struct err *e)
+{
+	const char *value;
+	char c;
+
+	while ((c = *letters++)) {
+		switch (c) {
+		case 'f':
+			if (w->is_helper)
+				w->fake = true;
+			else
+				o->foreground = true;
+			break;
+		case 'd':
+			o->debug = o->foreground = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'n': /* write no mtab, which nobody does any more */
+			break;
+		case 's':
+			w->sloppy = true;
+			break;
+		case 'h':
+			o->action = OPTIONS_HELP;
+			break;
+		case 'V':
+			o->action = OPTIONS_VERSION;
+			break;
+		case 'o':
+		case 't': /* mount(8) adds the full type and a namespace */
+		case 'N':
+			value = *letters ? letters : *(*next)++;
+			if (!value)
+				return err_set(e, -EINVAL, "-%c needs a value", c);
+			if (c == 'o')
+				w->lists[w->n_lists++] = value;
+			return 0;
+		default:
+			return err_set(e, -EINVAL, "unknown option -%c", c);
+		}
+	}
+	return 0;
+}
+
+static int read_words(struct options *o, struct words *w, char **argv, struct err *e)
+{
+	char **next = argv + (argv[0] != NULL);
+	bool only_operands = false;
+	const char *arg;
+	int rc = 0;
+
+	while (rc == 0 && (arg = *next++)) {
+		if (only_operands || arg[0] != '-' || arg[1] == '\0')
+			rc = add_operand(w, arg, e);
+		else if (strcmp(arg, "--") == 0)
+			only_operands = true;
+		else if (strcmp(arg, "--help") == 0)
+			o->action = OPTIONS_HELP;
+		else if (strcmp(arg, "--version") == 0)
+			o->action = OPTIONS_VERSION;
+		else if (arg[1] == '-')
+			rc = err_set(e, -EINVAL, "unknown option %s", arg);
+		else
+			rc = read_letters(o, w, arg + 1, &next, e);
+	}
+	return rc;
+}
+
+static bool is_mount_helper(const char *program)
+{
+	const char *slash = program ? strrchr(program, '/') : NULL;
+
+	return program && strcmp(slash ? slash + 1 : program, "mount.peelfs") == 0;
+}
+
+int options_parse(struct options *out, int argc, char **argv, bool is_root, struct err *e)
+{
+	struct words w = {0};
+	size_t i;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	out->uid = out->gid = -1;
+	buf_init(&out->kernel, KERNEL_OPTIONS_MAX);
+	platform_host(&out->platform);
+	out->tag_ttl = TAG_TTL;
+	w.lists = calloc((size_t)argc + 1, sizeof(*w.lists));
+	if (!w.lists)
+		return -ENOMEM;
+	w.is_helper = is_mount_helper(argv[0]);
+	rc = read_words(out, &w, argv, e);
+	for (i = 0; rc == 0 && out->action == OPTIONS_MOUNT && i < w.n_lists; i++)
+		rc = set_options(out, w.lists[i], is_root, w.sloppy, e);
+	if (rc == 0 && out->action == OPTIONS_MOUNT && w.n_operands < 2)
+		rc = err_set(e, -EINVAL,
+			     "expected a source and a mount point; see peelfs -h");
+	if (rc == 0 && w.n_operands > 0 && !w.operands[0][0])
+		rc = err_set(e, -EINVAL, "the source is empty; see peelfs -h");
+	if (rc == 0 && w.n_operands == 2) {
+		rc = set_text(&out->source, w.operands[0]);
+		if (rc == 0)
+			rc = set_text(&out->mountpoint, w.operands[1]);
+	}
+	if (w.fake && out->action == OPTIONS_MOUNT)
+		out->action = OPTIONS_FAKE;
+	/* Other users may see only what the modes allow. */
+	out->default_permissions |= out->allow_other;
+	free(w.lists);
+	return rc;
+}
+
+void options_release(struct options *o)
+{
+	free(o->source);
+	free(o->mountpoint);
+	free(o->cache_dir);
+	free((char *)o->client.authfile);
+	free((char *)o->client.cacert);
+	buf_release(&o->kernel);
+	memset(o, 0, sizeof(*o));
+}
