@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/source.h"
 #include "registry/image/backend.h"
 #include "registry/image/documents.h"
 #include "registry/image/manifest.h"
 #include "registry/image/resolve.h"
+#include "registry/remote/paging.h"
 #include "registry/soci.h"
+#include "registry/source_name.h"
 
 /*
  * The root document is asked once and kept: a tag that moves while the image is
@@ -27,80 +28,14 @@ struct image_source {
 	struct descriptor root_descriptor;
 };
 
-int source_to_buf(struct source *s, struct buf *out, struct err *e)
-{
-	void *to;
-	int rc;
-
-	if (s->size > out->max)
-		return err_set(e, -E2BIG, "%llu bytes, more than the %zu that are read",
-			       (unsigned long long)s->size, out->max);
-	rc = buf_reserve(out, (size_t)s->size, &to);
-	if (rc < 0)
-		return err_set(e, rc, "out of memory");
-	rc = source_read_all(s, to, (size_t)s->size, 0, e);
-	if (rc == 0)
-		buf_advance(out, (size_t)s->size);
-	return rc;
-}
-
-static const char *after(const char *text, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return strncmp(text, prefix, len) ? NULL : text + len;
-}
-
-/* What a person may take for a source: one sentence that says what is one. */
-static int check_form(const char *source, struct err *e)
-{
-	static const char *const on_disk[] = {
-		"oci:", "oci-archive:", "dir:", "docker-archive:"};
-	static const char *const not_read[] = {
-		"containers-storage:", "docker-daemon:", "sif:", "tarball:"};
-	size_t i;
-
-	for (i = 0; i < sizeof(on_disk) / sizeof(on_disk[0]); i++) {
-		if (strcmp(source, on_disk[i]) == 0)
-			return err_set(e, -EINVAL, "%s: a path is missing behind it",
-				       source);
-	}
-	for (i = 0; i < sizeof(not_read) / sizeof(not_read[0]); i++) {
-		if (after(source, not_read[i]))
-			return err_set(e, -ENOTSUP,
-				       "%s: sources of the form %s are not read", source,
-				       not_read[i]);
-	}
-	if (after(source, "http://") || after(source, "https://"))
-		return err_set(e, -EINVAL, "%s: write it without %.*s//", source,
-			       (int)strcspn(source, "/"), source);
-	if (source[0] == '/' || after(source, "./") || after(source, "../"))
-		return err_set(
-			e, -EINVAL,
-			"%s: what is on disk is named oci:DIR, oci-archive:FILE or "
-			"docker-archive:FILE",
-			source);
-	return 0;
-}
-
 static int open_backend(const char *source, struct client *c, struct backend **out,
 			struct err *e)
 {
-	const char *rest;
-	int rc = check_form(source, e);
+	const char *text;
+	const struct source_kind *kind = source_name_kind(source, &text);
+	int rc = source_name_check(source, e);
 
-	if (rc < 0)
-		return rc;
-	if ((rest = after(source, "oci:")))
-		return layout_open(rest, LAYOUT_OCI, out, e);
-	if ((rest = after(source, "oci-archive:")))
-		return layout_open(rest, LAYOUT_ARCHIVE, out, e);
-	if ((rest = after(source, "dir:")))
-		return layout_open(rest, LAYOUT_PLAIN, out, e);
-	if ((rest = after(source, "docker-archive:")))
-		return docker_archive_open(rest, out, e);
-	rest = after(source, "docker://");
-	return repository_open(rest ? rest : source, c, out, e);
+	return rc < 0 ? rc : kind->open(source, text, c, out, e);
 }
 
 int image_source_open(const char *source, struct client *c, struct image_source **out,
@@ -188,7 +123,7 @@ int image_source_document(struct image_source *o, const struct descriptor *d,
 
 /* Entries of the index itself that say that they are about @of. */
 static int tell_own(struct image_source *o, const struct digest *of, const char *type,
-		    image_source_referrer_fn *fn, void *arg)
+		    descriptor_fn *fn, void *arg)
 {
 	char text[DIGEST_TEXT_MAX];
 	struct entries en = {0};
@@ -213,8 +148,7 @@ static int tell_own(struct image_source *o, const struct digest *of, const char 
 }
 
 int image_source_referrers(struct image_source *o, const struct digest *of,
-			   const char *type, image_source_referrer_fn *fn, void *arg,
-			   struct err *e)
+			   const char *type, descriptor_fn *fn, void *arg, struct err *e)
 {
 	int rc = ensure_root(o, e);
 
@@ -254,8 +188,7 @@ int image_source_tag_digest(struct image_source *o, struct digest *out, struct e
 	return rc;
 }
 
-int image_source_tags(struct image_source *o, image_source_name_fn *fn, void *arg,
-		      struct err *e)
+int image_source_tags(struct image_source *o, name_fn *fn, void *arg, struct err *e)
 {
 	if (!o->backend->ops->tags)
 		return err_set(e, -ENOTSUP, "%s: not in a registry", o->backend->name);
@@ -267,4 +200,10 @@ int image_source_probe(struct image_source *o, struct err *e)
 	if (!o->backend->ops->probe)
 		return err_set(e, -ENOTSUP, "%s: not in a registry", o->backend->name);
 	return o->backend->ops->probe(o->backend, e);
+}
+
+int image_source_catalog(struct client *c, const char *host, name_fn *fn, void *arg,
+			 struct err *e)
+{
+	return paging_catalog(c, host, fn, arg, e);
 }

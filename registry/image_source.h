@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "registry/image/image.h"
+#include "registry/image/reference.h"
 
 struct client;
 struct err;
@@ -55,9 +56,6 @@ int image_source_resolve_entry(struct image_source *o, const struct descriptor *
 int image_source_document(struct image_source *o, const struct descriptor *d,
 			  struct buf *out, struct err *e);
 
-/* One referrer, lent for the call. Negative errno ends the list and is its result. */
-typedef int image_source_referrer_fn(void *arg, const struct descriptor *d);
-
 /*
  * What refers to the manifest @of: signatures, SBOMs, indexes, attestations; those of the
  * image index itself (BuildKit's) first, those that cosign keeps under tags last.
@@ -66,8 +64,7 @@ typedef int image_source_referrer_fn(void *arg, const struct descriptor *d);
  * what they name. What came before a failure was told.
  */
 int image_source_referrers(struct image_source *o, const struct digest *of,
-			   const char *type, image_source_referrer_fn *fn, void *arg,
-			   struct err *e);
+			   const char *type, descriptor_fn *fn, void *arg, struct err *e);
 
 /*
  * Fills in the table of each layer of @img, which is of this origin, that has one kept
@@ -97,17 +94,13 @@ int image_source_blob(struct image_source *o, const struct descriptor *d,
  */
 int image_source_tag_digest(struct image_source *o, struct digest *out, struct err *e);
 
-/* One name of a list, lent for the call. Negative errno ends the list and is its result. */
-typedef int image_source_name_fn(void *arg, const char *name);
-
 /*
  * The tags of the reference's repository, page by page as they come, in the registry's
  * order, which is none to rely on; whatever is no valid tag is passed over. -ENOENT: no
  * such repository; -EACCES: refused; -ENOTSUP: not a repository, or tags are not
  * listed there; -E2BIG: more than LIST_NAMES_MAX. What came before a failure was told.
  */
-int image_source_tags(struct image_source *o, image_source_name_fn *fn, void *arg,
-		      struct err *e);
+int image_source_tags(struct image_source *o, name_fn *fn, void *arg, struct err *e);
 
 /*
  * Is there such a repository? One small request. 0; -ENOENT: no; -EACCES: the registry
@@ -120,10 +113,7 @@ int image_source_probe(struct image_source *o, struct err *e);
  * The repositories of @host ("localhost:5000"), as image_source_tags(). -ENOTSUP: it does not
  * offer that, to us at least.
  */
-int image_source_catalog(struct client *c, const char *host, image_source_name_fn *fn,
-			 void *arg, struct err *e);
-
-/* What is told of one list at most: the largest known has some 100,000. */
-#define LIST_NAMES_MAX 1000000
+int image_source_catalog(struct client *c, const char *host, name_fn *fn, void *arg,
+			 struct err *e);
 
 #endif

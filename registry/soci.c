@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/store/store.h"
 #include "registry/image/documents.h"
+#include "registry/image/document_kind.h"
 #include "registry/image/manifest.h"
 
 #define TYPE_V1	   "application/vnd.amazon.soci.index.v1+json"

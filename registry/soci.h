@@ -8,6 +8,7 @@
 #define REGISTRY_SOCI_H
 
 #include "registry/image/backend.h"
+#include "registry/image/image.h"
 
 /* See image_source_find_tocs(). */
 int soci_find(struct backend *b, struct image *img, bool may_ask, struct err *e);

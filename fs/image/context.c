@@ -13,6 +13,7 @@
 #include "fs/options/options.h"
 #include "registry/remote/client.h"
 #include "registry/image_source.h"
+#include "registry/source_name.h"
 #include "tar/layer.h"
 
 static void on_warning(void *arg, const char *sentence)
@@ -73,7 +74,7 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 		rc = client_new(&options->client, m->store, &m->client, e);
 	if (rc == 0) {
 		client_on_warning(m->client, on_warning, m);
-		rc = namespace_is_source(options->source)
+		rc = source_name_is_namespace(options->source)
 			     ? namespace_new(m, options->source, &m->namespace, e)
 			     : image_source_open(options->source, m->client,
 						 &m->image_source, e);

@@ -21,21 +21,9 @@
 #include "fs/node/synthetic.h"
 #include "fs/node/nodes.h"
 #include "registry/image/reference.h"
+#include "registry/source_name.h"
 
 /* SOURCES */
-
-bool namespace_is_source(const char *source)
-{
-	static const char *const others[] = {
-		"oci:", "oci-archive:", "docker-archive:", "dir:"};
-	size_t i, len = strlen(source);
-
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (strncmp(source, others[i], strlen(others[i])) == 0)
-			return false;
-	}
-	return len > 0 && source[len - 1] == '/';
-}
 
 /* As references have it: localhost, or with a dot or a port. */
 static bool is_host(const char *text, size_t len)
@@ -49,11 +37,12 @@ static bool is_host(const char *text, size_t len)
 /* What stands before the names: "", "HOST" or "HOST/PATH". */
 static int parse_source(const char *source, char *prefix, size_t size, struct err *e)
 {
-	const char *text = source, *path;
+	const char *text, *path;
 	size_t len, host;
 
-	if (strncmp(text, "docker://", 9) == 0 && text[9])
-		text += 9;
+	(void)source_name_kind(source, &text);
+	if (!text[0])
+		text = source; /* "docker://" alone names nothing */
 	len = strlen(text);
 	while (len > 0 && text[len - 1] == '/')
 		len--;

@@ -43,8 +43,6 @@ struct namespace
 	struct name_tree *tree;
 };
 
-/* Is that a source to browse: does it end in a slash, and is no path on disk? */
-bool namespace_is_source(const char *source);
 /* Asks no network. -EINVAL with a sentence. */
 int namespace_new(struct mount *m, const char *source, struct namespace **out,
 		  struct err *e);

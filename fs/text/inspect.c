@@ -20,19 +20,7 @@
 #include "fs/text/history.h"
 #include "fs/text/titles.h"
 #include "registry/image/image.h"
-
-static bool is_on_disk(const char *name)
-{
-	static const char *const forms[] = {
-		"oci:", "oci-archive:", "dir:", "docker-archive:"};
-	size_t i;
-
-	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (strncmp(name, forms[i], strlen(forms[i])) == 0)
-			return true;
-	}
-	return false;
-}
+#include "registry/source_name.h"
 
 /* As Docker shows a name: without what it takes for granted. */
 static const char *familiar(const char *name)
@@ -61,14 +49,15 @@ static void write_names(struct jsonwrite *w, const struct image *img)
 		     (size_t)(name + len - (slash ? slash : name)));
 	jsonwrite_key(w, "RepoTags");
 	jsonwrite_open(w, '[');
-	if (!is_on_disk(img->name) && tag && asprintf(&text, "%.*s", len, name) >= 0)
+	if (!source_name_is_local(img->name) && tag &&
+	    asprintf(&text, "%.*s", len, name) >= 0)
 		jsonwrite_text(w, text);
 	jsonwrite_close(w, ']');
 	free(text);
 	text = NULL;
 	jsonwrite_key(w, "RepoDigests");
 	jsonwrite_open(w, '[');
-	if (!is_on_disk(img->name) &&
+	if (!source_name_is_local(img->name) &&
 	    asprintf(&text, "%.*s@%s", tag ? (int)(tag - name) : len, name,
 		     digest_format(&d->digest, digest)) >= 0)
 		jsonwrite_text(w, text);

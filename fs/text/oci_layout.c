@@ -10,6 +10,7 @@
 #include "base/jsonwrite.h"
 #include "fs/text/facts.h"
 #include "registry/image/image.h"
+#include "registry/source_name.h"
 
 bool oci_layout_uses(const struct image *img, bool has_index_blobs, enum digest_alg alg)
 {
@@ -28,28 +29,6 @@ int oci_layout_render(const struct image_facts *f, struct buf *out)
 {
 	(void)f;
 	return buf_append_text(out, "{\"imageLayoutVersion\": \"1.0.0\"}\n");
-}
-
-/*
- * The tag in the name of an image: "host:5000/name:tag@sha256:...", "oci:dir:tag",
- * "docker-archive:file:name:tag". What has none is "latest", as everywhere.
- */
-static const char *find_tag(const char *name, size_t *len)
-{
-	const char *end = strstr(name, "@sha"), *colon, *first;
-	size_t n = end ? (size_t)(end - name) : strlen(name);
-
-	colon = memrchr(name, ':', n);
-	first = memchr(name, ':', n);
-	*len = colon ? (size_t)(name + n - colon) - 1 : 0;
-	/* The colon of "oci:dir", of a port, of "file:@0": none of them leads to a tag. */
-	if (*len == 0 || memchr(colon, '/', *len) || colon[1] == '@' ||
-	    (colon == first && strncmp(name, "oci:", 4) == 0) ||
-	    (colon == first && strncmp(name, "dir:", 4) == 0)) {
-		*len = 6;
-		return "latest";
-	}
-	return colon + 1;
 }
 
 static void write_platform(struct jsonwrite *w, const struct platform *p)
@@ -95,11 +74,11 @@ int oci_layout_index(const struct image_facts *f, struct buf *out)
 	const struct image *img = f->image;
 	char platform[PLATFORM_TEXT_MAX], *tag = NULL, *own = NULL;
 	struct jsonwrite w;
-	size_t len;
-	const char *at = find_tag(img->name, &len);
+	size_t len = strlen("latest");
+	const char *at = source_name_tag(img->name, &len);
 	int rc = -ENOMEM;
 
-	tag = strndup(at, len);
+	tag = strndup(at ? at : "latest", len);
 	platform_format(&img->platform, '-', platform);
 	if (!tag)
 		goto out;

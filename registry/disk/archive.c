@@ -10,6 +10,7 @@
 #include "registry/disk/archive.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "base/source.h"
+#include "registry/disk/file.h"
 
 #define BLOCK 512
 /* An image has some layers; an archive of many images some thousands. */
@@ -360,6 +362,18 @@ int archive_new(struct source *file, struct archive **out, struct err *e)
 	else
 		*out = a;
 	return rc;
+}
+
+int archive_open(const char *path, struct archive **out, struct err *e)
+{
+	struct source *file = NULL;
+	int rc = file_open(AT_FDCWD, path, &file, e);
+
+	if (rc < 0)
+		return rc;
+	rc = archive_new(file, out, e);
+	source_unref(file);
+	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
 }
 
 void archive_free(struct archive *a)

@@ -15,6 +15,8 @@ struct archive;
 
 /* Takes a reference of its own. -ENOTSUP for a compressed archive, -EBADMSG for no tar. */
 int archive_new(struct source *file, struct archive **out, struct err *e);
+/* The same of a file. Errors: those of open() too. */
+int archive_open(const char *path, struct archive **out, struct err *e);
 /* NULL is fine. */
 void archive_free(struct archive *a);
 

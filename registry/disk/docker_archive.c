@@ -7,34 +7,35 @@
  * a layer that is plain tar has its diff ID for a digest; a compressed one the digest
  * that its path bears ("blobs/sha256/HEX"), or else it is hashed.
  */
+#include "registry/disk/docker_archive.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/json.h"
 #include "base/source.h"
 #include "registry/disk/archive.h"
-#include "registry/image/backend.h"
+#include "registry/disk/file.h"
+#include "registry/image/document_kind.h"
 #include "registry/image/manifest.h"
 #include "registry/image/reference.h"
 
 /* One blob of the image: what the manifest calls it, and where it lies. */
-struct part {
+struct blob_place {
 	struct digest digest;
 	char *path;
 };
 
-struct saved {
+struct docker_archive {
 	struct backend backend;
 	struct archive *archive;
 	char *wanted; /* NULL: the only image there is */
 	/* Set by the root, which is asked once and before all else. */
-	struct part *parts; /* the layers, then the config */
-	size_t n_parts;
+	struct blob_place *blobs; /* the layers, then the config */
+	size_t n_blobs;
 };
 
 /* Which image */
@@ -51,16 +52,17 @@ static bool is_same_reference(const char *a, const char *b)
 	       strcmp(reference_format(&ra, full_a), reference_format(&rb, full_b)) == 0;
 }
 
-static const struct json *find_image(const struct saved *s, const struct json *images)
+static const struct json *find_image(const struct docker_archive *da,
+				     const struct json *images)
 {
 	char *end;
 	size_t i, j;
 
-	if (!s->wanted)
+	if (!da->wanted)
 		return json_count(images) == 1 ? json_item(images, 0) : NULL;
-	if (s->wanted[0] == '@') {
-		i = strtoul(s->wanted + 1, &end, 10);
-		return end > s->wanted + 1 && !*end ? json_item(images, i) : NULL;
+	if (da->wanted[0] == '@') {
+		i = strtoul(da->wanted + 1, &end, 10);
+		return end > da->wanted + 1 && !*end ? json_item(images, i) : NULL;
 	}
 	for (i = 0; i < json_count(images); i++) {
 		const struct json *tags = json_member(json_item(images, i), "RepoTags");
@@ -68,14 +70,15 @@ static const struct json *find_image(const struct saved *s, const struct json *i
 		for (j = 0; j < json_count(tags); j++) {
 			const char *tag = json_string(json_item(tags, j));
 
-			if (tag && is_same_reference(tag, s->wanted))
+			if (tag && is_same_reference(tag, da->wanted))
 				return json_item(images, i);
 		}
 	}
 	return NULL;
 }
 
-static int no_such_image(const struct saved *s, const struct json *images, struct err *e)
+static int no_such_image(const struct docker_archive *da, const struct json *images,
+			 struct err *e)
 {
 	struct buf list;
 	size_t i, j;
@@ -93,8 +96,8 @@ static int no_such_image(const struct saved *s, const struct json *images, struc
 				break;
 		}
 	}
-	if (s->wanted)
-		rc = err_set(e, -ENOENT, "no image %s in it; there is %s", s->wanted,
+	if (da->wanted)
+		rc = err_set(e, -ENOENT, "no image %s in it; there is %s", da->wanted,
 			     list.len ? buf_text(&list) : "none with a name");
 	else
 		rc = err_set(e, -ENOENT,
@@ -155,8 +158,9 @@ static int hash_source(struct source *from, struct digest *out, struct err *e)
 }
 
 /* The digest and media type of a layer. */
-static int know_layer(struct source *from, const char *path, const struct digest *diff_id,
-		      struct digest *digest, const char **media, struct err *e)
+static int identify_layer(struct source *from, const char *path,
+			  const struct digest *diff_id, struct digest *digest,
+			  const char **media, struct err *e)
 {
 	unsigned char head[4] = {0};
 	ssize_t n = source_pread(from, head, sizeof(head), 0, e);
@@ -182,18 +186,18 @@ static int append_descriptor(struct buf *out, const char *media, const struct di
 			  media, (unsigned long long)size, digest_format(d, text));
 }
 
-static int add_part(struct saved *s, const char *path, const struct digest *d)
+static int add_blob(struct docker_archive *da, const char *path, const struct digest *d)
 {
-	struct part *p = &s->parts[s->n_parts];
+	struct blob_place *p = &da->blobs[da->n_blobs];
 
 	p->digest = *d;
 	p->path = strdup(path);
-	s->n_parts++;
+	da->n_blobs++;
 	return p->path ? 0 : -ENOMEM;
 }
 
-static int add_layer(struct saved *s, const char *path, const struct digest *diff_id,
-		     struct buf *manifest, struct err *e)
+static int add_layer(struct docker_archive *da, const char *path,
+		     const struct digest *diff_id, struct buf *manifest, struct err *e)
 {
 	struct source *from = NULL;
 	struct digest d;
@@ -202,20 +206,20 @@ static int add_layer(struct saved *s, const char *path, const struct digest *dif
 
 	if (!path)
 		return err_set(e, -EBADMSG, "manifest.json: a layer without a path");
-	rc = archive_member(s->archive, path, &from, e);
+	rc = archive_member(da->archive, path, &from, e);
 	if (rc < 0)
 		return rc;
-	rc = know_layer(from, path, diff_id, &d, &media, e);
+	rc = identify_layer(from, path, diff_id, &d, &media, e);
 	if (rc == 0)
 		rc = append_descriptor(manifest, media, &d, from->size);
 	if (rc == 0)
-		rc = add_part(s, path, &d);
+		rc = add_blob(da, path, &d);
 	source_unref(from);
 	return rc;
 }
 
-static int add_layers(struct saved *s, const struct json *layers, const struct config *c,
-		      struct buf *manifest, struct err *e)
+static int add_layers(struct docker_archive *da, const struct json *layers,
+		      const struct config *c, struct buf *manifest, struct err *e)
 {
 	size_t i;
 	int rc = 0;
@@ -225,21 +229,21 @@ static int add_layers(struct saved *s, const struct json *layers, const struct c
 			e, -EBADMSG,
 			"manifest.json has %zu layers, the config has diff IDs of %zu",
 			json_count(layers), c->n_diff_ids);
-	s->parts = calloc(c->n_diff_ids + 1, sizeof(*s->parts));
-	if (!s->parts)
+	da->blobs = calloc(c->n_diff_ids + 1, sizeof(*da->blobs));
+	if (!da->blobs)
 		return -ENOMEM;
 	for (i = 0; i < c->n_diff_ids && rc == 0; i++) {
 		if (i > 0)
 			rc = buf_append_text(manifest, ",");
 		if (rc == 0)
-			rc = add_layer(s, json_string(json_item(layers, i)),
+			rc = add_layer(da, json_string(json_item(layers, i)),
 				       &c->diff_ids[i], manifest, e);
 	}
 	return rc;
 }
 
 /* Writes the manifest that the archive lacks. */
-static int write_manifest(struct saved *s, const struct json *image,
+static int write_manifest(struct docker_archive *da, const struct json *image,
 			  const struct buf *config, struct buf *out, struct err *e)
 {
 	const char *path = json_member_string(image, "Config");
@@ -258,74 +262,75 @@ static int write_manifest(struct saved *s, const struct json *image,
 	if (rc == 0)
 		rc = buf_append_text(out, ",\"layers\":[");
 	if (rc == 0)
-		rc = add_layers(s, json_member(image, "Layers"), &c, out, e);
+		rc = add_layers(da, json_member(image, "Layers"), &c, out, e);
 	if (rc == 0)
 		rc = buf_append_text(out, "]}");
 	if (rc == 0)
-		rc = add_part(s, path, &d);
+		rc = add_blob(da, path, &d);
 	config_release(&c);
 	return rc;
 }
 
-static int read_member(struct saved *s, const char *path, struct buf *out, struct err *e)
+static int read_member(struct docker_archive *da, const char *path, struct buf *out,
+		       struct err *e)
 {
 	struct source *from = NULL;
-	int rc = archive_member(s->archive, path, &from, e);
+	int rc = archive_member(da->archive, path, &from, e);
 
 	if (rc < 0)
 		return rc;
-	rc = source_to_buf(from, out, e);
+	rc = file_read(from, out, e);
 	source_unref(from);
 	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
 }
 
-static void forget_parts(struct saved *s)
+static void forget_blobs(struct docker_archive *da)
 {
 	size_t i;
 
-	for (i = 0; i < s->n_parts; i++)
-		free(s->parts[i].path);
-	free(s->parts);
-	s->parts = NULL;
-	s->n_parts = 0;
+	for (i = 0; i < da->n_blobs; i++)
+		free(da->blobs[i].path);
+	free(da->blobs);
+	da->blobs = NULL;
+	da->n_blobs = 0;
 }
 
-static int make_root(struct saved *s, const struct json *images, struct buf *bytes,
-		     struct err *e)
+static int build_manifest(struct docker_archive *da, const struct json *images,
+			  struct buf *bytes, struct err *e)
 {
-	const struct json *image = find_image(s, images);
+	const struct json *image = find_image(da, images);
 	const char *path = json_member_string(image, "Config");
 	struct buf config;
 	int rc;
 
 	if (!image)
-		return no_such_image(s, images, e);
+		return no_such_image(da, images, e);
 	if (!path)
 		return err_set(e, -EBADMSG, "manifest.json: an image without a config");
 	buf_init(&config, DOCUMENT_MAX);
-	forget_parts(s);
-	rc = read_member(s, path, &config, e);
+	forget_blobs(da);
+	rc = read_member(da, path, &config, e);
 	if (rc == 0)
-		rc = write_manifest(s, image, &config, bytes, e);
+		rc = write_manifest(da, image, &config, bytes, e);
 	buf_release(&config);
 	return rc;
 }
 
-static int saved_root(struct backend *b, struct buf *bytes, struct descriptor *out,
-		      struct err *e)
+static int docker_archive_root(struct backend *b, struct buf *bytes,
+			       struct descriptor *out, struct err *e)
 {
-	struct saved *s = (struct saved *)b;
+	struct docker_archive *da = (struct docker_archive *)b;
 	struct descriptor d = {0};
 	struct json *images = NULL;
 	struct buf text;
 	int rc;
 
 	buf_init(&text, DOCUMENT_MAX);
-	rc = read_member(s, "manifest.json", &text, e);
+	rc = read_member(da, "manifest.json", &text, e);
 	if (rc == 0)
 		rc = json_parse(buf_text(&text), text.len, &images, e);
 	if (rc == 0)
-		rc = make_root(s, images, bytes, e);
+		rc = build_manifest(da, images, bytes, e);
 	if (rc == 0)
 		rc = digest_of(DIGEST_SHA256, bytes->data, bytes->len, &d.digest);
 	if (rc == 0) {
@@ -343,99 +348,78 @@ static int saved_root(struct backend *b, struct buf *bytes, struct descriptor *o
 	return 0;
 }
 
-static int open_part(struct saved *s, const struct digest *d, struct source **out,
-		     struct err *e)
+static int open_blob(struct docker_archive *da, const struct digest *d,
+		     struct source **out, struct err *e)
 {
 	char text[DIGEST_TEXT_MAX];
 	size_t i;
 
-	for (i = 0; i < s->n_parts; i++) {
-		if (digest_equal(&s->parts[i].digest, d))
-			return archive_member(s->archive, s->parts[i].path, out, e);
+	for (i = 0; i < da->n_blobs; i++) {
+		if (digest_equal(&da->blobs[i].digest, d))
+			return archive_member(da->archive, da->blobs[i].path, out, e);
 	}
 	return err_set(e, -ENOENT, "%s: not in the archive", digest_format(d, text));
 }
 
-static int saved_document(struct backend *b, const struct descriptor *d,
-			  struct buf *bytes, struct err *e)
+static int docker_archive_document(struct backend *b, const struct descriptor *d,
+				   struct buf *bytes, struct err *e)
 {
 	struct source *from = NULL;
-	int rc = open_part((struct saved *)b, &d->digest, &from, e);
+	int rc = open_blob((struct docker_archive *)b, &d->digest, &from, e);
 
 	if (rc == 0)
-		rc = source_to_buf(from, bytes, e);
+		rc = file_read(from, bytes, e);
 	source_unref(from);
 	return rc;
 }
 
-static int saved_blob(struct backend *b, const struct descriptor *d, struct source **out,
-		      struct err *e)
+static int docker_archive_blob(struct backend *b, const struct descriptor *d,
+			       struct source **out, struct err *e)
 {
-	int rc = open_part((struct saved *)b, &d->digest, out, e);
+	int rc = open_blob((struct docker_archive *)b, &d->digest, out, e);
 
 	return rc < 0 ? err_prefix(e, rc, "%s", b->name) : 0;
 }
 
-static void saved_close(struct backend *b)
+static void docker_archive_close(struct backend *b)
 {
-	struct saved *s = (struct saved *)b;
+	struct docker_archive *da = (struct docker_archive *)b;
 
-	forget_parts(s);
-	archive_free(s->archive);
-	free(s->wanted);
+	forget_blobs(da);
+	archive_free(da->archive);
+	free(da->wanted);
 	free(b->name);
-	free(s);
+	free(da);
 }
 
-static const struct backend_ops saved_ops = {
-	.root = saved_root,
-	.document = saved_document,
-	.blob = saved_blob,
-	.close = saved_close,
+static const struct backend_ops docker_archive_ops = {
+	.root = docker_archive_root,
+	.document = docker_archive_document,
+	.blob = docker_archive_blob,
+	.close = docker_archive_close,
 };
 
-static int open_archive(const char *path, struct archive **out, struct err *e)
+int docker_archive_open(const char *source, const char *text, struct backend **out,
+			struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
-	struct source *file;
+	struct docker_archive *da = calloc(1, sizeof(*da));
+	char *path = NULL;
+	int rc;
 
-	if (fd < 0)
-		return err_set(e, -errno, "%s: %s", path, strerror(errno));
-	rc = source_file(fd, &file, e);
-	if (rc == 0) {
-		rc = archive_new(file, out, e);
-		source_unref(file);
-	}
-	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
-}
-
-int docker_archive_open(const char *text, struct backend **out, struct err *e)
-{
-	const char *colon = strchr(text, ':');
-	char *path = strndup(text, colon ? (size_t)(colon - text) : strlen(text));
-	struct saved *s = calloc(1, sizeof(*s));
-	size_t name_len = strlen(text) + sizeof("docker-archive:");
-	int rc = -ENOMEM;
-
-	if (!s || !path) {
-		free(s);
-		free(path);
-		return err_set(e, rc, "out of memory");
-	}
-	s->backend.ops = &saved_ops;
-	s->backend.is_local = true;
-	s->backend.name = malloc(name_len);
-	s->wanted = colon && colon[1] ? strdup(colon + 1) : NULL;
-	if (s->backend.name && (s->wanted || !colon || !colon[1])) {
-		snprintf(s->backend.name, name_len, "docker-archive:%s", text);
-		rc = open_archive(path, &s->archive, e);
-	} else {
-		err_set(e, rc, "out of memory");
-	}
+	if (!da)
+		return err_set(e, -ENOMEM, "out of memory");
+	da->backend.ops = &docker_archive_ops;
+	da->backend.is_local = true;
+	da->backend.name = strdup(source);
+	rc = file_split(text, &path, &da->wanted);
+	if (rc < 0 || !da->backend.name)
+		rc = err_set(e, -ENOMEM, "out of memory");
+	else
+		rc = archive_open(path, &da->archive, e);
 	free(path);
 	if (rc < 0)
-		saved_close(&s->backend);
+		docker_archive_close(&da->backend);
 	else
-		*out = &s->backend;
+		*out = &da->backend;
 	return rc;
 }

@@ -9,6 +9,8 @@
  *
  * A tag is an annotation of an entry of index.json.
  */
+#include "registry/disk/layout.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,7 +21,8 @@
 #include "base/err.h"
 #include "base/source.h"
 #include "registry/disk/archive.h"
-#include "registry/image/backend.h"
+#include "registry/disk/file.h"
+#include "registry/image/document_kind.h"
 #include "registry/image/manifest.h"
 
 struct layout {
@@ -32,32 +35,26 @@ struct layout {
 
 /* Files */
 
-static int open_at(int dir, const char *path, struct source **out, struct err *e)
+static int layout_open_file(struct layout *l, const char *path, struct source **out,
+			    struct err *e)
 {
-	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
+	int rc;
 
-	if (fd < 0)
-		return err_set(e, errno == ENOENT ? -ENOENT : -EIO, "%s: %s", path,
-			       strerror(errno));
-	rc = source_file(fd, out, e);
-	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
+	if (l->archive)
+		return archive_member(l->archive, path, out, e);
+	rc = file_open(l->dir, path, out, e);
+	return rc == 0 || rc == -ENOENT ? rc : -EIO;
 }
 
-static int open_file(struct layout *l, const char *path, struct source **out,
-		     struct err *e)
-{
-	return l->archive ? archive_member(l->archive, path, out, e)
-			  : open_at(l->dir, path, out, e);
-}
-
-static int read_file(struct layout *l, const char *path, struct buf *out, struct err *e)
+static int layout_read_file(struct layout *l, const char *path, struct buf *out,
+			    struct err *e)
 {
 	struct source *s = NULL;
-	int rc = open_file(l, path, &s, e);
+	int rc = layout_open_file(l, path, &s, e);
 
 	if (rc < 0)
 		return rc;
-	rc = source_to_buf(s, out, e);
+	rc = file_read(s, out, e);
 	source_unref(s);
 	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
 }
@@ -83,7 +80,8 @@ static const char *tag_of(const struct descriptor *d)
 }
 
 /* The entry that is meant; containerd also writes the full reference of an image. */
-static const struct descriptor *find(const struct layout *l, const struct entries *en)
+static const struct descriptor *find_entry(const struct layout *l,
+					   const struct entries *en)
 {
 	size_t i;
 
@@ -164,7 +162,7 @@ static int take_root(struct layout *l, const struct descriptor *d, struct buf *b
 	int rc;
 
 	blob_path(l, &d->digest, path, sizeof(path));
-	rc = read_file(l, path, bytes, e);
+	rc = layout_read_file(l, path, bytes, e);
 	if (rc < 0)
 		return rc;
 	if (digest_of(d->digest.alg, bytes->data, bytes->len, &real) < 0)
@@ -192,7 +190,7 @@ static int root_of_others(struct layout *l, const struct buf *index, struct buf 
 
 	if (entries_parse_all(index->data, index->len, &all, e) < 0)
 		return -ENOMEM; /* it was read before */
-	d = find(l, &all);
+	d = find_entry(l, &all);
 	if (d && document_kind_of(d->media_type) != DOCUMENT_UNKNOWN) {
 		rc = take_root(l, d, bytes, out, e);
 		if (rc == -ENOENT)
@@ -215,12 +213,12 @@ static int root_of_index(struct layout *l, struct buf *bytes, struct descriptor 
 	int rc;
 
 	buf_init(&index, DOCUMENT_MAX);
-	rc = read_file(l, "index.json", &index, e);
+	rc = layout_read_file(l, "index.json", &index, e);
 	if (rc == -ENOENT)
 		rc = err_set(e, rc, "not an OCI layout: no index.json in it");
 	if (rc == 0)
 		rc = entries_parse(index.data, index.len, &en, e);
-	d = rc == 0 ? find(l, &en) : NULL;
+	d = rc == 0 ? find_entry(l, &en) : NULL;
 	if (d) {
 		rc = take_root(l, d, bytes, out, e);
 	} else if (rc == 0 && is_one_for_many(l, &en)) {
@@ -242,7 +240,7 @@ static int root_of_dir(struct layout *l, struct buf *bytes, struct descriptor *o
 	int rc;
 
 	buf_init(&manifest, DOCUMENT_MAX);
-	rc = read_file(l, "manifest.json", &manifest, e);
+	rc = layout_read_file(l, "manifest.json", &manifest, e);
 	if (rc == 0)
 		rc = root_of_bytes(&manifest, "", bytes, out);
 	buf_release(&manifest);
@@ -267,11 +265,11 @@ static int layout_document(struct backend *b, const struct descriptor *d,
 	int rc;
 
 	blob_path(l, &d->digest, path, sizeof(path) - strlen(".manifest.json"));
-	rc = read_file(l, path, bytes, e);
+	rc = layout_read_file(l, path, bytes, e);
 	/* Of an index's images dir: keeps the manifests under names of their own. */
 	if (rc == -ENOENT && l->is_plain) {
 		strcat(path, ".manifest.json");
-		rc = read_file(l, path, bytes, e);
+		rc = layout_read_file(l, path, bytes, e);
 	}
 	return rc;
 }
@@ -285,7 +283,7 @@ static int layout_blob(struct backend *b, const struct descriptor *d, struct sou
 	int rc;
 
 	blob_path(l, &d->digest, path, sizeof(path));
-	rc = open_file(l, path, &s, e);
+	rc = layout_open_file(l, path, &s, e);
 	if (rc < 0)
 		return err_prefix(e, rc, "%s", b->name);
 	if (s->size != d->size) {
@@ -318,34 +316,16 @@ static const struct backend_ops layout_ops = {
 	.close = layout_close,
 };
 
-/* Cuts "PATH[:TAG]" at its first colon. */
-static int split(const char *text, char **path, char **tag)
+static int open_dir(struct layout *l, const char *path, struct err *e)
 {
-	const char *colon = strchr(text, ':');
-
-	*path = strndup(text, colon ? (size_t)(colon - text) : strlen(text));
-	*tag = colon && colon[1] ? strdup(colon + 1) : NULL;
-	return *path && (*tag || !colon || !colon[1]) ? 0 : -ENOMEM;
+	l->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return l->dir < 0 ? err_set(e, -errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
-static int open_archive(struct layout *l, const char *path, struct err *e)
+int layout_open(const char *source, const char *text, enum layout_form form,
+		struct backend **out, struct err *e)
 {
-	struct source *file = NULL;
-	int rc = open_at(AT_FDCWD, path, &file, e);
-
-	if (rc < 0)
-		return rc;
-	rc = archive_new(file, &l->archive, e);
-	source_unref(file);
-	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
-}
-
-int layout_open(const char *text, enum layout_form form, struct backend **out,
-		struct err *e)
-{
-	static const char *const prefixes[] = {"oci:", "oci-archive:", "dir:"};
 	struct layout *l = calloc(1, sizeof(*l));
-	size_t name_len = strlen(text) + sizeof("oci-archive:");
 	char *path = NULL;
 	int rc = -ENOMEM;
 
@@ -355,19 +335,14 @@ int layout_open(const char *text, enum layout_form form, struct backend **out,
 	l->backend.is_local = true;
 	l->is_plain = form == LAYOUT_PLAIN;
 	l->dir = -1;
-	l->backend.name = malloc(name_len);
-	if (l->backend.name) {
-		snprintf(l->backend.name, name_len, "%s%s", prefixes[form], text);
-		rc = l->is_plain ? (path = strdup(text)) ? 0 : -ENOMEM
-				 : split(text, &path, &l->tag);
-	}
-	if (rc == 0 && form == LAYOUT_ARCHIVE) {
-		rc = open_archive(l, path, e);
-	} else if (rc == 0) {
-		l->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (l->dir < 0)
-			rc = err_set(e, -errno, "%s: %s", path, strerror(errno));
-	}
+	l->backend.name = strdup(source);
+	if (l->backend.name && l->is_plain)
+		rc = (path = strdup(text)) ? 0 : -ENOMEM;
+	else if (l->backend.name)
+		rc = file_split(text, &path, &l->tag);
+	if (rc == 0)
+		rc = form == LAYOUT_ARCHIVE ? archive_open(path, &l->archive, e)
+					    : open_dir(l, path, e);
 	if (rc == -ENOMEM)
 		err_set(e, rc, "out of memory");
 	free(path);

@@ -7,11 +7,13 @@
 #ifndef REGISTRY_IMAGE_BACKEND_H
 #define REGISTRY_IMAGE_BACKEND_H
 
-#include "registry/image/image.h"
-#include "registry/image_source.h"
+#include "base/buf.h"
+#include "registry/image/descriptor.h"
+#include "registry/image/reference.h"
 
 struct backend;
-struct client;
+struct err;
+struct source;
 struct store;
 
 struct backend_ops {
@@ -31,8 +33,7 @@ struct backend_ops {
 	/* See image_source_tag_digest(). NULL: the root never changes. */
 	int (*tag_digest)(struct backend *b, struct digest *out, struct err *e);
 	/* See image_source_tags() and image_source_probe(). NULL: there are no others. */
-	int (*tags)(struct backend *b, image_source_name_fn *fn, void *arg,
-		    struct err *e);
+	int (*tags)(struct backend *b, name_fn *fn, void *arg, struct err *e);
 	int (*probe)(struct backend *b, struct err *e);
 	/*
 	 * See image_source_referrers(), but without those that the index itself has.
@@ -41,8 +42,7 @@ struct backend_ops {
 	 * NULL: there are none.
 	 */
 	int (*referrers)(struct backend *b, const struct digest *of, const char *type,
-			 bool is_extra, image_source_referrer_fn *fn, void *arg,
-			 struct err *e);
+			 bool is_extra, descriptor_fn *fn, void *arg, struct err *e);
 	/* Frees @b. */
 	void (*close)(struct backend *b);
 };
@@ -57,19 +57,5 @@ struct backend {
 	bool is_local;
 	bool is_pinned; /* by a digest */
 };
-
-/* All of a source into @out, up to its ceiling: -E2BIG with a sentence beyond. */
-int source_to_buf(struct source *s, struct buf *out, struct err *e);
-
-enum layout_form { LAYOUT_OCI, LAYOUT_ARCHIVE, LAYOUT_PLAIN };
-
-/* What follows "oci:", "oci-archive:" or "dir:". */
-int layout_open(const char *text, enum layout_form form, struct backend **out,
-		struct err *e);
-/* What follows "docker-archive:". */
-int docker_archive_open(const char *text, struct backend **out, struct err *e);
-/* A reference to a registry. */
-int repository_open(const char *text, struct client *c, struct backend **out,
-		    struct err *e);
 
 #endif

@@ -12,45 +12,12 @@
 
 #include "base/buf.h"
 #include "base/digest.h"
+#include "registry/image/descriptor.h"
 #include "registry/image/platform.h"
 
 struct err;
 
-/* image-spec descriptor.md */
-struct annotation {
-	char *key;
-	char *value;
-};
-
-struct descriptor {
-	struct digest digest;
-	uint64_t size; /* bytes of the blob, as stored */
-	char *media_type;
-	char *artifact_type; /* or NULL */
-	struct annotation *annotations;
-	size_t n_annotations;
-	char **urls; /* of foreign layers */
-	size_t n_urls;
-	char *data; /* @size bytes said to be the content, unverified, or NULL */
-	bool has_platform;
-	struct platform platform; /* of an entry of an index */
-	/* of a layer, see image_source_find_tocs(): a zTOC's digest, if there is one, and size */
-	struct digest table;
-	uint64_t table_size;
-};
-
-/* By their media types: an index; anything that is kept as a document, a config, too. */
-bool descriptor_is_index(const struct descriptor *d);
-bool descriptor_is_document(const struct descriptor *d);
-/* NULL when there is none. Borrowed. */
-const char *descriptor_annotation(const struct descriptor *d, const char *key);
-void descriptor_release(struct descriptor *d);
-void annotations_free(struct annotation *list, size_t n);
-/* All of it, in memory of its own. -ENOMEM. */
-int descriptor_copy(const struct descriptor *d, struct descriptor *out);
-
-/* Ceilings. What others take is 4 MiB a document and, in practice, 127 layers. */
-#define DOCUMENT_MAX	 (4u << 20)
+/* More layers than any tool builds: in practice the limit is 127. */
 #define IMAGE_LAYERS_MAX 1000
 
 struct image {

@@ -11,36 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "registry/image/image.h"
+#include "registry/image/descriptor.h"
 
 struct err;
-
-#define MEDIA_OCI_INDEX	      "application/vnd.oci.image.index.v1+json"
-#define MEDIA_OCI_MANIFEST    "application/vnd.oci.image.manifest.v1+json"
-#define MEDIA_DOCKER_LIST     "application/vnd.docker.distribution.manifest.list.v2+json"
-#define MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
-#define MEDIA_OCI_CONFIG      "application/vnd.oci.image.config.v1+json"
-#define MEDIA_DOCKER_CONFIG   "application/vnd.docker.container.image.v1+json"
-#define MEDIA_OCI_LAYER	      "application/vnd.oci.image.layer.v1.tar"
-#define MEDIA_DOCKER_LAYER    "application/vnd.docker.image.rootfs.diff.tar"
-
-enum document_kind {
-	DOCUMENT_UNKNOWN,
-	DOCUMENT_INDEX,
-	DOCUMENT_MANIFEST,
-	DOCUMENT_SCHEMA1, /* Docker's first, long gone */
-};
-
-/* By media type alone; parameters after ';' are ignored. NULL is unknown. */
-enum document_kind document_kind_of(const char *media_type);
-
-/*
- * What a document is: by @media_type, which may be NULL or say nothing (some
- * registries send text/plain), else by its own words. -EBADMSG if it is no JSON, or
- * contradicts @media_type. *media gets the media type that holds, static or borrowed.
- */
-int document_kind(const void *data, size_t len, const char *media_type,
-		  enum document_kind *kind, const char **media, struct err *e);
 
 /* Descriptors of an index, in its order. */
 struct entries {

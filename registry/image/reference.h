@@ -40,6 +40,9 @@ bool reference_is_short(const char *text);
 /* Is @host (with or without port) this machine: localhost, 127.0.0.0/8, ::1? */
 bool reference_host_is_loopback(const char *host);
 
+/* One name of a list (tags, repositories), lent for the call. A negative errno ends the list. */
+typedef int name_fn(void *arg, const char *name);
+
 /* A repository path, a tag: do @len characters make one? */
 bool reference_is_path(const char *text, size_t len);
 bool reference_is_tag(const char *text, size_t len);

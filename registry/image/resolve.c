@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/rfc3339.h"
+#include "registry/image/document_kind.h"
 #include "registry/image/documents.h"
 #include "registry/image/manifest.h"
 

@@ -8,6 +8,7 @@
 #define REGISTRY_IMAGE_RESOLVE_H
 
 #include "registry/image/backend.h"
+#include "registry/image/image.h"
 
 /* @root and @d are what backend_ops.root gave; copied. */
 int resolve_image(struct backend *b, const struct buf *root, const struct descriptor *d,

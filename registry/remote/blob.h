@@ -7,7 +7,7 @@
 #ifndef REGISTRY_REMOTE_BLOB_H
 #define REGISTRY_REMOTE_BLOB_H
 
-#include "registry/image/image.h"
+#include "registry/image/descriptor.h"
 
 struct err;
 struct remote;

@@ -23,7 +23,7 @@
 #include "registry/http/fields.h"
 #include "registry/http/redirect.h"
 #include "registry/http/http.h"
-#include "registry/image/image.h"
+#include "registry/image/descriptor.h"
 #include "registry/http/refusal.h"
 #include "registry/remote/remote.h"
 

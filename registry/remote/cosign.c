@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/store/store.h"
 #include "registry/remote/body.h"
+#include "registry/image/document_kind.h"
 #include "registry/image/manifest.h"
 #include "registry/remote/remote.h"
 

@@ -129,7 +129,7 @@ static int get_page(struct remote *r, const char *what, enum name_page_kind kind
 
 struct paging {
 	enum name_page_kind kind;
-	image_source_name_fn *fn;
+	name_fn *fn;
 	void *arg;
 	size_t n_pages, n_names;
 	struct buf what, next;
@@ -154,9 +154,9 @@ static int tell(struct paging *l, const struct page *p, struct err *e)
 	int rc = 0;
 
 	for (i = 0; i < p->count && rc == 0; i++, name += strlen(name) + 1) {
-		if (++l->n_names > LIST_NAMES_MAX)
+		if (++l->n_names > PAGING_NAMES_MAX)
 			return err_set(e, -E2BIG, "a list of over %d names, which is cut",
-				       LIST_NAMES_MAX);
+				       PAGING_NAMES_MAX);
 		rc = l->fn(l->arg, name);
 	}
 	return rc;
@@ -193,8 +193,8 @@ static int take_page(struct paging *l, const struct page *p, struct err *e)
 	return rc;
 }
 
-int paging_names(struct remote *r, enum name_page_kind kind, image_source_name_fn *fn,
-		 void *arg, struct err *e)
+int paging_names(struct remote *r, enum name_page_kind kind, name_fn *fn, void *arg,
+		 struct err *e)
 {
 	struct paging l = {.kind = kind, .fn = fn, .arg = arg};
 	struct page p = {0};
@@ -232,8 +232,8 @@ static int not_offered(const char *host, int rc, struct err *e)
 	return rc;
 }
 
-int image_source_catalog(struct client *c, const char *host, image_source_name_fn *fn,
-			 void *arg, struct err *e)
+int paging_catalog(struct client *c, const char *host, name_fn *fn, void *arg,
+		   struct err *e)
 {
 	struct remote *r = NULL;
 	struct reference ref = {.path = ""};

@@ -3,14 +3,22 @@
 #ifndef REGISTRY_REMOTE_PAGING_H
 #define REGISTRY_REMOTE_PAGING_H
 
+#include "registry/image/reference.h"
 #include "registry/remote/name_page.h"
-#include "registry/image_source.h"
 
+struct client;
 struct remote;
 
+/* The ceiling of one list; the largest known has some 100,000 names. */
+#define PAGING_NAMES_MAX 1000000
+
 /* All pages of @kind: as image_source_tags(). Errors of remote_open() as they are. */
-int paging_names(struct remote *r, enum name_page_kind kind, image_source_name_fn *fn,
-		 void *arg, struct err *e);
+int paging_names(struct remote *r, enum name_page_kind kind, name_fn *fn, void *arg,
+		 struct err *e);
+
+/* See image_source_catalog(). */
+int paging_catalog(struct client *c, const char *host, name_fn *fn, void *arg,
+		   struct err *e);
 
 /*
  * What follows the page @what (below the repository, with its query), as its Link field

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "registry/remote/body.h"
 #include "registry/http/http.h"
+#include "registry/image/document_kind.h"
 #include "registry/image/manifest.h"
 #include "registry/remote/paging.h"
 #include "registry/remote/remote.h"

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "registry/image_source.h"
+#include "registry/image/descriptor.h"
 
 struct remote;
 
@@ -13,7 +13,7 @@ struct referrers_query {
 	const struct digest *of;
 	const char *type; /* NULL: any */
 	bool is_extra;	  /* asked for a few seconds only */
-	image_source_referrer_fn *fn;
+	descriptor_fn *fn;
 	void *arg;
 };
 

@@ -8,6 +8,8 @@
  * all that is needed. A tag that is not in the store is asked by GET at once, to save
  * a round trip. When the registry cannot be had, the last answer stands, with a warning.
  */
+#include "registry/remote/repository.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +19,6 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "base/store/store.h"
-#include "registry/image/backend.h"
 #include "registry/remote/blob.h"
 #include "registry/remote/body.h"
 #include "registry/remote/client.h"
@@ -25,7 +26,7 @@
 #include "registry/config/hosts.h"
 #include "registry/http/http.h"
 #include "registry/remote/paging.h"
-#include "registry/image/manifest.h"
+#include "registry/image/document_kind.h"
 #include "registry/image/reference.h"
 #include "registry/remote/referrers.h"
 #include "registry/remote/remote.h"
@@ -378,8 +379,7 @@ static int repository_blob(struct backend *b, const struct descriptor *d,
 
 /* Lists */
 
-static int repository_tags(struct backend *b, image_source_name_fn *fn, void *arg,
-			   struct err *e)
+static int repository_tags(struct backend *b, name_fn *fn, void *arg, struct err *e)
 {
 	struct repository *r = (struct repository *)b;
 	int rc = paging_names(r->remote, NAMES_TAGS, fn, arg, e);
@@ -432,8 +432,8 @@ static void note_lack(const struct repository *r, const char *name)
 }
 
 static int repository_referrers(struct backend *b, const struct digest *of,
-				const char *type, bool is_extra,
-				image_source_referrer_fn *fn, void *arg, struct err *e)
+				const char *type, bool is_extra, descriptor_fn *fn,
+				void *arg, struct err *e)
 {
 	struct repository *r = (struct repository *)b;
 	struct referrers_query q = {

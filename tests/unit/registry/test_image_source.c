@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "registry/remote/client.h"
 #include "registry/image/manifest.h"
+#include "registry/image/document_kind.h"
 #include "registry/image_source.h"
 #include "tests/unit/test.h"
 #include "tests/unit/web.h"

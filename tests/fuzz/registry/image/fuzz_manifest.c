@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Any document taken for an index, a manifest and a config. */
+#include "registry/image/document_kind.h"
 #include "registry/image/manifest.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The backend of an image in a registry's repository. */
+#ifndef REGISTRY_REMOTE_REPOSITORY_H
+#define REGISTRY_REMOTE_REPOSITORY_H
+
+#include "registry/image/backend.h"
+
+struct client;
+
+/*
+ * @text is a reference, without "docker://". @c is borrowed for the backend's life. Makes no
+ * request. -EINVAL with a sentence: not a reference.
+ */
+int repository_open(const char *text, struct client *c, struct backend **out,
+		    struct err *e);
+
+#endif
