@@ -486,36 +486,38 @@ static const char go_program[] = "package main\n"
 /* What the programs of this machine make. */
 static void test_programs(void)
 {
+	/* what takes long to compress gets less */
 	static const struct {
 		const char *program, *command;
+		size_t len;
 	} rows[] = {
-		{"gzip", "gzip -6 <$f"},
-		{"pigz", "pigz -p 3 <$f"},
-		{"pigz", "pigz -i -p 3 <$f"},
-		{"pigz", "pigz -11 -I 1 -p 1 <$f"},
-		{"zopfli", "zopfli --i1 -c $f"}, /* of the effort the least: a second */
-		{"igzip", "igzip -0 -c $f"},
-		{"igzip", "igzip -1 -c $f"},
-		{"igzip", "igzip -3 -c $f"},
-		{"libdeflate-gzip", "libdeflate-gzip -12 -c $f"},
-		{"bgzip", "bgzip -c $f"},
-		{"7z", "7z a -tgzip -so x $f"},
-		{"go", "go run $f.go <$f"},
-		{"zstd", "zstd -q -3 -c $f"},
-		{"zstd", "zstd -q --long=27 -T2 -c $f"},
-		{"pzstd", "pzstd -q -p 3 -c $f"},
+		{"gzip", "gzip -6 <$f", SHORT_LEN},
+		{"pigz", "pigz -p 3 <$f", SHORT_LEN},
+		{"pigz", "pigz -i -p 3 <$f", SHORT_LEN},
+		{"pigz", "pigz -11 -I 1 -p 1 <$f", 400000},
+		{"zopfli", "zopfli --i1 -c $f", 400000},
+		{"igzip", "igzip -0 -c $f", SHORT_LEN},
+		{"igzip", "igzip -1 -c $f", SHORT_LEN},
+		{"igzip", "igzip -3 -c $f", SHORT_LEN},
+		{"libdeflate-gzip", "libdeflate-gzip -12 -c $f", SHORT_LEN},
+		{"bgzip", "bgzip -c $f", SHORT_LEN},
+		{"7z", "7z a -tgzip -so x $f", SHORT_LEN},
+		{"go", "go run $f.go <$f", SHORT_LEN},
+		{"zstd", "zstd -q -3 -c $f", SHORT_LEN},
+		{"zstd", "zstd -q --long=27 -T2 -c $f", SHORT_LEN},
+		{"pzstd", "pzstd -q -p 3 -c $f", SHORT_LEN},
 	};
 	char name[] = "/tmp/peelfs-decoder-XXXXXX", out[64], command[256];
 	int fd = mkstemp(name);
 	size_t i;
 
-	if (fd < 0 || write(fd, plain.data, SHORT_LEN) != SHORT_LEN)
+	if (fd < 0)
 		exit(1);
-	close(fd);
 	snprintf(out, sizeof(out), "%s.go", name);
 	write_file(out, go_program);
 	snprintf(out, sizeof(out), "%s.out", name);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t len = rows[i].len;
 		struct buf b;
 
 		snprintf(command, sizeof(command), "command -v %s >/dev/null",
@@ -526,13 +528,17 @@ static void test_programs(void)
 		}
 		snprintf(command, sizeof(command), "f=%s; (%s) >%s 2>/dev/null", name,
 			 rows[i].command, out);
+		if (ftruncate(fd, 0) < 0 ||
+		    pwrite(fd, plain.data, len, 0) != (ssize_t)len)
+			exit(1);
 		buf_init(&b, MAKER_MAX);
 		if (!ok(system(command) == 0, "%s ran", rows[i].command))
 			continue;
 		read_file(out, &b);
-		check(rows[i].command, b.data, b.len, plain.data, SHORT_LEN, -100000);
+		check(rows[i].command, b.data, b.len, plain.data, len, -100000);
 		buf_release(&b);
 	}
+	close(fd);
 	unlink(name);
 	unlink(out);
 	snprintf(out, sizeof(out), "%s.go", name);
