@@ -13,7 +13,7 @@
 /* The first run, where spans are small: what a request of its own takes the time of. */
 #define FIRST_RUN (64u << 10)
 
-static uint64_t first_run(const struct index *ix, uint32_t span)
+static uint64_t first_run_len(const struct index *ix, uint32_t span)
 {
 	struct span sp;
 
@@ -21,7 +21,7 @@ static uint64_t first_run(const struct index *ix, uint32_t span)
 									: FIRST_RUN;
 }
 
-static uint64_t begin_of(const struct index *ix, uint32_t span)
+static uint64_t span_begin(const struct index *ix, uint32_t span)
 {
 	struct span sp;
 
@@ -29,36 +29,37 @@ static uint64_t begin_of(const struct index *ix, uint32_t span)
 }
 
 /* Does a span that begins at @here follow what the reader has? */
-static bool is_next(const struct ahead_reader *r, const struct index *ix, uint64_t here)
+static bool reader_is_next(const struct ahead_reader *r, const struct index *ix,
+			   uint64_t here)
 {
-	uint64_t end = begin_of(ix, r->end);
+	uint64_t end = span_begin(ix, r->end);
 
 	return here >= end && here - end < 2 * SPAN_TARGET;
 }
 
-static void grow(struct ahead_reader *r)
+static void reader_grow(struct ahead_reader *r)
 {
 	if (r->goes_on)
 		r->bytes = r->bytes < BATCH_MAX / 4 ? r->bytes * 4 : BATCH_MAX;
 }
 
 /* The run that is begun now is a longer one already. */
-static void set_goes_on(struct ahead_reader *r)
+static void reader_set_sequential(struct ahead_reader *r)
 {
 	if (r->goes_on)
 		return;
 	r->goes_on = true;
-	grow(r);
+	reader_grow(r);
 }
 
 struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint32_t span)
 {
-	uint64_t here = begin_of(ix, span);
+	uint64_t here = span_begin(ix, span);
 	struct ahead_reader *r, *oldest = &a->readers[0];
 
 	for (r = a->readers; r < a->readers + AHEAD_READERS; r++) {
-		if (r->bytes > 0 && here + NEAR >= begin_of(ix, r->first) &&
-		    here <= begin_of(ix, r->end - 1) + NEAR)
+		if (r->bytes > 0 && here + NEAR >= span_begin(ix, r->first) &&
+		    here <= span_begin(ix, r->end - 1) + NEAR)
 			break;
 		if (r->used < oldest->used)
 			oldest = r;
@@ -69,20 +70,20 @@ struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint
 			.first = span,
 			.end = span + 1,
 			.missed = span,
-			.bytes = first_run(ix, span),
+			.bytes = first_run_len(ix, span),
 		};
 	}
-	if (++r->misses >= FEW || (r->misses > 1 && is_next(r, ix, here)))
-		set_goes_on(r);
+	if (++r->misses >= FEW || (r->misses > 1 && reader_is_next(r, ix, here)))
+		reader_set_sequential(r);
 	r->used = ++a->clock;
 	return r;
 }
 
 /* Is it nearer to the end of what was begun than two more runs are long? */
-static bool is_short_of(const struct ahead_reader *r, const struct index *ix)
+static bool reader_wants_more(const struct ahead_reader *r, const struct index *ix)
 {
 	return r->end < index_info(ix)->n_spans &&
-	       begin_of(ix, r->end) - begin_of(ix, r->first) < 2 * r->bytes;
+	       span_begin(ix, r->end) - span_begin(ix, r->first) < 2 * r->bytes;
 }
 
 struct ahead_reader *ahead_on_hit(struct ahead *a, const struct index *ix, uint32_t span)
@@ -94,9 +95,9 @@ struct ahead_reader *ahead_on_hit(struct ahead *a, const struct index *ix, uint3
 			continue;
 		/* What was asked for was no guess; what came beside it was. */
 		if (span != r->missed)
-			set_goes_on(r);
+			reader_set_sequential(r);
 		r->first = span;
-		return r->goes_on && is_short_of(r, ix) ? r : NULL;
+		return r->goes_on && reader_wants_more(r, ix) ? r : NULL;
 	}
 	return NULL;
 }
@@ -106,11 +107,11 @@ void ahead_began_for(struct ahead_reader *r, uint32_t first, uint32_t n, uint32_
 	r->first = first;
 	r->end = first + n;
 	r->missed = missed;
-	grow(r);
+	reader_grow(r);
 }
 
 void ahead_began(struct ahead_reader *r, uint32_t first, uint32_t n)
 {
 	r->end = first + n;
-	grow(r);
+	reader_grow(r);
 }

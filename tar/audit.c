@@ -8,18 +8,18 @@
 #include "base/fd.h"
 #include "base/store/store.h"
 #include "tar/index/index.h"
-#include "tar/span_cache.h"
+#include "tar/span_file.h"
 
-static bool is_right(struct slot *slot, int fd, uint32_t i, const struct span *sp,
-		     char *mem)
+static bool span_is_right(struct slot *slot, int fd, uint32_t i, const struct span *sp,
+			  char *mem)
 {
 	return slot_is_sound(slot, i, sp->out, (uint32_t)sp->out_len) &&
 	       (!span_can_check(sp) || slot_word(slot, i) == 0) &&
 	       fd_read_all(fd, mem, (size_t)sp->out_len, sp->out) == 0 &&
-	       span_cache_check(slot, i, sp, mem);
+	       span_file_check(slot, i, sp, mem);
 }
 
-static int check_span(struct audit *a, struct slot *slot, int fd, uint32_t i,
+static int audit_span(struct audit *a, struct slot *slot, int fd, uint32_t i,
 		      const struct span *sp)
 {
 	char *mem = malloc(sp->out_len + 1);
@@ -27,7 +27,7 @@ static int check_span(struct audit *a, struct slot *slot, int fd, uint32_t i,
 
 	if (!mem)
 		return -ENOMEM;
-	if (is_right(slot, fd, i, sp, mem)) {
+	if (span_is_right(slot, fd, i, sp, mem)) {
 		a->bytes += sp->out_len;
 	} else {
 		slot_set_filled(slot, i, 0, 0);
@@ -43,7 +43,7 @@ static int check_span(struct audit *a, struct slot *slot, int fd, uint32_t i,
 }
 
 /* Every span that is there. */
-static int check_spans(struct audit *a, struct slot *slot, const struct index *ix)
+static int audit_spans(struct audit *a, struct slot *slot, const struct index *ix)
 {
 	uint32_t i, n = index_info(ix)->n_spans;
 	int fd = slot_data(slot), rc = 0;
@@ -53,7 +53,7 @@ static int check_spans(struct audit *a, struct slot *slot, const struct index *i
 		return 0;
 	for (i = 0; rc == 0 && i < n; i++) {
 		if (slot_is_filled(slot, i) && index_span(ix, i, &sp) == 0)
-			rc = check_span(a, slot, fd, i, &sp);
+			rc = audit_span(a, slot, fd, i, &sp);
 	}
 	return rc;
 }
@@ -64,7 +64,7 @@ static bool is_shortage(int code)
 	return code == -ENOMEM || code == -EMFILE || code == -ENFILE;
 }
 
-static void drop(struct audit *a, struct slot *slot, const struct err *why)
+static void drop_index(struct audit *a, struct slot *slot, const struct err *why)
 {
 	struct err e;
 
@@ -94,9 +94,9 @@ int audit_layer(struct audit *a, struct store *s, const struct digest *layer)
 	if (rc == 0)
 		rc = index_verify(ix);
 	if (rc == 0) {
-		rc = check_spans(a, slot, ix);
+		rc = audit_spans(a, slot, ix);
 	} else if (!is_shortage(rc)) {
-		drop(a, slot, &why);
+		drop_index(a, slot, &why);
 		rc = 0;
 	}
 out:

@@ -13,31 +13,31 @@
 #include "tar/index/index.h"
 
 /* Compressed bytes that are held in memory at once: some spans grow when compressed. */
-#define HELD_MAX ((uint64_t)BATCH_MAX * 4)
+#define RANGE_MAX ((uint64_t)BATCH_MAX * 4)
 
 /* A part of a blob, held in memory and read at the offsets it has in the blob. */
-struct held {
+struct range_source {
 	struct source source;
 	uint64_t start;
 	uint64_t len;
 	char *bytes;
 };
 
-static ssize_t held_pread(struct source *s, void *buf, size_t len, uint64_t off,
-			  struct err *e)
+static ssize_t range_pread(struct source *s, void *buf, size_t len, uint64_t off,
+			   struct err *e)
 {
-	struct held *h = (struct held *)s;
+	struct range_source *range = (struct range_source *)s;
 
-	if (off < h->start || !range_fits(off - h->start, len, h->len))
+	if (off < range->start || !range_fits(off - range->start, len, range->len))
 		return err_set(e, -EBADMSG,
 			       "a span that is not where its neighbours are");
-	memcpy(buf, h->bytes + (off - h->start), len);
+	memcpy(buf, range->bytes + (off - range->start), len);
 	return (ssize_t)len;
 }
 
-static void held_release(struct source *s)
+static void range_release(struct source *s)
 {
-	free(((struct held *)s)->bytes);
+	free(((struct range_source *)s)->bytes);
 }
 
 struct batch {
@@ -49,7 +49,7 @@ struct batch {
 	void *arg;
 };
 
-static int give_part(void *arg, size_t i, const void *out)
+static int batch_give(void *arg, size_t i, const void *out)
 {
 	struct batch *b = arg;
 	uint32_t at = b->at + (uint32_t)i;
@@ -57,20 +57,20 @@ static int give_part(void *arg, size_t i, const void *out)
 	return b->give(b->arg, b->first + at, &b->spans[at], out);
 }
 
-static int load_alone(struct batch *b, struct source *from)
+static int batch_load_single(struct batch *b, struct source *from)
 {
 	const struct span *sp = &b->spans[b->at];
 	char *mem = malloc(sp->out_len + 1);
 	int rc = mem ? span_load(sp, from, mem, NULL) : -ENOMEM;
 
 	if (rc == 0)
-		rc = give_part(b, 0, mem);
+		rc = batch_give(b, 0, mem);
 	free(mem);
 	return rc;
 }
 
 /* Group by group: spans that share their input are made in one go. */
-static int load_groups(struct batch *b, struct source *from)
+static int batch_load_groups(struct batch *b, struct source *from)
 {
 	uint32_t n;
 	int rc = 0;
@@ -81,15 +81,15 @@ static int load_groups(struct batch *b, struct source *from)
 		for (n = 1; b->at + n < b->n && sp[n].in == sp->in && sp[n].skip > 0; n++)
 			;
 		if (n > 1)
-			rc = span_load_parts(sp, n, from, give_part, b, NULL);
+			rc = span_load_parts(sp, n, from, batch_give, b, NULL);
 		else
-			rc = load_alone(b, from);
+			rc = batch_load_single(b, from);
 	}
 	return rc;
 }
 
 /* Where the compressed bytes of the spans are. */
-static void measure(const struct batch *b, struct held *h)
+static void batch_range(const struct batch *b, struct range_source *range)
 {
 	uint64_t low = UINT64_MAX, high = 0;
 	uint32_t i;
@@ -100,31 +100,32 @@ static void measure(const struct batch *b, struct held *h)
 		if (b->spans[i].in + b->spans[i].in_len > high)
 			high = b->spans[i].in + b->spans[i].in_len;
 	}
-	h->start = low;
-	h->len = high - low;
+	range->start = low;
+	range->len = high - low;
 }
 
-static int load_all(struct batch *b, struct source *blob, uint64_t *fetched)
+static int batch_load_range(struct batch *b, struct source *blob, uint64_t *fetched)
 {
-	static const struct source_ops ops = {.pread = held_pread,
-					      .release = held_release};
-	struct held held = {.bytes = NULL};
+	static const struct source_ops ops = {.pread = range_pread,
+					      .release = range_release};
+	struct range_source range = {.bytes = NULL};
 	int rc;
 
-	measure(b, &held);
-	__atomic_fetch_add(fetched, held.len, __ATOMIC_RELAXED);
-	if (held.len > BATCH_MAX && b->spans[0].in == b->spans[b->n - 1].in)
+	batch_range(b, &range);
+	__atomic_fetch_add(fetched, range.len, __ATOMIC_RELAXED);
+	if (range.len > BATCH_MAX && b->spans[0].in == b->spans[b->n - 1].in)
 		/* parts of a long zstd frame: span_load_parts() streams it */
-		return load_groups(b, blob);
-	if (held.len > HELD_MAX)
+		return batch_load_groups(b, blob);
+	if (range.len > RANGE_MAX)
 		return -E2BIG;
-	source_init(&held.source, &ops, blob->size);
-	held.bytes = malloc(held.len);
-	rc = held.bytes ? source_read_all(blob, held.bytes, held.len, held.start, NULL)
-			: -ENOMEM;
+	source_init(&range.source, &ops, blob->size);
+	range.bytes = malloc(range.len);
+	rc = range.bytes
+		     ? source_read_all(blob, range.bytes, range.len, range.start, NULL)
+		     : -ENOMEM;
 	if (rc == 0)
-		rc = load_groups(b, &held.source);
-	source_unref(&held.source);
+		rc = batch_load_groups(b, &range.source);
+	source_unref(&range.source);
 	return rc;
 }
 
@@ -141,7 +142,7 @@ int batch_load(const struct index *ix, struct source *blob, uint32_t first, uint
 	for (i = 0; rc == 0 && i < n; i++)
 		rc = index_span(ix, first + i, &b.spans[i]);
 	if (rc == 0)
-		rc = load_all(&b, blob, fetched);
+		rc = batch_load_range(&b, blob, fetched);
 	free(b.spans);
 	return rc;
 }

@@ -28,7 +28,7 @@ struct sink {
 	struct hasher *hasher; /* of the file that is going by */
 	uint32_t file;	       /* its number in the tree, or TREE_NO_FILE */
 	uint64_t left;	       /* bytes of it to come */
-	bool full;	       /* nothing more can be kept */
+	bool is_full;	       /* nothing more can be kept */
 	int rc;
 	struct err err;
 };
@@ -40,40 +40,41 @@ static bool is_zero(const char *page, size_t len)
 	return page[0] == 0 && memcmp(page, page + 1, len - 1) == 0;
 }
 
-static void write_run(struct sink *s, const char *data, size_t len, uint64_t off)
+static void sink_write(struct sink *s, const char *data, size_t len, uint64_t off)
 {
 	/* What cannot be kept is fetched again when it is read. */
-	if (len > 0 && !s->full)
-		s->full = !store_keep(s->pass->store, s->pass->data_fd, data, len, off);
+	if (len > 0 && !s->is_full)
+		s->is_full = !store_keep(s->pass->store, s->pass->data_fd, data, len,
+					 off);
 }
 
 /*
  * Pages of zeros are left as holes: padding, sparse files that were not archived as
  * such, and archives made to fill a disk.
  */
-static void keep(struct sink *s, const char *data, size_t len, uint64_t off)
+static void sink_store(struct sink *s, const char *data, size_t len, uint64_t off)
 {
 	size_t at = 0, run = 0; /* [run, at) waits to be written */
 
-	while (at < len && !s->full) {
+	while (at < len && !s->is_full) {
 		size_t n = PAGE - (off + at) % PAGE;
 
 		if (n > len - at)
 			n = len - at;
 		if (n == PAGE && is_zero(data + at, n)) {
-			write_run(s, data + run, at - run, off + run);
+			sink_write(s, data + run, at - run, off + run);
 			run = at + n;
 		}
 		at += n;
 	}
-	write_run(s, data + run, at - run, off + run);
-	if (!s->full)
-		s->pass->kept = off + len;
+	sink_write(s, data + run, at - run, off + run);
+	if (!s->is_full)
+		s->pass->stored = off + len;
 }
 
 /* The archive's entries */
 
-static void end_of_file(struct sink *s)
+static void sink_end_file(struct sink *s)
 {
 	struct digest d;
 
@@ -84,7 +85,7 @@ static void end_of_file(struct sink *s)
 	s->file = TREE_NO_FILE;
 }
 
-static int on_entry(void *arg, const struct tar_entry *entry)
+static int sink_on_entry(void *arg, const struct tar_entry *entry)
 {
 	struct sink *s = arg;
 	int rc = tree_add(s->tree, entry, &s->file, &s->err);
@@ -101,7 +102,7 @@ static int on_entry(void *arg, const struct tar_entry *entry)
 	return 0;
 }
 
-static int on_content(void *arg, const void *data, size_t len)
+static int sink_on_content(void *arg, const void *data, size_t len)
 {
 	struct sink *s = arg;
 
@@ -110,16 +111,16 @@ static int on_content(void *arg, const void *data, size_t len)
 	hasher_update(s->hasher, data, len);
 	s->left -= len;
 	if (s->left == 0)
-		end_of_file(s);
+		sink_end_file(s);
 	return 0;
 }
 
-static int take(struct sink *s, const void *data, size_t len, uint64_t off)
+static int sink_take(struct sink *s, const void *data, size_t len, uint64_t off)
 {
 	int rc;
 
 	if (s->pass->data_fd >= 0)
-		keep(s, data, len, off);
+		sink_store(s, data, len, off);
 	rc = reader_feed(s->reader, data, len, &s->err);
 	store_note_work(s->pass->store);
 	__atomic_store_n(&s->pass->decoded, off + len, __ATOMIC_RELAXED);
@@ -136,7 +137,7 @@ static void *sink_main(void *arg)
 	int rc = 0;
 
 	while (rc == 0 && (n = pipe_next(s->pipe, &data)) != 0) {
-		rc = n < 0 ? (int)n : take(s, data, (size_t)n, off);
+		rc = n < 0 ? (int)n : sink_take(s, data, (size_t)n, off);
 		off += n > 0 ? (size_t)n : 0;
 	}
 	if (rc == 0)
@@ -149,7 +150,8 @@ static void *sink_main(void *arg)
 
 static int sink_init(struct sink *s, struct first_pass *p)
 {
-	static const struct reader_ops ops = {.entry = on_entry, .content = on_content};
+	static const struct reader_ops ops = {.entry = sink_on_entry,
+					      .content = sink_on_content};
 	int rc;
 
 	memset(s, 0, sizeof(*s));
@@ -179,17 +181,17 @@ static void sink_release(struct sink *s)
  * Spans are noted while the other thread adds entries to the same tree, which is what
  * tree.h allows.
  */
-static int on_span(void *arg, const struct span *sp)
+static int sink_on_span(void *arg, const struct span *sp)
 {
 	return tree_add_span(((struct sink *)arg)->tree, sp);
 }
 
-static int on_room(void *arg, void **room, size_t *len)
+static int sink_on_room(void *arg, void **room, size_t *len)
 {
 	return pipe_room(((struct sink *)arg)->pipe, room, len);
 }
 
-static int on_output(void *arg, size_t len)
+static int sink_on_output(void *arg, size_t len)
 {
 	pipe_fill(((struct sink *)arg)->pipe, len);
 	return 0;
@@ -206,7 +208,7 @@ struct blob_hash {
 	bool is_running;
 };
 
-static void *hash_main(void *arg)
+static void *blob_hash_main(void *arg)
 {
 	struct blob_hash *h = arg;
 	const void *data = NULL;
@@ -224,7 +226,7 @@ static int blob_hash_start(struct blob_hash *h, enum digest_alg alg)
 	if (rc == 0)
 		rc = hasher_new(alg, &h->hasher);
 	if (rc == 0)
-		rc = -pthread_create(&h->thread, NULL, hash_main, h);
+		rc = -pthread_create(&h->thread, NULL, blob_hash_main, h);
 	h->is_running = rc == 0;
 	return rc;
 }
@@ -266,8 +268,8 @@ static int check_blob(const struct first_pass *p, struct blob_hash *hash, struct
  * When decoding fails the rest of the blob is still hashed: if the digest is wrong too,
  * that is the better reason, and the transfer's fault, not the image's.
  */
-static int decode_all(struct first_pass *p, struct blob_hash *hash,
-		      struct decoder *decoder, struct stream *stream, struct err *e)
+static int decode_blob(struct first_pass *p, struct blob_hash *hash,
+		       struct decoder *decoder, struct stream *stream, struct err *e)
 {
 	const void *data = NULL;
 	struct err blob_err = {""};
@@ -296,8 +298,9 @@ static int decode_all(struct first_pass *p, struct blob_hash *hash,
 	return blob_rc < 0 ? blob_rc : rc;
 }
 
-static int run(struct first_pass *p, struct sink *s, struct blob_hash *hash,
-	       struct decoder *decoder, struct stream *stream, struct err *e)
+static int first_pass_decode(struct first_pass *p, struct sink *s, struct blob_hash *hash,
+			     struct decoder *decoder, struct stream *stream,
+			     struct err *e)
 {
 	struct err err = {""};
 	pthread_t thread;
@@ -305,7 +308,7 @@ static int run(struct first_pass *p, struct sink *s, struct blob_hash *hash,
 
 	if (rc < 0)
 		return err_set(e, rc, "cannot start a thread: %s", strerror(-rc));
-	rc = decode_all(p, hash, decoder, stream, &err);
+	rc = decode_blob(p, hash, decoder, stream, &err);
 	pipe_end(s->pipe, rc);
 	pthread_join(thread, NULL);
 	if (rc == 0)
@@ -317,8 +320,8 @@ static int run(struct first_pass *p, struct sink *s, struct blob_hash *hash,
 	return rc;
 }
 
-static int finish(struct first_pass *p, struct sink *s, struct decoder *decoder,
-		  struct err *e)
+static int first_pass_finish(struct first_pass *p, struct sink *s,
+			     struct decoder *decoder, struct err *e)
 {
 	struct index_facts facts = {
 		.blob = *p->digest,
@@ -329,7 +332,7 @@ static int finish(struct first_pass *p, struct sink *s, struct decoder *decoder,
 
 	/* A layer ends in zeros, which were not written: they must be there to be read. */
 	if (p->data_fd >= 0 && ftruncate(p->data_fd, (off_t)p->decoded) < 0)
-		p->kept = 0;
+		p->stored = 0;
 	store_note_work(p->store);
 	return tree_finish(s->tree, &facts, e);
 }
@@ -337,9 +340,9 @@ static int finish(struct first_pass *p, struct sink *s, struct decoder *decoder,
 int first_pass_run(struct first_pass *p, struct err *e)
 {
 	static const struct decoder_ops ops = {
-		.room = on_room,
-		.output = on_output,
-		.span = on_span,
+		.room = sink_on_room,
+		.output = sink_on_output,
+		.span = sink_on_span,
 	};
 	struct decoder *decoder = NULL;
 	struct blob_hash hash = {0};
@@ -355,9 +358,9 @@ int first_pass_run(struct first_pass *p, struct err *e)
 	if (rc == 0)
 		rc = source_stream(p->blob, 0, &stream, e);
 	if (rc == 0)
-		rc = run(p, &sink, &hash, decoder, stream, e);
+		rc = first_pass_decode(p, &sink, &hash, decoder, stream, e);
 	if (rc == 0)
-		rc = finish(p, &sink, decoder, e);
+		rc = first_pass_finish(p, &sink, decoder, e);
 	stream_close(stream);
 	decoder_free(decoder);
 	blob_hash_release(&hash);

@@ -37,7 +37,7 @@ struct first_pass {
 	uint64_t decoded; /* bytes */
 	uint32_t entries;
 	/* The result beside the index: decoded bytes below this are in data_fd. */
-	uint64_t kept;
+	uint64_t stored;
 };
 
 /*

@@ -19,6 +19,7 @@
 #include "tar/archive/preamble.h"
 #include "tar/first_pass.h"
 #include "tar/span_cache.h"
+#include "tar/span_file.h"
 #include "tar/toc/blob_reader.h"
 #include "tar/toc/toc_ref.h"
 
@@ -36,7 +37,7 @@ struct layer {
 	/* atomic; what follows is set before it is LAYER_READY or _BROKEN */
 	enum layer_state state;
 	struct index *index;
-	struct span_cache *fills;
+	struct span_cache *spans;
 	uint8_t *checked; /* of a SOCI index: files, a bit each; atomic */
 	int data_fd;	  /* the slot's; -1: nothing is kept on disk */
 	bool was_stored;
@@ -74,7 +75,7 @@ void layer_free(struct layer *l)
 		return;
 	if (l->index && index_take_damage(l->index))
 		slot_drop(l->slot); /* as layer_index() does */
-	span_cache_free(l->fills);
+	span_cache_free(l->spans);
 	index_close(l->index);
 	free(l->checked);
 	slot_close(l->slot);
@@ -83,12 +84,12 @@ void layer_free(struct layer *l)
 	free(l);
 }
 
-static enum layer_state state_of(const struct layer *l)
+static enum layer_state layer_state_get(const struct layer *l)
 {
 	return __atomic_load_n(&l->state, __ATOMIC_ACQUIRE);
 }
 
-static void set_state(struct layer *l, enum layer_state state)
+static void layer_state_set(struct layer *l, enum layer_state state)
 {
 	__atomic_store_n(&l->state, state, __ATOMIC_RELEASE);
 }
@@ -100,7 +101,7 @@ const struct digest *layer_digest(const struct layer *l)
 
 const struct index *layer_index(const struct layer *l)
 {
-	if (state_of(l) != LAYER_READY)
+	if (layer_state_get(l) != LAYER_READY)
 		return NULL;
 	if (index_take_damage(l->index))
 		slot_drop(l->slot); /* once, so that the next mount makes a new one */
@@ -109,7 +110,7 @@ const struct index *layer_index(const struct layer *l)
 
 const char *layer_error(const struct layer *l)
 {
-	return state_of(l) == LAYER_BROKEN ? l->error.text : "";
+	return layer_state_get(l) == LAYER_BROKEN ? l->error.text : "";
 }
 
 void layer_progress(const struct layer *l, struct layer_progress *out)
@@ -117,7 +118,7 @@ void layer_progress(const struct layer *l, struct layer_progress *out)
 	uint64_t by_pass = __atomic_load_n(&l->pass.done, __ATOMIC_RELAXED), by_spans;
 
 	*out = (struct layer_progress){
-		.state = state_of(l),
+		.state = layer_state_get(l),
 		.blob_size = l->blob->size,
 		.blob_done = by_pass,
 		.fetched = by_pass + __atomic_load_n(&l->toc_fetched, __ATOMIC_RELAXED),
@@ -127,7 +128,7 @@ void layer_progress(const struct layer *l, struct layer_progress *out)
 	};
 	if (out->state != LAYER_READY)
 		return;
-	span_cache_count(l->fills, &out->spans_read, &by_spans);
+	span_cache_count(l->spans, &out->spans_read, &by_spans);
 	out->fetched += by_spans;
 	out->was_stored = l->was_stored;
 	out->basis = index_info(l->index)->basis;
@@ -184,8 +185,9 @@ static int use_index(struct layer *l, int fd, struct err *e)
 		rc = l->checked ? 0 : -ENOMEM;
 	}
 	if (rc == 0)
-		rc = span_cache_new(ix, l->blob, l->store, l->slot, l->data_fd,
-				    &l->fills);
+		rc = span_cache_new(ix, l->blob,
+				    &(struct span_file){l->store, l->slot, l->data_fd},
+				    &l->spans);
 	if (rc == 0) {
 		l->index = ix;
 		return 0;
@@ -196,12 +198,12 @@ static int use_index(struct layer *l, int fd, struct err *e)
 	return rc;
 }
 
-static void leave_index(struct layer *l)
+static void drop_index(struct layer *l)
 {
-	span_cache_free(l->fills);
+	span_cache_free(l->spans);
 	free(l->checked);
 	index_close(l->index);
-	l->fills = NULL;
+	l->spans = NULL;
 	l->checked = NULL;
 	l->index = NULL;
 }
@@ -224,7 +226,7 @@ static int use_stored_index(struct layer *l)
 	 * in its place, which has the data in other places.
 	 */
 	if (rc == 0 && !slot_has_index(l->slot, &st)) {
-		leave_index(l);
+		drop_index(l);
 		slot_forget(l->slot);
 		l->data_fd = -1;
 		rc = -ENOENT;
@@ -248,20 +250,20 @@ static int use_new_index(struct layer *l, int fd, struct err *e)
 	rc = own < 0 ? -errno : use_index(l, own, e);
 	if (rc < 0)
 		return rc;
-	rc = span_cache_set_kept(l->fills, l->pass.kept);
+	rc = span_cache_set_stored(l->spans, l->pass.stored);
 	store_note_work(l->store);
 	if (rc == 0) { /* a store that cannot keep it is no reason to fail */
 		(void)slot_publish_index(l->slot, fd);
 		return 0;
 	}
-	leave_index(l); /* what follows a carried index begins anew */
+	drop_index(l); /* what follows a carried index begins anew */
 	return rc;
 }
 
 /* Tables that chunks did not agree with are noted in the store, beside the blob they are of. */
 #define NOTE_MAX (2 * DIGEST_TEXT_MAX + 16)
 
-static void name_note(const struct layer *l, char *name)
+static void note_name(const struct layer *l, char *name)
 {
 	char blob[DIGEST_TEXT_MAX], toc[DIGEST_TEXT_MAX];
 
@@ -269,13 +271,13 @@ static void name_note(const struct layer *l, char *name)
 		 digest_format(&l->toc.toc, toc));
 }
 
-static bool is_distrusted(const struct layer *l)
+static bool toc_is_distrusted(const struct layer *l)
 {
 	char name[NOTE_MAX];
 	struct buf text;
 	bool is;
 
-	name_note(l, name);
+	note_name(l, name);
 	buf_init(&text, NOTE_MAX);
 	is = store_get_note(l->store, name, &text) == 0;
 	buf_release(&text);
@@ -286,20 +288,20 @@ static bool is_distrusted(const struct layer *l)
  * A span of a carried index is not what its table says. It is EIO now, as the tree cannot
  * be changed while it is in use; the next mount will stream the layer.
  */
-static void distrust(struct layer *l)
+static void toc_distrust(struct layer *l)
 {
 	char name[NOTE_MAX];
 
 	if (index_info(l->index)->basis == BASIS_STREAM ||
 	    __atomic_exchange_n(&l->is_distrusted, true, __ATOMIC_RELAXED))
 		return;
-	name_note(l, name);
+	note_name(l, name);
 	(void)store_put_note(l->store, name, "bad");
 	slot_drop(l->slot);
 }
 
 /* From the index that the layer carries. A failure but -EINTR is the warning. */
-static int use_carried_index(struct layer *l, const bool *cancelled, struct err *e)
+static int use_toc_index(struct layer *l, const bool *cancelled, struct err *e)
 {
 	const struct blob_reader fetch = {l->blob, cancelled, &l->toc_fetched, l->store};
 	struct err why = {""};
@@ -312,7 +314,7 @@ static int use_carried_index(struct layer *l, const bool *cancelled, struct err 
 	if (rc == 0)
 		rc = use_new_index(l, fd, &why);
 	if (rc == 0)
-		span_cache_prefetch(l->fills, prefetch);
+		span_cache_prefetch(l->spans, prefetch);
 	close(fd);
 	if (rc == -EINTR)
 		return err_set(e, rc, "%s", why.text);
@@ -346,10 +348,10 @@ static int make_index(struct layer *l, const bool *cancelled, struct err *e)
 	int rc = -ENOENT;
 
 	slot_drop(l->slot);
-	if (l->toc.basis != BASIS_STREAM && is_distrusted(l))
+	if (l->toc.basis != BASIS_STREAM && toc_is_distrusted(l))
 		err_set(&l->warning, rc, "its table of contents was found to be wrong");
 	else if (l->toc.basis != BASIS_STREAM)
-		rc = use_carried_index(l, cancelled, e);
+		rc = use_toc_index(l, cancelled, e);
 	if (rc < 0 && rc != -EINTR)
 		rc = build_index(l, cancelled, e);
 	if (rc < 0)
@@ -369,7 +371,7 @@ static int make_index_alone(struct layer *l, const bool *cancelled, const struct
 	if (rc != -ENOENT)
 		return rc;
 	slot_make_private(l->slot);
-	set_state(l, LAYER_INDEXING);
+	layer_state_set(l, LAYER_INDEXING);
 	rc = make_index(l, cancelled, e);
 	if (l->warning.text[0])
 		err_prefix(&l->warning, 0, "%s", why->text);
@@ -395,7 +397,7 @@ static int get_index(struct layer *l, const bool *cancelled, struct err *e)
 		return err_set(e, rc, "%s", why.text);
 	rc = use_stored_index(l); /* another process may have made it meanwhile */
 	if (rc == -ENOENT) {
-		set_state(l, LAYER_INDEXING);
+		layer_state_set(l, LAYER_INDEXING);
 		rc = make_index(l, cancelled, e);
 	}
 	slot_unlock(l->slot);
@@ -412,11 +414,11 @@ int layer_load(struct layer *l, const bool *cancelled, struct err *e)
 		if (!l->error.text[0])
 			err_set(&l->error, rc, "%s", strerror(-rc));
 		err_prefix(&l->error, rc, "layer %s", digest_format(&l->digest, text));
-		set_state(l, LAYER_BROKEN);
+		layer_state_set(l, LAYER_BROKEN);
 		return err_set(e, rc, "%s", l->error.text);
 	}
 	l->milliseconds = (uint32_t)(clock_ms() - start);
-	set_state(l, LAYER_READY);
+	layer_state_set(l, LAYER_READY);
 	return 0;
 }
 
@@ -424,7 +426,7 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	      struct layer_data *data, struct err *e)
 {
 	char text[DIGEST_TEXT_MAX];
-	struct span_fill *hold = NULL;
+	struct span_fill *pin = NULL;
 	const void *mem = NULL;
 	struct span sp;
 	uint32_t i;
@@ -441,13 +443,13 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	if (*len > sp.out_len - (off - sp.out))
 		*len = (size_t)(sp.out_len - (off - sp.out));
 
-	rc = span_cache_get(l->fills, i, cancelled, &hold, &mem, e);
+	rc = span_cache_get(l->spans, i, cancelled, &pin, &mem, e);
 	if (rc == -EBADMSG)
-		distrust(l);
+		toc_distrust(l);
 	if (rc < 0)
 		return err_prefix(e, rc, "layer %s", digest_format(&l->digest, text));
-	*data = (struct layer_data){.fd = -1, .hold = hold};
-	if (hold) {
+	*data = (struct layer_data){.fd = -1, .pin = pin};
+	if (pin) {
 		data->mem = (const char *)mem + (off - sp.out);
 	} else {
 		data->fd = l->data_fd;
@@ -456,14 +458,14 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	return 0;
 }
 
-struct reading {
+struct decoded_reader {
 	struct layer *layer;
 	const bool *cancelled;
 };
 
-static int read_decoded(void *arg, void *buf, size_t len, uint64_t off, struct err *e)
+static int decoded_read(void *arg, void *buf, size_t len, uint64_t off, struct err *e)
 {
-	const struct reading *rd = arg;
+	const struct decoded_reader *rd = arg;
 	char *to = buf;
 	int rc = 0;
 
@@ -489,7 +491,7 @@ static int read_decoded(void *arg, void *buf, size_t len, uint64_t off, struct e
 int layer_check_file(struct layer *l, const struct entry *file, const bool *cancelled,
 		     struct err *e)
 {
-	struct reading rd = {l, cancelled};
+	struct decoded_reader rd = {l, cancelled};
 	struct preamble_want want = {.data = file->data, .size = file->size};
 	char text[DIGEST_TEXT_MAX];
 	uint8_t bit = (uint8_t)(1 << file->inode % 8), *byte;
@@ -504,13 +506,13 @@ int layer_check_file(struct layer *l, const struct entry *file, const bool *canc
 		want.name = file->name;
 		want.name_len = file->name_len;
 	}
-	rc = preamble_check(read_decoded, &rd, &want, e);
+	rc = preamble_check(decoded_read, &rd, &want, e);
 	if (rc == 0) {
 		__atomic_fetch_or(byte, bit, __ATOMIC_RELAXED);
 		return 0;
 	}
 	if (rc == -EBADMSG)
-		distrust(l);
+		toc_distrust(l);
 	return err_prefix(e, rc, "layer %s: %.*s", digest_format(&l->digest, text),
 			  (int)(file->name_len < 200 ? file->name_len : 200), file->name);
 }
@@ -524,7 +526,7 @@ bool layer_has(const struct layer *l, uint64_t off, uint64_t len)
 	while (off < end) {
 		if (index_span_at(l->index, off, &i) < 0 ||
 		    index_span(l->index, i, &sp) < 0 || off - sp.out >= sp.out_len ||
-		    !span_cache_has(l->fills, i))
+		    !span_cache_has(l->spans, i))
 			return false;
 		off = sp.out + sp.out_len;
 	}
@@ -533,11 +535,11 @@ bool layer_has(const struct layer *l, uint64_t off, uint64_t len)
 
 void layer_unget(struct layer *l, struct layer_data *data)
 {
-	span_cache_unhold(l->fills, data->hold);
-	data->hold = NULL;
+	span_cache_unpin(l->spans, data->pin);
+	data->pin = NULL;
 }
 
 void layer_wake(struct layer *l)
 {
-	span_cache_wake(l->fills);
+	span_cache_wake(l->spans);
 }

@@ -101,7 +101,7 @@ struct layer_data {
 	int fd;
 	uint64_t off;
 	const void *mem;
-	void *hold; /* layer.c's own */
+	void *pin; /* private to layer.c */
 };
 int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	      struct layer_data *data, struct err *e);

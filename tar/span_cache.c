@@ -24,17 +24,15 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/fd.h"
-#include "base/num.h"
 #include "base/source.h"
 #include "base/store/store.h"
 #include "tar/ahead.h"
 #include "tar/batch.h"
-#include "tar/codec/checksum.h"
 #include "tar/index/index.h"
+#include "tar/span_file.h"
 
 /* Bytes that are in memory alone, beside those of the newest fill and what readers hold. */
-#define KEEP_IN_MEMORY (16u << 20)
+#define MEMORY_MAX (16u << 20)
 
 /* What is fetched unasked: as much as one who asked for it could wait for, a little at a time. */
 #define PREFETCH_MAX (64u << 20)
@@ -42,8 +40,8 @@
 
 enum fill_kind {
 	FILL_FETCH,
-	FILL_PREFETCH, /* unasked; goes on with what is behind it */
-	FILL_BACK,     /* from the data file */
+	FILL_PREFETCH,	/* unasked; goes on with what is behind it */
+	FILL_READ_BACK, /* from the data file */
 };
 
 struct span_fill {
@@ -53,7 +51,7 @@ struct span_fill {
 	uint32_t n;
 	unsigned refs; /* waiters, the list, and the thread while it is at it */
 	enum fill_kind kind;
-	bool done;
+	bool is_done;
 	int rc; /* of a fill for one span; a run has no errors */
 	struct err err;
 	char *mem; /* of one span: its bytes, if they are not in the data file */
@@ -63,9 +61,7 @@ struct span_fill {
 struct span_cache {
 	const struct index *index;
 	struct source *blob;
-	struct store *store;
-	struct slot *slot;
-	int data_fd;
+	struct span_file file;
 	uint64_t n_loaded;  /* atomic */
 	uint64_t n_fetched; /* bytes; atomic */
 
@@ -74,7 +70,7 @@ struct span_cache {
 	/* newest first; done ones stay while their bytes are in memory */
 	struct span_fill *list;
 	unsigned threads;
-	bool full;	 /* the data file takes no more: no use in reading ahead */
+	bool is_full;	 /* the data file takes no more: no use in reading ahead */
 	uint64_t *ready; /* one bit a span */
 	struct ahead ahead;
 	/* spans [prefetch, prefetch_end) are to be fetched unasked */
@@ -90,123 +86,102 @@ static void fill_unref(struct span_fill *f)
 	free(f);
 }
 
-int span_cache_new(const struct index *ix, struct source *blob, struct store *store,
-		   struct slot *slot, int data_fd, struct span_cache **out)
+int span_cache_new(const struct index *ix, struct source *blob,
+		   const struct span_file *file, struct span_cache **out)
 {
-	struct span_cache *fs = calloc(1, sizeof(*fs));
+	struct span_cache *c = calloc(1, sizeof(*c));
 
-	if (!fs)
+	if (!c)
 		return -ENOMEM;
-	fs->ready = calloc(index_info(ix)->n_spans / 64 + 1, sizeof(*fs->ready));
-	if (!fs->ready) {
-		free(fs);
+	c->ready = calloc(index_info(ix)->n_spans / 64 + 1, sizeof(*c->ready));
+	if (!c->ready) {
+		free(c);
 		return -ENOMEM;
 	}
-	fs->index = ix;
-	fs->blob = blob;
-	fs->store = store;
-	fs->slot = slot;
-	fs->data_fd = data_fd;
-	pthread_mutex_init(&fs->mutex, NULL);
-	pthread_cond_init(&fs->changed, NULL);
-	*out = fs;
+	c->index = ix;
+	c->blob = blob;
+	c->file = *file;
+	pthread_mutex_init(&c->mutex, NULL);
+	pthread_cond_init(&c->changed, NULL);
+	*out = c;
 	return 0;
 }
 
-void span_cache_free(struct span_cache *fs)
+void span_cache_free(struct span_cache *c)
 {
 	struct span_fill *f, *next;
 
-	if (!fs)
+	if (!c)
 		return;
-	pthread_mutex_lock(&fs->mutex);
-	fs->prefetch_end = 0;
-	while (fs->threads > 0)
-		pthread_cond_wait(&fs->changed, &fs->mutex);
-	pthread_mutex_unlock(&fs->mutex);
-	for (f = fs->list; f; f = next) {
+	pthread_mutex_lock(&c->mutex);
+	c->prefetch_end = 0;
+	while (c->threads > 0)
+		pthread_cond_wait(&c->changed, &c->mutex);
+	pthread_mutex_unlock(&c->mutex);
+	for (f = c->list; f; f = next) {
 		next = f->next;
 		fill_unref(f);
 	}
-	free(fs->ready);
-	pthread_cond_destroy(&fs->changed);
-	pthread_mutex_destroy(&fs->mutex);
-	free(fs);
+	free(c->ready);
+	pthread_cond_destroy(&c->changed);
+	pthread_mutex_destroy(&c->mutex);
+	free(c);
 }
 
 /* Whoever finds a span damaged (cache verify) clears its row, which all heed. */
-static bool is_ready(const struct span_cache *fs, uint32_t span)
+static bool span_is_ready(const struct span_cache *c, uint32_t span)
 {
-	return (fs->ready[span / 64] >> (span % 64) & 1) &&
-	       (!slot_has_map(fs->slot) || slot_is_filled(fs->slot, span));
+	return (c->ready[span / 64] >> (span % 64) & 1) &&
+	       (!slot_has_map(c->file.slot) || slot_is_filled(c->file.slot, span));
 }
 
-static void set_ready(struct span_cache *fs, uint32_t span)
+static void span_set_ready(struct span_cache *c, uint32_t span)
 {
-	fs->ready[span / 64] |= UINT64_C(1) << (span % 64);
+	c->ready[span / 64] |= UINT64_C(1) << (span % 64);
 }
 
-int span_cache_set_kept(struct span_cache *fs, uint64_t kept)
+int span_cache_set_stored(struct span_cache *c, uint64_t end)
 {
-	uint32_t i, n = index_info(fs->index)->n_spans;
+	uint32_t i, n = index_info(c->index)->n_spans;
 	struct span sp;
 	int rc;
 
 	for (i = 0; i < n; i++) {
-		rc = index_span(fs->index, i, &sp);
+		rc = index_span(c->index, i, &sp);
 		if (rc < 0)
 			return rc;
-		if (sp.out + sp.out_len > kept)
+		if (sp.out + sp.out_len > end)
 			break;
-		set_ready(fs, i);
-		slot_set_filled(fs->slot, i, sp.out, (uint32_t)sp.out_len);
+		span_set_ready(c, i);
+		span_file_mark(&c->file, i, &sp);
 	}
 	return 0;
 }
 
-void span_cache_count(const struct span_cache *fs, uint64_t *spans, uint64_t *bytes)
+void span_cache_count(const struct span_cache *c, uint64_t *spans, uint64_t *bytes)
 {
-	*spans = __atomic_load_n(&fs->n_loaded, __ATOMIC_RELAXED);
-	*bytes = __atomic_load_n(&fs->n_fetched, __ATOMIC_RELAXED);
+	*spans = __atomic_load_n(&c->n_loaded, __ATOMIC_RELAXED);
+	*bytes = __atomic_load_n(&c->n_fetched, __ATOMIC_RELAXED);
 }
 
-/* Reading back and writing, outside the lock */
-
-bool span_cache_check(const struct slot *slot, uint32_t i, const struct span *sp,
-		      const void *mem)
+static void span_mark_ready(void *arg, uint32_t span, const struct span *sp)
 {
-	if (span_can_check(sp))
-		return span_check(sp, mem) == 0;
-	return checksum(0, mem, (size_t)sp->out_len) == slot_word(slot, i);
-}
+	struct span_cache *c = arg;
 
-static bool write_data(struct span_cache *fs, uint32_t span, const struct span *sp,
-		       const char *mem)
-{
-	if (fs->data_fd < 0 ||
-	    !store_keep(fs->store, fs->data_fd, mem, (size_t)sp->out_len, sp->out))
-		return false;
-	if (!span_can_check(sp))
-		slot_set_word(fs->slot, span, checksum(0, mem, (size_t)sp->out_len));
-	return true;
-}
-
-static void mark_ready(struct span_cache *fs, uint32_t span, const struct span *sp)
-{
-	slot_set_filled(fs->slot, span, sp->out, (uint32_t)sp->out_len);
-	pthread_mutex_lock(&fs->mutex);
-	set_ready(fs, span);
-	pthread_cond_broadcast(&fs->changed);
-	pthread_mutex_unlock(&fs->mutex);
+	span_file_mark(&c->file, span, sp);
+	pthread_mutex_lock(&c->mutex);
+	span_set_ready(c, span);
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->mutex);
 }
 
 /* Fills */
 
 /* One span, which someone waits for. */
-static int fill_one(struct span_cache *fs, struct span_fill *f)
+static int fill_single(struct span_cache *c, struct span_fill *f)
 {
 	struct span sp;
-	int rc = index_span(fs->index, f->first, &sp);
+	int rc = index_span(c->index, f->first, &sp);
 	char *mem;
 
 	if (rc < 0)
@@ -214,83 +189,46 @@ static int fill_one(struct span_cache *fs, struct span_fill *f)
 	mem = malloc(sp.out_len + 1);
 	if (!mem)
 		return -ENOMEM;
-	if (fs->data_fd >= 0 && slot_is_filled(fs->slot, f->first)) {
-		if (fd_read_all(fs->data_fd, mem, (size_t)sp.out_len, sp.out) == 0 &&
-		    span_cache_check(fs->slot, f->first, &sp, mem)) {
-			free(mem);
-			mark_ready(fs, f->first, &sp);
-			return 0;
-		}
-		slot_set_filled(fs->slot, f->first, 0, 0);
+	if (span_file_has(&c->file, f->first) &&
+	    span_file_load(&c->file, f->first, &sp, mem) == 0) {
+		free(mem);
+		span_mark_ready(c, f->first, &sp);
+		return 0;
 	}
-	__atomic_fetch_add(&fs->n_loaded, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&fs->n_fetched, sp.in_len, __ATOMIC_RELAXED);
-	rc = span_load(&sp, fs->blob, mem, &f->err);
-	if (rc == 0 && !write_data(fs, f->first, &sp, mem)) {
+	__atomic_fetch_add(&c->n_loaded, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&c->n_fetched, sp.in_len, __ATOMIC_RELAXED);
+	rc = span_load(&sp, c->blob, mem, &f->err);
+	if (rc == 0 && !span_file_save(&c->file, f->first, &sp, mem)) {
 		f->mem = mem;
 		f->mem_len = sp.out_len;
 		return 0;
 	}
 	free(mem);
 	if (rc == 0)
-		mark_ready(fs, f->first, &sp);
+		span_mark_ready(c, f->first, &sp);
 	return rc;
 }
 
-/*
- * Spans that the data file has, one behind the other. What is not right is not there: whoever
- * wants it asks for it alone.
- */
-static int fill_back(struct span_cache *fs, struct span_fill *f)
+static int fill_take_span(void *arg, uint32_t span, const struct span *sp,
+			  const void *out)
 {
-	struct span first, sp;
-	uint32_t i = f->first, end = f->first + f->n;
-	uint64_t start, len;
-	char *mem;
-	int rc;
+	struct span_cache *c = arg;
 
-	rc = index_span(fs->index, i, &first);
-	if (rc == 0)
-		rc = index_span(fs->index, end - 1, &sp);
-	if (rc < 0)
-		return rc;
-	start = first.out;
-	len = sp.out + sp.out_len - start;
-	mem = malloc(len);
-	if (!mem)
-		return -ENOMEM;
-	rc = fd_read_all(fs->data_fd, mem, len, start);
-	for (; rc == 0 && i < end; i++) {
-		rc = index_span(fs->index, i, &sp);
-		if (rc == 0 && range_fits(sp.out - start, sp.out_len, len) &&
-		    span_cache_check(fs->slot, i, &sp, mem + (sp.out - start)))
-			mark_ready(fs, i, &sp);
-		else
-			slot_set_filled(fs->slot, i, 0, 0);
-	}
-	free(mem);
-	return rc;
-}
-
-static int take_span(void *arg, uint32_t span, const struct span *sp, const void *out)
-{
-	struct span_cache *fs = arg;
-
-	__atomic_fetch_add(&fs->n_loaded, 1, __ATOMIC_RELAXED);
-	if (write_data(fs, span, sp, out)) {
-		mark_ready(fs, span, sp);
+	__atomic_fetch_add(&c->n_loaded, 1, __ATOMIC_RELAXED);
+	if (span_file_save(&c->file, span, sp, out)) {
+		span_mark_ready(c, span, sp);
 		return 0;
 	}
-	pthread_mutex_lock(&fs->mutex);
-	fs->full = true;
-	pthread_mutex_unlock(&fs->mutex);
+	pthread_mutex_lock(&c->mutex);
+	c->is_full = true;
+	pthread_mutex_unlock(&c->mutex);
 	return -ENOSPC;
 }
 
 /* Off the list, whose reference the caller has now. */
-static void unlink_fill(struct span_cache *fs, struct span_fill *f)
+static void fill_unlink(struct span_cache *c, struct span_fill *f)
 {
-	struct span_fill **link = &fs->list;
+	struct span_fill **link = &c->list;
 
 	while (*link != f)
 		link = &(*link)->next;
@@ -298,15 +236,15 @@ static void unlink_fill(struct span_cache *fs, struct span_fill *f)
 }
 
 /* Lets go of what is kept in memory beside @newest, but for the last of it. */
-static void trim_memory(struct span_cache *fs, const struct span_fill *newest)
+static void fills_trim(struct span_cache *c, const struct span_fill *newest)
 {
-	struct span_fill **link = &fs->list, *f;
-	uint64_t kept = 0;
+	struct span_fill **link = &c->list, *f;
+	uint64_t total = 0;
 
 	while ((f = *link)) {
-		if (f->done && f != newest)
-			kept += f->mem_len;
-		if (f->done && f != newest && kept > KEEP_IN_MEMORY) {
+		if (f->is_done && f != newest)
+			total += f->mem_len;
+		if (f->is_done && f != newest && total > MEMORY_MAX) {
 			*link = f->next;
 			fill_unref(f);
 		} else {
@@ -315,53 +253,54 @@ static void trim_memory(struct span_cache *fs, const struct span_fill *newest)
 	}
 }
 
-static void prefetch_on(struct span_cache *fs);
+static void prefetch_next(struct span_cache *c);
 
 static void *fill_main(void *arg)
 {
 	struct span_fill *f = arg;
-	struct span_cache *fs = f->owner;
+	struct span_cache *c = f->owner;
 	int rc = 0;
 
 	if (f->n == 1)
-		rc = fill_one(fs, f);
-	else if (f->kind == FILL_BACK)
-		rc = fill_back(fs, f);
+		rc = fill_single(c, f);
+	else if (f->kind == FILL_READ_BACK)
+		rc = span_file_load_run(&c->file, c->index, f->first, f->n,
+					span_mark_ready, c);
 	else
-		rc = batch_load(fs->index, fs->blob, f->first, f->n, take_span, fs,
-				&fs->n_fetched);
+		rc = batch_load(c->index, c->blob, f->first, f->n, fill_take_span, c,
+				&c->n_fetched);
 
-	pthread_mutex_lock(&fs->mutex);
+	pthread_mutex_lock(&c->mutex);
 	if (f->kind == FILL_PREFETCH && rc == 0)
-		prefetch_on(fs);
+		prefetch_next(c);
 	f->rc = f->n == 1 ? rc : 0;
-	f->done = true;
+	f->is_done = true;
 	if (f->mem) {
-		fs->full = true;
-		trim_memory(fs, f);
+		c->is_full = true;
+		fills_trim(c, f);
 	} else {
-		unlink_fill(fs, f);
+		fill_unlink(c, f);
 		f->refs--; /* the list's; the thread's goes below */
 	}
 	fill_unref(f);
-	fs->threads--;
-	pthread_cond_broadcast(&fs->changed);
-	pthread_mutex_unlock(&fs->mutex);
+	c->threads--;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->mutex);
 	return NULL;
 }
 
-static struct span_fill *find_fill(const struct span_cache *fs, uint32_t span)
+static struct span_fill *fill_find(const struct span_cache *c, uint32_t span)
 {
 	struct span_fill *f;
 
-	for (f = fs->list; f; f = f->next) {
+	for (f = c->list; f; f = f->next) {
 		if (span >= f->first && span - f->first < f->n)
 			return f;
 	}
 	return NULL;
 }
 
-static int start_fill(struct span_cache *fs, enum fill_kind kind, uint32_t first,
+static int fill_start(struct span_cache *c, enum fill_kind kind, uint32_t first,
 		      uint32_t n, struct span_fill **out)
 {
 	struct span_fill *f = calloc(1, sizeof(*f));
@@ -370,7 +309,7 @@ static int start_fill(struct span_cache *fs, enum fill_kind kind, uint32_t first
 
 	if (!f)
 		return -ENOMEM;
-	f->owner = fs;
+	f->owner = c;
 	f->kind = kind;
 	f->first = first;
 	f->n = n;
@@ -381,9 +320,9 @@ static int start_fill(struct span_cache *fs, enum fill_kind kind, uint32_t first
 		return rc;
 	}
 	pthread_detach(thread);
-	fs->threads++;
-	f->next = fs->list;
-	fs->list = f;
+	c->threads++;
+	f->next = c->list;
+	c->list = f;
 	*out = f;
 	return 0;
 }
@@ -391,13 +330,14 @@ static int start_fill(struct span_cache *fs, enum fill_kind kind, uint32_t first
 /* Which spans to fill, all with the lock held */
 
 /* How many from @first on are wanted, and neither there nor on their way. */
-static uint32_t run_length(const struct span_cache *fs, uint32_t first, uint64_t bytes)
+static uint32_t run_len(const struct span_cache *c, uint32_t first, uint64_t bytes)
 {
 	struct span sp;
 	uint32_t at;
 
-	for (at = first; index_span(fs->index, at, &sp) == 0; at++) {
-		if (is_ready(fs, at) || slot_is_filled(fs->slot, at) || find_fill(fs, at))
+	for (at = first; index_span(c->index, at, &sp) == 0; at++) {
+		if (span_is_ready(c, at) || slot_is_filled(c->file.slot, at) ||
+		    fill_find(c, at))
 			break;
 		if (sp.out_len >= bytes)
 			return at + 1 - first;
@@ -410,156 +350,157 @@ static uint32_t run_length(const struct span_cache *fs, uint32_t first, uint64_t
  * For a span that is made from where others are made too, all that is passed on the way
  * to it: the first one that is not there.
  */
-static uint32_t first_on_the_way(const struct span_cache *fs, uint32_t span)
+static uint32_t first_on_way(const struct span_cache *c, uint32_t span)
 {
 	uint32_t first = span;
 	struct span sp;
 
-	while (first > 0 && index_span(fs->index, first, &sp) == 0 && sp.skip > 0 &&
-	       !is_ready(fs, first - 1) && !find_fill(fs, first - 1))
+	while (first > 0 && index_span(c->index, first, &sp) == 0 && sp.skip > 0 &&
+	       !span_is_ready(c, first - 1) && !fill_find(c, first - 1))
 		first--;
 	return first;
 }
 
 /* Behind the last of the spans that are made from the same input as @span. */
-static uint32_t end_of_input(const struct span_cache *fs, uint32_t span)
+static uint32_t input_end(const struct span_cache *c, uint32_t span)
 {
 	uint32_t end = span + 1;
 	struct span sp;
 
-	while (index_span(fs->index, end, &sp) == 0 && sp.skip > 0)
+	while (index_span(c->index, end, &sp) == 0 && sp.skip > 0)
 		end++;
 	return end;
 }
 
-static bool is_short_input(const struct span_cache *fs, uint32_t span)
+static bool input_is_short(const struct span_cache *c, uint32_t span)
 {
 	struct span sp;
 
-	return index_span(fs->index, span, &sp) == 0 && sp.in_len <= SPAN_TARGET;
+	return index_span(c->index, span, &sp) == 0 && sp.in_len <= SPAN_TARGET;
 }
 
 /* @span is in the data file, and so may be those behind it. */
-static int start_back(struct span_cache *fs, uint32_t span, struct span_fill **out)
+static int start_read_back(struct span_cache *c, uint32_t span, struct span_fill **out)
 {
 	uint64_t left = SPAN_TARGET;
 	struct span sp;
 	uint32_t at;
 
-	for (at = span; index_span(fs->index, at, &sp) == 0 && sp.out_len <= left; at++) {
-		if (is_ready(fs, at) || !slot_is_filled(fs->slot, at) ||
-		    find_fill(fs, at))
+	for (at = span; index_span(c->index, at, &sp) == 0 && sp.out_len <= left; at++) {
+		if (span_is_ready(c, at) || !slot_is_filled(c->file.slot, at) ||
+		    fill_find(c, at))
 			break;
 		left -= sp.out_len;
 	}
-	return start_fill(fs, FILL_BACK, span, at > span ? at - span : 1, out);
+	return fill_start(c, FILL_READ_BACK, span, at > span ? at - span : 1, out);
 }
 
 /* The reader's next run. */
-static void start_ahead(struct span_cache *fs, struct ahead_reader *r)
+static void start_ahead(struct span_cache *c, struct ahead_reader *r)
 {
-	uint32_t n = run_length(fs, r->end, r->bytes);
+	uint32_t n = run_len(c, r->end, r->bytes);
 	struct span_fill *f;
 
 	if (n == 0) /* this one is there: look behind it the next time */
 		r->end++;
-	else if (start_fill(fs, FILL_FETCH, r->end, n, &f) == 0)
+	else if (fill_start(c, FILL_FETCH, r->end, n, &f) == 0)
 		ahead_began(r, r->end, n);
 }
 
 /* @span is not there: begins a fill that brings it, and what will be read next. */
-static int start_for_miss(struct span_cache *fs, uint32_t span, struct span_fill **out)
+static int start_for_miss(struct span_cache *c, uint32_t span, struct span_fill **out)
 {
 	struct ahead_reader *r;
 	uint32_t first, n, end;
 	int rc;
 
-	if (fs->data_fd >= 0 && slot_is_filled(fs->slot, span))
-		return start_back(fs, span, out);
-	if (fs->full || fs->data_fd < 0)
-		return start_fill(fs, FILL_FETCH, span, 1, out);
-	r = ahead_on_miss(&fs->ahead, fs->index, span);
-	first = first_on_the_way(fs, span);
-	n = span - first + run_length(fs, span, r->bytes);
+	if (span_file_has(&c->file, span))
+		return start_read_back(c, span, out);
+	if (c->is_full || c->file.fd < 0)
+		return fill_start(c, FILL_FETCH, span, 1, out);
+	r = ahead_on_miss(&c->ahead, c->index, span);
+	first = first_on_way(c, span);
+	n = span - first + run_len(c, span, r->bytes);
 	/*
 	 * The way to the next part would lead through this one again, and what is fetched for
 	 * this one is fetched for all: go to the end, unless that is far and not yet asked for.
 	 * Then as far again as the way here was: who waits does not wait for that.
 	 */
-	end = end_of_input(fs, span);
-	if (end - first > n && (r->bytes > SPAN_TARGET || is_short_input(fs, span)))
+	end = input_end(c, span);
+	if (end - first > n && (r->bytes > SPAN_TARGET || input_is_short(c, span)))
 		n = end - first;
 	else if (end - first > n)
 		n = end - first - n < span - first ? end - first : n + span - first;
 	ahead_began_for(r, first, n, span);
-	rc = start_fill(fs, FILL_FETCH, first, n, out);
+	rc = fill_start(c, FILL_FETCH, first, n, out);
 	/* The link has work while this one is on its way. */
-	if (rc == 0 && r->goes_on && r->end < index_info(fs->index)->n_spans)
-		start_ahead(fs, r);
+	if (rc == 0 && r->goes_on && r->end < index_info(c->index)->n_spans)
+		start_ahead(c, r);
 	return rc;
 }
 
 /* The next run that is fetched unasked, if there is one. */
-static void prefetch_on(struct span_cache *fs)
+static void prefetch_next(struct span_cache *c)
 {
 	uint32_t n = 0;
 	struct span_fill *f;
 
-	while (fs->prefetch < fs->prefetch_end && !fs->full && n == 0) {
-		n = run_length(fs, fs->prefetch, PREFETCH_RUN);
-		if (n > fs->prefetch_end - fs->prefetch)
-			n = fs->prefetch_end - fs->prefetch;
-		fs->prefetch += n ? n : 1;
+	while (c->prefetch < c->prefetch_end && !c->is_full && n == 0) {
+		n = run_len(c, c->prefetch, PREFETCH_RUN);
+		if (n > c->prefetch_end - c->prefetch)
+			n = c->prefetch_end - c->prefetch;
+		c->prefetch += n ? n : 1;
 	}
 	if (n > 0)
-		(void)start_fill(fs, FILL_PREFETCH, fs->prefetch - n, n, &f);
+		(void)fill_start(c, FILL_PREFETCH, c->prefetch - n, n, &f);
 }
 
-void span_cache_prefetch(struct span_cache *fs, uint64_t end)
+void span_cache_prefetch(struct span_cache *c, uint64_t end)
 {
 	uint32_t last;
 
 	if (end > PREFETCH_MAX)
 		end = PREFETCH_MAX;
-	if (end == 0 || fs->data_fd < 0 || index_span_at(fs->index, end - 1, &last) < 0)
+	if (end == 0 || c->file.fd < 0 || index_span_at(c->index, end - 1, &last) < 0)
 		return;
-	pthread_mutex_lock(&fs->mutex);
-	fs->prefetch_end = last + 1;
-	prefetch_on(fs);
-	pthread_mutex_unlock(&fs->mutex);
+	pthread_mutex_lock(&c->mutex);
+	c->prefetch_end = last + 1;
+	prefetch_next(c);
+	pthread_mutex_unlock(&c->mutex);
 }
 
 /* @span is read and there: see that what comes behind it is on its way. */
-static void read_on(struct span_cache *fs, uint32_t span)
+static void continue_ahead(struct span_cache *c, uint32_t span)
 {
-	struct ahead_reader *r = fs->full ? NULL
-					  : ahead_on_hit(&fs->ahead, fs->index, span);
+	struct ahead_reader *r = c->is_full ? NULL
+					    : ahead_on_hit(&c->ahead, c->index, span);
 
 	if (r)
-		start_ahead(fs, r);
+		start_ahead(c, r);
 }
 
 /* Waits, with the lock held, for one fill that is to bring the span. */
-static int wait_for_fill(struct span_cache *fs, struct span_fill *f, uint32_t span,
-			 const bool *cancelled, struct err *e)
+static int fill_wait(struct span_cache *c, struct span_fill *f, uint32_t span,
+		     const bool *cancelled, struct err *e)
 {
-	while (!f->done && !is_ready(fs, span)) {
+	while (!f->is_done && !span_is_ready(c, span)) {
 		if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED))
 			return err_set(e, -EINTR, "interrupted");
-		pthread_cond_wait(&fs->changed, &fs->mutex);
+		pthread_cond_wait(&c->changed, &c->mutex);
 	}
-	if (!f->done || f->rc == 0)
+	if (!f->is_done || f->rc == 0)
 		return 0;
 	return err_set(e, f->rc, "%s", f->err.text[0] ? f->err.text : strerror(-f->rc));
 }
 
-static int get_locked(struct span_cache *fs, uint32_t span, const bool *cancelled,
-		      struct span_fill **hold, struct err *e)
+static int span_cache_get_locked(struct span_cache *c, uint32_t span,
+				 const bool *cancelled, struct span_fill **pin,
+				 struct err *e)
 {
 	unsigned tries;
 
-	for (tries = 0; !is_ready(fs, span); tries++) {
-		struct span_fill *f = find_fill(fs, span);
+	for (tries = 0; !span_is_ready(c, span); tries++) {
+		struct span_fill *f = fill_find(c, span);
 		int rc = 0;
 
 		/*
@@ -567,61 +508,61 @@ static int get_locked(struct span_cache *fs, uint32_t span, const bool *cancelle
 		 * there may be one after another, and all fail as slowly as the network may.
 		 */
 		if (!f || (tries && f->n > 1))
-			rc = tries ? start_fill(fs, FILL_FETCH, span, 1, &f)
-				   : start_for_miss(fs, span, &f);
+			rc = tries ? fill_start(c, FILL_FETCH, span, 1, &f)
+				   : start_for_miss(c, span, &f);
 		if (rc < 0)
 			return err_set(e, rc, "cannot read a span: %s", strerror(-rc));
 		f->refs++;
-		rc = wait_for_fill(fs, f, span, cancelled, e);
+		rc = fill_wait(c, f, span, cancelled, e);
 		if (rc == 0 && f->mem) {
-			*hold = f;
+			*pin = f;
 			return 0;
 		}
 		fill_unref(f);
 		if (rc < 0)
 			return rc;
 	}
-	slot_touch(fs->slot, span);
-	read_on(fs, span);
+	slot_touch(c->file.slot, span);
+	continue_ahead(c, span);
 	return 0;
 }
 
-int span_cache_get(struct span_cache *fs, uint32_t span, const bool *cancelled,
-		   struct span_fill **hold, const void **mem, struct err *e)
+int span_cache_get(struct span_cache *c, uint32_t span, const bool *cancelled,
+		   struct span_fill **pin, const void **mem, struct err *e)
 {
 	int rc;
 
-	*hold = NULL;
-	pthread_mutex_lock(&fs->mutex);
-	rc = get_locked(fs, span, cancelled, hold, e);
-	pthread_mutex_unlock(&fs->mutex);
-	if (*hold)
-		*mem = (*hold)->mem;
+	*pin = NULL;
+	pthread_mutex_lock(&c->mutex);
+	rc = span_cache_get_locked(c, span, cancelled, pin, e);
+	pthread_mutex_unlock(&c->mutex);
+	if (*pin)
+		*mem = (*pin)->mem;
 	return rc;
 }
 
-bool span_cache_has(struct span_cache *fs, uint32_t span)
+bool span_cache_has(struct span_cache *c, uint32_t span)
 {
 	bool has;
 
-	pthread_mutex_lock(&fs->mutex);
-	has = is_ready(fs, span);
-	pthread_mutex_unlock(&fs->mutex);
+	pthread_mutex_lock(&c->mutex);
+	has = span_is_ready(c, span);
+	pthread_mutex_unlock(&c->mutex);
 	return has;
 }
 
-void span_cache_unhold(struct span_cache *fs, struct span_fill *hold)
+void span_cache_unpin(struct span_cache *c, struct span_fill *pin)
 {
-	if (!hold)
+	if (!pin)
 		return;
-	pthread_mutex_lock(&fs->mutex);
-	fill_unref(hold);
-	pthread_mutex_unlock(&fs->mutex);
+	pthread_mutex_lock(&c->mutex);
+	fill_unref(pin);
+	pthread_mutex_unlock(&c->mutex);
 }
 
-void span_cache_wake(struct span_cache *fs)
+void span_cache_wake(struct span_cache *c)
 {
-	pthread_mutex_lock(&fs->mutex);
-	pthread_cond_broadcast(&fs->changed);
-	pthread_mutex_unlock(&fs->mutex);
+	pthread_mutex_lock(&c->mutex);
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->mutex);
 }

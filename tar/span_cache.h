@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making a layer's spans ready to be read: see fills.c for how. Safe in any thread.
+ * The cache of a layer's decoded spans. It makes a span ready to be read: from the store,
+ * or fetched from the blob and decoded, alone or in a run with its neighbours. The source
+ * explains how. Safe in any thread.
  */
 #ifndef TAR_SPAN_CACHE_H
 #define TAR_SPAN_CACHE_H
@@ -9,54 +11,47 @@
 #include <stdint.h>
 
 struct err;
-struct span_fill;
-struct span_cache;
 struct index;
-struct slot;
 struct source;
-struct span;
-struct store;
+struct span_cache;
+struct span_file;
+struct span_fill;
 
 /*
- * All are borrowed and outlive it. @data_fd is the slot's; -1 if nothing can be kept on
- * disk: then spans live in memory.
+ * @file is copied; what it and the other arguments point to is borrowed and must outlive
+ * the cache. Without a data file, spans live in memory.
  */
-int span_cache_new(const struct index *ix, struct source *blob, struct store *store,
-		   struct slot *slot, int data_fd, struct span_cache **out);
-/* Waits for what is under way. NULL is fine. */
-void span_cache_free(struct span_cache *fs);
+int span_cache_new(const struct index *ix, struct source *blob,
+		   const struct span_file *file, struct span_cache **out);
+/* Waits for the threads of the cache. Accepts NULL. */
+void span_cache_free(struct span_cache *c);
 
 /*
- * The first pass has written all decoded bytes below @kept to the data file. Before the
+ * Notes that the data file has all decoded bytes below @end, verified. Call it before the
  * first span_cache_get(). 0 or -EBADMSG.
  */
-int span_cache_set_kept(struct span_cache *fs, uint64_t kept);
+int span_cache_set_stored(struct span_cache *c, uint64_t end);
 
 /*
- * Waits until span @span is ready. *hold is NULL when its bytes are in the data file, else
- * it has them in memory until span_cache_unhold(), and *mem says where. Errors, and
- * @cancelled, as layer_get().
+ * Waits until span @span is ready. If its bytes are in the data file, *pin is NULL. Else
+ * *mem points to them, and they stay there until span_cache_unpin(). Errors and
+ * @cancelled are as in layer_get().
  */
-int span_cache_get(struct span_cache *fs, uint32_t span, const bool *cancelled,
-		   struct span_fill **hold, const void **mem, struct err *e);
-/* Would span_cache_get() give it at once, in the data file? */
-bool span_cache_has(struct span_cache *fs, uint32_t span);
-void span_cache_unhold(struct span_cache *fs, struct span_fill *hold);
+int span_cache_get(struct span_cache *c, uint32_t span, const bool *cancelled,
+		   struct span_fill **pin, const void **mem, struct err *e);
+/* Is the span ready in the data file, so that span_cache_get() would not wait? */
+bool span_cache_has(struct span_cache *c, uint32_t span);
+/* Accepts NULL. */
+void span_cache_unpin(struct span_cache *c, struct span_fill *pin);
 /*
- * Begins to fetch what is below the decoded byte @end, in the background and in order, with
- * a ceiling. Once at most.
+ * Starts to fetch the decoded bytes below @end in the background, in order, up to a
+ * ceiling. Call it once at most.
  */
-void span_cache_prefetch(struct span_cache *fs, uint64_t end);
-/*
- * Are these bytes span @i, @sp, as the slot keeps it? By the index, or by a checksum from when
- * it was made, where the index says nothing of a span's output.
- */
-bool span_cache_check(const struct slot *slot, uint32_t i, const struct span *sp,
-		      const void *mem);
-/* Lets every waiter look at its *@cancelled. */
-void span_cache_wake(struct span_cache *fs);
+void span_cache_prefetch(struct span_cache *c, uint64_t end);
+/* Makes every waiter check its *@cancelled. */
+void span_cache_wake(struct span_cache *c);
 
-/* Spans fetched, and their compressed bytes, so far. */
-void span_cache_count(const struct span_cache *fs, uint64_t *spans, uint64_t *bytes);
+/* The spans fetched so far, and their compressed bytes. */
+void span_cache_count(const struct span_cache *c, uint64_t *spans, uint64_t *bytes);
 
 #endif

@@ -20,13 +20,13 @@
 #define REACH	    (64u << 10)
 #define RECORDS_MAX 8 /* in a row */
 
-static int wrong(struct err *e)
+static int wrong_place(struct err *e)
 {
 	return err_set(e, -EBADMSG,
 		       "its table of contents names a place where that file is not");
 }
 
-static bool is_name(const struct preamble_want *w, const char *path, size_t len)
+static bool name_matches(const struct preamble_want *w, const char *path, size_t len)
 {
 	while (len > 0 && path[len - 1] == '/')
 		len--;
@@ -66,22 +66,23 @@ static size_t records_before(const uint8_t *data, size_t end)
 	return end;
 }
 
-struct told {
+struct search {
 	const struct preamble_want *want;
 	uint64_t data; /* that the content begins at, from the records on */
-	bool is_it;
+	bool is_found;
 };
 
-static int on_entry(void *arg, const struct tar_entry *te)
+static int preamble_on_entry(void *arg, const struct tar_entry *te)
 {
-	struct told *t = arg;
+	struct search *t = arg;
 
-	t->is_it = te->data == t->data && te->size == t->want->size && !te->is_sparse &&
-		   S_ISREG(te->mode) && is_name(t->want, te->path, te->path_len);
+	t->is_found = te->data == t->data && te->size == t->want->size &&
+		      !te->is_sparse && S_ISREG(te->mode) &&
+		      name_matches(t->want, te->path, te->path_len);
 	return 0;
 }
 
-static int on_content(void *arg, const void *data, size_t len)
+static int preamble_on_content(void *arg, const void *data, size_t len)
 {
 	(void)arg;
 	(void)data;
@@ -93,10 +94,11 @@ static int on_content(void *arg, const void *data, size_t len)
 static int read_as_tar(const uint8_t *data, size_t len, const struct preamble_want *want,
 		       struct err *e)
 {
-	static const struct reader_ops ops = {.entry = on_entry, .content = on_content};
-	struct told told = {.want = want, .data = len};
+	static const struct reader_ops ops = {.entry = preamble_on_entry,
+					      .content = preamble_on_content};
+	struct search search = {.want = want, .data = len};
 	struct reader *r;
-	int rc = reader_new(&ops, &told, &r);
+	int rc = reader_new(&ops, &search, &r);
 
 	if (rc < 0)
 		return err_set(e, rc, "out of memory");
@@ -104,11 +106,11 @@ static int read_as_tar(const uint8_t *data, size_t len, const struct preamble_wa
 	reader_free(r);
 	if (rc == -ENOMEM)
 		return rc;
-	return told.is_it ? 0 : wrong(e);
+	return search.is_found ? 0 : wrong_place(e);
 }
 
-static int look_back(preamble_read_fn *read, void *arg, const struct preamble_want *want,
-		     struct err *e)
+static int check_records(preamble_read_fn *read, void *arg,
+			 const struct preamble_want *want, struct err *e)
 {
 	size_t len = want->data < REACH ? (size_t)want->data : REACH, at, end, i;
 	uint8_t *data = malloc(len);
@@ -136,14 +138,14 @@ int preamble_check(preamble_read_fn *read, void *arg, const struct preamble_want
 	int rc;
 
 	if (want->data < HEADER_SIZE || want->data % HEADER_SIZE != 0)
-		return wrong(e);
+		return wrong_place(e);
 	rc = read(arg, block, HEADER_SIZE, want->data - HEADER_SIZE, e);
 	if (rc < 0)
 		return rc;
 	if (header_parse(block, &h, NULL) < 0 || header_kind(&h) != HEADER_ENTRY ||
 	    !S_ISREG(header_file_type(&h)))
-		return wrong(e);
-	if (h.size == want->size && is_name(want, h.name, h.name_len))
+		return wrong_place(e);
+	if (h.size == want->size && name_matches(want, h.name, h.name_len))
 		return 0;
-	return look_back(read, arg, want, e);
+	return check_records(read, arg, want, e);
 }

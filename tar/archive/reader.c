@@ -36,7 +36,7 @@
 /* Read at once by a scan: some headers, where files are small. */
 #define SCAN_PIECE 4096
 
-#define SHOWN_MAX 128 /* of a path, in a sentence */
+#define PATH_TEXT_MAX 128 /* of a path, in a sentence */
 
 enum state {
 	AT_HEADER,
@@ -59,7 +59,7 @@ struct reader {
 	unsigned zero_blocks;
 	size_t gathered; /* bytes of `block` */
 	uint8_t block[HEADER_SIZE];
-	uint8_t kept[HEADER_SIZE]; /* the header of a sparse entry */
+	uint8_t sparse_header[HEADER_SIZE]; /* the header of a sparse entry */
 
 	struct buf *meta; /* which one of these is being filled */
 	struct buf pax_body;
@@ -72,7 +72,7 @@ struct reader {
 
 	struct tar_entry entry;
 	char joined[MEMBER_PATH_MAX];
-	char shown[SHOWN_MAX];
+	char path_text[PATH_TEXT_MAX];
 };
 
 int reader_new(const struct reader_ops *ops, void *arg, struct reader **out)
@@ -105,10 +105,10 @@ void reader_free(struct reader *r)
 }
 
 /* Puts before the sentence where it is. */
-static int locate(const struct reader *r, int rc, struct err *e)
+static int err_locate(const struct reader *r, int rc, struct err *e)
 {
-	if (r->shown[0])
-		return err_prefix(e, rc, "tar entry \"%s\" at byte %llu", r->shown,
+	if (r->path_text[0])
+		return err_prefix(e, rc, "tar entry \"%s\" at byte %llu", r->path_text,
 				  (unsigned long long)r->header_at);
 	return err_prefix(e, rc, "tar header at byte %llu",
 			  (unsigned long long)r->header_at);
@@ -259,14 +259,14 @@ static int begin_pax_map(struct reader *r, struct err *e)
 }
 
 /* For sentences: the path may be gone with its piece by then. */
-static void show_path(struct reader *r)
+static void note_path(struct reader *r)
 {
 	size_t len = r->entry.path_len;
 
-	if (len >= SHOWN_MAX)
-		len = SHOWN_MAX - 1;
-	memcpy(r->shown, r->entry.path, len);
-	r->shown[len] = '\0';
+	if (len >= PATH_TEXT_MAX)
+		len = PATH_TEXT_MAX - 1;
+	memcpy(r->path_text, r->entry.path, len);
+	r->path_text[len] = '\0';
 }
 
 /* An entry's header. 1: it can be told; 0: more must be read before. */
@@ -283,7 +283,7 @@ static int begin_entry(struct reader *r, const struct header *h, const uint8_t *
 
 	r->entry = (struct tar_entry){0};
 	member_names(&m, r->joined, &r->entry);
-	show_path(r);
+	note_path(r);
 	rc = member_stat(&m, &r->entry, e);
 	if (rc < 0)
 		return rc;
@@ -309,9 +309,9 @@ static int take_header(struct reader *r, const uint8_t *block, struct err *e)
 	}
 	r->zero_blocks = 0;
 	r->header_at = r->pos - HEADER_SIZE;
-	r->shown[0] = '\0';
+	r->path_text[0] = '\0';
 	if (block[156] == 'S' || pax_is_sparse(&r->pax))
-		block = memcpy(r->kept, block, HEADER_SIZE);
+		block = memcpy(r->sparse_header, block, HEADER_SIZE);
 	rc = header_parse(block, &h, e);
 	if (rc < 0)
 		return rc;
@@ -334,7 +334,7 @@ static int take_header(struct reader *r, const uint8_t *block, struct err *e)
 	return begin_entry(r, &h, block, e);
 }
 
-static int tell_entry(struct reader *r)
+static int report_entry(struct reader *r)
 {
 	int rc;
 
@@ -350,7 +350,7 @@ static int tell_entry(struct reader *r)
 	return 0;
 }
 
-static int take_block(struct reader *r, const uint8_t *block, struct err *e)
+static int reader_take_block(struct reader *r, const uint8_t *block, struct err *e)
 {
 	int rc;
 
@@ -361,20 +361,20 @@ static int take_block(struct reader *r, const uint8_t *block, struct err *e)
 	else
 		rc = take_content_map(r, block, e);
 	if (rc < 0)
-		return locate(r, rc, e);
-	return rc > 0 ? tell_entry(r) : 0;
+		return err_locate(r, rc, e);
+	return rc > 0 ? report_entry(r) : 0;
 }
 
 /* Each of these uses up some of the piece, at least one byte, and gives how much. */
-static ssize_t feed_block(struct reader *r, const uint8_t *data, size_t len,
-			  struct err *e)
+static ssize_t reader_feed_block(struct reader *r, const uint8_t *data, size_t len,
+				 struct err *e)
 {
 	size_t used = HEADER_SIZE - r->gathered;
 	int rc;
 
 	if (used == HEADER_SIZE && len >= HEADER_SIZE) {
 		r->pos += used;
-		rc = take_block(r, data, e);
+		rc = reader_take_block(r, data, e);
 		return rc < 0 ? rc : (ssize_t)used;
 	}
 	if (used > len)
@@ -385,12 +385,12 @@ static ssize_t feed_block(struct reader *r, const uint8_t *data, size_t len,
 	if (r->gathered < HEADER_SIZE)
 		return (ssize_t)used;
 	r->gathered = 0;
-	rc = take_block(r, r->block, e);
+	rc = reader_take_block(r, r->block, e);
 	return rc < 0 ? rc : (ssize_t)used;
 }
 
-static ssize_t feed_bytes(struct reader *r, const uint8_t *data, size_t len,
-			  struct err *e)
+static ssize_t reader_feed_bytes(struct reader *r, const uint8_t *data, size_t len,
+				 struct err *e)
 {
 	size_t used = len < r->left ? len : (size_t)r->left;
 	int rc = 0;
@@ -404,7 +404,7 @@ static ssize_t feed_bytes(struct reader *r, const uint8_t *data, size_t len,
 		else if (r->left == 0)
 			rc = end_meta(r, e);
 		if (rc < 0)
-			return locate(r, rc, e);
+			return err_locate(r, rc, e);
 		return (ssize_t)used;
 	}
 	if (r->state == IN_CONTENT)
@@ -424,9 +424,9 @@ int reader_feed(struct reader *r, const void *data, size_t len, struct err *e)
 	while (len > 0 && r->state != AT_END) {
 		if (r->state == AT_HEADER || r->state == IN_GNU_MAP ||
 		    r->state == IN_CONTENT_MAP)
-			used = feed_block(r, p, len, e);
+			used = reader_feed_block(r, p, len, e);
 		else
-			used = feed_bytes(r, p, len, e);
+			used = reader_feed_bytes(r, p, len, e);
 		if (used < 0)
 			return (int)used;
 		p += used;
@@ -450,7 +450,7 @@ int reader_finish(struct reader *r, struct err *e)
 		return err_set(e, -EBADMSG,
 			       "the tar archive ends inside a header, at byte %llu",
 			       (unsigned long long)r->pos);
-	return locate(r, -EBADMSG, e);
+	return err_locate(r, -EBADMSG, e);
 }
 
 static int ignore_content(void *arg, const void *data, size_t len)

@@ -40,7 +40,7 @@ static int sparse_grow(struct sparse_map *m, struct err *e)
 }
 
 /* An extent without bytes is how GNU says the size once more; only its place counts. */
-static int add(struct sparse_map *m, uint64_t off, uint64_t len, struct err *e)
+static int extent_add(struct sparse_map *m, uint64_t off, uint64_t len, struct err *e)
 {
 	int rc;
 
@@ -71,7 +71,7 @@ int sparse_add_gnu(struct sparse_map *m, const uint8_t *pairs, size_t n, struct 
 		    len < 0)
 			return err_set(e, -EBADMSG,
 				       "the sparse map holds what is no number");
-		rc = add(m, (uint64_t)off, (uint64_t)len, e);
+		rc = extent_add(m, (uint64_t)off, (uint64_t)len, e);
 		if (rc < 0)
 			return rc;
 	}
@@ -94,7 +94,7 @@ int sparse_add_length(struct sparse_map *m, uint64_t len, struct err *e)
 		return err_set(e, -EBADMSG,
 			       "the sparse map has a length without an offset");
 	m->has_off = false;
-	return add(m, m->off, len, e);
+	return extent_add(m, m->off, len, e);
 }
 
 int sparse_add_list(struct sparse_map *m, const char *text, size_t len, struct err *e)
@@ -117,7 +117,7 @@ int sparse_add_list(struct sparse_map *m, const char *text, size_t len, struct e
 }
 
 /* A line of form 1.0 is complete. 1 when it was the last one. */
-static int end_line(struct sparse_map *m, struct err *e)
+static int line_end(struct sparse_map *m, struct err *e)
 {
 	int rc;
 
@@ -148,7 +148,7 @@ int sparse_feed(struct sparse_map *m, const uint8_t *data, size_t len, struct er
 		unsigned digit = data[i] - (unsigned)'0';
 
 		if (data[i] == '\n' && m->digits > 0) {
-			rc = end_line(m, e);
+			rc = line_end(m, e);
 			if (rc != 0)
 				return rc;
 			m->number = m->digits = 0;

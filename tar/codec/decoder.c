@@ -74,7 +74,7 @@ static int plain_span_end(struct decoder *d)
 	return rc;
 }
 
-static int output_all(struct decoder *d, const uint8_t *data, size_t len)
+static int plain_output(struct decoder *d, const uint8_t *data, size_t len)
 {
 	int rc = 0;
 
@@ -97,7 +97,7 @@ static int output_all(struct decoder *d, const uint8_t *data, size_t len)
 
 static int plain_feed(struct decoder *d, const uint8_t *data, size_t len)
 {
-	int rc = output_all(d, data, len);
+	int rc = plain_output(d, data, len);
 
 	while (rc == 0 && len > 0) {
 		size_t n = (size_t)(SPAN_TARGET - d->span.out_len);
@@ -115,7 +115,7 @@ static int plain_feed(struct decoder *d, const uint8_t *data, size_t len)
 	return rc;
 }
 
-static int feed(struct decoder *d, const void *data, size_t len, struct err *e)
+static int decoder_pass_on(struct decoder *d, const void *data, size_t len, struct err *e)
 {
 	if (len == 0)
 		return 0;
@@ -127,7 +127,7 @@ static int feed(struct decoder *d, const void *data, size_t len, struct err *e)
 }
 
 /* The first bytes have come, or there are no more. */
-static int begin(struct decoder *d, struct err *e)
+static int decoder_begin(struct decoder *d, struct err *e)
 {
 	int rc;
 
@@ -141,7 +141,7 @@ static int begin(struct decoder *d, struct err *e)
 	if (rc < 0)
 		return rc;
 	d->is_known = true;
-	return feed(d, d->magic, d->n_magic, e);
+	return decoder_pass_on(d, d->magic, d->n_magic, e);
 }
 
 int decoder_feed(struct decoder *d, const void *data, size_t len, struct err *e)
@@ -152,16 +152,16 @@ int decoder_feed(struct decoder *d, const void *data, size_t len, struct err *e)
 	while (!d->is_known && len > 0) {
 		d->magic[d->n_magic++] = *p++;
 		len--;
-		rc = d->n_magic == MAGIC_LEN ? begin(d, e) : 0;
+		rc = d->n_magic == MAGIC_LEN ? decoder_begin(d, e) : 0;
 		if (rc < 0)
 			return rc;
 	}
-	return feed(d, p, len, e);
+	return decoder_pass_on(d, p, len, e);
 }
 
 int decoder_finish(struct decoder *d, struct err *e)
 {
-	int rc = d->is_known ? 0 : begin(d, e);
+	int rc = d->is_known ? 0 : decoder_begin(d, e);
 
 	if (rc < 0)
 		return rc;

@@ -105,7 +105,7 @@ bool gzip_is_between(const struct gzip *g)
 	return g->part == PART_BETWEEN || g->part == PART_PADDING;
 }
 
-static void header_take(struct gzip *g, struct flow *flow, size_t n)
+static void gzip_take_header(struct gzip *g, struct flow *flow, size_t n)
 {
 	g->header_crc = checksum(g->header_crc, flow->in, n);
 	flow->in += n;
@@ -113,7 +113,7 @@ static void header_take(struct gzip *g, struct flow *flow, size_t n)
 }
 
 /* Collects a part of @want bytes; false while some are missing. */
-static bool collect(struct gzip *g, struct flow *flow, size_t want)
+static bool gzip_collect(struct gzip *g, struct flow *flow, size_t want)
 {
 	while (g->n_got < want && flow->in_len > 0) {
 		g->got[g->n_got++] = *flow->in++;
@@ -126,16 +126,16 @@ static bool collect(struct gzip *g, struct flow *flow, size_t want)
 }
 
 /* Passes over a text, and its NUL; false while that is missing. */
-static bool pass_text(struct gzip *g, struct flow *flow)
+static bool gzip_skip_text(struct gzip *g, struct flow *flow)
 {
 	const uint8_t *nul = memchr(flow->in, 0, flow->in_len);
 
-	header_take(g, flow, nul ? (size_t)(nul - flow->in) + 1 : flow->in_len);
+	gzip_take_header(g, flow, nul ? (size_t)(nul - flow->in) + 1 : flow->in_len);
 	return nul != NULL;
 }
 
 /* The first part after @after that this header has; the body's start needs work. */
-static int next_part(struct gzip *g, enum part after)
+static int gzip_next_part(struct gzip *g, enum part after)
 {
 	if (after < PART_EXTRA_LEN && g->flags & FLAG_EXTRA)
 		g->part = PART_EXTRA_LEN;
@@ -152,9 +152,9 @@ static int next_part(struct gzip *g, enum part after)
 	return GZIP_MORE;
 }
 
-static int run_fixed(struct gzip *g, struct flow *flow, struct err *e)
+static int gzip_run_fixed(struct gzip *g, struct flow *flow, struct err *e)
 {
-	if (!collect(g, flow, 10))
+	if (!gzip_collect(g, flow, 10))
 		return GZIP_MORE;
 	if (g->got[0] != 0x1f || g->got[1] != 0x8b)
 		return err_set(e, -EBADMSG, "gzip: neither a member nor the end");
@@ -164,18 +164,18 @@ static int run_fixed(struct gzip *g, struct flow *flow, struct err *e)
 	g->header_crc = checksum(0, g->got, 10);
 	g->is_whole = true;
 	g->crc = g->len = 0;
-	return next_part(g, PART_FIXED);
+	return gzip_next_part(g, PART_FIXED);
 }
 
-static int run_header(struct gzip *g, struct flow *flow, struct err *e)
+static int gzip_run_header(struct gzip *g, struct flow *flow, struct err *e)
 {
 	size_t n;
 
 	switch (g->part) {
 	case PART_FIXED:
-		return run_fixed(g, flow, e);
+		return gzip_run_fixed(g, flow, e);
 	case PART_EXTRA_LEN:
-		if (!collect(g, flow, 2))
+		if (!gzip_collect(g, flow, 2))
 			return GZIP_MORE;
 		g->header_crc = checksum(g->header_crc, g->got, 2);
 		g->extra = get_le16(g->got);
@@ -183,23 +183,23 @@ static int run_header(struct gzip *g, struct flow *flow, struct err *e)
 		return GZIP_MORE;
 	case PART_EXTRA:
 		n = g->extra < flow->in_len ? g->extra : flow->in_len;
-		header_take(g, flow, n);
+		gzip_take_header(g, flow, n);
 		g->extra -= n;
-		return g->extra > 0 ? GZIP_MORE : next_part(g, PART_EXTRA);
+		return g->extra > 0 ? GZIP_MORE : gzip_next_part(g, PART_EXTRA);
 	case PART_NAME:
 	case PART_COMMENT:
-		return pass_text(g, flow) ? next_part(g, g->part) : GZIP_MORE;
+		return gzip_skip_text(g, flow) ? gzip_next_part(g, g->part) : GZIP_MORE;
 	default:
-		if (!collect(g, flow, 2))
+		if (!gzip_collect(g, flow, 2))
 			return GZIP_MORE;
 		if (get_le16(g->got) != (g->header_crc & 0xffff))
 			return err_set(e, -EBADMSG,
 				       "gzip: the checksum of a header is wrong");
-		return next_part(g, PART_HEADER_CRC);
+		return gzip_next_part(g, PART_HEADER_CRC);
 	}
 }
 
-static int run_body(struct gzip *g, struct flow *flow, bool stop, struct err *e)
+static int gzip_run_body(struct gzip *g, struct flow *flow, bool stop, struct err *e)
 {
 	const uint8_t *out = flow->out;
 	int rc = inflate_run(g->inflate, flow, stop);
@@ -220,9 +220,9 @@ static int run_body(struct gzip *g, struct flow *flow, bool stop, struct err *e)
 	return rc == INFLATE_BLOCK ? GZIP_BLOCK : GZIP_MORE;
 }
 
-static int run_trailer(struct gzip *g, struct flow *flow, struct err *e)
+static int gzip_run_trailer(struct gzip *g, struct flow *flow, struct err *e)
 {
-	if (!collect(g, flow, 8))
+	if (!gzip_collect(g, flow, 8))
 		return GZIP_MORE;
 	if (g->is_whole && (get_le32(g->got) != g->crc || get_le32(g->got + 4) != g->len))
 		return err_set(e, -EBADMSG,
@@ -231,7 +231,7 @@ static int run_trailer(struct gzip *g, struct flow *flow, struct err *e)
 	return GZIP_MEMBER;
 }
 
-static int run_padding(struct flow *flow, struct err *e)
+static int gzip_run_padding(struct flow *flow, struct err *e)
 {
 	for (; flow->in_len > 0; flow->in++, flow->in_len--) {
 		if (*flow->in != 0)
@@ -253,13 +253,13 @@ int gzip_run(struct gzip *g, struct flow *flow, bool stop, struct err *e)
 		if (was == PART_BETWEEN)
 			g->part = *flow->in == 0 ? PART_PADDING : PART_FIXED;
 		else if (was == PART_PADDING)
-			rc = run_padding(flow, e);
+			rc = gzip_run_padding(flow, e);
 		else if (was == PART_BODY)
-			rc = run_body(g, flow, stop, e);
+			rc = gzip_run_body(g, flow, stop, e);
 		else if (was == PART_TRAILER)
-			rc = run_trailer(g, flow, e);
+			rc = gzip_run_trailer(g, flow, e);
 		else
-			rc = run_header(g, flow, e);
+			rc = gzip_run_header(g, flow, e);
 		if (g->part == was && (flow->in_len == 0 || flow->out_len == 0))
 			break;
 	}

@@ -45,7 +45,7 @@ struct gzip_cutter {
 	uint64_t member_made; /* decoded bytes of this member */
 	uint8_t *room;	      /* lent for output */
 	size_t room_len;
-	size_t fresh; /* of room: made, not handed out yet */
+	size_t pending; /* of room: made, not handed out yet */
 
 	struct span span; /* the one that is under way; its checksum: of members before */
 	uint32_t crc_before; /* of this member, what is not in the span */
@@ -87,7 +87,7 @@ void gzip_cutter_free(struct gzip_cutter *c)
 }
 
 /* @end is an offset in the layer. */
-static int seal_to(struct gzip_cutter *c, uint64_t end)
+static int gzip_seal_to(struct gzip_cutter *c, uint64_t end)
 {
 	uint64_t from = c->sealed;
 
@@ -98,7 +98,7 @@ static int seal_to(struct gzip_cutter *c, uint64_t end)
 }
 
 /* Makes room in the input; the bytes that may be asked for again stay. */
-static int input_shift(struct gzip_cutter *c)
+static int gzip_shift_input(struct gzip_cutter *c)
 {
 	uint64_t now = c->base + c->taken, keep = now > LAG ? now - LAG : 0;
 	size_t n;
@@ -106,10 +106,10 @@ static int input_shift(struct gzip_cutter *c)
 
 	if (gzip_is_between(c->gzip)) {
 		/* What comes is another member, or padding, which belongs to no span. */
-		rc = seal_to(c, c->member_end);
+		rc = gzip_seal_to(c, c->member_end);
 		keep = now;
 	} else {
-		rc = seal_to(c, keep);
+		rc = gzip_seal_to(c, keep);
 	}
 	if (rc < 0 || keep <= c->base)
 		return rc;
@@ -122,27 +122,27 @@ static int input_shift(struct gzip_cutter *c)
 }
 
 /* Hands out what was made, and keeps a window's length of it. */
-static int output_flush(struct gzip_cutter *c)
+static int gzip_flush_output(struct gzip_cutter *c)
 {
-	size_t n = c->fresh < INFLATE_WINDOW ? c->fresh : INFLATE_WINDOW;
+	size_t n = c->pending < INFLATE_WINDOW ? c->pending : INFLATE_WINDOW;
 	int rc;
 
-	if (c->fresh == 0)
+	if (c->pending == 0)
 		return 0;
 	memmove(c->before, c->before + n, INFLATE_WINDOW - n);
-	memcpy(c->before + INFLATE_WINDOW - n, c->room + c->fresh - n, n);
-	rc = c->ops->output(c->arg, c->fresh);
-	c->room_len = c->fresh = 0;
+	memcpy(c->before + INFLATE_WINDOW - n, c->room + c->pending - n, n);
+	rc = c->ops->output(c->arg, c->pending);
+	c->room_len = c->pending = 0;
 	return rc;
 }
 
-static int output_room(struct gzip_cutter *c)
+static int gzip_output_room(struct gzip_cutter *c)
 {
 	void *room;
 	int rc = 0;
 
-	if (c->fresh == c->room_len) {
-		rc = output_flush(c);
+	if (c->pending == c->room_len) {
+		rc = gzip_flush_output(c);
 		if (rc == 0)
 			rc = c->ops->room(c->arg, &room, &c->room_len);
 		if (rc == 0)
@@ -152,12 +152,12 @@ static int output_room(struct gzip_cutter *c)
 }
 
 /* Counts in what was just made. */
-static int account(struct gzip_cutter *c, size_t len, struct err *e)
+static int gzip_account(struct gzip_cutter *c, size_t len, struct err *e)
 {
-	const uint8_t *data = c->room + c->fresh;
+	const uint8_t *data = c->room + c->pending;
 	size_t n = len < c->head_left ? len : c->head_left;
 
-	c->fresh += len;
+	c->pending += len;
 	c->made += len;
 	c->member_made += len;
 	c->span.out_len += len;
@@ -173,7 +173,7 @@ static int account(struct gzip_cutter *c, size_t len, struct err *e)
  * What comes belongs to another span, or another member. No byte is summed twice: the
  * part's checksum is worked out from the member's.
  */
-static void part_end(struct gzip_cutter *c)
+static void gzip_part_end(struct gzip_cutter *c)
 {
 	uint32_t crc;
 
@@ -186,19 +186,19 @@ static void part_end(struct gzip_cutter *c)
 }
 
 /* Ends the span with the compressed byte before @end. */
-static int span_end(struct gzip_cutter *c, uint64_t end)
+static int gzip_span_end(struct gzip_cutter *c, uint64_t end)
 {
-	int rc = output_flush(c);
+	int rc = gzip_flush_output(c);
 
 	if (rc == 0)
-		rc = seal_to(c, end);
-	part_end(c);
+		rc = gzip_seal_to(c, end);
+	gzip_part_end(c);
 	c->span.in_len = end - c->span.in;
 	return rc < 0 ? rc : sealer_end(c->sealer, &c->span);
 }
 
-static void span_begin(struct gzip_cutter *c, enum span_kind kind, uint64_t in,
-		       unsigned bits)
+static void gzip_span_begin(struct gzip_cutter *c, enum span_kind kind, uint64_t in,
+			    unsigned bits)
 {
 	c->span = (struct span){
 		.kind = kind,
@@ -211,17 +211,17 @@ static void span_begin(struct gzip_cutter *c, enum span_kind kind, uint64_t in,
 	c->head_left = 0;
 }
 
-static int cut_at_block(struct gzip_cutter *c)
+static int gzip_cut_at_block(struct gzip_cutter *c)
 {
 	uint64_t bit = (c->base + c->taken) * 8 - gzip_behind(c->gzip), in = bit / 8;
 	unsigned bits = bit % 8;
 	size_t len = c->member_made < INFLATE_WINDOW ? (size_t)c->member_made
 						     : INFLATE_WINDOW;
-	int rc = span_end(c, in + (bits > 0));
+	int rc = gzip_span_end(c, in + (bits > 0));
 
 	if (rc < 0)
 		return rc;
-	span_begin(c, SPAN_DEFLATE, in, bits);
+	gzip_span_begin(c, SPAN_DEFLATE, in, bits);
 	if (len == 0)
 		return 0;
 	c->head_left = INFLATE_WINDOW;
@@ -229,25 +229,25 @@ static int cut_at_block(struct gzip_cutter *c)
 }
 
 /* Between members no window is needed: a good place even if it comes somewhat early. */
-static int member_ended(struct gzip_cutter *c)
+static int gzip_member_end(struct gzip_cutter *c)
 {
 	int rc;
 
-	part_end(c);
+	gzip_part_end(c);
 	c->crc_before = 0;
 	c->member_end = c->base + c->taken;
 	c->member_made = 0;
 	c->head_left = 0; /* what comes cannot refer to what was before */
 	if (c->span.out_len < SPAN_TARGET / 2)
 		return 0;
-	rc = span_end(c, c->member_end);
+	rc = gzip_span_end(c, c->member_end);
 	if (rc == 0)
-		span_begin(c, SPAN_GZIP, c->member_end, 0);
+		gzip_span_begin(c, SPAN_GZIP, c->member_end, 0);
 	return rc;
 }
 
 /* Decodes what was gathered. */
-static int work(struct gzip_cutter *c, struct err *e)
+static int gzip_decode(struct gzip_cutter *c, struct err *e)
 {
 	bool was_full = false;
 	int status, rc;
@@ -257,11 +257,11 @@ static int work(struct gzip_cutter *c, struct err *e)
 		struct flow flow = {c->input + c->taken, c->filled - c->taken, NULL, 0};
 		size_t room;
 
-		rc = output_room(c);
+		rc = gzip_output_room(c);
 		if (rc < 0)
 			return rc;
-		flow.out = c->room + c->fresh;
-		flow.out_len = room = c->room_len - c->fresh;
+		flow.out = c->room + c->pending;
+		flow.out_len = room = c->room_len - c->pending;
 		/* Not past the target, for there the search begins. */
 		if (!stop && flow.out_len > SPAN_TARGET - c->span.out_len)
 			room = flow.out_len = (size_t)(SPAN_TARGET - c->span.out_len);
@@ -272,11 +272,11 @@ static int work(struct gzip_cutter *c, struct err *e)
 		c->taken = c->filled - flow.in_len;
 		was_full = flow.out_len == 0;
 		status = rc;
-		rc = account(c, room - flow.out_len, e);
+		rc = gzip_account(c, room - flow.out_len, e);
 		if (rc == 0 && status == GZIP_BLOCK)
-			rc = cut_at_block(c);
+			rc = gzip_cut_at_block(c);
 		else if (rc == 0 && status == GZIP_MEMBER)
-			rc = member_ended(c);
+			rc = gzip_member_end(c);
 		if (rc < 0)
 			return rc;
 	}
@@ -291,7 +291,7 @@ int gzip_cutter_feed(struct gzip_cutter *c, const void *data, size_t len, struct
 		size_t n;
 		int rc;
 
-		rc = input_shift(c);
+		rc = gzip_shift_input(c);
 		if (rc < 0)
 			return rc;
 		n = sizeof(c->input) - c->filled;
@@ -303,7 +303,7 @@ int gzip_cutter_feed(struct gzip_cutter *c, const void *data, size_t len, struct
 		len -= n;
 		if (c->filled - c->taken < INPUT_BATCH)
 			continue;
-		rc = work(c, e);
+		rc = gzip_decode(c, e);
 		if (rc < 0)
 			return rc;
 	}
@@ -312,7 +312,7 @@ int gzip_cutter_feed(struct gzip_cutter *c, const void *data, size_t len, struct
 
 int gzip_cutter_finish(struct gzip_cutter *c, struct err *e)
 {
-	int rc = work(c, e);
+	int rc = gzip_decode(c, e);
 
 	if (rc < 0)
 		return rc;
@@ -320,8 +320,8 @@ int gzip_cutter_finish(struct gzip_cutter *c, struct err *e)
 		return err_set(e, -EBADMSG, "gzip: cut short at compressed byte %llu",
 			       (unsigned long long)(c->base + c->filled));
 	if (c->span.out_len == 0)
-		rc = output_flush(c);
+		rc = gzip_flush_output(c);
 	else
-		rc = span_end(c, c->member_end);
+		rc = gzip_span_end(c, c->member_end);
 	return rc < 0 ? rc : sealer_finish(c->sealer);
 }

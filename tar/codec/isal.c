@@ -55,7 +55,7 @@ struct isal {
 	struct inflate_huff_code_large fixed; /* the literals' table of a fixed block */
 };
 
-static void search_reset(struct isal *e)
+static void isal_search_reset(struct isal *e)
 {
 	e->searched = e->left = e->rest = 0;
 	e->tries = 0;
@@ -67,7 +67,7 @@ static int isal_start(struct inflate *f, const void *window, size_t len, unsigne
 {
 	struct isal *e = (struct isal *)f;
 
-	search_reset(e);
+	isal_search_reset(e);
 	isal_inflate_init(&e->s);
 	e->s.crc_flag = ISAL_DEFLATE;
 	e->s.read_in = value;
@@ -89,7 +89,7 @@ static bool is_at_header(const struct inflate_state *s)
 }
 
 /* One call, fed @n bytes. */
-static int step(struct isal *e, struct flow *flow, size_t n)
+static int isal_step(struct isal *e, struct flow *flow, size_t n)
 {
 	struct inflate_state *s = &e->s;
 	uint32_t in_len = n < INT_MAX ? (uint32_t)n : INT_MAX;
@@ -136,7 +136,7 @@ static bool is_fixed(const struct isal *e)
 }
 
 /* How much to feed next. */
-static size_t step_size(struct isal *e, const struct flow *flow)
+static size_t isal_step_size(struct isal *e, const struct flow *flow)
 {
 	const struct inflate_state *s = &e->s;
 	size_t n;
@@ -160,13 +160,13 @@ static size_t step_size(struct isal *e, const struct flow *flow)
 }
 
 /* A step that is taken back if it went past a header. */
-static int step_warily(struct isal *e, struct flow *flow, size_t n)
+static int isal_step_back(struct isal *e, struct flow *flow, size_t n)
 {
 	struct flow was = *flow;
 	int rc;
 
 	state_copy(&e->saved, &e->s);
-	rc = step(e, flow, n);
+	rc = isal_step(e, flow, n);
 	if (rc != INFLATE_MORE || is_at_header(&e->s) || !is_new_block(&e->saved, &e->s))
 		return rc;
 	state_copy(&e->s, &e->saved);
@@ -176,7 +176,7 @@ static int step_warily(struct isal *e, struct flow *flow, size_t n)
 	return INFLATE_MORE;
 }
 
-static int search(struct isal *e, struct flow *flow)
+static int isal_search(struct isal *e, struct flow *flow)
 {
 	struct inflate_state *s = &e->s;
 	size_t n;
@@ -189,12 +189,12 @@ static int search(struct isal *e, struct flow *flow)
 			return INFLATE_BLOCK;
 		if (flow->out_len == 0 || (flow->in_len == 0 && is_drained(s)))
 			return INFLATE_MORE;
-		n = is_drained(s) ? step_size(e, flow) : 0;
+		n = is_drained(s) ? isal_step_size(e, flow) : 0;
 		if (s->block_state == ISAL_BLOCK_CODED && n > STEP_MIN &&
 		    e->searched < PATIENCE)
-			rc = step_warily(e, flow, n);
+			rc = isal_step_back(e, flow, n);
 		else
-			rc = step(e, flow, n);
+			rc = isal_step(e, flow, n);
 		if (rc != INFLATE_MORE)
 			return rc;
 		n = was.in_len - flow->in_len;
@@ -210,9 +210,9 @@ static int isal_run(struct inflate *f, struct flow *flow, bool stop)
 	struct isal *e = (struct isal *)f;
 
 	if (stop)
-		return search(e, flow);
-	search_reset(e);
-	return step(e, flow, flow->in_len);
+		return isal_search(e, flow);
+	isal_search_reset(e);
+	return isal_step(e, flow, flow->in_len);
 }
 
 static unsigned isal_behind(const struct inflate *f)
@@ -236,13 +236,13 @@ static size_t isal_tail(const struct inflate *f, uint8_t *tail)
 }
 
 /* The tables are made by the library, from the header of a fixed block: 0, then 01. */
-static void fixed_init(struct isal *e)
+static void isal_init_fixed(struct isal *e)
 {
 	uint8_t byte;
 	struct flow none = {&byte, 0, &byte, 0};
 
 	(void)isal_start(&e->base, NULL, 0, 3, 2);
-	(void)step(e, &none, 0);
+	(void)isal_step(e, &none, 0);
 	e->fixed = e->s.lit_huff_code;
 }
 
@@ -270,7 +270,7 @@ int isal_new(struct inflate **out)
 	if (!e)
 		return -ENOMEM;
 	e->base.ops = &ops;
-	fixed_init(e);
+	isal_init_fixed(e);
 	*out = &e->base;
 	return 0;
 }

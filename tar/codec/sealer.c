@@ -42,8 +42,8 @@ struct sealer {
 	/* The thread's alone. */
 	struct hasher *hasher;
 	struct inflate *probe;
-	const uint8_t *lent; /* by the pipe */
-	size_t n_lent;
+	const uint8_t *chunk; /* by the pipe */
+	size_t chunk_len;
 	struct window window;
 	size_t start_len, head_len;
 	uint8_t start[START_MAX];
@@ -54,34 +54,34 @@ struct sealer {
 /* The thread */
 
 /* At most @max bytes that lie in one piece. 0 at the end, or negative errno. */
-static ssize_t next(struct sealer *s, size_t max, const uint8_t **data)
+static ssize_t sealer_next(struct sealer *s, size_t max, const uint8_t **data)
 {
 	const void *lent;
 	ssize_t n;
 
-	if (s->n_lent == 0) {
+	if (s->chunk_len == 0) {
 		n = pipe_next(s->pipe, &lent);
 		if (n <= 0)
 			return n;
-		s->lent = lent;
-		s->n_lent = (size_t)n;
+		s->chunk = lent;
+		s->chunk_len = (size_t)n;
 	}
-	if (max > s->n_lent)
-		max = s->n_lent;
-	*data = s->lent;
-	s->lent += max;
-	s->n_lent -= max;
+	if (max > s->chunk_len)
+		max = s->chunk_len;
+	*data = s->chunk;
+	s->chunk += max;
+	s->chunk_len -= max;
 	return (ssize_t)max;
 }
 
 /* 1, 0 at the end, or negative errno. */
-static int next_exactly(struct sealer *s, void *to, size_t len)
+static int sealer_next_exactly(struct sealer *s, void *to, size_t len)
 {
 	size_t done = 0;
 
 	while (done < len) {
 		const uint8_t *data = NULL;
-		ssize_t n = next(s, len - done, &data);
+		ssize_t n = sealer_next(s, len - done, &data);
 
 		if (n <= 0)
 			return (int)n;
@@ -91,7 +91,7 @@ static int next_exactly(struct sealer *s, void *to, size_t len)
 	return 1;
 }
 
-static void keep(uint8_t *to, size_t *len, size_t max, const uint8_t *data, size_t n)
+static void copy_part(uint8_t *to, size_t *len, size_t max, const uint8_t *data, size_t n)
 {
 	if (n > max - *len)
 		n = max - *len;
@@ -99,19 +99,20 @@ static void keep(uint8_t *to, size_t *len, size_t max, const uint8_t *data, size
 	*len += n;
 }
 
-static void take(struct sealer *s, enum part_kind kind, const uint8_t *data, size_t n)
+static void sealer_take(struct sealer *s, enum part_kind kind, const uint8_t *data,
+			size_t n)
 {
 	if (kind == PART_INPUT) {
 		hasher_update(s->hasher, data, n);
-		keep(s->start, &s->start_len, START_MAX, data, n);
+		copy_part(s->start, &s->start_len, START_MAX, data, n);
 	} else if (kind == PART_WINDOW) {
-		keep(s->window.bytes, &s->window.len, INFLATE_WINDOW, data, n);
+		copy_part(s->window.bytes, &s->window.len, INFLATE_WINDOW, data, n);
 	} else {
-		keep(s->head, &s->head_len, INFLATE_WINDOW, data, n);
+		copy_part(s->head, &s->head_len, INFLATE_WINDOW, data, n);
 	}
 }
 
-static int seal(struct sealer *s, struct span *sp)
+static int sealer_seal(struct sealer *s, struct span *sp)
 {
 	struct digest digest;
 	int rc = 0;
@@ -131,25 +132,25 @@ static int seal(struct sealer *s, struct span *sp)
 	return s->give(s->arg, sp);
 }
 
-static int take_part(struct sealer *s, const struct part *part)
+static int sealer_take_part(struct sealer *s, const struct part *part)
 {
 	size_t left = part->len;
 	struct span sp;
 	int rc;
 
 	if (part->kind == PART_END) {
-		rc = next_exactly(s, &sp, sizeof(sp));
+		rc = sealer_next_exactly(s, &sp, sizeof(sp));
 		if (rc > 0)
-			rc = seal(s, &sp);
+			rc = sealer_seal(s, &sp);
 		return rc;
 	}
 	while (left > 0) {
 		const uint8_t *data = NULL;
-		ssize_t n = next(s, left, &data);
+		ssize_t n = sealer_next(s, left, &data);
 
 		if (n <= 0)
 			return (int)n;
-		take(s, part->kind, data, (size_t)n);
+		sealer_take(s, part->kind, data, (size_t)n);
 		left -= (size_t)n;
 	}
 	return 0;
@@ -162,10 +163,10 @@ static void *sealer_main(void *arg)
 	int rc;
 
 	do {
-		rc = next_exactly(s, &part, sizeof(part));
+		rc = sealer_next_exactly(s, &part, sizeof(part));
 		if (rc <= 0)
 			break;
-		rc = take_part(s, &part);
+		rc = sealer_take_part(s, &part);
 	} while (rc == 0);
 	if (rc < 0)
 		pipe_stop(s->pipe, rc);
@@ -201,7 +202,7 @@ int sealer_new(int (*give)(void *arg, const struct span *sp), void *arg,
 	return 0;
 }
 
-static void stop(struct sealer *s, int rc)
+static void sealer_stop(struct sealer *s, int rc)
 {
 	if (!s->is_running)
 		return;
@@ -214,14 +215,14 @@ void sealer_free(struct sealer *s)
 {
 	if (!s)
 		return;
-	stop(s, -ECANCELED);
+	sealer_stop(s, -ECANCELED);
 	inflate_free(s->probe);
 	hasher_free(s->hasher);
 	pipe_free(s->pipe);
 	free(s);
 }
 
-static int put(struct sealer *s, enum part_kind kind, const void *data, size_t len)
+static int sealer_put(struct sealer *s, enum part_kind kind, const void *data, size_t len)
 {
 	const struct part part = {kind, (uint32_t)len};
 	int rc = pipe_write(s->pipe, &part, sizeof(part));
@@ -231,26 +232,26 @@ static int put(struct sealer *s, enum part_kind kind, const void *data, size_t l
 
 int sealer_input(struct sealer *s, const void *data, size_t len)
 {
-	return put(s, PART_INPUT, data, len);
+	return sealer_put(s, PART_INPUT, data, len);
 }
 
 int sealer_window(struct sealer *s, const void *data, size_t len)
 {
-	return put(s, PART_WINDOW, data, len);
+	return sealer_put(s, PART_WINDOW, data, len);
 }
 
 int sealer_head(struct sealer *s, const void *data, size_t len)
 {
-	return put(s, PART_HEAD, data, len);
+	return sealer_put(s, PART_HEAD, data, len);
 }
 
 int sealer_end(struct sealer *s, const struct span *sp)
 {
-	return put(s, PART_END, sp, sizeof(*sp));
+	return sealer_put(s, PART_END, sp, sizeof(*sp));
 }
 
 int sealer_finish(struct sealer *s)
 {
-	stop(s, 0);
+	sealer_stop(s, 0);
 	return s->rc;
 }

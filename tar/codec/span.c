@@ -42,14 +42,14 @@ struct load {
 	size_t left;
 };
 
-static int corrupt(struct load *l, const char *what)
+static int load_corrupt(struct load *l, const char *what)
 {
 	return err_set(l->e, -EBADMSG, "%s, in the span at decoded byte %llu", what,
 		       (unsigned long long)l->span->out);
 }
 
 /* The next compressed bytes: their number, 0 at the span's end. */
-static ssize_t fetch(struct load *l, const uint8_t **data)
+static ssize_t load_fetch(struct load *l, const uint8_t **data)
 {
 	uint64_t left = l->in_len - l->fetched;
 	ssize_t n;
@@ -61,7 +61,7 @@ static ssize_t fetch(struct load *l, const uint8_t **data)
 
 		n = stream_next(l->stream, &lent, l->e);
 		if (n == 0)
-			return corrupt(l, "the layer ends too early");
+			return load_corrupt(l, "the layer ends too early");
 		*data = lent;
 		if (n > 0 && (uint64_t)n > left)
 			n = (ssize_t)left;
@@ -84,7 +84,7 @@ static ssize_t fetch(struct load *l, const uint8_t **data)
 }
 
 /* Decodes what was fetched, as far as the span's output goes. */
-static int decode(struct load *l)
+static int load_decode(struct load *l)
 {
 	struct flow *flow = &l->flow;
 
@@ -114,7 +114,7 @@ static int decode(struct load *l)
 }
 
 /* A deflate block may begin inside a byte. */
-static int start_block(struct load *l, struct flow *flow)
+static int load_start_block(struct load *l, struct flow *flow)
 {
 	const struct span *sp = l->span;
 	struct window *w = malloc(sizeof(*w));
@@ -125,7 +125,7 @@ static int start_block(struct load *l, struct flow *flow)
 		return -ENOMEM;
 	rc = window_unpack(sp->window, sp->window ? sp->window_len : 0, w);
 	if (rc < 0) {
-		rc = corrupt(l, "a damaged window");
+		rc = load_corrupt(l, "a damaged window");
 		goto out;
 	}
 	if (sp->bits > 0) {
@@ -140,7 +140,7 @@ out:
 }
 
 /* Until the span's output is there, and all of its input, if that has the digest. */
-static int run(struct load *l)
+static int load_run(struct load *l)
 {
 	bool is_first = l->span->kind == SPAN_DEFLATE && l->fetched == 0;
 	const uint8_t *data = NULL;
@@ -148,17 +148,17 @@ static int run(struct load *l)
 	int rc = 0;
 
 	if (l->fetched > 0)
-		rc = decode(l);
+		rc = load_decode(l);
 	while (rc == 0 && (l->left > 0 || l->hasher)) {
-		n = fetch(l, &data);
+		n = load_fetch(l, &data);
 		if (n <= 0)
 			return (int)n;
 		l->flow.in = data;
 		l->flow.in_len = (size_t)n;
-		rc = is_first ? start_block(l, &l->flow) : 0;
+		rc = is_first ? load_start_block(l, &l->flow) : 0;
 		is_first = false;
 		if (rc == 0)
-			rc = decode(l);
+			rc = load_decode(l);
 	}
 	return rc;
 }
@@ -211,9 +211,9 @@ static int load_next(struct load *l, const struct span *sp, uint64_t made, void 
 	l->skip = sp->skip - made;
 	l->out = out;
 	l->left = (size_t)sp->out_len;
-	rc = run(l);
+	rc = load_run(l);
 	if (rc == 0 && l->left > 0)
-		rc = corrupt(l, "the compressed bytes end too early");
+		rc = load_corrupt(l, "the compressed bytes end too early");
 	return rc;
 }
 
@@ -229,7 +229,7 @@ static int load_decoded(const struct span *sp, struct source *blob, void *out,
 	if (rc == 0 && l.hasher) {
 		hasher_finish(l.hasher, &digest);
 		if (memcmp(digest.bytes, sp->digest, sizeof(sp->digest)))
-			rc = corrupt(&l, "the compressed bytes have another digest");
+			rc = load_corrupt(&l, "the compressed bytes have another digest");
 	}
 	load_release(&l);
 	return rc;

@@ -52,9 +52,9 @@ static uint64_t get_word(const uint8_t *p)
 	return v;
 }
 
-static int decode(struct inflate *probe, const uint8_t *window, size_t window_len,
-		  const uint8_t *in, size_t in_len, unsigned bits, uint8_t *out,
-		  size_t out_len)
+static int probe_decode(struct inflate *probe, const uint8_t *window, size_t window_len,
+			const uint8_t *in, size_t in_len, unsigned bits, uint8_t *out,
+			size_t out_len)
 {
 	struct flow flow = {in, in_len, out, out_len};
 	int rc;
@@ -129,7 +129,7 @@ static int find_used(struct trace *t, size_t window_len, const uint8_t *out,
 	return 0;
 }
 
-static void strip(struct window *w, const uint8_t *used)
+static void window_zero_unused(struct window *w, const uint8_t *used)
 {
 	size_t i, first = 0;
 
@@ -153,16 +153,16 @@ int window_strip(struct window *w, struct inflate *probe, const uint8_t *in,
 	if (!t)
 		return -ENOMEM;
 	mark_low(t->window);
-	rc = decode(probe, t->window, w->len, in, in_len, bits, t->low, out_len);
+	rc = probe_decode(probe, t->window, w->len, in, in_len, bits, t->low, out_len);
 	if (rc < 0)
 		goto out;
 	mark_high(t->window, w->bytes);
-	rc = decode(probe, t->window, w->len, in, in_len, bits, t->high, out_len);
+	rc = probe_decode(probe, t->window, w->len, in, in_len, bits, t->high, out_len);
 	if (rc < 0)
 		goto out;
 	rc = find_used(t, w->len, out, out_len);
 	if (rc == 0)
-		strip(w, t->used);
+		window_zero_unused(w, t->used);
 out:
 	free(t);
 	return rc;

@@ -16,9 +16,9 @@
 struct zstd {
 	ZSTD_DCtx *ctx;
 	uint8_t magic[MAGIC_LEN];
-	size_t n_magic;	    /* bytes of it that have come, 0 between frames */
-	bool is_inside;	    /* the magic has come */
-	bool lazy_set_back; /* output may be waiting for room */
+	size_t n_magic;		 /* bytes of it that have come, 0 between frames */
+	bool is_inside;		 /* the magic has come */
+	bool has_pending_output; /* output may be waiting for room */
 };
 
 int zstd_new(struct zstd **out)
@@ -50,7 +50,7 @@ bool zstd_is_between(const struct zstd *z)
 	return z->n_magic == 0;
 }
 
-static int failure(size_t rc, struct err *e)
+static int zstd_error(size_t rc, struct err *e)
 {
 	switch (ZSTD_getErrorCode(rc)) {
 	case ZSTD_error_memory_allocation:
@@ -67,19 +67,19 @@ static int failure(size_t rc, struct err *e)
 	}
 }
 
-static int decode(struct zstd *z, struct flow *flow, struct err *e)
+static int zstd_decode(struct zstd *z, struct flow *flow, struct err *e)
 {
 	ZSTD_inBuffer in = {flow->in, flow->in_len, 0};
 	ZSTD_outBuffer out = {flow->out, flow->out_len, 0};
 	size_t rc = ZSTD_decompressStream(z->ctx, &out, &in);
 
 	if (ZSTD_isError(rc))
-		return failure(rc, e);
+		return zstd_error(rc, e);
 	flow->in += in.pos;
 	flow->in_len -= in.pos;
 	flow->out += out.pos;
 	flow->out_len -= out.pos;
-	z->lazy_set_back = rc != 0 && flow->out_len == 0;
+	z->has_pending_output = rc != 0 && flow->out_len == 0;
 	if (rc != 0)
 		return ZSTD_MORE;
 	z->n_magic = 0;
@@ -91,7 +91,7 @@ static int decode(struct zstd *z, struct flow *flow, struct err *e)
  * The library would also read the formats from before the standard: those frames
  * are not let in.
  */
-static int begin(struct zstd *z, struct flow *flow, struct err *e)
+static int zstd_begin(struct zstd *z, struct flow *flow, struct err *e)
 {
 	struct flow magic = {z->magic, MAGIC_LEN, flow->out, flow->out_len};
 	uint32_t v;
@@ -107,17 +107,17 @@ static int begin(struct zstd *z, struct flow *flow, struct err *e)
 	    (v & ZSTD_MAGIC_SKIPPABLE_MASK) != ZSTD_MAGIC_SKIPPABLE_START)
 		return err_set(e, -EBADMSG, "zstd: neither a frame nor the end");
 	z->is_inside = true;
-	return decode(z, &magic, e);
+	return zstd_decode(z, &magic, e);
 }
 
 int zstd_run(struct zstd *z, struct flow *flow, struct err *e)
 {
 	int rc = ZSTD_MORE;
 
-	while (rc == ZSTD_MORE && (flow->in_len > 0 || z->lazy_set_back)) {
+	while (rc == ZSTD_MORE && (flow->in_len > 0 || z->has_pending_output)) {
 		if (z->is_inside && flow->out_len == 0)
 			break;
-		rc = z->is_inside ? decode(z, flow, e) : begin(z, flow, e);
+		rc = z->is_inside ? zstd_decode(z, flow, e) : zstd_begin(z, flow, e);
 	}
 	return rc;
 }

@@ -42,12 +42,12 @@ struct zstd_cutter {
 	uint32_t crc;		/* output since span.out */
 
 	bool is_long;
-	struct buf kept;	 /* the frame's output while it is not long */
+	struct buf frame_output; /* the frame's output while it is not long */
 	struct span part;	 /* of a long frame, under way */
 	struct hasher *out_hash; /* the part's output */
 };
 
-static void span_begin(struct zstd_cutter *c)
+static void zstd_span_begin(struct zstd_cutter *c)
 {
 	struct digest unused;
 
@@ -71,7 +71,7 @@ int zstd_cutter_new(const struct decoder_ops *ops, void *arg, struct zstd_cutter
 	c->ops = ops;
 	c->arg = arg;
 	/* The run of output that makes the frame a long one is kept, too. */
-	buf_init(&c->kept, LONG_FRAME + OUTPUT_MAX);
+	buf_init(&c->frame_output, LONG_FRAME + OUTPUT_MAX);
 	rc = zstd_new(&c->zstd);
 	if (rc == 0)
 		rc = hasher_new(DIGEST_SHA256, &c->in_hash);
@@ -81,7 +81,7 @@ int zstd_cutter_new(const struct decoder_ops *ops, void *arg, struct zstd_cutter
 		zstd_cutter_free(c);
 		return rc;
 	}
-	span_begin(c);
+	zstd_span_begin(c);
 	*out = c;
 	return 0;
 }
@@ -93,11 +93,11 @@ void zstd_cutter_free(struct zstd_cutter *c)
 	zstd_free(c->zstd);
 	hasher_free(c->in_hash);
 	hasher_free(c->out_hash);
-	buf_release(&c->kept);
+	buf_release(&c->frame_output);
 	free(c);
 }
 
-static void part_begin(struct zstd_cutter *c, uint64_t skip)
+static void zstd_part_begin(struct zstd_cutter *c, uint64_t skip)
 {
 	c->part = (struct span){
 		.kind = SPAN_ZSTD,
@@ -109,7 +109,7 @@ static void part_begin(struct zstd_cutter *c, uint64_t skip)
 	};
 }
 
-static int part_end(struct zstd_cutter *c)
+static int zstd_part_end(struct zstd_cutter *c)
 {
 	struct digest digest;
 
@@ -122,7 +122,7 @@ static int part_end(struct zstd_cutter *c)
 }
 
 /* Output of a long frame. */
-static int part_add(struct zstd_cutter *c, const uint8_t *data, size_t len)
+static int zstd_part_add(struct zstd_cutter *c, const uint8_t *data, size_t len)
 {
 	while (len > 0) {
 		size_t n = (size_t)(SPAN_TARGET - c->part.out_len);
@@ -137,16 +137,16 @@ static int part_add(struct zstd_cutter *c, const uint8_t *data, size_t len)
 		len -= n;
 		if (c->part.out_len < SPAN_TARGET)
 			continue;
-		rc = part_end(c);
+		rc = zstd_part_end(c);
 		if (rc < 0)
 			return rc;
-		part_begin(c, c->part.skip + SPAN_TARGET);
+		zstd_part_begin(c, c->part.skip + SPAN_TARGET);
 	}
 	return 0;
 }
 
 /* The frame turns out to be long: the span of those before it is closed. */
-static int become_long(struct zstd_cutter *c)
+static int zstd_become_long(struct zstd_cutter *c)
 {
 	int rc = 0;
 
@@ -155,14 +155,14 @@ static int become_long(struct zstd_cutter *c)
 		rc = c->ops->span(c->arg, &c->span);
 	if (rc < 0)
 		return rc;
-	part_begin(c, 0);
-	rc = part_add(c, (const uint8_t *)c->kept.data, c->kept.len);
-	buf_release(&c->kept);
+	zstd_part_begin(c, 0);
+	rc = zstd_part_add(c, (const uint8_t *)c->frame_output.data, c->frame_output.len);
+	buf_release(&c->frame_output);
 	return rc;
 }
 
 /* @data is what was just made. */
-static int account(struct zstd_cutter *c, const uint8_t *data, size_t len)
+static int zstd_account(struct zstd_cutter *c, const uint8_t *data, size_t len)
 {
 	int rc;
 
@@ -174,21 +174,21 @@ static int account(struct zstd_cutter *c, const uint8_t *data, size_t len)
 	c->made += len;
 	c->frame_made += len;
 	if (c->is_long)
-		return part_add(c, data, len);
+		return zstd_part_add(c, data, len);
 	c->crc = checksum(c->crc, data, len);
-	rc = buf_append(&c->kept, data, len);
-	if (rc == 0 && c->kept.len > LONG_FRAME)
-		rc = become_long(c);
+	rc = buf_append(&c->frame_output, data, len);
+	if (rc == 0 && c->frame_output.len > LONG_FRAME)
+		rc = zstd_become_long(c);
 	return rc;
 }
 
-static int frame_ended(struct zstd_cutter *c)
+static int zstd_frame_end(struct zstd_cutter *c)
 {
 	int rc = 0;
 
 	if (c->is_long) {
-		rc = part_end(c);
-		span_begin(c);
+		rc = zstd_part_end(c);
+		zstd_span_begin(c);
 	} else if (c->frame_made > 0) {
 		struct digest digest;
 
@@ -201,15 +201,16 @@ static int frame_ended(struct zstd_cutter *c)
 		c->span.out_len = c->made - c->span.out;
 		if (c->span.out_len >= SPAN_TARGET) {
 			rc = c->ops->span(c->arg, &c->span);
-			span_begin(c);
+			zstd_span_begin(c);
 		}
 	} else if (c->span.out_len == 0) {
-		span_begin(c); /* a span need not begin with frames that hold nothing */
+		zstd_span_begin(
+			c); /* a span need not begin with frames that hold nothing */
 	}
 	c->is_long = false;
 	c->frame_in = c->taken;
 	c->frame_made = 0;
-	buf_clear(&c->kept);
+	buf_clear(&c->frame_output);
 	return rc;
 }
 
@@ -236,9 +237,9 @@ int zstd_cutter_feed(struct zstd_cutter *c, const void *data, size_t len, struct
 		c->taken += (size_t)(flow.in - from);
 		if (!c->is_long)
 			hasher_update(c->in_hash, from, (size_t)(flow.in - from));
-		rc = account(c, room, (size_t)(flow.out - (uint8_t *)room));
+		rc = zstd_account(c, room, (size_t)(flow.out - (uint8_t *)room));
 		if (rc == 0 && status == ZSTD_FRAME)
-			rc = frame_ended(c);
+			rc = zstd_frame_end(c);
 		if (rc < 0)
 			return rc;
 	}

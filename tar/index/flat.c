@@ -188,7 +188,7 @@ static void order_release(struct order *o)
 	free(o->list);
 }
 
-static int by_name(const void *a, const void *b, void *arg)
+static int compare_names(const void *a, const void *b, void *arg)
 {
 	const struct nodes *ns = arg;
 	const struct index_row *ra = &ns->rows[*(const uint32_t *)a];
@@ -199,18 +199,18 @@ static int by_name(const void *a, const void *b, void *arg)
 	return diff ? diff : (int)ra->name_len - (int)rb->name_len;
 }
 
-static void sort_run(struct nodes *ns, uint32_t *run, uint32_t n)
+static void sort_children(struct nodes *ns, uint32_t *run, uint32_t n)
 {
 	uint32_t i;
 
-	for (i = 1; i < n && by_name(&run[i - 1], &run[i], ns) < 0; i++)
+	for (i = 1; i < n && compare_names(&run[i - 1], &run[i], ns) < 0; i++)
 		;
 	if (i < n)
-		qsort_r(run, n, sizeof(*run), by_name, ns);
+		qsort_r(run, n, sizeof(*run), compare_names, ns);
 }
 
 /* kids: all named nodes by parent; first[i]: where the run of i begins. */
-static void group_by_parent(const struct nodes *ns, struct order *o)
+static void order_group(const struct nodes *ns, struct order *o)
 {
 	uint32_t i, sum = 0;
 
@@ -230,7 +230,7 @@ static void group_by_parent(const struct nodes *ns, struct order *o)
 }
 
 /* Breadth first from the root; a directory's row gets its run, in new numbers. */
-static void walk_down(struct nodes *ns, struct order *o)
+static void order_breadth_first(struct nodes *ns, struct order *o)
 {
 	uint32_t at;
 
@@ -247,7 +247,7 @@ static void walk_down(struct nodes *ns, struct order *o)
 				  ns->rows[o->kids[end]].parent == id;
 		     end++)
 			;
-		sort_run(ns, o->kids + begin, end - begin);
+		sort_children(ns, o->kids + begin, end - begin);
 		row->a = o->n;
 		row->b = end - begin;
 		row->size = row->b;
@@ -258,7 +258,7 @@ static void walk_down(struct nodes *ns, struct order *o)
 }
 
 /* New numbers in `first`, nlink counted, and nameless inodes appended. */
-static void number(struct nodes *ns, struct order *o)
+static void order_number(struct nodes *ns, struct order *o)
 {
 	uint32_t i;
 
@@ -285,7 +285,7 @@ static void number(struct nodes *ns, struct order *o)
 	}
 }
 
-static int make_order(struct nodes *ns, struct order *o)
+static int order_make(struct nodes *ns, struct order *o)
 {
 	/* calloc checks the products; kids past the last named node stay NOT_REACHED */
 	o->kids = calloc(ns->n, sizeof(*o->kids));
@@ -294,9 +294,9 @@ static int make_order(struct nodes *ns, struct order *o)
 	if (!o->kids || !o->first || !o->list)
 		return -ENOMEM;
 	memset(o->kids, 0xff, ns->n * sizeof(*o->kids));
-	group_by_parent(ns, o);
-	walk_down(ns, o);
-	number(ns, o);
+	order_group(ns, o);
+	order_breadth_first(ns, o);
+	order_number(ns, o);
 	return 0;
 }
 
@@ -355,7 +355,7 @@ int flat_write(struct flat *f, struct nodes *ns, struct writer *w,
 	memcpy(head.toc, facts->toc.bytes, sizeof(head.toc));
 	buf_init(&foreign, INDEX_ENTRIES_MAX * sizeof(uint32_t));
 	nodes_seal(ns);
-	rc = make_order(ns, &order);
+	rc = order_make(ns, &order);
 	if (rc == 0)
 		rc = write_rows(ns, &order, w, &head, &foreign);
 	if (rc < 0)

@@ -4,187 +4,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/err.h"
 #include "base/num.h"
-#include "tar/codec/checksum.h"
-#include "tar/codec/compression.h"
 #include "tar/index/format.h"
+#include "tar/index/index_map.h"
 
 struct index {
-	const unsigned char *map;
-	size_t size;
-	/* The last word of the map, and not what it should be once the file was cut short. */
-	const volatile uint32_t *end;
-	const struct index_head *head; /* a copy, so that what was checked stays so */
-	struct index_head head_copy;
+	struct index_map map;
 	struct index_info info;
-	/*
-	 * One bit for a block of 64 KiB: its checksum was right. Atomic; two threads may
-	 * check one block twice, and find the same.
-	 */
-	uint64_t *checked;
-	bool *damaged; /* atomic; by pointer, for it is set where the index is const */
 };
-
-/* Sections of rows: the length must be a multiple of this. */
-static const uint32_t row_sizes[N_SECTIONS] = {
-	[SECTION_ENTRIES] = sizeof(struct index_row),
-	[SECTION_STRINGS] = 1,
-	[SECTION_UNITS] = INDEX_UNIT,
-	[SECTION_XATTRS] = 1,
-	[SECTION_EXTENTS] = 8,
-	[SECTION_SPANS] = sizeof(uint32_t),
-	[SECTION_WINDOWS] = 1,
-	[SECTION_FOREIGN] = sizeof(uint32_t),
-	[SECTION_SKIPPED] = 1,
-};
-
-static int check_block(const struct index *ix, uint64_t block)
-{
-	uint64_t off = INDEX_HEAD_SIZE + (block << INDEX_BLOCK_SHIFT);
-	uint64_t len = ix->head->blocks.off - off;
-	uint64_t *word = &ix->checked[block / 64], bit = UINT64_C(1) << (block % 64);
-	uint32_t crc;
-
-	if (len > INDEX_BLOCK)
-		len = INDEX_BLOCK;
-	memcpy(&crc, ix->map + ix->head->blocks.off + block * sizeof(crc), sizeof(crc));
-	if (checksum(0, ix->map + off, (size_t)len) != crc) {
-		__atomic_store_n(ix->damaged, true, __ATOMIC_RELAXED);
-		return -EBADMSG;
-	}
-	__atomic_fetch_or(word, bit, __ATOMIC_RELEASE);
-	return 0;
-}
-
-static inline bool is_checked(const struct index *ix, uint64_t block)
-{
-	uint64_t word = __atomic_load_n(&ix->checked[block / 64], __ATOMIC_ACQUIRE);
-
-	return word >> (block % 64) & 1;
-}
-
-/*
- * Does the file still have the bytes that were checked? Where they are gone the map has
- * zeros, see base/fault.h, and at its end as well.
- */
-static bool is_whole(const struct index *ix)
-{
-	if (*ix->end == INDEX_END)
-		return true;
-	__atomic_store_n(ix->damaged, true, __ATOMIC_RELAXED);
-	return false;
-}
-
-/* @len bytes at @off of a section, checked; NULL if they are not there or not right. */
-static const void *at(const struct index *ix, enum index_section section, uint64_t off,
-		      uint64_t len)
-{
-	const struct index_place *place = &ix->head->sections[section];
-	uint64_t block, last;
-
-	if (!range_fits(off, len, place->len))
-		return NULL;
-	off += place->off;
-	if (len > 0) {
-		block = (off - INDEX_HEAD_SIZE) >> INDEX_BLOCK_SHIFT;
-		last = (off + len - 1 - INDEX_HEAD_SIZE) >> INDEX_BLOCK_SHIFT;
-		for (; block <= last; block++) {
-			if (!is_checked(ix, block) && check_block(ix, block) < 0)
-				return NULL;
-		}
-	}
-	return is_whole(ix) ? ix->map + off : NULL;
-}
-
-static bool place_is_sane(const struct index_head *head, const struct index_place *p,
-			  uint32_t row_size)
-{
-	if (p->len == 0)
-		return p->off <= head->file_size;
-	return p->off >= INDEX_HEAD_SIZE && p->off % 8 == 0 &&
-	       range_fits(p->off, p->len, head->blocks.off) && p->len % row_size == 0;
-}
-
-static bool head_is_sane(const struct index_head *head, uint64_t size)
-{
-	struct index_head copy = *head;
-	uint64_t body, n_blocks, n_entries;
-	size_t i;
-
-	copy.crc = 0;
-	if (head->magic != INDEX_MAGIC || head->version != INDEX_VERSION ||
-	    checksum(0, &copy, sizeof(copy)) != head->crc || head->file_size != size)
-		return false;
-	if (head->blocks.off < INDEX_HEAD_SIZE || head->blocks.off % 4 != 0 ||
-	    !range_fits(head->blocks.off, head->blocks.len, size))
-		return false;
-	body = head->blocks.off - INDEX_HEAD_SIZE;
-	n_blocks = (body + INDEX_BLOCK - 1) >> INDEX_BLOCK_SHIFT;
-	if (head->blocks.len != n_blocks * sizeof(uint32_t) ||
-	    head->blocks.off + head->blocks.len + sizeof(uint32_t) != size)
-		return false;
-	for (i = 0; i < N_SECTIONS; i++) {
-		if (!place_is_sane(head, &head->sections[i], row_sizes[i]))
-			return false;
-	}
-	n_entries = head->sections[SECTION_ENTRIES].len / sizeof(struct index_row);
-	return n_entries >= 1 && n_entries <= INDEX_ENTRIES_MAX &&
-	       head->compression <= COMPRESSION_ZSTD && head->basis <= BASIS_SOCI &&
-	       head->toc_alg <= DIGEST_SHA512;
-}
-
-static bool is_of_blob(const struct index_head *head, const struct digest *blob)
-{
-	return head->digest_alg == blob->alg &&
-	       memcmp(head->digest, blob->bytes, sizeof(head->digest)) == 0;
-}
-
-static uint32_t rows(const struct index_head *head, enum index_section section)
-{
-	return (uint32_t)(head->sections[section].len / row_sizes[section]);
-}
-
-static int map_file(struct index *ix, int fd, struct err *e)
-{
-	struct stat st;
-	void *map;
-
-	if (fstat(fd, &st) < 0)
-		return err_set(e, -errno, "cannot stat an index: %s", strerror(errno));
-	if (st.st_size < INDEX_HEAD_SIZE)
-		return err_set(e, -EBADMSG, "an index of %lld bytes",
-			       (long long)st.st_size);
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
-		return err_set(e, -errno, "cannot map an index: %s", strerror(errno));
-	ix->map = map;
-	ix->size = (size_t)st.st_size;
-	ix->end = (const void *)(ix->map + ix->size - sizeof(*ix->end));
-	memcpy(&ix->head_copy, map, sizeof(ix->head_copy));
-	ix->head = &ix->head_copy;
-	return 0;
-}
-
-static int check_head(const struct index *ix, const struct digest *blob, struct err *e)
-{
-	const struct index_head *head = ix->head;
-
-	if (!head_is_sane(head, ix->size))
-		return err_set(e, -EBADMSG,
-			       "the head of an index is damaged, or of another version");
-	if (!is_of_blob(head, blob))
-		return err_set(e, -EBADMSG, "an index of another layer");
-	if (checksum(0, ix->map + head->blocks.off, head->blocks.len) != head->blocks_crc)
-		return err_set(e, -EBADMSG, "the checksums of an index are damaged");
-	if (*ix->end != INDEX_END)
-		return err_set(e, -EBADMSG, "an index is cut short");
-	return 0;
-}
 
 const char *index_basis_name(enum index_basis basis)
 {
@@ -202,23 +32,11 @@ int index_open(int fd, const struct digest *blob, struct index **out, struct err
 {
 	struct index *ix = calloc(1, sizeof(*ix));
 	const struct index_head *head;
-	int rc = -ENOMEM;
+	int rc = ix ? index_map_init(&ix->map, fd, blob, e) : -ENOMEM;
 
-	if (!ix)
-		goto out;
-	rc = map_file(ix, fd, e);
-	if (rc == 0)
-		rc = check_head(ix, blob, e);
 	if (rc < 0)
 		goto out;
-	head = ix->head;
-	ix->checked = calloc(head->blocks.len / sizeof(uint32_t) / 64 + 1,
-			     sizeof(uint64_t));
-	ix->damaged = calloc(1, sizeof(*ix->damaged));
-	if (!ix->checked || !ix->damaged) {
-		rc = -ENOMEM;
-		goto out;
-	}
+	head = &ix->map.head;
 	ix->info = (struct index_info){
 		.blob = *blob,
 		.basis = (enum index_basis)head->basis,
@@ -226,13 +44,13 @@ int index_open(int fd, const struct digest *blob, struct index **out, struct err
 		.blob_size = head->blob_size,
 		.decoded_size = head->decoded_size,
 		.content_size = head->content_size,
-		.n_entries = rows(head, SECTION_ENTRIES),
-		.n_spans = rows(head, SECTION_SPANS),
-		.n_foreign = rows(head, SECTION_FOREIGN),
+		.n_entries = index_map_rows(&ix->map, SECTION_ENTRIES),
+		.n_spans = index_map_rows(&ix->map, SECTION_SPANS),
+		.n_foreign = index_map_rows(&ix->map, SECTION_FOREIGN),
 		.n_skipped = head->n_skipped,
 		.has_xattrs = head->has_xattrs,
 		.has_sparse = head->sections[SECTION_EXTENTS].len > 0,
-		.compression = head->compression,
+		.compression = (enum compression)head->compression,
 	};
 	memcpy(ix->info.toc.bytes, head->toc, sizeof(head->toc));
 	*out = ix;
@@ -247,10 +65,7 @@ void index_close(struct index *ix)
 {
 	if (!ix)
 		return;
-	if (ix->map)
-		munmap((void *)(uintptr_t)ix->map, ix->size);
-	free(ix->checked);
-	free(ix->damaged);
+	index_map_release(&ix->map);
 	free(ix);
 }
 
@@ -273,28 +88,29 @@ static bool row_is_sane(const struct index *ix, uint32_t id, const struct index_
 }
 
 /* @n units from number @first on; there is no number 0. */
-static const void *unit(const struct index *ix, uint32_t first, uint32_t n)
+static const void *units_at(const struct index *ix, uint32_t first, uint32_t n)
 {
-	return first ? at(ix, SECTION_UNITS, (uint64_t)(first - 1) * INDEX_UNIT,
-			  (uint64_t)n * INDEX_UNIT)
+	return first ? index_map_at(&ix->map, SECTION_UNITS,
+				    (uint64_t)(first - 1) * INDEX_UNIT,
+				    (uint64_t)n * INDEX_UNIT)
 		     : NULL;
 }
 
-static int fill_strings(const struct index *ix, const struct index_row *row,
-			struct entry *out)
+static int entry_set_strings(const struct index *ix, const struct index_row *row,
+			     struct entry *out)
 {
-	out->name = at(ix, SECTION_STRINGS, row->name, row->name_len);
+	out->name = index_map_at(&ix->map, SECTION_STRINGS, row->name, row->name_len);
 	out->name_len = row->name_len;
 	if (!out->name)
 		return -EBADMSG;
 	if (S_ISLNK(row->mode) || (row->flags & ENTRY_FOREIGN)) {
-		out->link = at(ix, SECTION_STRINGS, row->a, row->b);
+		out->link = index_map_at(&ix->map, SECTION_STRINGS, row->a, row->b);
 		out->link_len = row->b;
 		if (!out->link)
 			return -EBADMSG;
 	}
 	if (row->digest) {
-		out->digest = unit(ix, row->digest, 1);
+		out->digest = units_at(ix, row->digest, 1);
 		if (!out->digest)
 			return -EBADMSG;
 	}
@@ -303,8 +119,9 @@ static int fill_strings(const struct index *ix, const struct index_row *row,
 
 static const struct index_row *row_at(const struct index *ix, uint32_t id)
 {
-	return at(ix, SECTION_ENTRIES, (uint64_t)id * sizeof(struct index_row),
-		  sizeof(struct index_row));
+	return index_map_at(&ix->map, SECTION_ENTRIES,
+			    (uint64_t)id * sizeof(struct index_row),
+			    sizeof(struct index_row));
 }
 
 int index_entry(const struct index *ix, uint32_t id, struct entry *out)
@@ -338,7 +155,7 @@ int index_entry(const struct index *ix, uint32_t id, struct entry *out)
 		out->rdev_major = row->a;
 		out->rdev_minor = row->b;
 	}
-	return fill_strings(ix, row, out);
+	return entry_set_strings(ix, row, out);
 }
 
 int index_find(const struct index *ix, const struct entry *dir, const char *name,
@@ -354,7 +171,7 @@ int index_find(const struct index *ix, const struct entry *dir, const char *name
 
 		if (!row)
 			return -EBADMSG;
-		here = at(ix, SECTION_STRINGS, row->name, row->name_len);
+		here = index_map_at(&ix->map, SECTION_STRINGS, row->name, row->name_len);
 		if (!here)
 			return -EBADMSG;
 		diff = memcmp(name, here, len < row->name_len ? len : row->name_len);
@@ -377,7 +194,7 @@ int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out)
 	 * one number, and begins as the number in the row.
 	 */
 	uint64_t list = *pos & UINT32_MAX, done = *pos >> 32;
-	const unsigned char *p = at(ix, SECTION_XATTRS, list, 4);
+	const unsigned char *p = index_map_at(&ix->map, SECTION_XATTRS, list, 4);
 	uint16_t name_len;
 	uint32_t value_len, list_len;
 	uint64_t rest;
@@ -387,7 +204,7 @@ int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out)
 	memcpy(&list_len, p, sizeof(list_len));
 	if (!range_fits(done, 8, list_len))
 		return -EBADMSG;
-	p = at(ix, SECTION_XATTRS, list + 4 + done, 8);
+	p = index_map_at(&ix->map, SECTION_XATTRS, list + 4 + done, 8);
 	if (!p)
 		return -EBADMSG;
 	memcpy(&name_len, p, sizeof(name_len));
@@ -395,7 +212,8 @@ int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out)
 	rest = list_len - done - 8;
 	if (!range_fits(name_len, value_len, rest))
 		return -EBADMSG;
-	p = at(ix, SECTION_XATTRS, list + 4 + done + 8, (uint64_t)name_len + value_len);
+	p = index_map_at(&ix->map, SECTION_XATTRS, list + 4 + done + 8,
+			 (uint64_t)name_len + value_len);
 	if (!p)
 		return -EBADMSG;
 	out->name = (const char *)p;
@@ -408,22 +226,23 @@ int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out)
 }
 
 /* The list of a sparse file: its rows and their number, or NULL. */
-static const struct index_extent_row *extents(const struct index *ix, uint64_t off,
-					      uint64_t *n, uint64_t *stored)
+static const struct index_extent_row *extent_list(const struct index *ix, uint64_t off,
+						  uint64_t *n, uint64_t *stored)
 {
-	const uint64_t *list = at(ix, SECTION_EXTENTS, off, 2 * sizeof(uint64_t));
+	const uint64_t *list = index_map_at(&ix->map, SECTION_EXTENTS, off,
+					    2 * sizeof(uint64_t));
 
 	if (!list || off % 8 != 0 ||
-	    list[0] > ix->head->sections[SECTION_EXTENTS].len /
+	    list[0] > ix->map.head.sections[SECTION_EXTENTS].len /
 			      sizeof(struct index_extent_row))
 		return NULL;
 	*n = list[0];
 	*stored = list[1];
-	return at(ix, SECTION_EXTENTS, off + 2 * sizeof(uint64_t),
-		  *n * sizeof(struct index_extent_row));
+	return index_map_at(&ix->map, SECTION_EXTENTS, off + 2 * sizeof(uint64_t),
+			    *n * sizeof(struct index_extent_row));
 }
 
-static int check_in_archive(const struct index *ix, uint64_t data, uint64_t len)
+static int check_decoded_range(const struct index *ix, uint64_t data, uint64_t len)
 {
 	return range_fits(data, len, ix->info.decoded_size) ? 0 : -EBADMSG;
 }
@@ -448,13 +267,13 @@ static uint64_t extent_behind(const struct index_extent_row *list, uint64_t n,
 	return low;
 }
 
-static int sparse_extent(const struct index *ix, const struct entry *file, uint64_t off,
-			 uint64_t *len, uint64_t *data)
+static int extent_in_sparse(const struct index *ix, const struct entry *file,
+			    uint64_t off, uint64_t *len, uint64_t *data)
 {
 	const struct index_extent_row *list, *x;
 	uint64_t n, stored, i, gap = *len;
 
-	list = extents(ix, file->data, &n, &stored);
+	list = extent_list(ix, file->data, &n, &stored);
 	if (!list)
 		return -EBADMSG;
 	i = extent_behind(list, n, off);
@@ -472,7 +291,7 @@ static int sparse_extent(const struct index *ix, const struct entry *file, uint6
 		return -EBADMSG;
 	if (*len > x->len - off)
 		*len = x->len - off;
-	return check_in_archive(ix, *data, *len);
+	return check_decoded_range(ix, *data, *len);
 }
 
 int index_extent(const struct index *ix, const struct entry *file, uint64_t off,
@@ -481,10 +300,10 @@ int index_extent(const struct index *ix, const struct entry *file, uint64_t off,
 	if (*len > file->size - off)
 		*len = file->size - off;
 	if (file->flags & ENTRY_SPARSE)
-		return sparse_extent(ix, file, off, len, data);
+		return extent_in_sparse(ix, file, off, len, data);
 	if (!add_fits(file->data, off, data))
 		return -EBADMSG;
-	return check_in_archive(ix, *data, *len);
+	return check_decoded_range(ix, *data, *len);
 }
 
 int index_stored(const struct index *ix, const struct entry *file, uint64_t *stored)
@@ -495,15 +314,15 @@ int index_stored(const struct index *ix, const struct entry *file, uint64_t *sto
 		*stored = file->size;
 		return 0;
 	}
-	return extents(ix, file->data, &n, stored) ? 0 : -EBADMSG;
+	return extent_list(ix, file->data, &n, stored) ? 0 : -EBADMSG;
 }
 
-static const struct index_span_row *span_row(const struct index *ix, uint32_t i)
+static const struct index_span_row *span_row_at(const struct index *ix, uint32_t i)
 {
-	const uint32_t *first = at(ix, SECTION_SPANS, (uint64_t)i * sizeof(*first),
-				   sizeof(*first));
+	const uint32_t *first = index_map_at(
+		&ix->map, SECTION_SPANS, (uint64_t)i * sizeof(*first), sizeof(*first));
 
-	return first ? unit(ix, *first, sizeof(struct index_span_row) / INDEX_UNIT)
+	return first ? units_at(ix, *first, sizeof(struct index_span_row) / INDEX_UNIT)
 		     : NULL;
 }
 
@@ -513,7 +332,7 @@ int index_span(const struct index *ix, uint32_t i, struct span *out)
 
 	if (i >= ix->info.n_spans)
 		return -ENOENT;
-	row = span_row(ix, i);
+	row = span_row_at(ix, i);
 	if (!row)
 		return -EBADMSG;
 	*out = (struct span){
@@ -531,12 +350,13 @@ int index_span(const struct index *ix, uint32_t i, struct span *out)
 	};
 	memcpy(out->digest, row->digest, sizeof(out->digest));
 	if (row->window_len > 0) {
-		out->window = at(ix, SECTION_WINDOWS, row->window, row->window_len);
+		out->window = index_map_at(&ix->map, SECTION_WINDOWS, row->window,
+					   row->window_len);
 		if (!out->window)
 			return -EBADMSG;
 	}
 	if (!span_is_sane(out, ix->info.blob_size) ||
-	    check_in_archive(ix, out->out, out->out_len) < 0)
+	    check_decoded_range(ix, out->out, out->out_len) < 0)
 		return -EBADMSG;
 	return 0;
 }
@@ -547,7 +367,7 @@ int index_span_at(const struct index *ix, uint64_t out_off, uint32_t *i)
 
 	while (n > 0) { /* the first one that begins behind @out_off */
 		uint32_t half = n / 2;
-		const struct index_span_row *row = span_row(ix, low + half);
+		const struct index_span_row *row = span_row_at(ix, low + half);
 
 		if (!row)
 			return -EBADMSG;
@@ -570,7 +390,8 @@ int index_foreign(const struct index *ix, uint32_t i, uint32_t *id)
 
 	if (i >= ix->info.n_foreign)
 		return -ENOENT;
-	row = at(ix, SECTION_FOREIGN, (uint64_t)i * sizeof(*row), sizeof(*row));
+	row = index_map_at(&ix->map, SECTION_FOREIGN, (uint64_t)i * sizeof(*row),
+			   sizeof(*row));
 	if (!row || *row >= ix->info.n_entries)
 		return -EBADMSG;
 	*id = *row;
@@ -579,31 +400,17 @@ int index_foreign(const struct index *ix, uint32_t i, uint32_t *id)
 
 int index_skipped(const struct index *ix, const char **text, size_t *len)
 {
-	*len = (size_t)ix->head->sections[SECTION_SKIPPED].len;
-	*text = at(ix, SECTION_SKIPPED, 0, *len);
+	*len = (size_t)ix->map.head.sections[SECTION_SKIPPED].len;
+	*text = index_map_at(&ix->map, SECTION_SKIPPED, 0, *len);
 	return *text ? 0 : -EBADMSG;
 }
 
 bool index_take_damage(const struct index *ix)
 {
-	return __atomic_load_n(ix->damaged, __ATOMIC_RELAXED) &&
-	       __atomic_exchange_n(ix->damaged, false, __ATOMIC_RELAXED);
-}
-
-static bool is_zero(const unsigned char *p, size_t len)
-{
-	return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
+	return index_map_take_damage(&ix->map);
 }
 
 int index_verify(const struct index *ix)
 {
-	const size_t head = sizeof(*ix->head);
-	uint64_t block, n = ix->head->blocks.len / sizeof(uint32_t);
-
-	for (block = 0; block < n; block++) {
-		if (check_block(ix, block) < 0)
-			return -EBADMSG;
-	}
-	return is_zero(ix->map + head, INDEX_HEAD_SIZE - head) && is_whole(ix) ? 0
-									       : -EBADMSG;
+	return index_map_verify(&ix->map);
 }

@@ -90,8 +90,8 @@ struct index_info {
 	uint32_t n_foreign; /* entries with ENTRY_FOREIGN */
 	uint32_t n_skipped; /* entries of the archive that cannot be shown */
 	bool has_xattrs;
-	bool has_sparse;     /* files with holes */
-	uint8_t compression; /* enum compression */
+	bool has_sparse; /* files with holes */
+	enum compression compression;
 };
 
 /*

@@ -35,7 +35,7 @@ static const char *name_of(const struct nodes *ns, uint32_t id)
 }
 
 /* Twice the rows, and as many buckets as rows: chains stay about one node long. */
-static int grow(struct nodes *ns)
+static int nodes_grow(struct nodes *ns)
 {
 	uint32_t cap = ns->cap ? ns->cap * 2 : FIRST_CAP;
 	struct index_row *rows;
@@ -78,7 +78,7 @@ int nodes_init(struct nodes *ns)
 	if (getrandom(&ns->seed, sizeof(ns->seed), GRND_NONBLOCK) < 0)
 		ns->seed = (uintptr_t)ns;   /* early at boot: better than nothing */
 	buf_init(&ns->strings, UINT32_MAX); /* rows have 32 bits for an offset */
-	rc = grow(ns);
+	rc = nodes_grow(ns);
 	if (rc < 0) {
 		nodes_release(ns);
 		return rc;
@@ -120,7 +120,7 @@ uint32_t nodes_find(const struct nodes *ns, uint32_t parent, const char *name, s
 	return id;
 }
 
-int nodes_keep(struct nodes *ns, const char *text, size_t len, uint32_t *off)
+int nodes_add_text(struct nodes *ns, const char *text, size_t len, uint32_t *off)
 {
 	uint32_t at = (uint32_t)ns->strings.len;
 	int rc = buf_append(&ns->strings, text, len);
@@ -139,9 +139,9 @@ int nodes_add(struct nodes *ns, uint32_t parent, const char *name, size_t len,
 	if (ns->n >= INDEX_ENTRIES_MAX)
 		return -E2BIG;
 	if (ns->n == ns->cap)
-		rc = grow(ns);
+		rc = nodes_grow(ns);
 	if (rc == 0)
-		rc = nodes_keep(ns, name, len, &at);
+		rc = nodes_add_text(ns, name, len, &at);
 	if (rc < 0)
 		return rc;
 	ns->rows[ns->n] = (struct index_row){

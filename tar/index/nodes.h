@@ -44,7 +44,7 @@ int nodes_add(struct nodes *ns, uint32_t parent, const char *name, size_t len,
 /* Takes the name from a node. */
 void nodes_kill(struct nodes *ns, uint32_t id);
 /* A text kept in `strings`. -E2BIG, -ENOMEM. */
-int nodes_keep(struct nodes *ns, const char *text, size_t len, uint32_t *off);
+int nodes_add_text(struct nodes *ns, const char *text, size_t len, uint32_t *off);
 /* No node is looked up any more: gives back what looking up needs. */
 void nodes_seal(struct nodes *ns);
 

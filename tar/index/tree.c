@@ -86,7 +86,7 @@ uint32_t tree_count(const struct tree *t)
 }
 
 /* Names in the words about them: as much of a long one as tells which it is. */
-static int shown(size_t len)
+static int line_len(size_t len)
 {
 	return len > 120 ? 120 : (int)len;
 }
@@ -140,8 +140,8 @@ enum walk_mode {
  * The directory that @path (of @len bytes) means, symlinks followed as a chroot in the
  * layer would. -ENOENT, -ELOOP, -ENAMETOOLONG; -E2BIG, -ENOMEM.
  */
-static int walk(struct tree *t, const char *path, size_t len, enum walk_mode mode,
-		uint32_t *out)
+static int walk_path(struct tree *t, const char *path, size_t len, enum walk_mode mode,
+		     uint32_t *out)
 {
 	char buf[WALK_MAX];
 	/* at the end, so that links go in front */
@@ -208,7 +208,7 @@ static int parent_of(struct tree *t, const char *path, size_t len, uint32_t *out
 		*out = t->last_dir_node;
 		return 0;
 	}
-	rc = walk(t, path, len, WALK_MAKE, out);
+	rc = walk_path(t, path, len, WALK_MAKE, out);
 	if (rc < 0)
 		return rc;
 	memcpy(t->last_dir, path, len);
@@ -227,7 +227,7 @@ static size_t dir_len(const char *path, size_t len, const char **name, size_t *n
 	return slash ? (size_t)(slash - path) : 0;
 }
 
-/* What a hard link's cleaned target is now. -ENOENT, or walk()'s errors. */
+/* What a hard link's cleaned target is now. -ENOENT, or walk_path()'s errors. */
 static int find_target(struct tree *t, const char *path, size_t len, uint32_t *out)
 {
 	const char *name;
@@ -240,7 +240,7 @@ static int find_target(struct tree *t, const char *path, size_t len, uint32_t *o
 		*out = 0;
 		return 0;
 	}
-	rc = walk(t, path, dirs, WALK_FIND, &dir);
+	rc = walk_path(t, path, dirs, WALK_FIND, &dir);
 	if (rc < 0)
 		return rc;
 	if (name_len > INDEX_NAME_MAX)
@@ -253,7 +253,7 @@ static int find_target(struct tree *t, const char *path, size_t len, uint32_t *o
 }
 
 /* All that an entry says of its inode; @row is new, or a directory that is told again. */
-static int fill(struct tree *t, struct index_row *row, const struct tar_entry *e)
+static int fill_row(struct tree *t, struct index_row *row, const struct tar_entry *e)
 {
 	uint32_t at;
 	int rc;
@@ -276,7 +276,7 @@ static int fill(struct tree *t, struct index_row *row, const struct tar_entry *e
 		}
 		break;
 	case S_IFLNK:
-		rc = nodes_keep(&t->nodes, e->link, e->link_len, &at);
+		rc = nodes_add_text(&t->nodes, e->link, e->link_len, &at);
 		if (rc < 0)
 			return rc;
 		row->mode = S_IFLNK | 0777; /* Linux knows no other */
@@ -299,8 +299,8 @@ static int fill(struct tree *t, struct index_row *row, const struct tar_entry *e
  * The node to be filled: a directory that was there, if the entry is one too, else a
  * new node in place of whatever had the name.
  */
-static int place(struct tree *t, uint32_t dir, const char *name, size_t len, bool is_dir,
-		 uint32_t *out)
+static int place_node(struct tree *t, uint32_t dir, const char *name, size_t len,
+		      bool is_dir, uint32_t *out)
 {
 	uint32_t old = nodes_find(&t->nodes, dir, name, len);
 
@@ -330,7 +330,7 @@ static int add_link(struct tree *t, uint32_t dir, const char *name, size_t len,
 
 	if (e->link_len > INDEX_PATH_MAX) {
 		flat_skip(&t->flat, "%.*s: a hard link to a name too long",
-			  shown(e->path_len), e->path);
+			  line_len(e->path_len), e->path);
 		return 0;
 	}
 	path_len = clean_path(e->link, e->link_len, path);
@@ -341,19 +341,19 @@ static int add_link(struct tree *t, uint32_t dir, const char *name, size_t len,
 		return 0;
 	if (rc == 0 && node_is_dir(&t->nodes.rows[target])) {
 		flat_skip(&t->flat, "%.*s: a hard link to a directory",
-			  shown(e->path_len), e->path);
+			  line_len(e->path_len), e->path);
 		return 0;
 	}
 	if (rc == 0)
 		target = t->nodes.rows[target].inode;
-	rc = place(t, dir, name, len, false, &id);
+	rc = place_node(t, dir, name, len, false, &id);
 	if (rc < 0)
 		return rc;
 	if (target != NODE_NONE && !(t->nodes.rows[target].flags & ENTRY_FOREIGN)) {
 		t->nodes.rows[id].inode = target;
 		return 0;
 	}
-	rc = nodes_keep(&t->nodes, path, path_len, &t->nodes.rows[id].a);
+	rc = nodes_add_text(&t->nodes, path, path_len, &t->nodes.rows[id].a);
 	if (rc < 0)
 		return rc;
 	t->nodes.rows[id].b = (uint32_t)path_len;
@@ -365,11 +365,11 @@ static int add_root(struct tree *t, const struct tar_entry *e)
 {
 	if (e->is_hardlink || !S_ISDIR(e->mode)) {
 		flat_skip(&t->flat, "%.*s: the root can only be a directory",
-			  shown(e->path_len), e->path);
+			  line_len(e->path_len), e->path);
 		return 0;
 	}
 	t->nodes.rows[0].flags &= (uint8_t)~ENTRY_IMPLIED;
-	return fill(t, &t->nodes.rows[0], e);
+	return fill_row(t, &t->nodes.rows[0], e);
 }
 
 int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct err *err)
@@ -382,7 +382,7 @@ int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct e
 
 	*file = TREE_NO_FILE;
 	if (e->path_len > INDEX_PATH_MAX) {
-		flat_skip(&t->flat, "%.*s...: a path of %zu bytes", shown(e->path_len),
+		flat_skip(&t->flat, "%.*s...: a path of %zu bytes", line_len(e->path_len),
 			  e->path, e->path_len);
 		return 0;
 	}
@@ -391,28 +391,28 @@ int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct e
 		return add_root(t, e);
 	dirs = dir_len(path, len, &name, &name_len);
 	if (name_len > INDEX_NAME_MAX) {
-		flat_skip(&t->flat, "%.*s...: a name of %zu bytes", shown(len), path,
+		flat_skip(&t->flat, "%.*s...: a name of %zu bytes", line_len(len), path,
 			  name_len);
 		return 0;
 	}
 	if (!e->is_hardlink && S_ISLNK(e->mode) &&
 	    (e->link_len == 0 || e->link_len > INDEX_PATH_MAX)) {
-		flat_skip(&t->flat, "%.*s: a symlink to a name of %zu bytes", shown(len),
-			  path, e->link_len);
+		flat_skip(&t->flat, "%.*s: a symlink to a name of %zu bytes",
+			  line_len(len), path, e->link_len);
 		return 0;
 	}
 	rc = parent_of(t, path, dirs, &dir);
 	if (rc == -ENAMETOOLONG || rc == -ELOOP) {
-		flat_skip(&t->flat, "%.*s: its directory cannot be: %s", shown(len), path,
-			  strerror(-rc));
+		flat_skip(&t->flat, "%.*s: its directory cannot be: %s", line_len(len),
+			  path, strerror(-rc));
 		return 0;
 	}
 	if (rc == 0 && e->is_hardlink)
 		rc = add_link(t, dir, name, name_len, e);
 	else if (rc == 0) {
-		rc = place(t, dir, name, name_len, S_ISDIR(e->mode), &id);
+		rc = place_node(t, dir, name, name_len, S_ISDIR(e->mode), &id);
 		if (rc == 0)
-			rc = fill(t, &t->nodes.rows[id], e);
+			rc = fill_row(t, &t->nodes.rows[id], e);
 		if (rc == 0 && S_ISREG(e->mode))
 			*file = id;
 	}
@@ -477,7 +477,7 @@ static int bind_late(struct tree *t, uint32_t id)
 		row->inode = target;
 		return 0;
 	}
-	flat_skip(&t->flat, "%.*s: a hard link %s", shown(row->name_len),
+	flat_skip(&t->flat, "%.*s: a hard link %s", line_len(row->name_len),
 		  t->nodes.strings.data + row->name,
 		  hops < SYMLINKS_MAX ? "to a directory" : "in a circle of hard links");
 	return 1;

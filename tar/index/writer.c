@@ -54,7 +54,7 @@ void writer_free(struct writer *w)
  * The disk is full: what there is of the index, and what is to come, has room in memory.
  * Under the same descriptor, so that nobody needs to know.
  */
-static int move_to_memory(struct writer *w)
+static int writer_move_to_memory(struct writer *w)
 {
 	int mem = memfd_create("peelfs-index", MFD_CLOEXEC), rc = 0;
 	off_t off = 0;
@@ -71,22 +71,22 @@ static int move_to_memory(struct writer *w)
 	return rc;
 }
 
-static int put(struct writer *w, const void *data, size_t len, uint64_t off)
+static int writer_put(struct writer *w, const void *data, size_t len, uint64_t off)
 {
 	int rc = fd_write_all(w->fd, data, len, off);
 
 	if (rc != -ENOSPC && rc != -EDQUOT)
 		return rc;
-	rc = move_to_memory(w);
+	rc = writer_move_to_memory(w);
 	return rc < 0 ? rc : fd_write_all(w->fd, data, len, off);
 }
 
-static void flush_block(struct writer *w)
+static void writer_flush(struct writer *w)
 {
 	uint32_t crc = checksum(0, w->block, w->len);
 	int rc;
 
-	rc = put(w, w->block, w->len, w->off);
+	rc = writer_put(w, w->block, w->len, w->off);
 	if (rc == 0)
 		rc = buf_append(&w->crcs, &crc, sizeof(crc));
 	if (rc < 0 && w->error == 0)
@@ -111,11 +111,11 @@ void writer_append(struct writer *w, const void *data, size_t len)
 		p += n;
 		len -= n;
 		if (w->len == INDEX_BLOCK)
-			flush_block(w);
+			writer_flush(w);
 	}
 }
 
-static void align(struct writer *w)
+static void writer_align(struct writer *w)
 {
 	static const char zeros[8];
 	uint64_t at = w->off + w->len;
@@ -123,18 +123,18 @@ static void align(struct writer *w)
 	writer_append(w, zeros, (size_t)(round_up(at, 8) - at));
 }
 
-static void end_section(struct writer *w)
+static void writer_end_section(struct writer *w)
 {
 	if (w->section == N_SECTIONS)
 		return;
 	w->sections[w->section].len = writer_tell(w);
-	align(w);
+	writer_align(w);
 	w->section = N_SECTIONS;
 }
 
 void writer_begin(struct writer *w, enum index_section section)
 {
-	end_section(w);
+	writer_end_section(w);
 	w->section = section;
 	w->sections[section].off = w->off + w->len;
 }
@@ -150,9 +150,9 @@ int writer_finish(struct writer *w, struct index_head *head)
 	const uint32_t end = INDEX_END;
 	int rc;
 
-	end_section(w);
+	writer_end_section(w);
 	if (w->len > 0)
-		flush_block(w);
+		writer_flush(w);
 	if (w->error < 0)
 		return w->error;
 
@@ -166,12 +166,12 @@ int writer_finish(struct writer *w, struct index_head *head)
 	head->crc = 0;
 	head->crc = checksum(0, head, sizeof(*head));
 
-	rc = put(w, w->crcs.data, w->crcs.len, w->off);
+	rc = writer_put(w, w->crcs.data, w->crcs.len, w->off);
 	if (rc == 0)
-		rc = put(w, &end, sizeof(end), w->off + w->crcs.len);
+		rc = writer_put(w, &end, sizeof(end), w->off + w->crcs.len);
 	if (rc == 0)
-		rc = put(w, zeros, sizeof(zeros), sizeof(*head));
+		rc = writer_put(w, zeros, sizeof(zeros), sizeof(*head));
 	if (rc == 0)
-		rc = put(w, head, sizeof(*head), 0);
+		rc = writer_put(w, head, sizeof(*head), 0);
 	return rc;
 }

@@ -93,7 +93,7 @@ struct table {
 	uint8_t *json; /* PIECE bytes */
 };
 
-static int take(void *arg, const void *data, size_t len, struct err *e)
+static int chunked_take(void *arg, const void *data, size_t len, struct err *e)
 {
 	struct table *t = arg;
 	struct flow flow = {.in = data, .in_len = len};
@@ -119,7 +119,7 @@ static int take(void *arg, const void *data, size_t len, struct err *e)
 	return rc;
 }
 
-static int check(struct hasher *hasher, const struct digest *want, struct err *e)
+static int check_digest(struct hasher *hasher, const struct digest *want, struct err *e)
 {
 	struct digest have;
 
@@ -168,13 +168,13 @@ int chunked_read(const struct blob_reader *r, const struct chunked_place *place,
 			       "its table of contents is not where it can be");
 	rc = table_init(&t, place, table, json, tree);
 	if (rc == 0)
-		rc = blob_reader_stream(r, place->off, place->len, take, &t, e);
+		rc = blob_reader_stream(r, place->off, place->len, chunked_take, &t, e);
 	if (rc == 0 && (t.left > 0 || !zstd_is_between(t.zstd)))
 		rc = err_set(e, -EBADMSG, "its table of contents is shorter than said");
 	if (rc == 0)
-		rc = check(t.table_hasher, table, e);
+		rc = check_digest(t.table_hasher, table, e);
 	if (rc == 0)
-		rc = check(t.json_hasher, json, e);
+		rc = check_digest(t.json_hasher, json, e);
 	if (rc == 0)
 		rc = toc_finish(t.toc, out, e);
 	toc_free(t.toc);

@@ -111,7 +111,7 @@ struct table {
 	uint8_t *out;	/* PIECE bytes */
 };
 
-static int on_entry(void *arg, const struct tar_entry *entry)
+static int estargz_on_entry(void *arg, const struct tar_entry *entry)
 {
 	struct table *t = arg;
 	const char *name = entry->path;
@@ -129,7 +129,7 @@ static int on_entry(void *arg, const struct tar_entry *entry)
 	return 0;
 }
 
-static int on_content(void *arg, const void *data, size_t len)
+static int estargz_on_content(void *arg, const void *data, size_t len)
 {
 	struct table *t = arg;
 
@@ -140,7 +140,7 @@ static int on_content(void *arg, const void *data, size_t len)
 	return toc_feed(t->toc, data, len, t->e);
 }
 
-static int take(void *arg, const void *data, size_t len, struct err *e)
+static int estargz_take(void *arg, const void *data, size_t len, struct err *e)
 {
 	struct table *t = arg;
 	struct flow flow = {.in = data, .in_len = len};
@@ -157,8 +157,8 @@ static int take(void *arg, const void *data, size_t len, struct err *e)
 	return rc;
 }
 
-static int finish(struct table *t, const struct digest *json, struct toc_facts *out,
-		  struct err *e)
+static int estargz_finish(struct table *t, const struct digest *json,
+			  struct toc_facts *out, struct err *e)
 {
 	struct digest have;
 
@@ -175,11 +175,13 @@ static int finish(struct table *t, const struct digest *json, struct toc_facts *
 }
 
 /* The table is in [off, end) of the blob, whose last @tail_len bytes are in @tail. */
-static int read_table(const struct blob_reader *r, uint64_t off, uint64_t end,
-		      const char *tail, size_t tail_len, const struct digest *json,
-		      struct tree *tree, struct toc_facts *out, struct err *e)
+static int estargz_read_table(const struct blob_reader *r, uint64_t off, uint64_t end,
+			      const char *tail, size_t tail_len,
+			      const struct digest *json, struct tree *tree,
+			      struct toc_facts *out, struct err *e)
 {
-	static const struct reader_ops ops = {.entry = on_entry, .content = on_content};
+	static const struct reader_ops ops = {.entry = estargz_on_entry,
+					      .content = estargz_on_content};
 	const struct toc_options options = {
 		.kind = SPAN_GZIP, .end = off, .has_landmarks = true};
 	uint64_t tail_off = r->blob->size - tail_len;
@@ -196,14 +198,14 @@ static int read_table(const struct blob_reader *r, uint64_t off, uint64_t end,
 	if (rc == 0 && !t.out)
 		rc = -ENOMEM;
 	if (rc == 0 && off < tail_off)
-		rc = blob_reader_stream(r, off, tail_off - off, take, &t, e);
+		rc = blob_reader_stream(r, off, tail_off - off, estargz_take, &t, e);
 	if (rc == 0) {
 		uint64_t from = off > tail_off ? off : tail_off;
 
-		rc = take(&t, tail + (from - tail_off), (size_t)(end - from), e);
+		rc = estargz_take(&t, tail + (from - tail_off), (size_t)(end - from), e);
 	}
 	if (rc == 0)
-		rc = finish(&t, json, out, e);
+		rc = estargz_finish(&t, json, out, e);
 	toc_free(t.toc);
 	gzip_free(t.gzip);
 	reader_free(t.reader);
@@ -212,9 +214,10 @@ static int read_table(const struct blob_reader *r, uint64_t off, uint64_t end,
 	return rc;
 }
 
-static int find_table(const struct blob_reader *r, const char *tail, size_t len,
-		      const struct digest *json, struct tree *tree,
-		      enum compression *compression, struct toc_facts *out, struct err *e)
+static int estargz_find_table(const struct blob_reader *r, const char *tail, size_t len,
+			      const struct digest *json, struct tree *tree,
+			      enum compression *compression, struct toc_facts *out,
+			      struct err *e)
 {
 	struct chunked_place place;
 	size_t footer_len = 0;
@@ -238,8 +241,8 @@ static int find_table(const struct blob_reader *r, const char *tail, size_t len,
 	if (off >= r->blob->size - footer_len)
 		return err_set(e, -EBADMSG,
 			       "its table of contents is not where it can be");
-	return read_table(r, off, r->blob->size - footer_len, tail, len, json, tree, out,
-			  e);
+	return estargz_read_table(r, off, r->blob->size - footer_len, tail, len, json,
+				  tree, out, e);
 }
 
 int estargz_read(const struct blob_reader *r, const struct digest *json,
@@ -254,7 +257,7 @@ int estargz_read(const struct blob_reader *r, const struct digest *json,
 		return -ENOMEM;
 	rc = blob_reader_read(r, tail, len, r->blob->size - len, e);
 	if (rc == 0)
-		rc = find_table(r, tail, len, json, tree, compression, out, e);
+		rc = estargz_find_table(r, tail, len, json, tree, compression, out, e);
 	free(tail);
 	return rc;
 }

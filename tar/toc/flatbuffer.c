@@ -5,17 +5,17 @@
 
 #include "base/num.h"
 
-static bool is_there(const struct fb_bytes *in, size_t at, size_t len)
+static bool fb_has(const struct fb_bytes *in, size_t at, size_t len)
 {
 	return range_fits(at, len, in->len);
 }
 
 /* The place that the u32 offset at @at leads to. */
-static int follow(const struct fb_bytes *in, size_t at, size_t *out)
+static int fb_follow(const struct fb_bytes *in, size_t at, size_t *out)
 {
 	uint64_t to;
 
-	if (!is_there(in, at, 4))
+	if (!fb_has(in, at, 4))
 		return -EBADMSG;
 	to = (uint64_t)at + get_le32(in->data + at);
 	if (to >= in->len)
@@ -24,21 +24,21 @@ static int follow(const struct fb_bytes *in, size_t at, size_t *out)
 	return 0;
 }
 
-static int open_table(const struct fb_bytes *in, size_t at, struct fb_table *out)
+static int fb_open_table(const struct fb_bytes *in, size_t at, struct fb_table *out)
 {
 	struct fb_table t = {.in = in, .at = at};
 	int64_t vtable;
 
-	if (!is_there(in, at, 4))
+	if (!fb_has(in, at, 4))
 		return -EBADMSG;
 	vtable = (int64_t)at - (int32_t)get_le32(in->data + at);
-	if (vtable < 0 || !is_there(in, (size_t)vtable, 4))
+	if (vtable < 0 || !fb_has(in, (size_t)vtable, 4))
 		return -EBADMSG;
 	t.vtable = (size_t)vtable;
 	t.vtable_len = get_le16(in->data + t.vtable);
 	t.len = get_le16(in->data + t.vtable + 2);
-	if (t.vtable_len < 4 || t.len < 4 || !is_there(in, t.vtable, t.vtable_len) ||
-	    !is_there(in, at, t.len))
+	if (t.vtable_len < 4 || t.len < 4 || !fb_has(in, t.vtable, t.vtable_len) ||
+	    !fb_has(in, at, t.len))
 		return -EBADMSG;
 	*out = t;
 	return 0;
@@ -47,13 +47,14 @@ static int open_table(const struct fb_bytes *in, size_t at, struct fb_table *out
 int fb_root(const struct fb_bytes *in, struct fb_table *out)
 {
 	size_t at;
-	int rc = follow(in, 0, &at);
+	int rc = fb_follow(in, 0, &at);
 
-	return rc < 0 ? rc : open_table(in, at, out);
+	return rc < 0 ? rc : fb_open_table(in, at, out);
 }
 
 /* Where the field of @size bytes is; -ENOENT if it is absent. */
-static int find_field(const struct fb_table *t, unsigned slot, size_t size, size_t *out)
+static int fb_find_field(const struct fb_table *t, unsigned slot, size_t size,
+			 size_t *out)
 {
 	size_t entry = 4 + 2 * (size_t)slot;
 	uint16_t off;
@@ -70,28 +71,28 @@ static int find_field(const struct fb_table *t, unsigned slot, size_t size, size
 }
 
 /* What the offset in a slot leads to. */
-static int find_target(const struct fb_table *t, unsigned slot, size_t *out)
+static int fb_find_target(const struct fb_table *t, unsigned slot, size_t *out)
 {
 	size_t at;
-	int rc = find_field(t, slot, 4, &at);
+	int rc = fb_find_field(t, slot, 4, &at);
 
-	return rc < 0 ? rc : follow(t->in, at, out);
+	return rc < 0 ? rc : fb_follow(t->in, at, out);
 }
 
 int fb_get_table(const struct fb_table *t, unsigned slot, struct fb_table *out)
 {
 	size_t at;
-	int rc = find_target(t, slot, &at);
+	int rc = fb_find_target(t, slot, &at);
 
-	return rc < 0 ? rc : open_table(t->in, at, out);
+	return rc < 0 ? rc : fb_open_table(t->in, at, out);
 }
 
-static int open_vector(const struct fb_bytes *in, size_t at, size_t size,
-		       struct fb_vector *out)
+static int fb_open_vector(const struct fb_bytes *in, size_t at, size_t size,
+			  struct fb_vector *out)
 {
 	uint32_t n;
 
-	if (!is_there(in, at, 4))
+	if (!fb_has(in, at, 4))
 		return -EBADMSG;
 	n = get_le32(in->data + at);
 	if (n > (in->len - at - 4) / size)
@@ -104,23 +105,24 @@ int fb_get_vector(const struct fb_table *t, unsigned slot, size_t size,
 		  struct fb_vector *out)
 {
 	size_t at;
-	int rc = find_target(t, slot, &at);
+	int rc = fb_find_target(t, slot, &at);
 
-	return rc < 0 ? rc : open_vector(t->in, at, size, out);
+	return rc < 0 ? rc : fb_open_vector(t->in, at, size, out);
 }
 
 int fb_table_at(const struct fb_vector *v, uint32_t i, struct fb_table *out)
 {
 	size_t at;
-	int rc = i < v->n ? follow(v->in, v->at + 4 * (size_t)i, &at) : -EBADMSG;
+	int rc = i < v->n ? fb_follow(v->in, v->at + 4 * (size_t)i, &at) : -EBADMSG;
 
-	return rc < 0 ? rc : open_table(v->in, at, out);
+	return rc < 0 ? rc : fb_open_table(v->in, at, out);
 }
 
-static int open_text(const struct fb_bytes *in, size_t at, const char **text, size_t *len)
+static int fb_open_text(const struct fb_bytes *in, size_t at, const char **text,
+			size_t *len)
 {
 	struct fb_vector v;
-	int rc = open_vector(in, at, 1, &v);
+	int rc = fb_open_vector(in, at, 1, &v);
 
 	if (rc < 0)
 		return rc;
@@ -132,28 +134,28 @@ static int open_text(const struct fb_bytes *in, size_t at, const char **text, si
 int fb_text_at(const struct fb_vector *v, uint32_t i, const char **text, size_t *len)
 {
 	size_t at;
-	int rc = i < v->n ? follow(v->in, v->at + 4 * (size_t)i, &at) : -EBADMSG;
+	int rc = i < v->n ? fb_follow(v->in, v->at + 4 * (size_t)i, &at) : -EBADMSG;
 
-	return rc < 0 ? rc : open_text(v->in, at, text, len);
+	return rc < 0 ? rc : fb_open_text(v->in, at, text, len);
 }
 
 int fb_get_text(const struct fb_table *t, unsigned slot, const char **text, size_t *len)
 {
 	size_t at;
-	int rc = find_target(t, slot, &at);
+	int rc = fb_find_target(t, slot, &at);
 
 	if (rc == -ENOENT) {
 		*text = "";
 		*len = 0;
 		return 0;
 	}
-	return rc < 0 ? rc : open_text(t->in, at, text, len);
+	return rc < 0 ? rc : fb_open_text(t->in, at, text, len);
 }
 
 int fb_get_i64(const struct fb_table *t, unsigned slot, int64_t otherwise, int64_t *out)
 {
 	size_t at;
-	int rc = find_field(t, slot, 8, &at);
+	int rc = fb_find_field(t, slot, 8, &at);
 
 	if (rc == 0)
 		*out = (int64_t)get_le64(t->in->data + at);
@@ -165,7 +167,7 @@ int fb_get_i64(const struct fb_table *t, unsigned slot, int64_t otherwise, int64
 int fb_get_u32(const struct fb_table *t, unsigned slot, uint32_t otherwise, uint32_t *out)
 {
 	size_t at;
-	int rc = find_field(t, slot, 4, &at);
+	int rc = fb_find_field(t, slot, 4, &at);
 
 	if (rc == 0)
 		*out = get_le32(t->in->data + at);
@@ -177,7 +179,7 @@ int fb_get_u32(const struct fb_table *t, unsigned slot, uint32_t otherwise, uint
 int fb_get_u8(const struct fb_table *t, unsigned slot, uint8_t otherwise, uint8_t *out)
 {
 	size_t at;
-	int rc = find_field(t, slot, 1, &at);
+	int rc = fb_find_field(t, slot, 1, &at);
 
 	if (rc == 0)
 		*out = t->in->data[at];

@@ -41,7 +41,7 @@
 #define PIECES_MAX ((size_t)8 << 20)
 
 /* A piece of the file that waits. */
-struct response {
+struct toc_piece {
 	uint64_t in;
 	uint64_t skip;
 	uint64_t off; /* in the file */
@@ -63,7 +63,7 @@ struct toc {
 	struct toc_entry entries[2];
 	struct toc_entry *entry; /* being read */
 	struct toc_entry *file;	 /* that waits, if it has pieces */
-	struct buf pieces;	 /* struct response each */
+	struct buf pieces;	 /* struct toc_piece each */
 	struct buf waiting;	 /* struct span each, all with the same `in` */
 	struct buf extents;	 /* struct extent each: of a file with holes */
 	uint64_t wanted;	 /* decoded bytes of the member that its spans need */
@@ -75,7 +75,7 @@ struct toc {
 
 enum root_key { ROOT_OTHER, ROOT_VERSION, ROOT_ENTRIES };
 
-static int refuse(struct toc *t, int code, const char *what)
+static int toc_refuse(struct toc *t, int code, const char *what)
 {
 	const struct buf *name = t->entry->name.len ? &t->entry->name : &t->file->name;
 
@@ -99,7 +99,7 @@ static uint64_t compressed_most(uint64_t n)
 }
 
 /* The waiting spans' input ends at @end, or before it. */
-static int settle(struct toc *t, uint64_t end)
+static int settle_spans(struct toc *t, uint64_t end)
 {
 	struct span *sp = (struct span *)(void *)t->waiting.data;
 	size_t i, n = t->waiting.len / sizeof(*sp);
@@ -118,7 +118,7 @@ static int settle(struct toc *t, uint64_t end)
 }
 
 /* @stop: where the piece's input ends, if that is known, else 0. */
-static int add_span(struct toc *t, const struct response *p, uint64_t len, uint64_t stop)
+static int add_span(struct toc *t, const struct toc_piece *p, uint64_t len, uint64_t stop)
 {
 	struct span *sp = (struct span *)(void *)t->waiting.data, *last;
 	size_t n = t->waiting.len / sizeof(*sp);
@@ -135,12 +135,12 @@ static int add_span(struct toc *t, const struct response *p, uint64_t len, uint6
 	memcpy(new.digest, p->digest.bytes, sizeof(new.digest));
 	last = n ? &sp[n - 1] : NULL;
 	if (p->in >= t->options.end || p->skip > SPAN_OUT_MAX || len > SPAN_OUT_MAX)
-		return refuse(t, -EBADMSG, "has a piece that cannot be");
+		return toc_refuse(t, -EBADMSG, "has a piece that cannot be");
 	if (last && (p->in < last->in ||
 		     (p->in == last->in && p->skip < last->skip + last->out_len)))
-		return refuse(t, -ENOTSUP, "is not in the order of the layer");
+		return toc_refuse(t, -ENOTSUP, "is not in the order of the layer");
 	if (last && p->in > last->in) {
-		rc = settle(t, p->in);
+		rc = settle_spans(t, p->in);
 		if (rc < 0)
 			return rc;
 	}
@@ -156,7 +156,7 @@ static int add_span(struct toc *t, const struct response *p, uint64_t len, uint6
 /* The file that waits */
 
 /* Pieces without a length reach to the end of the file, and all together are it. */
-static int check_pieces(struct toc *t, struct response *p, size_t n)
+static int check_pieces(struct toc *t, struct toc_piece *p, size_t n)
 {
 	uint64_t off = 0;
 	size_t i;
@@ -166,22 +166,23 @@ static int check_pieces(struct toc *t, struct response *p, size_t n)
 			p[i].len = t->file->size - p[i].off;
 		if (p[i].len == 0 || p[i].off != off ||
 		    !range_fits(off, p[i].len, t->file->size))
-			return refuse(t, -EBADMSG, "has pieces that are not the file");
+			return toc_refuse(t, -EBADMSG,
+					  "has pieces that are not the file");
 		off += p[i].len;
 		if (n == 1 && p[i].digest.alg == DIGEST_NONE)
 			p[i].digest = t->file->digest;
 		if (p[i].digest.alg == DIGEST_NONE && !p[i].is_zeros)
-			return refuse(t, -EBADMSG, "has no digest for a piece");
+			return toc_refuse(t, -EBADMSG, "has no digest for a piece");
 	}
 	if (off != t->file->size)
-		return refuse(t, -EBADMSG, "has pieces that are not the file");
+		return toc_refuse(t, -EBADMSG, "has pieces that are not the file");
 	if (n == 1 && t->file->digest.alg != DIGEST_NONE && !p[0].is_zeros &&
 	    !digest_equal(&p[0].digest, &t->file->digest))
-		return refuse(t, -EBADMSG, "has two digests for the same bytes");
+		return toc_refuse(t, -EBADMSG, "has two digests for the same bytes");
 	return 0;
 }
 
-static int add_pieces(struct toc *t, const struct response *p, size_t n)
+static int add_pieces(struct toc *t, const struct toc_piece *p, size_t n)
 {
 	size_t i;
 	int rc = 0;
@@ -198,7 +199,7 @@ static int add_pieces(struct toc *t, const struct response *p, size_t n)
 }
 
 /* What is not zeros, neighbours as one. *stored is the sum. */
-static int find_extents(struct toc *t, const struct response *p, size_t n,
+static int find_extents(struct toc *t, const struct toc_piece *p, size_t n,
 			uint64_t *stored)
 {
 	struct extent x = {0};
@@ -280,7 +281,7 @@ static int add_entry(struct toc *t, const struct toc_entry *from, struct tar_ent
 /* All chunks of the file that waits have come. */
 static int flush_file(struct toc *t)
 {
-	struct response *p = (struct response *)(void *)t->pieces.data;
+	struct toc_piece *p = (struct toc_piece *)(void *)t->pieces.data;
 	size_t n = t->pieces.len / sizeof(*p);
 	struct tar_entry te = {.size = t->file->size, .data = t->out};
 	int rc;
@@ -310,7 +311,7 @@ static int flush_file(struct toc *t)
 static int add_piece(struct toc *t)
 {
 	const struct toc_entry *en = t->entry;
-	struct response p = {
+	struct toc_piece p = {
 		.in = en->offset,
 		.skip = en->inner_offset,
 		.off = en->chunk_offset,
@@ -339,7 +340,8 @@ static int take_chunk(struct toc *t)
 
 	if (t->pieces.len == 0 || name->len != t->file->name.len ||
 	    memcmp(buf_text(name), buf_text(&t->file->name), name->len))
-		return refuse(t, -EBADMSG, "has a chunk that does not follow its file");
+		return toc_refuse(t, -EBADMSG,
+				  "has a chunk that does not follow its file");
 	return add_piece(t);
 }
 
@@ -347,7 +349,7 @@ static int take_chunk(struct toc *t)
  * eStargz's own files, in the root. Before one of them begins what is to be fetched
  * eagerly ends.
  */
-static bool is_mark(struct toc *t)
+static bool is_landmark(struct toc *t)
 {
 	const char *name = buf_text(&t->entry->name);
 
@@ -369,11 +371,11 @@ static int take_entry(struct toc *t)
 	int rc;
 
 	if (t->entry->type == TOC_NONE)
-		return refuse(t, -EBADMSG, "has an entry without a type");
+		return toc_refuse(t, -EBADMSG, "has an entry without a type");
 	if (t->entry->type == TOC_CHUNK)
 		return take_chunk(t);
 	rc = flush_file(t);
-	if (rc < 0 || is_mark(t))
+	if (rc < 0 || is_landmark(t))
 		return rc;
 	if (t->entry->type == TOC_REG && t->entry->size > 0)
 		return take_file(t);
@@ -389,7 +391,7 @@ static int take_root_value(struct toc *t, const struct json_event *ev)
 		t->version = ev->is_whole ? ev->number : -1;
 	} else if (t->root_key == ROOT_ENTRIES && ev->kind == JSON_EVENT_OPEN) {
 		if (ev->type != JSON_ARRAY || t->has_entries)
-			return refuse(t, -EBADMSG, "has no list of entries, or two");
+			return toc_refuse(t, -EBADMSG, "has no list of entries, or two");
 		t->has_entries = t->is_in_entries = true;
 	}
 	return 0;
@@ -406,13 +408,13 @@ static int find_root_key(const struct json_event *ev)
 	return ROOT_OTHER;
 }
 
-static int on_event(void *arg, const struct json_event *ev)
+static int toc_on_event(void *arg, const struct json_event *ev)
 {
 	struct toc *t = arg;
 	bool is_entry = t->is_in_entries && ev->depth == ENTRIES_DEPTH + 1;
 
 	if (ev->depth == 0 && ev->type != JSON_OBJECT)
-		return refuse(t, -EBADMSG, "is no object");
+		return toc_refuse(t, -EBADMSG, "is no object");
 	if (ev->depth == ENTRIES_DEPTH && ev->kind == JSON_EVENT_KEY) {
 		t->root_key = find_root_key(ev);
 	} else if (ev->depth == ENTRIES_DEPTH) {
@@ -426,7 +428,7 @@ static int on_event(void *arg, const struct json_event *ev)
 	} else if (is_entry) {
 		return ev->kind == JSON_EVENT_CLOSE
 			       ? take_entry(t)
-			       : refuse(t, -EBADMSG, "has what is no entry");
+			       : toc_refuse(t, -EBADMSG, "has what is no entry");
 	} else if (t->is_in_entries) {
 		return toc_reader_take(&t->reader, ev, KEY_DEPTH, &t->err);
 	}
@@ -446,10 +448,10 @@ int toc_new(const struct toc_options *options, struct tree *tree, struct toc **o
 	t->file = &t->entries[1];
 	toc_entry_init(&t->entries[0]);
 	toc_entry_init(&t->entries[1]);
-	buf_init(&t->pieces, PIECES_MAX * sizeof(struct response));
+	buf_init(&t->pieces, PIECES_MAX * sizeof(struct toc_piece));
 	buf_init(&t->waiting, PIECES_MAX * sizeof(struct span));
 	buf_init(&t->extents, PIECES_MAX * sizeof(struct extent));
-	rc = json_stream_new(on_event, t, &t->json);
+	rc = json_stream_new(toc_on_event, t, &t->json);
 	if (rc < 0)
 		toc_free(t);
 	else
@@ -471,7 +473,7 @@ void toc_free(struct toc *t)
 }
 
 /* What a callback refused came through without its words. */
-static int with_words(const struct toc *t, int rc, struct err *e)
+static int toc_sentence(const struct toc *t, int rc, struct err *e)
 {
 	if (rc < 0 && t->err.text[0])
 		err_set(e, rc, "%s", t->err.text);
@@ -482,7 +484,7 @@ static int with_words(const struct toc *t, int rc, struct err *e)
 
 int toc_feed(struct toc *t, const void *json, size_t len, struct err *e)
 {
-	return with_words(t, json_stream_feed(t->json, json, len, e), e);
+	return toc_sentence(t, json_stream_feed(t->json, json, len, e), e);
 }
 
 int toc_finish(struct toc *t, struct toc_facts *out, struct err *e)
@@ -492,12 +494,12 @@ int toc_finish(struct toc *t, struct toc_facts *out, struct err *e)
 	if (rc == 0)
 		rc = flush_file(t);
 	if (rc == 0)
-		rc = settle(t, t->options.end);
+		rc = settle_spans(t, t->options.end);
 	if (rc == 0 && (t->version != 1 || !t->has_entries))
-		rc = refuse(t, -ENOTSUP,
-			    "is of another version than 1, or has no entries");
+		rc = toc_refuse(t, -ENOTSUP,
+				"is of another version than 1, or has no entries");
 	if (rc < 0)
-		return with_words(t, rc, e);
+		return toc_sentence(t, rc, e);
 	*out = (struct toc_facts){.decoded_size = t->out, .prefetch = t->prefetch};
 	return 0;
 }

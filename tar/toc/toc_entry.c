@@ -82,7 +82,7 @@ static bool is_word(const char *word, const char *text, size_t len)
 	return strlen(word) == len && memcmp(word, text, len) == 0;
 }
 
-static int find_field(const char *key, size_t len)
+static int field_find(const char *key, size_t len)
 {
 	size_t i;
 
@@ -94,7 +94,7 @@ static int find_field(const char *key, size_t len)
 	return 0;
 }
 
-static int bad(const struct field *f, struct err *e)
+static int wrong_form(const struct field *f, struct err *e)
 {
 	return err_set(e, -EBADMSG, "its table of contents has a %s of a wrong form",
 		       f->key);
@@ -149,7 +149,7 @@ static int take_digest(struct digest *to, const struct field *f,
 	if (ev->len == 0)
 		return 0;
 	if (digest_parse(ev->text, ev->len, to) < 0 || to->alg != DIGEST_SHA256)
-		return bad(f, e);
+		return wrong_form(f, e);
 	return 0;
 }
 
@@ -169,7 +169,7 @@ static int take_string(struct toc_entry *t, const struct field *f,
 		if (ev->len == 0 ||
 		    rfc3339_parse(ev->text, ev->len, &t->mtime, &t->mtime_ns))
 			return 0;
-		return bad(f, e);
+		return wrong_form(f, e);
 	case CHUNK_TYPE:
 		t->is_zeros = is_word("zeros", ev->text, ev->len);
 		if (t->is_zeros || ev->len == 0)
@@ -178,7 +178,7 @@ static int take_string(struct toc_entry *t, const struct field *f,
 			       "its table of contents has a chunk of the type %.*s",
 			       ev->len > 32 ? 32 : (int)ev->len, ev->text);
 	default:
-		return bad(f, e);
+		return wrong_form(f, e);
 	}
 }
 
@@ -189,7 +189,7 @@ static int take_number(struct toc_entry *t, const struct field *f,
 
 	if (!ev->is_whole || ev->number < 0 || (f->form != NUMBER && f->form != SMALL) ||
 	    (f->form == SMALL && ev->number > UINT32_MAX))
-		return bad(f, e);
+		return wrong_form(f, e);
 	if (f->form == SMALL)
 		*(uint32_t *)to = (uint32_t)ev->number;
 	else
@@ -263,7 +263,7 @@ int toc_reader_take(struct toc_reader *r, const struct json_event *ev, size_t de
 	const struct field *f = &fields[r->field];
 
 	if (ev->depth == depth && ev->kind == JSON_EVENT_KEY) {
-		r->field = find_field(ev->text, ev->len);
+		r->field = field_find(ev->text, ev->len);
 		return 0;
 	}
 	if (f->form == UNKNOWN || (ev->kind == JSON_EVENT_VALUE && ev->type == JSON_NULL))
@@ -274,11 +274,11 @@ int toc_reader_take(struct toc_reader *r, const struct json_event *ev, size_t de
 		if (ev->depth == depth + 1 && ev->kind == JSON_EVENT_KEY)
 			return take_xattr_name(r->entry, ev, e);
 		return ev->depth == depth + 1 ? take_xattr_value(r->entry, ev, e)
-					      : bad(f, e);
+					      : wrong_form(f, e);
 	}
 	if (ev->kind == JSON_EVENT_VALUE && ev->type == JSON_STRING)
 		return take_string(r->entry, f, ev, e);
 	if (ev->kind == JSON_EVENT_VALUE && ev->type == JSON_NUMBER)
 		return take_number(r->entry, f, ev, e);
-	return bad(f, e);
+	return wrong_form(f, e);
 }

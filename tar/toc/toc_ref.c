@@ -25,64 +25,64 @@ static int parse_digest(const char *text, struct digest *out, struct err *e)
 
 int toc_ref_parse(const struct toc_hints *h, struct toc_ref *out, struct err *e)
 {
-	struct toc_ref c = {.basis = BASIS_STREAM};
+	struct toc_ref t = {.basis = BASIS_STREAM};
 	int rc = 0;
 
-	*out = c;
+	*out = t;
 	if (h->estargz_digest)
-		rc = parse_digest(h->estargz_digest, &c.json, e);
+		rc = parse_digest(h->estargz_digest, &t.json, e);
 	if (rc == 0 && h->chunked_digest && h->chunked_position) {
-		c.basis = BASIS_CHUNKED;
-		rc = parse_digest(h->chunked_digest, &c.toc, e);
+		t.basis = BASIS_CHUNKED;
+		rc = parse_digest(h->chunked_digest, &t.toc, e);
 		if (rc == 0)
-			rc = chunked_parse_position(h->chunked_position, &c.place, e);
+			rc = chunked_parse_position(h->chunked_position, &t.place, e);
 	} else if (h->estargz_digest) {
-		c.basis = BASIS_ESTARGZ;
-		c.toc = c.json;
+		t.basis = BASIS_ESTARGZ;
+		t.toc = t.json;
 	} else if (h->ztoc_digest && h->ztoc) {
-		c.basis = BASIS_SOCI;
-		c.toc = *h->ztoc_digest;
-		c.ztoc = source_ref(h->ztoc);
+		t.basis = BASIS_SOCI;
+		t.toc = *h->ztoc_digest;
+		t.ztoc = source_ref(h->ztoc);
 	}
 	if (rc == 0)
-		*out = c;
+		*out = t;
 	return rc;
 }
 
-void toc_ref_release(struct toc_ref *c)
+void toc_ref_release(struct toc_ref *t)
 {
-	source_unref(c->ztoc);
-	c->ztoc = NULL;
+	source_unref(t->ztoc);
+	t->ztoc = NULL;
 }
 
-bool toc_ref_vouches(const struct toc_ref *c, const struct index_info *info)
+bool toc_ref_vouches(const struct toc_ref *t, const struct index_info *info)
 {
-	return info->basis == BASIS_STREAM || digest_equal(&c->toc, &info->toc);
+	return info->basis == BASIS_STREAM || digest_equal(&t->toc, &info->toc);
 }
 
-static int read_table(const struct toc_ref *c, const struct blob_reader *r,
-		      struct tree *tree, enum compression *compression,
-		      struct toc_facts *out, struct err *e)
+static int toc_ref_read(const struct toc_ref *t, const struct blob_reader *r,
+			struct tree *tree, enum compression *compression,
+			struct toc_facts *out, struct err *e)
 {
-	const struct digest *json = c->json.alg == DIGEST_NONE ? NULL : &c->json;
+	const struct digest *json = t->json.alg == DIGEST_NONE ? NULL : &t->json;
 	struct ztoc_facts facts;
 	int rc;
 
-	if (c->basis == BASIS_SOCI) {
-		rc = ztoc_read(c->ztoc, &c->toc, r, tree, &facts, e);
+	if (t->basis == BASIS_SOCI) {
+		rc = ztoc_read(t->ztoc, &t->toc, r, tree, &facts, e);
 		if (rc == 0) {
 			out->decoded_size = facts.decoded_size;
 			*compression = facts.compression;
 		}
 		return rc;
 	}
-	if (c->basis == BASIS_ESTARGZ)
+	if (t->basis == BASIS_ESTARGZ)
 		return estargz_read(r, json, tree, compression, out, e);
 	*compression = COMPRESSION_ZSTD;
-	return chunked_read(r, &c->place, &c->toc, json, tree, out, e);
+	return chunked_read(r, &t->place, &t->toc, json, tree, out, e);
 }
 
-int toc_ref_make_index(const struct toc_ref *c, const struct blob_reader *r,
+int toc_ref_make_index(const struct toc_ref *t, const struct blob_reader *r,
 		       const struct digest *blob, int index_fd, uint64_t *prefetch,
 		       struct err *e)
 {
@@ -93,7 +93,7 @@ int toc_ref_make_index(const struct toc_ref *c, const struct blob_reader *r,
 	int rc = tree_new(index_fd, &tree);
 
 	if (rc == 0)
-		rc = read_table(c, r, tree, &compression, &toc, e);
+		rc = toc_ref_read(t, r, tree, &compression, &toc, e);
 	if (rc == 0) {
 		facts = (struct index_facts){
 			.blob = *blob,
@@ -101,8 +101,8 @@ int toc_ref_make_index(const struct toc_ref *c, const struct blob_reader *r,
 			.decoded_size = toc.decoded_size,
 			.compression = compression,
 			.basis = compression == COMPRESSION_ZSTD ? BASIS_CHUNKED
-								 : c->basis,
-			.toc = c->toc,
+								 : t->basis,
+			.toc = t->toc,
 		};
 		rc = tree_finish(tree, &facts, e);
 	}

@@ -26,19 +26,19 @@ struct toc_ref {
 	struct source *ztoc;	    /* BASIS_SOCI */
 };
 
-void toc_ref_release(struct toc_ref *c);
+void toc_ref_release(struct toc_ref *t);
 /* -EBADMSG, -ENOTSUP with a sentence for what cannot be read: then there is none. */
 int toc_ref_parse(const struct toc_hints *hints, struct toc_ref *out, struct err *e);
 
 /* May who has these hints use the index that this is the head of? */
-bool toc_ref_vouches(const struct toc_ref *c, const struct index_info *info);
+bool toc_ref_vouches(const struct toc_ref *t, const struct index_info *info);
 
 /*
  * Makes the index of the layer @blob in @index_fd, an empty file. *prefetch: decoded bytes
  * before this are meant to be fetched at once. -EINTR when cancelled; anything else says
  * that the layer must be streamed, and @e why.
  */
-int toc_ref_make_index(const struct toc_ref *c, const struct blob_reader *r,
+int toc_ref_make_index(const struct toc_ref *t, const struct blob_reader *r,
 		       const struct digest *blob, int index_fd, uint64_t *prefetch,
 		       struct err *e);
 

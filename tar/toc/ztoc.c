@@ -80,7 +80,7 @@ struct ztoc {
 	char *names; /* of them, each with a NUL: PAX_MAX_XATTR_NAMES bytes */
 };
 
-static int corrupt(struct ztoc *z, const char *what)
+static int ztoc_corrupt(struct ztoc *z, const char *what)
 {
 	return err_set(z->e, -EBADMSG, "its SOCI index has %s", what);
 }
@@ -96,7 +96,7 @@ static int take_xattr(struct ztoc *z, const struct fb_table *x, size_t *n, size_
 
 	if (fb_get_text(x, 0, &key, &len) < 0 ||
 	    fb_get_text(x, 1, &value, &value_len) < 0)
-		return corrupt(z, "an xattr that cannot be read");
+		return ztoc_corrupt(z, "an xattr that cannot be read");
 	if ((len >= sizeof(sparse) - 1 && memcmp(key, sparse, sizeof(sparse) - 1) == 0) ||
 	    (len >= sizeof(libarchive) - 1 &&
 	     memcmp(key, libarchive, sizeof(libarchive) - 1) == 0))
@@ -111,7 +111,7 @@ static int take_xattr(struct ztoc *z, const struct fb_table *x, size_t *n, size_
 	if (len == 0 || len > PAX_MAX_XATTR_NAME || memchr(key, '\0', len) ||
 	    value_len > PAX_MAX_XATTR_VALUE || *n == PAX_MAX_XATTRS ||
 	    *used + len + 1 > PAX_MAX_XATTR_NAMES)
-		return corrupt(z, "xattrs that no file can have");
+		return ztoc_corrupt(z, "xattrs that no file can have");
 	memcpy(z->names + *used, key, len);
 	z->names[*used + len] = '\0';
 	z->xattrs[(*n)++] = (struct tar_xattr){z->names + *used, value, value_len};
@@ -135,7 +135,7 @@ static int take_xattrs(struct ztoc *z, const struct fb_table *file, struct tar_e
 			rc = take_xattr(z, &x, &n, &used);
 	}
 	if (rc == -EBADMSG)
-		return corrupt(z, "xattrs that cannot be read");
+		return ztoc_corrupt(z, "xattrs that cannot be read");
 	te->xattrs = z->xattrs;
 	te->n_xattrs = n;
 	return rc;
@@ -176,7 +176,7 @@ static int take_numbers(struct ztoc *z, const struct fb_table *file, struct tar_
 	    fb_get_i64(file, FILE_MINOR, 0, &minor) < 0 ||
 	    fb_get_u32(file, FILE_UID, 0, &te->uid) < 0 ||
 	    fb_get_u32(file, FILE_GID, 0, &te->gid) < 0)
-		return corrupt(z, "an entry that cannot be read");
+		return ztoc_corrupt(z, "an entry that cannot be read");
 	te->mode |= (uint32_t)mode & 07777;
 	if (S_ISCHR(te->mode) || S_ISBLK(te->mode)) {
 		te->rdev_major = (uint32_t)major;
@@ -185,7 +185,7 @@ static int take_numbers(struct ztoc *z, const struct fb_table *file, struct tar_
 	if (!S_ISREG(te->mode) || te->is_hardlink || size == 0)
 		return 0;
 	if (off < 0 || size < 0 || !range_fits((uint64_t)off, (uint64_t)size, z->size))
-		return corrupt(z, "a file that is not in the layer");
+		return ztoc_corrupt(z, "a file that is not in the layer");
 	if ((uint64_t)off < z->last_data)
 		return err_set(z->e, -ENOTSUP,
 			       "its SOCI index is not in the order of the layer");
@@ -207,11 +207,11 @@ static int take_file(struct ztoc *z, const struct fb_table *file)
 	    fb_get_text(file, FILE_TYPE, &type, &type_len) < 0 ||
 	    fb_get_text(file, FILE_LINK, &te.link, &te.link_len) < 0 ||
 	    fb_get_text(file, FILE_TIME, &time, &time_len) < 0)
-		return corrupt(z, "an entry that cannot be read");
+		return ztoc_corrupt(z, "an entry that cannot be read");
 	if (memchr(te.path, '\0', te.path_len) || memchr(te.link, '\0', te.link_len))
-		return corrupt(z, "a name with a NUL");
+		return ztoc_corrupt(z, "a name with a NUL");
 	if (time_len > 0 && !rfc3339_parse(time, time_len, &te.mtime, &te.mtime_ns))
-		return corrupt(z, "a time that is none");
+		return ztoc_corrupt(z, "a time that is none");
 	rc = take_type(z, type, type_len, &te);
 	if (rc == 0)
 		rc = take_numbers(z, file, &te);
@@ -230,15 +230,15 @@ static int take_files(struct ztoc *z, const struct fb_table *root)
 	int rc;
 
 	if (fb_get_table(root, ZTOC_TOC, &toc) < 0)
-		return corrupt(z, "no table of contents");
+		return ztoc_corrupt(z, "no table of contents");
 	rc = fb_get_vector(&toc, TOC_METADATA, 4, &list);
 	if (rc == -ENOENT)
 		return 0;
 	if (rc < 0)
-		return corrupt(z, "a list of entries that cannot be read");
+		return ztoc_corrupt(z, "a list of entries that cannot be read");
 	for (i = 0; rc == 0 && i < list.n; i++) {
 		if (fb_table_at(&list, i, &file) < 0)
-			return corrupt(z, "an entry that cannot be read");
+			return ztoc_corrupt(z, "an entry that cannot be read");
 		rc = take_file(z, &file);
 	}
 	return rc;
@@ -254,10 +254,10 @@ static int add_span(struct ztoc *z, uint32_t i, struct span *sp)
 
 	if (fb_text_at(&z->digests, i, &text, &len) < 0 ||
 	    digest_parse(text, len, &digest) < 0 || digest.alg != DIGEST_SHA256)
-		return corrupt(z, "no SHA-256 of a span");
+		return ztoc_corrupt(z, "no SHA-256 of a span");
 	memcpy(sp->digest, digest.bytes, sizeof(sp->digest));
 	if (!span_is_sane(sp, z->blob_size))
-		return corrupt(z, "a span that cannot be");
+		return ztoc_corrupt(z, "a span that cannot be");
 	return tree_add_span(z->tree, sp);
 }
 
@@ -300,15 +300,15 @@ static int open_points(struct ztoc *z, const struct fb_vector *bytes, struct poi
 	int rc;
 
 	if (bytes->n < POINTS_HEAD)
-		return corrupt(z, "no checkpoints");
+		return ztoc_corrupt(z, "no checkpoints");
 	n = get_le32(data);
 	if (n == 0 || n != z->digests.n)
-		return corrupt(z, "another number of checkpoints than of spans");
+		return ztoc_corrupt(z, "another number of checkpoints than of spans");
 	*out = (struct points){.data = data, .n = (uint32_t)n, .has_first = true};
 	if (bytes->n == POINTS_HEAD + n * POINT_LEN)
 		return 0;
 	if (bytes->n != POINTS_HEAD + (n - 1) * POINT_LEN)
-		return corrupt(z, "checkpoints of a wrong length");
+		return ztoc_corrupt(z, "checkpoints of a wrong length");
 	out->has_first = false;
 	rc = z->blob_size < GZIP_HEAD
 		     ? -EBADMSG
@@ -371,13 +371,13 @@ static int take_gzip(struct ztoc *z, const struct fb_vector *bytes)
 			next = point_at(&ps, i + 1);
 		if (p.bits > 7 || p.whole < (p.bits > 0) || next.whole <= p.whole ||
 		    next.whole > z->blob_size || (i == 0 && p.out > 0))
-			return corrupt(z, "checkpoints that do not ascend");
+			return ztoc_corrupt(z, "checkpoints that do not ascend");
 		if (p.out >= z->size)
 			break;
 		if (next.out > z->size)
 			next.out = z->size;
 		if (next.out <= p.out)
-			return corrupt(z, "checkpoints that do not ascend");
+			return ztoc_corrupt(z, "checkpoints that do not ascend");
 		rc = add_deflate(z, i, &p, next.whole, next.out);
 	}
 	return rc;
@@ -394,7 +394,7 @@ static int take_plain(struct ztoc *z, const struct fb_vector *bytes)
 
 	if (fb_root(&in, &info) < 0 || fb_get_i64(&info, PLAIN_SPAN_SIZE, 0, &step) < 0 ||
 	    step <= 0 || step > SPAN_OUT_MAX || z->size > z->blob_size)
-		return corrupt(z, "no size of spans");
+		return ztoc_corrupt(z, "no size of spans");
 	for (off = 0; rc == 0 && off < z->blob_size; off += (uint64_t)step) {
 		uint64_t len = z->blob_size - off < (uint64_t)step ? z->blob_size - off
 								   : (uint64_t)step;
@@ -425,9 +425,9 @@ static int take_spans(struct ztoc *z, const struct fb_table *root,
 	    fb_get_u32(&info, INFO_LAST, 0, &last) < 0 ||
 	    fb_get_vector(&info, INFO_DIGESTS, 4, &z->digests) < 0 ||
 	    fb_get_vector(&info, INFO_CHECKPOINTS, 1, &points) < 0)
-		return corrupt(z, "no spans");
+		return ztoc_corrupt(z, "no spans");
 	if (z->digests.n == 0 || last != z->digests.n - 1)
-		return corrupt(z, "another number of spans than of digests");
+		return ztoc_corrupt(z, "another number of spans than of digests");
 	if (algorithm == ALGORITHM_GZIP) {
 		*compression = COMPRESSION_GZIP;
 		return take_gzip(z, &points);
@@ -459,9 +459,9 @@ int ztoc_parse(const void *data, size_t len, const struct blob_reader *r,
 	if (rc == 0 && (fb_root(&in, &root) < 0 ||
 			fb_get_i64(&root, ZTOC_COMPRESSED_SIZE, 0, &blob_size) < 0 ||
 			fb_get_i64(&root, ZTOC_SIZE, 0, &size) < 0 || size < 0))
-		rc = corrupt(z, "no head");
+		rc = ztoc_corrupt(z, "no head");
 	if (rc == 0 && (uint64_t)blob_size != z->blob_size)
-		rc = corrupt(z, "the size of another layer");
+		rc = ztoc_corrupt(z, "the size of another layer");
 	if (rc == 0) {
 		z->size = (uint64_t)size;
 		rc = take_spans(z, &root, &out->compression);
