@@ -78,8 +78,9 @@ static void has(struct archive *a, const char *name, const char *want)
 
 static void test_good(void)
 {
-	char deep[160];
+	char deep[160], map[512] = "0\n";
 	struct archive *a = NULL;
+	struct source *s = NULL;
 	struct err e = {""};
 
 	memset(deep, 'd', 150);
@@ -98,7 +99,13 @@ static void test_good(void)
 	put_file("cut", "gnu");
 	put("pax", 'x', "", "12 path=p/q\n11 other=1\n", 23);
 	put_file("cut", "pax");
-	put("pax", 'g', "", "11 comment=x\n", 13);
+	put("maps", 'x', "",
+	    "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
+	    "25 GNU.sparse.realsize=9\n",
+	    69);
+	put("maps", '0', "", map, sizeof(map));
+	put("node", '3', "", "", 0);
+	put("pax", 'g', "", "13 comment=x\n", 13);
 	put_file("manifest.json", "m2");
 	put_file("empty", "");
 	end();
@@ -116,6 +123,9 @@ static void test_good(void)
 	has(a, "p/q", "pax");
 	has(a, "empty", "");
 	has(a, "cut", NULL);
+	has(a, "dir/", NULL);
+	has(a, "node", NULL);
+	is_int(archive_member(a, "maps", &s, &e), -ENOTSUP, "a sparse file (%s)", e.text);
 	archive_free(a);
 }
 
