@@ -30,7 +30,7 @@ struct origin_of {
 	struct buf status_text, config_text;
 	struct json *status, *config;
 	struct store *store;
-	struct merge_layer *layers;
+	struct tree_layer *layers;
 	size_t n;
 	struct merge *merge;
 };
@@ -81,9 +81,9 @@ static int open_layer(struct origin_of *o, size_t i)
 			layer_text(o, i), e.text[0] ? e.text : strerror(-rc));
 		return rc;
 	}
-	o->layers[i] = (struct merge_layer){
+	o->layers[i] = (struct tree_layer){
 		.index = ix,
-		.slot = (uint32_t)i,
+		.mount_number = (uint32_t)i,
 		.seed = node_seed(&digest),
 	};
 	o->n = i + 1;

@@ -353,14 +353,14 @@ static void note_extras(struct view *v)
 static int merge_all(struct view *v, struct err *e)
 {
 	const struct image *img = v->image;
-	struct merge_layer *parts = calloc(img->n_layers + 1, sizeof(*parts));
+	struct tree_layer *parts = calloc(img->n_layers + 1, sizeof(*parts));
 	size_t i;
 	int rc;
 
 	if (!parts)
 		return -ENOMEM;
 	for (i = 0; i < img->n_layers; i++) {
-		parts[i].slot = v->layers[i]->slot;
+		parts[i].mount_number = v->layers[i]->slot;
 		parts[i].seed = v->layers[i]->seed;
 		parts[i].by_place = v->mount->options->ino == INO_UNIQUE;
 		parts[i].index = layer_index(v->layers[i]->layer);

@@ -11,6 +11,7 @@
 #include "fs/image/content.h"
 #include "fs/tree/identity.h"
 #include "fs/node/locate.h"
+#include "fs/tree/listing.h"
 #include "fs/tree/merge.h"
 #include "fs/image/context.h"
 #include "fs/names/namespace.h"
@@ -43,7 +44,7 @@ static int fill_attr(const struct index *ix, const struct entry *e, struct stat 
 
 static int fill_item(struct mount *m, const struct attributes *s, struct item *out)
 {
-	struct mount_layer *l = s->is_described ? layers_get(m, s->slot) : NULL;
+	struct mount_layer *l = s->is_described ? layers_get(m, s->mount_number) : NULL;
 	uint32_t extra;
 	int rc;
 
@@ -88,7 +89,8 @@ static int describe_raw(struct mount *m, int rc, const struct attributes *s,
 static int describe_file(struct mount *m, uint64_t id, const struct located *p,
 			 struct item *out)
 {
-	struct attributes s = {.node = id, .is_described = true, .slot = p->node.layer};
+	struct attributes s = {
+		.node = id, .is_described = true, .mount_number = p->node.layer};
 	const struct index *ix;
 	uint64_t dir;
 	int rc = located_file(p, &s.entry);

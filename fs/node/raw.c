@@ -62,7 +62,7 @@ static void show_dir(const struct view *v, const struct node *of,
 		.is_dir = true,
 		.is_described = true,
 		.layer = of->layer,
-		.slot = v->layers[of->layer]->slot,
+		.mount_number = v->layers[of->layer]->slot,
 		.entry = *e,
 		.nlink = 1,
 	};
@@ -98,7 +98,7 @@ static int show_file(struct view *v, const struct node *of, const struct mount_l
 		.ino = node_ino(l->seed, e->inode),
 		.is_described = true,
 		.layer = of->layer,
-		.slot = slot,
+		.mount_number = slot,
 		.entry = *e,
 	};
 	if (e->inode != e->id)

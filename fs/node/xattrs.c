@@ -35,7 +35,7 @@ static int find_xattrs(const struct located *p, struct mount_layer **l, uint64_t
 	*l = NULL;
 	*pos = 0;
 	if (p->node.kind == NODE_FILE) {
-		s.slot = p->node.layer;
+		s.mount_number = p->node.layer;
 		s.is_described = true;
 		rc = located_file(p, &s.entry);
 	} else if (p->node.kind == NODE_MERGED) {
@@ -52,7 +52,7 @@ static int find_xattrs(const struct located *p, struct mount_layer **l, uint64_t
 			return index_failed(p->mount, NULL, rc);
 	}
 	if (rc == 0 && s.is_described) {
-		*l = layers_get(p->mount, s.slot);
+		*l = layers_get(p->mount, s.mount_number);
 		*pos = s.entry.xattrs;
 	}
 	return rc;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A table of sets; in a set the newest comes first and the last one goes. No list
- * runs through all of it, so a lookup is one short lock and a few comparisons.
+ * A table of small sets. In a set the directory used last comes first, and a new one pushes
+ * out the last. No list runs through the whole table, so a lookup is one short lock and a
+ * few comparisons.
  */
 #include "fs/tree/dir_cache.h"
 
@@ -10,31 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/tree/merge.h"
+#include "fs/tree/merged_dir.h"
 
 #define N_SETS 256 /* a power of two */
 #define N_WAYS 4
 
-struct dircache {
+struct dir_cache {
 	pthread_mutex_t lock;
 	struct merged_dir *sets[N_SETS][N_WAYS]; /* under lock */
 };
 
-struct merged_dir *merged_dir_ref(struct merged_dir *dir)
+int dir_cache_new(struct dir_cache **out)
 {
-	__atomic_add_fetch(&dir->refs, 1, __ATOMIC_RELAXED);
-	return dir;
-}
-
-void merged_dir_unref(struct merged_dir *dir)
-{
-	if (dir && __atomic_sub_fetch(&dir->refs, 1, __ATOMIC_ACQ_REL) == 0)
-		free(dir);
-}
-
-int dircache_new(struct dircache **out)
-{
-	struct dircache *c = calloc(1, sizeof(*c));
+	struct dir_cache *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
@@ -43,7 +32,7 @@ int dircache_new(struct dircache **out)
 	return 0;
 }
 
-void dircache_free(struct dircache *c)
+void dir_cache_free(struct dir_cache *c)
 {
 	size_t i, j;
 
@@ -57,28 +46,28 @@ void dircache_free(struct dircache *c)
 	free(c);
 }
 
-static struct merged_dir **set_of(struct dircache *c, uint64_t node)
+static struct merged_dir **find_set(struct dir_cache *c, uint64_t node)
 {
 	return c->sets[(node * 0x9e3779b97f4a7c15u) >> 56 & (N_SETS - 1)];
 }
 
 /* Moves the first @i of the set one place back and puts @dir in front. */
-static void put_first(struct merged_dir **set, size_t i, struct merged_dir *dir)
+static void move_first(struct merged_dir **set, size_t i, struct merged_dir *dir)
 {
 	memmove(set + 1, set, i * sizeof(*set));
 	set[0] = dir;
 }
 
-struct merged_dir *dircache_get(struct dircache *c, uint64_t node)
+struct merged_dir *dir_cache_get(struct dir_cache *c, uint64_t node)
 {
-	struct merged_dir **set = set_of(c, node), *dir = NULL;
+	struct merged_dir **set = find_set(c, node), *dir = NULL;
 	size_t i;
 
 	pthread_mutex_lock(&c->lock);
 	for (i = 0; i < N_WAYS && set[i]; i++) {
 		if (set[i]->node == node) {
 			dir = merged_dir_ref(set[i]);
-			put_first(set, i, dir);
+			move_first(set, i, dir);
 			break;
 		}
 	}
@@ -86,9 +75,9 @@ struct merged_dir *dircache_get(struct dircache *c, uint64_t node)
 	return dir;
 }
 
-void dircache_put(struct dircache *c, struct merged_dir *dir)
+void dir_cache_put(struct dir_cache *c, struct merged_dir *dir)
 {
-	struct merged_dir **set = set_of(c, dir->node), *old = NULL;
+	struct merged_dir **set = find_set(c, dir->node), *old = NULL;
 	size_t i;
 
 	pthread_mutex_lock(&c->lock);
@@ -96,7 +85,7 @@ void dircache_put(struct dircache *c, struct merged_dir *dir)
 	for (i = 0; i < N_WAYS - 1 && set[i] && set[i]->node != dir->node; i++)
 		;
 	old = set[i];
-	put_first(set, i, merged_dir_ref(dir));
+	move_first(set, i, merged_dir_ref(dir));
 	pthread_mutex_unlock(&c->lock);
 	merged_dir_unref(old);
 }

@@ -12,27 +12,27 @@ void links_init(struct links *l)
 
 void links_release(struct links *l)
 {
-	free(l->all);
+	free(l->list);
 	free(l->targets);
 	links_init(l);
 }
 
 int links_reserve(struct links *l, uint32_t n)
 {
-	struct link *all;
+	struct link *list;
 
 	if (n == 0)
 		return 0;
-	all = realloc(l->all, ((size_t)l->n + n) * sizeof(*all));
-	if (!all)
+	list = realloc(l->list, ((size_t)l->n + n) * sizeof(*list));
+	if (!list)
 		return -ENOMEM;
-	l->all = all;
+	l->list = list;
 	return 0;
 }
 
 void links_add(struct links *l, struct place from, const struct place *to)
 {
-	struct link *link = &l->all[l->n++];
+	struct link *link = &l->list[l->n++];
 
 	link->from = from;
 	if (to) {
@@ -54,7 +54,7 @@ static int compare_targets(const void *a, const void *b)
 {
 	const struct target *x = a, *y = b;
 
-	return compare_pairs(x->slot, x->inode, y->slot, y->inode);
+	return compare_pairs(x->mount_number, x->inode, y->mount_number, y->inode);
 }
 
 static int compare_links(const void *a, const void *b)
@@ -67,10 +67,10 @@ static int compare_links(const void *a, const void *b)
 void links_sort(struct links *l)
 {
 	if (l->n > 0)
-		qsort(l->all, l->n, sizeof(*l->all), compare_links);
+		qsort(l->list, l->n, sizeof(*l->list), compare_links);
 }
 
-int links_count(struct links *l, const struct merge_layer *layers)
+int links_count(struct links *l, const struct tree_layer *layers)
 {
 	uint32_t i, n = 0;
 
@@ -80,10 +80,10 @@ int links_count(struct links *l, const struct merge_layer *layers)
 	if (!l->targets)
 		return -ENOMEM;
 	for (i = 0; i < l->n; i++) {
-		const struct place *to = &l->all[i].to;
+		const struct place *to = &l->list[i].to;
 
 		if (to->layer != LINK_UNBOUND)
-			l->targets[n++] = (struct target){layers[to->layer].slot,
+			l->targets[n++] = (struct target){layers[to->layer].mount_number,
 							  to->entry, 1};
 	}
 	qsort(l->targets, n, sizeof(*l->targets), compare_targets);
@@ -103,13 +103,13 @@ const struct place *links_find(const struct links *l, struct place from)
 	struct link key = {.from = from}, *link = NULL;
 
 	if (l->n > 0)
-		link = bsearch(&key, l->all, l->n, sizeof(key), compare_links);
+		link = bsearch(&key, l->list, l->n, sizeof(key), compare_links);
 	return link && link->to.layer != LINK_UNBOUND ? &link->to : NULL;
 }
 
-uint32_t links_extra(const struct links *l, uint32_t slot, uint32_t inode)
+uint32_t links_extra(const struct links *l, uint32_t mount_number, uint32_t inode)
 {
-	struct target key = {.slot = slot, .inode = inode}, *t = NULL;
+	struct target key = {.mount_number = mount_number, .inode = inode}, *t = NULL;
 
 	if (l->n_targets > 0)
 		t = bsearch(&key, l->targets, l->n_targets, sizeof(key), compare_targets);

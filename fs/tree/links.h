@@ -1,49 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hard links of an image that lead out of their layer, each with what it is
- * bound to. Filled once, base first; then only read, in any thread.
+ * The hard links of an image whose target is in a lower layer, each with the entry that it
+ * is bound to. Filled once, base first; then read-only, in any thread.
  */
 #ifndef FS_TREE_LINKS_H
 #define FS_TREE_LINKS_H
 
 #include <stdint.h>
 
-#include "fs/tree/merge.h"
+#include "fs/tree/layer.h"
 
 struct links {
-	struct link *all; /* once sorted, in order of layer and entry */
+	struct link *list; /* after links_sort(): in order of layer and entry */
 	uint32_t n;
-	struct target *targets; /* what is linked to, in order of slot and inode */
+	struct target *targets; /* in order of layer and inode */
 	uint32_t n_targets;
 	uint32_t n_unbound;
 };
 
 struct link {
 	struct place from;
-	struct place to; /* LINK_UNBOUND as layer: nothing */
+	struct place to; /* .layer is LINK_UNBOUND: no target */
 };
 
 #define LINK_UNBOUND UINT32_MAX
 
+/* An inode that @n such links lead to. */
 struct target {
-	uint32_t slot;
+	uint32_t mount_number; /* of its layer, in the mount */
 	uint32_t inode;
 	uint32_t n;
 };
 
 void links_init(struct links *l);
 void links_release(struct links *l);
-/* Room for @n more. -ENOMEM. */
+/* Makes room for @n more. 0 or -ENOMEM. */
 int links_reserve(struct links *l, uint32_t n);
-/* @to NULL: leads nowhere. */
+/* @to is NULL for a link without a target. */
 void links_add(struct links *l, struct place from, const struct place *to);
-/* What was added can be found from now on. */
+/* Needed before links_find() sees what was added. */
 void links_sort(struct links *l);
-/* Counts the links of each target; @slots: of the image's layers. -ENOMEM. */
-int links_count(struct links *l, const struct merge_layer *layers);
+/* Counts the links to each target; @layers: of the image. 0 or -ENOMEM. */
+int links_count(struct links *l, const struct tree_layer *layers);
 
-/* NULL if it is unknown or leads nowhere. */
+/* The entry that a link is bound to; NULL if there is no such link or no target. */
 const struct place *links_find(const struct links *l, struct place from);
-uint32_t links_extra(const struct links *l, uint32_t slot, uint32_t inode);
+/* How many names links of other layers add to an inode; after links_count(). */
+uint32_t links_extra(const struct links *l, uint32_t mount_number, uint32_t inode);
 
 #endif

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A merged listing without a merged list. In every layer the names of a directory
- * are one ordered run, so a cursor on each run and always the smallest name under
- * them give all names in order: no sort, no memory that grows with the directory.
+ * A merged listing without a merged list. In every layer the names of a directory are one
+ * sorted run. A cursor stands on each run, and the next name is always the smallest under
+ * the cursors: no sort, and no memory that grows with the directory.
  *
- * Cookies number the names of all runs one after the other, the topmost layer's
- * first: names [1, n0], [n0 + 1, n0 + n1], ... From a cookie follow the run and the
- * entry, from the entry the name, and a search for it sets every other cursor. So
- * nothing needs to be open between two calls of readdir, and the cookies of even a
- * big directory fit the 32 bits of old programs.
+ * Cookies number the names of all runs one after the other, the topmost layer's first:
+ * names [1, n0], [n0 + 1, n0 + n1], ... A cookie gives the run and the entry, the entry
+ * gives the name, and a search for the name sets all other cursors. So nothing stays open
+ * between two calls of readdir, and the cookies of even a big directory fit the 32 bits of
+ * old programs.
  */
-#include "fs/tree/merge.h"
+#include "fs/tree/listing.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "fs/tree/match.h"
+#include "fs/tree/merge.h"
 
 struct listing {
 	const struct merge *m;
 	const struct merged_dir *dir;
-	struct match found;
+	struct match match;
 	uint64_t *first; /* the cookie of each run's first name */
 	struct cursor *cursors;
 };
@@ -50,7 +51,7 @@ static int seek_cursor(struct listing *l, size_t i, const char *name, size_t len
 		rc = index_entry(index_of(l, i), mid, &c->entry);
 		if (rc < 0)
 			return rc;
-		if (name_compare(c->entry.name, c->entry.name_len, name, len) <= 0)
+		if (match_compare(c->entry.name, c->entry.name_len, name, len) <= 0)
 			low = mid + 1;
 		else
 			high = mid;
@@ -91,7 +92,7 @@ static int seek_cookie(struct listing *l, uint64_t cookie)
 	for (run = 0; run < l->dir->n && cookie >= l->first[run + 1]; run++)
 		;
 	if (run == l->dir->n)
-		return -EINVAL; /* no cookie of ours */
+		return -EINVAL;
 	rc = index_entry(index_of(l, run),
 			 l->cursors[run].first + (uint32_t)(cookie - l->first[run]), &e);
 	for (i = 0; rc == 0 && i < l->dir->n; i++)
@@ -99,7 +100,7 @@ static int seek_cookie(struct listing *l, uint64_t cookie)
 	return rc;
 }
 
-int listing_open(struct merge *m, const struct merged_dir *dir, uint64_t cookie,
+int listing_open(const struct merge *m, const struct merged_dir *dir, uint64_t cookie,
 		 struct listing **out)
 {
 	struct listing *l = malloc(sizeof(*l));
@@ -137,7 +138,7 @@ void listing_close(struct listing *l)
 }
 
 /* The topmost cursor with the smallest name; dir->n if all are at their end. */
-static size_t smallest(const struct listing *l)
+static size_t find_smallest(const struct listing *l)
 {
 	size_t i, best = l->dir->n;
 
@@ -146,16 +147,16 @@ static size_t smallest(const struct listing *l)
 
 		if (c->next < c->end &&
 		    (best == l->dir->n ||
-		     name_compare(c->entry.name, c->entry.name_len,
-				  l->cursors[best].entry.name,
-				  l->cursors[best].entry.name_len) < 0))
+		     match_compare(c->entry.name, c->entry.name_len,
+				   l->cursors[best].entry.name,
+				   l->cursors[best].entry.name_len) < 0))
 			best = i;
 	}
 	return best;
 }
 
 /* Moves all cursors that are at @name. */
-static int pass(struct listing *l, const char *name, size_t len)
+static int pass_name(struct listing *l, const char *name, size_t len)
 {
 	size_t i;
 	int rc = 0;
@@ -164,7 +165,7 @@ static int pass(struct listing *l, const char *name, size_t len)
 		struct cursor *c = &l->cursors[i];
 
 		if (c->next >= c->end ||
-		    name_compare(c->entry.name, c->entry.name_len, name, len) != 0)
+		    match_compare(c->entry.name, c->entry.name_len, name, len) != 0)
 			continue;
 		c->next++;
 		rc = load_cursor(l, i);
@@ -178,22 +179,22 @@ int listing_next(struct listing *l, const char **name, size_t *len,
 	size_t i;
 	int rc;
 
-	while ((i = smallest(l)) < l->dir->n) {
+	while ((i = find_smallest(l)) < l->dir->n) {
 		const struct cursor *c = &l->cursors[i];
 		uint64_t at = l->first[i] + (c->next - c->first);
 
 		*name = c->entry.name;
 		*len = c->entry.name_len;
 		rc = -ENOENT;
-		if (!name_is_hidden(*name, *len))
+		if (!match_hides(*name, *len))
 			rc = match_name(merge_layers(l->m), l->dir->contributors,
-					l->dir->n, *name, *len, l->cursors, &l->found);
+					l->dir->n, *name, *len, l->cursors, &l->match);
 		if (rc == 0)
-			rc = merge_attributes(l->m, &l->found, l->dir->path, out);
+			rc = merge_attributes(l->m, &l->match, l->dir->path, out);
 		if (rc < 0 && rc != -ENOENT)
 			return rc;
 		*cookie = at;
-		if (pass(l, *name, *len) < 0)
+		if (pass_name(l, *name, *len) < 0)
 			return -EBADMSG;
 		if (rc == 0)
 			return 1;

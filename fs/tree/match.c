@@ -1,20 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The rules of the merge, for one name of one directory. The layers that have a say
- * in the directory are asked from the top down:
- *
- *	a whiteout as an entry (char 0:0)	the name ends here
- *	anything but a directory		it is the answer if nothing was found
- *						above it; in any case the name ends here
- *	a directory				has a contributors; below an opaque one nobody has
- *	nothing, or a directory, but ".wh.NAME" beside it	the name ends here
- *
- * So a whiteout acts on the layers below it only, wherever it stood in its archive,
- * and a layer with both `.wh.d` and `d/` shows the new `d` alone. The metadata are
- * those of the topmost entry that an archive really has: a directory that is only
- * implied by a path below it says nothing about itself, and that may lead to an entry
- * below an opaque one, which hides its namesakes' children and not what it is.
- */
 #include "fs/tree/match.h"
 
 #include <errno.h>
@@ -25,13 +9,13 @@
 #define MARKER	   ".wh."
 #define MARKER_LEN 4
 
-bool name_is_hidden(const char *name, size_t len)
+bool match_hides(const char *name, size_t len)
 {
 	return len == 0 || len > NAME_MAX ||
 	       (len >= MARKER_LEN && memcmp(name, MARKER, MARKER_LEN) == 0);
 }
 
-int name_compare(const char *a, size_t a_len, const char *b, size_t b_len)
+int match_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
 
@@ -46,7 +30,7 @@ static int find_child(const struct index *ix, const struct entry *dir, const cha
 	if (!c)
 		return index_find(ix, dir, name, len, out);
 	if (c->next >= c->end ||
-	    name_compare(c->entry.name, c->entry.name_len, name, len) != 0)
+	    match_compare(c->entry.name, c->entry.name_len, name, len) != 0)
 		return -ENOENT;
 	*out = c->entry;
 	return 0;
@@ -66,44 +50,45 @@ static int find_whiteout(const struct index *ix, const struct entry *dir,
 	return index_find(ix, dir, marker, MARKER_LEN + len, &e);
 }
 
-/* Takes an entry as the one whose metadata are shown, unless there is one. */
-static void describe(struct match *out, uint32_t layer, const struct entry *e)
+/* The topmost entry that an archive really has gives the metadata. */
+static void match_describe(struct match *m, uint32_t layer, const struct entry *e)
 {
-	if (out->is_described || (e->flags & ENTRY_IMPLIED))
+	if (m->is_described || (e->flags & ENTRY_IMPLIED))
 		return;
-	out->is_described = true;
-	out->entry = *e;
-	out->layer = layer;
+	m->is_described = true;
+	m->entry = *e;
+	m->layer = layer;
 }
 
-bool match_add(struct match *out, uint32_t layer, const struct entry *e)
+/* Which of two layers wins is decided here: the layers come from the top down. */
+bool match_add(struct match *m, uint32_t layer, const struct entry *e)
 {
 	if (e->flags & ENTRY_WHITEOUT)
 		return true;
 	if (!S_ISDIR(e->mode)) {
-		if (!out->is_dir)
-			describe(out, layer, e);
+		if (!m->is_dir)
+			match_describe(m, layer, e);
 		return true;
 	}
-	describe(out, layer, e);
-	out->is_dir = true;
-	if (!out->is_closed)
-		out->contributors[out->n++] = (struct place){.layer = layer,
-							     .entry = e->id};
+	match_describe(m, layer, e);
+	m->is_dir = true;
+	if (!m->is_closed)
+		m->contributors[m->n++] = (struct place){layer, e->id};
 	if (e->flags & ENTRY_OPAQUE)
-		out->is_closed = true;
-	return out->is_closed && out->is_described;
+		m->is_closed = true;
+	return m->is_closed && m->is_described;
 }
 
-void match_init(struct match *f)
+void match_init(struct match *m)
 {
-	f->is_dir = false;
-	f->is_described = false;
-	f->is_closed = false;
-	f->n = 0;
+	/* Not a memset(): it has room for a thousand contributors. */
+	m->is_dir = false;
+	m->is_described = false;
+	m->is_closed = false;
+	m->n = 0;
 }
 
-int match_name(const struct merge_layer *layers, const struct place *contributors,
+int match_name(const struct tree_layer *layers, const struct place *contributors,
 	       size_t n, const char *name, size_t len, const struct cursor *cursors,
 	       struct match *out)
 {

@@ -1,12 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Directories by their node, names in them, and what is shown of either. collect.c
- * decides a single name; here names are put together to paths.
+ * THE RULES
  *
- * A directory's node names an entry of the topmost layer that has a say in it. Its
- * path is that entry's; walked down from the root it gives the list of all layers
- * that have a say. That costs a search per component and layer, some microseconds,
- * and the last thousand results are kept: so no table grows with what was visited.
+ * A directory of the merged tree has contributors: the layers whose directory at that path
+ * is part of it. A name in it is looked for in each of them, from the top layer down. What
+ * a layer has under the name decides (match_name() and match_add() in match.c):
+ *
+ *	a file, symlink or device	It is shown, unless a higher layer has a directory of
+ *					that name. Lower layers are hidden.
+ *	a directory			It contributes, together with the directories of that
+ *					name in lower layers, down to the first opaque one.
+ *	an opaque directory		It contributes, and no lower layer does.
+ *	a char device 0:0		A whiteout in overlayfs's form: lower layers are
+ *					hidden.
+ *	nothing, or a directory,	A whiteout: lower layers are hidden, but not this
+ *	and a file ".wh.NAME"		layer's own directory.
+ *	nothing				The next lower layer decides.
+ *
+ * So a whiteout hides only what is in lower layers, wherever it stood in its archive, and a
+ * layer with both `.wh.d` and `d/` shows the new `d` alone.
+ *
+ * Owner, mode and times are those of the topmost entry that an archive really has. A
+ * directory that is only implied by a path below it has none of its own. Then they may come
+ * from a layer below an opaque directory: that hides the lower layers' children, not the
+ * metadata of the directory itself.
+ *
+ * A hard link leads to what its own layer has at the path of its target, and else to what
+ * the lower layers show there; a link without a target is not shown.
+ *
+ * THIS FILE
+ *
+ * applies the rules along paths, and finds the attributes of what they show. The node of a
+ * directory gives an entry of its topmost contributor. The path of that entry, walked from
+ * the root, gives all contributors. This costs one search per component and layer, some
+ * microseconds, and the results used last are cached: no table grows with what was
+ * visited.
  */
 #include "fs/tree/merge.h"
 
@@ -16,21 +44,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fs/tree/match.h"
+#include "base/array.h"
 #include "fs/tree/dir_cache.h"
 #include "fs/tree/identity.h"
 #include "fs/tree/links.h"
+#include "fs/tree/match.h"
+#include "fs/tree/node.h"
 
 struct merge {
 	uint32_t image;
-	struct dircache *cache;
+	struct dir_cache *cache;
 	struct links links;
 	uint64_t *dir_seeds; /* a layer's part in the st_ino of directories */
 	size_t n;
-	struct merge_layer layers[];
+	struct tree_layer layers[];
 };
 
-const struct merge_layer *merge_layers(const struct merge *m)
+const struct tree_layer *merge_layers(const struct merge *m)
 {
 	return m->layers;
 }
@@ -54,7 +84,7 @@ static int find_root(const struct merge *m, size_t n, struct match *out)
 }
 
 /* One name further down from the directory @f, in place. */
-static int step(const struct merge *m, struct match *f, const char *name, size_t len)
+static int step_down(const struct merge *m, struct match *f, const char *name, size_t len)
 {
 	struct place contributors[NODE_LAYERS_MAX];
 	size_t n = f->n;
@@ -76,40 +106,36 @@ static int find_path(const struct merge *m, size_t n, const char *path, size_t l
 		slash = memchr(path, '/', (size_t)(end - path));
 		if (!slash)
 			slash = end;
-		if (!f->is_dir || name_is_hidden(path, (size_t)(slash - path)))
+		if (!f->is_dir || match_hides(path, (size_t)(slash - path)))
 			return -ENOENT;
-		rc = step(m, f, path, (size_t)(slash - path));
+		rc = step_down(m, f, path, (size_t)(slash - path));
 		path = slash + (slash < end);
 	}
 	return rc;
 }
 
-/* The ids on the way from the root (not among them) to @at, the last one first. */
-static int trail(const struct index *ix, uint32_t at, uint32_t **out, size_t *n)
+/* The entries on the way from @at up to the root, without the root itself. */
+static int list_ancestors(const struct index *ix, uint32_t at, uint32_t **out, size_t *n)
 {
-	uint32_t *ids = NULL, *more;
-	size_t len = 0, room = 0;
+	uint32_t *ids = NULL;
+	size_t len = 0;
 	struct entry e;
 	int rc = 0;
 
-	while (at != 0) {
-		rc = index_entry(ix, at, &e);
+	while (rc == 0 && at != 0) {
 		/* More ancestors than entries: a ring, which no sound index has. */
-		if (rc < 0 || len >= index_info(ix)->n_entries) {
-			free(ids);
-			return -EBADMSG;
+		if (index_entry(ix, at, &e) < 0 || len >= index_info(ix)->n_entries)
+			rc = -EBADMSG;
+		else
+			rc = array_grow(&ids, len, sizeof(*ids));
+		if (rc == 0) {
+			ids[len++] = at;
+			at = e.parent;
 		}
-		if (len == room) {
-			room = room ? 2 * room : 32;
-			more = realloc(ids, room * sizeof(*ids));
-			if (!more) {
-				free(ids);
-				return -ENOMEM;
-			}
-			ids = more;
-		}
-		ids[len++] = at;
-		at = e.parent;
+	}
+	if (rc < 0) {
+		free(ids);
+		return rc;
 	}
 	*out = ids;
 	*n = len;
@@ -126,14 +152,14 @@ static int find_place(const struct merge *m, struct place at, struct match *f,
 	size_t n = 0;
 	int rc;
 
-	rc = trail(ix, at.entry, &ids, &n);
+	rc = list_ancestors(ix, at.entry, &ids, &n);
 	if (rc < 0)
 		return rc;
 	rc = find_root(m, m->n, f);
 	while (rc >= 0 && n-- > 0) {
 		rc = index_entry(ix, ids[n], &e);
 		if (rc == 0)
-			rc = step(m, f, e.name, e.name_len);
+			rc = step_down(m, f, e.name, e.name_len);
 		if (rc == 0 && !f->is_dir)
 			rc = -ENOENT;
 		if (rc == 0)
@@ -155,7 +181,7 @@ static uint64_t dir_node(const struct merge *m, const struct place *contributors
 	return node_pack(&node);
 }
 
-/* Of what it is: all that contribute, and who describes it, if that is another one. */
+/* Made of all contributors, and of the layer that describes it if that is none of them. */
 static uint64_t dir_ino(const struct merge *m, const struct match *f)
 {
 	uint64_t sum = 0;
@@ -169,16 +195,14 @@ static uint64_t dir_ino(const struct merge *m, const struct match *f)
 	return node_ino_end(sum);
 }
 
-/* Makes the directory and keeps it for the next who asks. */
-static int keep_dir(struct merge *m, const struct match *f, uint64_t path,
+/* Makes the directory and caches it. */
+static int make_dir(struct merge *m, const struct match *f, uint64_t path,
 		    struct merged_dir **out)
 {
-	struct merged_dir *dir = malloc(sizeof(*dir) +
-					f->n * sizeof(dir->contributors[0]));
+	struct merged_dir *dir = merged_dir_new(f->n);
 
 	if (!dir)
 		return -ENOMEM;
-	dir->refs = 1;
 	dir->node = dir_node(m, f->contributors, f->n);
 	dir->ino = dir_ino(m, f);
 	dir->path = path;
@@ -186,9 +210,8 @@ static int keep_dir(struct merge *m, const struct match *f, uint64_t path,
 	if (f->is_described)
 		dir->described_by = (struct place){.layer = f->layer,
 						   .entry = f->entry.id};
-	dir->n = f->n;
 	memcpy(dir->contributors, f->contributors, f->n * sizeof(dir->contributors[0]));
-	dircache_put(m->cache, dir);
+	dir_cache_put(m->cache, dir);
 	*out = dir;
 	return 0;
 }
@@ -201,11 +224,11 @@ int merge_dir(struct merge *m, struct place at, struct merged_dir **out)
 
 	if (m->n > 0 ? at.layer >= m->n : at.entry != 0)
 		return -ENOENT;
-	*out = dircache_get(m->cache, dir_node(m, &at, 1));
+	*out = dir_cache_get(m->cache, dir_node(m, &at, 1));
 	if (*out)
 		return 0;
 	rc = m->n > 0 ? find_place(m, at, &f, &path) : find_root(m, 0, &f);
-	return rc != 0 ? rc : keep_dir(m, &f, path, out);
+	return rc != 0 ? rc : make_dir(m, &f, path, out);
 }
 
 int merge_root(struct merge *m, struct merged_dir **out)
@@ -231,9 +254,9 @@ int merge_parent(struct merge *m, const struct merged_dir *dir, struct merged_di
 	return merge_dir(m, at, out);
 }
 
-/* Of @by, unless that is NULL. */
-static void show_dir(const struct merge *m, uint32_t layer, const struct entry *by,
-		     struct attributes *out)
+/* @by: the entry with its metadata, or NULL. */
+static void describe_dir(const struct merge *m, uint32_t layer, const struct entry *by,
+			 struct attributes *out)
 {
 	out->is_dir = true;
 	out->is_described = by != NULL;
@@ -241,23 +264,28 @@ static void show_dir(const struct merge *m, uint32_t layer, const struct entry *
 	if (by) {
 		out->entry = *by;
 		out->layer = layer;
-		out->slot = m->layers[layer].slot;
+		out->mount_number = m->layers[layer].mount_number;
 	}
 }
 
-/* A file with one name is where its entry is: @dir is around that, too. */
-static int show_file(const struct merge *m, struct place at, uint64_t dir,
-		     struct attributes *out)
+/*
+ * @dir: of the directory around the name. For a file with one name that is the directory
+ * around its entry too.
+ */
+static int describe_file(const struct merge *m, struct place at, uint64_t dir,
+			 struct attributes *out)
 {
-	const struct merge_layer *l = &m->layers[at.layer];
-	struct node node = {.kind = NODE_FILE, .layer = l->slot, .entry = at.entry};
+	const struct tree_layer *l = &m->layers[at.layer];
+	struct node node = {
+		.kind = NODE_FILE, .layer = l->mount_number, .entry = at.entry};
 
 	out->is_dir = false;
 	out->is_described = true;
 	out->layer = at.layer;
-	out->slot = l->slot;
+	out->mount_number = l->mount_number;
 	out->node = node_pack(&node);
-	out->nlink = out->entry.nlink + links_extra(&m->links, out->slot, at.entry);
+	out->nlink = out->entry.nlink +
+		     links_extra(&m->links, out->mount_number, at.entry);
 	out->ino = node_ino(l->seed, at.entry);
 	return l->by_place ? 0
 			   : identity_ino(l->index, &out->entry, out->nlink, l->seed, dir,
@@ -272,7 +300,7 @@ int merge_attributes(const struct merge *m, const struct match *f, uint64_t dir,
 	int rc;
 
 	if (f->is_dir) {
-		show_dir(m, f->layer, f->is_described ? &f->entry : NULL, out);
+		describe_dir(m, f->layer, f->is_described ? &f->entry : NULL, out);
 		out->node = dir_node(m, f->contributors, f->n);
 		out->ino = dir_ino(m, f);
 		return 0;
@@ -291,7 +319,7 @@ int merge_attributes(const struct merge *m, const struct match *f, uint64_t dir,
 		if (rc < 0)
 			return rc == -ENOENT ? -EBADMSG : rc;
 	}
-	return show_file(m, at, dir, out);
+	return describe_file(m, at, dir, out);
 }
 
 int merge_describe(const struct merge *m, const struct merged_dir *dir,
@@ -305,7 +333,7 @@ int merge_describe(const struct merge *m, const struct merged_dir *dir,
 		rc = index_entry(m->layers[by->layer].index, by->entry, &e);
 	if (rc < 0)
 		return rc == -ENOENT ? -EBADMSG : rc;
-	show_dir(m, by->layer, dir->is_described ? &e : NULL, out);
+	describe_dir(m, by->layer, dir->is_described ? &e : NULL, out);
 	out->node = dir->node;
 	out->ino = dir->ino;
 	return 0;
@@ -314,30 +342,32 @@ int merge_describe(const struct merge *m, const struct merged_dir *dir,
 int merge_lookup(struct merge *m, const struct merged_dir *dir, const char *name,
 		 size_t len, struct attributes *out)
 {
-	struct merged_dir *kept;
+	struct merged_dir *child;
 	struct match f;
 	int rc;
 
-	if (name_is_hidden(name, len))
+	if (match_hides(name, len))
 		return -ENOENT;
 	rc = match_name(m->layers, dir->contributors, dir->n, name, len, NULL, &f);
 	if (rc == 0)
 		rc = merge_attributes(m, &f, dir->path, out);
-	/* It is likely to be asked for next; if memory is short, then not from here. */
+	/* A directory is likely to be asked for next. Without memory it is made later. */
 	if (rc == 0 && f.is_dir &&
-	    keep_dir(m, &f, identity_path(dir->path, name, len), &kept) == 0)
-		merged_dir_unref(kept);
+	    make_dir(m, &f, identity_path(dir->path, name, len), &child) == 0)
+		merged_dir_unref(child);
 	return rc;
 }
 
+/* HARD LINKS OUT OF A LAYER */
+
 /*
- * HARD LINKS OUT OF A LAYER. The target is what the layers below show at the path,
- * itself perhaps such a link of a lower layer: base first, so that is bound already.
+ * The target is what the lower layers show at the path. It may be such a link itself, which
+ * is bound already, because the base comes first.
  */
 static int bind_link(const struct merge *m, size_t layer, const struct entry *link,
 		     struct place *to)
 {
-	struct attributes shown;
+	struct attributes target;
 	struct match f;
 	int rc;
 
@@ -345,10 +375,9 @@ static int bind_link(const struct merge *m, size_t layer, const struct entry *li
 	if (rc == 0 && f.is_dir)
 		rc = -ENOENT;
 	if (rc == 0)
-		rc = merge_attributes(m, &f, IDENTITY_ROOT,
-				      &shown); /* for the place alone */
+		rc = merge_attributes(m, &f, IDENTITY_ROOT, &target); /* not its ino */
 	if (rc == 0)
-		*to = (struct place){.layer = shown.layer, .entry = shown.entry.id};
+		*to = (struct place){target.layer, target.entry.id};
 	return rc;
 }
 
@@ -385,7 +414,7 @@ uint32_t merge_unbound(const struct merge *m)
 int merge_unbound_path(const struct merge *m, uint32_t i, char *path, size_t size,
 		       uint32_t *layer)
 {
-	const struct link *link = m->links.all, *end = link + m->links.n;
+	const struct link *link = m->links.list, *end = link + m->links.n;
 	const struct index *ix;
 	size_t n = 0, len = 0;
 	uint32_t *ids = NULL;
@@ -397,7 +426,7 @@ int merge_unbound_path(const struct merge *m, uint32_t i, char *path, size_t siz
 	if (link == end)
 		return -ENOENT;
 	ix = m->layers[link->from.layer].index;
-	rc = trail(ix, link->from.entry, &ids, &n);
+	rc = list_ancestors(ix, link->from.entry, &ids, &n);
 	while (rc == 0 && n-- > 0) {
 		rc = index_entry(ix, ids[n], &e);
 		if (rc == 0 && len < size)
@@ -409,22 +438,22 @@ int merge_unbound_path(const struct merge *m, uint32_t i, char *path, size_t siz
 	return rc;
 }
 
-bool merge_target(const struct merge *m, uint32_t i, uint32_t *slot, uint32_t *inode,
-		  uint32_t *n)
+bool merge_target(const struct merge *m, uint32_t i, uint32_t *mount_number,
+		  uint32_t *inode, uint32_t *n)
 {
 	const struct target *t = m->links.targets + i;
 
 	if (i >= m->links.n_targets)
 		return false;
-	*slot = t->slot;
+	*mount_number = t->mount_number;
 	*inode = t->inode;
 	*n = t->n;
 	return true;
 }
 
 /*
- * The same directory entry has the same subtree in any image, unless links lead out
- * of its layer: then what is below counts too.
+ * A directory entry has the same subtree in every image, unless links lead out of its layer:
+ * then the number depends on the layers below too.
  */
 static void seed_dirs(struct merge *m)
 {
@@ -432,10 +461,10 @@ static void seed_dirs(struct merge *m)
 	size_t i;
 
 	for (i = 0; i < m->n; i++) {
-		bool closed = index_info(m->layers[i].index)->n_foreign == 0;
+		bool is_closed = index_info(m->layers[i].index)->n_foreign == 0;
 
 		m->dir_seeds[i] = m->layers[i].seed;
-		if (!closed)
+		if (!is_closed)
 			m->dir_seeds[i] = node_ino_add(below, m->layers[i].seed, 0);
 		below = node_ino_add(below, m->layers[i].seed, 0);
 	}
@@ -446,7 +475,7 @@ uint64_t merge_dir_seed(const struct merge *m, size_t layer)
 	return m->dir_seeds[layer];
 }
 
-int merge_new(const struct merge_layer *layers, size_t n, uint32_t image,
+int merge_new(const struct tree_layer *layers, size_t n, uint32_t image,
 	      struct merge **out)
 {
 	struct merge *m = calloc(1, sizeof(*m) + n * sizeof(*layers));
@@ -463,7 +492,7 @@ int merge_new(const struct merge_layer *layers, size_t n, uint32_t image,
 	m->dir_seeds = calloc(n + 1, sizeof(*m->dir_seeds));
 	if (!m->dir_seeds)
 		goto out;
-	rc = dircache_new(&m->cache);
+	rc = dir_cache_new(&m->cache);
 	if (rc < 0)
 		goto out;
 	seed_dirs(m);
@@ -483,7 +512,7 @@ void merge_free(struct merge *m)
 {
 	if (!m)
 		return;
-	dircache_free(m->cache);
+	dir_cache_free(m->cache);
 	links_release(&m->links);
 	free(m->dir_seeds);
 	free(m);

@@ -9,7 +9,7 @@
 #define IMAGE_SHIFT 42
 #define LAYER_SHIFT 32
 
-/* What is no list is not a list of one either. */
+/* A place is not the same as a list of one place. */
 #define KEY_PLACE UINT64_C(0x706c616365)
 
 uint64_t node_pack(const struct node *n)
@@ -27,14 +27,14 @@ void node_unpack(uint64_t id, struct node *out)
 	out->entry = (uint32_t)id;
 	if (out->kind == NODE_FILE) {
 		out->image = 0;
-		out->layer = (id >> LAYER_SHIFT) & (NODE_SLOTS_MAX - 1);
+		out->layer = (id >> LAYER_SHIFT) & (NODE_MOUNT_LAYERS_MAX - 1);
 	} else {
 		out->image = (id >> IMAGE_SHIFT) & (NODE_IMAGES_MAX - 1);
 		out->layer = (id >> LAYER_SHIFT) & (NODE_LAYERS_MAX - 1);
 	}
 }
 
-/* 0 means "none" to readers of directories, 1 is often taken for a root. */
+/* Readers of directories take 0 for "no entry", and many programs take 1 for a root. */
 uint64_t node_ino_end(uint64_t sum)
 {
 	return sum > 1 ? sum : sum + 2;

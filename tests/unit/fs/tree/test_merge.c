@@ -21,7 +21,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "fs/tree/identity.h"
-#include "fs/tree/match.h"
+#include "fs/tree/listing.h"
 #include "fs/tree/merge.h"
 #include "fs/tree/node.h"
 #include "tar/archive/entry.h"
@@ -32,7 +32,7 @@
 #define LAYERS_MAX 8
 
 struct image {
-	struct merge_layer layers[LAYERS_MAX];
+	struct tree_layer layers[LAYERS_MAX];
 	struct index *indexes[LAYERS_MAX];
 	size_t n;
 	struct merge *merge;
@@ -93,7 +93,7 @@ static void open_image(struct image *img, const char *const *layers, uint32_t nu
 
 		img->indexes[img->n] = ix;
 		img->layers[img->n].index = ix;
-		img->layers[img->n].slot = (uint32_t)img->n;
+		img->layers[img->n].mount_number = (uint32_t)img->n;
 		img->layers[img->n].seed = node_seed(&index_info(ix)->blob);
 	}
 	if (merge_new(img->layers, img->n, number, &img->merge) < 0)
@@ -144,7 +144,7 @@ static void check_resume(struct merge *m, const struct merged_dir *dir, uint64_t
 /* A file's number is that of its inode, whose layer knows the path, too. */
 static bool is_own_number(struct merge *m, const struct attributes *s)
 {
-	const struct merge_layer *l = &merge_layers(m)[s->layer];
+	const struct tree_layer *l = &merge_layers(m)[s->layer];
 	uint64_t dir, ino;
 
 	return identity_parent(l->index, &s->entry, &dir) == 0 &&
@@ -325,7 +325,7 @@ static void check_unbound(void)
 	const char *const layers[] = {"f:a", "d:d h:d/x=nowhere h:y=a h:z=d", NULL};
 	struct image img;
 	char path[32];
-	uint32_t layer = 0, slot = 9, inode = 9, n = 9;
+	uint32_t layer = 0, number = 9, inode = 9, n = 9;
 
 	open_image(&img, layers, 0);
 	is_int(merge_unbound(img.merge), 1, "links to nothing are counted");
@@ -335,9 +335,9 @@ static void check_unbound(void)
 	is_int(layer, 1, "and layer");
 	is_int(merge_unbound_path(img.merge, 1, path, sizeof(path), &layer), -ENOENT,
 	       "no more of them");
-	ok(merge_target(img.merge, 0, &slot, &inode, &n), "a target is known");
-	ok(slot == 0 && inode == 1 && n == 1, "it has one name more");
-	ok(!merge_target(img.merge, 1, &slot, &inode, &n), "and is the only one");
+	ok(merge_target(img.merge, 0, &number, &inode, &n), "a target is known");
+	ok(number == 0 && inode == 1 && n == 1, "it has one name more");
+	ok(!merge_target(img.merge, 1, &number, &inode, &n), "and is the only one");
 	close_image(&img);
 }
 

@@ -44,7 +44,7 @@ int main(void)
 	check_round((struct node){NODE_SYNTHETIC, NODE_IMAGES_MAX - 1,
 				  NODE_LAYERS_MAX - 1, UINT32_MAX});
 	check_round((struct node){NODE_FILE, 0, 0, 0});
-	check_round((struct node){NODE_FILE, 0, NODE_SLOTS_MAX - 1, UINT32_MAX});
+	check_round((struct node){NODE_FILE, 0, NODE_MOUNT_LAYERS_MAX - 1, UINT32_MAX});
 	check_round((struct node){NODE_MERGED, 0, 0, 0});
 	check_round((struct node){NODE_MERGED, NODE_IMAGES_MAX - 1, NODE_LAYERS_MAX - 1,
 				  UINT32_MAX});

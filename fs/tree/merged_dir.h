@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A directory of the merged tree: the layers that contribute to it. It never changes and is
+ * counted. All calls: any thread.
+ */
+#ifndef FS_TREE_MERGED_DIR_H
+#define FS_TREE_MERGED_DIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fs/tree/layer.h"
+
+struct merged_dir {
+	unsigned refs; /* atomic */
+	uint64_t node;
+	uint64_t ino;
+	uint64_t path; /* identity_path() */
+	bool is_described;
+	struct place described_by; /* the entry that gives owner, mode and times */
+	size_t n;
+	/* The topmost first; none only for the root of an image without layers. */
+	struct place contributors[];
+};
+
+/* Room for @n contributors; one reference, the caller's. NULL: no memory. */
+struct merged_dir *merged_dir_new(size_t n);
+struct merged_dir *merged_dir_ref(struct merged_dir *dir);
+/* NULL is fine. */
+void merged_dir_unref(struct merged_dir *dir);
+
+#endif
