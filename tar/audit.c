@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
-#include "base/store/store.h"
+#include "base/store/slot.h"
 #include "tar/index/index.h"
 #include "tar/span_file.h"
 
@@ -80,7 +80,7 @@ int audit_layer(struct audit *a, struct store *s, const struct digest *layer)
 	struct index *ix = NULL;
 	struct slot *slot = NULL;
 	struct err why = {""};
-	int rc = store_slot(s, layer, &slot);
+	int rc = slot_open(s, layer, &slot);
 
 	if (rc < 0)
 		return rc;

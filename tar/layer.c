@@ -15,7 +15,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/source.h"
-#include "base/store/store.h"
+#include "base/store/notes.h"
+#include "base/store/slot.h"
 #include "tar/archive/preamble.h"
 #include "tar/first_pass.h"
 #include "tar/span_cache.h"
@@ -383,7 +384,7 @@ static int make_index_alone(struct layer *l, const bool *cancelled, const struct
 static int get_index(struct layer *l, const bool *cancelled, struct err *e)
 {
 	struct err why = {""};
-	int rc = store_slot(l->store, &l->digest, &l->slot);
+	int rc = slot_open(l->store, &l->digest, &l->slot);
 
 	if (rc < 0)
 		return rc;

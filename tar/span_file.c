@@ -6,7 +6,8 @@
 
 #include "base/fd.h"
 #include "base/num.h"
-#include "base/store/store.h"
+#include "base/store/room.h"
+#include "base/store/slot.h"
 #include "tar/codec/checksum.h"
 #include "tar/codec/span.h"
 #include "tar/index/index.h"

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Small files that are kept whole: documents, which their digest vouches for, and notes,
- * which carry one.
- */
+#include "base/store/documents.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/store/store.h"
+#include "base/digest.h"
 #include "base/store/internal.h"
-
-#define NOTE_MAX 4096
+#include "base/store/notes.h"
+#include "base/store/store.h"
 
 static void documents_folder(const struct digest *d, char *out, size_t size)
 {
@@ -48,79 +46,9 @@ int store_put_document(struct store *s, const struct digest *d, const void *data
 	return store_put_file(s, folder, digest_hex(d, hex), data, len);
 }
 
-static int hex_of(const char *text, size_t len, char *hex)
-{
-	struct digest d;
-	int rc = digest_of(DIGEST_SHA256, text, len, &d);
-
-	if (rc == 0)
-		digest_hex(&d, hex);
-	return rc;
-}
-
-/*
- * A note's file is the SHA-256, in hex, of what follows it: the file's own name, a newline,
- * the note.
- */
-#define HEX_LEN	  64
-#define NOTE_HEAD (2 * HEX_LEN + 1)
-
-static int get_note(struct store *s, const char *file, struct buf *out)
-{
-	char hex[DIGEST_TEXT_MAX];
-	struct buf content;
-	int rc;
-
-	buf_init(&content, NOTE_HEAD + NOTE_MAX);
-	rc = store_get_file(s, "names", file, content.max, &content);
-	if (rc == 0 && content.len < NOTE_HEAD)
-		rc = -ENOENT;
-	if (rc == 0)
-		rc = hex_of(content.data + HEX_LEN, content.len - HEX_LEN, hex);
-	if (rc == 0 && (memcmp(content.data, hex, HEX_LEN) ||
-			memcmp(content.data + HEX_LEN, file, HEX_LEN)))
-		rc = -ENOENT;
-	if (rc == 0)
-		rc = buf_append(out, content.data + NOTE_HEAD, content.len - NOTE_HEAD);
-	buf_release(&content);
-	return rc;
-}
-
-int store_get_note(struct store *s, const char *name, struct buf *out)
-{
-	char file[DIGEST_TEXT_MAX];
-	int rc = hex_of(name, strlen(name), file);
-
-	return rc < 0 ? rc : get_note(s, file, out);
-}
-
-int store_put_note(struct store *s, const char *name, const char *text)
-{
-	char file[DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
-	struct buf rest, all;
-	int rc = hex_of(name, strlen(name), file);
-
-	if (rc < 0)
-		return rc;
-	if (strlen(text) > NOTE_MAX)
-		return -E2BIG;
-	buf_init(&rest, NOTE_HEAD + NOTE_MAX);
-	buf_init(&all, NOTE_HEAD + NOTE_MAX);
-	rc = buf_printf(&rest, "%s\n%s", file, text);
-	if (rc == 0)
-		rc = hex_of(rest.data, rest.len, hex);
-	if (rc == 0)
-		rc = buf_printf(&all, "%s%s", hex, rest.data);
-	if (rc == 0)
-		rc = store_put_file(s, "names", file, all.data, all.len);
-	buf_release(&rest);
-	buf_release(&all);
-	return rc;
-}
-
 /* Checking documents and notes */
 
-/* 0, or -ENOENT for what is damaged. @alg is NULL for notes. */
+/* -ENOENT if the file is damaged. @alg is NULL for notes. */
 static int check_file(struct store *s, const char *alg, const char *name)
 {
 	char text[DIGEST_TEXT_MAX];
@@ -129,12 +57,11 @@ static int check_file(struct store *s, const char *alg, const char *name)
 	int rc, len = snprintf(text, sizeof(text), "%s:%s", alg ? alg : "sha256", name);
 
 	if (len >= (int)sizeof(text) || digest_parse(text, (size_t)len, &digest) < 0)
-		return 0; /* none of ours */
-	buf_init(&content, SIZE_MAX / 2);
-	if (alg)
-		rc = store_get_document(s, &digest, content.max, &content);
-	else
-		rc = get_note(s, name, &content);
+		return 0; /* not ours */
+	if (!alg)
+		return store_check_note(s, name);
+	buf_init(&content, SIZE_MAX / 2); /* the file's size is the ceiling */
+	rc = store_get_document(s, &digest, content.max, &content);
 	buf_release(&content);
 	return rc;
 }

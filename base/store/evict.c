@@ -1,224 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keeping the store inside its limit.
+ * Spans are evicted from a layer only under an exclusive lock on its data file. A mount
+ * holds a shared lock while it has the layer open, so a reader never sees bytes vanish.
+ * The spans of all layers that can be locked are sorted by the minute of their last read,
+ * and punched out from the oldest on. The row is cleared first: a kill between the two, or
+ * in the middle of a first pass, leaves bytes that no row refers to. When no row of the layer
+ * refers to anything, its data file is truncated.
  *
- * A layer is evicted from only under an exclusive lock on its data file, which no
- * mount that has it open leaves free: so a reader never sees bytes vanish. Of the
- * layers that can be had, the spans of all are sorted by the minute they were last
- * read, and punched out from the oldest on. The row is cleared first: a kill between
- * the two, or in the middle of a first pass, leaves bytes that no row speaks of. They go
- * once no row of the layer does: then its data file is emptied.
- *
- * Cost: a stat of two files for each layer in the store, 12 bytes of memory for
- * each span; when the limit is met, a tenth of it is freed, so that this is seldom.
+ * Cost: a stat of two files for each layer in the store, and 12 bytes of memory for each
+ * span.
  */
-#include <dirent.h>
+#include "base/store/evict.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/err.h"
-#include "base/store/store.h"
 #include "base/store/internal.h"
-
-/* Counted anew after so many bytes at most. */
-#define ROOM_STEP ((int64_t)64 << 20)
-
-#define SPANS_FILE_MAX ((off_t)192 << 20) /* eight million spans: no layer has more */
-
-static uint64_t disk_bytes(const struct stat *st)
-{
-	return (uint64_t)st->st_blocks * 512;
-}
-
-/* The rows of a layer, mapped; NULL if there are none. */
-static struct slot_row *map_rows(int dir, size_t *n)
-{
-	struct slot_row *rows = NULL;
-	struct stat st;
-	void *map;
-	int fd = store_open_file(dir, "spans", O_RDWR);
-
-	*n = 0;
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) == 0 && st.st_size <= SPANS_FILE_MAX &&
-	    st.st_size >= (off_t)sizeof(*rows)) {
-		map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			   fd, 0);
-		if (map != MAP_FAILED) {
-			rows = map;
-			*n = (size_t)st.st_size / sizeof(*rows);
-		}
-	}
-	close(fd);
-	return rows;
-}
-
-static void unmap_rows(struct slot_row *rows, size_t n)
-{
-	if (rows)
-		munmap(rows, n * sizeof(*rows));
-}
-
-/* The data file, locked for eviction; -1 if it is in use, or not there. */
-static int lock_data(int dir, bool *in_use)
-{
-	int fd = store_open_file(dir, "data", O_RDWR);
-
-	*in_use = false;
-	if (fd < 0)
-		return -1;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	*in_use = true;
-	close(fd);
-	return -1;
-}
-
-/* Every layer's directory, opened, in turn. */
-typedef int layer_fn(void *arg, int dir, const struct digest *digest);
-
-static int each_layer_of(int at, const char *alg, layer_fn *fn, void *arg)
-{
-	char text[DIGEST_TEXT_MAX];
-	struct dirent *entry;
-	struct digest digest;
-	int fd, dir, rc = 0;
-	DIR *list;
-
-	fd = openat(at, alg, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return 0;
-	list = fdopendir(fd);
-	if (!list) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (rc >= 0 && (entry = readdir(list))) {
-		int len = snprintf(text, sizeof(text), "%s:%s", alg, entry->d_name);
-
-		if (len >= (int)sizeof(text) ||
-		    digest_parse(text, (size_t)len, &digest) < 0)
-			continue;
-		dir = openat(fd, entry->d_name,
-			     O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (dir < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
-			rc = -errno; /* not to be counted as nothing */
-		if (dir < 0)
-			continue;
-		rc = fn(arg, dir, &digest);
-		close(dir);
-	}
-	closedir(list);
-	return rc;
-}
-
-static int each_layer(struct store *s, layer_fn *fn, void *arg)
-{
-	static const enum digest_alg algs[] = {DIGEST_SHA256, DIGEST_SHA384,
-					       DIGEST_SHA512};
-	int at, rc = 0;
-	size_t i;
-
-	if (!s->dir)
-		return 0;
-	at = openat(s->fd, "layers", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (at < 0)
-		return 0;
-	for (i = 0; rc >= 0 && i < sizeof(algs) / sizeof(algs[0]); i++)
-		rc = each_layer_of(at, digest_alg_name(algs[i]), fn, arg);
-	close(at);
-	return rc;
-}
-
-/* Listing */
-
-struct list_arg {
-	int (*fn)(void *arg, const struct slot_info *info);
-	void *arg;
-};
-
-static int list_layer(void *arg, int dir, const struct digest *digest)
-{
-	struct list_arg *list = arg;
-	struct slot_info info = {.digest = *digest};
-	struct slot_row *rows;
-	struct stat st;
-	size_t i, n;
-	int fd;
-
-	if (fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		info.index_bytes = disk_bytes(&st);
-	if (fstatat(dir, "data", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		info.data_bytes = disk_bytes(&st);
-	if (info.index_bytes == 0 && info.data_bytes == 0)
-		return 0; /* evicted: only its directory is left */
-	rows = map_rows(dir, &n);
-	for (i = 0; i < n; i++) {
-		uint64_t used = __atomic_load_n(&rows[i].used, __ATOMIC_RELAXED);
-
-		if (used * 60 > info.last_read)
-			info.last_read = used * 60;
-	}
-	unmap_rows(rows, n);
-	fd = lock_data(dir, &info.in_use);
-	if (fd >= 0)
-		close(fd);
-	return list->fn(list->arg, &info);
-}
-
-int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *info),
-	       void *arg)
-{
-	struct list_arg list = {fn, arg};
-
-	return each_layer(s, list_layer, &list);
-}
-
-/* Evicting */
+#include "base/store/layers.h"
 
 /*
- * Layers are opened one after the other, never all at once: there may be more of them
- * than a process may have descriptors.
+ * A layer that is open for eviction. Layers are opened one at a time, because there may
+ * be more of them than a process may have descriptors.
  */
-struct held_layer {
+struct open_layer {
 	int data; /* locked; -1 */
 	struct slot_row *rows;
 	size_t n_rows;
 };
 
-/* false if it is not there, or in use. */
-static bool hold_layer(struct held_layer *layer, int dir)
+/* False if there is no data, or a mount has it open. */
+static bool evict_open_layer(struct open_layer *layer, int dir)
 {
 	bool in_use;
 
-	*layer = (struct held_layer){.data = -1};
-	layer->data = lock_data(dir, &in_use);
+	*layer = (struct open_layer){.data = -1};
+	layer->data = layers_lock_data(dir, &in_use);
 	if (layer->data < 0)
 		return false;
-	layer->rows = map_rows(dir, &layer->n_rows);
+	layer->rows = layers_map_rows(dir, &layer->n_rows);
 	return true;
 }
 
-static void let_go(struct held_layer *layer)
+static void evict_close_layer(struct open_layer *layer)
 {
-	unmap_rows(layer->rows, layer->n_rows);
+	layers_unmap_rows(layer->rows, layer->n_rows);
 	if (layer->data >= 0)
 		close(layer->data);
-	*layer = (struct held_layer){.data = -1};
+	*layer = (struct open_layer){.data = -1};
 }
 
-/* Punched out at once, at most: more is not needed to free what lies side by side. */
+/* The longest hole punched at once. */
 #define PUNCH_MAX ((uint64_t)4 << 20)
 
 struct victim {
@@ -232,29 +70,10 @@ struct eviction {
 	size_t n_layers;
 	struct victim *victims;
 	size_t n_victims;
-	uint64_t held; /* bytes, of all layers, in use or not */
+	uint64_t held; /* bytes of all layers, in use or not */
 };
 
-static uint64_t bytes_of_layer(int dir)
-{
-	uint64_t sum = 0;
-	struct stat st;
-
-	if (fstatat(dir, "data", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		sum += disk_bytes(&st);
-	if (fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		sum += disk_bytes(&st);
-	return sum;
-}
-
-static int count_layer(void *arg, int dir, const struct digest *digest)
-{
-	(void)digest;
-	*(uint64_t *)arg += bytes_of_layer(dir);
-	return 0;
-}
-
-static int add_victims(struct eviction *ev, const struct held_layer *layer)
+static int add_victims(struct eviction *ev, const struct open_layer *layer)
 {
 	size_t i;
 	int rc = 0;
@@ -272,15 +91,15 @@ static int add_victims(struct eviction *ev, const struct held_layer *layer)
 	return rc;
 }
 
-static int note_held(struct eviction *ev, const struct held_layer *layer,
-		     const struct digest *digest)
+static int note_open_layer(struct eviction *ev, const struct open_layer *layer,
+			   const struct digest *digest)
 {
 	size_t before = ev->n_victims;
 	int rc = add_victims(ev, layer);
 
 	if (rc < 0)
 		return rc;
-	if (ev->n_victims == before) /* what is there is of use to nobody */
+	if (ev->n_victims == before) /* no row refers to these bytes */
 		return ftruncate(layer->data, 0) < 0 ? -errno : 0;
 	rc = array_grow(&ev->layers, ev->n_layers, sizeof(*ev->layers));
 	if (rc == 0)
@@ -288,22 +107,22 @@ static int note_held(struct eviction *ev, const struct held_layer *layer,
 	return rc;
 }
 
-/* Counts a layer, and notes its spans if nobody has it open. */
+/* Counts a layer's bytes; its spans may be evicted if no mount has it open. */
 static int note_layer(void *arg, int dir, const struct digest *digest)
 {
-	struct held_layer layer;
+	struct open_layer layer;
 	struct eviction *ev = arg;
 	int rc = 0;
 
-	if (hold_layer(&layer, dir)) {
-		rc = note_held(ev, &layer, digest);
-		let_go(&layer);
+	if (evict_open_layer(&layer, dir)) {
+		rc = note_open_layer(ev, &layer, digest);
+		evict_close_layer(&layer);
 	}
-	ev->held += bytes_of_layer(dir);
+	ev->held += layers_bytes(dir);
 	return rc;
 }
 
-/* The oldest first; those of one layer together, and in order. */
+/* The oldest first; spans of the same minute by layer, and in order. */
 static int by_age(const void *a, const void *b)
 {
 	const struct victim *va = a, *vb = b;
@@ -315,9 +134,9 @@ static int by_age(const void *a, const void *b)
 	return va->row < vb->row ? -1 : va->row > vb->row;
 }
 
-/* Again; it may be in use by now, or gone. */
-static bool hold_again(struct store *s, const struct digest *digest,
-		       struct held_layer *layer)
+/* False if a mount has opened the layer since it was noted, or it is gone. */
+static bool evict_reopen_layer(struct store *s, const struct digest *digest,
+			       struct open_layer *layer)
 {
 	char path[16 + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
 	bool is_held;
@@ -326,37 +145,37 @@ static bool hold_again(struct store *s, const struct digest *digest,
 	snprintf(path, sizeof(path), "layers/%s/%s", digest_alg_name(digest->alg),
 		 digest_hex(digest, hex));
 	dir = openat(s->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	is_held = dir >= 0 && hold_layer(layer, dir);
+	is_held = dir >= 0 && evict_open_layer(layer, dir);
 	if (dir >= 0)
 		close(dir);
 	return is_held;
 }
 
-static void lose(struct eviction *ev, uint64_t bytes)
+static void subtract(struct eviction *ev, uint64_t bytes)
 {
 	ev->held -= bytes < ev->held ? bytes : ev->held;
 }
 
 /*
- * What is to be punched out of the layer that is held: spans that lie side by side go at
- * once, for of one that is smaller than a page alone nothing is freed.
+ * A hole to be punched in the layer that is open. Adjacent spans are collected in one
+ * hole, because a hole smaller than a page frees nothing.
  */
 struct punch {
 	uint64_t off;
-	uint64_t len; /* 0: nothing */
+	uint64_t len; /* 0: none */
 };
 
-static void punch_out(struct eviction *ev, const struct held_layer *layer,
+static void punch_out(struct eviction *ev, const struct open_layer *layer,
 		      struct punch *p)
 {
 	if (p->len > 0 &&
 	    fallocate(layer->data, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		      (off_t)p->off, (off_t)p->len) == 0)
-		lose(ev, p->len);
+		subtract(ev, p->len);
 	p->len = 0;
 }
 
-static void evict_span(struct eviction *ev, struct held_layer *layer,
+static void evict_span(struct eviction *ev, struct open_layer *layer,
 		       const struct victim *v, struct punch *p)
 {
 	struct slot_row *row;
@@ -376,7 +195,7 @@ static void evict_span(struct eviction *ev, struct held_layer *layer,
 
 static void evict_spans(struct store *s, struct eviction *ev, uint64_t keep)
 {
-	struct held_layer layer = {.data = -1};
+	struct open_layer layer = {.data = -1};
 	struct punch punch = {0};
 	uint32_t current = UINT32_MAX;
 	bool is_held = false;
@@ -390,29 +209,29 @@ static void evict_spans(struct store *s, struct eviction *ev, uint64_t keep)
 		if (v->layer != current) {
 			if (is_held)
 				punch_out(ev, &layer, &punch);
-			let_go(&layer);
+			evict_close_layer(&layer);
 			current = v->layer;
-			is_held = hold_again(s, &ev->layers[current], &layer);
+			is_held = evict_reopen_layer(s, &ev->layers[current], &layer);
 		}
 		if (is_held)
 			evict_span(ev, &layer, v, &punch);
 	}
 	if (is_held)
 		punch_out(ev, &layer, &punch);
-	let_go(&layer);
+	evict_close_layer(&layer);
 }
 
-/* All of a layer that nobody has open. */
+/* Removes a whole layer, unless a mount has it open. */
 static int drop_layer(void *arg, int dir, const struct digest *digest)
 {
 	struct eviction *ev = arg;
 	bool in_use;
-	int data = lock_data(dir, &in_use);
+	int data = layers_lock_data(dir, &in_use);
 
 	(void)digest;
 	if (in_use)
 		return 0;
-	lose(ev, bytes_of_layer(dir));
+	subtract(ev, layers_bytes(dir));
 	(void)unlinkat(dir, "index", 0);
 	(void)unlinkat(dir, "spans", 0);
 	(void)unlinkat(dir, "data", 0);
@@ -421,16 +240,15 @@ static int drop_layer(void *arg, int dir, const struct digest *digest)
 	return 0;
 }
 
-/* Until at most @keep bytes are held; *held is what is left. */
-static int evict(struct store *s, uint64_t keep, uint64_t *held)
+int store_evict(struct store *s, uint64_t keep, uint64_t *held)
 {
 	struct eviction ev = {0};
-	int rc = each_layer(s, note_layer, &ev);
+	int rc = layers_each(s, note_layer, &ev);
 
 	if (rc == 0 && ev.held > keep)
 		evict_spans(s, &ev, keep);
 	if (rc == 0 && keep == 0)
-		rc = each_layer(s, drop_layer, &ev);
+		rc = layers_each(s, drop_layer, &ev);
 	*held = ev.held;
 	free(ev.layers);
 	free(ev.victims);
@@ -440,56 +258,13 @@ static int evict(struct store *s, uint64_t keep, uint64_t *held)
 int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e)
 {
 	uint64_t before = 0, held = 0;
-	int rc = each_layer(s, count_layer, &before);
+	int rc = layers_count(s, &before);
 
 	if (rc == 0)
-		rc = evict(s, keep, &held);
+		rc = store_evict(s, keep, &held);
 	if (rc < 0)
 		return err_set(e, rc, "cannot prune %s: %s", s->dir, strerror(-rc));
-	/* others may add at the same time */
+	/* others may write at the same time */
 	*freed = before > held ? before - held : 0;
 	return 0;
-}
-
-/* How much may be added before the disk has less than a twentieth free. */
-static int64_t disk_room(const struct store *s)
-{
-	struct statvfs vfs;
-	uint64_t free_bytes, reserve;
-
-	if (fstatvfs(s->fd, &vfs) < 0)
-		return 0;
-	free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
-	reserve = (uint64_t)vfs.f_blocks * vfs.f_frsize / 20;
-	return free_bytes > reserve ? (int64_t)(free_bytes - reserve) : 0;
-}
-
-bool store_make_room(struct store *s, uint64_t len)
-{
-	uint64_t held = 0, keep;
-	int64_t room, on_disk;
-
-	if (!s->dir)
-		return true;
-	if (__atomic_sub_fetch(&s->room, (int64_t)len, __ATOMIC_RELAXED) >= 0)
-		return true;
-	on_disk = disk_room(s);
-	if (each_layer(s, count_layer, &held) < 0)
-		return false;
-	if (held + len > s->limit || on_disk < (int64_t)len) {
-		keep = s->limit - s->limit / 10;
-		if (on_disk < (int64_t)len && held > len && held - len < keep)
-			keep = held - len;
-		if (evict(s, keep > len ? keep - len : 1, &held) < 0)
-			return false;
-		on_disk = disk_room(s);
-	}
-	room = held < s->limit ? (int64_t)(s->limit - held) : 0;
-	if (room > on_disk)
-		room = on_disk;
-	if (room < (int64_t)len)
-		return false;
-	room -= (int64_t)len;
-	__atomic_store_n(&s->room, room < ROOM_STEP ? room : ROOM_STEP, __ATOMIC_RELAXED);
-	return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A layer's place in the store: its lock, its index, its data and the rows of its spans. */
+#include "base/store/slot.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,16 +15,17 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/store/store.h"
+#include "base/digest.h"
+#include "base/store/files.h"
 #include "base/store/internal.h"
+#include "base/store/store.h"
 
 #define LOCK_POLL_MS 50	 /* how soon a waiter sees that it may go on, or should stop */
-#define SIGN_MS	     250 /* how often progress is shown, at most */
+#define SIGN_MS	     250 /* progress is shown no more often */
 
-#define PATIENCE_DEFAULT 60
 /*
- * In which one that waited for the network for as long as we for it, in vain, notes that
- * and gives the lock back.
+ * A holder may itself wait for the network as long as we wait for the holder. In this time
+ * it notices its own timeout and gives the lock back.
  */
 #define PATIENCE_MORE_MS 2000
 
@@ -33,15 +35,15 @@ struct slot {
 	int dir;	       /* of layers/ALG/HEX; -1 if private */
 	int lock;	       /* -1 until locked */
 	int data;	       /* -1 until asked for */
-	int guard;	       /* `data` again, where it is locked and not used; -1 */
+	int guard;	       /* `data`, if it is locked but not used; else -1 */
 	struct slot_row *rows; /* of `spans`, mapped */
 	size_t n_rows;
-	bool has_waited;       /* for the data, in vain */
-	struct slot *next;     /* in store->held, once it is locked */
-	pthread_mutex_t mutex; /* guards data while it is set up */
+	bool has_waited;       /* for the data, until the timeout */
+	struct slot *next;     /* in store->held, while locked */
+	pthread_mutex_t mutex; /* for opening data */
 };
 
-int store_slot(struct store *s, const struct digest *layer, struct slot **out)
+int slot_open(struct store *s, const struct digest *layer, struct slot **out)
 {
 	char path[16 + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
 	struct slot *sl = calloc(1, sizeof(*sl));
@@ -60,8 +62,8 @@ int store_slot(struct store *s, const struct digest *layer, struct slot **out)
 	if (s->dir) {
 		snprintf(path, sizeof(path), "layers/%s/%s", digest_alg_name(layer->alg),
 			 digest_hex(layer, hex));
-		sl->dir = store_open_below(s->fd, path);
-		if (sl->dir < 0) /* a full disk: the layer must do without, not fail */
+		sl->dir = files_open_below(s->fd, path);
+		if (sl->dir < 0) /* a full disk must not make the layer fail */
 			sl->dir = -1;
 	}
 	*out = sl;
@@ -93,22 +95,12 @@ void slot_close(struct slot *sl)
 	free(sl);
 }
 
-/* Waiting for another process, and being waited for */
-
-void store_set_patience(struct store *s, unsigned seconds)
-{
-	s->patience = seconds;
-}
-
-static unsigned patience(const struct store *s)
-{
-	return s->patience ? s->patience : PATIENCE_DEFAULT;
-}
+/* The lock */
 
 /*
- * flock(), asked again and again: one that waits cannot be called off. -ETIMEDOUT when the
- * file has had the same time of change for too long. That is counted in our own sleeps: whoever
- * is stopped together with the holder does not blame it for that.
+ * Polls, because a blocking flock() cannot be cancelled. -ETIMEDOUT if the file's mtime has
+ * not changed for too long. That time is counted in our own sleeps, so a process that is
+ * stopped together with the holder does not blame the holder for it.
  */
 static int lock_patiently(const struct store *s, int fd, int how, const bool *cancelled)
 {
@@ -116,7 +108,7 @@ static int lock_patiently(const struct store *s, int fd, int how, const bool *ca
 	uint64_t sleeps = 0, enough;
 	struct stat seen = {0}, now;
 
-	enough = ((uint64_t)patience(s) * 1000 + PATIENCE_MORE_MS) / LOCK_POLL_MS;
+	enough = ((uint64_t)s->patience * 1000 + PATIENCE_MORE_MS) / LOCK_POLL_MS;
 	while (flock(fd, how | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
@@ -159,7 +151,7 @@ static void add_held(struct slot *sl)
 	pthread_mutex_lock(&sl->store->held_lock);
 	sl->next = sl->store->held;
 	sl->store->held = sl;
-	show_life(sl); /* those who waited for the last holder begin anew */
+	show_life(sl); /* waiters start to count anew */
 	pthread_mutex_unlock(&sl->store->held_lock);
 }
 
@@ -171,7 +163,7 @@ static int no_progress(const struct slot *sl, struct err *e)
 		       "%s/layers/%s/%s/lock is locked by a process that got no further "
 		       "for %u seconds",
 		       sl->store->dir, digest_alg_name(sl->layer.alg),
-		       digest_hex(&sl->layer, hex), patience(sl->store));
+		       digest_hex(&sl->layer, hex), sl->store->patience);
 }
 
 int slot_lock(struct slot *sl, const bool *cancelled, struct err *e)
@@ -180,8 +172,8 @@ int slot_lock(struct slot *sl, const bool *cancelled, struct err *e)
 
 	if (sl->dir < 0)
 		return 0;
-	fd = store_open_file(sl->dir, "lock", O_RDWR | O_CREAT);
-	if (fd < 0) /* no room even for that: two may do the work of one */
+	fd = files_open(sl->dir, "lock", O_RDWR | O_CREAT);
+	if (fd < 0) /* a full disk: several processes may index this layer */
 		return 0;
 	rc = lock_patiently(sl->store, fd, LOCK_EX, cancelled);
 	if (rc == -EINTR || rc == -ETIMEDOUT) {
@@ -218,7 +210,7 @@ void slot_make_private(struct slot *sl)
 
 int slot_open_index(struct slot *sl)
 {
-	return sl->dir < 0 ? -ENOENT : store_open_file(sl->dir, "index", O_RDONLY);
+	return sl->dir < 0 ? -ENOENT : files_open(sl->dir, "index", O_RDONLY);
 }
 
 bool slot_has_index(const struct slot *sl, const struct stat *st)
@@ -257,10 +249,10 @@ static int open_data(struct slot *sl)
 		return -ENOENT;
 	if (sl->dir < 0)
 		return sl->store->keeps_no_data ? -ENOENT : store_new_file(sl->store);
-	fd = store_open_file(sl->dir, "data", O_RDWR | O_CREAT);
+	fd = files_open(sl->dir, "data", O_RDWR | O_CREAT);
 	if (fd < 0)
 		return fd;
-	/* Waits at most for an eviction that is at it, and writes to it. */
+	/* Only an eviction holds an exclusive lock. */
 	rc = lock_patiently(sl->store, fd, LOCK_SH, NULL);
 	if (rc < 0) {
 		sl->has_waited = rc == -ETIMEDOUT;
@@ -269,7 +261,7 @@ static int open_data(struct slot *sl)
 	}
 	if (!sl->store->keeps_no_data)
 		return fd;
-	sl->guard = fd; /* empty, but what keeps the index from being evicted */
+	sl->guard = fd; /* an empty file, whose lock protects the index from eviction */
 	return -ENOENT;
 }
 
@@ -304,10 +296,10 @@ int slot_map(struct slot *sl, size_t n)
 	if (sl->dir < 0)
 		fd = store_new_index(sl->store);
 	else
-		fd = store_open_file(sl->dir, "spans", O_RDWR | O_CREAT);
+		fd = files_open(sl->dir, "spans", O_RDWR | O_CREAT);
 	if (fd < 0)
 		return fd;
-	/* Room on the disk first: a write to a mapped hole of a full one is a SIGBUS. */
+	/* Allocate: on a full disk, a write to a hole in a mapped file is a SIGBUS. */
 	rc = -posix_fallocate(fd, 0, (off_t)len);
 	if (rc == 0) {
 		map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

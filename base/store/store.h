@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store: what crossed the network, on disk, by digest.
+ * The store: a cache on disk of what was read from registries, addressed by digest.
  *
- *	DIR/documents/ALG/HEX       a manifest, index or config, whole
- *	DIR/names/HEX               a small note under a name's SHA-256 (a tag's last digest)
- *	DIR/layers/ALG/HEX/index    a layer's index; never changes once there
+ *	DIR/documents/ALG/HEX       a manifest, index or config, whole (documents.h)
+ *	DIR/names/HEX               a short note, by the SHA-256 of its name (notes.h)
+ *	DIR/layers/ALG/HEX/index    a layer's index; never changes once it has this name
  *	DIR/layers/ALG/HEX/data     the layer's decoded bytes at their offsets, sparse
- *	DIR/layers/ALG/HEX/spans    a row for each span: where it is in data, and when it
- *	                            was last read, or that it is not there
- *	DIR/layers/ALG/HEX/lock     held exclusively while the layer is indexed; its mtime
- *	                            says when its holder last got on
+ *	DIR/layers/ALG/HEX/spans    a row per span: where it is in data, and when it was
+ *	                            last read, or that it is not there
+ *	DIR/layers/ALG/HEX/lock     locked exclusively while the layer is indexed; its mtime
+ *	                            is the time at which its holder last made progress
  *	DIR/tmp/                    files being written
  *
- * A file appears under its name by rename, after fsync, or not at all: a kill at
- * any moment leaves at worst a file in tmp/, removed by a later open. `data` and
- * `spans` are the exception: a row is set after the bytes are written, and what is
- * read back is checked by its reader, so a power cut costs a second fetch and never
- * shows a wrong byte.
+ * A file gets its name by rename, after fsync. If the process is killed, at worst a file
+ * in tmp/ remains, which a later open removes. `data` and `spans` are written in place:
+ * a row is set after its bytes are written, and whoever reads the bytes back checks them.
+ * So a power cut costs a second fetch, but never shows a wrong byte.
  *
- * The store has a limit. When it is reached, the spans that were read longest ago are
- * punched out of `data`, of layers that no mount has open: those hold a shared lock on
- * it. Indexes go last. A store that is full all the same takes no more data.
+ * The store has a size limit. At the limit, the spans that were read longest ago are
+ * punched out of `data` (evict.h), except in layers that a mount has open: a mount holds
+ * a shared lock on the data file. Indexes are removed only when everything is. If that is
+ * not enough, the store accepts no more data.
  *
  * Any number of processes and threads may use one directory at once.
  */
@@ -31,179 +31,76 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/digest.h"
-
 struct buf;
 struct err;
-struct stat;
-
 struct store;
 
 /*
- * Opens the store in @dir, which is made with mode 0700 if missing; NULL is the
- * user's own place ($XDG_CACHE_HOME/peelfs; for root /var/cache/peelfs). A
- * directory that is not ours, or cannot be written, is an error with a sentence.
+ * Opens the store in @dir, which is created with mode 0700 if it does not exist. NULL is
+ * the user's default ($XDG_CACHE_HOME/peelfs, or ~/.cache/peelfs; for root
+ * /var/cache/peelfs). A directory that another user owns or can write to is refused
+ * (-EACCES), because bytes from it are shown after no more than a checksum.
  */
 int store_open(const char *dir, struct store **out, struct err *e);
-/* Has @dir what stores have, from a first mount on? Nothing is made. */
+/* Whether @dir contains a store. Creates nothing. */
 bool store_is_at(const char *dir);
 /*
- * A store for one process, in unnamed files that vanish with it: where the real
- * one cannot be had.
+ * A store for this process alone, in unnamed files that vanish with it: the fallback if
+ * store_open() fails.
  */
 int store_open_private(struct store **out, struct err *e);
-/* NULL is fine. Slots must be gone. */
+/* NULL is fine. All slots must be closed before. */
 void store_close(struct store *s);
-/* The directory; NULL for a private store. Borrowed. */
+/* The directory, borrowed; NULL for a private store. */
 const char *store_dir(const struct store *s);
+
+/* Settings: to be made before the store is used. */
+
 /*
- * 0, or the errno with which the first thing was not taken by a store that was opened well,
- * and a sentence: a full disk, a limit that is met, a directory that was removed. All is
- * well but for that it is fetched again.
+ * At most @limit bytes of data and indexes; 0 is the default, 10 GiB. Independent of it,
+ * the last twentieth of the disk stays free.
  */
-int store_trouble(const struct store *s, struct err *e);
-/* Told of that once, in any thread. Set before the store is used. */
+void store_set_limit(struct store *s, uint64_t limit);
+/*
+ * How many seconds another process may hold a lock without making progress; 0 is the
+ * default, 60.
+ */
+void store_set_patience(struct store *s, unsigned seconds);
+/* Keep only the indexes of layers, not their decoded bytes. */
+void store_keep_no_data(struct store *s);
+/* Calls @fn for the first trouble (see store_trouble()), in any thread. */
 void store_on_trouble(struct store *s, void (*fn)(void *arg, const char *sentence),
 		      void *arg);
 
 /*
- * A document of at most @max bytes by its digest. Its bytes are checked: 0 or
- * -ENOENT, also for one that is damaged. @out is an empty buf.
+ * The errno of the first write that failed, with a sentence, or 0: a full disk, a reached
+ * limit, a directory that was removed. The store still works, but what it did not accept
+ * is fetched again when it is needed.
  */
-int store_get_document(struct store *s, const struct digest *d, size_t max,
-		       struct buf *out);
-/* 0 or negative errno; the caller may go on without. */
-int store_put_document(struct store *s, const struct digest *d, const void *data,
-		       size_t len);
+int store_trouble(const struct store *s, struct err *e);
 
 /*
- * A descriptor of a new unnamed file where the store has its own (TMPDIR for a private
- * one), the caller's, or negative errno. Ask store_make_room() first.
+ * A descriptor of a new unnamed file, owned by the caller, or negative errno. The file is
+ * on the store's disk; in $TMPDIR for a private store. Call store_make_room() before
+ * writing to it.
  */
 int store_new_file(struct store *s);
+
+/* For the modules of this folder only. */
+
+/* Records @code, the errno of a failed write; the first one is reported. */
+void store_note_trouble(struct store *s, int code);
+/* store_new_file(), or a file in memory if that fails: indexes are small enough for it. */
+int store_new_index(struct store *s);
+/* Makes @fd the file @name in @dir, replacing an older one, after fsync. */
+int store_give_name(struct store *s, int fd, int dir, const char *name);
 /*
- * The same for @size bytes that must be had as a file, though nobody keeps them: in TMPDIR
- * where the store has no place. Room is made, and theirs.
+ * Small files in @folder (relative to the store, two levels at most), written and read as a
+ * whole. -ENOENT also for a private store, and for a file of more than @max bytes.
  */
-int store_new_copy(struct store *s, uint64_t size);
-/* Makes room for bytes and writes them at @off of @fd, a file of the store. */
-bool store_keep(struct store *s, int fd, const void *data, size_t len, uint64_t off);
-
-/* Hashes all documents and notes, removes those that are damaged, and counts them. */
-int store_check_documents(struct store *s, unsigned *bad);
-
-/*
- * A note under a name (at most 4 KiB of text), replaced by a later one: the digest a
- * tag last had. Nothing vouches for it but the directory's mode; a damaged one is -ENOENT.
- */
-int store_get_note(struct store *s, const char *name, struct buf *out);
-int store_put_note(struct store *s, const char *name, const char *text);
-
-/*
- * One layer's place in the store. Where its directory cannot be made (a full disk), it
- * is a private one, as all those of a private store: nothing of it outlives the process.
- */
-struct slot;
-
-/* 0 or -ENOMEM. */
-int store_slot(struct store *s, const struct digest *layer, struct slot **out);
-void slot_close(struct slot *sl);
-
-/*
- * The right to index this layer, for one process and thread: waits for whoever has
- * it, at most until *@cancelled (-EINTR). A process that dies gives it up. Check for an
- * index again once it is yours. @cancelled may be NULL. A store that has no place for a
- * lock gives the right to everybody.
- *
- * -ETIMEDOUT, with a sentence that names the file, when whoever has it shows no progress for
- * as long as store_set_patience() says: a process that is stopped, or waits for something
- * that never comes. It may go on one day, so the layer's files stay its own:
- * slot_make_private(), or do without the layer.
- */
-int slot_lock(struct slot *sl, const bool *cancelled, struct err *e);
-void slot_unlock(struct slot *sl);
-/* As if the layer's directory could not be made. Not locked, nothing of it in use. */
-void slot_make_private(struct slot *sl);
-/*
- * Work on some layer that is locked got on: those who wait for any of this process's locks
- * shall go on waiting. Of any, for a layer may have to wait until another's transfer is done.
- * Cheap enough for each chunk of data.
- */
-void store_note_work(struct store *s);
-
-/* A descriptor of the index, the caller's to close, or -ENOENT. */
-int slot_open_index(struct slot *sl);
-/*
- * Is the file of @st still the index? Data and spans that were opened since it was may be
- * those of another one, if not: slot_forget() them, and begin anew.
- */
-bool slot_has_index(const struct slot *sl, const struct stat *st);
-void slot_forget(struct slot *sl);
-/* Removes an index that proved damaged, with the layer's data. */
-void slot_drop(struct slot *sl);
-/* A descriptor of a new unnamed file for the index, the caller's, or negative errno. */
-int slot_new_index(struct slot *sl);
-/* Makes what was written to @fd the layer's index: fsync, then its name. */
-int slot_publish_index(struct slot *sl, int fd);
-
-/*
- * The descriptor of the decoded bytes, opened for reading and writing; it lives
- * as long as the slot, and keeps others from evicting. Negative errno if there can be
- * none.
- */
-int slot_data(struct slot *sl);
-
-/*
- * The rows of @n spans, shared by all processes. Asked for after the index is known, and
- * before it is used; without it nothing is ever filled. The others are wait-free.
- */
-int slot_map(struct slot *sl, size_t n);
-bool slot_is_filled(const struct slot *sl, size_t i);
-/* Are there rows at all? */
-bool slot_has_map(const struct slot *sl);
-/* Bytes [off, off + len) of data are span @i now; @len 0: it is not there. */
-void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len);
-/* Does the row of span @i, which is filled, say this place, and a time that was? */
-bool slot_is_sound(const struct slot *sl, size_t i, uint64_t off, uint32_t len);
-/* A word that is kept with span @i, for a checksum: set before the span is filled. */
-void slot_set_word(struct slot *sl, size_t i, uint32_t word);
-uint32_t slot_word(const struct slot *sl, size_t i);
-/* Span @i is read: it goes later than others. */
-void slot_touch(struct slot *sl, size_t i);
-
-/* Limits */
-
-/*
- * At most @limit bytes of data and indexes (0: the default, 10 GiB), and never the last
- * twentieth of the disk.
- */
-void store_set_limit(struct store *s, uint64_t limit);
-/* Seconds that another process may hold us up without progress; 0: the default, 60. */
-void store_set_patience(struct store *s, unsigned seconds);
-/* Layers' decoded bytes are not to be kept, only their indexes. */
-void store_keep_no_data(struct store *s);
-/*
- * May @len more bytes be written? Evicts when they do not fit, so it may take a while;
- * false if that was not enough.
- */
-bool store_make_room(struct store *s, uint64_t len);
-
-/* What the store holds of one layer. */
-struct slot_info {
-	struct digest digest;
-	uint64_t index_bytes; /* on the disk */
-	uint64_t data_bytes;  /* on the disk */
-	uint64_t last_read;   /* seconds since the epoch, by the minute; 0 never */
-	bool in_use;	      /* some mount has it open */
-};
-
-/* Calls @fn for each layer; a negative return ends it and is given back. */
-int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *info),
-	       void *arg);
-/*
- * Evicts until at most @keep bytes are held; indexes only if @keep is 0. *freed is what
- * was gained.
- */
-int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e);
+int store_put_file(struct store *s, const char *folder, const char *name,
+		   const void *data, size_t len);
+int store_get_file(struct store *s, const char *folder, const char *name, size_t max,
+		   struct buf *out);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/store/slot.h"
 #include "base/store/store.h"
 #include "fs/ctl/ctl.h"
 #include "fs/tree/merge.h"
@@ -69,7 +70,7 @@ static int open_layer(struct origin_of *o, size_t i)
 
 	rc = digest_parse(layer_text(o, i), strlen(layer_text(o, i)), &digest);
 	if (rc == 0)
-		rc = store_slot(o->store, &digest, &slot);
+		rc = slot_open(o->store, &digest, &slot);
 	if (rc == 0)
 		rc = slot_open_index(slot);
 	if (rc >= 0)

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/store/store.h"
+#include "base/store/slot.h"
 #include "fs/options/log.h"
 #include "fs/image/context.h"
 #include "fs/options/options.h"
@@ -16,7 +16,7 @@ static bool has_index(struct mount *m, const struct descriptor *d)
 	struct slot *slot;
 	int fd;
 
-	if (store_slot(m->store, &d->digest, &slot) < 0)
+	if (slot_open(m->store, &d->digest, &slot) < 0)
 		return false;
 	fd = slot_open_index(slot);
 	if (fd >= 0)

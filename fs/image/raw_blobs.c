@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/source.h"
-#include "base/store/store.h"
+#include "base/store/room.h"
 #include "fs/image/context.h"
 #include "registry/image_source.h"
 

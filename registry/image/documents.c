@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "base/err.h"
-#include "base/store/store.h"
+#include "base/store/documents.h"
 
 static int check_document(const struct buf *bytes, const struct descriptor *d,
 			  struct err *e)

@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/store/store.h"
+#include "base/store/documents.h"
 #include "registry/remote/body.h"
 #include "registry/image/document_kind.h"
 #include "registry/image/manifest.h"

@@ -18,7 +18,8 @@
 
 #include "base/err.h"
 #include "base/num.h"
-#include "base/store/store.h"
+#include "base/store/documents.h"
+#include "base/store/notes.h"
 #include "registry/remote/blob.h"
 #include "registry/remote/body.h"
 #include "registry/remote/client.h"

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/source.h"
-#include "base/store/store.h"
+#include "base/store/room.h"
 #include "registry/http/http.h"
 #include "registry/remote/remote.h"
 

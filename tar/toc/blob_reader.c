@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/source.h"
-#include "base/store/store.h"
+#include "base/store/slot.h"
 
 /* One request, and as much memory: the tables of most layers. */
 #define PIECE (4u << 20)

@@ -5,6 +5,10 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "base/store/evict.h"
+#include "base/store/layers.h"
+#include "base/store/room.h"
+#include "base/store/slot.h"
 #include "base/store/store.h"
 #include "base/store/internal.h"
 #include "tests/unit/place.h"
@@ -61,7 +65,7 @@ static struct slot *put_layer(struct store *s, unsigned i, unsigned n)
 	unsigned k;
 	int fd;
 
-	must(store_slot(s, &d, &slot), "a slot");
+	must(slot_open(s, &d, &slot), "a slot");
 	fd = slot_new_index(slot);
 	must(fd < 0 || write(fd, "index", 5) != 5 ? -EIO : slot_publish_index(slot, fd),
 	     "index");
@@ -101,7 +105,7 @@ static int count_spans(struct store *s, unsigned i, unsigned n)
 	int there = 0;
 	unsigned k;
 
-	must(store_slot(s, &d, &slot), "a slot");
+	must(slot_open(s, &d, &slot), "a slot");
 	must(slot_data(slot), "data");
 	must(slot_map(slot, n), "rows");
 	for (k = 0; k < n && there >= 0; k++) {
@@ -213,7 +217,7 @@ static void test_left_behind(void)
 		struct digest d = digest_of_number(5);
 		struct slot *slot = NULL;
 
-		must(store_slot(s, &d, &slot), "a slot");
+		must(slot_open(s, &d, &slot), "a slot");
 		must(slot_map(slot, 10), "rows");
 		slot_set_filled(slot, k, 0, 0);
 		slot_close(slot);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing within the store's limit, which may need room to be made first. */
+#ifndef BASE_STORE_ROOM_H
+#define BASE_STORE_ROOM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+/*
+ * Whether @len more bytes may be written. Evicts if they do not fit, which may take a
+ * while; false if that does not free enough.
+ */
+bool store_make_room(struct store *s, uint64_t len);
+/* Makes room and writes at @off of @fd, a file of the store. */
+bool store_keep(struct store *s, int fd, const void *data, size_t len, uint64_t off);
+/*
+ * A descriptor of a new unnamed file with @size bytes allocated, owned by the caller, or
+ * negative errno. For bytes that have to be in a file although they are not kept: where
+ * the store has no room, the file is in $TMPDIR.
+ */
+int store_new_copy(struct store *s, uint64_t size);
+
+#endif
