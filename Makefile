@@ -91,7 +91,7 @@ check: deps
 	$(Q)$(MAKE) check-e2e
 
 check-unit: $(UNIT)
-	prove -j$(shell nproc) $(UNIT) tests/unit/test_layers.sh
+	prove -j$$(($$(nproc) + 2)) $(UNIT) tests/unit/test_layers.sh
 
 check-fuzz: $(REPLAY)
 	$(Q)tests/fuzz/replay-all $(B)
