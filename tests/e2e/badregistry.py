@@ -4,7 +4,8 @@ and a blob store on another port that it can redirect to.
 
 `faults` holds what goes wrong: each request takes the first fault that is for it and
 has a turn left. `chance` makes any answer fail at random, from a seeded generator, in one
-of the ways that `weather` has for it.
+of the ways that `weather` has for it. `every` makes each nth answer fail, in those ways one
+after another.
 """
 import base64
 import contextlib
@@ -31,8 +32,8 @@ FAIR = ("reset", "short", "503", "half", "drop", "502")
 
 
 class Fault:
-    def __init__(self, name, kind="blobs", times=1):
-        self.name, self.kind, self.left = name, kind, times
+    def __init__(self, name, kind="blobs", times=1, about=""):
+        self.name, self.kind, self.left, self.about = name, kind, times, about
 
 
 class Bad:
@@ -41,6 +42,8 @@ class Bad:
         self.manifests = {}       # (repository, reference): (media type, bytes)
         self.faults = []
         self.chance = 0.0
+        self.every = {}           # kind: n
+        self.n_answers = {}       # kind: those that could have failed
         self.n_failed = 0         # by chance
         self.weather = {}         # kind: names of faults; those of FAIR where it has none
         self.random = random.Random(seed)
@@ -51,6 +54,8 @@ class Bad:
         self.pages = None         # tags a page
         self.tokens = {}          # token: when it ends
         self.urls = {}            # signature: uses left
+        self.signed_faults = {}   # digest: what the next URLs of it always lead to
+        self.signed_with = {}     # signature: that
         self.asked = []           # (role, method, path, headers)
         self.callers = []         # of each of those, its connection
         self.lock = threading.Lock()
@@ -70,21 +75,28 @@ class Bad:
         import layout
         return layout.digest(data)
 
-    def fail(self, name, kind="blobs", times=1):
-        self.faults.append(Fault(name, kind, times))
+    def fail(self, name, kind="blobs", times=1, about=""):
+        """`times`: -1 for always; `about`: what the path must have in it."""
+        self.faults.append(Fault(name, kind, times, about))
 
     def asked_for(self, text, role="registry"):
         return [r for r in self.asked if r[0] == role and text in r[2]]
 
-    def take_fault(self, kind):
+    def take_fault(self, kind, path=""):
         with self.lock:
             for fault in self.faults:
-                if fault.kind == kind and fault.left != 0:
+                if fault.kind == kind and fault.left != 0 and fault.about in path:
                     fault.left -= 1
                     return fault.name
+            ways = self.weather.get(kind, FAIR)
+            if self.every.get(kind):
+                n = self.n_answers[kind] = self.n_answers.get(kind, 0) + 1
+                if n % self.every[kind] == 0:
+                    self.n_failed += 1
+                    return ways[n // self.every[kind] % len(ways)]
             if self.random.random() < self.chance:
                 self.n_failed += 1
-                return self.random.choice(self.weather.get(kind, FAIR))
+                return self.random.choice(ways)
         return None
 
     # Who may
@@ -137,7 +149,7 @@ class Bad:
             return request.give(200, b"{}", "application/json")
         if found and found[2] == "manifests" and (found[1], found[3]) in self.manifests:
             media, body = self.manifests[found[1], found[3]]
-            return request.misbehave(self.take_fault("manifests"), body, media,
+            return request.misbehave(self.take_fault("manifests", url.path), body, media,
                                      {"Docker-Content-Digest": self.digest(body)})
         if found and found[2] == "blobs":
             with contextlib.suppress(OSError):
@@ -150,9 +162,11 @@ class Bad:
             with self.lock:
                 signature = "%s-%d" % (SIGNATURE, len(self.urls))
                 self.urls[signature] = self.url_uses
+                if self.signed_faults.get(digest):
+                    self.signed_with[signature] = self.signed_faults[digest].pop(0)
             return request.give(307, b"", "text/plain", {
                 "Location": "%s/store/%s?signature=%s" % (self.store_url, digest, signature)})
-        return request.misbehave(self.take_fault("blobs"), body)
+        return request.misbehave(self.take_fault("blobs", request.path), body)
 
     def store(self, request):
         url = urllib.parse.urlsplit(request.path)
@@ -165,7 +179,9 @@ class Bad:
         if left <= 0:
             return request.give(403, b"<Error>expired</Error>", "application/xml")
         body = self.images.read({"digest": url.path.rsplit("/", 1)[1]})
-        return request.misbehave(self.take_fault("blobs"), body)
+        if signature in self.signed_with:
+            return request.misbehave(self.signed_with[signature], body)
+        return request.misbehave(self.take_fault("blobs", request.path), body)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -212,13 +228,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if span and fault != "no range":
             first, last = int(span[1]), min(int(span[2] or len(body)), len(body) - 1)
             shift = 1 if fault == "wrong start" else 0
-            headers["Content-Range"] = "bytes %d-%d/%d" % (first + shift, last, len(whole))
+            headers["Content-Range"] = "bytes %d-%d/%d" % (
+                first + shift, last, len(whole) + (1 if fault == "wrong total" else 0))
             status, body = 206, body[first + shift:last + 1]
         cut = self.server.bad.random.randrange(len(body)) if len(body) > 1 else 0
-        if fault in (None, "no range", "wrong start"):
+        if fault in (None, "no range", "wrong start", "wrong total"):
             self.give(status, body, media, headers)
-        elif fault in ("500", "502", "503"):
-            self.give(int(fault), b"<html>busy</html>", "text/html")
+        elif fault == "page":
+            self.give(200, b"<html>Please log in to this network</html>", "text/html")
+        elif fault == "416":
+            self.give(416, b"", "text/plain", {"Content-Range": "bytes */%d" % len(whole)})
+        elif fault == "no bytes":
+            self.give(status, b"", media, headers)
+        elif fault == "empty 200":
+            self.give(200, b"", media)
+        elif fault == "lengths":  # that contradict each other
+            self.give(status, body[:-cut - 1] if span else body + b"x", media, headers)
+        elif fault == "two lengths":
+            self.give(status, body, media, {**headers, "content-length": str(len(body) + 7)})
+        elif fault in ("gzip", "x-gzip"):  # said of bytes that are as they are stored
+            self.give(status, body, media, {**headers, "Content-Encoding": fault})
         elif fault == "429":
             self.give(429, b"{}", "application/json", {"Retry-After": "1"})
         elif fault == "429 date":
@@ -239,6 +268,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.give(status, body + b"x" * 5000, media, headers)
         elif fault == "wrong bytes":
             self.give(status, body[:cut] + bytes([body[cut] ^ 1]) + body[cut + 1:], media, headers)
+        elif fault == "flipped":
+            at = len(body) - 100 if len(body) > 100 else len(body) // 2
+            self.give(status, body[:at] + bytes([body[at] ^ 1]) + body[at + 1:], media, headers)
         elif fault == "coding":
             import gzip
             self.give(status, gzip.compress(body), media, {**headers, "Content-Encoding": "gzip"})
@@ -247,6 +279,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif fault in ("no head", "no digest"):
             headers.pop("Docker-Content-Digest", None)
             self.give(status, body, media, headers)
+        elif fault.isdigit():
+            self.give(int(fault), b"<html>no</html>", "text/html")
         else:
             raise ValueError(fault)
 
