@@ -32,18 +32,4 @@ int ctl_read_json(const char *mountpoint, const char *name, struct buf *text,
 /* What that errno says of the mount, to a person. */
 const char *ctl_unread(int code);
 
-/* A line of mountinfo about a mount of peelfs, or of a part of one. Lent. */
-struct ctl_mount {
-	const char *mountpoint;
-	const char *root; /* what of the file system is mounted there: "/" */
-	const char *source;
-	dev_t device;
-};
-
-/*
- * Calls @fn for each that this process sees, in the order in which they were mounted. A
- * negative return ends it and is given back.
- */
-int ctl_each_mount(int (*fn)(void *arg, const struct ctl_mount *m), void *arg);
-
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/mountinfo.h"
 #include "fs/ctl/ctl.h"
 #include "fs/image/status.h"
 
@@ -118,7 +119,7 @@ static int show(const char *mountpoint, bool raw)
  * One line. That somebody else's mount cannot be read is no failure, nor that a mount
  * has no status; that it does not answer is.
  */
-static int list_mount(void *arg, const struct ctl_mount *m)
+static int list_mount(void *arg, const struct mountinfo *m)
 {
 	struct json *j = NULL;
 	int *status = arg, rc;
@@ -154,5 +155,5 @@ int ctl_status(char **words)
 		return ctl_usage("status: --json needs a mount point");
 	if (words[0])
 		return show(words[0], raw);
-	return ctl_each_mount(list_mount, &status) < 0 ? 1 : status;
+	return mountinfo_each(list_mount, &status) < 0 ? 1 : status;
 }

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/store/slot.h"
+#include "base/mountinfo.h"
 #include "base/store/store.h"
 #include "fs/ctl/ctl.h"
 #include "fs/tree/merge.h"
@@ -165,7 +166,7 @@ struct find {
 	char inside[PATH_MAX];
 };
 
-static int try_mount(void *arg, const struct ctl_mount *m)
+static int try_mount(void *arg, const struct mountinfo *m)
 {
 	struct find *f = arg;
 	const char *rest = below(f->path, m->mountpoint);
@@ -186,7 +187,7 @@ struct top {
 	char *mountpoint;
 };
 
-static int try_top(void *arg, const struct ctl_mount *m)
+static int try_top(void *arg, const struct mountinfo *m)
 {
 	struct top *t = arg;
 
@@ -207,10 +208,10 @@ static int find_mount(const char *path, struct find *f, char *mountpoint)
 	if (lstat(path, &st) < 0)
 		return -errno;
 	f->device = top.device = st.st_dev;
-	rc = ctl_each_mount(try_mount, f);
+	rc = mountinfo_each(try_mount, f);
 	if (rc == 0 && !f->is_found)
 		rc = -EXDEV;
-	return rc < 0 ? rc : ctl_each_mount(try_top, &top);
+	return rc < 0 ? rc : mountinfo_each(try_top, &top);
 }
 
 /* The build step whose layer this is (image-spec config.md, "history"). */
