@@ -16,12 +16,12 @@
 #include "registry/source_name.h"
 
 /*
- * The root document is asked once and kept: a tag that moves while the image is
- * mounted must not make one platform newer than another.
+ * The root document is read once and kept: if a tag moves while the image is mounted, its
+ * platforms must not come from different versions.
  */
 struct image_source {
 	struct backend *backend;
-	/* held while the root is asked: a second one waits for it */
+	/* held while the root is read, so that a second reader waits for the first */
 	pthread_mutex_t lock;
 	bool has_root;
 	struct buf root;
@@ -41,89 +41,89 @@ static int open_backend(const char *source, struct client *c, struct backend **o
 int image_source_open(const char *source, struct client *c, struct image_source **out,
 		      struct err *e)
 {
-	struct image_source *o = calloc(1, sizeof(*o));
+	struct image_source *s = calloc(1, sizeof(*s));
 	int rc;
 
-	if (!o)
+	if (!s)
 		return err_set(e, -ENOMEM, "out of memory");
-	rc = open_backend(source, c, &o->backend, e);
+	rc = open_backend(source, c, &s->backend, e);
 	if (rc < 0) {
-		free(o);
+		free(s);
 		return rc;
 	}
-	pthread_mutex_init(&o->lock, NULL);
-	*out = o;
+	pthread_mutex_init(&s->lock, NULL);
+	*out = s;
 	return 0;
 }
 
-void image_source_close(struct image_source *o)
+void image_source_close(struct image_source *s)
 {
-	if (!o)
+	if (!s)
 		return;
-	o->backend->ops->close(o->backend);
-	descriptor_release(&o->root_descriptor);
-	buf_release(&o->root);
-	pthread_mutex_destroy(&o->lock);
-	free(o);
+	s->backend->ops->close(s->backend);
+	descriptor_release(&s->root_descriptor);
+	buf_release(&s->root);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
 }
 
-bool image_source_is_local(const struct image_source *o)
+bool image_source_is_local(const struct image_source *s)
 {
-	return o->backend->is_local;
+	return s->backend->is_local;
 }
 
-static int ensure_root(struct image_source *o, struct err *e)
+static int ensure_root(struct image_source *s, struct err *e)
 {
 	struct descriptor d = {0};
 	struct buf bytes;
 	int rc = 0;
 
-	pthread_mutex_lock(&o->lock);
-	if (!o->has_root) {
+	pthread_mutex_lock(&s->lock);
+	if (!s->has_root) {
 		buf_init(&bytes, DOCUMENT_MAX);
-		rc = o->backend->ops->root(o->backend, &bytes, &d, e);
+		rc = s->backend->ops->root(s->backend, &bytes, &d, e);
 		if (rc == 0) {
-			o->root = bytes;
-			o->root_descriptor = d;
-			o->has_root = true;
+			s->root = bytes;
+			s->root_descriptor = d;
+			s->has_root = true;
 		} else {
 			buf_release(&bytes);
 		}
 	}
-	pthread_mutex_unlock(&o->lock);
+	pthread_mutex_unlock(&s->lock);
 	return rc;
 }
 
-int image_source_resolve(struct image_source *o, const struct platform *want,
+int image_source_resolve(struct image_source *s, const struct platform *want,
 			 struct image **out, struct err *e)
 {
-	int rc = ensure_root(o, e);
+	int rc = ensure_root(s, e);
 
 	if (rc < 0)
 		return rc;
-	/* From here on the root is read-only. */
-	return resolve_image(o->backend, &o->root, &o->root_descriptor, want, out, e);
+	/* The root is read-only from here on. */
+	return resolve_image(s->backend, &s->root, &s->root_descriptor, want, out, e);
 }
 
-int image_source_resolve_entry(struct image_source *o, const struct descriptor *entry,
+int image_source_resolve_entry(struct image_source *s, const struct descriptor *entry,
 			       struct image **out, struct err *e)
 {
-	int rc = ensure_root(o, e);
+	int rc = ensure_root(s, e);
 
 	if (rc < 0)
 		return rc;
-	return resolve_entry(o->backend, &o->root, &o->root_descriptor, entry, out, e);
+	return resolve_entry(s->backend, &s->root, &s->root_descriptor, entry, out, e);
 }
 
-int image_source_document(struct image_source *o, const struct descriptor *d,
+int image_source_document(struct image_source *s, const struct descriptor *d,
 			  struct buf *out, struct err *e)
 {
-	return document_get(o->backend, d, out, e);
+	return document_get(s->backend, d, out, e);
 }
 
-/* Entries of the index itself that say that they are about @of. */
-static int tell_own(struct image_source *o, const struct digest *of, const char *type,
-		    descriptor_fn *fn, void *arg)
+/* Entries of the index that BuildKit's annotation declares to be about @of. */
+static int report_index_referrers(struct image_source *s, const struct digest *of,
+				  const char *type, descriptor_fn *fn, void *arg)
 {
 	char text[DIGEST_TEXT_MAX];
 	struct entries en = {0};
@@ -131,9 +131,9 @@ static int tell_own(struct image_source *o, const struct digest *of, const char 
 	int rc = 0;
 
 	digest_format(of, text);
-	rc = entries_parse_all(o->root.data, o->root.len, &en, NULL);
+	rc = entries_parse_all(s->root.data, s->root.len, &en, NULL);
 	if (rc < 0)
-		return rc == -ENOMEM ? rc : 0; /* it is no index */
+		return rc == -ENOMEM ? rc : 0; /* not an index */
 	for (i = 0; i < en.n && rc == 0; i++) {
 		const struct descriptor *d = &en.list[i];
 		const char *about = descriptor_annotation(d,
@@ -147,59 +147,59 @@ static int tell_own(struct image_source *o, const struct digest *of, const char 
 	return rc;
 }
 
-int image_source_referrers(struct image_source *o, const struct digest *of,
+int image_source_referrers(struct image_source *s, const struct digest *of,
 			   const char *type, descriptor_fn *fn, void *arg, struct err *e)
 {
-	int rc = ensure_root(o, e);
+	int rc = ensure_root(s, e);
 
 	if (rc == 0)
-		rc = tell_own(o, of, type, fn, arg);
-	if (rc == 0 && o->backend->ops->referrers)
-		rc = o->backend->ops->referrers(o->backend, of, type, false, fn, arg, e);
+		rc = report_index_referrers(s, of, type, fn, arg);
+	if (rc == 0 && s->backend->ops->referrers)
+		rc = s->backend->ops->referrers(s->backend, of, type, false, fn, arg, e);
 	return rc;
 }
 
-int image_source_find_tocs(struct image_source *o, struct image *img, bool may_ask,
+int image_source_find_tocs(struct image_source *s, struct image *img, bool may_ask,
 			   struct err *e)
 {
-	return soci_find(o->backend, img, may_ask, e);
+	return soci_find(s->backend, img, may_ask, e);
 }
 
-bool image_source_is_pinned(const struct image_source *o)
+bool image_source_is_pinned(const struct image_source *s)
 {
-	return o->backend->is_pinned;
+	return s->backend->is_pinned;
 }
 
-int image_source_blob(struct image_source *o, const struct descriptor *d,
+int image_source_blob(struct image_source *s, const struct descriptor *d,
 		      struct source **out, struct err *e)
 {
-	return o->backend->ops->blob(o->backend, d, out, e);
+	return s->backend->ops->blob(s->backend, d, out, e);
 }
 
-int image_source_tag_digest(struct image_source *o, struct digest *out, struct err *e)
+int image_source_tag_digest(struct image_source *s, struct digest *out, struct err *e)
 {
 	int rc;
 
-	if (o->backend->ops->tag_digest)
-		return o->backend->ops->tag_digest(o->backend, out, e);
-	rc = ensure_root(o, e);
+	if (s->backend->ops->tag_digest)
+		return s->backend->ops->tag_digest(s->backend, out, e);
+	rc = ensure_root(s, e);
 	if (rc == 0)
-		*out = o->root_descriptor.digest;
+		*out = s->root_descriptor.digest;
 	return rc;
 }
 
-int image_source_tags(struct image_source *o, name_fn *fn, void *arg, struct err *e)
+int image_source_tags(struct image_source *s, name_fn *fn, void *arg, struct err *e)
 {
-	if (!o->backend->ops->tags)
-		return err_set(e, -ENOTSUP, "%s: not in a registry", o->backend->name);
-	return o->backend->ops->tags(o->backend, fn, arg, e);
+	if (!s->backend->ops->tags)
+		return err_set(e, -ENOTSUP, "%s: not in a registry", s->backend->name);
+	return s->backend->ops->tags(s->backend, fn, arg, e);
 }
 
-int image_source_probe(struct image_source *o, struct err *e)
+int image_source_probe(struct image_source *s, struct err *e)
 {
-	if (!o->backend->ops->probe)
-		return err_set(e, -ENOTSUP, "%s: not in a registry", o->backend->name);
-	return o->backend->ops->probe(o->backend, e);
+	if (!s->backend->ops->probe)
+		return err_set(e, -ENOTSUP, "%s: not in a registry", s->backend->name);
+	return s->backend->ops->probe(s->backend, e);
 }
 
 int image_source_catalog(struct client *c, const char *host, name_fn *fn, void *arg,

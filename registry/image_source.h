@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where an image comes from: a registry's repository, or a layout directory or archive
- * on disk. The door of registry/: fs/ needs no other header of it but client.h, image.h
- * and platform.h.
+ * Image sources: a repository in a registry, or a layout directory or archive on disk. This
+ * is the door of registry/. Code in fs/ needs only this header, source_name.h (how
+ * sources are spelt), remote/client.h (what all sources share) and image/ (plain data).
  *
- * All calls are safe in any thread.
+ * Any thread may call any function.
  */
 #ifndef REGISTRY_IMAGE_SOURCE_H
 #define REGISTRY_IMAGE_SOURCE_H
@@ -22,96 +22,99 @@ struct source;
 struct image_source;
 
 /*
- * Understands @source (DESIGN: "nginx:1.27", "docker://...", "oci:DIR[:TAG]", ...)
- * and makes ready; asks no network yet. @c is borrowed for life. -EINVAL with a
- * sentence for what is no source, -ENOTSUP for a form not read.
+ * Prepares @source ("nginx:1.27", "docker://...", "oci:DIR[:TAG]", ...; see source_name.h) and
+ * makes no request. @c is borrowed for the life of the image source. -EINVAL: not an image
+ * source; -ENOTSUP: a form that peelfs does not read; for sources on disk also the errors of
+ * open().
  */
 int image_source_open(const char *source, struct client *c, struct image_source **out,
 		      struct err *e);
-/* NULL is fine. All images, sources and streams of it must be gone. */
-void image_source_close(struct image_source *o);
-/* On disk, where no network is between. */
-bool image_source_is_local(const struct image_source *o);
+/* Accepts NULL. Images may outlive it, but blob sources and their streams may not. */
+void image_source_close(struct image_source *s);
+/* Is it on disk, so that reads cause no network traffic? */
+bool image_source_is_local(const struct image_source *s);
+/* Does the reference have a digest, so that nothing else may influence what is shown? */
+bool image_source_is_pinned(const struct image_source *s);
 
 /*
- * Reference -> index or manifest -> the manifest for @want -> config and layers.
- * Every document is checked against its digest. What is no image but an artifact is said by
- * image->is_artifact. What the store has is not asked for, so
- * a digest whose documents are all there asks nothing. The reference itself is asked
- * once: a tag that moves later is not seen.
+ * Resolves the reference: index or manifest, then the manifest for @want, then its config
+ * and layers. Every document is verified. Documents in the store are not requested, so a
+ * digest whose documents are all there causes no request. The reference itself is resolved
+ * once: later calls do not notice that a tag moved. An artifact is an image with is_artifact
+ * set. -ENOENT: no such image, or none for @want; -EACCES: refused; -EIO: the registry cannot
+ * be reached; -EBADMSG: a malformed document or a wrong digest; -ENOTSUP: an unsupported
+ * form; -E2BIG: over a ceiling.
  */
-int image_source_resolve(struct image_source *o, const struct platform *want,
+int image_source_resolve(struct image_source *s, const struct platform *want,
 			 struct image **out, struct err *e);
 /*
- * Another image of the same repository by its manifest: one of image->platforms, a referrer,
- * or the same again. The index is not asked for anew, and is the image's if it is in it.
+ * Resolves another manifest of the same repository: one of image->platforms, a referrer, or
+ * the first one again. The index is not read anew; the image keeps it if the index lists it.
  */
-int image_source_resolve_entry(struct image_source *o, const struct descriptor *entry,
+int image_source_resolve_entry(struct image_source *s, const struct descriptor *entry,
 			       struct image **out, struct err *e);
 
 /*
- * A document of the same repository by its descriptor, with its media type, verified, from the
- * store if it is there. @out is made by this.
+ * Reads and verifies a document of the same repository. @d has its media type. The
+ * store is asked first. Initializes @out; the caller releases it after success.
  */
-int image_source_document(struct image_source *o, const struct descriptor *d,
+int image_source_document(struct image_source *s, const struct descriptor *d,
 			  struct buf *out, struct err *e);
 
 /*
- * What refers to the manifest @of: signatures, SBOMs, indexes, attestations; those of the
- * image index itself (BuildKit's) first, those that cosign keeps under tags last.
- * @type, if not NULL, is the artifact type wanted.
- * The descriptors are the registry's word; image_source_resolve_entry() gets and verifies
- * what they name. What came before a failure was told.
+ * Opens a blob as a source, without a request yet. The bytes are unverified: the caller
+ * hashes what it reads. The image source outlives the blob.
  */
-int image_source_referrers(struct image_source *o, const struct digest *of,
-			   const char *type, descriptor_fn *fn, void *arg, struct err *e);
-
-/*
- * Fills in the table of each layer of @img, which is of this origin, that has one kept
- * beside it: SOCI's index, by the manifest's word or, if there is none, the registry's.
- * Mostly there is none. Without @may_ask only what the store has noted; what it has not is
- * asked for, for some seconds, as an image does well without. An error is for -v.
- */
-int image_source_find_tocs(struct image_source *o, struct image *img, bool may_ask,
-			   struct err *e);
-
-/* Was the image asked for by a digest, so that nothing else should have a say in it? */
-bool image_source_is_pinned(const struct image_source *o);
-
-/*
- * The bytes of a blob, unverified: the caller hashes what it reads. Makes no
- * request yet. The origin outlives the source.
- */
-int image_source_blob(struct image_source *o, const struct descriptor *d,
+int image_source_blob(struct image_source *s, const struct descriptor *d,
 		      struct source **out, struct err *e);
 
 /*
- * Which digest the reference has now, asked anew each time (HEAD; GET where that does
- * not tell): for a reference with a digest that digest, and nothing is asked. The word
- * of the registry: it is verified when the digest is opened and resolved. When the
- * registry cannot be had, or we are refused, and the store knows what the tag was last,
- * that, with a warning. -ENOENT: no such tag.
+ * Lists the referrers of the manifest @of (signatures, SBOMs, indexes, attestations): first
+ * those in the image index itself (BuildKit's), last those that cosign keeps under tags. With
+ * @type only those of that artifact type. The descriptors are unverified;
+ * image_source_resolve_entry() verifies what they name. On an error @fn has already got the
+ * referrers found before.
  */
-int image_source_tag_digest(struct image_source *o, struct digest *out, struct err *e);
+int image_source_referrers(struct image_source *s, const struct digest *of,
+			   const char *type, descriptor_fn *fn, void *arg, struct err *e);
 
 /*
- * The tags of the reference's repository, page by page as they come, in the registry's
- * order, which is none to rely on; whatever is no valid tag is passed over. -ENOENT: no
- * such repository; -EACCES: refused; -ENOTSUP: not a repository, or tags are not
- * listed there; -E2BIG: more than LIST_NAMES_MAX. What came before a failure was told.
+ * Sets `table` of those layers of @img, an image of this source, that have a zTOC in a SOCI
+ * index. The image manifest's annotation names that index, else the registry's list of
+ * referrers. Most images have none. Without @may_ask only the store is asked; with it the
+ * registry too, for some seconds at most, because an image works without zTOCs. An error is
+ * informative.
  */
-int image_source_tags(struct image_source *o, name_fn *fn, void *arg, struct err *e);
+int image_source_find_tocs(struct image_source *s, struct image *img, bool may_ask,
+			   struct err *e);
 
 /*
- * Is there such a repository? One small request. 0; -ENOENT: no; -EACCES: the registry
- * refuses to tell us; -EIO: it cannot be had. docker.io refuses for what is not there,
- * and so do not tell apart: that is -ENOENT, too, if our user and password were taken.
+ * The digest that the reference has now. A reference with a digest has that digest, without a
+ * request; a tag causes a request each time (HEAD, or GET if that gives no digest). The
+ * result is unverified until an image of that digest is resolved. If the registry is
+ * unreachable or refuses, the result is the last digest that the store knows, and the client
+ * reports a warning. -ENOENT: no such tag.
  */
-int image_source_probe(struct image_source *o, struct err *e);
+int image_source_tag_digest(struct image_source *s, struct digest *out, struct err *e);
 
 /*
- * The repositories of @host ("localhost:5000"), as image_source_tags(). -ENOTSUP: it does not
- * offer that, to us at least.
+ * Lists the tags of the repository, page by page as they arrive, in the registry's order,
+ * which is unspecified. Invalid tags are left out. -ENOENT: no such repository; -EACCES:
+ * refused; -ENOTSUP: not in a registry, or the registry lists no tags; -E2BIG: more than
+ * PAGING_NAMES_MAX. On an error @fn has already got the names before.
+ */
+int image_source_tags(struct image_source *s, name_fn *fn, void *arg, struct err *e);
+
+/*
+ * Does the repository exist? One small request. 0: yes; -ENOENT: no; -EACCES: refused; -EIO:
+ * unreachable. docker.io also refuses for missing repositories. If it accepted our
+ * credentials, that is -ENOENT.
+ */
+int image_source_probe(struct image_source *s, struct err *e);
+
+/*
+ * Lists the repositories of @host ("localhost:5000"), as image_source_tags(). -ENOTSUP: the
+ * registry does not list them, at least not for us.
  */
 int image_source_catalog(struct client *c, const char *host, name_fn *fn, void *arg,
 			 struct err *e);

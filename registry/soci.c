@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was found is noted in the store under the image manifest's digest: the digest of
- * SOCI's manifest, which is kept as a document, or that there is none. So only the first
- * mount of an image asks, and a later one has the same tables, also offline.
+ * The store keeps the result under the digest of the image manifest: the digest of the SOCI
+ * index, whose bytes the store has as a document, or the fact that there is none. So only the
+ * first mount of an image asks the registry, and later mounts get the same zTOCs, also offline.
  */
 #include "registry/soci.h"
 
@@ -25,7 +25,7 @@
 
 /* Notes */
 
-static void note_name(const struct image *img, struct buf *name)
+static void soci_note_name(const struct image *img, struct buf *name)
 {
 	char text[DIGEST_TEXT_MAX];
 
@@ -34,15 +34,15 @@ static void note_name(const struct image *img, struct buf *name)
 			 digest_format(&img->manifest_descriptor.digest, text));
 }
 
-/* 1: this one, 0: it is known that there is none, -ENOENT: nothing is known. */
-static int recall(struct backend *b, const struct image *img, struct digest *out)
+/* 1: *out is known, 0: known to be absent, -ENOENT: not known. */
+static int soci_recall(struct backend *b, const struct image *img, struct digest *out)
 {
 	struct buf name, note;
 	int rc = -ENOENT;
 
 	if (!b->store)
 		return rc;
-	note_name(img, &name);
+	soci_note_name(img, &name);
 	buf_init(&note, NOTE_MAX);
 	if (store_get_note(b->store, buf_text(&name), &note) == 0) {
 		if (strcmp(buf_text(&note), NOTED_NONE) == 0)
@@ -55,28 +55,28 @@ static int recall(struct backend *b, const struct image *img, struct digest *out
 	return rc;
 }
 
-static void remember(struct backend *b, const struct image *img, const char *what)
+static void soci_remember(struct backend *b, const struct image *img, const char *what)
 {
 	struct buf name;
 
 	if (!b->store)
 		return;
-	note_name(img, &name);
+	soci_note_name(img, &name);
 	(void)store_put_note(b->store, buf_text(&name), what);
 	buf_release(&name);
 }
 
 /* Finding */
 
-static int take_first(void *arg, const struct descriptor *d)
+static int soci_take_first(void *arg, const struct descriptor *d)
 {
 	*(struct digest *)arg = d->digest;
 	return -ECANCELED;
 }
 
-/* 1, 0: there is none, or an error. */
-static int ask(struct backend *b, const struct image *img, struct digest *out,
-	       struct err *e)
+/* 1: found, 0: there is none, or an error. */
+static int soci_ask(struct backend *b, const struct image *img, struct digest *out,
+		    struct err *e)
 {
 	const char *text = image_annotation(img, INDEX_KEY);
 	int rc = 0;
@@ -85,12 +85,12 @@ static int ask(struct backend *b, const struct image *img, struct digest *out,
 		return digest_parse(text, strlen(text), out) == 0;
 	if (b->ops->referrers)
 		rc = b->ops->referrers(b, &img->manifest_descriptor.digest, TYPE_V1, true,
-				       take_first, out, e);
+				       soci_take_first, out, e);
 	return rc == -ECANCELED ? 1 : rc;
 }
 
-static void set_table(struct image *img, const struct digest *layer,
-		      const struct descriptor *table)
+static void soci_set_table(struct image *img, const struct digest *layer,
+			   const struct descriptor *table)
 {
 	size_t i;
 
@@ -102,7 +102,7 @@ static void set_table(struct image *img, const struct digest *layer,
 	}
 }
 
-static void take_tables(struct image *img, const struct manifest *m)
+static void soci_set_tables(struct image *img, const struct manifest *m)
 {
 	struct digest layer;
 	size_t i;
@@ -111,12 +111,12 @@ static void take_tables(struct image *img, const struct manifest *m)
 		const char *text = descriptor_annotation(&m->layers[i], LAYER_KEY);
 
 		if (text && digest_parse(text, strlen(text), &layer) == 0)
-			set_table(img, &layer, &m->layers[i]);
+			soci_set_table(img, &layer, &m->layers[i]);
 	}
 }
 
-static int read_index(struct backend *b, const struct digest *digest, struct image *img,
-		      struct err *e)
+static int soci_read_index(struct backend *b, const struct digest *digest,
+			   struct image *img, struct err *e)
 {
 	struct descriptor d = {
 		.digest = *digest,
@@ -132,10 +132,9 @@ static int read_index(struct backend *b, const struct digest *digest, struct ima
 		rc = manifest_parse(bytes.data, bytes.len, &m, e);
 	type = rc == 0 ? m.config.media_type : "";
 	if (rc == 0 && strcmp(type, TYPE_V1) != 0 && strcmp(type, TYPE_V2) != 0)
-		rc = err_set(e, -ENOTSUP, "an index of type %.100s, which is not read",
-			     type);
+		rc = err_set(e, -ENOTSUP, "it has the unsupported type %.100s", type);
 	if (rc == 0)
-		take_tables(img, &m);
+		soci_set_tables(img, &m);
 	manifest_release(&m);
 	buf_release(&bytes);
 	return rc;
@@ -145,15 +144,16 @@ int soci_find(struct backend *b, struct image *img, bool may_ask, struct err *e)
 {
 	char text[DIGEST_TEXT_MAX];
 	struct digest digest;
-	int rc = recall(b, img, &digest);
+	int rc = soci_recall(b, img, &digest);
 	bool is_known = rc != -ENOENT, has_one;
 
 	if (!is_known)
-		rc = may_ask ? ask(b, img, &digest, e) : 0;
+		rc = may_ask ? soci_ask(b, img, &digest, e) : 0;
 	has_one = rc == 1;
 	if (has_one)
-		rc = read_index(b, &digest, img, e);
+		rc = soci_read_index(b, &digest, img, e);
 	if (rc == 0 && may_ask && !is_known)
-		remember(b, img, has_one ? digest_format(&digest, text) : NOTED_NONE);
+		soci_remember(b, img,
+			      has_one ? digest_format(&digest, text) : NOTED_NONE);
 	return rc < 0 ? err_prefix(e, rc, "the SOCI index of %s", b->name) : 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SOCI's index of an image, kept beside it in the registry: a manifest whose blobs are
- * tables (zTOCs) for layers. Found by the image manifest's annotation (version 2), or among
- * what refers to it (version 1).
+ * The SOCI index of an image: a manifest in the same repository whose blobs are zTOCs of
+ * layers. The image manifest's annotation names it (version 2), or it is a referrer of the
+ * image (version 1).
  */
 #ifndef REGISTRY_SOCI_H
 #define REGISTRY_SOCI_H

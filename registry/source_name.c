@@ -44,7 +44,7 @@ static int open_repository(const char *source, const char *text, struct client *
 	return repository_open(text, c, out, e);
 }
 
-/* The forms of skopeo (containers-transports(5)). The last row fits everything. */
+/* The names are skopeo's (containers-transports(5)). The last row matches everything. */
 static const struct source_kind kinds[] = {
 	{.prefix = "oci:", .is_local = true, .has_tag = true, .open = open_oci},
 	{.prefix = "oci-archive:",
@@ -86,17 +86,18 @@ int source_name_check(const char *source, struct err *e)
 	const struct source_kind *k = source_name_kind(source, &text);
 
 	if (!k->open)
-		return err_set(e, -ENOTSUP, "%s: sources of the form %s are not read",
-			       source, k->prefix);
+		return err_set(e, -ENOTSUP,
+			       "%s: sources of the form %s are not supported", source,
+			       k->prefix);
 	if (k->is_local && !text[0])
-		return err_set(e, -EINVAL, "%s: a path is missing behind it", source);
+		return err_set(e, -EINVAL, "%s: the path is missing", source);
 	if (has_prefix(source, "http://") || has_prefix(source, "https://"))
-		return err_set(e, -EINVAL, "%s: write it without %.*s//", source,
-			       (int)strcspn(source, "/"), source);
+		return err_set(e, -EINVAL, "%s: a reference is written without %.*s//",
+			       source, (int)strcspn(source, "/"), source);
 	if (source[0] == '/' || has_prefix(source, "./") || has_prefix(source, "../"))
 		return err_set(
 			e, -EINVAL,
-			"%s: what is on disk is named oci:DIR, oci-archive:FILE or "
+			"%s: an image on disk is written as oci:DIR, oci-archive:FILE or "
 			"docker-archive:FILE",
 			source);
 	return 0;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An image in the output of `docker save` (docker-archive:FILE[:REF]), old or new.
+ * The output of `docker save`, old or new.
  *
  * manifest.json names the config and the layers of each image by their paths in the
- * archive. There is no manifest, so one is written here, with what the paths lead to:
- * a layer that is plain tar has its diff ID for a digest; a compressed one the digest
- * that its path bears ("blobs/sha256/HEX"), or else it is hashed.
+ * archive. There is no image manifest, so this file writes one. The digest of an uncompressed
+ * layer is its diff ID. The digest of a compressed layer is in its path ("blobs/sha256/HEX"),
+ * or else the layer is hashed.
  */
 #include "registry/disk/docker_archive.h"
 
@@ -23,7 +23,7 @@
 #include "registry/image/manifest.h"
 #include "registry/image/reference.h"
 
-/* One blob of the image: what the manifest calls it, and where it lies. */
+/* A blob of the image: its digest in the manifest and its path in the archive. */
 struct blob_place {
 	struct digest digest;
 	char *path;
@@ -32,15 +32,15 @@ struct blob_place {
 struct docker_archive {
 	struct backend backend;
 	struct archive *archive;
-	char *wanted; /* NULL: the only image there is */
-	/* Set by the root, which is asked once and before all else. */
+	char *wanted; /* a reference or "@NUMBER"; NULL: the only image */
+	/* Set by root(), read-only afterwards. */
 	struct blob_place *blobs; /* the layers, then the config */
 	size_t n_blobs;
 };
 
-/* Which image */
+/* Choice of the image */
 
-/* Two references in any spelling. */
+/* Compares two references in any spelling. */
 static bool is_same_reference(const char *a, const char *b)
 {
 	char full_a[REFERENCE_TEXT_MAX], full_b[REFERENCE_TEXT_MAX];
@@ -97,18 +97,19 @@ static int no_such_image(const struct docker_archive *da, const struct json *ima
 		}
 	}
 	if (da->wanted)
-		rc = err_set(e, -ENOENT, "no image %s in it; there is %s", da->wanted,
-			     list.len ? buf_text(&list) : "none with a name");
+		rc = err_set(e, -ENOENT, "no image has the name %s; the names are: %s",
+			     da->wanted, list.len ? buf_text(&list) : "none");
 	else
-		rc = err_set(e, -ENOENT,
-			     "%zu images in it; say which as docker-archive:FILE:NAME or "
-			     ":@0: %s",
-			     json_count(images), buf_text(&list));
+		rc = err_set(
+			e, -ENOENT,
+			"it contains %zu images; append :NAME or :@0, :@1, ... to choose "
+			"one; the names are: %s",
+			json_count(images), list.len ? buf_text(&list) : "none");
 	buf_release(&list);
 	return rc;
 }
 
-/* Its parts */
+/* Its manifest */
 
 static bool is_compressed(const unsigned char *head, size_t n)
 {
@@ -205,7 +206,7 @@ static int add_layer(struct docker_archive *da, const char *path,
 	int rc;
 
 	if (!path)
-		return err_set(e, -EBADMSG, "manifest.json: a layer without a path");
+		return err_set(e, -EBADMSG, "manifest.json: a layer has no path");
 	rc = archive_member(da->archive, path, &from, e);
 	if (rc < 0)
 		return rc;
@@ -227,7 +228,7 @@ static int add_layers(struct docker_archive *da, const struct json *layers,
 	if (json_count(layers) != c->n_diff_ids)
 		return err_set(
 			e, -EBADMSG,
-			"manifest.json has %zu layers, the config has diff IDs of %zu",
+			"manifest.json has %zu layers, but the config has %zu diff IDs",
 			json_count(layers), c->n_diff_ids);
 	da->blobs = calloc(c->n_diff_ids + 1, sizeof(*da->blobs));
 	if (!da->blobs)
@@ -306,7 +307,7 @@ static int build_manifest(struct docker_archive *da, const struct json *images,
 	if (!image)
 		return no_such_image(da, images, e);
 	if (!path)
-		return err_set(e, -EBADMSG, "manifest.json: an image without a config");
+		return err_set(e, -EBADMSG, "manifest.json: the image has no config");
 	buf_init(&config, DOCUMENT_MAX);
 	forget_blobs(da);
 	rc = read_member(da, path, &config, e);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An image on disk, in one of three forms that differ in where their files are:
+ * Three forms differ in where the files are:
  *
  *	oci:DIR[:TAG]		an OCI layout (image-spec image-layout.md): index.json names
  *				the images, blobs/ALG/HEX are the bytes
- *	oci-archive:FILE[:TAG]	a tar of that
- *	dir:DIR			skopeo's: manifest.json, and the blobs under their bare HEX
+ *	oci-archive:FILE[:TAG]	a tar archive of an OCI layout
+ *	dir:DIR			skopeo's form: manifest.json, and blobs named by HEX alone
  *
- * A tag is an annotation of an entry of index.json.
+ * A tag is an annotation of an entry in index.json.
  */
 #include "registry/disk/layout.h"
 
@@ -29,8 +29,8 @@ struct layout {
 	struct backend backend;
 	int dir;		 /* -1: an archive */
 	struct archive *archive; /* NULL: a directory */
-	bool is_plain;		 /* of the form dir: */
-	char *tag;		 /* NULL: the only image there is */
+	bool is_plain;		 /* dir: */
+	char *tag;		 /* NULL: the only image */
 };
 
 /* Files */
@@ -60,8 +60,8 @@ static int layout_read_file(struct layout *l, const char *path, struct buf *out,
 }
 
 /* "blobs/sha256/HEX", or bare "HEX" */
-static void blob_path(const struct layout *l, const struct digest *d, char *out,
-		      size_t max)
+static void layout_blob_path(const struct layout *l, const struct digest *d, char *out,
+			     size_t max)
 {
 	char hex[DIGEST_TEXT_MAX];
 
@@ -74,12 +74,12 @@ static void blob_path(const struct layout *l, const struct digest *d, char *out,
 
 #define PATH_TEXT_MAX (DIGEST_TEXT_MAX + 32)
 
-static const char *tag_of(const struct descriptor *d)
+static const char *entry_tag(const struct descriptor *d)
 {
 	return descriptor_annotation(d, "org.opencontainers.image.ref.name");
 }
 
-/* The entry that is meant; containerd also writes the full reference of an image. */
+/* The wanted entry. containerd also writes the full reference of an image. */
 static const struct descriptor *find_entry(const struct layout *l,
 					   const struct entries *en)
 {
@@ -88,7 +88,7 @@ static const struct descriptor *find_entry(const struct layout *l,
 	if (!l->tag)
 		return en->n == 1 ? &en->list[0] : NULL;
 	for (i = 0; i < en->n; i++) {
-		const char *tag = tag_of(&en->list[i]);
+		const char *tag = entry_tag(&en->list[i]);
 		const char *name = descriptor_annotation(&en->list[i],
 							 "io.containerd.image.name");
 
@@ -107,37 +107,38 @@ static int no_such_tag(const struct layout *l, const struct entries *en, struct 
 
 	buf_init(&list, ERR_TEXT_MAX / 2);
 	for (i = 0; i < en->n; i++) {
-		const char *tag = tag_of(&en->list[i]);
+		const char *tag = entry_tag(&en->list[i]);
 
 		if (tag && buf_printf(&list, "%s%s", list.len ? ", " : "", tag) < 0)
 			break;
 	}
 	if (l->tag)
-		rc = err_set(e, -ENOENT, "no image with the tag %s in it; there is %s",
-			     l->tag, list.len ? buf_text(&list) : "none with a tag");
+		rc = err_set(e, -ENOENT, "no image has the tag %s; the tags are: %s",
+			     l->tag, list.len ? buf_text(&list) : "none");
 	else if (en->n == 0)
-		rc = err_set(e, -ENOENT, "no image in it");
+		rc = err_set(e, -ENOENT, "it contains no image");
 	else
-		rc = err_set(e, -ENOENT,
-			     "%zu images in it; say which as oci:DIR:TAG, with %s", en->n,
-			     list.len ? buf_text(&list) : "a tag of its index.json");
+		rc = err_set(
+			e, -ENOENT,
+			"it contains %zu images; append :TAG to choose one; the tags are: %s",
+			en->n, list.len ? buf_text(&list) : "none");
 	buf_release(&list);
 	return rc;
 }
 
-/* Several images without tags are one image for several platforms. */
-static bool is_one_for_many(const struct layout *l, const struct entries *en)
+/* Several images with platforms and without tags are one multi-platform image. */
+static bool is_multi_platform(const struct layout *l, const struct entries *en)
 {
 	size_t i;
 
 	for (i = 0; i < en->n; i++) {
-		if (tag_of(&en->list[i]) || !en->list[i].has_platform)
+		if (entry_tag(&en->list[i]) || !en->list[i].has_platform)
 			return false;
 	}
 	return !l->tag && en->n > 1;
 }
 
-/* Bytes that nothing vouches for: their digest is what it is. */
+/* A root that no descriptor names: its digest is computed, not checked. */
 static int root_of_bytes(const struct buf *from, const char *media, struct buf *bytes,
 			 struct descriptor *out)
 {
@@ -154,21 +155,21 @@ static int root_of_bytes(const struct buf *from, const char *media, struct buf *
 	return rc;
 }
 
-static int take_root(struct layout *l, const struct descriptor *d, struct buf *bytes,
+static int read_root(struct layout *l, const struct descriptor *d, struct buf *bytes,
 		     struct descriptor *out, struct err *e)
 {
 	char path[PATH_TEXT_MAX];
 	struct digest real;
 	int rc;
 
-	blob_path(l, &d->digest, path, sizeof(path));
+	layout_blob_path(l, &d->digest, path, sizeof(path));
 	rc = layout_read_file(l, path, bytes, e);
 	if (rc < 0)
 		return rc;
 	if (digest_of(d->digest.alg, bytes->data, bytes->len, &real) < 0)
 		return -ENOMEM;
 	if (!digest_equal(&real, &d->digest))
-		return err_set(e, -EBADMSG, "%s: its bytes have another digest", path);
+		return err_set(e, -EBADMSG, "%s: the file has another digest", path);
 	*out = (struct descriptor){
 		.digest = d->digest,
 		.size = bytes->len,
@@ -178,23 +179,23 @@ static int take_root(struct layout *l, const struct descriptor *d, struct buf *b
 }
 
 /*
- * What is meant may be no image: an artifact, or of a form that is not read. -ENOENT:
- * it is not there.
+ * The wanted entry may not be an image, but an artifact or something unsupported. -ENOENT: no
+ * such entry.
  */
-static int root_of_others(struct layout *l, const struct buf *index, struct buf *bytes,
-			  struct descriptor *out, struct err *e)
+static int root_of_non_images(struct layout *l, const struct buf *index,
+			      struct buf *bytes, struct descriptor *out, struct err *e)
 {
 	const struct descriptor *d;
 	struct entries all = {0};
 	int rc = -ENOENT;
 
 	if (entries_parse_all(index->data, index->len, &all, e) < 0)
-		return -ENOMEM; /* it was read before */
+		return -ENOMEM; /* it has been parsed before */
 	d = find_entry(l, &all);
 	if (d && document_kind_of(d->media_type) != DOCUMENT_UNKNOWN) {
-		rc = take_root(l, d, bytes, out, e);
+		rc = read_root(l, d, bytes, out, e);
 		if (rc == -ENOENT)
-			rc = -EIO; /* its blob; there is a sentence about that */
+			rc = -EIO; /* the blob is missing; @e says so */
 	} else if (d) {
 		rc = err_set(e, -ENOTSUP,
 			     "neither an image nor an image index, but %.100s",
@@ -215,16 +216,16 @@ static int root_of_index(struct layout *l, struct buf *bytes, struct descriptor 
 	buf_init(&index, DOCUMENT_MAX);
 	rc = layout_read_file(l, "index.json", &index, e);
 	if (rc == -ENOENT)
-		rc = err_set(e, rc, "not an OCI layout: no index.json in it");
+		rc = err_set(e, rc, "not an OCI layout: it has no index.json");
 	if (rc == 0)
 		rc = entries_parse(index.data, index.len, &en, e);
 	d = rc == 0 ? find_entry(l, &en) : NULL;
 	if (d) {
-		rc = take_root(l, d, bytes, out, e);
-	} else if (rc == 0 && is_one_for_many(l, &en)) {
+		rc = read_root(l, d, bytes, out, e);
+	} else if (rc == 0 && is_multi_platform(l, &en)) {
 		rc = root_of_bytes(&index, MEDIA_OCI_INDEX, bytes, out);
 	} else if (rc == 0) {
-		rc = root_of_others(l, &index, bytes, out, e);
+		rc = root_of_non_images(l, &index, bytes, out, e);
 		if (rc == -ENOENT)
 			rc = no_such_tag(l, &en, e);
 	}
@@ -264,9 +265,9 @@ static int layout_document(struct backend *b, const struct descriptor *d,
 	char path[PATH_TEXT_MAX];
 	int rc;
 
-	blob_path(l, &d->digest, path, sizeof(path) - strlen(".manifest.json"));
+	layout_blob_path(l, &d->digest, path, sizeof(path) - strlen(".manifest.json"));
 	rc = layout_read_file(l, path, bytes, e);
-	/* Of an index's images dir: keeps the manifests under names of their own. */
+	/* For the images of an index, dir: adds a suffix to the names of manifests. */
 	if (rc == -ENOENT && l->is_plain) {
 		strcat(path, ".manifest.json");
 		rc = layout_read_file(l, path, bytes, e);
@@ -282,13 +283,14 @@ static int layout_blob(struct backend *b, const struct descriptor *d, struct sou
 	struct source *s;
 	int rc;
 
-	blob_path(l, &d->digest, path, sizeof(path));
+	layout_blob_path(l, &d->digest, path, sizeof(path));
 	rc = layout_open_file(l, path, &s, e);
 	if (rc < 0)
 		return err_prefix(e, rc, "%s", b->name);
 	if (s->size != d->size) {
-		rc = err_set(e, -EBADMSG, "%s: %s has %llu bytes, the manifest says %llu",
-			     b->name, path, (unsigned long long)s->size,
+		rc = err_set(e, -EBADMSG,
+			     "%s: %s has %llu bytes, but the manifest says %llu", b->name,
+			     path, (unsigned long long)s->size,
 			     (unsigned long long)d->size);
 		source_unref(s);
 		return rc;
@@ -316,7 +318,7 @@ static const struct backend_ops layout_ops = {
 	.close = layout_close,
 };
 
-static int open_dir(struct layout *l, const char *path, struct err *e)
+static int layout_open_dir(struct layout *l, const char *path, struct err *e)
 {
 	l->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return l->dir < 0 ? err_set(e, -errno, "%s: %s", path, strerror(errno)) : 0;
@@ -342,7 +344,7 @@ int layout_open(const char *source, const char *text, enum layout_form form,
 		rc = file_split(text, &path, &l->tag);
 	if (rc == 0)
 		rc = form == LAYOUT_ARCHIVE ? archive_open(path, &l->archive, e)
-					    : open_dir(l, path, e);
+					    : layout_open_dir(l, path, e);
 	if (rc == -ENOMEM)
 		err_set(e, rc, "out of memory");
 	free(path);

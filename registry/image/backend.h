@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an image lies in, whatever it is: a registry, a layout directory, an archive.
- * Each gives the document that the reference names, any other by its descriptor, and
- * blobs as sources; resolve.c makes an image of that.
+ * A backend: the place that holds an image, whether a registry, a layout directory or an
+ * archive. It gives the document that the reference names (the root), other documents by
+ * descriptor, and blobs as sources. resolve.c makes an image of these, image_source.c is
+ * the interface for the rest of peelfs.
+ *
+ * Any thread may call the operations. root() is never called by two threads at once, nor
+ * after it succeeded; document(), blob() and referrers() are only called after that.
  */
 #ifndef REGISTRY_IMAGE_BACKEND_H
 #define REGISTRY_IMAGE_BACKEND_H
@@ -18,28 +22,30 @@ struct store;
 
 struct backend_ops {
 	/*
-	 * The document that the reference names: its bytes to @bytes (an empty buf with
-	 * its ceiling), and to @d its digest, size and media type (which may be "").
-	 * The digest is that of the bytes, and the one asked for if there was one.
+	 * Reads the document that the reference names. Its bytes go to @bytes, an empty buf
+	 * with its ceiling; @d gets digest, size and media type, which may be "". The digest
+	 * matches the bytes, and the reference if that has a digest.
 	 */
 	int (*root)(struct backend *b, struct buf *bytes, struct descriptor *d,
 		    struct err *e);
-	/* The bytes of a document by descriptor, unverified; NULL d->media_type: a blob. */
+	/*
+	 * Appends the bytes of a document, unverified, to @bytes. Without a media type of a
+	 * manifest or index in @d it is read as a blob.
+	 */
 	int (*document)(struct backend *b, const struct descriptor *d, struct buf *bytes,
 			struct err *e);
 	/* See image_source_blob(). */
 	int (*blob)(struct backend *b, const struct descriptor *d, struct source **out,
 		    struct err *e);
-	/* See image_source_tag_digest(). NULL: the root never changes. */
+	/* Optional, see image_source_tag_digest(). NULL: the root never changes. */
 	int (*tag_digest)(struct backend *b, struct digest *out, struct err *e);
-	/* See image_source_tags() and image_source_probe(). NULL: there are no others. */
+	/* Optional, see image_source_tags() and image_source_probe(). NULL: not supported. */
 	int (*tags)(struct backend *b, name_fn *fn, void *arg, struct err *e);
 	int (*probe)(struct backend *b, struct err *e);
 	/*
-	 * See image_source_referrers(), but without those that the index itself has.
-	 * @is_extra: the image does well without, so little is done for it, and cosign's
-	 * tags are not asked for.
-	 * NULL: there are none.
+	 * Optional, see image_source_referrers(), but without those that the index itself
+	 * lists. With @is_extra the result is not essential: the search takes a few seconds
+	 * at most and leaves out cosign's tags. NULL: there are none.
 	 */
 	int (*referrers)(struct backend *b, const struct digest *of, const char *type,
 			 bool is_extra, descriptor_fn *fn, void *arg, struct err *e);
@@ -50,12 +56,11 @@ struct backend_ops {
 /* The head of every backend. */
 struct backend {
 	const struct backend_ops *ops;
-	/* the reference in full, for people and as image->name; owned */
+	/* the source in full, for messages and as image->name; owned */
 	char *name;
 	struct store *store; /* borrowed; may be NULL */
-	/* its documents are on disk already: not worth keeping twice */
-	bool is_local;
-	bool is_pinned; /* by a digest */
+	bool is_local;	     /* on disk, so the store need not keep its documents */
+	bool is_pinned;	     /* the reference has a digest */
 };
 
 #endif

@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "registry/image/document_kind.h"
 
-/* Annotations beyond so many are dropped: none known has 30. */
+/* Further annotations and URLs are dropped. No known descriptor has 30 annotations. */
 #define ANNOTATIONS_MAX 200
 #define URLS_MAX	10
 
@@ -63,7 +63,7 @@ static int parse_urls(const struct json *j, struct descriptor *d)
 	return 0;
 }
 
-/* What is too long for a part is no platform that anyone has. */
+/* A part that is too long is ignored: no existing platform has one. */
 static void copy_part(const struct json *j, const char *key, char *part)
 {
 	const char *text = json_member_string(j, key);
@@ -88,7 +88,7 @@ static int parse_digest(const struct json *j, const char *key, struct digest *ou
 	return text ? digest_parse(text, strlen(text), out) : -EBADMSG;
 }
 
-/* The content itself, where it is short; whether it has the digest is seen at its use. */
+/* The embedded content ("data", base64). Its digest is checked when it is used. */
 static int parse_data(const struct json *j, struct descriptor *d)
 {
 	const char *text = json_string(j);
@@ -120,12 +120,12 @@ int descriptor_parse(const struct json *j, struct descriptor *out, const char *w
 
 	if (rc == -ENOTSUP)
 		return err_set(e, rc,
-			       "%s: its digest has an algorithm that is not read: %.80s",
-			       what, json_member_string(j, "digest"));
+			       "%s: the digest has an unsupported algorithm: %.80s", what,
+			       json_member_string(j, "digest"));
 	if (rc < 0)
-		return err_set(e, rc, "%s: has no valid digest", what);
+		return err_set(e, rc, "%s has no valid digest", what);
 	if (!json_member_int(j, "size", &size) || size < 0)
-		return err_set(e, -EBADMSG, "%s: has no valid size", what);
+		return err_set(e, -EBADMSG, "%s has no valid size", what);
 	d.size = (uint64_t)size;
 	d.media_type = strdup(media ? media : "");
 	if (artifact && artifact[0])
@@ -201,13 +201,13 @@ void descriptor_release(struct descriptor *d)
 	*d = (struct descriptor){0};
 }
 
-/* A text that may be NULL; *r tells of what could not be had. */
-static char *copy_text(const char *text, int *r)
+/* @text may be NULL. Sets *rc if memory runs out. */
+static char *copy_text(const char *text, int *rc)
 {
 	char *copy = text ? strdup(text) : NULL;
 
 	if (text && !copy)
-		*r = -ENOMEM;
+		*rc = -ENOMEM;
 	return copy;
 }
 

@@ -73,7 +73,7 @@ static const char *static_media(const char *type)
 int document_kind(const void *data, size_t len, const char *media_type,
 		  enum document_kind *kind, const char **media, struct err *e)
 {
-	enum document_kind said = document_kind_of(media_type), own;
+	enum document_kind served = document_kind_of(media_type), own;
 	struct json *j = NULL;
 	const char *type;
 	int rc = json_parse(data, len, &j, e);
@@ -82,14 +82,16 @@ int document_kind(const void *data, size_t len, const char *media_type,
 		return rc;
 	type = json_member_string(j, "mediaType");
 	own = document_kind_of(type);
-	if (said != DOCUMENT_UNKNOWN && own != DOCUMENT_UNKNOWN && said != own) {
-		rc = err_set(e, -EBADMSG, "served as %.80s, but says that it is %.80s",
-			     media_type, type);
+	if (served != DOCUMENT_UNKNOWN && own != DOCUMENT_UNKNOWN && served != own) {
+		rc = err_set(
+			e, -EBADMSG,
+			"the document is served as %.80s, but its mediaType is %.80s",
+			media_type, type);
 	} else if (own != DOCUMENT_UNKNOWN) {
 		*kind = own;
 		*media = static_media(type);
-	} else if (said != DOCUMENT_UNKNOWN) {
-		*kind = said;
+	} else if (served != DOCUMENT_UNKNOWN) {
+		*kind = served;
 		*media = static_media(media_type);
 	} else {
 		*kind = guess_kind(j, media);

@@ -14,15 +14,14 @@ static int check_document(const struct buf *bytes, const struct descriptor *d,
 	int rc;
 
 	if (bytes->len != d->size && d->size != DOCUMENT_SIZE_UNKNOWN)
-		return err_set(e, -EBADMSG,
-			       "%s: %zu bytes, where its descriptor says %llu",
+		return err_set(e, -EBADMSG, "%s: %zu bytes, but the descriptor says %llu",
 			       digest_format(&d->digest, text), bytes->len,
 			       (unsigned long long)d->size);
 	rc = digest_of(d->digest.alg, bytes->data, bytes->len, &real);
 	if (rc < 0)
 		return err_set(e, -ENOMEM, "out of memory");
 	if (!digest_equal(&real, &d->digest))
-		return err_set(e, -EBADMSG, "%s: the bytes that came have another digest",
+		return err_set(e, -EBADMSG, "%s: the received bytes have another digest",
 			       digest_format(&d->digest, text));
 	return 0;
 }
@@ -35,8 +34,7 @@ int document_get(struct backend *b, const struct descriptor *d, struct buf *out,
 
 	if (d->size > DOCUMENT_MAX && d->size != DOCUMENT_SIZE_UNKNOWN)
 		return err_set(e, -E2BIG,
-			       "%s: a document of %llu bytes, more than the %u that are "
-			       "read",
+			       "%s: a document of %llu bytes, more than the limit of %u",
 			       digest_format(&d->digest, text),
 			       (unsigned long long)d->size, DOCUMENT_MAX);
 	buf_init(out, DOCUMENT_MAX);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One image, resolved: the documents that describe it, byte for byte and
- * verified, and its layers. Plain data, read-only once made.
+ * One resolved image: its documents, byte for byte and verified, and its layers. Plain
+ * data, read-only once made.
  */
 #ifndef REGISTRY_IMAGE_IMAGE_H
 #define REGISTRY_IMAGE_IMAGE_H
@@ -22,16 +22,16 @@ struct err;
 
 struct image {
 	/*
-	 * No filesystem but a chart, a module, a signature: artifact_type says what. Then
-	 * layers are its blobs, mostly with a title in their annotations; config may be of any
-	 * form; there are no diff IDs and no platform.
+	 * An artifact (a chart, a module, a signature) has no filesystem. Its layers are
+	 * blobs of any kind, most of them with a title among their annotations; its config
+	 * has any form; it has no diff IDs and no platform.
 	 */
 	bool is_artifact;
 	char *artifact_type; /* or NULL */
-	/* the reference as resolved: "docker.io/library/nginx:1.27", "oci:dir:tag" */
+	/* the source in full: "docker.io/library/nginx:1.27", "oci:dir:tag" */
 	char *name;
 	bool has_index;
-	struct buf index; /* if the reference led to an image index */
+	struct buf index; /* the image index that the reference named, if it did */
 	struct buf manifest;
 	struct buf config;
 	struct descriptor index_descriptor; /* if has_index: digest, size, media type */
@@ -39,22 +39,26 @@ struct image {
 	struct descriptor config_descriptor;
 	struct platform platform; /* of the config */
 	bool has_created;
-	int64_t created; /* by the config, or an artifact's manifest; since the epoch */
+	/* seconds since the epoch, from the config or an artifact's manifest */
+	int64_t created;
 	struct descriptor *layers; /* base first */
-	struct digest *diff_ids;   /* n_layers of them: of the uncompressed tar */
+	struct digest *diff_ids;   /* n_layers digests of uncompressed tars */
 	size_t n_layers;
 	struct annotation *annotations; /* of the manifest */
 	size_t n_annotations;
-	/* the other images of the index; each once, of one platform_format() with '-' */
+	/*
+	 * The other images of the index, in its order. No two have both the same digest and
+	 * the same platform_format() with '-'.
+	 */
 	struct descriptor *platforms;
 	size_t n_platforms;
 };
 
-/* NULL is fine. */
+/* Accepts NULL. */
 void image_free(struct image *img);
-/* Of the manifest; NULL when there is none. Borrowed. */
+/* An annotation of the manifest, borrowed, or NULL. */
 const char *image_annotation(const struct image *img, const char *key);
-/* For who can show nothing but files: -ENOTSUP with a sentence for an artifact, else 0. */
+/* For callers that need a filesystem: -ENOTSUP with a sentence for an artifact, else 0. */
 int image_must_have_files(const struct image *img, struct err *e);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Documents come as foreign bytes: every member may be absent, null, or of another
- * type, and then it counts as absent. What an image cannot be shown without (config,
- * digests, sizes) is then an error that says which; all else is passed over.
+ * Documents are foreign bytes. A member that is null or of an unexpected type counts as
+ * absent. If an image cannot be shown without it (config, digests, sizes), its absence is an
+ * error that names it; other members are optional.
  */
 #include "registry/image/manifest.h"
 
@@ -25,8 +25,8 @@ static int out_of_memory(struct err *e)
 /* Index */
 
 /*
- * BuildKit's attestations bear an annotation and the platform unknown/unknown;
- * SOCI's index bears the platform of the image, and an artifact type.
+ * Not images: BuildKit's attestations, which have an annotation and the platform
+ * unknown/unknown; SOCI's indexes, which have the image's platform and an artifact type.
  */
 static bool may_be_image(const struct descriptor *d)
 {
@@ -50,16 +50,19 @@ static int parse_entries(const struct json *list, bool all, struct entries *out,
 	int rc = 0;
 
 	if (!list || json_type(list) != JSON_ARRAY)
-		return err_set(e, -EBADMSG, "an image index without a list of manifests");
+		return err_set(e, -EBADMSG, "the image index has no list of manifests");
 	if (n > INDEX_ENTRIES_MAX)
-		return err_set(e, -E2BIG, "an image index of %zu entries", n);
+		return err_set(
+			e, -E2BIG,
+			"the image index has %zu entries, more than the limit of %d", n,
+			INDEX_ENTRIES_MAX);
 	en.list = calloc(n ? n : 1, sizeof(*en.list));
 	if (!en.list)
 		return out_of_memory(e);
 	for (i = 0; i < n && rc != -ENOMEM; i++) {
 		struct descriptor *d = &en.list[en.n];
 
-		rc = descriptor_parse(json_item(list, i), d, "an entry", e);
+		rc = descriptor_parse(json_item(list, i), d, "an index entry", e);
 		if (rc == 0 && (all || may_be_image(d)))
 			en.n++;
 		else if (rc == 0)
@@ -113,7 +116,7 @@ static bool has_prefix(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* An image says so by its config; octet-stream is what some old builders wrote. */
+/* The config of an image. Some old builders wrote octet-stream. */
 static bool is_image_config(const char *media)
 {
 	return !media[0] || strcmp(media, MEDIA_OCI_CONFIG) == 0 ||
@@ -130,7 +133,10 @@ static bool is_layer(const char *media)
 	       strcmp(media, "application/octet-stream") == 0;
 }
 
-/* Of a manifest that is an image's by its config: how many layers are one's as well. */
+/*
+ * Of a manifest with the config of an image: counts the layers that are filesystems. If there
+ * are some, all of them must be; EROFS layers are an error in any case.
+ */
 static int check_layers(const struct manifest *m, size_t *n_files, struct err *e)
 {
 	const char *other = NULL;
@@ -144,8 +150,7 @@ static int check_layers(const struct manifest *m, size_t *n_files, struct err *e
 		if (len > 10 && strcmp(media + len - 10, "+encrypted") == 0)
 			return err_set(
 				e, -ENOTSUP,
-				"layer %zu is encrypted (%.80s), and peelfs has no "
-				"keys",
+				"layer %zu is encrypted (%.80s), which is not supported",
 				i + 1, media);
 		if (is_layer(media)) {
 			++*n_files;
@@ -156,8 +161,8 @@ static int check_layers(const struct manifest *m, size_t *n_files, struct err *e
 	}
 	if (!other || (*n_files == 0 && !has_prefix(other, "application/vnd.erofs.")))
 		return 0;
-	return err_set(e, -ENOTSUP, "layer %zu is of type %.100s, which is not read",
-		       first, other);
+	return err_set(e, -ENOTSUP, "layer %zu has the unsupported type %.100s", first,
+		       other);
 }
 
 static int parse_layers(const struct json *list, struct manifest *m, struct err *e)
@@ -167,7 +172,8 @@ static int parse_layers(const struct json *list, struct manifest *m, struct err 
 	int rc = 0;
 
 	if (n > IMAGE_LAYERS_MAX)
-		return err_set(e, -E2BIG, "%zu layers, more than the %d that are read", n,
+		return err_set(e, -E2BIG,
+			       "the image has %zu layers, more than the limit of %d", n,
 			       IMAGE_LAYERS_MAX);
 	m->layers = calloc(n ? n : 1, sizeof(*m->layers));
 	if (!m->layers)
@@ -180,7 +186,7 @@ static int parse_layers(const struct json *list, struct manifest *m, struct err 
 	return rc;
 }
 
-/* An image, or what else? The config says it, or else the layers. */
+/* An image or an artifact? The config decides; if it is an image's, the layers do. */
 static int classify(const struct json *j, struct manifest *m, struct err *e)
 {
 	const char *type = json_member_string(j, "artifactType");
@@ -208,12 +214,12 @@ static int parse_manifest(const struct json *j, struct manifest *m, struct err *
 	int rc;
 
 	if (!config || json_type(config) != JSON_OBJECT)
-		return err_set(e, -EBADMSG, "a manifest without a config");
+		return err_set(e, -EBADMSG, "the manifest has no config");
 	rc = descriptor_parse(config, &m->config, "the config", e);
 	if (rc < 0)
 		return rc;
 	if (!layers || json_type(layers) != JSON_ARRAY)
-		return err_set(e, -EBADMSG, "a manifest without a list of layers");
+		return err_set(e, -EBADMSG, "the manifest has no list of layers");
 	if (annotations_parse(json_member(j, "annotations"), &m->annotations,
 			      &m->n_annotations) < 0)
 		return out_of_memory(e);
@@ -258,7 +264,8 @@ static int parse_diff_ids(const struct json *list, struct config *c, struct err 
 	size_t i, n = json_count(list);
 
 	if (n > IMAGE_LAYERS_MAX)
-		return err_set(e, -E2BIG, "%zu diff IDs, more than the %d that are read",
+		return err_set(e, -E2BIG,
+			       "the config has %zu diff IDs, more than the limit of %d",
 			       n, IMAGE_LAYERS_MAX);
 	c->diff_ids = calloc(n ? n : 1, sizeof(*c->diff_ids));
 	if (!c->diff_ids)
@@ -267,7 +274,7 @@ static int parse_diff_ids(const struct json *list, struct config *c, struct err 
 		const char *text = json_string(json_item(list, i));
 
 		if (!text || digest_parse(text, strlen(text), &c->diff_ids[i]) < 0)
-			return err_set(e, -EBADMSG, "diff ID %zu is no digest: %.80s",
+			return err_set(e, -EBADMSG, "diff ID %zu is not a digest: %.80s",
 				       i + 1, text ? text : "(no text)");
 	}
 	c->n_diff_ids = n;

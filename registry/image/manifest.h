@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the documents of an image say: index, manifest and config (image-spec
- * image-index.md, manifest.md, config.md; Docker's v2 schema 2 and manifest list
- * are the same but for the media types). Parsing only: pure, no I/O.
+ * Parsers of an image's documents: index, manifest and config (image-spec image-index.md,
+ * manifest.md, config.md). Docker's v2 schema 2 and manifest list differ from them only in
+ * media types. No I/O.
+ *
+ * All parsers return -EBADMSG for malformed documents, -E2BIG for lists over a ceiling and
+ * -ENOMEM, each with a sentence, and write *out only on success. The release functions
+ * accept zeroed structs.
  */
 #ifndef REGISTRY_IMAGE_MANIFEST_H
 #define REGISTRY_IMAGE_MANIFEST_H
@@ -21,15 +25,15 @@ struct entries {
 	size_t n;
 };
 
-/* An index with more entries is no image's: the largest known have some hundreds. */
+/* A ceiling: the largest indexes known have some hundred entries. */
 #define INDEX_ENTRIES_MAX 10000
 
 /*
- * The entries that may lead to an image: manifests and indexes. Attestations,
- * signatures, artifacts and entries of unknown media type or digest are passed over.
+ * The entries of an index that may be images: manifests and nested indexes. Attestations,
+ * signatures, artifacts and entries of an unknown media type or digest are left out.
  */
 int entries_parse(const void *data, size_t len, struct entries *out, struct err *e);
-/* The same without exception but for entries without a digest or size. */
+/* All entries, except those without a valid digest or size. */
 int entries_parse_all(const void *data, size_t len, struct entries *out, struct err *e);
 void entries_release(struct entries *en);
 
@@ -39,17 +43,17 @@ struct manifest {
 	size_t n_layers;
 	struct annotation *annotations;
 	size_t n_annotations;
-	/* its config, or all its layers, are of no image; then what it is */
+	/* the config, or every layer, has a media type that is not of an image */
 	bool is_artifact;
-	char *artifact_type;
+	char *artifact_type; /* if is_artifact */
 };
 
-/* -ENOTSUP with a sentence for layers of a form that is not read. */
+/* -ENOTSUP: encrypted layers, or some layers of an image have an unknown media type. */
 int manifest_parse(const void *data, size_t len, struct manifest *out, struct err *e);
 void manifest_release(struct manifest *m);
 
 struct config {
-	struct platform platform; /* os and arch may be empty: not said */
+	struct platform platform; /* os and arch may be empty */
 	bool has_created;
 	int64_t created; /* seconds since the epoch */
 	struct digest *diff_ids;

@@ -25,12 +25,12 @@ static const struct {
 	{"loongarch64", "loong64", NULL},
 };
 
-static void set(char *part, const char *text)
+static void set_part(char *part, const char *text)
 {
 	snprintf(part, PLATFORM_PART_MAX, "%s", text);
 }
 
-static void lower(char *text)
+static void lower_text(char *text)
 {
 	for (; *text; text++) {
 		if (*text >= 'A' && *text <= 'Z')
@@ -38,7 +38,7 @@ static void lower(char *text)
 	}
 }
 
-/* "8" is v8 and "8.0" is v8.0: a digit in front asks for its v. */
+/* "8" becomes v8 and "8.0" becomes v8.0. */
 static void prefix_v(char *variant)
 {
 	char old[PLATFORM_PART_MAX];
@@ -53,17 +53,17 @@ void platform_normalise(struct platform *p)
 {
 	size_t i, len;
 
-	lower(p->os);
-	lower(p->arch);
-	lower(p->variant);
+	lower_text(p->os);
+	lower_text(p->arch);
+	lower_text(p->variant);
 	if (strcmp(p->os, "macos") == 0)
-		set(p->os, "darwin");
+		set_part(p->os, "darwin");
 	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
 		if (strcmp(p->arch, aliases[i].alias) != 0)
 			continue;
-		set(p->arch, aliases[i].arch);
+		set_part(p->arch, aliases[i].arch);
 		if (aliases[i].variant)
-			set(p->variant, aliases[i].variant);
+			set_part(p->variant, aliases[i].variant);
 		break;
 	}
 	if (strncmp(p->arch, "arm", 3) == 0)
@@ -72,7 +72,7 @@ void platform_normalise(struct platform *p)
 	if (len > 2 && strcmp(p->variant + len - 2, ".0") == 0)
 		p->variant[len - 2] = '\0';
 	if (strcmp(p->arch, "arm") == 0 && !p->variant[0])
-		set(p->variant, "v7");
+		set_part(p->variant, "v7");
 	if ((strcmp(p->arch, "arm64") == 0 && strcmp(p->variant, "v8") == 0) ||
 	    (strcmp(p->arch, "amd64") == 0 && strcmp(p->variant, "v1") == 0))
 		p->variant[0] = '\0';
@@ -89,7 +89,7 @@ static bool is_known_arch(const char *text)
 
 	if (strlen(text) >= PLATFORM_PART_MAX)
 		return false;
-	set(p.arch, text);
+	set_part(p.arch, text);
 	platform_normalise(&p);
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcmp(p.arch, known[i]) == 0)
@@ -125,7 +125,7 @@ int platform_parse(const char *text, struct platform *out, struct err *e)
 		if (n == 3 || !is_part(at, len))
 			return err_set(e, -EINVAL,
 				       "%s: not a platform (os/arch or os/arch/variant, "
-				       "as linux/arm64)",
+				       "such as linux/arm64)",
 				       text);
 		memcpy(parts[n++], at, len);
 		if (!at[len])
@@ -134,14 +134,15 @@ int platform_parse(const char *text, struct platform *out, struct err *e)
 	}
 	first = n < 3 && is_known_arch(parts[0]) ? 0 : 1;
 	if (first == 1)
-		set(p.os, parts[0]);
+		set_part(p.os, parts[0]);
 	if (first >= n)
-		return err_set(e, -EINVAL,
-			       "%s: a platform needs an architecture, as linux/amd64",
-			       text);
-	set(p.arch, parts[first]);
+		return err_set(
+			e, -EINVAL,
+			"%s: a platform needs an architecture, such as linux/amd64",
+			text);
+	set_part(p.arch, parts[first]);
 	if (first + 1 < n)
-		set(p.variant, parts[first + 1]);
+		set_part(p.variant, parts[first + 1]);
 	platform_normalise(&p);
 	*out = p;
 	return 0;
@@ -177,11 +178,11 @@ void platform_host(struct platform *out)
 		u.machine[0] = '\0';
 	snprintf(p.arch, sizeof(p.arch), "%.*s", PLATFORM_PART_MAX - 1, u.machine);
 	if (strcmp(p.arch, "armv8l") == 0)
-		set(p.arch, "armv7l"); /* a 32-bit process on a 64-bit kernel */
+		set_part(p.arch, "armv7l"); /* a 32-bit process on a 64-bit kernel */
 	if (strcmp(p.arch, "mips64") == 0 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-		set(p.arch, "mips64le");
+		set_part(p.arch, "mips64le");
 	if (strcmp(p.arch, "x86_64") == 0)
-		set(p.variant, host_amd64_variant());
+		set_part(p.variant, host_amd64_variant());
 	platform_normalise(&p);
 	*out = p;
 }
@@ -202,7 +203,7 @@ const char *platform_format(const struct platform *p, char sep, char *out)
 	return out;
 }
 
-/* "v8.4" -> 8, 4; "" is @def. false for what is no version. */
+/* "v8.4" -> 8, 4; "" -> @def, 0. False: not a version. */
 static bool parse_version(const char *variant, unsigned def, unsigned *major,
 			  unsigned *minor)
 {
@@ -220,7 +221,7 @@ static bool parse_version(const char *variant, unsigned def, unsigned *major,
 	return *end == '\0';
 }
 
-/* Scores: what runs natively is above what runs in a compatibility mode. */
+/* Scores: native execution ranks above a compatibility mode. */
 #define NATIVE 10000
 #define COMPAT 100
 
@@ -249,7 +250,7 @@ static unsigned match_arm(const struct platform *want, const struct platform *ha
 	return h >= 5 && h <= w ? score + h : 0;
 }
 
-/* Armv9.x has all of Armv8.(x+5), of which 8.9 is the last. */
+/* Armv9.x includes Armv8.(x+5); the last of these is 8.9. */
 static unsigned match_arm64(const struct platform *want, const struct platform *have)
 {
 	static const struct platform arm32 = {.variant = "v8"};
@@ -272,7 +273,7 @@ unsigned platform_match(const struct platform *want, const struct platform *have
 {
 	if (strcmp(want->os, have->os) != 0)
 		return 0;
-	/* Said in full is always right, whatever the words mean. */
+	/* An exact match is right even for unknown names. */
 	if (strcmp(want->arch, have->arch) == 0 &&
 	    strcmp(want->variant, have->variant) == 0)
 		return 2 * NATIVE;

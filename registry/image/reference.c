@@ -160,13 +160,13 @@ static bool has_upper(const char *text, size_t len)
 	return false;
 }
 
-/* Length of the host that @text begins with, 0 if it is of docker.io by default. */
+/* Length of the host that @text begins with; 0: none, so docker.io by default. */
 static size_t host_length(const char *text)
 {
 	const char *slash = strchr(text, '/');
 	size_t len;
 
-	/* "localhost:5000" is an image of that name and a tag, not a host. */
+	/* "localhost:5000" is an image named localhost with a tag, not a host. */
 	if (!slash)
 		return 0;
 	len = (size_t)(slash - text);
@@ -182,7 +182,7 @@ bool reference_is_short(const char *text)
 	return host_length(text) == 0;
 }
 
-/* "@DIGEST" at the end of text[0..*len): parsed and cut off. */
+/* Parses "@DIGEST" at the end of text[0..*len) and cuts it off. */
 static int take_digest(const char *text, size_t *len, struct reference *r, struct err *e)
 {
 	const char *at = memchr(text, '@', *len);
@@ -194,11 +194,11 @@ static int take_digest(const char *text, size_t *len, struct reference *r, struc
 	if (rc == -ENOTSUP &&
 	    strspn(at + 1, "abcdefghijklmnopqrstuvwxyz0123456789+._-") > 0 &&
 	    strchr(at, ':'))
-		return err_set(e, -ENOTSUP, "%s: digests of this algorithm are not read",
-			       text);
+		return err_set(e, -ENOTSUP,
+			       "%s: digests of this algorithm are not supported", text);
 	if (rc < 0)
 		return err_set(e, -EINVAL,
-			       "%s: what follows the @ is no digest "
+			       "%s: the text after @ is not a digest "
 			       "(sha256: and 64 lower-case hex digits)",
 			       text);
 	r->has_digest = true;
@@ -217,7 +217,7 @@ static int take_tag(const char *text, size_t *len, struct reference *r, struct e
 	if (!reference_is_tag(colon + 1, tag_len))
 		return err_set(
 			e, -EINVAL,
-			"%s: what follows the colon is no tag (at most %d letters, "
+			"%s: the text after the colon is not a tag (at most %d letters, "
 			"digits, _ . -)",
 			text, REFERENCE_TAG_MAX);
 	memcpy(r->tag, colon + 1, tag_len);
@@ -233,8 +233,8 @@ static int take_path(const char *text, size_t len, struct reference *r, struct e
 		prefix = "library/";
 	if (len + strlen(prefix) > REFERENCE_PATH_MAX)
 		return err_set(e, -EINVAL,
-			       "%.40s...: a repository name of over %d characters", text,
-			       REFERENCE_PATH_MAX);
+			       "%.40s...: a repository name of more than %d characters",
+			       text, REFERENCE_PATH_MAX);
 	if (has_upper(text, len))
 		return err_set(e, -EINVAL, "%s: a repository name must be lower case",
 			       text);
@@ -273,7 +273,7 @@ int reference_parse(const char *text, struct reference *out, struct err *e)
 		rest = text + host + 1;
 	}
 	if (!host || strcmp(r.host, "index.docker.io") == 0)
-		/* and zeroes to the end */
+		/* strncpy also zeroes the rest */
 		strncpy(r.host, "docker.io", sizeof(r.host));
 	len = strlen(rest);
 	rc = take_digest(rest, &len, &r, e);
@@ -318,7 +318,7 @@ bool reference_host_is_loopback(const char *host)
 		return false;
 	for (i = 0; i < len; i++) {
 		if (!is_digit(host[i]) && host[i] != '.')
-			return false; /* 127.example.com is a name like any other */
+			return false; /* 127.example.com is an ordinary name */
 	}
 	return true;
 }

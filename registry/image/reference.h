@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * References as Docker reads them: [HOST[:PORT]/]PATH[:TAG][@DIGEST], with
- * docker.io, library/ and latest filled in (distribution/reference,
- * "normalized named").
+ * Image references in Docker's syntax: [HOST[:PORT]/]PATH[:TAG][@DIGEST]. The defaults are
+ * docker.io, library/ and latest (distribution/reference, "normalized named").
  */
 #ifndef REGISTRY_IMAGE_REFERENCE_H
 #define REGISTRY_IMAGE_REFERENCE_H
@@ -24,26 +23,26 @@ struct err;
 struct reference {
 	char host[REFERENCE_HOST_MAX + 1]; /* with the port, as written; "docker.io" */
 	char path[REFERENCE_PATH_MAX + 1]; /* "library/nginx" */
-	char tag[REFERENCE_TAG_MAX + 1];   /* "" if there is only a digest */
-	bool has_digest;		   /* it decides; the tag is then for people */
+	char tag[REFERENCE_TAG_MAX + 1];   /* "" if the reference has only a digest */
+	bool has_digest; /* then the digest decides and the tag is informative */
 	struct digest digest;
 };
 
-/* -EINVAL with a sentence; -ENOTSUP for a digest of an unknown algorithm. */
+/* -EINVAL: not a reference; -ENOTSUP: a digest of an unknown algorithm. */
 int reference_parse(const char *text, struct reference *out, struct err *e);
-/* The full form; @out has REFERENCE_TEXT_MAX bytes. Gives it back. */
+/* Writes the full form to @out, of REFERENCE_TEXT_MAX bytes, and returns it. */
 const char *reference_format(const struct reference *r, char *out);
-/* "HOST/PATH", the same buffer size. */
+/* The same without tag and digest: "HOST/PATH". */
 const char *reference_name(const struct reference *r, char *out);
-/* Does @text name no host of its own, so that docker.io is a guess? */
+/* Does @text name no host, so that docker.io is only the default? */
 bool reference_is_short(const char *text);
-/* Is @host (with or without port) this machine: localhost, 127.0.0.0/8, ::1? */
+/* Is @host, with or without a port, localhost, in 127.0.0.0/8 or ::1? */
 bool reference_host_is_loopback(const char *host);
 
 /* One name of a list (tags, repositories), lent for the call. A negative errno ends the list. */
 typedef int name_fn(void *arg, const char *name);
 
-/* A repository path, a tag: do @len characters make one? */
+/* Are the first @len bytes of @text a valid repository path, tag, or host[:port]? */
 bool reference_is_path(const char *text, size_t len);
 bool reference_is_tag(const char *text, size_t len);
 bool reference_is_host(const char *text, size_t len);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An index may hold images, further indexes, and entries that say no platform. The
- * best image that says it suits is taken; else the indexes are gone into; else the
- * entries that say nothing are asked, by their config. Of equals the first wins.
+ * An index may hold images with a platform, nested indexes, and images without a platform.
+ * They are tried in this order: the best match among the images with a platform, then
+ * each nested index, then the images without one, whose configs name their platform. Among
+ * equal matches the first wins.
  */
 #include "registry/image/resolve.h"
 
@@ -16,10 +17,10 @@
 #include "registry/image/documents.h"
 #include "registry/image/manifest.h"
 
-/* An index of indexes of indexes is more than anyone has. */
+/* Real images have two levels of indexes at most. */
 #define NESTING_MAX 4
-/* Entries without a platform that are tried. */
-#define UNSAID_MAX 16
+/* At most so many entries without a platform are tried. */
+#define UNNAMED_MAX 16
 
 static int out_of_memory(struct err *e)
 {
@@ -46,23 +47,23 @@ struct search {
 	struct backend *backend;
 	const struct platform *want;
 	int depth;
-	/* what was found; owned */
+	/* the result; owned */
 	struct descriptor found;
 	struct buf manifest;
 };
 
 static int search_index(struct search *s, const struct entries *en, struct err *e);
 
-/* What an index names and is not there is no sign that nothing suits. */
-static int get(struct search *s, const struct descriptor *d, struct buf *out,
-	       struct err *e)
+/* A missing document that an index names is damage, not the absence of a match. */
+static int search_get(struct search *s, const struct descriptor *d, struct buf *out,
+		      struct err *e)
 {
 	int rc = document_get(s->backend, d, out, e);
 
 	return rc == -ENOENT ? -EIO : rc;
 }
 
-static int take(struct search *s, const struct descriptor *d, struct buf *bytes)
+static int search_take(struct search *s, const struct descriptor *d, struct buf *bytes)
 {
 	if (copy_descriptor(d, &s->found) < 0)
 		return -ENOMEM;
@@ -71,7 +72,7 @@ static int take(struct search *s, const struct descriptor *d, struct buf *bytes)
 	return 0;
 }
 
-static int try_best(struct search *s, const struct entries *en, struct err *e)
+static int search_best(struct search *s, const struct entries *en, struct err *e)
 {
 	const struct descriptor *best = NULL;
 	unsigned score, most = 0;
@@ -93,13 +94,13 @@ static int try_best(struct search *s, const struct entries *en, struct err *e)
 	}
 	if (!best)
 		return -ENOENT;
-	rc = get(s, best, &bytes, e);
+	rc = search_get(s, best, &bytes, e);
 	if (rc == 0)
-		rc = take(s, best, &bytes);
+		rc = search_take(s, best, &bytes);
 	return rc;
 }
 
-static int try_nested(struct search *s, const struct entries *en, struct err *e)
+static int search_nested(struct search *s, const struct entries *en, struct err *e)
 {
 	size_t i;
 	int rc = -ENOENT;
@@ -117,7 +118,7 @@ static int try_nested(struct search *s, const struct entries *en, struct err *e)
 			return err_set(e, -E2BIG,
 				       "image indexes nested deeper than %d levels",
 				       NESTING_MAX);
-		rc = get(s, d, &bytes, e);
+		rc = search_get(s, d, &bytes, e);
 		if (rc < 0)
 			break;
 		rc = entries_parse(bytes.data, bytes.len, &inner, e);
@@ -132,8 +133,8 @@ static int try_nested(struct search *s, const struct entries *en, struct err *e)
 	return rc;
 }
 
-/* Does the config of this manifest say that it suits? */
-static int suits(struct search *s, const struct buf *bytes, struct err *e)
+/* 0 if the config of this manifest suits, -ENOENT if not. */
+static int search_suits(struct search *s, const struct buf *bytes, struct err *e)
 {
 	struct manifest m = {0};
 	struct config c = {0};
@@ -154,12 +155,12 @@ static int suits(struct search *s, const struct buf *bytes, struct err *e)
 	return rc;
 }
 
-static int try_unsaid(struct search *s, const struct entries *en, struct err *e)
+static int search_unnamed(struct search *s, const struct entries *en, struct err *e)
 {
 	size_t i, tried = 0;
 	int rc = -ENOENT;
 
-	for (i = 0; i < en->n && tried < UNSAID_MAX; i++) {
+	for (i = 0; i < en->n && tried < UNNAMED_MAX; i++) {
 		const struct descriptor *d = &en->list[i];
 		struct buf bytes;
 
@@ -167,12 +168,12 @@ static int try_unsaid(struct search *s, const struct entries *en, struct err *e)
 		    d->has_platform)
 			continue;
 		tried++;
-		rc = get(s, d, &bytes, e);
+		rc = search_get(s, d, &bytes, e);
 		if (rc < 0)
 			return rc;
-		rc = suits(s, &bytes, e);
+		rc = search_suits(s, &bytes, e);
 		if (rc == 0)
-			rc = take(s, d, &bytes);
+			rc = search_take(s, d, &bytes);
 		buf_release(&bytes);
 		if (rc == 0 || rc == -EIO || rc == -ENOMEM)
 			return rc;
@@ -182,24 +183,23 @@ static int try_unsaid(struct search *s, const struct entries *en, struct err *e)
 
 static int search_index(struct search *s, const struct entries *en, struct err *e)
 {
-	int rc = try_best(s, en, e);
+	int rc = search_best(s, en, e);
 
 	if (rc == -ENOENT)
-		rc = try_nested(s, en, e);
+		rc = search_nested(s, en, e);
 	if (rc == -ENOENT)
-		rc = try_unsaid(s, en, e);
+		rc = search_unnamed(s, en, e);
 	return rc;
 }
 
-static int none_suits(const struct entries *en, const struct platform *want,
-		      struct err *e)
+static int no_match(const struct entries *en, const struct platform *want, struct err *e)
 {
 	char text[PLATFORM_TEXT_MAX];
 	struct buf list;
 	size_t i;
 	int rc;
 
-	buf_init(&list, ERR_TEXT_MAX / 2); /* what does not fit is left out */
+	buf_init(&list, ERR_TEXT_MAX / 2); /* the list is cut if it is longer */
 	for (i = 0; i < en->n; i++) {
 		if (en->list[i].has_platform &&
 		    buf_printf(&list, "%s%s", list.len ? ", " : "",
@@ -207,23 +207,23 @@ static int none_suits(const struct entries *en, const struct platform *want,
 			break;
 	}
 	rc = err_set(e, -ENOENT,
-		     "no image for %s in it; there is %s (choose with -o platform=)",
+		     "no image for %s, only for %s (choose one with -o platform=)",
 		     platform_format(want, '/', text),
-		     list.len ? buf_text(&list) : "none at all");
+		     list.len ? buf_text(&list) : "no known platform");
 	buf_release(&list);
 	return rc;
 }
 
 /* Putting the image together */
 
-static bool is_other(const struct image *img, const struct descriptor *d)
+static bool is_other_image(const struct image *img, const struct descriptor *d)
 {
 	return document_kind_of(d->media_type) == DOCUMENT_MANIFEST && d->has_platform &&
 	       !digest_equal(&d->digest, &img->manifest_descriptor.digest);
 }
 
-/* By digest and by what it is called. */
-static int compare_others(const struct descriptor *a, const struct descriptor *b)
+/* By digest and by platform name. */
+static int compare_platforms(const struct descriptor *a, const struct descriptor *b)
 {
 	char one[PLATFORM_TEXT_MAX], two[PLATFORM_TEXT_MAX];
 
@@ -233,18 +233,18 @@ static int compare_others(const struct descriptor *a, const struct descriptor *b
 		      platform_format(&b->platform, '-', two));
 }
 
-/* Of equals the first one in the index comes first. */
-static int compare_places(const void *a, const void *b)
+/* Equal entries keep the order of the index. */
+static int compare_entries(const void *a, const void *b)
 {
 	const struct descriptor *x = *(struct descriptor *const *)a;
 	const struct descriptor *y = *(struct descriptor *const *)b;
-	int order = compare_others(x, y);
+	int order = compare_platforms(x, y);
 
 	return order ? order : x < y ? -1 : x > y;
 }
 
-/* The entries that are other images, moved out of @en; one that is there twice, once. */
-static int keep_platforms(struct image *img, struct entries *en)
+/* Moves the other images out of @en into @img, without duplicates. */
+static int image_set_platforms(struct image *img, struct entries *en)
 {
 	struct descriptor **others = calloc(en->n + 1, sizeof(*others));
 	size_t i, n = 0;
@@ -255,17 +255,17 @@ static int keep_platforms(struct image *img, struct entries *en)
 		return -ENOMEM;
 	}
 	for (i = 0; i < en->n; i++) {
-		if (is_other(img, &en->list[i]))
+		if (is_other_image(img, &en->list[i]))
 			others[n++] = &en->list[i];
 	}
-	qsort(others, n, sizeof(*others), compare_places);
+	qsort(others, n, sizeof(*others), compare_entries);
 	for (i = 1; i < n; i++) {
-		if (compare_others(others[i - 1], others[i]) == 0)
+		if (compare_platforms(others[i - 1], others[i]) == 0)
 			others[i]->has_platform = false;
 	}
 	free(others);
 	for (i = 0; i < en->n; i++) {
-		if (!is_other(img, &en->list[i]))
+		if (!is_other_image(img, &en->list[i]))
 			continue;
 		img->platforms[img->n_platforms++] = en->list[i];
 		en->list[i] = (struct descriptor){0};
@@ -290,9 +290,9 @@ static int copy_root(const struct buf *root, const struct descriptor *d,
 	return rc;
 }
 
-static int choose(struct backend *b, const struct buf *root, const struct descriptor *d,
-		  const char *media, const struct platform *want, struct image *img,
-		  struct err *e)
+static int image_choose(struct backend *b, const struct buf *root,
+			const struct descriptor *d, const char *media,
+			const struct platform *want, struct image *img, struct err *e)
 {
 	struct search s = {.backend = b, .want = want};
 	struct entries en = {0};
@@ -304,19 +304,19 @@ static int choose(struct backend *b, const struct buf *root, const struct descri
 	img->manifest = s.manifest;
 	img->manifest_descriptor = s.found;
 	if (rc == -ENOENT)
-		rc = none_suits(&en, want, e);
+		rc = no_match(&en, want, e);
 	if (rc == 0) {
 		img->has_index = true;
 		rc = copy_root(root, d, media, &img->index, &img->index_descriptor);
 	}
 	if (rc == 0)
-		rc = keep_platforms(img, &en);
+		rc = image_set_platforms(img, &en);
 	entries_release(&en);
 	return rc;
 }
 
-/* What the config says, of an image. */
-static int fill_image(struct image *img, struct manifest *m, struct err *e)
+/* Takes diff IDs, platform and time from the config of an image. */
+static int image_fill_config(struct image *img, struct manifest *m, struct err *e)
 {
 	struct config c = {0};
 	int rc = config_parse(img->config.data, img->config.len, &c, e);
@@ -324,7 +324,7 @@ static int fill_image(struct image *img, struct manifest *m, struct err *e)
 	if (rc == 0 && m->n_layers != c.n_diff_ids)
 		rc = err_set(
 			e, -EBADMSG,
-			"the manifest has %zu layers, its config has diff IDs of %zu",
+			"the manifest has %zu layers, but its config has %zu diff IDs",
 			m->n_layers, c.n_diff_ids);
 	if (rc == 0) {
 		img->diff_ids = c.diff_ids;
@@ -337,7 +337,7 @@ static int fill_image(struct image *img, struct manifest *m, struct err *e)
 	return rc;
 }
 
-static void fill_artifact(struct image *img, struct manifest *m)
+static void image_fill_artifact(struct image *img, struct manifest *m)
 {
 	const char *created;
 
@@ -349,7 +349,7 @@ static void fill_artifact(struct image *img, struct manifest *m)
 			   rfc3339_parse(created, strlen(created), &img->created, NULL);
 }
 
-static int fill(struct backend *b, struct image *img, struct err *e)
+static int image_fill(struct backend *b, struct image *img, struct err *e)
 {
 	struct manifest m = {0};
 	int rc = manifest_parse(img->manifest.data, img->manifest.len, &m, e);
@@ -357,7 +357,7 @@ static int fill(struct backend *b, struct image *img, struct err *e)
 	if (rc == 0)
 		rc = document_get(b, &m.config, &img->config, e);
 	if (rc == 0 && !m.is_artifact)
-		rc = fill_image(img, &m, e);
+		rc = image_fill_config(img, &m, e);
 	if (rc == 0) {
 		img->config_descriptor = m.config;
 		img->annotations = m.annotations;
@@ -365,7 +365,7 @@ static int fill(struct backend *b, struct image *img, struct err *e)
 		img->layers = m.layers;
 		img->n_layers = m.n_layers;
 		if (m.is_artifact)
-			fill_artifact(img, &m);
+			image_fill_artifact(img, &m);
 		free(m.artifact_type);
 		m = (struct manifest){0};
 	}
@@ -373,8 +373,9 @@ static int fill(struct backend *b, struct image *img, struct err *e)
 	return rc;
 }
 
-static int build(struct backend *b, const struct buf *root, const struct descriptor *d,
-		 const struct platform *want, struct image *img, struct err *e)
+static int image_build(struct backend *b, const struct buf *root,
+		       const struct descriptor *d, const struct platform *want,
+		       struct image *img, struct err *e)
 {
 	enum document_kind kind;
 	const char *media = "";
@@ -384,7 +385,7 @@ static int build(struct backend *b, const struct buf *root, const struct descrip
 		return rc;
 	switch (kind) {
 	case DOCUMENT_INDEX:
-		rc = choose(b, root, d, media, want, img, e);
+		rc = image_choose(b, root, d, media, want, img, e);
 		break;
 	case DOCUMENT_MANIFEST:
 		rc = copy_root(root, d, media, &img->manifest, &img->manifest_descriptor);
@@ -392,7 +393,7 @@ static int build(struct backend *b, const struct buf *root, const struct descrip
 	case DOCUMENT_SCHEMA1:
 		return err_set(
 			e, -ENOTSUP,
-			"an image of Docker's schema 1, which is no longer read: push it "
+			"an image of Docker's schema 1, which is not supported: push it "
 			"again with a current tool");
 	default:
 		return err_set(e, -ENOTSUP,
@@ -402,7 +403,7 @@ static int build(struct backend *b, const struct buf *root, const struct descrip
 	}
 	if (rc == -ENOMEM)
 		return out_of_memory(e);
-	return rc < 0 ? rc : fill(b, img, e);
+	return rc < 0 ? rc : image_fill(b, img, e);
 }
 
 static bool has_entry(const struct entries *en, const struct descriptor *d)
@@ -416,9 +417,9 @@ static bool has_entry(const struct entries *en, const struct descriptor *d)
 	return false;
 }
 
-/* If @root is an index that has the image: the index, and the other images in it. */
-static int take_index(const struct buf *root, const struct descriptor *d,
-		      struct image *img)
+/* If @root is an index that lists the image: keeps the index and its other images. */
+static int image_set_index(const struct buf *root, const struct descriptor *d,
+			   struct image *img)
 {
 	const char *media = "";
 	enum document_kind kind;
@@ -433,15 +434,15 @@ static int take_index(const struct buf *root, const struct descriptor *d,
 		img->has_index = true;
 		rc = copy_root(root, d, media, &img->index, &img->index_descriptor);
 		if (rc == 0)
-			rc = keep_platforms(img, &en);
+			rc = image_set_platforms(img, &en);
 	}
 	entries_release(&en);
 	return rc;
 }
 
-static int build_entry(struct backend *b, const struct buf *root,
-		       const struct descriptor *d, const struct descriptor *entry,
-		       struct image *img, struct err *e)
+static int image_build_entry(struct backend *b, const struct buf *root,
+			     const struct descriptor *d, const struct descriptor *entry,
+			     struct image *img, struct err *e)
 {
 	int rc;
 
@@ -453,12 +454,12 @@ static int build_entry(struct backend *b, const struct buf *root,
 			return rc;
 		rc = copy_descriptor(entry, &img->manifest_descriptor);
 		if (rc == 0)
-			rc = take_index(root, d, img);
+			rc = image_set_index(root, d, img);
 	}
-	return rc < 0 ? out_of_memory(e) : fill(b, img, e);
+	return rc < 0 ? out_of_memory(e) : image_fill(b, img, e);
 }
 
-/* @entry, or what is best for @want if that is NULL. */
+/* The image of @entry or, if that is NULL, the best one for @want. */
 static int resolve(struct backend *b, const struct buf *root, const struct descriptor *d,
 		   const struct descriptor *entry, const struct platform *want,
 		   struct image **out, struct err *e)
@@ -472,9 +473,9 @@ static int resolve(struct backend *b, const struct buf *root, const struct descr
 	if (!img->name)
 		rc = out_of_memory(e);
 	else if (entry)
-		rc = build_entry(b, root, d, entry, img, e);
+		rc = image_build_entry(b, root, d, entry, img, e);
 	else
-		rc = build(b, root, d, want, img, e);
+		rc = image_build(b, root, d, want, img, e);
 	if (rc < 0) {
 		image_free(img);
 		return err_prefix(e, rc, "%s", b->name);
