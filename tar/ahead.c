@@ -4,13 +4,13 @@
 #include "tar/batch.h"
 #include "tar/index/index.h"
 
-/* So near, in bytes of output, is the same reader. */
+/* A read within this many bytes of output is by the same reader. */
 #define NEAR (32u << 20)
 
-/* So many reads near each other are no chance. */
+/* This many reads near each other are not a coincidence. */
 #define FEW 4
 
-/* The first run, where spans are small: what a request of its own takes the time of. */
+/* The first run of small spans: as many bytes as arrive in the time of a request. */
 #define FIRST_RUN (64u << 10)
 
 static uint64_t first_run_len(const struct index *ix, uint32_t span)
@@ -28,7 +28,7 @@ static uint64_t span_begin(const struct index *ix, uint32_t span)
 	return index_span(ix, span, &sp) < 0 ? 0 : sp.out;
 }
 
-/* Does a span that begins at @here follow what the reader has? */
+/* Does a span that begins at @here follow the reader's spans? */
 static bool reader_is_next(const struct ahead_reader *r, const struct index *ix,
 			   uint64_t here)
 {
@@ -43,7 +43,7 @@ static void reader_grow(struct ahead_reader *r)
 		r->bytes = r->bytes < BATCH_MAX / 4 ? r->bytes * 4 : BATCH_MAX;
 }
 
-/* The run that is begun now is a longer one already. */
+/* The run that starts now is already longer. */
 static void reader_set_sequential(struct ahead_reader *r)
 {
 	if (r->goes_on)
@@ -79,7 +79,7 @@ struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint
 	return r;
 }
 
-/* Is it nearer to the end of what was begun than two more runs are long? */
+/* Is the reader nearer to the end of what was started than two more runs are long? */
 static bool reader_wants_more(const struct ahead_reader *r, const struct index *ix)
 {
 	return r->end < index_info(ix)->n_spans &&
@@ -93,7 +93,10 @@ struct ahead_reader *ahead_on_hit(struct ahead *a, const struct index *ix, uint3
 	for (r = a->readers; r < a->readers + AHEAD_READERS; r++) {
 		if (r->bytes == 0 || span < r->first || span >= r->end)
 			continue;
-		/* What was asked for was no guess; what came beside it was. */
+		/*
+		 * The missed span was requested; the others were a guess, which proved
+		 * right.
+		 */
 		if (span != r->missed)
 			reader_set_sequential(r);
 		r->first = span;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading ahead: who reads a layer where, and how much to fetch for each.
+ * Readahead: tracks who reads a layer where, and how much to fetch for each reader.
  *
- * A read somewhere is a new reader, and gets one span, or as many small ones as cost no
- * more than the request itself. Who then asks for what is next to it, or reads what came
- * beside it, or has asked for a few spans near there, goes through the layer, in order or
- * nearly so (directories are not in archive order): it gets runs four times as long
- * each, begun so early that two are always on their way.
- * Plain data: its owner's lock guards it.
+ * A read at a new place is a new reader. It gets one span, or as many small spans as
+ * cost no more than the request itself. A reader is sequential if it then asks for the
+ * next span, or uses a span that was fetched with the first one, or has asked for a few
+ * spans nearby (directories are not in archive order). A sequential reader gets runs
+ * that are four times longer each time, and each run is started so early that two are
+ * always under way.
+ *
+ * Plain data: the lock of its owner guards it.
  */
 #ifndef TAR_AHEAD_H
 #define TAR_AHEAD_H
@@ -17,18 +19,18 @@
 
 struct index;
 
-/* As many as one person has going at a time. */
+/* As many as one user keeps active. */
 #define AHEAD_READERS 4
 
 struct ahead_reader {
-	uint32_t first;	 /* it is here, */
-	uint32_t end;	 /* and all before this is there or was begun */
-	uint32_t missed; /* the span that its first run was begun for */
+	uint32_t first;	 /* current position */
+	uint32_t end;	 /* everything before this is fetched or under way */
+	uint32_t missed; /* the span that its first run was started for */
 	unsigned misses;
-	bool goes_on; /* it is known to go through the layer */
-	/* of output, that its next run is to have; 0: an unused place */
+	bool goes_on; /* it reads sequentially */
+	/* bytes of output of its next run; 0: an unused slot */
 	uint64_t bytes;
-	uint64_t used; /* for choosing the one to forget */
+	uint64_t used; /* time of last use, for eviction */
 };
 
 struct ahead {
@@ -36,17 +38,17 @@ struct ahead {
 	uint64_t clock;
 };
 
-/* The reader that reads near @span, or a new one; it has missed a span. */
+/* Returns the reader near @span, or a new one. @span was not available. */
 struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix,
 				   uint32_t span);
 /*
- * The reader that reads @span, which is there, if for that a run should be begun behind
- * its end; else NULL.
+ * @span was available. Returns its reader if another run should be started for it
+ * behind its end, else NULL.
  */
 struct ahead_reader *ahead_on_hit(struct ahead *a, const struct index *ix, uint32_t span);
 /*
- * Notes that spans [first, first + n) were begun for it: because it missed @missed in
- * them, or ahead of it.
+ * Notes that spans [first, first + n) are being fetched for a reader: because it missed
+ * @missed among them, or ahead of it.
  */
 void ahead_began_for(struct ahead_reader *r, uint32_t first, uint32_t n, uint32_t missed);
 void ahead_began(struct ahead_reader *r, uint32_t first, uint32_t n);

@@ -42,7 +42,7 @@ static int audit_span(struct audit *a, struct slot *slot, int fd, uint32_t i,
 	return 0;
 }
 
-/* Every span that is there. */
+/* Checks every span that the store has. */
 static int audit_spans(struct audit *a, struct slot *slot, const struct index *ix)
 {
 	uint32_t i, n = index_info(ix)->n_spans;
@@ -58,7 +58,7 @@ static int audit_spans(struct audit *a, struct slot *slot, const struct index *i
 	return rc;
 }
 
-/* Says nothing of the index. */
+/* An error that says nothing about the index. */
 static bool is_shortage(int code)
 {
 	return code == -ENOMEM || code == -EMFILE || code == -ENFILE;
@@ -68,7 +68,7 @@ static void drop_index(struct audit *a, struct slot *slot, const struct err *why
 {
 	struct err e;
 
-	err_set(&e, 0, "its index is damaged%s%s; it will be made again",
+	err_set(&e, 0, "its index is damaged%s%s; it will be rebuilt",
 		why->text[0] ? ": " : "", why->text);
 	slot_drop(slot);
 	a->bad++;
@@ -86,7 +86,7 @@ int audit_layer(struct audit *a, struct store *s, const struct digest *layer)
 		return rc;
 	rc = slot_open_index(slot);
 	if (rc == -ENOENT) {
-		rc = 0; /* being made, or left by a kill: nothing that would be shown */
+		rc = 0; /* being made, or left by a killed process: never used */
 		goto out;
 	}
 	if (rc >= 0)

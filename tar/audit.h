@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the store holds of a layer, gone through before somebody reads it: index and spans.
- * What is damaged is taken out, as every reader would have found, and will be had again.
+ * Verifies what the store has of a layer, its index and its spans, before anyone reads
+ * it. Damaged parts are removed, as a reader would do, and will be fetched again.
  */
 #ifndef TAR_AUDIT_H
 #define TAR_AUDIT_H
@@ -12,14 +12,17 @@ struct digest;
 struct store;
 
 struct audit {
-	uint64_t bytes; /* decoded, that are right */
-	unsigned bad;	/* spans, or the index */
-	/* Told of each that is damaged: a sentence, lent. */
+	uint64_t bytes; /* decoded bytes that are correct */
+	unsigned bad;	/* number of damaged spans and indexes */
+	/* Called for each damaged part, with a sentence that is valid during the call. */
 	void (*on_bad)(void *arg, const char *sentence);
 	void *arg;
 };
 
-/* Adds to @a. 0, also where there is damage or nothing; -ENOMEM, -EMFILE, -ENFILE. */
+/*
+ * Adds to the counters of @a. Returns 0 even if there is damage or nothing at all;
+ * -ENOMEM, -EMFILE or -ENFILE.
+ */
 int audit_layer(struct audit *a, struct store *s, const struct digest *layer);
 
 #endif

@@ -12,10 +12,10 @@
 #include "tar/codec/span.h"
 #include "tar/index/index.h"
 
-/* Compressed bytes that are held in memory at once: some spans grow when compressed. */
+/* Compressed bytes in memory at once: some spans grow when they are compressed. */
 #define RANGE_MAX ((uint64_t)BATCH_MAX * 4)
 
-/* A part of a blob, held in memory and read at the offsets it has in the blob. */
+/* A range of a blob in memory, read at the offsets that it has in the blob. */
 struct range_source {
 	struct source source;
 	uint64_t start;
@@ -29,8 +29,7 @@ static ssize_t range_pread(struct source *s, void *buf, size_t len, uint64_t off
 	struct range_source *range = (struct range_source *)s;
 
 	if (off < range->start || !range_fits(off - range->start, len, range->len))
-		return err_set(e, -EBADMSG,
-			       "a span that is not where its neighbours are");
+		return err_set(e, -EBADMSG, "a span outside the range of its neighbours");
 	memcpy(buf, range->bytes + (off - range->start), len);
 	return (ssize_t)len;
 }
@@ -44,7 +43,7 @@ struct batch {
 	uint32_t first;
 	uint32_t n;
 	struct span *spans; /* n of them */
-	uint32_t at;	    /* the group being loaded begins here */
+	uint32_t at;	    /* start of the current group */
 	batch_give_fn *give;
 	void *arg;
 };
@@ -69,7 +68,7 @@ static int batch_load_single(struct batch *b, struct source *from)
 	return rc;
 }
 
-/* Group by group: spans that share their input are made in one go. */
+/* Spans that share their input form a group and are decoded in one go. */
 static int batch_load_groups(struct batch *b, struct source *from)
 {
 	uint32_t n;
@@ -88,7 +87,7 @@ static int batch_load_groups(struct batch *b, struct source *from)
 	return rc;
 }
 
-/* Where the compressed bytes of the spans are. */
+/* Finds the range of the spans' compressed bytes. */
 static void batch_range(const struct batch *b, struct range_source *range)
 {
 	uint64_t low = UINT64_MAX, high = 0;

@@ -20,21 +20,21 @@
 #define N_CHUNKS 4
 #define PAGE	 4096
 
-/* The side that takes decoded bytes. */
+/* The consumer of decoded bytes. */
 struct sink {
 	struct first_pass *pass;
 	struct pipe *pipe;
 	struct tree *tree;
 	struct reader *reader;
-	struct hasher *hasher; /* of the file that is going by */
+	struct hasher *hasher; /* of the current file */
 	uint32_t file;	       /* its number in the tree, or TREE_NO_FILE */
-	uint64_t left;	       /* bytes of it to come */
-	bool is_full;	       /* nothing more can be kept */
+	uint64_t left;	       /* bytes of it still to come */
+	bool is_full;	       /* the store takes no more */
 	int rc;
 	struct err err;
 };
 
-/* Keeping the decoded bytes */
+/* Storing the decoded bytes */
 
 static bool is_zero(const char *page, size_t len)
 {
@@ -43,7 +43,7 @@ static bool is_zero(const char *page, size_t len)
 
 static void sink_write(struct sink *s, const char *data, size_t len, uint64_t off)
 {
-	/* What cannot be kept is fetched again when it is read. */
+	/* What cannot be stored is fetched again when it is read. */
 	if (len > 0 && !s->is_full)
 		s->is_full = !store_keep(s->pass->store, s->pass->data_fd, data, len,
 					 off);
@@ -55,7 +55,7 @@ static void sink_write(struct sink *s, const char *data, size_t len, uint64_t of
  */
 static void sink_store(struct sink *s, const char *data, size_t len, uint64_t off)
 {
-	size_t at = 0, run = 0; /* [run, at) waits to be written */
+	size_t at = 0, run = 0; /* [run, at) is still to be written */
 
 	while (at < len && !s->is_full) {
 		size_t n = PAGE - (off + at) % PAGE;
@@ -94,8 +94,8 @@ static int sink_on_entry(void *arg, const struct tar_entry *entry)
 	if (rc < 0)
 		return rc;
 	/*
-	 * Of a sparse file the holes would have to be hashed too, and they can be of any
-	 * length; of an empty one there is nothing.
+	 * The holes of a sparse file would have to be hashed, too, and they can have
+	 * any length. An empty file has no digest.
 	 */
 	if (entry->is_sparse || entry->size == 0)
 		s->file = TREE_NO_FILE;
@@ -176,11 +176,10 @@ static void sink_release(struct sink *s)
 	pipe_free(s->pipe);
 }
 
-/* The side that gives them */
+/* The producer of decoded bytes */
 
 /*
- * Spans are noted while the other thread adds entries to the same tree, which is what
- * tree.h allows.
+ * Adds spans while the other thread adds entries to the same tree, which tree.h allows.
  */
 static int sink_on_span(void *arg, const struct span *sp)
 {
@@ -199,8 +198,8 @@ static int sink_on_output(void *arg, size_t len)
 }
 
 /*
- * The blob's digest, by a thread of its own: decoding is what a pass waits for, and has
- * the digests of spans to make already.
+ * Hashes the blob in its own thread, because a pass waits for decoding, and the
+ * decoding thread already computes the digests of spans.
  */
 struct blob_hash {
 	struct pipe *pipe;
@@ -266,8 +265,8 @@ static int check_blob(const struct first_pass *p, struct blob_hash *hash, struct
 }
 
 /*
- * When decoding fails the rest of the blob is still hashed: if the digest is wrong too,
- * that is the better reason, and the transfer's fault, not the image's.
+ * When decoding fails the rest of the blob is still hashed. A wrong digest is the
+ * better reason: it is the fault of the transfer, not of the image.
  */
 static int decode_blob(struct first_pass *p, struct blob_hash *hash,
 		       struct decoder *decoder, struct stream *stream, struct err *e)
@@ -281,7 +280,7 @@ static int decode_blob(struct first_pass *p, struct blob_hash *hash,
 		if (p->cancelled && __atomic_load_n(p->cancelled, __ATOMIC_RELAXED))
 			return err_set(e, -EINTR, "interrupted");
 		store_note_work(p->store);
-		/* whose reader never stops */
+		/* its reader never stops early */
 		(void)pipe_write(hash->pipe, data, (size_t)n);
 		if (rc == 0)
 			rc = decoder_feed(decoder, data, (size_t)n, e);
@@ -314,7 +313,7 @@ static int first_pass_decode(struct first_pass *p, struct sink *s, struct blob_h
 	pthread_join(thread, NULL);
 	if (rc == 0)
 		rc = s->rc;
-	if (!err.text[0]) /* what a callback returned came through without words */
+	if (!err.text[0]) /* an error code of a callback has no sentence */
 		err = s->err;
 	if (rc < 0 && e)
 		*e = err;
@@ -331,7 +330,7 @@ static int first_pass_finish(struct first_pass *p, struct sink *s,
 		.compression = decoder_compression(decoder),
 	};
 
-	/* A layer ends in zeros, which were not written: they must be there to be read. */
+	/* A layer ends in zeros, which were not written. They must be readable. */
 	if (p->data_fd >= 0 && ftruncate(p->data_fd, (off_t)p->decoded) < 0)
 		p->stored = 0;
 	store_note_work(p->store);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first pass over a layer: all of its compressed bytes go by once, and nothing
- * that can be learnt from them is left for a second time.
+ * The first pass over a layer reads all of its compressed bytes once, and learns
+ * everything that is needed later.
  *
  *	blob -> (a second thread) -> SHA-256, must be the blob's digest at the end
  *	     -> decoder -> (a third, if it is gzip) -> spans
@@ -9,7 +9,7 @@
  *	        +-> (a fourth thread) -> the store's data file
  *	                             -> tar reader -> tree, SHA-256 of each file
  *
- * Memory does not depend on the layer but for the tree (tree.h).
+ * Only the tree (tree.h) takes memory that depends on the layer.
  */
 #ifndef TAR_FIRST_PASS_H
 #define TAR_FIRST_PASS_H
@@ -25,24 +25,26 @@ struct store;
 
 struct first_pass {
 	struct source *blob;
-	const struct digest *digest; /* what the blob must have */
+	const struct digest *digest; /* the digest that the blob must have */
 	int index_fd;		     /* an empty file */
-	/* for the decoded bytes, sparse; -1: they are not kept */
+	/* for the decoded bytes, sparse; -1 if they are not stored */
 	int data_fd;
-	/* that data_fd is in: asked for room, and told of work; borrowed */
+	/* the store of data_fd: for space and for store_note_work(); borrowed */
 	struct store *store;
-	const bool *cancelled; /* or NULL */
-	/* Zero at first; written on the way, atomically: read them from any thread. */
+	const bool *cancelled; /* may be NULL */
+	/*
+	 * Zero at first. Updated during the pass, atomically; any thread may read them.
+	 */
 	uint64_t done;	  /* compressed bytes */
 	uint64_t decoded; /* bytes */
 	uint32_t entries;
-	/* The result beside the index: decoded bytes below this are in data_fd. */
+	/* A result besides the index: the decoded bytes below this are in data_fd. */
 	uint64_t stored;
 };
 
 /*
  * 0: the index is in index_fd, not yet fsynced. -EBADMSG, -E2BIG or -ENOTSUP for a
- * layer that can never be read, -EINTR when cancelled, else what reading failed with.
+ * layer that can never be read, -EINTR when cancelled, else the error of reading.
  */
 int first_pass_run(struct first_pass *p, struct err *e);
 

@@ -24,7 +24,7 @@
 #include "tar/toc/blob_reader.h"
 #include "tar/toc/toc_ref.h"
 
-/* An index of so many entries has 6 MiB or so: half a millisecond. */
+/* An index of this many entries has about 6 MiB: half a millisecond. */
 #define VERIFY_ENTRIES_MAX 50000
 
 struct layer {
@@ -33,16 +33,19 @@ struct layer {
 	struct digest digest;
 	struct slot *slot;
 	struct toc_ref toc;
-	uint64_t toc_fetched;	/* bytes of what it carries; atomic */
+	uint64_t toc_fetched;	/* bytes read for the table of contents; atomic */
 	struct first_pass pass; /* its counters are atomic */
-	/* atomic; what follows is set before it is LAYER_READY or _BROKEN */
+	/*
+	 * atomic; the fields below are set before it becomes LAYER_READY or
+	 * LAYER_BROKEN
+	 */
 	enum layer_state state;
 	struct index *index;
 	struct span_cache *spans;
-	uint8_t *checked; /* of a SOCI index: files, a bit each; atomic */
-	int data_fd;	  /* the slot's; -1: nothing is kept on disk */
+	uint8_t *checked; /* for a SOCI index: one bit for each file; atomic */
+	int data_fd;	  /* the slot's; -1 if nothing is stored on disk */
 	bool was_stored;
-	bool is_distrusted; /* a chunk was not what its table says; atomic */
+	bool is_distrusted; /* a chunk did not match its table; atomic */
 	uint32_t milliseconds;
 	struct err error;
 	struct err warning;
@@ -142,7 +145,10 @@ void layer_progress(const struct layer *l, struct layer_progress *out)
 		out->blob_done = l->blob->size;
 }
 
-/* Takes @fd. An index of this blob that may be used, and is whole as far as was looked. */
+/*
+ * Takes @fd. Returns an index that is of this blob, may be used, and is undamaged as
+ * far as it was checked.
+ */
 static int open_index(const struct layer *l, int fd, struct index **out, struct err *e)
 {
 	struct index *ix = NULL;
@@ -151,15 +157,18 @@ static int open_index(const struct layer *l, int fd, struct index **out, struct 
 	if (rc < 0)
 		return rc;
 	if (index_info(ix)->blob_size != l->blob->size)
-		rc = err_set(e, -EBADMSG, "an index for a blob of another size");
+		rc = err_set(e, -EBADMSG, "the index is for a blob of another size");
 	else if (!toc_ref_vouches(&l->toc, index_info(ix)))
-		rc = err_set(e, -EBADMSG, "an index that nothing vouches for");
+		rc = err_set(
+			e, -EBADMSG,
+			"the index was made from a table that the manifest does not name");
 	/*
-	 * Damage that is found now is mended; later it is EIO until the next mount. So a
-	 * whole index is looked at, unless it is one of the few that would take milliseconds.
+	 * Damage found now is repaired; damage found later is EIO until the next mount.
+	 * So the whole index is verified, unless it is one of the few large ones that
+	 * would take milliseconds.
 	 */
 	else if (index_info(ix)->n_entries <= VERIFY_ENTRIES_MAX && index_verify(ix) < 0)
-		rc = err_set(e, -EBADMSG, "an index is damaged");
+		rc = err_set(e, -EBADMSG, "the index is damaged");
 	if (rc < 0)
 		index_close(ix);
 	else
@@ -167,7 +176,7 @@ static int open_index(const struct layer *l, int fd, struct index **out, struct 
 	return rc;
 }
 
-/* Takes @fd. The layer is usable after this. */
+/* Takes @fd. On success the layer is usable. */
 static int use_index(struct layer *l, int fd, struct err *e)
 {
 	struct index *ix = NULL;
@@ -175,7 +184,10 @@ static int use_index(struct layer *l, int fd, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	/* Without a data file spans live in memory; without a map, for this process alone. */
+	/*
+	 * Without a data file, spans live in memory. Without a map, they are known to
+	 * this process only.
+	 */
 	l->data_fd = slot_data(l->slot);
 	if (l->data_fd < 0)
 		l->data_fd = -1;
@@ -209,7 +221,7 @@ static void drop_index(struct layer *l)
 	l->index = NULL;
 }
 
-/* -ENOENT: there is none, or none that is of use. */
+/* -ENOENT if there is no usable index. */
 static int use_stored_index(struct layer *l)
 {
 	int fd = slot_open_index(l->slot), rc;
@@ -223,8 +235,8 @@ static int use_stored_index(struct layer *l)
 	}
 	rc = use_index(l, fd, NULL);
 	/*
-	 * Between its opening and that of the data another process may have put another index
-	 * in its place, which has the data in other places.
+	 * Between opening the index and the data, another process may have replaced the
+	 * index by one that has the data at other offsets.
 	 */
 	if (rc == 0 && !slot_has_index(l->slot, &st)) {
 		drop_index(l);
@@ -242,7 +254,7 @@ static int new_index(struct layer *l, int *fd, struct err *e)
 	return *fd < 0 ? err_set(e, *fd, "no place for an index: %s", strerror(-*fd)) : 0;
 }
 
-/* Takes the index from @fd, which stays the caller's. */
+/* Uses the index in @fd, which stays the caller's. */
 static int use_new_index(struct layer *l, int fd, struct err *e)
 {
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0), rc;
@@ -257,11 +269,14 @@ static int use_new_index(struct layer *l, int fd, struct err *e)
 		(void)slot_publish_index(l->slot, fd);
 		return 0;
 	}
-	drop_index(l); /* what follows a carried index begins anew */
+	drop_index(l); /* streaming after a table of contents starts from nothing */
 	return rc;
 }
 
-/* Tables that chunks did not agree with are noted in the store, beside the blob they are of. */
+/*
+ * Tables that did not match their chunks are noted in the store, together with their
+ * blob.
+ */
 #define NOTE_MAX (2 * DIGEST_TEXT_MAX + 16)
 
 static void note_name(const struct layer *l, char *name)
@@ -286,8 +301,8 @@ static bool toc_is_distrusted(const struct layer *l)
 }
 
 /*
- * A span of a carried index is not what its table says. It is EIO now, as the tree cannot
- * be changed while it is in use; the next mount will stream the layer.
+ * A span does not match the table of contents. Reading it is EIO now, because the tree
+ * cannot change while it is in use. The next mount will stream the layer.
  */
 static void toc_distrust(struct layer *l)
 {
@@ -301,7 +316,10 @@ static void toc_distrust(struct layer *l)
 	slot_drop(l->slot);
 }
 
-/* From the index that the layer carries. A failure but -EINTR is the warning. */
+/*
+ * Makes the index from the table of contents. A failure other than -EINTR becomes the
+ * warning.
+ */
 static int use_toc_index(struct layer *l, const bool *cancelled, struct err *e)
 {
 	const struct blob_reader fetch = {l->blob, cancelled, &l->toc_fetched, l->store};
@@ -324,7 +342,7 @@ static int use_toc_index(struct layer *l, const bool *cancelled, struct err *e)
 	return rc;
 }
 
-/* By streaming all of it. */
+/* Makes the index by streaming the whole layer. */
 static int build_index(struct layer *l, const bool *cancelled, struct err *e)
 {
 	int fd, rc = new_index(l, &fd, e);
@@ -350,7 +368,8 @@ static int make_index(struct layer *l, const bool *cancelled, struct err *e)
 
 	slot_drop(l->slot);
 	if (l->toc.basis != BASIS_STREAM && toc_is_distrusted(l))
-		err_set(&l->warning, rc, "its table of contents was found to be wrong");
+		err_set(&l->warning, rc,
+			"its table of contents did not match its bytes earlier");
 	else if (l->toc.basis != BASIS_STREAM)
 		rc = use_toc_index(l, cancelled, e);
 	if (rc < 0 && rc != -EINTR)
@@ -361,13 +380,14 @@ static int make_index(struct layer *l, const bool *cancelled, struct err *e)
 }
 
 /*
- * Another process has locked the layer and gets no further. It may wake up in the middle of
- * the layer's files, so they are left to it, and this process does without.
+ * Another process has locked the layer and makes no progress. It may continue at any
+ * time and write to the layer's files, so they are left alone, and this process works
+ * without them.
  */
 static int make_index_alone(struct layer *l, const bool *cancelled, const struct err *why,
 			    struct err *e)
 {
-	int rc = use_stored_index(l); /* stopped with its work done? */
+	int rc = use_stored_index(l); /* perhaps it finished before it was stopped */
 
 	if (rc != -ENOENT)
 		return rc;
@@ -503,7 +523,8 @@ int layer_check_file(struct layer *l, const struct entry *file, const bool *canc
 	byte = &l->checked[file->inode / 8];
 	if (__atomic_load_n(byte, __ATOMIC_RELAXED) & bit)
 		return 0;
-	if (file->nlink == 1 && file->name_len > 0) { /* else it may be another's name */
+	/* else the header may have another name */
+	if (file->nlink == 1 && file->name_len > 0) {
 		want.name = file->name;
 		want.name_len = file->name_len;
 	}

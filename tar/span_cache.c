@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A span is ready when its bytes are in the store's data file and this process has
- * seen that they are right: it wrote them itself, or has read them back once and
- * found the checksum of the index. Ready spans are read without a lock held for
- * longer than looking that up.
+ * A span is ready when its bytes are in the store's data file and this process knows
+ * that they are right: it wrote them itself, or it read them back once and verified
+ * them. Reading a ready span takes the lock only to look that up.
  *
- * Any other span is made ready by a fill: a thread that reads back, or fetches and
- * decodes, and writes to the data file. A fill is for a run of spans, so that what is
- * likely to be read next comes with one request (ahead.h says how much). There is one
- * fill for a span at a time, unless runs fail; those who want the span wait for it, and may
- * go away while it goes on. Once what was fetched ahead is read, the next run is begun beside it.
+ * Any other span is made ready by a fill: a thread that reads it back, or fetches and
+ * decodes it, and writes it to the data file. A fill is for a run of spans, so that one
+ * request brings what is likely to be read next (ahead.h decides how much). There is
+ * one fill for a span at a time, unless runs fail. Readers of the span wait for it, and
+ * may go away while it continues. When spans that were fetched ahead are read, the next
+ * run is started beside them.
  *
- * Errors end a run early and in silence; whoever wants a span of it asks for that one
- * alone, and is told. Where the data file cannot take a span (a full disk), a fill for
- * that span alone keeps its bytes in memory, and a few such fills are kept, for the next
- * read is mostly of the same span.
+ * An error ends a run early and silently. A reader that needs one of the missing spans
+ * starts a fill for that span alone, and gets its error. If the data file cannot take a
+ * span (a full disk), a fill for that span alone keeps the bytes in memory. A few such
+ * fills are kept, because the next read is mostly of the same span.
  */
 #include "tar/span_cache.h"
 
@@ -32,16 +32,19 @@
 #include "tar/index/index.h"
 #include "tar/span_file.h"
 
-/* Bytes that are in memory alone, beside those of the newest fill and what readers hold. */
+/*
+ * Bytes in memory only, besides those of the newest fill and those that readers have
+ * pinned.
+ */
 #define MEMORY_MAX (16u << 20)
 
-/* What is fetched unasked: as much as one who asked for it could wait for, a little at a time. */
+/* A prefetch brings as much as a reader could wait for, a little at a time. */
 #define PREFETCH_MAX (64u << 20)
 #define PREFETCH_RUN (2u << 20)
 
 enum fill_kind {
 	FILL_FETCH,
-	FILL_PREFETCH,	/* unasked; goes on with what is behind it */
+	FILL_PREFETCH,	/* continues with the next run */
 	FILL_READ_BACK, /* from the data file */
 };
 
@@ -50,12 +53,12 @@ struct span_fill {
 	struct span_cache *owner;
 	uint32_t first; /* spans [first, first + n) */
 	uint32_t n;
-	unsigned refs; /* waiters, the list, and the thread while it is at it */
+	unsigned refs; /* waiters, the list, and the thread while it runs */
 	enum fill_kind kind;
 	bool is_done;
-	int rc; /* of a fill for one span; a run has no errors */
+	int rc; /* of a fill for one span; a run reports no errors */
 	struct err err;
-	char *mem; /* of one span: its bytes, if they are not in the data file */
+	char *mem; /* the bytes of a single span, if they are not in the data file */
 	uint64_t mem_len;
 };
 
@@ -68,13 +71,13 @@ struct span_cache {
 
 	pthread_mutex_t mutex; /* guards all below */
 	pthread_cond_t changed;
-	/* newest first; done ones stay while their bytes are in memory */
+	/* newest first; finished ones stay while their bytes are in memory */
 	struct span_fill *list;
 	unsigned threads;
-	bool is_full;	 /* the data file takes no more: no use in reading ahead */
-	uint64_t *ready; /* one bit a span */
+	bool is_full;	 /* the data file takes no more, so reading ahead is useless */
+	uint64_t *ready; /* one bit for each span */
 	struct ahead ahead;
-	/* spans [prefetch, prefetch_end) are to be fetched unasked */
+	/* spans [prefetch, prefetch_end) are still to be prefetched */
 	uint32_t prefetch;
 	uint32_t prefetch_end;
 };
@@ -129,7 +132,10 @@ void span_cache_free(struct span_cache *c)
 	free(c);
 }
 
-/* Whoever finds a span damaged (cache verify) clears its row, which all heed. */
+/*
+ * A process that finds a span damaged (cache verify) clears its row, which all
+ * processes check.
+ */
 static bool span_is_ready(const struct span_cache *c, uint32_t span)
 {
 	return (c->ready[span / 64] >> (span % 64) & 1) &&
@@ -178,7 +184,7 @@ static void span_mark_ready(void *arg, uint32_t span, const struct span *sp)
 
 /* Fills */
 
-/* One span, which someone waits for. */
+/* Makes one span ready, which a reader waits for. */
 static int fill_single(struct span_cache *c, struct span_fill *f)
 {
 	struct span sp;
@@ -226,7 +232,7 @@ static int fill_take_span(void *arg, uint32_t span, const struct span *sp,
 	return -ENOSPC;
 }
 
-/* Off the list, whose reference the caller has now. */
+/* Removes a fill from the list. The caller gets the list's reference. */
 static void fill_unlink(struct span_cache *c, struct span_fill *f)
 {
 	struct span_fill **link = &c->list;
@@ -236,7 +242,10 @@ static void fill_unlink(struct span_cache *c, struct span_fill *f)
 	*link = f->next;
 }
 
-/* Lets go of what is kept in memory beside @newest, but for the last of it. */
+/*
+ * Frees fills with bytes in memory, oldest first, except @newest and MEMORY_MAX bytes
+ * of others.
+ */
 static void fills_trim(struct span_cache *c, const struct span_fill *newest)
 {
 	struct span_fill **link = &c->list, *f;
@@ -281,7 +290,7 @@ static void *fill_main(void *arg)
 		fills_trim(c, f);
 	} else {
 		fill_unlink(c, f);
-		f->refs--; /* the list's; the thread's goes below */
+		f->refs--; /* the list's; the thread's reference is dropped below */
 	}
 	fill_unref(f);
 	c->threads--;
@@ -328,9 +337,12 @@ static int fill_start(struct span_cache *c, enum fill_kind kind, uint32_t first,
 	return 0;
 }
 
-/* Which spans to fill, all with the lock held */
+/* Choosing the spans to fill; the caller has the lock */
 
-/* How many from @first on are wanted, and neither there nor on their way. */
+/*
+ * The number of spans from @first on that are within @bytes and neither available nor
+ * under way.
+ */
 static uint32_t run_len(const struct span_cache *c, uint32_t first, uint64_t bytes)
 {
 	struct span sp;
@@ -348,8 +360,8 @@ static uint32_t run_len(const struct span_cache *c, uint32_t first, uint64_t byt
 }
 
 /*
- * For a span that is made from where others are made too, all that is passed on the way
- * to it: the first one that is not there.
+ * Spans with the same input are decoded from its start. Returns the first of those
+ * before @span that is missing, because all on the way to @span are decoded anyway.
  */
 static uint32_t first_on_way(const struct span_cache *c, uint32_t span)
 {
@@ -362,7 +374,7 @@ static uint32_t first_on_way(const struct span_cache *c, uint32_t span)
 	return first;
 }
 
-/* Behind the last of the spans that are made from the same input as @span. */
+/* The end of the spans that have the same input as @span. */
 static uint32_t input_end(const struct span_cache *c, uint32_t span)
 {
 	uint32_t end = span + 1;
@@ -380,7 +392,7 @@ static bool input_is_short(const struct span_cache *c, uint32_t span)
 	return index_span(c->index, span, &sp) == 0 && sp.in_len <= SPAN_TARGET;
 }
 
-/* @span is in the data file, and so may be those behind it. */
+/* @span is in the data file, and perhaps those behind it. */
 static int start_read_back(struct span_cache *c, uint32_t span, struct span_fill **out)
 {
 	uint64_t left = SPAN_TARGET;
@@ -396,19 +408,19 @@ static int start_read_back(struct span_cache *c, uint32_t span, struct span_fill
 	return fill_start(c, FILL_READ_BACK, span, at > span ? at - span : 1, out);
 }
 
-/* The reader's next run. */
+/* Starts the reader's next run. */
 static void start_ahead(struct span_cache *c, struct ahead_reader *r)
 {
 	uint32_t n = run_len(c, r->end, r->bytes);
 	struct span_fill *f;
 
-	if (n == 0) /* this one is there: look behind it the next time */
+	if (n == 0) /* this span is available: look behind it next time */
 		r->end++;
 	else if (fill_start(c, FILL_FETCH, r->end, n, &f) == 0)
 		ahead_began(r, r->end, n);
 }
 
-/* @span is not there: begins a fill that brings it, and what will be read next. */
+/* @span is missing. Starts a fill that brings it and what is likely to be read next. */
 static int start_for_miss(struct span_cache *c, uint32_t span, struct span_fill **out)
 {
 	struct ahead_reader *r;
@@ -423,9 +435,10 @@ static int start_for_miss(struct span_cache *c, uint32_t span, struct span_fill 
 	first = first_on_way(c, span);
 	n = span - first + run_len(c, span, r->bytes);
 	/*
-	 * The way to the next part would lead through this one again, and what is fetched for
-	 * this one is fetched for all: go to the end, unless that is far and not yet asked for.
-	 * Then as far again as the way here was: who waits does not wait for that.
+	 * The way to the next part would lead through this one again, and the fetched
+	 * input has all parts. So go on to the end, unless that is far and nobody has
+	 * read on yet. Then go on as far again as the way to @span was: the reader does
+	 * not wait for that.
 	 */
 	end = input_end(c, span);
 	if (end - first > n && (r->bytes > SPAN_TARGET || input_is_short(c, span)))
@@ -434,13 +447,13 @@ static int start_for_miss(struct span_cache *c, uint32_t span, struct span_fill 
 		n = end - first - n < span - first ? end - first : n + span - first;
 	ahead_began_for(r, first, n, span);
 	rc = fill_start(c, FILL_FETCH, first, n, out);
-	/* The link has work while this one is on its way. */
+	/* Keep the link busy while this run is under way. */
 	if (rc == 0 && r->goes_on && r->end < index_info(c->index)->n_spans)
 		start_ahead(c, r);
 	return rc;
 }
 
-/* The next run that is fetched unasked, if there is one. */
+/* Starts the next run of the prefetch, if there is one. */
 static void prefetch_next(struct span_cache *c)
 {
 	uint32_t n = 0;
@@ -470,7 +483,7 @@ void span_cache_prefetch(struct span_cache *c, uint64_t end)
 	pthread_mutex_unlock(&c->mutex);
 }
 
-/* @span is read and there: see that what comes behind it is on its way. */
+/* @span is being read. Makes sure that what follows is under way. */
 static void continue_ahead(struct span_cache *c, uint32_t span)
 {
 	struct ahead_reader *r = c->is_full ? NULL
@@ -480,7 +493,7 @@ static void continue_ahead(struct span_cache *c, uint32_t span)
 		start_ahead(c, r);
 }
 
-/* Waits, with the lock held, for one fill that is to bring the span. */
+/* Waits, with the lock held, for the fill that is to bring @span. */
 static int fill_wait(struct span_cache *c, struct span_fill *f, uint32_t span,
 		     const bool *cancelled, struct err *e)
 {
@@ -505,8 +518,9 @@ static int span_cache_get_locked(struct span_cache *c, uint32_t span,
 		int rc = 0;
 
 		/*
-		 * A run that did not bring it is not tried again, nor is another waited for:
-		 * there may be one after another, and all fail as slowly as the network may.
+		 * After a run that did not bring the span, neither start nor await
+		 * another run: there may be one after another, and all may fail as
+		 * slowly as the network allows.
 		 */
 		if (!f || (tries && f->n > 1))
 			rc = tries ? fill_start(c, FILL_FETCH, span, 1, &f)

@@ -7,8 +7,9 @@
  *	345 prefix 155 (ustar), 131 (star, which has "tar\0" at 508)
  *	345 atime 12, 357 ctime 12, 386 and on the sparse map (GNU: see sparse.c)
  *
- * Texts end at a NUL or with their field. Who wrote it is told by the magic:
- * "ustar\0" POSIX and star, "ustar  \0" (over the version) GNU, else v7.
+ * A text ends at a NUL or at the end of its field. The magic tells the format:
+ * "ustar\0" is POSIX and star, "ustar  \0" (which overlaps the version) is GNU,
+ * anything else is v7.
  */
 #include "tar/archive/header.h"
 
@@ -26,9 +27,9 @@
 #define TIME_LEN   12
 
 /*
- * The sum of all bytes, four lanes of 16 bits at a time: 64 words of at most 255 a
- * lane, twice, cannot overflow one. The lanes make this about ten times faster than
- * byte by byte, and it is most of what a header costs.
+ * Adds up all bytes in four lanes of 16 bits: 64 words of at most 255 in a lane, twice,
+ * cannot overflow a lane. This is about ten times faster than byte by byte, and it is
+ * most of the cost of a header.
  */
 static uint32_t sum_bytes(const uint8_t *block)
 {
@@ -44,7 +45,7 @@ static uint32_t sum_bytes(const uint8_t *block)
 			  (sum >> 48));
 }
 
-/* The sum takes its own field as blanks; some old tars added up signed chars. */
+/* The sum counts its own field as blanks. Some old tars added up signed chars. */
 static bool sum_is_right(const uint8_t *block)
 {
 	uint32_t sum = sum_bytes(block) + SUM_LEN * ' ', high = 0;
@@ -69,7 +70,7 @@ bool header_is_zero(const uint8_t block[HEADER_SIZE])
 	return block[0] == 0 && memcmp(block, block + 1, HEADER_SIZE - 1) == 0;
 }
 
-/* Big-endian two's complement; bit 7 of the first byte is only the mark. */
+/* Big-endian two's complement. Bit 7 of the first byte is only the marker. */
 static bool base256(const uint8_t *field, size_t len, int64_t *out)
 {
 	uint8_t invert = field[0] & 0x40 ? 0xff : 0;
@@ -85,7 +86,7 @@ static bool base256(const uint8_t *field, size_t len, int64_t *out)
 			return false;
 		v = v << 8 | byte;
 	}
-	/* Not -1 - v: for the lowest number that is the same, but says less of why. */
+	/* ~v equals -1 - v, and shows that nothing overflows for the lowest number. */
 	*out = invert ? (int64_t)~v : (int64_t)v;
 	return true;
 }
@@ -121,7 +122,8 @@ static bool is_time(const uint8_t *field)
 
 /*
  * GNU has no prefix, but Go before 1.8 wrote one under GNU's magic, over the atime and
- * ctime. Old images hold such headers: they are known by times that are no numbers.
+ * ctime. Old images have such headers. They are recognised by times that are not
+ * numbers.
  */
 static size_t stray_prefix_len(const uint8_t *block)
 {
@@ -156,7 +158,7 @@ static void parse_names(const uint8_t *block, struct header *h)
 		h->prefix_len = h->is_gnu ? stray_prefix_len(block) : 0;
 }
 
-/* The fields of v7 have no room for device numbers. */
+/* v7 has no fields for device numbers. */
 static bool parse_device(const uint8_t *block, struct header *h)
 {
 	h->dev_major = h->dev_minor = 0;
@@ -175,17 +177,17 @@ int header_parse(const uint8_t block[HEADER_SIZE], struct header *out, struct er
 		return err_set(e, -EBADMSG, "the header's checksum is wrong");
 	h.type = (char)block[156];
 	if (!header_number(block + 100, 8, &mode))
-		return err_set(e, -EBADMSG, "the mode is no number");
+		return err_set(e, -EBADMSG, "the mode is not a number");
 	if (!header_number(block + 108, 8, &h.uid) ||
 	    !header_number(block + 116, 8, &h.gid))
-		return err_set(e, -EBADMSG, "the owner is no number");
+		return err_set(e, -EBADMSG, "the owner is not a number");
 	if (!header_number(block + 124, 12, &size) || size < 0)
 		return err_set(e, -EBADMSG,
-			       "the size is no number, negative or above 2^63-1");
+			       "the size is not a number, or negative, or above 2^63-1");
 	if (!header_number(block + 136, 12, &h.mtime))
-		return err_set(e, -EBADMSG, "the time is no number of 64 bits");
+		return err_set(e, -EBADMSG, "the time is not a 64-bit number");
 	if (!parse_device(block, &h))
-		return err_set(e, -EBADMSG, "the device is no number");
+		return err_set(e, -EBADMSG, "the device is not a number");
 	h.mode = (uint32_t)mode & 07777;
 	h.size = (uint64_t)size;
 	parse_names(block, &h);
@@ -197,7 +199,7 @@ enum header_kind header_kind(const struct header *h)
 {
 	switch (h->type) {
 	case 'x':
-	case 'X': /* Solaris, before pax was agreed on */
+	case 'X': /* Solaris, before pax was standardised */
 		return HEADER_PAX;
 	case 'g':
 		return HEADER_GLOBAL;
@@ -206,10 +208,10 @@ enum header_kind header_kind(const struct header *h)
 	case 'K':
 		return HEADER_LONG_LINK;
 	case 'A': /* Solaris: an ACL */
-	case 'D': /* GNU: the names in a directory, for incremental dumps */
-	case 'M': /* GNU: the rest of a file of another volume */
-	case 'N': /* GNU: long names, before L */
-	case 'V': /* GNU: the volume's label */
+	case 'D': /* GNU: the names in a directory, in incremental dumps */
+	case 'M': /* GNU: the continuation of a file from another volume */
+	case 'N': /* GNU: long names, before L existed */
+	case 'V': /* GNU: the label of the volume */
 		return HEADER_VENDOR;
 	default:
 		return HEADER_ENTRY;

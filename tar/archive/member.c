@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who names a member, the strongest first: GNU.sparse.name (the path beside it is made
- * up), L or K, pax, the header. So does Go, and so does every tool that unpacks images.
+ * The sources of a path, strongest first: GNU.sparse.name (the path beside it is made
+ * up), an L or K header, pax, the header. Go and all tools that unpack images use this
+ * order.
  */
 #include "tar/archive/member.h"
 
@@ -34,7 +35,7 @@ static void set_path(const struct member *m, char *joined, struct tar_entry *t)
 		t->path = joined;
 		t->path_len = h->prefix_len + 1 + h->name_len;
 	} else {
-		/* Without any name it is about the folder that the archive is of. */
+		/* An entry without a name describes the directory that was archived. */
 		t->path = h->name_len > 0 ? h->name : ".";
 		t->path_len = h->name_len > 0 ? h->name_len : 1;
 	}
@@ -61,7 +62,7 @@ void member_names(const struct member *m, char joined[MEMBER_PATH_MAX],
 	}
 }
 
-/* What pax says, else what the header says, if an unsigned 32-bit field can hold it. */
+/* The value from pax, else from the header, if an unsigned 32-bit field can hold it. */
 static int take_id(const struct pax_number *said, int64_t written, const char *what,
 		   uint32_t *out, struct err *e)
 {
@@ -92,8 +93,8 @@ static int set_ids(const struct member *m, struct tar_entry *t, struct err *e)
 }
 
 /*
- * Before there was a type for directories, a '/' at the name's end made one. Some writers
- * still do it beside the type of a file; no file with content is hidden by that.
+ * Before tar had a type for directories, a trailing '/' in the name marked one. Some
+ * writers still add it to the type of a file. No file with content is hidden by that.
  */
 static bool is_old_directory(const struct member *m, const struct tar_entry *t,
 			     uint64_t size)

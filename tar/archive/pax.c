@@ -20,7 +20,7 @@ int pax_next(char *body, size_t len, size_t *pos, struct pax_record *out, struct
 
 	if (left == 0)
 		return 0;
-	line = body + *pos; /* an empty body may have no memory */
+	line = body + *pos; /* the body may be NULL if it is empty */
 	space = memchr(line, ' ', left);
 	if (!space || !num_parse(line, (size_t)(space - line), left, &n) ||
 	    n < (size_t)(space - line) + 4 || line[n - 1] != '\n') {
@@ -46,7 +46,7 @@ int pax_next(char *body, size_t len, size_t *pos, struct pax_record *out, struct
 	return 1;
 }
 
-/* "[+-]SECONDS[.FRACTION]"; what is finer than a nanosecond is cut off, not rounded. */
+/* "[+-]SECONDS[.FRACTION]". Digits beyond a nanosecond are cut off, not rounded. */
 static bool parse_time(const char *text, size_t len, struct pax_time *out)
 {
 	bool is_negative = len > 0 && text[0] == '-';
@@ -80,7 +80,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* In place; a '%' that begins no code stands for itself. */
+/* In place. A '%' that does not begin a valid code stands for itself. */
 static size_t percent_decode(char *text, size_t len)
 {
 	size_t from, to = 0;
@@ -103,9 +103,9 @@ static size_t percent_decode(char *text, size_t len)
 }
 
 /*
- * Sets or replaces. An empty value is a value: other keys fall back to the header by it,
- * but there is no xattr in a header. Who writes LIBARCHIVE.xattr writes SCHILY.xattr beside
- * it, which is what is read elsewhere and so wins.
+ * Adds or replaces an xattr. An empty value is a value here: other keys then fall back
+ * to the header, but a header has no xattrs. Writers of LIBARCHIVE.xattr also write
+ * SCHILY.xattr, which is what other tools read, so it wins.
  */
 static int set_xattr(struct pax *p, const char *name, size_t name_len, const char *value,
 		     size_t len, bool is_decoded, struct err *e)
@@ -133,7 +133,7 @@ static int set_xattr(struct pax *p, const char *name, size_t name_len, const cha
 	return 0;
 }
 
-/* The '=' behind the key makes room for the name's NUL. */
+/* The '=' behind the key becomes the NUL of the name. */
 static int take_xattr(struct pax *p, struct pax_record *r, struct err *e)
 {
 	bool is_decoded = r->key[0] == LIBARCHIVE[0];
@@ -143,7 +143,7 @@ static int take_xattr(struct pax *p, struct pax_record *r, struct err *e)
 
 	if (is_decoded) {
 		name_len = percent_decode(name, name_len);
-		/* libarchive leaves the padding out, others may not. */
+		/* libarchive omits the padding, others may not. */
 		if (!base64_decode(r->value, &r->value_len))
 			return err_set(e, -EBADMSG, "an xattr's value is not base64");
 	}
@@ -159,14 +159,15 @@ static int take_map(struct pax *p, const struct pax_record *r, struct sparse_map
 	return p->has_map ? sparse_add_list(map, r->value, r->value_len, e) : 0;
 }
 
-/* Form 0.0 says a key again and again, and means all of them. */
+/* Form 0.0 repeats its keys, and every record counts. */
 static int take_pair(struct pax *p, const struct pax_record *r, struct sparse_map *map,
 		     struct err *e)
 {
 	uint64_t v;
 
 	if (!num_parse(r->value, r->value_len, INT64_MAX, &v))
-		return err_set(e, -EBADMSG, "the sparse map holds what is no number");
+		return err_set(e, -EBADMSG,
+			       "the sparse map has a field that is not a number");
 	p->has_map = true;
 	return r->key_len == strlen("GNU.sparse.offset") ? sparse_add_offset(map, v, e)
 							 : sparse_add_length(map, v, e);
@@ -177,7 +178,7 @@ enum form { TEXT, NUMBER, TIME, MAP, PAIR };
 static const struct known {
 	const char *key;
 	enum form form;
-	size_t at; /* in struct pax */
+	size_t at; /* offset in struct pax */
 } known_keys[] = {
 	{"path", TEXT, offsetof(struct pax, path)},
 	{"mtime", TIME, offsetof(struct pax, mtime)},
@@ -250,7 +251,8 @@ static int take_known(struct pax *p, const struct known *k, const struct pax_rec
 	case PAIR:
 		return take_pair(p, r, map, e);
 	}
-	return err_set(e, -EBADMSG, "the pax record %s is no number that fits", k->key);
+	return err_set(e, -EBADMSG, "the pax record %s is not a number, or too large",
+		       k->key);
 }
 
 static bool begins_with(const struct pax_record *r, const char *text)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The records of a pax extended header (POSIX.1-2001, pax, "pax Extended Header"):
- * lines "LEN KEY=VALUE\n", LEN counting the whole line.
+ * lines "LEN KEY=VALUE\n", where LEN counts the whole line.
  *
- * Parsed in place: texts and xattrs point into the body, which is written to (names are
- * ended with NUL, the coded ones decoded) and must live as long as they are used.
+ * The body is parsed in place. Texts and xattrs point into it, and parsing writes to
+ * it: names get a NUL, encoded values are decoded. So it must live as long as they are
+ * used.
  *
- * A later record overrules an earlier one with the same key, and an empty value takes
- * it back: but an xattr may be empty.
+ * A later record overrides an earlier one with the same key, and an empty value removes
+ * it. An xattr, however, may be empty.
  */
 #ifndef TAR_ARCHIVE_PAX_H
 #define TAR_ARCHIVE_PAX_H
@@ -21,20 +22,20 @@
 struct err;
 struct sparse_map;
 
-/* What container tools take; no honest header comes near. */
+/* The limit of container tools. No honest header comes near it. */
 #define PAX_MAX_BODY (1u << 20)
 
 /*
- * The kernel's: a value is at most XATTR_SIZE_MAX, a name XATTR_NAME_MAX, all names of a
- * file with their NULs XATTR_LIST_MAX. What is beyond could be on no file system. The
- * count is ours: names are compared with each other.
+ * The limits of the kernel: XATTR_SIZE_MAX for a value, XATTR_NAME_MAX for a name,
+ * XATTR_LIST_MAX for all names of a file with their NULs. No file system could store
+ * more. The limit on the count is ours, because names are compared with each other.
  */
 #define PAX_MAX_XATTR_VALUE 65536
 #define PAX_MAX_XATTR_NAME  255
 #define PAX_MAX_XATTR_NAMES 65536
 #define PAX_MAX_XATTRS	    1024
 
-/* NULL when no record says it; never empty. */
+/* NULL if no record sets it; never empty otherwise. */
 struct pax_text {
 	const char *data;
 	size_t len;
@@ -60,17 +61,17 @@ struct pax {
 	struct pax_time mtime;
 	struct pax_number dev_major;
 	struct pax_number dev_minor;
-	/* GNU.sparse.*, with which goes the map that pax_parse() fills. */
+	/* GNU.sparse.*; the map itself goes to the sparse_map of pax_parse(). */
 	struct pax_text sparse_name;
 	struct pax_number sparse_major;
 	struct pax_number sparse_minor;
 	struct pax_number sparse_size;	   /* forms 0.0 and 0.1 */
 	struct pax_number sparse_realsize; /* form 1.0 */
-	bool has_map;			   /* of form 0.0 or 0.1 */
-	struct pax_text holes;		   /* SUN.holesdata: a sparse form of its own */
+	bool has_map;			   /* in form 0.0 or 0.1 */
+	struct pax_text holes;		   /* SUN.holesdata: another sparse form */
 	size_t n_xattrs;
 	struct tar_xattr xattrs[PAX_MAX_XATTRS];
-	bool is_decoded[PAX_MAX_XATTRS]; /* came coded, as LIBARCHIVE.xattr */
+	bool is_decoded[PAX_MAX_XATTRS]; /* was encoded, as LIBARCHIVE.xattr */
 };
 
 struct pax_record {
@@ -81,23 +82,26 @@ struct pax_record {
 };
 
 /*
- * The record at *@pos of @body, and *pos moved behind it: 1, 0 at the end, -EBADMSG for
- * what is no record. Reads only.
+ * Parses the record at *@pos of @body and moves *pos behind it. Returns 1, 0 at the
+ * end, or -EBADMSG if it is not a record. Does not write to the body.
  */
 int pax_next(char *body, size_t len, size_t *pos, struct pax_record *out, struct err *e);
 
-/* Nothing said. */
+/* Forgets all records. */
 void pax_clear(struct pax *p);
 
 /*
- * All records of a body. @p and @map are cleared first and hold nothing to rely on after
- * a failure: -EBADMSG, -E2BIG for xattrs over a ceiling or a map of too many extents,
- * -ENOMEM. Keys that nothing is made of are passed over.
+ * Parses all records of a body. @p and @map are cleared first; after a failure their
+ * contents are undefined. Errors: -EBADMSG; -E2BIG for xattrs over a ceiling or too
+ * many extents; -ENOMEM. Unknown keys are skipped.
  */
 int pax_parse(struct pax *p, char *body, size_t len, struct sparse_map *map,
 	      struct err *e);
 
-/* Is the entry a sparse file of GNU's? As Go has it: a size alone makes none. */
+/*
+ * Is the entry a sparse file in one of GNU's pax forms? A size alone does not make it
+ * one, as in Go.
+ */
 bool pax_is_sparse(const struct pax *p);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The header itself is the block before the content, and mostly says it all. Where its name
- * or size is not the file's, they are in records before it (pax, GNU long names), whose
- * own headers are looked for: one from which the records reach exactly to what follows.
+ * The block before the content is the file's header, which is enough in most cases. If
+ * its name or size differs from the file's, they are in records before it (pax, GNU
+ * long names). Their headers are found by searching backwards for a header whose
+ * records reach exactly to the next one.
  */
 #include "tar/archive/preamble.h"
 
@@ -16,14 +17,13 @@
 #include "tar/archive/header.h"
 #include "tar/archive/reader.h"
 
-/* Records of a path, a link and some xattrs have a few KiB. */
+/* Records of a path, a link and some xattrs take a few KiB. */
 #define REACH	    (64u << 10)
 #define RECORDS_MAX 8 /* in a row */
 
 static int wrong_place(struct err *e)
 {
-	return err_set(e, -EBADMSG,
-		       "its table of contents names a place where that file is not");
+	return err_set(e, -EBADMSG, "the file is not where the table of contents says");
 }
 
 static bool name_matches(const struct preamble_want *w, const char *path, size_t len)
@@ -53,7 +53,7 @@ static bool is_records(const uint8_t *block, uint64_t room)
 	}
 }
 
-/* Where in @data the records begin that end at @end, or @end. */
+/* The offset in @data where records begin that end at @end, or @end if there are none. */
 static size_t records_before(const uint8_t *data, size_t end)
 {
 	size_t at;
@@ -68,7 +68,8 @@ static size_t records_before(const uint8_t *data, size_t end)
 
 struct search {
 	const struct preamble_want *want;
-	uint64_t data; /* that the content begins at, from the records on */
+	/* where the content begins, counted from the start of the records */
+	uint64_t data;
 	bool is_found;
 };
 
@@ -90,7 +91,7 @@ static int preamble_on_content(void *arg, const void *data, size_t len)
 	return 0;
 }
 
-/* Reads the records and the header, which @data ends with, as a tar. */
+/* Parses the records and the header at the end of @data as a tar. */
 static int read_as_tar(const uint8_t *data, size_t len, const struct preamble_want *want,
 		       struct err *e)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The headers in front of a file's content in a tar, read backwards: is this where that
- * file lies? For who has the place from somebody else.
+ * Checks that the content of a file begins at a given offset of a tar, by reading the
+ * headers before it. This is for offsets that come from an untrusted table.
  */
 #ifndef TAR_ARCHIVE_PREAMBLE_H
 #define TAR_ARCHIVE_PREAMBLE_H
@@ -11,17 +11,17 @@
 
 struct err;
 
-/* Exactly @len bytes of the tar at @off, or negative errno. */
+/* Reads exactly @len bytes of the tar at @off. 0 or negative errno. */
 typedef int preamble_read_fn(void *arg, void *buf, size_t len, uint64_t off,
 			     struct err *e);
 
 struct preamble_want {
 	uint64_t data, size; /* the content */
-	const char *name;    /* the last part of its path; NULL: any */
+	const char *name;    /* the last component of its path; NULL matches any */
 	size_t name_len;
 };
 
-/* 0; -EBADMSG with a sentence: there is no such file there; or what @read said. */
+/* 0; -EBADMSG with a sentence if that file is not there; or the error of @read. */
 int preamble_check(preamble_read_fn *read, void *arg, const struct preamble_want *want,
 		   struct err *e);
 

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reader is a state machine over the pieces it is fed. Where it stands:
+ * The reader is a state machine over the pieces that it is fed:
  *
  *	AT_HEADER  --entry-->  (maps)  -->  IN_CONTENT  -->  IN_PADDING  --> AT_HEADER
  *		   --x g L K->  IN_META  ------------------>  IN_PADDING
  *		   --vendor-->  IN_SKIPPED  --------------->  IN_PADDING
  *		   --2 zero blocks-->  AT_END
  *
- * Headers and the blocks of sparse maps are looked at whole: in the piece when they lie
- * in it, else gathered in `block`. Content is never gathered. An entry is told once all
- * of it but the content is known, so after the sparse maps that come between: then the
- * header has to outlive its piece, and a copy is kept. The common entry is not copied,
- * and costs no allocation.
+ * Headers and the blocks of sparse maps are parsed whole: in the piece if they lie
+ * inside it, else gathered in `block`. Content is never gathered. An entry is reported
+ * when all of it but the content is known, so after the sparse maps between header and
+ * content. The header has to outlive its piece then, so it is copied. An ordinary entry
+ * is not copied and costs no allocation.
  *
- * What stands for the next entry (x, L, K) waits in a buf each, at most 1 MiB, and the
- * last of a kind counts; so a run of them needs no ceiling, however long. A global
- * header has a buf of its own and leaves them alone.
+ * Headers that describe the next entry (x, L, K) are collected in one buffer each, of
+ * at most 1 MiB. The last of a kind counts, so any number of them in a row is fine. A
+ * global header has its own buffer and does not affect the others.
  */
 #include "tar/archive/reader.h"
 
@@ -33,17 +33,17 @@
 #include "tar/archive/pax.h"
 #include "tar/archive/sparse.h"
 
-/* Read at once by a scan: some headers, where files are small. */
+/* Bytes read at once by a scan: several headers if the files are small. */
 #define SCAN_PIECE 4096
 
-#define PATH_TEXT_MAX 128 /* of a path, in a sentence */
+#define PATH_TEXT_MAX 128 /* of a path in an error message */
 
 enum state {
 	AT_HEADER,
 	IN_META,	/* the body of x, g, L or K */
-	IN_SKIPPED,	/* the body of what is passed over */
+	IN_SKIPPED,	/* the body of a skipped header */
 	IN_GNU_MAP,	/* blocks that continue an old GNU map */
-	IN_CONTENT_MAP, /* a map of form 1.0, at the content's beginning */
+	IN_CONTENT_MAP, /* a map of form 1.0 at the start of the content */
 	IN_CONTENT,
 	IN_PADDING,
 	AT_END,
@@ -53,20 +53,20 @@ struct reader {
 	const struct reader_ops *ops;
 	void *arg;
 	enum state state;
-	uint64_t pos;	    /* of the next byte, in the archive */
-	uint64_t left;	    /* bytes of this state that are to come */
-	uint64_t header_at; /* the last header, for sentences */
+	uint64_t pos;	    /* offset of the next byte in the archive */
+	uint64_t left;	    /* bytes of this state still to come */
+	uint64_t header_at; /* offset of the last header, for messages */
 	unsigned zero_blocks;
-	size_t gathered; /* bytes of `block` */
+	size_t gathered; /* bytes in `block` */
 	uint8_t block[HEADER_SIZE];
 	uint8_t sparse_header[HEADER_SIZE]; /* the header of a sparse entry */
 
-	struct buf *meta; /* which one of these is being filled */
+	struct buf *meta; /* the buffer being filled */
 	struct buf pax_body;
 	struct buf global_body;
 	struct buf long_name;
 	struct buf long_link;
-	bool is_pending; /* something waits for the next entry */
+	bool is_pending; /* there are records for the next entry */
 	struct pax pax;
 	struct sparse_map map;
 
@@ -104,7 +104,7 @@ void reader_free(struct reader *r)
 	free(r);
 }
 
-/* Puts before the sentence where it is. */
+/* Prefixes the message with the place in the archive. */
 static int err_locate(const struct reader *r, int rc, struct err *e)
 {
 	if (r->path_text[0])
@@ -114,7 +114,7 @@ static int err_locate(const struct reader *r, int rc, struct err *e)
 			  (unsigned long long)r->header_at);
 }
 
-/* Content, bodies and maps end at a multiple of the block size. */
+/* Content, bodies and maps are padded to a multiple of the block size. */
 static void begin_padding(struct reader *r)
 {
 	r->left = -r->pos % HEADER_SIZE;
@@ -129,7 +129,7 @@ static void begin_skipping(struct reader *r, uint64_t size)
 		begin_padding(r);
 }
 
-/* What stood for one entry does not stand for another. */
+/* Records apply to one entry only. */
 static void forget_pending(struct reader *r)
 {
 	if (!r->is_pending)
@@ -149,7 +149,10 @@ static int end_meta(struct reader *r, struct err *e)
 
 	begin_padding(r);
 	if (b == &r->global_body) {
-		/* Not applied, but what comes is read only if this makes sense. */
+		/*
+		 * Not applied, but the rest of the archive is read only if these
+		 * records are valid.
+		 */
 		do {
 			rc = pax_next(b->data, b->len, &pos, &record, e);
 		} while (rc > 0);
@@ -174,7 +177,7 @@ static int begin_meta(struct reader *r, struct buf *b, uint64_t size, struct err
 	return size > 0 ? 0 : end_meta(r, e);
 }
 
-/* The map is complete. 1: the entry can be told. */
+/* The map is complete. Returns 1: the entry can be reported. */
 static int end_map(struct reader *r, struct err *e)
 {
 	struct tar_entry *t = &r->entry;
@@ -195,9 +198,11 @@ static int begin_gnu_map(struct reader *r, const struct header *h, const uint8_t
 	int rc;
 
 	if (!h->is_gnu)
-		return err_set(e, -ENOTSUP, "star's form of sparse files is not read");
+		return err_set(e, -ENOTSUP,
+			       "sparse files in star's format are not supported");
 	if (!header_number(block + 483, 12, &size) || size < 0)
-		return err_set(e, -EBADMSG, "the size of the sparse file is no number");
+		return err_set(e, -EBADMSG,
+			       "the size of the sparse file is not a number");
 	r->entry.size = (uint64_t)size;
 	sparse_clear(&r->map);
 	rc = sparse_add_gnu(&r->map, block + 386, 4, e);
@@ -209,7 +214,7 @@ static int begin_gnu_map(struct reader *r, const struct header *h, const uint8_t
 	return 0;
 }
 
-/* 21 pairs, and at 504 whether one more block follows. */
+/* 21 pairs, and at offset 504 a flag: another block follows. */
 static int take_gnu_map(struct reader *r, const uint8_t *block, struct err *e)
 {
 	int rc = sparse_add_gnu(&r->map, block, 21, e);
@@ -243,7 +248,8 @@ static int begin_pax_map(struct reader *r, struct err *e)
 	bool in_content = p->sparse_major.is_set && p->sparse_major.value == 1;
 
 	if (p->sparse_major.value > 1 || p->sparse_minor.value > !in_content)
-		return err_set(e, -ENOTSUP, "sparse files of form %llu.%llu are not read",
+		return err_set(e, -ENOTSUP,
+			       "sparse files of format %llu.%llu are not supported",
 			       (unsigned long long)p->sparse_major.value,
 			       (unsigned long long)p->sparse_minor.value);
 	if (!size->is_set)
@@ -258,7 +264,7 @@ static int begin_pax_map(struct reader *r, struct err *e)
 	return need_map_block(r, e);
 }
 
-/* For sentences: the path may be gone with its piece by then. */
+/* Copies the path for messages: it may be gone with its piece when one is needed. */
 static void note_path(struct reader *r)
 {
 	size_t len = r->entry.path_len;
@@ -269,7 +275,7 @@ static void note_path(struct reader *r)
 	r->path_text[len] = '\0';
 }
 
-/* An entry's header. 1: it can be told; 0: more must be read before. */
+/* Starts an entry. Returns 1 if it can be reported, 0 if more must be read first. */
 static int begin_entry(struct reader *r, const struct header *h, const uint8_t *block,
 		       struct err *e)
 {
@@ -290,7 +296,8 @@ static int begin_entry(struct reader *r, const struct header *h, const uint8_t *
 	if (!S_ISREG(r->entry.mode) || r->entry.is_hardlink)
 		return 1;
 	if (r->pax.holes.data)
-		return err_set(e, -ENOTSUP, "Solaris' form of sparse files is not read");
+		return err_set(e, -ENOTSUP,
+			       "sparse files in Solaris' format are not supported");
 	if (h->type == 'S')
 		return begin_gnu_map(r, h, block, e);
 	return pax_is_sparse(&r->pax) ? begin_pax_map(r, e) : 1;
@@ -302,7 +309,10 @@ static int take_header(struct reader *r, const uint8_t *block, struct err *e)
 	int rc;
 
 	if (header_is_zero(block)) {
-		/* One alone is odd, but then the archive goes on (as for GNU tar). */
+		/*
+		 * A single zero block is odd, but the archive goes on after it (as for
+		 * GNU tar).
+		 */
 		if (++r->zero_blocks == 2)
 			r->state = AT_END;
 		return 0;
@@ -365,7 +375,10 @@ static int reader_take_block(struct reader *r, const uint8_t *block, struct err 
 	return rc > 0 ? report_entry(r) : 0;
 }
 
-/* Each of these uses up some of the piece, at least one byte, and gives how much. */
+/*
+ * reader_feed_block() and reader_feed_bytes() use at least one byte of the piece, and
+ * return how many.
+ */
 static ssize_t reader_feed_block(struct reader *r, const uint8_t *data, size_t len,
 				 struct err *e)
 {
@@ -400,7 +413,7 @@ static ssize_t reader_feed_bytes(struct reader *r, const uint8_t *data, size_t l
 	if (r->state == IN_META) {
 		rc = buf_append(r->meta, data, used);
 		if (rc < 0)
-			err_set(e, rc, "no memory for an extended header");
+			err_set(e, rc, "out of memory");
 		else if (r->left == 0)
 			rc = end_meta(r, e);
 		if (rc < 0)
@@ -445,7 +458,8 @@ int reader_finish(struct reader *r, struct err *e)
 		err_set(e, -EBADMSG, "the archive ends inside it, at byte %llu",
 			(unsigned long long)r->pos);
 	else if (r->gathered == 0)
-		err_set(e, -EBADMSG, "the archive ends before the entry that it is for");
+		err_set(e, -EBADMSG,
+			"the archive ends before the entry that this header describes");
 	else
 		return err_set(e, -EBADMSG,
 			       "the tar archive ends inside a header, at byte %llu",
@@ -461,7 +475,7 @@ static int ignore_content(void *arg, const void *data, size_t len)
 	return 0;
 }
 
-/* Passes over content and padding as far as the file reaches; false in other states. */
+/* Skips content and padding, up to the end of the file. Returns false in other states. */
 static bool skip_content(struct reader *r, uint64_t file_size)
 {
 	uint64_t len = file_size - r->pos;
@@ -499,7 +513,7 @@ int reader_scan(struct source *file, reader_entry_fn *entry, void *arg, struct e
 	int rc = reader_new(&ops, arg, &r);
 
 	if (rc < 0)
-		return err_set(e, rc, "no memory for a tar reader");
+		return err_set(e, rc, "out of memory");
 	rc = scan_pieces(r, file, e);
 	reader_free(r);
 	return rc;

@@ -35,11 +35,11 @@ static int sparse_grow(struct sparse_map *m, struct err *e)
 		return err_set(e, -E2BIG, "the sparse map has more than %u extents",
 			       SPARSE_MAX_EXTENTS);
 	if (array_grow(&m->extents, m->n, sizeof(*m->extents)) < 0)
-		return err_set(e, -ENOMEM, "no memory for a sparse map");
+		return err_set(e, -ENOMEM, "out of memory");
 	return 0;
 }
 
-/* An extent without bytes is how GNU says the size once more; only its place counts. */
+/* GNU repeats the file's size as an extent of length 0. Only its position counts. */
 static int extent_add(struct sparse_map *m, uint64_t off, uint64_t len, struct err *e)
 {
 	int rc;
@@ -59,7 +59,7 @@ static int extent_add(struct sparse_map *m, uint64_t off, uint64_t len, struct e
 	return 0;
 }
 
-/* Pairs that were not needed are NULs. */
+/* Unused pairs are NULs. */
 int sparse_add_gnu(struct sparse_map *m, const uint8_t *pairs, size_t n, struct err *e)
 {
 	int64_t off, len;
@@ -70,7 +70,7 @@ int sparse_add_gnu(struct sparse_map *m, const uint8_t *pairs, size_t n, struct 
 		    !header_number(pairs + FIELD_LEN, FIELD_LEN, &len) || off < 0 ||
 		    len < 0)
 			return err_set(e, -EBADMSG,
-				       "the sparse map holds what is no number");
+				       "the sparse map has a field that is not a number");
 		rc = extent_add(m, (uint64_t)off, (uint64_t)len, e);
 		if (rc < 0)
 			return rc;
@@ -109,14 +109,14 @@ int sparse_add_list(struct sparse_map *m, const char *text, size_t len, struct e
 			comma = end;
 		if (!num_parse(text, (size_t)(comma - text), INT64_MAX, &v))
 			return err_set(e, -EBADMSG,
-				       "the sparse map holds what is no number");
+				       "the sparse map has a field that is not a number");
 		rc = m->has_off ? sparse_add_length(m, v, e) : sparse_add_offset(m, v, e);
 		if (rc < 0 || comma == end)
 			return rc;
 	}
 }
 
-/* A line of form 1.0 is complete. 1 when it was the last one. */
+/* Takes a complete line of form 1.0. Returns 1 after the last line. */
 static int line_end(struct sparse_map *m, struct err *e)
 {
 	int rc;
@@ -157,7 +157,7 @@ int sparse_feed(struct sparse_map *m, const uint8_t *data, size_t len, struct er
 			m->digits++;
 		} else {
 			return err_set(e, -EBADMSG,
-				       "the sparse map holds what is no number");
+				       "the sparse map has a field that is not a number");
 		}
 	}
 	return 0;

@@ -14,7 +14,10 @@ uint32_t checksum_join(uint32_t first, uint32_t second, uint64_t second_len)
 	return second_len > 0 ? inflate_crc_join(first, second, second_len) : first;
 }
 
-/* Both is the first, moved along, plus the second; and plus is minus, for it is xor. */
+/*
+ * The CRC of both is the CRC of the first, shifted, plus the CRC of the second. Minus
+ * is the same as plus, because both are xor.
+ */
 uint32_t checksum_rest(uint32_t first, uint32_t both, uint64_t second_len)
 {
 	return second_len > 0 ? inflate_crc_join(first, both, second_len) : 0;

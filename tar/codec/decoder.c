@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tells the compression and leaves the work to gzip_cutter.c and zstd_cutter.c. A
- * plain layer is its own output, cut every SPAN_TARGET bytes.
+ * Recognises the compression; gzip_cutter.c and zstd_cutter.c do the work. A plain
+ * layer is its own output, cut every SPAN_TARGET bytes.
  */
 #include "tar/codec/decoder.h"
 
@@ -21,13 +21,13 @@
 struct decoder {
 	const struct decoder_ops *ops;
 	void *arg;
-	bool is_known; /* the compression is */
+	bool is_known; /* the compression is known */
 	enum compression compression;
-	uint8_t magic[MAGIC_LEN]; /* what came before it was */
+	uint8_t magic[MAGIC_LEN]; /* bytes received before that */
 	size_t n_magic;
 	struct gzip_cutter *gzip;
 	struct zstd_cutter *zstd;
-	struct hasher *hasher; /* plain: the rest is of the span that is under way */
+	struct hasher *hasher; /* plain only, as is the current span */
 	struct span span;
 };
 
@@ -126,7 +126,7 @@ static int decoder_pass_on(struct decoder *d, const void *data, size_t len, stru
 	return plain_feed(d, data, len);
 }
 
-/* The first bytes have come, or there are no more. */
+/* The first bytes are complete, or the input ended. */
 static int decoder_begin(struct decoder *d, struct err *e)
 {
 	int rc;

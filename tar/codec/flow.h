@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Where a decoder takes bytes from and where it puts them. Both ends are moved on
- * by what was used.
- */
+/* The input and output of a decoder. It advances both by what it used. */
 #ifndef TAR_CODEC_FLOW_H
 #define TAR_CODEC_FLOW_H
 

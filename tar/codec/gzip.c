@@ -10,8 +10,8 @@
  *	deflate blocks
  *	crc[4] len[4]		of the content; len modulo 2^32
  *
- * The bytes may come one at a time, so each part is a state. Nothing of a header is
- * kept: its parts may be as long as they like.
+ * The bytes may arrive one at a time, so each part is a state. Nothing of a header is
+ * stored, so its parts may have any length.
  */
 #include "tar/codec/gzip.h"
 
@@ -24,7 +24,7 @@
 #include "tar/codec/checksum.h"
 
 enum part {
-	PART_FIXED, /* in order: each is followed by the next that the header has */
+	PART_FIXED, /* in order: each is followed by the next one that the header has */
 	PART_EXTRA_LEN,
 	PART_EXTRA,
 	PART_NAME,
@@ -50,9 +50,9 @@ struct gzip {
 	uint8_t flags;
 	uint8_t got[10]; /* of a part with a fixed length */
 	size_t n_got;
-	size_t extra;	     /* bytes of it to come */
+	size_t extra;	     /* bytes of it still to come */
 	uint32_t header_crc; /* of the header's bytes so far */
-	bool is_whole;	     /* the member was seen from its start */
+	bool is_whole;	     /* the member was decoded from its start */
 	uint32_t crc;	     /* of the member's content so far */
 	uint32_t len;	     /* modulo 2^32, as in the trailer */
 };
@@ -112,7 +112,7 @@ static void gzip_take_header(struct gzip *g, struct flow *flow, size_t n)
 	flow->in_len -= n;
 }
 
-/* Collects a part of @want bytes; false while some are missing. */
+/* Collects a part of @want bytes. Returns false while some are missing. */
 static bool gzip_collect(struct gzip *g, struct flow *flow, size_t want)
 {
 	while (g->n_got < want && flow->in_len > 0) {
@@ -125,7 +125,7 @@ static bool gzip_collect(struct gzip *g, struct flow *flow, size_t want)
 	return true;
 }
 
-/* Passes over a text, and its NUL; false while that is missing. */
+/* Skips a text and its NUL. Returns false while the NUL is missing. */
 static bool gzip_skip_text(struct gzip *g, struct flow *flow)
 {
 	const uint8_t *nul = memchr(flow->in, 0, flow->in_len);
@@ -134,7 +134,7 @@ static bool gzip_skip_text(struct gzip *g, struct flow *flow)
 	return nul != NULL;
 }
 
-/* The first part after @after that this header has; the body's start needs work. */
+/* Moves to the first part after @after that this header has, and prepares the body. */
 static int gzip_next_part(struct gzip *g, enum part after)
 {
 	if (after < PART_EXTRA_LEN && g->flags & FLAG_EXTRA)
@@ -157,9 +157,9 @@ static int gzip_run_fixed(struct gzip *g, struct flow *flow, struct err *e)
 	if (!gzip_collect(g, flow, 10))
 		return GZIP_MORE;
 	if (g->got[0] != 0x1f || g->got[1] != 0x8b)
-		return err_set(e, -EBADMSG, "gzip: neither a member nor the end");
+		return err_set(e, -EBADMSG, "gzip: expected a member or the end");
 	if (g->got[2] != 8 || g->got[3] & FLAG_RESERVED)
-		return err_set(e, -EBADMSG, "gzip: a header of an unknown form");
+		return err_set(e, -EBADMSG, "gzip: unknown form of a header");
 	g->flags = g->got[3];
 	g->header_crc = checksum(0, g->got, 10);
 	g->is_whole = true;
@@ -247,7 +247,7 @@ int gzip_run(struct gzip *g, struct flow *flow, bool stop, struct err *e)
 	while (rc == GZIP_MORE) {
 		enum part was = g->part;
 
-		/* The body may hold output back, so it runs without input, too. */
+		/* The body may hold back output, so it runs without input, too. */
 		if (flow->in_len == 0 && was != PART_BODY && was != PART_TRAILER)
 			break;
 		if (was == PART_BETWEEN)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A span begins at the layer's start, at a member, or at a deflate block, and ends
- * where the next one begins. What takes time beside decoding, sealer.c does.
+ * A span begins at the start of the layer, at a member, or at a deflate block, and ends
+ * where the next one begins. sealer.c does the work that would slow down decoding.
  *
  *	input	[ LAG |........taken........|....to come.... ]
  *	output	[ 32 KiB before ]  [ made, not handed out yet |   room    ]
  *
- * Input is gathered, so that pieces of any size cost the same. Of what is taken the end
- * is kept, for a block's start turns out to be up to LAG bytes before the place where
- * decoding is.
+ * Input is gathered, so that pieces of any size cost the same. The end of the taken
+ * input is preserved, because a block may turn out to begin up to LAG bytes before the
+ * position of the decoder.
  */
 #include "tar/codec/gzip_cutter.h"
 
@@ -24,9 +24,9 @@
 #include "tar/codec/span.h"
 
 #define INPUT_ROOM (256 * 1024)
-/* Input that is gathered before it is decoded. */
+/* Input is decoded once this much was gathered. */
 #define INPUT_BATCH (64 * 1024)
-/* An engine sets aside at most a block's header (RFC 1951: below 300 bytes) and 8 bytes. */
+/* An engine buffers at most a block's header (RFC 1951: below 300 bytes) and 8 bytes. */
 #define LAG 1024
 
 struct gzip_cutter {
@@ -35,24 +35,27 @@ struct gzip_cutter {
 	struct gzip *gzip;
 	struct sealer *sealer;
 
-	uint64_t base;	     /* offset in the layer of input[0] */
-	size_t taken;	     /* of input: decoded */
-	size_t filled;	     /* of input */
-	uint64_t sealed;     /* offset in the layer: the sealer has what is before */
-	uint64_t member_end; /* offset in the layer, of the last one that ended */
+	uint64_t base;	 /* offset in the layer of input[0] */
+	size_t taken;	 /* bytes of input: decoded */
+	size_t filled;	 /* bytes of input: valid */
+	uint64_t sealed; /* offset in the layer: the sealer has everything before */
+	/* offset in the layer where the last complete member ended */
+	uint64_t member_end;
 
 	uint64_t made;	      /* decoded bytes of the layer */
 	uint64_t member_made; /* decoded bytes of this member */
-	uint8_t *room;	      /* lent for output */
+	uint8_t *room;	      /* provided by the caller for output */
 	size_t room_len;
-	size_t pending; /* of room: made, not handed out yet */
+	size_t pending; /* bytes of room: decoded, not handed out yet */
 
-	struct span span; /* the one that is under way; its checksum: of members before */
-	uint32_t crc_before; /* of this member, what is not in the span */
-	uint64_t part_len;   /* of this member, what is in the span */
-	size_t head_left;    /* its first output, as far as the sealer still wants it */
+	struct span span;    /* the current span; its checksum covers completed members */
+	uint32_t crc_before; /* of this member, the bytes before the span */
+	uint64_t part_len;   /* bytes of this member in the span */
+	/* of the span's first output: bytes that the sealer still needs */
+	size_t head_left;
 	uint8_t input[INPUT_ROOM];
-	uint8_t before[INFLATE_WINDOW]; /* the last that was handed out, at its end */
+	/* the last output that was handed out, aligned to the end */
+	uint8_t before[INFLATE_WINDOW];
 };
 
 int gzip_cutter_new(const struct decoder_ops *ops, void *arg, enum inflate_choice engine,
@@ -97,7 +100,7 @@ static int gzip_seal_to(struct gzip_cutter *c, uint64_t end)
 	return sealer_input(c->sealer, c->input + (from - c->base), (size_t)(end - from));
 }
 
-/* Makes room in the input; the bytes that may be asked for again stay. */
+/* Makes room in the input. Bytes that may still be needed stay. */
 static int gzip_shift_input(struct gzip_cutter *c)
 {
 	uint64_t now = c->base + c->taken, keep = now > LAG ? now - LAG : 0;
@@ -105,7 +108,7 @@ static int gzip_shift_input(struct gzip_cutter *c)
 	int rc;
 
 	if (gzip_is_between(c->gzip)) {
-		/* What comes is another member, or padding, which belongs to no span. */
+		/* Next is another member, or padding, which belongs to no span. */
 		rc = gzip_seal_to(c, c->member_end);
 		keep = now;
 	} else {
@@ -121,7 +124,7 @@ static int gzip_shift_input(struct gzip_cutter *c)
 	return 0;
 }
 
-/* Hands out what was made, and keeps a window's length of it. */
+/* Hands out the decoded bytes and preserves a window of them. */
 static int gzip_flush_output(struct gzip_cutter *c)
 {
 	size_t n = c->pending < INFLATE_WINDOW ? c->pending : INFLATE_WINDOW;
@@ -151,7 +154,7 @@ static int gzip_output_room(struct gzip_cutter *c)
 	return rc;
 }
 
-/* Counts in what was just made. */
+/* Accounts for @len bytes that were just decoded. */
 static int gzip_account(struct gzip_cutter *c, size_t len, struct err *e)
 {
 	const uint8_t *data = c->room + c->pending;
@@ -170,8 +173,8 @@ static int gzip_account(struct gzip_cutter *c, size_t len, struct err *e)
 }
 
 /*
- * What comes belongs to another span, or another member. No byte is summed twice: the
- * part's checksum is worked out from the member's.
+ * The next bytes belong to another span or member. No byte is summed twice: the
+ * checksum of the part is computed from those of the member.
  */
 static void gzip_part_end(struct gzip_cutter *c)
 {
@@ -185,7 +188,7 @@ static void gzip_part_end(struct gzip_cutter *c)
 	c->part_len = 0;
 }
 
-/* Ends the span with the compressed byte before @end. */
+/* Ends the span before the compressed byte @end. */
 static int gzip_span_end(struct gzip_cutter *c, uint64_t end)
 {
 	int rc = gzip_flush_output(c);
@@ -228,7 +231,10 @@ static int gzip_cut_at_block(struct gzip_cutter *c)
 	return sealer_window(c->sealer, c->before + INFLATE_WINDOW - len, len);
 }
 
-/* Between members no window is needed: a good place even if it comes somewhat early. */
+/*
+ * No window is needed between members, so a span may end here even if it is somewhat
+ * short.
+ */
 static int gzip_member_end(struct gzip_cutter *c)
 {
 	int rc;
@@ -237,7 +243,7 @@ static int gzip_member_end(struct gzip_cutter *c)
 	c->crc_before = 0;
 	c->member_end = c->base + c->taken;
 	c->member_made = 0;
-	c->head_left = 0; /* what comes cannot refer to what was before */
+	c->head_left = 0; /* the next output cannot refer to anything before */
 	if (c->span.out_len < SPAN_TARGET / 2)
 		return 0;
 	rc = gzip_span_end(c, c->member_end);
@@ -246,7 +252,7 @@ static int gzip_member_end(struct gzip_cutter *c)
 	return rc;
 }
 
-/* Decodes what was gathered. */
+/* Decodes the gathered input. */
 static int gzip_decode(struct gzip_cutter *c, struct err *e)
 {
 	bool was_full = false;
@@ -262,7 +268,7 @@ static int gzip_decode(struct gzip_cutter *c, struct err *e)
 			return rc;
 		flow.out = c->room + c->pending;
 		flow.out_len = room = c->room_len - c->pending;
-		/* Not past the target, for there the search begins. */
+		/* Stop at the target, because the search for a boundary begins there. */
 		if (!stop && flow.out_len > SPAN_TARGET - c->span.out_len)
 			room = flow.out_len = (size_t)(SPAN_TARGET - c->span.out_len);
 		rc = gzip_run(c->gzip, &flow, stop, e);

@@ -52,7 +52,7 @@ static int zlib_run(struct inflate *f, struct flow *flow, bool stop)
 		return -ENOMEM;
 	if (rc != Z_OK && rc != Z_BUF_ERROR)
 		return -EBADMSG;
-	/* 128: at a block boundary; 64: after the last one */
+	/* 128: at a block boundary; 64: after the last block */
 	if (stop && (strm->data_type & 0xc0) == 0x80)
 		return INFLATE_BLOCK;
 	return INFLATE_MORE;
@@ -63,7 +63,7 @@ static unsigned zlib_behind(const struct inflate *f)
 	return (unsigned)((const struct zlib *)f)->strm.data_type & 7;
 }
 
-/* zlib gives whole bytes back by itself. */
+/* zlib returns unused whole bytes itself. */
 static size_t zlib_tail(const struct inflate *f, uint8_t *tail)
 {
 	(void)f;
@@ -138,7 +138,10 @@ size_t inflate_pack(const void *data, size_t len, void *out, size_t room)
 	z_stream strm = {0};
 	size_t done = 0;
 
-	/* A few KB are packed: level, window and memory as small as cost them nothing. */
+	/*
+	 * A few KB are packed: the level, window and memory are as small as they can be
+	 * without a loss.
+	 */
 	if (deflateInit2(&strm, 5, Z_DEFLATED, -12, 6, Z_DEFAULT_STRATEGY) != Z_OK)
 		return 0;
 	strm.next_in = (Bytef *)(uintptr_t)data;

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine that finds block boundaries without being told of them.
+ * The engine that finds block boundaries although the library does not report them.
  *
- * ISA-L decodes from its input until that, or the room for output, ends; it cannot be
- * asked to stop at a block. But when the input ends inside a block's header, its
- * public state says so (ISAL_BLOCK_HDR), says how much of the header it has set aside
- * (tmp_in_size bytes, read_in_length bits), and by then all output before the header
- * has been made. So boundaries are found by feeding few bytes at a time.
+ * ISA-L decodes until its input or the room for output ends. It cannot stop at a block.
+ * But if the input ends inside a block's header, its public state says so
+ * (ISAL_BLOCK_HDR) and says how much of the header it has buffered (tmp_in_size bytes,
+ * read_in_length bits). By then it has made all output before the header. So boundaries
+ * are found by feeding few bytes at a time.
  *
- * A call costs more than a microsecond, for it moves 32 KiB of history. So the search
- * begins with long steps: the state is saved, STEP_MAX bytes are decoded, and if the
- * Huffman tables have changed a header was passed: the state is put back, and the same
- * bytes are gone through in shorter steps, down to STEP_MIN, which few headers of
- * dynamic blocks fit into. A stored block's length is known, so its end is found at
- * once.
+ * A call costs more than a microsecond, because it moves 32 KiB of history. So the
+ * search begins with long steps: the state is saved and STEP_MAX bytes are decoded. If
+ * the Huffman tables have changed, a header was passed. Then the state is restored and
+ * the same bytes are decoded in shorter steps, down to STEP_MIN, which few headers of
+ * dynamic blocks fit into. The length of a stored block is known, so its end is found
+ * at once.
  *
- * A block with the tables of the one before leaves no trace. So where long steps find
- * nothing for PATIENCE bytes, short ones go on. A fixed block's header has three bits,
- * and is met by chance; otherwise, if TRIES steps tell nothing either, it may be one
- * block without end, and the next REST bytes are decoded at full speed.
+ * A block with the same tables as the block before leaves no trace. So if long steps
+ * find nothing for PATIENCE bytes, short steps follow. The header of a fixed block has
+ * three bits and is hit by chance only. Otherwise, if TRIES short steps find nothing
+ * either, it may be one endless block, and the next REST bytes are decoded at full
+ * speed.
  */
 #include "tar/codec/isal.h"
 
@@ -44,15 +45,15 @@
 
 struct isal {
 	struct inflate base;
-	/* input, and a quarter of output, since a boundary was asked for */
+	/* input, and a quarter of the output, since a boundary was requested */
 	size_t searched;
-	size_t step;	/* what is fed at a time */
-	size_t left;	/* input until longer steps are taken again */
-	unsigned tries; /* short steps taken, when long ones had found nothing */
-	size_t rest;	/* as searched: what is decoded without searching */
+	size_t step;	/* bytes fed at a time */
+	size_t left;	/* input until longer steps are tried again */
+	unsigned tries; /* short steps taken after long ones found nothing */
+	size_t rest;	/* counted like searched: still to be decoded without a search */
 	struct inflate_state s;
 	struct inflate_state saved;
-	struct inflate_huff_code_large fixed; /* the literals' table of a fixed block */
+	struct inflate_huff_code_large fixed; /* the literal table of a fixed block */
 };
 
 static void isal_search_reset(struct isal *e)
@@ -88,7 +89,7 @@ static bool is_at_header(const struct inflate_state *s)
 	return s->block_state == ISAL_BLOCK_NEW_HDR || s->block_state == ISAL_BLOCK_HDR;
 }
 
-/* One call, fed @n bytes. */
+/* One call of the library, fed @n bytes. */
 static int isal_step(struct isal *e, struct flow *flow, size_t n)
 {
 	struct inflate_state *s = &e->s;
@@ -107,14 +108,17 @@ static int isal_step(struct isal *e, struct flow *flow, size_t n)
 	flow->in_len -= in_len - s->avail_in;
 	flow->out += out_len - s->avail_out;
 	flow->out_len -= out_len - s->avail_out;
-	/* Nothing taken, nothing made: a caller that goes on would go on for ever. */
+	/* No progress in either direction: a caller that continues would never end. */
 	if (in_len > 0 && out_len > 0 && s->avail_in == in_len &&
 	    s->avail_out == out_len && s->block_state != ISAL_BLOCK_FINISH)
 		return -EBADMSG;
 	return s->block_state == ISAL_BLOCK_FINISH ? INFLATE_END : INFLATE_MORE;
 }
 
-/* All of the state that counts: its end is room for output, in use up to tmp_out_valid. */
+/*
+ * Copies all of the state that matters: its end is a buffer for output, used up to
+ * tmp_out_valid.
+ */
 static void state_copy(struct inflate_state *to, const struct inflate_state *from)
 {
 	memcpy(to, from,
@@ -150,7 +154,7 @@ static size_t isal_step_size(struct isal *e, const struct flow *flow)
 		e->rest = is_fixed(e) ? 0 : REST;
 	}
 	n = e->step;
-	/* A stored block to its end, but for the bytes of it that were taken already. */
+	/* Feed a stored block to its end, without the bytes that were taken already. */
 	if (s->block_state == ISAL_BLOCK_TYPE0 &&
 	    s->type0_block_len > s->read_in_length / 8)
 		n = (size_t)(s->type0_block_len - s->read_in_length / 8);
@@ -159,7 +163,7 @@ static size_t isal_step_size(struct isal *e, const struct flow *flow)
 	return n < flow->in_len ? n : flow->in_len;
 }
 
-/* A step that is taken back if it went past a header. */
+/* A step that is undone if it went past a header. */
 static int isal_step_back(struct isal *e, struct flow *flow, size_t n)
 {
 	struct flow was = *flow;
@@ -235,7 +239,7 @@ static size_t isal_tail(const struct inflate *f, uint8_t *tail)
 	return n;
 }
 
-/* The tables are made by the library, from the header of a fixed block: 0, then 01. */
+/* Lets the library make the tables, from the header of a fixed block: 0, then 01. */
 static void isal_init_fixed(struct isal *e)
 {
 	uint8_t byte;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ISA-L (x86-64, arm64), which inflates twice as fast as zlib. isal.c is its only
- * door; built without HAVE_ISAL it says that it is not there.
+ * ISA-L (x86-64, arm64), which inflates twice as fast as zlib. isal.c is the only
+ * source that includes it. Without HAVE_ISAL, isal_is_there() returns false.
  */
 #ifndef TAR_CODEC_ISAL_H
 #define TAR_CODEC_ISAL_H
@@ -13,9 +13,9 @@
 struct inflate;
 
 bool isal_is_there(void);
-/* An engine; -ENOMEM, or -ENOTSUP if it is not there. */
+/* Creates an engine. -ENOMEM, or -ENOTSUP if ISA-L is not built in. */
 int isal_new(struct inflate **out);
-/* CRC-32 (IEEE); only if it is there. */
+/* CRC-32 (IEEE). Only valid if ISA-L is built in. */
 uint32_t isal_crc(uint32_t crc, const void *data, size_t len);
 
 #endif

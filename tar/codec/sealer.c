@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two threads share nothing but a pipe. What goes through it is a run of parts,
- * each with a head that says what it is: all of them but the last are bytes that one of
- * the span's buffers, or its hasher, takes as they come.
+ * The two threads share only a pipe. Its content is a sequence of parts. Each has a
+ * head that tells its kind. All kinds but the last are bytes, which go to one of the
+ * span's buffers or to its hasher as they arrive.
  */
 #include "tar/codec/sealer.h"
 
@@ -19,8 +19,8 @@
 #define CHUNK	 (128 * 1024)
 #define N_CHUNKS 4
 /*
- * Compressed bytes that are kept to make the first output again. No block makes twice as
- * many of them; empty ones may, then the window stays whole.
+ * Compressed bytes kept to decode the first output again. Normal blocks never have
+ * twice as many. Empty blocks may; then the window is not stripped.
  */
 #define START_MAX (2 * INFLATE_WINDOW)
 
@@ -37,12 +37,12 @@ struct sealer {
 	struct pipe *pipe;
 	pthread_t thread;
 	bool is_running;
-	int rc; /* the thread's; read when it has ended */
+	int rc; /* result of the thread; read after it has ended */
 
-	/* The thread's alone. */
+	/* Used by the thread alone. */
 	struct hasher *hasher;
 	struct inflate *probe;
-	const uint8_t *chunk; /* by the pipe */
+	const uint8_t *chunk; /* borrowed from the pipe */
 	size_t chunk_len;
 	struct window window;
 	size_t start_len, head_len;
@@ -53,7 +53,10 @@ struct sealer {
 
 /* The thread */
 
-/* At most @max bytes that lie in one piece. 0 at the end, or negative errno. */
+/*
+ * Returns at most @max contiguous bytes: their number, 0 at the end, or a negative
+ * errno.
+ */
 static ssize_t sealer_next(struct sealer *s, size_t max, const uint8_t **data)
 {
 	const void *lent;
@@ -174,7 +177,7 @@ static void *sealer_main(void *arg)
 	return NULL;
 }
 
-/* Its owner */
+/* The owner */
 
 int sealer_new(int (*give)(void *arg, const struct span *sp), void *arg,
 	       enum inflate_choice engine, struct sealer **out)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is left to do for a deflate span when it has been cut: the digest of its
- * compressed bytes, and of its window what it refers to, packed. A thread of its own
- * does it, for decoding is what a first pass waits for. Used by gzip_cutter.c.
+ * Completes deflate spans after they have been cut: computes the digest of the
+ * compressed bytes, strips the window to what the span refers to, and packs it. It uses
+ * its own thread, because a first pass waits for decoding. gzip_cutter.c is the user.
  */
 #ifndef TAR_CODEC_SEALER_H
 #define TAR_CODEC_SEALER_H
@@ -14,24 +14,30 @@
 struct sealer;
 struct span;
 
-/* @give is called by the thread for each span, in order; the window is lent for the call. */
+/* The thread calls @give for each span, in order. The window is valid during the call. */
 int sealer_new(int (*give)(void *arg, const struct span *sp), void *arg,
 	       enum inflate_choice engine, struct sealer **out);
-/* Spans that were not given are lost. NULL is fine. */
+/* Drops spans that were not reported yet. Accepts NULL. */
 void sealer_free(struct sealer *s);
 
-/* What follows gives 0, -ENOMEM, or what @give returned: then there is no more to do. */
+/*
+ * The following calls return 0, -ENOMEM, or the error of @give. After an error nothing
+ * more is done.
+ */
 
-/* The compressed bytes of the span that is under way, in order; all of them. */
+/* The compressed bytes of the current span, in order, all of them. */
 int sealer_input(struct sealer *s, const void *data, size_t len);
-/* The output before it, at most INFLATE_WINDOW bytes in all. */
+/* The output before the span, at most INFLATE_WINDOW bytes in all. */
 int sealer_window(struct sealer *s, const void *data, size_t len);
-/* Its first output: INFLATE_WINDOW bytes in all, or as much as there is. */
+/*
+ * The first output of the span: INFLATE_WINDOW bytes in all, or less if the span is
+ * shorter.
+ */
 int sealer_head(struct sealer *s, const void *data, size_t len);
-/* The span ends: @sp has all but the digest and the window. */
+/* Ends the span. @sp has all fields but the digest and the window. */
 int sealer_end(struct sealer *s, const struct span *sp);
 
-/* Waits until all spans have been given. */
+/* Waits until all spans have been reported. */
 int sealer_finish(struct sealer *s);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A span is fetched in pieces of at most FETCH_MAX bytes, which go through the hash
- * and the decoder: one piece, one request, for all but the strangest. A part of a long
- * zstd frame, which needs all that is before it, is read as a stream.
+ * A span is fetched in pieces of at most FETCH_MAX bytes, which go through the hash and
+ * the decoder: one piece and one request for all but unusual spans. A part of a long
+ * zstd frame needs everything before it, so the frame is read as a stream.
  */
 #include "tar/codec/span.h"
 
@@ -20,25 +20,25 @@
 #include "tar/codec/zstd.h"
 
 #define FETCH_MAX (16u * 1024 * 1024)
-#define WASTE	  (128 * 1024) /* room for output that is skipped */
+#define WASTE	  (128 * 1024) /* buffer for output that is skipped */
 
-/* One load. */
+/* The state of loading one span, or several with the same input. */
 struct load {
 	const struct span *span;
 	struct source *blob;
 	struct err *e;
-	struct gzip *gzip; /* or */
+	struct gzip *gzip; /* either this or zstd */
 	struct zstd *zstd;
-	struct hasher *hasher; /* of the compressed bytes, if they have the digest */
+	struct hasher *hasher; /* of the compressed bytes, if the digest is theirs */
 	struct stream *stream;
-	uint8_t *piece;	 /* unless stream */
-	size_t room;	 /* of it */
-	uint64_t in_len; /* compressed bytes, of all that is loaded */
+	uint8_t *piece;	 /* unless stream is used */
+	size_t room;	 /* size of piece */
+	uint64_t in_len; /* compressed bytes of the whole load */
 	uint64_t fetched;
-	struct flow flow; /* what was fetched and is not used up */
-	uint64_t skip;	  /* output still to be thrown away */
+	struct flow flow; /* fetched bytes that are not used up */
+	uint64_t skip;	  /* output still to be discarded */
 	uint8_t *waste;
-	uint8_t *out; /* where the next byte goes */
+	uint8_t *out; /* position of the next byte */
 	size_t left;
 };
 
@@ -48,7 +48,10 @@ static int load_corrupt(struct load *l, const char *what)
 		       (unsigned long long)l->span->out);
 }
 
-/* The next compressed bytes: their number, 0 at the span's end. */
+/*
+ * Gets the next compressed bytes. Returns their number, 0 at the end of the span's
+ * input.
+ */
 static ssize_t load_fetch(struct load *l, const uint8_t **data)
 {
 	uint64_t left = l->in_len - l->fetched;
@@ -83,7 +86,7 @@ static ssize_t load_fetch(struct load *l, const uint8_t **data)
 	return n;
 }
 
-/* Decodes what was fetched, as far as the span's output goes. */
+/* Decodes the fetched bytes, up to the end of the span's output. */
 static int load_decode(struct load *l)
 {
 	struct flow *flow = &l->flow;
@@ -139,7 +142,10 @@ out:
 	return rc;
 }
 
-/* Until the span's output is there, and all of its input, if that has the digest. */
+/*
+ * Runs until the span's output is complete and, if the digest is of the input, all
+ * input was read.
+ */
 static int load_run(struct load *l)
 {
 	bool is_first = l->span->kind == SPAN_DEFLATE && l->fetched == 0;
@@ -164,8 +170,8 @@ static int load_run(struct load *l)
 }
 
 /*
- * @is_one_of_many: of the spans of one input, @in_len bytes, each made from where the last one
- * ended.
+ * @is_one_of_many: the load is for several spans with the same input of @in_len bytes,
+ * each decoded from where the last one ended.
  */
 static int load_init(struct load *l, uint64_t in_len, bool is_one_of_many)
 {
@@ -202,7 +208,10 @@ static void load_release(struct load *l)
 	free(l->waste);
 }
 
-/* Decodes on from where the load is, @made bytes behind the start of its input. */
+/*
+ * Continues decoding from the current position, @made bytes behind the start of the
+ * input.
+ */
 static int load_next(struct load *l, const struct span *sp, uint64_t made, void *out)
 {
 	int rc;
@@ -261,7 +270,7 @@ int span_load(const struct span *sp, struct source *blob, void *out, struct err 
 	int rc;
 
 	if (!span_is_sane(sp, blob->size))
-		return err_set(e, -EBADMSG, "a span that cannot be");
+		return err_set(e, -EBADMSG, "an invalid span");
 	if (sp->kind == SPAN_PLAIN)
 		rc = source_read_all(blob, out, (size_t)sp->out_len, sp->in, e);
 	else
@@ -269,7 +278,7 @@ int span_load(const struct span *sp, struct source *blob, void *out, struct err 
 	return rc < 0 ? rc : check_output(sp, out, e);
 }
 
-/* A later part of a zstd frame needs more of it. */
+/* A later part of a zstd frame needs more of its input. */
 static bool may_follow(const struct span *sp, const struct span *before)
 {
 	return sp->in == before->in && sp->in_len >= before->in_len &&
@@ -289,7 +298,7 @@ int span_load_parts(const struct span *spans, size_t n, struct source *blob,
 		if (!span_is_sane(&spans[i], blob->size) ||
 		    !spans[i].digest_is_of_output ||
 		    (i > 0 && !may_follow(&spans[i], &spans[i - 1])))
-			return err_set(e, -EBADMSG, "spans that cannot be");
+			return err_set(e, -EBADMSG, "invalid spans");
 		if (spans[i].out_len > longest)
 			longest = spans[i].out_len;
 	}
@@ -332,7 +341,10 @@ bool span_is_sane(const struct span *sp, uint64_t blob_size)
 	if (sp->out_len == 0 || sp->out_len > SPAN_OUT_MAX ||
 	    !add_fits(sp->out, sp->out_len, &end))
 		return false;
-	/* Where chunks are laid one behind another, what is between them has no place. */
+	/*
+	 * In a layer of chunks, the bytes between chunks are no part of the decoded
+	 * bytes.
+	 */
 	if (sp->skip > (sp->digest_is_of_output ? SPAN_OUT_MAX + sp->out : sp->out))
 		return false;
 	if (sp->kind == SPAN_PLAIN && (sp->in_len != sp->out_len || sp->skip > 0))

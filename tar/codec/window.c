@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which bytes does a span refer to? It is decoded twice with windows that are not the
- * true one: each byte of the first is the low half of its own position, each byte of
- * the second the high half, with the top bit chosen so that it differs from the true
- * byte. Where the second decoding differs from the true output, the byte came from
- * the window, however often it was copied on the way, and the two tell from where.
+ * To find the bytes that a span refers to, it is decoded twice with windows that are
+ * not the true one. Each byte of the first window is the low half of its own position.
+ * Each byte of the second is the high half, with the top bit chosen so that it differs
+ * from the true byte. Where the second output differs from the true output, the byte
+ * came from the window, however often it was copied on the way, and the two outputs
+ * tell from where.
  *
- * Packed, a window is this, as a raw deflate stream:
+ * The packed form of a window is a raw deflate stream of this:
  *
  *	number		its length
  *	number, number	for each run: the zeros before it, its bytes
  *	0, 0
  *	bytes of all runs
  *
- * A number has 7 bits to a byte, the lowest first, all but the last with the top bit
- * set. The zeros are taken out because deflate is slow at making little of them, and
- * no better at it. On root file systems 3.5 KB of a window are referred to, and take
+ * A number has 7 bits in each byte, the lowest first; all bytes but the last have the
+ * top bit set. The zeros are taken out because deflate is slow at compressing them, and
+ * not better. On root file systems a span refers to 3.5 KB of its window, which take
  * 2.4 KB.
  */
 #include "tar/codec/window.h"
@@ -27,9 +28,9 @@
 /* Fewer zeros are cheaper as bytes of a run. */
 #define GAP_MIN 3
 /*
- * A run and its gap have GAP_MIN + 1 bytes at least and cost two more than its bytes,
- * or four if one of them is long: never more than it covers, but for the first run,
- * and numbers of three bytes.
+ * A run and its gap have at least GAP_MIN + 1 bytes. They cost two bytes more than the
+ * run, or four if one of them is long. That is never more than they cover, except for
+ * the first run and for numbers of three bytes.
  */
 #define RAW_MAX (INFLATE_WINDOW + 1024)
 
@@ -37,10 +38,11 @@ struct trace {
 	uint8_t window[INFLATE_WINDOW];
 	uint8_t low[INFLATE_WINDOW];
 	uint8_t high[INFLATE_WINDOW];
-	uint8_t used[INFLATE_WINDOW]; /* 0xff for a byte that is referred to, else 0 */
+	/* 0xff for a byte that the span refers to, else 0 */
+	uint8_t used[INFLATE_WINDOW];
 };
 
-/* All of this is done for each span: eight bytes at a time, it does not count. */
+/* This runs for each span. At eight bytes at a time its cost does not matter. */
 #define WORD	     sizeof(uint64_t)
 #define EACH_BYTE(v) ((v)*0x0101010101010101u)
 
@@ -81,7 +83,7 @@ static int probe_decode(struct inflate *probe, const uint8_t *window, size_t win
 	return flow.out_len > 0 ? -EBADMSG : 0;
 }
 
-/* Its own position modulo 256 in each byte. */
+/* Each byte is its own position modulo 256. */
 static void mark_low(uint8_t *window)
 {
 	size_t i;
@@ -92,7 +94,7 @@ static void mark_low(uint8_t *window)
 		memcpy(window + i, window, 256);
 }
 
-/* Its position / 256 in each byte, and the opposite of @bytes' top bit. */
+/* Each byte is its position / 256, with the opposite of the top bit of @bytes. */
 static void mark_high(uint8_t *window, const uint8_t *bytes)
 {
 	size_t i;
@@ -105,7 +107,7 @@ static void mark_high(uint8_t *window, const uint8_t *bytes)
 	}
 }
 
-/* -EBADMSG if the output tells of a position outside the window. */
+/* -EBADMSG if the output names a position outside the window. */
 static int find_used(struct trace *t, size_t window_len, const uint8_t *out,
 		     size_t out_len)
 {
@@ -199,7 +201,10 @@ static size_t run_end(const struct window *w, size_t at)
 	return i - zeros;
 }
 
-/* Gives the length of the inner form; @bytes is room for the runs' bytes. */
+/*
+ * Returns the length of the inner form. @bytes is scratch space for the bytes of the
+ * runs.
+ */
 static size_t pack_runs(const struct window *w, uint8_t *raw, uint8_t *bytes)
 {
 	uint8_t *p = put_number(raw, w->len);
@@ -240,7 +245,7 @@ int window_pack(const struct window *w, uint8_t *out, size_t *len)
 	return *len == 0 ? -ENOMEM : 0;
 }
 
-/* The inner form; the outer is gone. */
+/* Parses the inner form, after deflate was removed. */
 static int unpack_runs(const uint8_t *p, const uint8_t *end, struct window *w)
 {
 	const uint8_t *runs = p, *bytes;

@@ -16,9 +16,9 @@
 struct zstd {
 	ZSTD_DCtx *ctx;
 	uint8_t magic[MAGIC_LEN];
-	size_t n_magic;		 /* bytes of it that have come, 0 between frames */
-	bool is_inside;		 /* the magic has come */
-	bool has_pending_output; /* output may be waiting for room */
+	size_t n_magic;		 /* bytes of it received; 0 between frames */
+	bool is_inside;		 /* the magic is complete */
+	bool has_pending_output; /* the library may have output that did not fit */
 };
 
 int zstd_new(struct zstd **out)
@@ -57,7 +57,7 @@ static int zstd_error(size_t rc, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	case ZSTD_error_frameParameter_windowTooLarge:
 		return err_set(e, -E2BIG,
-			       "zstd: a frame wants a window of more than %u bytes",
+			       "zstd: a frame needs a window of more than %u bytes",
 			       ZSTD_WINDOW_MAX);
 	case ZSTD_error_dictionary_wrong:
 		return err_set(e, -ENOTSUP, "zstd: a frame needs a dictionary");
@@ -88,8 +88,8 @@ static int zstd_decode(struct zstd *z, struct flow *flow, struct err *e)
 }
 
 /*
- * The library would also read the formats from before the standard: those frames
- * are not let in.
+ * The library can also decode the formats from before the standard. Those frames are
+ * refused.
  */
 static int zstd_begin(struct zstd *z, struct flow *flow, struct err *e)
 {
@@ -105,7 +105,7 @@ static int zstd_begin(struct zstd *z, struct flow *flow, struct err *e)
 	v = get_le32(z->magic);
 	if (v != ZSTD_MAGICNUMBER &&
 	    (v & ZSTD_MAGIC_SKIPPABLE_MASK) != ZSTD_MAGIC_SKIPPABLE_START)
-		return err_set(e, -EBADMSG, "zstd: neither a frame nor the end");
+		return err_set(e, -EBADMSG, "zstd: expected a frame or the end");
 	z->is_inside = true;
 	return zstd_decode(z, &magic, e);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Zstandard (RFC 8878): frames, one after another, skippable ones included. zstd.c is
- * the library's only door. Content checksums are checked where frames have them.
+ * Zstandard (RFC 8878): consecutive frames, including skippable ones. zstd.c is the
+ * only source that includes the library. Content checksums are verified if a frame has
+ * one.
  */
 #ifndef TAR_CODEC_ZSTD_H
 #define TAR_CODEC_ZSTD_H
@@ -15,23 +16,23 @@
 struct err;
 struct zstd;
 
-/* History that a frame may ask for, and so the memory that it costs. */
+/* The history that a frame may require, and so the memory that it costs. */
 #define ZSTD_WINDOW_MAX (1u << 27)
 
 enum zstd_status {
 	ZSTD_MORE,  /* the output is full, or the input is used up */
-	ZSTD_FRAME, /* a frame has ended, all of it and nothing more is used up */
+	ZSTD_FRAME, /* a frame has ended; exactly its bytes are used up */
 };
 
-/* At the start of a frame. */
+/* Starts at the header of a frame. */
 int zstd_new(struct zstd **out);
-/* NULL is fine. */
+/* Accepts NULL. */
 void zstd_free(struct zstd *z);
 
 /*
- * An enum zstd_status, or -EBADMSG, -E2BIG (ZSTD_WINDOW_MAX), -ENOTSUP (needs a
- * dictionary), -ENOMEM. Output may be held back while the output is full: call again,
- * also without input.
+ * Returns an enum zstd_status, -EBADMSG, -E2BIG (ZSTD_WINDOW_MAX), -ENOTSUP (needs a
+ * dictionary) or -ENOMEM. Output may be held back while the output is full: call it
+ * again then, even without input.
  */
 int zstd_run(struct zstd *z, struct flow *flow, struct err *e);
 

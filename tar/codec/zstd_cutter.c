@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames are the only places where zstd can be entered. Short ones are gathered into
- * one span, until that has SPAN_TARGET bytes of output. A frame of more than
- * LONG_FRAME bytes of output is cut into parts, each of which is had again only by
- * decoding the frame from its start: that is what a layer of one frame costs, and why
- * its decoded bytes are better kept.
+ * A zstd stream can only be entered at a frame. Short frames are combined into one
+ * span, until it has SPAN_TARGET bytes of output. A frame of more than LONG_FRAME bytes
+ * of output is cut into parts. Each part can only be decoded again from the start of
+ * the frame. That is the price of a layer that is one frame, and the reason to keep its
+ * decoded bytes.
  *
- * Whether a frame is long is known when LONG_FRAME bytes have come (a frame need not
- * say its size, and may lie). Until then it may still join the span of the frames
- * before, so its output is kept aside, for the digests of parts; and at each frame's
- * end the span is drawn up as if it ended there.
+ * A frame turns out to be long after LONG_FRAME bytes of output (a frame need not state
+ * its size, and may lie). Until then it may still join the span of the frames before
+ * it, so its output is buffered, for the digests of parts. At the end of each frame the
+ * span is completed as if it ended there.
  */
 #include "tar/codec/zstd_cutter.h"
 
@@ -26,7 +26,7 @@
 #include "tar/codec/zstd.h"
 
 #define LONG_FRAME (4 * SPAN_TARGET)
-#define OUTPUT_MAX (128 * 1024) /* at a time: a block's most */
+#define OUTPUT_MAX (128 * 1024) /* at a time: the largest block */
 
 struct zstd_cutter {
 	const struct decoder_ops *ops;
@@ -34,16 +34,16 @@ struct zstd_cutter {
 	struct zstd *zstd;
 	uint64_t taken;	     /* compressed bytes of the layer */
 	uint64_t made;	     /* decoded bytes of the layer */
-	uint64_t frame_in;   /* where this frame begins */
+	uint64_t frame_in;   /* offset in the layer where this frame begins */
 	uint64_t frame_made; /* its output so far */
 
-	struct span span;	/* whole frames, up to the end of the last */
+	struct span span;	/* whole frames, up to the end of the last one */
 	struct hasher *in_hash; /* compressed bytes since span.in */
 	uint32_t crc;		/* output since span.out */
 
 	bool is_long;
-	struct buf frame_output; /* the frame's output while it is not long */
-	struct span part;	 /* of a long frame, under way */
+	struct buf frame_output; /* the frame's output while the frame is not long */
+	struct span part;	 /* the current part of a long frame */
 	struct hasher *out_hash; /* the part's output */
 };
 
@@ -70,7 +70,7 @@ int zstd_cutter_new(const struct decoder_ops *ops, void *arg, struct zstd_cutter
 		return -ENOMEM;
 	c->ops = ops;
 	c->arg = arg;
-	/* The run of output that makes the frame a long one is kept, too. */
+	/* The output that makes the frame a long one is buffered, too. */
 	buf_init(&c->frame_output, LONG_FRAME + OUTPUT_MAX);
 	rc = zstd_new(&c->zstd);
 	if (rc == 0)
@@ -121,7 +121,7 @@ static int zstd_part_end(struct zstd_cutter *c)
 	return c->ops->span(c->arg, &c->part);
 }
 
-/* Output of a long frame. */
+/* Adds output of a long frame. */
 static int zstd_part_add(struct zstd_cutter *c, const uint8_t *data, size_t len)
 {
 	while (len > 0) {
@@ -145,7 +145,7 @@ static int zstd_part_add(struct zstd_cutter *c, const uint8_t *data, size_t len)
 	return 0;
 }
 
-/* The frame turns out to be long: the span of those before it is closed. */
+/* The frame turns out to be long. Close the span of the frames before it. */
 static int zstd_become_long(struct zstd_cutter *c)
 {
 	int rc = 0;
@@ -161,7 +161,7 @@ static int zstd_become_long(struct zstd_cutter *c)
 	return rc;
 }
 
-/* @data is what was just made. */
+/* Accounts for output that was just decoded. */
 static int zstd_account(struct zstd_cutter *c, const uint8_t *data, size_t len)
 {
 	int rc;
@@ -204,8 +204,7 @@ static int zstd_frame_end(struct zstd_cutter *c)
 			zstd_span_begin(c);
 		}
 	} else if (c->span.out_len == 0) {
-		zstd_span_begin(
-			c); /* a span need not begin with frames that hold nothing */
+		zstd_span_begin(c); /* a span need not begin with empty frames */
 	}
 	c->is_long = false;
 	c->frame_in = c->taken;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Putting nodes in order.
+ * How nodes are ordered.
  *
- * A counting sort by parent gives each directory its children as a run of `kids`;
- * from the root on, each run is sorted by name and appended to `order`, so that
- * `order` is both the queue of a breadth-first walk and the table of the index. What
- * the walk does not reach (replaced nodes and all below them) is not in the index,
- * but for inodes that a reached hard link holds: they go behind the last name.
+ * A counting sort by parent makes the children of each directory a run of `kids`. From
+ * the root on, each run is sorted by name and appended to `order`. So `order` is both
+ * the queue of a breadth-first walk and the table of the index. What the walk does not
+ * reach (replaced nodes and everything below them) is not in the index, except for the
+ * inodes of reached hard links: these are appended behind the last name.
  *
- * Cost: 12 bytes of memory for a node, n log n comparisons within directories, and
- * none of those where an archive was in order already.
+ * Cost: 12 bytes of memory for a node, and n log n comparisons within directories, but
+ * only n if the archive was sorted already.
  */
 #include "tar/index/flat.h"
 
@@ -29,13 +29,14 @@
 #include "tar/index/writer.h"
 
 /*
- * Ceilings: the xattrs of a layer, where lists are shared, are a few KiB on real
- * layers and one list a file at worst; extents are three words for each hole.
+ * Ceilings. Equal lists of xattrs are shared, so they take a few KiB on real layers,
+ * and one list for each file at worst. Extents take three words for each hole.
  */
 #define XATTRS_MAX  (256u << 20)
 #define EXTENTS_MAX (256u << 20)
-#define WINDOWS_MAX ((size_t)1 << 30) /* 32 KiB a MiB, unpacked, of a 32 GiB layer */
-#define SPANS_MAX   (INDEX_ENTRIES_MAX * sizeof(uint32_t)) /* a file has one, or more */
+#define WINDOWS_MAX \
+	((size_t)1 << 30) /* 32 KiB for each MiB, unpacked, of a layer of 32 GiB */
+#define SPANS_MAX (INDEX_ENTRIES_MAX * sizeof(uint32_t)) /* a file has one or more */
 
 void flat_init(struct flat *f, size_t skipped_max)
 {
@@ -116,7 +117,8 @@ int flat_add_extents(struct flat *f, const struct tar_entry *e, uint64_t *off)
 		struct index_extent_row row = {e->extents[i].off, e->extents[i].len,
 					       data};
 
-		if (row.len == 0) /* many maps end in one: it would cut a hole in two */
+		/* many maps end with an empty extent, which would split a hole in two */
+		if (row.len == 0)
 			continue;
 		data += row.len;
 		rc = buf_append(&f->extents, &row, sizeof(row));
@@ -164,17 +166,18 @@ void flat_skip(struct flat *f, const char *fmt, ...)
 	va_end(ap);
 	for (p = line; *p; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?'; /* one line each, whatever the names hold */
+			*p = '?'; /* one line each, whatever the names contain */
 	}
 	(void)buf_printf(&f->skipped, "%s\n", line);
 	f->n_skipped++;
 }
 
-/* The nodes in the order of the index. */
+/* The order of the nodes in the index. */
 struct order {
-	uint32_t *kids;	 /* nodes by parent */
-	uint32_t *first; /* of a node: where its run in kids ends; later its number */
-	uint32_t *list;	 /* old numbers, in the new order */
+	uint32_t *kids; /* nodes grouped by parent */
+	/* of a node: the start of its run in kids; later its new number */
+	uint32_t *first;
+	uint32_t *list; /* old numbers in the new order */
 	uint32_t n_named;
 	uint32_t n;
 };
@@ -209,7 +212,7 @@ static void sort_children(struct nodes *ns, uint32_t *run, uint32_t n)
 		qsort_r(run, n, sizeof(*run), compare_names, ns);
 }
 
-/* kids: all named nodes by parent; first[i]: where the run of i begins. */
+/* kids: all nodes with a name, by parent; first[i]: the start of the run of i. */
 static void order_group(const struct nodes *ns, struct order *o)
 {
 	uint32_t i, sum = 0;
@@ -229,7 +232,7 @@ static void order_group(const struct nodes *ns, struct order *o)
 	}
 }
 
-/* Breadth first from the root; a directory's row gets its run, in new numbers. */
+/* Breadth first from the root. A directory's row gets its run, in new numbers. */
 static void order_breadth_first(struct nodes *ns, struct order *o)
 {
 	uint32_t at;
@@ -257,7 +260,7 @@ static void order_breadth_first(struct nodes *ns, struct order *o)
 	o->n_named = o->n;
 }
 
-/* New numbers in `first`, nlink counted, and nameless inodes appended. */
+/* Sets new numbers in `first`, counts nlink, and appends inodes without a name. */
 static void order_number(struct nodes *ns, struct order *o)
 {
 	uint32_t i;
@@ -287,7 +290,7 @@ static void order_number(struct nodes *ns, struct order *o)
 
 static int order_make(struct nodes *ns, struct order *o)
 {
-	/* calloc checks the products; kids past the last named node stay NOT_REACHED */
+	/* calloc checks the products; kids after the last named node stay NOT_REACHED */
 	o->kids = calloc(ns->n, sizeof(*o->kids));
 	o->first = calloc(ns->n, sizeof(*o->first));
 	o->list = calloc(ns->n, sizeof(*o->list));
@@ -300,7 +303,7 @@ static int order_make(struct nodes *ns, struct order *o)
 	return 0;
 }
 
-/* Rows in their order; gives what the head says of them. */
+/* Writes the rows in order, and sets the fields of the head that depend on them. */
 static int write_rows(const struct nodes *ns, const struct order *o, struct writer *w,
 		      struct index_head *head, struct buf *foreign)
 {
@@ -315,7 +318,8 @@ static int write_rows(const struct nodes *ns, const struct order *o, struct writ
 		row.flags &= (uint8_t)~NODE_DEAD;
 		row.parent = i < o->n_named ? o->first[row.parent] : 0;
 		row.inode = o->first[row.inode];
-		if (is_link) /* so that a listing knows the type without a second look */
+		/* so that a listing knows the type without a second lookup */
+		if (is_link)
 			row.mode = ns->rows[o->list[row.inode]].mode;
 		if (row.xattrs)
 			head->has_xattrs = 1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a tree of nodes to the rows of an index file: what does not fit a row is
- * gathered while the archive goes by, and at the end the nodes are put in order,
- * numbered and written.
+ * The flat form of a tree: the rows of an index file. What does not fit into a row is
+ * collected while the archive is read. At the end the nodes are ordered, numbered and
+ * written.
  */
 #ifndef TAR_INDEX_FLATTEN_H
 #define TAR_INDEX_FLATTEN_H
@@ -21,32 +21,32 @@ struct writer;
 
 struct flat {
 	struct buf xattrs;
-	/* where the last list begins: neighbours often have the same */
+	/* where the last list begins: neighbours often have equal lists */
 	size_t last_xattrs;
 	struct buf extents;
-	struct buf spans; /* u32 each: the unit where its row begins */
+	struct buf spans; /* u32 each: the number of the row's first unit */
 	struct buf windows;
 	struct buf skipped;
 	uint32_t n_skipped;
 };
 
-/* @skipped_max: bytes of words kept about what is left out. */
+/* @skipped_max: bytes of text to keep about entries that are left out. */
 void flat_init(struct flat *f, size_t skipped_max);
 void flat_release(struct flat *f);
 
-/* 0, -E2BIG, -ENOMEM; *off is what the row holds. */
+/* 0, -E2BIG or -ENOMEM. *off is the value for the row. */
 int flat_add_xattrs(struct flat *f, const struct tar_xattr *xattrs, size_t n,
 		    uint32_t *off);
 int flat_add_extents(struct flat *f, const struct tar_entry *e, uint64_t *off);
-/* Its row goes to @w, which is in the section UNITS. */
+/* Writes the row to @w, which must be in the section UNITS. */
 int flat_add_span(struct flat *f, struct writer *w, const struct span *sp);
 /* Counts an entry that is left out, and keeps the line while there is room. */
 void flat_skip(struct flat *f, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * Seals @nodes, writes all sections but UNITS, which the caller has begun, and the
- * head. 0 or negative errno.
+ * Seals @nodes and writes the head and all sections but UNITS, which the caller has
+ * started. 0 or negative errno.
  */
 int flat_write(struct flat *f, struct nodes *nodes, struct writer *w,
 	       const struct index_facts *facts);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The index file, as it lies on the disk. Shared by index.c, which reads it, and
- * writer.c, which makes it; nobody else includes this.
+ * The layout of an index file. index.c and index_map.c read it, writer.c and flat.c
+ * make it.
  *
  *	     0  head, one page: struct index_head, zeros
  *	  4096  sections, each aligned to 8, in any order, none overlapping:
@@ -10,11 +10,11 @@
  *			  root, a directory's children are one run, sorted by name; a
  *			  child's number is above its parent's, so no walk can loop.
  *			  Behind the last name come inodes that lost their name to a
- *			  later entry, but not the hard links laid before.
+ *			  later entry, but not the hard links made before.
  *		STRINGS   names and link texts, unterminated, no order
- *		UNITS     of 32 bytes, as they came while the archive was read, so that they
- *			  need no memory: SHA-256 of contents, one unit each, and struct
- *			  index_span_row, three. Unit i is number i + 1.
+ *		UNITS     of 32 bytes, in the order in which the archive was read, so that
+ *			  they need no memory: SHA-256 of contents, one unit each, and
+ *			  struct index_span_row, three. Unit i has the number i + 1.
  *		XATTRS    lists:  u32 bytes that follow, then for each xattr
  *			  u16 name length, u16 zero, u32 value length, name, value;
  *			  begins with 4 bytes of zero, so that 0 can mean "none"
@@ -25,18 +25,18 @@
  *		SKIPPED   lines of text
  *
  *	 then   BLOCKS: u32 CRC-32 for each 64 KiB of [4096, here)
- *	 then   u32 INDEX_END, which is looked at before anything is given: a file that was
- *		cut short while it is mapped has lost it
+ *	 then   u32 INDEX_END, which is checked before any data is returned: a file that
+ *		was cut short while it is mapped has lost it
  *
- * Numbers are in the machine's own byte order and alignment: the file is a cache
- * of this machine. One of another order has another magic, and is rebuilt.
+ * Numbers are in the machine's own byte order and alignment: the file is a cache of
+ * this machine. A file of the other byte order has another magic, and is rebuilt.
  *
- * Cost, for a Debian root of 10,000 entries: 72 bytes for a row, 32 for a digest,
- * 17 for the name; 100 for a span and a window of 3 KiB for each MiB of output.
+ * Cost, for a Debian root of 10,000 entries: 72 bytes for a row, 32 for a digest, 17
+ * for the name; 100 for a span and a window of 3 KiB for each MiB of output.
  *
- * Not taken: sqlite or another database (parsing and a heap for what is never
- * changed), EROFS metadata (no place for spans and digests), a checksum over the whole file
- * (opening would read all of it; blocks are checked when they are touched).
+ * Rejected: sqlite or another database (parsing and a heap for data that never
+ * changes), EROFS metadata (no place for spans and digests), a checksum over the whole
+ * file (opening would read all of it; blocks are checked when they are first touched).
  */
 #ifndef TAR_INDEX_FORMAT_H
 #define TAR_INDEX_FORMAT_H
@@ -53,12 +53,13 @@
 #define INDEX_UNIT	  32
 
 /*
- * Ceilings. Real layers stay under a million entries; at eight the builder needs
- * about 1 GiB, which is where an archive that was made to hurt is stopped.
+ * Ceilings. Real layers have less than a million entries. At eight million the builder
+ * needs about 1 GiB; a malicious archive is stopped there.
  */
 #define INDEX_ENTRIES_MAX (8u << 20)
-#define INDEX_NAME_MAX	  255 /* of every file system an image is unpacked to */
-#define INDEX_PATH_MAX	  4095 /* PATH_MAX without its NUL: no tool can name a longer one */
+#define INDEX_NAME_MAX \
+	255 /* the limit of every file system that images are unpacked to */
+#define INDEX_PATH_MAX 4095 /* PATH_MAX without its NUL: no tool can name a longer path */
 
 enum index_section {
 	SECTION_ENTRIES,
@@ -97,12 +98,12 @@ struct index_head {
 	uint8_t toc_alg;
 	uint8_t zero[3];
 	uint8_t digest[64];
-	uint8_t toc[64]; /* of the table that the index was made from */
+	uint8_t toc[64]; /* digest of the table that the index was made from */
 };
 
 struct index_row {
 	uint64_t size;
-	/* regular: decoded offset, or of the EXTENTS list if ENTRY_SPARSE */
+	/* regular: decoded offset, or offset of the EXTENTS list if ENTRY_SPARSE */
 	uint64_t data;
 	int64_t mtime;
 	uint32_t mtime_ns;
@@ -118,7 +119,7 @@ struct index_row {
 	uint32_t b;    /* number of children; rdev minor; length of the link text */
 	uint32_t name; /* offset in STRINGS */
 	uint32_t xattrs;
-	uint32_t digest; /* number of its unit; 0: none */
+	uint32_t digest; /* number of its unit; 0 if none */
 };
 
 struct index_extent_row {

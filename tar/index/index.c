@@ -74,7 +74,10 @@ const struct index_info *index_info(const struct index *ix)
 	return &ix->info;
 }
 
-/* Walks up end at the root and walks down go up in number: no damage can make a loop. */
+/*
+ * A walk up ends at the root, and a walk down ascends in number, so damage cannot make
+ * a loop.
+ */
 static bool row_is_sane(const struct index *ix, uint32_t id, const struct index_row *row)
 {
 	uint32_t n = ix->info.n_entries;
@@ -87,7 +90,7 @@ static bool row_is_sane(const struct index *ix, uint32_t id, const struct index_
 	return id > 0;
 }
 
-/* @n units from number @first on; there is no number 0. */
+/* Returns @n units, beginning with number @first. There is no number 0. */
 static const void *units_at(const struct index *ix, uint32_t first, uint32_t n)
 {
 	return first ? index_map_at(&ix->map, SECTION_UNITS,
@@ -190,8 +193,8 @@ int index_find(const struct index *ix, const struct entry *dir, const char *name
 int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out)
 {
 	/*
-	 * A position is a list's offset and, above it, how far in the list: so that it is
-	 * one number, and begins as the number in the row.
+	 * A position is the offset of a list and, in the upper half, how far the walk
+	 * is in it. So it is one number, and starts as the number in the row.
 	 */
 	uint64_t list = *pos & UINT32_MAX, done = *pos >> 32;
 	const unsigned char *p = index_map_at(&ix->map, SECTION_XATTRS, list, 4);
@@ -225,7 +228,7 @@ int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out)
 	return 0;
 }
 
-/* The list of a sparse file: its rows and their number, or NULL. */
+/* The list of a sparse file: returns its rows and their number, or NULL. */
 static const struct index_extent_row *extent_list(const struct index *ix, uint64_t off,
 						  uint64_t *n, uint64_t *stored)
 {
@@ -365,7 +368,7 @@ int index_span_at(const struct index *ix, uint64_t out_off, uint32_t *i)
 {
 	uint32_t low = 0, n = ix->info.n_spans;
 
-	while (n > 0) { /* the first one that begins behind @out_off */
+	while (n > 0) { /* find the first span that begins behind @out_off */
 		uint32_t half = n / 2;
 		const struct index_span_row *row = span_row_at(ix, low + half);
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A layer's index: its tree and its spans, in one immutable file that is mapped and
- * used in place. index.c draws it byte by byte.
+ * The index of a layer: its tree and its spans, in one immutable file that is mapped
+ * and used in place. format.h draws it byte by byte.
  *
- * Nothing is parsed at opening, and no memory grows with the entries. The file is
- * foreign: each block of it is checked against its checksum when it is first
- * touched, and each number against its bounds whenever it is used. A damaged one
- * gives -EBADMSG; the caller drops it and builds it anew.
+ * Opening parses nothing, and memory does not grow with the number of entries. The file
+ * is untrusted: each block is checked against its checksum when it is first touched,
+ * and each number against its bounds whenever it is used. Damage is -EBADMSG. The
+ * caller then drops the index and builds a new one.
  *
- * An entry's id is its place in the table: entry 0 is the layer's root, the
- * children of a directory are one run of ids in order of their names (as bytes).
- * Every directory on the way to an entry has an entry, made up (ENTRY_IMPLIED) if
- * the archive has none.
+ * An entry's id is its position in the table. Entry 0 is the root of the layer. The
+ * children of a directory are one run of ids, ordered by name (as bytes). Every
+ * directory on the way to an entry has an entry; it is implied (ENTRY_IMPLIED) if the
+ * archive has none.
  *
  * All calls but open and close: any thread, no lock.
  */
@@ -30,15 +30,16 @@ struct err;
 struct index;
 
 enum entry_flag {
-	ENTRY_IMPLIED = 1 << 0, /* a directory that the archive does not mention */
-	ENTRY_OPAQUE = 1 << 1,	/* a directory that hides its namesakes in lower layers */
+	ENTRY_IMPLIED = 1 << 0, /* a directory that is not in the archive */
+	/* a directory that hides the same directory of lower layers */
+	ENTRY_OPAQUE = 1 << 1,
 	ENTRY_WHITEOUT =
 		1 << 2, /* ".wh.NAME" or char 0:0: hides a name of lower layers */
 	ENTRY_WHITEOUTS = 1 << 3, /* a directory with whiteouts among its children */
 	ENTRY_SPARSE = 1 << 4,
 	/*
-	 * A hard link to a path that this layer does not have (`link`: cleaned, relative to
-	 * the root): it binds to what the lower layers show there.
+	 * A hard link to a path that is not in this layer (`link`: cleaned, relative to
+	 * the root). It refers to the path in the lower layers.
 	 */
 	ENTRY_FOREIGN = 1 << 5,
 };
@@ -46,38 +47,41 @@ enum entry_flag {
 /* Pointers are borrowed from the index. */
 struct entry {
 	uint32_t id;
-	/* the entry that holds the inode: itself, or a hard link's target */
+	/* the entry that has the inode: this one, or the target of a hard link */
 	uint32_t inode;
 	uint32_t parent;
 	uint16_t flags; /* enum entry_flag */
-	uint32_t mode;	/* S_IFMT and 07777; 0 for type alone if ENTRY_FOREIGN */
+	uint32_t mode;	/* S_IFMT and 07777; 0 except the type if ENTRY_FOREIGN */
 	uint32_t uid;
 	uint32_t gid;
-	uint32_t nlink; /* names in this layer; of a directory: 2 + its directories */
+	uint32_t nlink; /* names in this layer; for a directory, 2 + its subdirectories */
 	int64_t mtime;
 	uint32_t mtime_ns;
 	uint32_t rdev_major;
 	uint32_t rdev_minor;
-	/* as st_size: of a symlink, its length; of a directory, its children */
+	/*
+	 * as st_size: for a symlink, its length; for a directory, the number of
+	 * children
+	 */
 	uint64_t size;
-	/* regular: decoded offset of the content, or see index_extents() */
+	/* regular: decoded offset of the content, or see index_extent() */
 	uint64_t data;
 	uint32_t first_child;
 	uint32_t n_children;
-	/* not NUL-terminated; "" for the root and for nameless inodes */
+	/* not NUL-terminated; "" for the root and for inodes without a name */
 	const char *name;
 	size_t name_len;
 	const char *link; /* symlink text or foreign target, not NUL-terminated */
 	size_t link_len;
-	uint64_t xattrs; /* for index_xattr(); 0: none */
-	/* SHA-256 of the content of a regular file, or NULL if empty */
+	uint64_t xattrs; /* for index_xattr(); 0 if none */
+	/* SHA-256 of the content of a regular file; NULL if empty or unknown */
 	const uint8_t *digest;
 };
 
 /* "streamed", "estargz", "zstd:chunked", "soci" */
 const char *index_basis_name(enum index_basis basis);
 
-/* The head of the file. */
+/* What the head of the file says. */
 struct index_info {
 	struct digest blob;
 	enum index_basis basis;
@@ -87,31 +91,31 @@ struct index_info {
 	uint64_t content_size; /* sum of the sizes of the regular files */
 	uint32_t n_entries;
 	uint32_t n_spans;
-	uint32_t n_foreign; /* entries with ENTRY_FOREIGN */
-	uint32_t n_skipped; /* entries of the archive that cannot be shown */
+	uint32_t n_foreign; /* number of entries with ENTRY_FOREIGN */
+	uint32_t n_skipped; /* entries of the archive that could not be represented */
 	bool has_xattrs;
-	bool has_sparse; /* files with holes */
+	bool has_sparse; /* there are files with holes */
 	enum compression compression;
 };
 
 /*
- * Takes @fd, also on failure. -EBADMSG if it is no index of this version for the
- * blob, or its size, head or bounds are wrong.
+ * Takes @fd, even on failure. -EBADMSG if the file is not an index of this version for
+ * @blob, or if its size, head or bounds are wrong.
  */
 int index_open(int fd, const struct digest *blob, struct index **out, struct err *e);
-/* NULL is fine. */
+/* Accepts NULL. */
 void index_close(struct index *ix);
 const struct index_info *index_info(const struct index *ix);
 
-/* 0, -ENOENT for no such id, -EBADMSG for damage. */
+/* 0, -ENOENT if there is no such id, -EBADMSG for damage. */
 int index_entry(const struct index *ix, uint32_t id, struct entry *out);
-/* A child by name: 0, -ENOENT, -EBADMSG. */
+/* Finds a child by name. 0, -ENOENT or -EBADMSG. */
 int index_find(const struct index *ix, const struct entry *dir, const char *name,
 	       size_t len, struct entry *out);
 
 /*
- * The next xattr of an entry: *pos is entry->xattrs at first (not 0), and is moved on;
- * it is 0 after the last one. 0 or -EBADMSG.
+ * Gets the next xattr of an entry. *pos is entry->xattrs at first, which must not be 0;
+ * each call advances it, and it is 0 after the last xattr. 0 or -EBADMSG.
  */
 struct xattr {
 	const char *name; /* not NUL-terminated */
@@ -122,26 +126,26 @@ struct xattr {
 int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out);
 
 /*
- * Where the content of [off, ...) of a regular file is, one run: @len is shortened to
- * what is contiguous, and *data is the decoded offset, or UINT64_MAX for a hole. @off
- * must be below the size and *len > 0. 0 or -EBADMSG.
+ * Finds the place of the content of a regular file at @off, which must be below the
+ * size; *len must not be 0. *len is shortened to what is contiguous. *data is the
+ * decoded offset, or UINT64_MAX for a hole. 0 or -EBADMSG.
  */
 int index_extent(const struct index *ix, const struct entry *file, uint64_t off,
 		 uint64_t *len, uint64_t *data);
-/* Bytes of content that are stored: the size less the holes. 0 or -EBADMSG. */
+/* The bytes of content that are stored: the size without the holes. 0 or -EBADMSG. */
 int index_stored(const struct index *ix, const struct entry *file, uint64_t *stored);
 
-/* The i-th span. 0, -ENOENT, -EBADMSG. */
+/* Gets span @i. 0, -ENOENT or -EBADMSG. */
 int index_span(const struct index *ix, uint32_t i, struct span *out);
-/* The number of the span that holds the decoded byte at @out_off. */
+/* Finds the number of the span that has the decoded byte at @out_off. */
 int index_span_at(const struct index *ix, uint64_t out_off, uint32_t *i);
 
-/* The i-th foreign link's entry id. */
+/* Gets the entry id of foreign link @i. */
 int index_foreign(const struct index *ix, uint32_t i, uint32_t *id);
-/* What could not be shown: lines of text, the first ones if there were many. Borrowed. */
+/* What could not be represented: lines of text, cut after the first 16 KiB. Borrowed. */
 int index_skipped(const struct index *ix, const char **text, size_t *len);
 
-/* Was a block found, since this was last asked, whose checksum is wrong? */
+/* Was a block with a wrong checksum found since the last call? */
 bool index_take_damage(const struct index *ix);
 /* Reads and checks every block of the file. 0 or -EBADMSG. */
 int index_verify(const struct index *ix);

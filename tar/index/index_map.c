@@ -13,7 +13,7 @@
 #include "tar/codec/compression.h"
 #include "tar/index/facts.h"
 
-/* Sections of rows: the length must be a multiple of this. */
+/* The length of a section is a multiple of this. */
 static const uint32_t row_sizes[N_SECTIONS] = {
 	[SECTION_ENTRIES] = sizeof(struct index_row),
 	[SECTION_STRINGS] = 1,
@@ -52,8 +52,8 @@ static inline bool is_checked(const struct index_map *m, uint64_t block)
 }
 
 /*
- * Does the file still have the bytes that were checked? Where they are gone the map has
- * zeros, see base/fault.h, and at its end as well.
+ * Does the file still have the bytes that were checked? Where it was cut off the map
+ * has zeros (see base/fault.h), and so at its end.
  */
 static bool is_whole(const struct index_map *m)
 {
@@ -63,7 +63,6 @@ static bool is_whole(const struct index_map *m)
 	return false;
 }
 
-/* @len bytes at @off of a section, checked; NULL if they are not there or not right. */
 const void *index_map_at(const struct index_map *m, enum index_section section,
 			 uint64_t off, uint64_t len)
 {

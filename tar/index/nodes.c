@@ -9,8 +9,8 @@
 #define FIRST_CAP 1024
 
 /*
- * Begun with a number that no archive can know: names chosen to share a bucket would
- * make adding each cost as much as all before it.
+ * The seed is random, so an archive cannot choose names that share a bucket. That would
+ * make each insertion as expensive as all insertions before it.
  */
 static uint32_t hash_name(uint64_t seed, uint32_t parent, const char *name, size_t len)
 {
@@ -34,7 +34,9 @@ static const char *name_of(const struct nodes *ns, uint32_t id)
 	return ns->strings.data + ns->rows[id].name;
 }
 
-/* Twice the rows, and as many buckets as rows: chains stay about one node long. */
+/*
+ * Doubles the rows, and makes as many buckets as rows: chains stay about one node long.
+ */
 static int nodes_grow(struct nodes *ns)
 {
 	uint32_t cap = ns->cap ? ns->cap * 2 : FIRST_CAP;

@@ -18,13 +18,16 @@
 #include "tar/index/nodes.h"
 #include "tar/index/writer.h"
 
-/* A chain of symlinks longer than the kernel's own limit leads nowhere. */
+/* The kernel's own limit: a longer chain of symlinks leads nowhere. */
 #define SYMLINKS_MAX 40
 
-/* A path and the symlinks it leads through; ours, so that no entry can make it large. */
+/*
+ * A path and the symlinks on its way. The limit is ours, so that no entry can make it
+ * large.
+ */
 #define WALK_MAX (16 * 1024)
 
-/* Enough words to see what is wrong; the count says how often. */
+/* Enough text to see what is wrong. The count tells how often. */
 #define SKIPPED_MAX (16 * 1024)
 
 struct tree {
@@ -32,11 +35,13 @@ struct tree {
 	struct writer *writer;
 	pthread_mutex_t mutex; /* guards writer, until the tree is finished */
 	struct flat flat;
-	struct buf pending; /* u32 nodes: hard links whose target was not there yet */
-	/* The directory that the last entry was put in, for the next one is mostly there too. */
+	struct buf pending; /* u32 nodes: hard links whose target did not exist yet */
+	/*
+	 * The directory of the last entry, because the next entry is mostly in it, too.
+	 */
 	char last_dir[INDEX_PATH_MAX + 1];
 	size_t last_dir_len;
-	uint32_t last_dir_node; /* NODE_NONE: not to be relied on */
+	uint32_t last_dir_node; /* NODE_NONE: invalid */
 };
 
 int tree_new(int fd, struct tree **out)
@@ -60,8 +65,8 @@ int tree_new(int fd, struct tree **out)
 	t->nodes.rows[0].mode = S_IFDIR | 0755;
 	t->nodes.rows[0].flags = ENTRY_IMPLIED;
 	/*
-	 * Digests and spans go out as they come: they need no sorting, and would be a half of
-	 * the memory.
+	 * Digests and spans are written as they arrive: they need no sorting, and would
+	 * be half of the memory.
 	 */
 	writer_begin(t->writer, SECTION_UNITS);
 	*out = t;
@@ -85,13 +90,13 @@ uint32_t tree_count(const struct tree *t)
 	return t->nodes.n;
 }
 
-/* Names in the words about them: as much of a long one as tells which it is. */
+/* The length of a name in a line of text: enough of a long name to recognise it. */
 static int line_len(size_t len)
 {
 	return len > 120 ? 120 : (int)len;
 }
 
-/* A directory made up for what is below it. */
+/* Adds a directory that an entry below it implies. */
 static int add_implied(struct tree *t, uint32_t parent, const char *name, size_t len,
 		       uint32_t *id)
 {
@@ -105,8 +110,9 @@ static int add_implied(struct tree *t, uint32_t parent, const char *name, size_t
 }
 
 /*
- * Names as unpackers clean them: no empty parts, no `.`, and `..` takes away the part
- * before it, down to the root. Gives the length in @out, which has room for @len + 1.
+ * Cleans a path as unpackers do: no empty components, no `.`, and `..` removes the
+ * component before it, down to the root. Returns the length in @out, which has room for
+ * @len + 1.
  */
 static size_t clean_path(const char *path, size_t len, char *out)
 {
@@ -132,19 +138,20 @@ static size_t clean_path(const char *path, size_t len, char *out)
 }
 
 enum walk_mode {
-	WALK_FIND, /* a missing part: -ENOENT */
-	WALK_MAKE, /* a missing part, or one that is no directory, becomes a directory */
+	WALK_FIND, /* a missing component is -ENOENT */
+	/* a missing component, or one that is no directory, becomes a directory */
+	WALK_MAKE,
 };
 
 /*
- * The directory that @path (of @len bytes) means, symlinks followed as a chroot in the
- * layer would. -ENOENT, -ELOOP, -ENAMETOOLONG; -E2BIG, -ENOMEM.
+ * Finds the directory that @path (of @len bytes) names, following symlinks as a chroot
+ * in the layer would. -ENOENT, -ELOOP, -ENAMETOOLONG; -E2BIG, -ENOMEM.
  */
 static int walk_path(struct tree *t, const char *path, size_t len, enum walk_mode mode,
 		     uint32_t *out)
 {
 	char buf[WALK_MAX];
-	/* at the end, so that links go in front */
+	/* at the end, so that link texts can be put in front */
 	char *rest = buf + sizeof(buf) - len;
 	char *end = buf + sizeof(buf);
 	unsigned links = 0;
@@ -198,7 +205,7 @@ static int walk_path(struct tree *t, const char *path, size_t len, enum walk_mod
 	return 0;
 }
 
-/* The directory for an entry: mostly the one that the entry before was in. */
+/* Finds the directory for an entry, which is mostly that of the entry before. */
 static int parent_of(struct tree *t, const char *path, size_t len, uint32_t *out)
 {
 	int rc;
@@ -217,7 +224,7 @@ static int parent_of(struct tree *t, const char *path, size_t len, uint32_t *out
 	return 0;
 }
 
-/* Splits a cleaned path before its last part. */
+/* Splits a cleaned path before its last component. */
 static size_t dir_len(const char *path, size_t len, const char **name, size_t *name_len)
 {
 	const char *slash = memrchr(path, '/', len);
@@ -227,7 +234,10 @@ static size_t dir_len(const char *path, size_t len, const char **name, size_t *n
 	return slash ? (size_t)(slash - path) : 0;
 }
 
-/* What a hard link's cleaned target is now. -ENOENT, or walk_path()'s errors. */
+/*
+ * Finds what the cleaned target of a hard link is now. -ENOENT, or the errors of
+ * walk_path().
+ */
 static int find_target(struct tree *t, const char *path, size_t len, uint32_t *out)
 {
 	const char *name;
@@ -252,7 +262,10 @@ static int find_target(struct tree *t, const char *path, size_t len, uint32_t *o
 	return 0;
 }
 
-/* All that an entry says of its inode; @row is new, or a directory that is told again. */
+/*
+ * Sets all that an entry says about its inode. @row is new, or a directory that is
+ * repeated.
+ */
 static int fill_row(struct tree *t, struct index_row *row, const struct tar_entry *e)
 {
 	uint32_t at;
@@ -279,7 +292,7 @@ static int fill_row(struct tree *t, struct index_row *row, const struct tar_entr
 		rc = nodes_add_text(&t->nodes, e->link, e->link_len, &at);
 		if (rc < 0)
 			return rc;
-		row->mode = S_IFLNK | 0777; /* Linux knows no other */
+		row->mode = S_IFLNK | 0777; /* the only mode of symlinks on Linux */
 		row->a = at;
 		row->b = (uint32_t)e->link_len;
 		row->size = e->link_len;
@@ -296,8 +309,8 @@ static int fill_row(struct tree *t, struct index_row *row, const struct tar_entr
 }
 
 /*
- * The node to be filled: a directory that was there, if the entry is one too, else a
- * new node in place of whatever had the name.
+ * Finds the node to fill: an existing directory if the entry is one too, else a new
+ * node that replaces the name.
  */
 static int place_node(struct tree *t, uint32_t dir, const char *name, size_t len,
 		      bool is_dir, uint32_t *out)
@@ -317,8 +330,8 @@ static int place_node(struct tree *t, uint32_t dir, const char *name, size_t len
 }
 
 /*
- * A hard link. The target is looked up before the name is laid: `a` linked to `a` is
- * then seen to be nothing, and not the loss of `a`.
+ * Adds a hard link. The target is looked up before the name is replaced, so that a link
+ * from `a` to `a` changes nothing and does not lose `a`.
  */
 static int add_link(struct tree *t, uint32_t dir, const char *name, size_t len,
 		    const struct tar_entry *e)
@@ -329,7 +342,7 @@ static int add_link(struct tree *t, uint32_t dir, const char *name, size_t len,
 	int rc;
 
 	if (e->link_len > INDEX_PATH_MAX) {
-		flat_skip(&t->flat, "%.*s: a hard link to a name too long",
+		flat_skip(&t->flat, "%.*s: a hard link to a name that is too long",
 			  line_len(e->path_len), e->path);
 		return 0;
 	}
@@ -403,7 +416,7 @@ int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct e
 	}
 	rc = parent_of(t, path, dirs, &dir);
 	if (rc == -ENAMETOOLONG || rc == -ELOOP) {
-		flat_skip(&t->flat, "%.*s: its directory cannot be: %s", line_len(len),
+		flat_skip(&t->flat, "%.*s: its directory is invalid: %s", line_len(len),
 			  path, strerror(-rc));
 		return 0;
 	}
@@ -444,9 +457,10 @@ int tree_add_span(struct tree *t, const struct span *sp)
 }
 
 /*
- * A link that was laid before its target: some archives are sorted by what is read
- * first. A chain of such links is followed to its end. 0; 1 if it is left out, for it
- * runs in a circle, or is longer than any real one, or ends at a directory.
+ * Resolves a link that came before its target: some archives are sorted by what is read
+ * first. A chain of such links is followed to its end. Returns 0, or 1 if the link is
+ * left out because the chain is a cycle, or longer than any real one, or ends at a
+ * directory.
  */
 static int bind_late(struct tree *t, uint32_t id)
 {
@@ -462,7 +476,8 @@ static int bind_late(struct tree *t, uint32_t id)
 		if (rc == -E2BIG || rc == -ENOMEM)
 			return rc;
 		if (rc <
-		    0) { /* not here: perhaps what the chain ends at is in a lower layer */
+		    /* not in this layer; the end of the chain may be in a lower one */
+		    0) {
 			row->a = at->a;
 			row->b = at->b;
 			return 0;
@@ -483,7 +498,10 @@ static int bind_late(struct tree *t, uint32_t id)
 	return 1;
 }
 
-/* What is left out goes at the end, so that all links of a circle see that it is one. */
+/*
+ * Links are left out at the end, so that every link of a cycle is recognised as part of
+ * it.
+ */
 static int bind_all(struct tree *t)
 {
 	uint32_t *ids = (uint32_t *)(void *)t->pending.data;
@@ -505,9 +523,10 @@ static int bind_all(struct tree *t)
 }
 
 /*
- * What hides names of lower layers: by its own name, or by being what a whiteout is to
- * overlayfs, for some archives are taken of its upper directory. There most of them are
- * hard links to one, so this waits until all are bound.
+ * Marks entries that hide names of lower layers: by their own name, or because
+ * overlayfs uses them as whiteouts, since some archives are copies of its upper
+ * directory. Most whiteouts there are hard links to one file, so this runs after all
+ * links are resolved.
  */
 static void mark_whiteouts(struct tree *t)
 {

@@ -17,7 +17,7 @@
 struct writer {
 	int fd;
 	int error;    /* the first one, negative errno */
-	uint64_t off; /* in the file, of block[0] */
+	uint64_t off; /* offset of block[0] in the file */
 	size_t len;
 	struct index_place sections[N_SECTIONS];
 	enum index_section section;
@@ -37,7 +37,7 @@ int writer_new(int fd, struct writer **out)
 	w->len = 0;
 	w->section = N_SECTIONS;
 	memset(w->sections, 0, sizeof(w->sections));
-	buf_init(&w->crcs, UINT32_MAX); /* one word for 64 KiB that we wrote */
+	buf_init(&w->crcs, UINT32_MAX); /* one word for each 64 KiB that was written */
 	*out = w;
 	return 0;
 }
@@ -51,8 +51,8 @@ void writer_free(struct writer *w)
 }
 
 /*
- * The disk is full: what there is of the index, and what is to come, has room in memory.
- * Under the same descriptor, so that nobody needs to know.
+ * The disk is full. Moves the index so far to memory, under the same descriptor, so
+ * that the caller does not notice.
  */
 static int writer_move_to_memory(struct writer *w)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes an index file (indexfile.h) front to back, section after section, with no
- * more memory than a block. Not for two threads at once.
+ * Writes an index file (format.h) from front to back, section by section, with no more
+ * memory than a block. One thread at a time.
  */
 #ifndef TAR_INDEX_WRITER_H
 #define TAR_INDEX_WRITER_H
@@ -12,22 +12,25 @@
 
 struct writer;
 
-/* @fd is an empty file, borrowed. If its disk is full, it becomes a file in memory. */
+/*
+ * @fd is an empty file, borrowed. If its disk is full, it is replaced by a file in
+ * memory.
+ */
 int writer_new(int fd, struct writer **out);
 void writer_free(struct writer *w);
 
-/* What follows belongs to @section; each is begun at most once. */
+/* Starts @section. Each section is started at most once. */
 void writer_begin(struct writer *w, enum index_section section);
 /*
- * A failure to write is kept, and given by writer_finish(): callers need not look at
- * each append.
+ * Appends to the section. A failure is remembered and returned by writer_finish(), so
+ * callers need not check each call.
  */
 void writer_append(struct writer *w, const void *data, size_t len);
 /* Bytes in the section so far. */
 uint64_t writer_tell(const struct writer *w);
 /*
- * The checksums and the head: @head's fields from n_skipped on are the caller's, the
- * rest is filled in. 0 or negative errno (ENOSPC, EIO).
+ * Writes the checksums and the head. The caller has set the fields of @head from
+ * n_skipped on; the others are filled in here. 0 or negative errno (ENOSPC, EIO).
  */
 int writer_finish(struct writer *w, struct index_head *head);
 

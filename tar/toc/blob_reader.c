@@ -8,7 +8,7 @@
 #include "base/source.h"
 #include "base/store/slot.h"
 
-/* One request, and as much memory: the tables of most layers. */
+/* One request, and as much memory. Most tables are smaller. */
 #define PIECE (4u << 20)
 
 int blob_reader_read(const struct blob_reader *r, void *buf, size_t len, uint64_t off,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parts of a blob that are small beside it, fetched before anything of it is mounted: its
- * last bytes, a table of contents.
+ * Reads small parts of a blob before anything of it is mounted: its last bytes, a table
+ * of contents.
  */
 #ifndef TAR_TOC_BLOB_READER_H
 #define TAR_TOC_BLOB_READER_H
@@ -15,19 +15,20 @@ struct source;
 struct store;
 
 struct blob_reader {
-	struct source *blob;   /* borrowed, as all here */
-	const bool *cancelled; /* or NULL */
-	uint64_t *bytes;       /* grows by what is fetched; atomic */
-	struct store *store;   /* whose others wait, see store_note_work(); or NULL */
+	struct source *blob;   /* borrowed, like the other pointers */
+	const bool *cancelled; /* may be NULL */
+	uint64_t *bytes;       /* atomic; the bytes read are added to it */
+	/* of the lock that is held, see store_note_work(); may be NULL */
+	struct store *store;
 };
 
-/* 0, -EINTR when cancelled, or what source_read_all() says. */
+/* 0, -EINTR when cancelled, or an error of source_read_all(). */
 int blob_reader_read(const struct blob_reader *r, void *buf, size_t len, uint64_t off,
 		     struct err *e);
 
 /*
- * [off, off + len) in order, in pieces that are one request each, lent to @take; what that
- * returns below 0 ends it and is given back.
+ * Reads [off, off + len) in order, in pieces of one request each, and calls @take with
+ * each. A negative errno from @take ends the reading and is returned.
  */
 typedef int blob_reader_take_fn(void *arg, const void *data, size_t len, struct err *e);
 int blob_reader_stream(const struct blob_reader *r, uint64_t off, uint64_t len,

@@ -2,12 +2,12 @@
 /*
  *	frames: a tar				zstd, RFC 8878
  *	50 2a 4d 18 LENGTH[4] table		a skippable frame; offsets are those of `table`
- *	50 2a 4d 18 LENGTH[4] tar-split		one dialect; not for us
+ *	50 2a 4d 18 LENGTH[4] tar-split		one dialect; not used
  *	50 2a 4d 18 LENGTH[4] footer
  *
- * The footer is 64 or 40 bytes, little-endian words of 8: offset, length, decompressed length
- * and type of the table, in the longer one the same three of the tar-split, then a magic,
- * "GNUlInUx" or "GnUlInUx".
+ * The footer has 64 or 40 bytes of little-endian 8-byte words: the offset, length,
+ * decompressed length and type of the table; in the longer one the same three of the
+ * tar-split; then a magic, "GNUlInUx" or "GnUlInUx".
  */
 #include "tar/toc/chunked.h"
 
@@ -27,7 +27,7 @@
 #define FRAME_HEAD 8
 #define FOOTER_MIN 40
 
-#define PIECE (64 * 1024) /* of JSON, at once */
+#define PIECE (64 * 1024) /* of JSON at a time */
 
 int chunked_parse_position(const char *text, struct chunked_place *out, struct err *e)
 {
@@ -83,7 +83,7 @@ bool chunked_find_footer(const void *tail, size_t len, struct chunked_place *out
 	return true;
 }
 
-/* The table while it comes. */
+/* The state of reading a table. */
 struct table {
 	struct toc *toc;
 	struct zstd *zstd;
@@ -111,7 +111,7 @@ static int chunked_take(void *arg, const void *data, size_t len, struct err *e)
 		n = PIECE - flow.out_len;
 		if (n > t->left)
 			return err_set(e, -EBADMSG,
-				       "its table of contents is longer than said");
+				       "its table of contents is longer than stated");
 		t->left -= n;
 		hasher_update(t->json_hasher, t->json, n);
 		rc = toc_feed(t->toc, t->json, n, e);
@@ -126,8 +126,8 @@ static int check_digest(struct hasher *hasher, const struct digest *want, struct
 	hasher_finish(hasher, &have);
 	if (want && !digest_equal(&have, want))
 		return err_set(e, -EBADMSG,
-			       "its table of contents has not the digest that the "
-			       "manifest says");
+			       "its table of contents does not have the digest in "
+			       "the manifest");
 	return 0;
 }
 
@@ -135,7 +135,7 @@ static int table_init(struct table *t, const struct chunked_place *place,
 		      const struct digest *table, const struct digest *json,
 		      struct tree *tree)
 {
-	/* The head of the table's own frame is no part of a file. */
+	/* The head of the table's own frame is not part of a file. */
 	const struct toc_options options = {
 		.kind = SPAN_ZSTD,
 		.end = place->off - FRAME_HEAD,
@@ -164,13 +164,12 @@ int chunked_read(const struct blob_reader *r, const struct chunked_place *place,
 	if (place->off < FRAME_HEAD || place->json_len > TOC_SIZE_MAX ||
 	    place->len > TOC_SIZE_MAX ||
 	    !range_fits(place->off, place->len, r->blob->size))
-		return err_set(e, -EBADMSG,
-			       "its table of contents is not where it can be");
+		return err_set(e, -EBADMSG, "its table of contents is outside the layer");
 	rc = table_init(&t, place, table, json, tree);
 	if (rc == 0)
 		rc = blob_reader_stream(r, place->off, place->len, chunked_take, &t, e);
 	if (rc == 0 && (t.left > 0 || !zstd_is_between(t.zstd)))
-		rc = err_set(e, -EBADMSG, "its table of contents is shorter than said");
+		rc = err_set(e, -EBADMSG, "its table of contents is shorter than stated");
 	if (rc == 0)
 		rc = check_digest(t.table_hasher, table, e);
 	if (rc == 0)

@@ -11,7 +11,8 @@
  * Between the table's offset and the footer is a gzip member with a tar of one file,
  * stargz.index.json.
  *
- * The last TAIL bytes are fetched at once: the footer, and of most small layers the table.
+ * The last TAIL bytes are fetched at once. They have the footer and, for most small
+ * layers, the table.
  */
 #include "tar/toc/estargz.h"
 
@@ -31,9 +32,9 @@
 #include "tar/toc/toc.h"
 
 #define TAIL  (64 * 1024)
-#define PIECE (64 * 1024) /* decoded, at once */
+#define PIECE (64 * 1024) /* decoded bytes at a time */
 
-#define HEAD_LEN 12 /* with XLEN */
+#define HEAD_LEN 12 /* including XLEN */
 #define END_LEN	 13 /* an empty block, and the trailer */
 
 static bool parse_hex(const char *text, uint64_t *out)
@@ -55,7 +56,10 @@ static bool parse_hex(const char *text, uint64_t *out)
 	return true;
 }
 
-/* Is this a footer with @extra_len bytes of extra? Gives them, without an "SG" field's head. */
+/*
+ * Recognises a footer with @extra_len bytes of extra. Returns them, without the head of
+ * an "SG" field, or NULL.
+ */
 static const char *find_extra(const char *tail, size_t len, size_t extra_len,
 			      size_t *field_len)
 {
@@ -98,16 +102,16 @@ enum estargz_footer estargz_find_footer(const void *tail, size_t len, uint64_t *
 	return ESTARGZ_NO_FOOTER;
 }
 
-/* The table while it comes: gzip, tar, JSON. */
+/* The state of reading a table: gzip, tar, JSON. */
 struct table {
 	struct gzip *gzip;
 	struct reader *reader;
 	struct toc *toc;
 	struct hasher *hasher;
-	struct err *e;	/* of the call that is under way */
-	bool is_found;	/* the one file has begun */
-	bool is_inside; /* and is what comes */
-	uint64_t left;	/* bytes of it to come */
+	struct err *e;	/* of the current call */
+	bool is_found;	/* the file has begun */
+	bool is_inside; /* its content is being read */
+	uint64_t left;	/* bytes of it still to come */
 	uint8_t *out;	/* PIECE bytes */
 };
 
@@ -163,14 +167,14 @@ static int estargz_finish(struct table *t, const struct digest *json,
 	struct digest have;
 
 	if (!t->is_found)
-		return err_set(e, -ENOENT, "there is no table of contents in it");
+		return err_set(e, -ENOENT, "it has no table of contents");
 	if (t->left > 0)
 		return err_set(e, -EBADMSG, "its table of contents is cut short");
 	hasher_finish(t->hasher, &have);
 	if (!digest_equal(&have, json))
 		return err_set(e, -EBADMSG,
-			       "its table of contents has not the digest that the "
-			       "manifest says");
+			       "its table of contents does not have the digest in "
+			       "the manifest");
 	return toc_finish(t->toc, out, e);
 }
 
@@ -233,14 +237,13 @@ static int estargz_find_table(const struct blob_reader *r, const char *tail, siz
 		return err_set(e, -ENOENT, "its table of contents is in another image");
 	case ESTARGZ_NO_FOOTER:
 		return err_set(e, -ENOENT,
-			       "it has no footer that says where its table of "
-			       "contents is");
+			       "it has no footer that locates its table of "
+			       "contents");
 	case ESTARGZ_FOOTER:
 		break;
 	}
 	if (off >= r->blob->size - footer_len)
-		return err_set(e, -EBADMSG,
-			       "its table of contents is not where it can be");
+		return err_set(e, -EBADMSG, "its table of contents is outside the layer");
 	return estargz_read_table(r, off, r->blob->size - footer_len, tail, len, json,
 				  tree, out, e);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * eStargz: a tar.gz whose files begin members of their own, with the table of contents
- * (toc.h) as the tar's last file, and a footer that says where.
+ * eStargz: a tar.gz in which each file begins a gzip member. The table of contents
+ * (toc.h) is the last file of the tar, and a footer has its offset.
  *
- * The manifest says the digest of the table's JSON, and not where it is.
+ * The manifest has the digest of the table's JSON, but not its place.
  */
 #ifndef TAR_TOC_ESTARGZ_H
 #define TAR_TOC_ESTARGZ_H
@@ -26,16 +26,16 @@ enum estargz_footer {
 };
 
 /*
- * What the last @len bytes of a blob say: where the table begins, and where it ends, counted
- * from the end of the blob.
+ * Parses the last @len bytes of a blob. *off is where the table begins. *footer_len is
+ * the length of the footer, which the table ends before.
  */
 enum estargz_footer estargz_find_footer(const void *tail, size_t len, uint64_t *off,
 					size_t *footer_len);
 
 /*
- * Finds the table, which must have the digest @json, and reads it into @tree. A blob that
- * is zstd:chunked and has its own kind of footer is read by that.
- * -ENOENT: there is no table in the layer; else as chunked_read().
+ * Finds the table, which must have the digest @json, and reads it into @tree. A
+ * zstd:chunked blob with its own kind of footer is read by chunked_read(). -ENOENT if
+ * the layer has no table; else the errors of chunked_read().
  */
 int estargz_read(const struct blob_reader *r, const struct digest *json,
 		 struct tree *tree, enum compression *compression, struct toc_facts *out,

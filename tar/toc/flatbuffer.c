@@ -10,7 +10,7 @@ static bool fb_has(const struct fb_bytes *in, size_t at, size_t len)
 	return range_fits(at, len, in->len);
 }
 
-/* The place that the u32 offset at @at leads to. */
+/* Follows the u32 offset at @at. */
 static int fb_follow(const struct fb_bytes *in, size_t at, size_t *out)
 {
 	uint64_t to;
@@ -52,7 +52,7 @@ int fb_root(const struct fb_bytes *in, struct fb_table *out)
 	return rc < 0 ? rc : fb_open_table(in, at, out);
 }
 
-/* Where the field of @size bytes is; -ENOENT if it is absent. */
+/* Finds the field of @size bytes. -ENOENT if it is absent. */
 static int fb_find_field(const struct fb_table *t, unsigned slot, size_t size,
 			 size_t *out)
 {
@@ -70,7 +70,7 @@ static int fb_find_field(const struct fb_table *t, unsigned slot, size_t size,
 	return 0;
 }
 
-/* What the offset in a slot leads to. */
+/* Follows the offset in a slot. */
 static int fb_find_target(const struct fb_table *t, unsigned slot, size_t *out)
 {
 	size_t at;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FlatBuffers, read in place from foreign bytes: as much of the format as a zTOC needs.
- * Every offset is checked against the bytes that are there; what points outside, or
- * overlaps the end, is as good as absent or -EBADMSG, never read.
+ * A reader of FlatBuffers in place, for untrusted bytes: the part of the format that a
+ * zTOC needs. Every offset is checked against the available bytes. What points outside
+ * or overlaps the end is absent or -EBADMSG, and is never read.
  *
  * Numbers are little-endian. At byte 0 is the offset of the root table. A table begins
- * with an i32 that is subtracted from its place to reach its vtable:
+ * with an i32, which is subtracted from the table's offset to get that of its vtable:
  *
  *	u16 bytes of the vtable, u16 bytes of the table, u16 offset in the table for each
  *	slot; 0 or no slot: the default
  *
- * A string, vector or table in a slot is a u32 offset from there. Strings and vectors are
- * a u32 count and the elements.
+ * A string, vector or table in a slot is a u32 offset from there. Strings and vectors
+ * are a u32 count and the elements.
  */
 #ifndef TAR_TOC_FLATBUFFER_H
 #define TAR_TOC_FLATBUFFER_H
@@ -20,13 +20,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The bytes, borrowed. */
+/* The buffer, borrowed. */
 struct fb_bytes {
 	const uint8_t *data;
 	size_t len;
 };
 
-/* A table: its place and that of its vtable. */
+/* A table: its offset and that of its vtable. */
 struct fb_table {
 	const struct fb_bytes *in;
 	size_t at;
@@ -41,21 +41,21 @@ struct fb_vector {
 	uint32_t n;
 };
 
-/* 0 or -EBADMSG, all of these. An absent table or vector is -ENOENT. */
+/* These calls return 0 or -EBADMSG, and -ENOENT for an absent table or vector. */
 int fb_root(const struct fb_bytes *in, struct fb_table *out);
 int fb_get_table(const struct fb_table *t, unsigned slot, struct fb_table *out);
-/* @size: of an element; all of them are there. */
+/* @size is that of an element. All elements are inside the buffer. */
 int fb_get_vector(const struct fb_table *t, unsigned slot, size_t size,
 		  struct fb_vector *out);
 
-/* The i-th element of a vector of tables or of strings. */
+/* Gets element @i of a vector of tables or strings. */
 int fb_table_at(const struct fb_vector *v, uint32_t i, struct fb_table *out);
 int fb_text_at(const struct fb_vector *v, uint32_t i, const char **text, size_t *len);
 
-/* A string, not NUL-terminated; "" if absent. */
+/* Gets a string, not NUL-terminated; "" if absent. */
 int fb_get_text(const struct fb_table *t, unsigned slot, const char **text, size_t *len);
 
-/* Numbers; @otherwise if absent. */
+/* Get a number; @otherwise if absent. */
 int fb_get_i64(const struct fb_table *t, unsigned slot, int64_t otherwise, int64_t *out);
 int fb_get_u32(const struct fb_table *t, unsigned slot, uint32_t otherwise,
 	       uint32_t *out);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Entries come in the order of the table, which is that of the blob. A regular file waits
- * for the chunks that follow it, and its pieces wait until it is known where the next
- * one begins, for that is where they end:
+ * Entries arrive in the order of the table, which is that of the blob. A regular file
+ * is kept back until the chunks that follow it are known. Its pieces are kept back
+ * until the next piece begins, because that is where they end:
  *
  *	blob	| member or frame     | next one      | ...  table
  *		| piece | piece |     | piece |       |
  *		  inner   inner
- *		  offset  offset   ^ what is between: headers of the tar, padding
+ *		  offset  offset   ^ between them: headers of the tar, padding
  *
- * Several pieces may share a member. Those that do not ascend are refused: no tool writes
- * them, and to sort a million pieces would cost more than to stream the layer.
+ * Several pieces may share a member. Pieces that do not ascend are refused: no tool
+ * writes them, and sorting a million pieces would cost more than streaming the layer.
  *
- * What a table says twice must agree: pieces must cover their file without gap or overlap,
- * the one piece of a file must have the file's digest.
+ * Redundant values must agree: pieces must cover their file without gap or overlap, and
+ * the only piece of a file must have the file's digest.
  *
- * Memory: one file with its pieces, those that share a member, and the tree.
+ * Memory: one file with its pieces, the pieces that share a member, and the tree.
  */
 #include "tar/toc/toc.h"
 
@@ -33,19 +33,19 @@
 #include "tar/index/tree.h"
 #include "tar/toc/toc_entry.h"
 
-/* The entries of a table are at this depth of the JSON, their keys one deeper. */
+/* The depth of the entries in the JSON. Their keys are one deeper. */
 #define ENTRIES_DEPTH 1
 #define KEY_DEPTH     3
 
-/* Pieces of one file, or in one member: more than a table under TOC_SIZE_MAX has. */
+/* Pieces of one file or in one member: more than a table under TOC_SIZE_MAX can have. */
 #define PIECES_MAX ((size_t)8 << 20)
 
-/* A piece of the file that waits. */
+/* A piece of the current file. */
 struct toc_piece {
 	uint64_t in;
 	uint64_t skip;
 	uint64_t off; /* in the file */
-	uint64_t len; /* 0: to the end of the file */
+	uint64_t len; /* 0: up to the end of the file */
 	struct digest digest;
 	bool is_zeros;
 };
@@ -54,20 +54,20 @@ struct toc {
 	struct toc_options options;
 	struct tree *tree;
 	struct json_stream *json;
-	struct err err; /* of a callback */
+	struct err err; /* set by a callback */
 	struct toc_reader reader;
 	bool is_in_entries;
 	bool has_entries;
 	int root_key;
 	int64_t version;
 	struct toc_entry entries[2];
-	struct toc_entry *entry; /* being read */
-	struct toc_entry *file;	 /* that waits, if it has pieces */
+	struct toc_entry *entry; /* being parsed */
+	struct toc_entry *file;	 /* kept back, if it has pieces */
 	struct buf pieces;	 /* struct toc_piece each */
 	struct buf waiting;	 /* struct span each, all with the same `in` */
-	struct buf extents;	 /* struct extent each: of a file with holes */
+	struct buf extents;	 /* struct extent each, for a file with holes */
 	uint64_t wanted;	 /* decoded bytes of the member that its spans need */
-	/* where the last waiting span ends at the latest; 0: unknown */
+	/* the latest possible end of the last waiting span's input; 0 if unknown */
 	uint64_t stop;
 	uint64_t out; /* decoded bytes so far */
 	uint64_t prefetch;
@@ -89,16 +89,16 @@ static int toc_refuse(struct toc *t, int code, const char *what)
 /* Spans */
 
 /*
- * What @n decoded bytes take at most when compressed by any sane encoder, with its
- * framing. A piece's input is not known to end before the next one begins, and
- * thousands of headers may be between.
+ * The most bytes that @n decoded bytes take when any reasonable encoder compresses
+ * them, including its framing. The input of a piece is only known to end before the
+ * next one begins, and thousands of headers may be between.
  */
 static uint64_t compressed_most(uint64_t n)
 {
 	return n + n / 4 + 1024;
 }
 
-/* The waiting spans' input ends at @end, or before it. */
+/* The input of the waiting spans ends at @end, or before it. */
 static int settle_spans(struct toc *t, uint64_t end)
 {
 	struct span *sp = (struct span *)(void *)t->waiting.data;
@@ -117,7 +117,7 @@ static int settle_spans(struct toc *t, uint64_t end)
 	return rc;
 }
 
-/* @stop: where the piece's input ends, if that is known, else 0. */
+/* @stop is where the input of the piece ends, or 0 if unknown. */
 static int add_span(struct toc *t, const struct toc_piece *p, uint64_t len, uint64_t stop)
 {
 	struct span *sp = (struct span *)(void *)t->waiting.data, *last;
@@ -135,7 +135,7 @@ static int add_span(struct toc *t, const struct toc_piece *p, uint64_t len, uint
 	memcpy(new.digest, p->digest.bytes, sizeof(new.digest));
 	last = n ? &sp[n - 1] : NULL;
 	if (p->in >= t->options.end || p->skip > SPAN_OUT_MAX || len > SPAN_OUT_MAX)
-		return toc_refuse(t, -EBADMSG, "has a piece that cannot be");
+		return toc_refuse(t, -EBADMSG, "has an invalid piece");
 	if (last && (p->in < last->in ||
 		     (p->in == last->in && p->skip < last->skip + last->out_len)))
 		return toc_refuse(t, -ENOTSUP, "is not in the order of the layer");
@@ -153,9 +153,12 @@ static int add_span(struct toc *t, const struct toc_piece *p, uint64_t len, uint
 	return rc;
 }
 
-/* The file that waits */
+/* The current file */
 
-/* Pieces without a length reach to the end of the file, and all together are it. */
+/*
+ * A piece without a length reaches to the end of the file. All pieces together must be
+ * the file.
+ */
 static int check_pieces(struct toc *t, struct toc_piece *p, size_t n)
 {
 	uint64_t off = 0;
@@ -167,7 +170,7 @@ static int check_pieces(struct toc *t, struct toc_piece *p, size_t n)
 		if (p[i].len == 0 || p[i].off != off ||
 		    !range_fits(off, p[i].len, t->file->size))
 			return toc_refuse(t, -EBADMSG,
-					  "has pieces that are not the file");
+					  "has pieces that do not make up the file");
 		off += p[i].len;
 		if (n == 1 && p[i].digest.alg == DIGEST_NONE)
 			p[i].digest = t->file->digest;
@@ -175,7 +178,7 @@ static int check_pieces(struct toc *t, struct toc_piece *p, size_t n)
 			return toc_refuse(t, -EBADMSG, "has no digest for a piece");
 	}
 	if (off != t->file->size)
-		return toc_refuse(t, -EBADMSG, "has pieces that are not the file");
+		return toc_refuse(t, -EBADMSG, "has pieces that do not make up the file");
 	if (n == 1 && t->file->digest.alg != DIGEST_NONE && !p[0].is_zeros &&
 	    !digest_equal(&p[0].digest, &t->file->digest))
 		return toc_refuse(t, -EBADMSG, "has two digests for the same bytes");
@@ -198,7 +201,10 @@ static int add_pieces(struct toc *t, const struct toc_piece *p, size_t n)
 	return rc;
 }
 
-/* What is not zeros, neighbours as one. *stored is the sum. */
+/*
+ * Makes extents of what is not zeros, and joins neighbours. *stored is the sum of their
+ * lengths.
+ */
 static int find_extents(struct toc *t, const struct toc_piece *p, size_t n,
 			uint64_t *stored)
 {
@@ -246,7 +252,7 @@ static void list_xattrs(const struct toc_entry *t, struct tar_xattr *out)
 	}
 }
 
-/* @te has the size and the place of the content, or nothing. */
+/* The caller has set the size and the place of the content in @te, or neither. */
 static int add_entry(struct toc *t, const struct toc_entry *from, struct tar_entry *te)
 {
 	struct tar_xattr xattrs[PAX_MAX_XATTRS];
@@ -278,7 +284,7 @@ static int add_entry(struct toc *t, const struct toc_entry *from, struct tar_ent
 	return rc;
 }
 
-/* All chunks of the file that waits have come. */
+/* All chunks of the current file have arrived. */
 static int flush_file(struct toc *t)
 {
 	struct toc_piece *p = (struct toc_piece *)(void *)t->pieces.data;
@@ -346,8 +352,8 @@ static int take_chunk(struct toc *t)
 }
 
 /*
- * eStargz's own files, in the root. Before one of them begins what is to be fetched
- * eagerly ends.
+ * Files of eStargz itself, in the root. The landmark ends what is meant to be fetched
+ * early.
  */
 static bool is_landmark(struct toc *t)
 {
@@ -414,7 +420,7 @@ static int toc_on_event(void *arg, const struct json_event *ev)
 	bool is_entry = t->is_in_entries && ev->depth == ENTRIES_DEPTH + 1;
 
 	if (ev->depth == 0 && ev->type != JSON_OBJECT)
-		return toc_refuse(t, -EBADMSG, "is no object");
+		return toc_refuse(t, -EBADMSG, "is not an object");
 	if (ev->depth == ENTRIES_DEPTH && ev->kind == JSON_EVENT_KEY) {
 		t->root_key = find_root_key(ev);
 	} else if (ev->depth == ENTRIES_DEPTH) {
@@ -428,7 +434,8 @@ static int toc_on_event(void *arg, const struct json_event *ev)
 	} else if (is_entry) {
 		return ev->kind == JSON_EVENT_CLOSE
 			       ? take_entry(t)
-			       : toc_refuse(t, -EBADMSG, "has what is no entry");
+			       : toc_refuse(t, -EBADMSG,
+					    "has an entry that is not an object");
 	} else if (t->is_in_entries) {
 		return toc_reader_take(&t->reader, ev, KEY_DEPTH, &t->err);
 	}
@@ -472,7 +479,7 @@ void toc_free(struct toc *t)
 	free(t);
 }
 
-/* What a callback refused came through without its words. */
+/* An error code of a callback came through the JSON parser without its sentence. */
 static int toc_sentence(const struct toc *t, int rc, struct err *e)
 {
 	if (rc < 0 && t->err.text[0])
@@ -496,8 +503,7 @@ int toc_finish(struct toc *t, struct toc_facts *out, struct err *e)
 	if (rc == 0)
 		rc = settle_spans(t, t->options.end);
 	if (rc == 0 && (t->version != 1 || !t->has_entries))
-		rc = toc_refuse(t, -ENOTSUP,
-				"is of another version than 1, or has no entries");
+		rc = toc_refuse(t, -ENOTSUP, "has another version than 1, or no entries");
 	if (rc < 0)
 		return toc_sentence(t, rc, e);
 	*out = (struct toc_facts){.decoded_size = t->out, .prefetch = t->prefetch};

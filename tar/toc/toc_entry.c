@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/rfc3339.h"
 
-/* Longer ones are in no tree; tree.c has the limits and the words. */
+/* Longer texts cannot be in a tree. tree.c has the exact limits and reports them. */
 #define TEXT_MAX  (64 * 1024)
 #define BYTES_MAX (4u << 20) /* names and values of one entry, still in base64 */
 
@@ -19,7 +19,7 @@ enum form { UNKNOWN, TEXT, NUMBER, SMALL, TIME, TYPE, DIGEST, CHUNK_TYPE, XATTRS
 static const struct field {
 	const char *key;
 	enum form form;
-	size_t at; /* in struct toc_entry */
+	size_t at; /* offset in struct toc_entry */
 } fields[] = {
 	{"", UNKNOWN, 0},
 	{"name", TEXT, offsetof(struct toc_entry, name)},
@@ -96,13 +96,12 @@ static int field_find(const char *key, size_t len)
 
 static int wrong_form(const struct field *f, struct err *e)
 {
-	return err_set(e, -EBADMSG, "its table of contents has a %s of a wrong form",
-		       f->key);
+	return err_set(e, -EBADMSG, "its table of contents has an invalid %s", f->key);
 }
 
 /*
- * Who makes these tables puts U+FFFD for bytes that are no UTF-8: the name is lost, and
- * only the tar has it.
+ * The writers of these tables replace bytes that are not UTF-8 by U+FFFD. Then the name
+ * is lost, and only the tar has it.
  */
 static int check_text(const char *text, size_t len, struct err *e)
 {
@@ -141,7 +140,10 @@ static int take_type(struct toc_entry *t, const struct json_event *ev, struct er
 		       ev->len > 32 ? 32 : (int)ev->len, ev->text);
 }
 
-/* "" is as good as nothing; what is not SHA-256 cannot be checked by a span. */
+/*
+ * "" means absent. Only SHA-256 is accepted, because a span cannot check another
+ * algorithm.
+ */
 static int take_digest(struct digest *to, const struct field *f,
 		       const struct json_event *ev, struct err *e)
 {
@@ -234,7 +236,7 @@ static int take_xattr_value(struct toc_entry *t, const struct json_event *ev,
 
 	if (ev->kind != JSON_EVENT_VALUE || ev->type != JSON_STRING)
 		return err_set(e, -EBADMSG,
-			       "its table of contents has an xattr that is no text");
+			       "its table of contents has an xattr that is not a string");
 	x->value = t->bytes.len;
 	rc = buf_append(&t->bytes, ev->text, ev->len);
 	if (rc < 0)

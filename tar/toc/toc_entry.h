@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One entry of a layer's table of contents, as the JSON says it; toc.c makes a tree of them.
+ * One entry of a layer's table of contents, as the JSON has it. toc.c builds the tree.
  *
  *	key		value
  *	name		path in the layer
@@ -10,10 +10,10 @@
  *	modtime		RFC 3339
  *	linkName	of a symlink or hard link
  *	mode		07777
- *	uid gid		(userName and groupName are not for us)
+ *	uid gid		(userName and groupName are not used)
  *	devMajor devMinor
  *	xattrs		{name: base64}
- *	digest		of all of a file
+ *	digest		of the whole file
  *	offset		in the blob: where the gzip member or zstd frame of the piece begins
  *	innerOffset	of the piece in that member, decoded
  *	endOffset	in the blob: the end of all of the file's pieces
@@ -22,8 +22,8 @@
  *	chunkDigest	of the piece, decoded
  *	chunkType	"zeros": a hole
  *
- * What is absent is zero, as for Go's encoder; keys are matched without regard to case,
- * as for its decoder.
+ * Absent keys are zero, as in Go's encoder. Keys are matched without regard to case, as
+ * in Go's decoder.
  */
 #ifndef TAR_TOC_TOC_ENTRY_H
 #define TAR_TOC_TOC_ENTRY_H
@@ -40,7 +40,7 @@ struct err;
 struct json_event;
 
 enum toc_type {
-	TOC_NONE, /* not said */
+	TOC_NONE, /* absent */
 	TOC_DIR,
 	TOC_REG,
 	TOC_SYMLINK,
@@ -51,7 +51,7 @@ enum toc_type {
 	TOC_CHUNK,
 };
 
-/* A name and a value, in toc_entry.bytes. */
+/* The name and value of an xattr: offsets in toc_entry.bytes. */
 struct toc_xattr {
 	size_t name;
 	size_t value;
@@ -70,7 +70,7 @@ struct toc_entry {
 	uint32_t dev_minor;
 	int64_t mtime;
 	uint32_t mtime_ns;
-	struct digest digest; /* DIGEST_NONE: not said */
+	struct digest digest; /* DIGEST_NONE if absent */
 	uint64_t offset;
 	uint64_t inner_offset;
 	uint64_t end_offset;
@@ -78,24 +78,24 @@ struct toc_entry {
 	uint64_t chunk_size;
 	struct digest chunk_digest;
 	bool is_zeros;
-	struct buf bytes; /* of the xattrs: each name with a NUL, each value */
-	size_t names_len; /* of them, all the names with their NULs */
+	struct buf bytes; /* the xattrs: each name with a NUL, each value */
+	size_t names_len; /* length of all names with their NULs */
 	size_t n_xattrs;
 	struct toc_xattr xattrs[PAX_MAX_XATTRS];
 };
 
 void toc_entry_init(struct toc_entry *t);
 void toc_entry_release(struct toc_entry *t);
-/* Nothing said; keeps the memory. */
+/* Makes all fields absent but keeps the memory. */
 void toc_entry_clear(struct toc_entry *t);
 
-/* Fills an entry from the events between its braces. */
+/* Fills an entry from the JSON events between its braces. */
 struct toc_reader {
 	struct toc_entry *entry;
-	int field; /* that the last key names; toc_entry.c's */
+	int field; /* of the last key; private to toc_entry.c */
 };
 
-/* @depth: of the events that are the entry's own keys. 0, -EBADMSG, -E2BIG, -ENOTSUP, -ENOMEM. */
+/* @depth is that of the entry's own keys. 0, -EBADMSG, -E2BIG, -ENOTSUP or -ENOMEM. */
 int toc_reader_take(struct toc_reader *r, const struct json_event *ev, size_t depth,
 		    struct err *e);
 

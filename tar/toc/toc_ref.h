@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An index that a layer carries with it, or that is kept beside it: where it is and what
- * vouches for it, as the manifest says, and how our own index is made of it.
+ * The table of contents of a layer: embedded in the layer (eStargz, zstd:chunked) or
+ * external (SOCI). The hints tell where it is and which digest it must have. From it an
+ * index of the layer is made without reading the whole layer.
  */
 #ifndef TAR_TOC_TOC_REF_H
 #define TAR_TOC_TOC_REF_H
@@ -19,24 +20,27 @@ struct source;
 struct toc_hints;
 
 struct toc_ref {
-	enum index_basis basis;	    /* BASIS_STREAM: there is none */
-	struct digest toc;	    /* the digest that vouches for it */
-	struct digest json;	    /* BASIS_CHUNKED: of its JSON, if that is said too */
+	enum index_basis basis;	    /* BASIS_STREAM: there is no table */
+	struct digest toc;	    /* the digest that the table must have */
+	struct digest json;	    /* BASIS_CHUNKED: digest of its JSON, if known */
 	struct chunked_place place; /* BASIS_CHUNKED */
 	struct source *ztoc;	    /* BASIS_SOCI */
 };
 
 void toc_ref_release(struct toc_ref *t);
-/* -EBADMSG, -ENOTSUP with a sentence for what cannot be read: then there is none. */
+/*
+ * Reads the hints. On failure (-EBADMSG or -ENOTSUP, with a sentence) *out says that
+ * there is no table.
+ */
 int toc_ref_parse(const struct toc_hints *hints, struct toc_ref *out, struct err *e);
 
-/* May who has these hints use the index that this is the head of? */
+/* May the index with this head be used for a layer with these hints? */
 bool toc_ref_vouches(const struct toc_ref *t, const struct index_info *info);
 
 /*
- * Makes the index of the layer @blob in @index_fd, an empty file. *prefetch: decoded bytes
- * before this are meant to be fetched at once. -EINTR when cancelled; anything else says
- * that the layer must be streamed, and @e why.
+ * Makes the index of the layer @blob in @index_fd, an empty file. The decoded bytes
+ * before *prefetch are meant to be fetched early. -EINTR when cancelled. Any other
+ * error means that the layer must be streamed, and @e says why.
  */
 int toc_ref_make_index(const struct toc_ref *t, const struct blob_reader *r,
 		       const struct digest *blob, int index_fd, uint64_t *prefetch,

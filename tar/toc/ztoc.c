@@ -7,20 +7,20 @@
  *	TOC		[FileMetadata]
  *	FileMetadata	name, type, offset of the content in the tar, size, link, mode,
  *			uid, gid, user, group, time, dev major, dev minor, [Xattr]
- *	Xattr		key, value: all pax records of the entry, as they are
+ *	Xattr		key, value: all pax records of the entry, unchanged
  *	CompressionInfo	algorithm (1 gzip, 2 none), last span's number,
  *			[digest of a span's compressed bytes], checkpoints
  *
  * The checkpoints, packed and little-endian:
  *
- *	i32 number of spans, i64 bytes of output that they are meant to have
+ *	i32 number of spans, i64 intended bytes of output of each
  *	for each:  i64 in, i64 out, u8 bits, u8 window[32768]
  *
- * `in` is the first whole byte of a block, of whose first bits `bits` are in the byte
- * before; that byte belongs to the span, and to the one before. The oldest form leaves
- * the first checkpoint out, and means byte 10, where a gzip header without any field
- * ends. Without compression the checkpoints are a FlatBuffer again, {version, bytes of a
- * span, size}, and each span is so many bytes.
+ * `in` is the first whole byte of a block. `bits` of its first bits are in the byte
+ * before, which belongs to this span and to the one before. The oldest form omits the
+ * first checkpoint; it is at byte 10, where a gzip header without any field ends.
+ * Without compression the checkpoints are another FlatBuffer, {version, bytes of a
+ * span, size}, and each span has that many bytes.
  */
 #include "tar/toc/ztoc.h"
 
@@ -66,7 +66,7 @@ enum { PLAIN_SPAN_SIZE = 1 };
 
 #define POINTS_HEAD 12
 #define POINT_LEN   (8 + 8 + 1 + INFLATE_WINDOW)
-#define GZIP_HEAD   10 /* without fields */
+#define GZIP_HEAD   10 /* without optional fields */
 
 struct ztoc {
 	const struct blob_reader *reader;
@@ -74,10 +74,10 @@ struct ztoc {
 	struct err *e;
 	uint64_t blob_size;
 	uint64_t size;	    /* decoded */
-	uint64_t last_data; /* of the entry before */
+	uint64_t last_data; /* where the content of the entry before ends */
 	struct fb_vector digests;
 	struct tar_xattr xattrs[PAX_MAX_XATTRS];
-	char *names; /* of them, each with a NUL: PAX_MAX_XATTR_NAMES bytes */
+	char *names; /* their names, each with a NUL: PAX_MAX_XATTR_NAMES bytes */
 };
 
 static int ztoc_corrupt(struct ztoc *z, const char *what)
@@ -211,7 +211,7 @@ static int take_file(struct ztoc *z, const struct fb_table *file)
 	if (memchr(te.path, '\0', te.path_len) || memchr(te.link, '\0', te.link_len))
 		return ztoc_corrupt(z, "a name with a NUL");
 	if (time_len > 0 && !rfc3339_parse(time, time_len, &te.mtime, &te.mtime_ns))
-		return ztoc_corrupt(z, "a time that is none");
+		return ztoc_corrupt(z, "an invalid time");
 	rc = take_type(z, type, type_len, &te);
 	if (rc == 0)
 		rc = take_numbers(z, file, &te);
@@ -257,23 +257,23 @@ static int add_span(struct ztoc *z, uint32_t i, struct span *sp)
 		return ztoc_corrupt(z, "no SHA-256 of a span");
 	memcpy(sp->digest, digest.bytes, sizeof(sp->digest));
 	if (!span_is_sane(sp, z->blob_size))
-		return ztoc_corrupt(z, "a span that cannot be");
+		return ztoc_corrupt(z, "an invalid span");
 	return tree_add_span(z->tree, sp);
 }
 
-/* A place in the gzip stream. */
+/* A checkpoint of the gzip stream. */
 struct point {
-	uint64_t in;	/* with the byte before, if bits of it are needed */
+	uint64_t in;	/* including the byte before, if bits of it are needed */
 	uint64_t whole; /* the first whole byte */
 	uint64_t out;
 	unsigned bits;
-	const uint8_t *window; /* NULL: none is needed */
+	const uint8_t *window; /* NULL if none is needed */
 };
 
 struct points {
 	const uint8_t *data;
 	uint32_t n;
-	bool has_first; /* else the first is not among them */
+	bool has_first; /* else the first checkpoint is omitted */
 };
 
 static struct point point_at(const struct points *ps, uint32_t i)
@@ -354,8 +354,8 @@ static int add_deflate(struct ztoc *z, uint32_t i, const struct point *p, uint64
 }
 
 /*
- * The index may end before the stream does, for it was made by a reader that stops at the
- * archive's end: spans behind that are nobody's.
+ * The index may end before the stream does, because its maker stops at the end of the
+ * archive. The spans behind that are not needed.
  */
 static int take_gzip(struct ztoc *z, const struct fb_vector *bytes)
 {
@@ -408,7 +408,7 @@ static int take_plain(struct ztoc *z, const struct fb_vector *bytes)
 
 		rc = add_span(z, i++, &sp);
 	}
-	z->size = z->blob_size; /* what is behind the archive is there, too */
+	z->size = z->blob_size; /* the bytes behind the archive are there, too */
 	return rc;
 }
 
@@ -434,7 +434,7 @@ static int take_spans(struct ztoc *z, const struct fb_table *root,
 	}
 	if (algorithm != ALGORITHM_PLAIN)
 		return err_set(z->e, -ENOTSUP,
-			       "its SOCI index is of an unknown compression");
+			       "its SOCI index has an unknown compression");
 	*compression = COMPRESSION_PLAIN;
 	return take_plain(z, &points);
 }
@@ -459,7 +459,7 @@ int ztoc_parse(const void *data, size_t len, const struct blob_reader *r,
 	if (rc == 0 && (fb_root(&in, &root) < 0 ||
 			fb_get_i64(&root, ZTOC_COMPRESSED_SIZE, 0, &blob_size) < 0 ||
 			fb_get_i64(&root, ZTOC_SIZE, 0, &size) < 0 || size < 0))
-		rc = ztoc_corrupt(z, "no head");
+		rc = ztoc_corrupt(z, "no header");
 	if (rc == 0 && (uint64_t)blob_size != z->blob_size)
 		rc = ztoc_corrupt(z, "the size of another layer");
 	if (rc == 0) {
@@ -493,7 +493,7 @@ int ztoc_read(struct source *ztoc, const struct digest *want, const struct blob_
 	if (rc == 0)
 		rc = digest_of(want->alg, data, (size_t)ztoc->size, &have);
 	if (rc == 0 && !digest_equal(&have, want))
-		rc = err_set(e, -EBADMSG, "its SOCI index has another digest");
+		rc = err_set(e, -EBADMSG, "its SOCI index has the wrong digest");
 	if (rc == 0)
 		rc = ztoc_parse(data, (size_t)ztoc->size, r, tree, out, e);
 	free(data);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A zTOC: SOCI's index of an ordinary layer, kept beside it in the registry. It has the
- * tar's entries and points in the gzip stream from which it can be decoded.
+ * A zTOC, SOCI's external index of an ordinary layer, which the registry stores beside
+ * the layer. It has the entries of the tar, and checkpoints of the gzip stream from
+ * which it can be decoded.
  *
- * Nothing in the manifest vouches for it: it is as good as the registry's word. Its spans
- * have digests of their compressed bytes, so that they hang from the zTOC's own digest.
+ * The manifest does not vouch for it, so it is only as trustworthy as the registry. Its
+ * spans have digests of their compressed bytes, so they are covered by the digest of
+ * the zTOC.
  */
 #ifndef TAR_TOC_ZTOC_H
 #define TAR_TOC_ZTOC_H
@@ -20,7 +22,7 @@ struct blob_reader;
 struct source;
 struct tree;
 
-/* 32 KiB and more for each span of 4 MiB: layers of 24 GiB. */
+/* More than 32 KiB for each span of 4 MiB: enough for layers of 24 GiB. */
 #define ZTOC_SIZE_MAX (192u << 20)
 
 struct ztoc_facts {
@@ -29,9 +31,9 @@ struct ztoc_facts {
 };
 
 /*
- * What the @len bytes of a zTOC say of the layer that @f fetches, into @tree.
- * -EBADMSG; -ENOTSUP for what the tree cannot be made of (sparse files, entries in another
- * order than the tar's, a gzip header that it says nothing of).
+ * Parses the @len bytes of a zTOC of the layer that @r reads, into @tree. -EBADMSG, or
+ * -ENOTSUP for what the tree cannot express (sparse files, entries in another order
+ * than the tar's, a gzip header that the zTOC does not describe).
  */
 int ztoc_parse(const void *data, size_t len, const struct blob_reader *r,
 	       struct tree *tree, struct ztoc_facts *out, struct err *e);

@@ -541,7 +541,7 @@ static void test_gnu_sparse(void)
 	gnu_header(h, "s", 0, 0);
 	h[483] = 'x';
 	archive_header(&archive, h);
-	expect_sentence("no real size", -EBADMSG, "is no number");
+	expect_sentence("no real size", -EBADMSG, "is not a number");
 	header_make(h, "s", 'S', 0);
 	archive_header(&archive, h);
 	expect_sentence("star's", -ENOTSUP, "star");
@@ -611,7 +611,7 @@ static void test_pax_sparse(void)
 	header_make(h, "s", '0', 600);
 	archive_header(&archive, h);
 	archive_zeros(&archive, 1024);
-	expect_sentence("1.0, no map", -EBADMSG, "no number");
+	expect_sentence("1.0, no map", -EBADMSG, "not a number");
 	add_records(one, zero, NULL, NULL);
 	archive_entry(&archive, "s", '0', "");
 	expect_sentence("1.0, no size", -EBADMSG, "no size");
@@ -621,10 +621,10 @@ static void test_pax_sparse(void)
 			"\"s\" at byte 1024: the sparse map goes beyond");
 	add_records("GNU.sparse.major=2", "GNU.sparse.realsize=5", NULL, NULL);
 	archive_entry(&archive, "s", '0', "abcd");
-	expect_sentence("2.0", -ENOTSUP, "form 2.0");
+	expect_sentence("2.0", -ENOTSUP, "format 2.0");
 	add_records(one, "GNU.sparse.minor=1", NULL, NULL);
 	archive_entry(&archive, "s", '0', "abcd");
-	expect_sentence("1.1", -ENOTSUP, "form 1.1");
+	expect_sentence("1.1", -ENOTSUP, "format 1.1");
 	add_records("SUN.holesdata= 0 10", NULL, NULL, NULL);
 	archive_entry(&archive, "s", '0', "abcd");
 	expect_sentence("Solaris'", -ENOTSUP, "Solaris");
