@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* peelctl cache: what the store holds, less of it, and whether it is sound. */
+#include "fs/ctl/cache.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -16,17 +17,16 @@
 #include "base/store/evict.h"
 #include "base/store/layers.h"
 #include "base/store/store.h"
-#include "fs/ctl/ctl.h"
 #include "tar/audit.h"
 
-static double mib(uint64_t bytes)
+static double to_mib(uint64_t bytes)
 {
 	return (double)bytes / (1 << 20);
 }
 
 /* list */
 
-struct sums {
+struct totals {
 	unsigned layers;
 	uint64_t index_bytes;
 	uint64_t data_bytes;
@@ -36,29 +36,29 @@ static int list_layer(void *arg, const struct slot_info *info)
 {
 	char text[DIGEST_TEXT_MAX], when[32] = "never";
 	time_t last = (time_t)info->last_read;
-	struct sums *sums = arg;
+	struct totals *totals = arg;
 	struct tm tm;
 
 	if (info->last_read && localtime_r(&last, &tm))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
 	printf("%s  %9.1f  %9.1f  %-16s%s\n", digest_format(&info->digest, text),
-	       mib(info->index_bytes), mib(info->data_bytes), when,
+	       to_mib(info->index_bytes), to_mib(info->data_bytes), when,
 	       info->in_use ? "  mounted" : "");
-	sums->layers++;
-	sums->index_bytes += info->index_bytes;
-	sums->data_bytes += info->data_bytes;
+	totals->layers++;
+	totals->index_bytes += info->index_bytes;
+	totals->data_bytes += info->data_bytes;
 	return 0;
 }
 
-static int list(struct store *s)
+static int list_layers(struct store *s)
 {
-	struct sums sums = {0};
+	struct totals totals = {0};
 
 	printf("%-71s  index/MiB   data/MiB  last read\n", "layer");
-	if (store_list(s, list_layer, &sums) < 0)
+	if (store_list(s, list_layer, &totals) < 0)
 		return 1;
-	printf("%u layers, %.1f MiB of indexes, %.1f MiB of data in %s\n", sums.layers,
-	       mib(sums.index_bytes), mib(sums.data_bytes), store_dir(s));
+	printf("%u layers, %.1f MiB of indexes, %.1f MiB of data in %s\n", totals.layers,
+	       to_mib(totals.index_bytes), to_mib(totals.data_bytes), store_dir(s));
 	return 0;
 }
 
@@ -71,7 +71,7 @@ struct check {
 	unsigned layers;
 };
 
-static void on_bad(void *arg, const char *sentence)
+static void print_damage(void *arg, const char *sentence)
 {
 	const struct check *c = arg;
 
@@ -91,9 +91,9 @@ static int check_layer(void *arg, const struct slot_info *info)
 	return rc;
 }
 
-static int verify(struct store *s)
+static int verify_store(struct store *s)
 {
-	struct check c = {.store = s, .audit = {.on_bad = on_bad}};
+	struct check c = {.store = s, .audit = {.on_bad = print_damage}};
 	unsigned bad = 0;
 
 	c.audit.arg = &c;
@@ -102,31 +102,32 @@ static int verify(struct store *s)
 	if (bad)
 		printf("%u damaged documents were removed\n", bad);
 	bad += c.audit.bad;
-	printf("%u layers, %.1f MiB of data: %u damaged\n", c.layers, mib(c.audit.bytes),
-	       bad);
+	printf("%u layers, %.1f MiB of data: %u damaged\n", c.layers,
+	       to_mib(c.audit.bytes), bad);
 	return bad ? 1 : 0;
 }
 
 /* prune */
 
-static int prune(struct store *s, const char *size)
+static int prune_store(struct store *s, const char *size)
 {
 	uint64_t keep = 0, freed = 0;
 	struct err e = {""};
 
 	if (size && !num_parse_size(size, &keep))
-		return ctl_usage("cache prune: %s: not a size, as 500M or 20G", size);
+		return ctl_usage("cache prune: %s: expected a size, as in 500M or 20G",
+				 size);
 	if (store_prune(s, keep, &freed, &e) < 0) {
 		fprintf(stderr, "peelctl: %s\n", e.text);
 		return 1;
 	}
-	printf("freed %.1f MiB\n", mib(freed));
+	printf("freed %.1f MiB\n", to_mib(freed));
 	return 0;
 }
 
-/* [--dir=DIR], and of prune [SIZE], in any order. */
-static int take_words(char **words, const char *command, const char **dir,
-		      const char **size)
+/* [--dir=DIR], and for prune [SIZE], in any order. */
+static int parse_words(char **words, const char *command, const char **dir,
+		       const char **size)
 {
 	for (; *words; words++) {
 		if (strncmp(*words, "--dir=", 6) == 0)
@@ -134,15 +135,14 @@ static int take_words(char **words, const char *command, const char **dir,
 		else if (!*size && strcmp(command, "prune") == 0)
 			*size = *words;
 		else
-			return ctl_usage("cache %s: %s: a word too many", command,
-					 *words);
+			return ctl_usage("cache %s: %s: too many words", command, *words);
 	}
 	if (*dir && !**dir)
-		return ctl_usage("cache %s: --dir= without a directory", command);
+		return ctl_usage("cache %s: --dir= needs a directory", command);
 	return 0;
 }
 
-/* Opening would make it a store. */
+/* store_open() would make any directory a store. */
 static int check_dir(const char *dir)
 {
 	if (store_is_at(dir))
@@ -152,7 +152,7 @@ static int check_dir(const char *dir)
 	return 1;
 }
 
-int ctl_cache(char **words)
+static int run_cache(char **words)
 {
 	const char *dir = NULL, *size = NULL, *command = words[0];
 	struct store *s = NULL;
@@ -160,11 +160,11 @@ int ctl_cache(char **words)
 	int status;
 
 	if (!command)
-		return ctl_usage("cache: list, verify or prune?");
+		return ctl_usage("cache: expected list, verify or prune");
 	if (strcmp(command, "list") != 0 && strcmp(command, "verify") != 0 &&
 	    strcmp(command, "prune") != 0)
 		return ctl_usage("cache: unknown command %s", command);
-	status = take_words(words + 1, command, &dir, &size);
+	status = parse_words(words + 1, command, &dir, &size);
 	if (status == 0 && dir)
 		status = check_dir(dir);
 	if (status != 0)
@@ -174,11 +174,21 @@ int ctl_cache(char **words)
 		return 1;
 	}
 	if (strcmp(command, "list") == 0)
-		status = list(s);
+		status = list_layers(s);
 	else if (strcmp(command, "verify") == 0)
-		status = verify(s);
+		status = verify_store(s);
 	else
-		status = prune(s, size);
+		status = prune_store(s, size);
 	store_close(s);
 	return status;
 }
+
+const struct ctl_command cache_command = {
+	"cache",
+	"cache list|verify [--dir=DIR]\n"
+	"cache prune [--dir=DIR] [SIZE]\n",
+	"  cache     list: list the layers that are kept; verify: check everything, and\n"
+	"            remove what is damaged; prune: keep SIZE, as in 2G, or nothing, but\n"
+	"            leave the layers of mounts\n",
+	run_cache,
+};

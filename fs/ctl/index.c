@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * peelctl index: does for an image what the first mount would, and mounts nothing: its
- * layers are then in the store. Says of each where its index is from.
- */
+#include "fs/ctl/index.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,7 +9,6 @@
 
 #include "base/err.h"
 #include "base/secret.h"
-#include "fs/ctl/ctl.h"
 #include "fs/options/log.h"
 #include "fs/image/context.h"
 #include "fs/options/options.h"
@@ -34,8 +31,8 @@ static void print_layers(struct mount *m)
 	}
 }
 
-/* The words are peelfs's own, but for a mount point: options are parsed as there. */
-static int parse(struct options *o, char **words, struct err *e)
+/* The words of peelfs without a mount point. */
+static int parse_words(struct options *o, char **words, struct err *e)
 {
 	char *argv[8] = {(char *)"peelctl"}, none[] = "/";
 	int argc = 1;
@@ -43,12 +40,12 @@ static int parse(struct options *o, char **words, struct err *e)
 	while (*words && argc < 6)
 		argv[argc++] = *words++;
 	if (*words)
-		return err_set(e, -EINVAL, "%s: a word too many", *words);
+		return err_set(e, -EINVAL, "%s: too many words", *words);
 	argv[argc++] = none;
 	return options_parse(o, argc, argv, false, e);
 }
 
-int ctl_index(char **words)
+static int run_index(char **words)
 {
 	struct options options;
 	struct mount mount;
@@ -57,20 +54,22 @@ int ctl_index(char **words)
 	int rc;
 
 	if (!words[0])
-		return ctl_usage("index: of what image?");
+		return ctl_usage("index: expected an image");
 	secret_forbid_core();
-	/* As peelfs: a connection that ends, or a file that may not grow, is an error. */
+	/* As peelfs: a closed connection, or a file that may not grow, is an error. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	log_init(&log, false);
-	rc = parse(&options, words, &e);
+	rc = parse_words(&options, words, &e);
 	if (rc < 0 || options.action != OPTIONS_MOUNT) {
 		options_release(&options);
-		return ctl_usage("index: %s", rc < 0 ? e.text : "only -o and a source");
+		return ctl_usage("index: %s",
+				 rc < 0 ? e.text : "expected only -o and a source");
 	}
 	rc = mount_open(&mount, &options, &log, &e);
 	if (rc == 0 && mount.namespace)
-		rc = err_set(&e, -EINVAL, "%s: ends in a slash: that is no image",
+		rc = err_set(&e, -EINVAL,
+			     "%s: a name that ends in a slash is not an image",
 			     options.source);
 	if (rc == 0)
 		rc = mount_load(&mount, &e);
@@ -84,3 +83,10 @@ int ctl_index(char **words)
 	options_release(&options);
 	return rc < 0 ? 1 : 0;
 }
+
+const struct ctl_command index_command = {
+	"index",
+	"index [-o OPT[,OPT...]] SOURCE",
+	"  index     load the layers of an image into the cache, without a mount\n",
+	run_index,
+};

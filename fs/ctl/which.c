@@ -1,34 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peelctl which: the layer a file comes from, the build step that made it, its digest.
- *
- * The mount is asked for no more than its status: the layers' indexes are in the store,
- * and merging them here gives what the mount shows.
+ * Only the mount's documents are read: the layers' indexes are in the store, and merging them
+ * here gives what the mount shows.
  */
+#include "fs/ctl/which.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/store/slot.h"
-#include "base/mountinfo.h"
 #include "base/store/store.h"
-#include "fs/ctl/ctl.h"
+#include "fs/ctl/mount_file.h"
+#include "fs/ctl/mount_path.h"
+#include "fs/image/status.h"
 #include "fs/tree/merge.h"
 #include "fs/tree/node.h"
-#include "fs/image/status.h"
 #include "registry/image/image.h"
 #include "tar/index/index.h"
 
-/* The image of one mount, as far as it takes to say where a file is from. */
-struct origin_of {
-	char mountpoint[PATH_MAX];
+/* One image of a mount. */
+struct mounted_image {
+	char top[PATH_MAX]; /* its directory, which has rootfs/ */
 	struct buf status_text, config_text;
 	struct json *status, *config;
 	struct store *store;
@@ -37,31 +36,31 @@ struct origin_of {
 	struct merge *merge;
 };
 
-static void release(struct origin_of *o)
+static void image_close(struct mounted_image *img)
 {
 	size_t i;
 
-	merge_free(o->merge);
-	for (i = 0; i < o->n; i++)
-		index_close((struct index *)(uintptr_t)o->layers[i].index);
-	free(o->layers);
-	store_close(o->store);
-	json_free(o->status);
-	json_free(o->config);
-	buf_release(&o->status_text);
-	buf_release(&o->config_text);
+	merge_free(img->merge);
+	for (i = 0; i < img->n; i++)
+		index_close((struct index *)(uintptr_t)img->layers[i].index);
+	free(img->layers);
+	store_close(img->store);
+	json_free(img->status);
+	json_free(img->config);
+	buf_release(&img->status_text);
+	buf_release(&img->config_text);
 }
 
-static const char *layer_text(const struct origin_of *o, size_t i)
+static const char *layer_digest(const struct mounted_image *img, size_t i)
 {
 	const char *text;
 
-	text = json_member_string(json_item(json_member(o->status, "layers"), i),
+	text = json_member_string(json_item(json_member(img->status, "layers"), i),
 				  "digest");
 	return text ? text : "";
 }
 
-static int open_layer(struct origin_of *o, size_t i)
+static int open_layer(struct mounted_image *img, size_t i)
 {
 	struct index *ix = NULL;
 	struct slot *slot = NULL;
@@ -69,9 +68,9 @@ static int open_layer(struct origin_of *o, size_t i)
 	struct err e = {""};
 	int rc;
 
-	rc = digest_parse(layer_text(o, i), strlen(layer_text(o, i)), &digest);
+	rc = digest_parse(layer_digest(img, i), strlen(layer_digest(img, i)), &digest);
 	if (rc == 0)
-		rc = slot_open(o->store, &digest, &slot);
+		rc = slot_open(img->store, &digest, &slot);
 	if (rc == 0)
 		rc = slot_open_index(slot);
 	if (rc >= 0)
@@ -79,145 +78,54 @@ static int open_layer(struct origin_of *o, size_t i)
 	slot_close(slot);
 	if (rc < 0) {
 		fprintf(stderr,
-			"peelctl: layer %s: its index cannot be had from the cache: %s\n",
-			layer_text(o, i), e.text[0] ? e.text : strerror(-rc));
+			"peelctl: layer %s: cannot read its index from the cache: %s\n",
+			layer_digest(img, i), e.text[0] ? e.text : strerror(-rc));
 		return rc;
 	}
-	o->layers[i] = (struct tree_layer){
+	img->layers[i] = (struct tree_layer){
 		.index = ix,
 		.mount_number = (uint32_t)i,
 		.seed = node_seed(&digest),
 	};
-	o->n = i + 1;
+	img->n = i + 1;
 	return 0;
 }
 
-static int open_layers(struct origin_of *o)
+static int open_layers(struct mounted_image *img)
 {
-	size_t i, n = json_count(json_member(o->status, "layers"));
-	const char *dir = json_member_string(o->status, "store");
+	size_t i, n = json_count(json_member(img->status, "layers"));
+	const char *dir = json_member_string(img->status, "store");
 	struct err e = {""};
 	int rc;
 
 	if (!dir || !dir[0]) {
-		fprintf(stderr, "peelctl: %s keeps nothing in a cache to look at\n",
-			o->mountpoint);
+		fprintf(stderr, "peelctl: %s has no cache that could be read\n",
+			img->top);
 		return -ENOENT;
 	}
-	rc = store_open(dir, &o->store, &e);
+	rc = store_open(dir, &img->store, &e);
 	if (rc < 0) {
 		fprintf(stderr, "peelctl: %s\n", e.text);
 		return rc;
 	}
-	o->layers = calloc(n + 1, sizeof(*o->layers));
-	if (!o->layers)
+	img->layers = calloc(n + 1, sizeof(*img->layers));
+	if (!img->layers)
 		return -ENOMEM;
 	for (i = 0; rc == 0 && i < n; i++)
-		rc = open_layer(o, i);
+		rc = open_layer(img, i);
 	if (rc < 0)
-		return rc; /* and it was said why */
-	rc = merge_new(o->layers, n, 0, &o->merge);
+		return rc; /* printed already */
+	rc = merge_new(img->layers, n, 0, &img->merge);
 	if (rc < 0)
 		fprintf(stderr, "peelctl: the layers of %s cannot be merged: %s\n",
-			o->mountpoint, strerror(-rc));
+			img->top, strerror(-rc));
 	return rc;
-}
-
-/*
- * The path with all but its last part followed, for the file itself may be a symlink; with
- * "x/", ".", "..", all of it.
- */
-static int absolute(const char *path, char *out)
-{
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	char *parent, real[PATH_MAX];
-	int rc = 0;
-
-	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return realpath(path, out) ? 0 : -errno;
-	parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	if (!parent)
-		return -ENOMEM;
-	if (!realpath(parent, real))
-		rc = -errno;
-	else if (snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "", name) >=
-		 PATH_MAX)
-		rc = -ENAMETOOLONG;
-	free(parent);
-	return rc;
-}
-
-/* What of @path is below @top, with its slash, or "": NULL if it is elsewhere. */
-static const char *below(const char *path, const char *top)
-{
-	size_t len = strcmp(top, "/") ? strlen(top) : 0;
-
-	if (strncmp(path, top, len) != 0 || (path[len] && path[len] != '/'))
-		return NULL;
-	return path + len;
-}
-
-/* A path, and where it is in the file system: the innermost mount that has it tells. */
-struct find {
-	const char *path;
-	dev_t device;
-	size_t longest;
-	bool is_found;
-	char inside[PATH_MAX];
-};
-
-static int try_mount(void *arg, const struct mountinfo *m)
-{
-	struct find *f = arg;
-	const char *rest = below(f->path, m->mountpoint);
-
-	if (m->device != f->device || !rest || strlen(m->mountpoint) < f->longest)
-		return 0;
-	f->longest = strlen(m->mountpoint);
-	f->is_found = true;
-	if (snprintf(f->inside, PATH_MAX, "%s%s", strcmp(m->root, "/") ? m->root : "",
-		     rest) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	return 0;
-}
-
-/* Where all of the file system is mounted, and not a part. */
-struct top {
-	dev_t device;
-	char *mountpoint;
-};
-
-static int try_top(void *arg, const struct mountinfo *m)
-{
-	struct top *t = arg;
-
-	if (m->device == t->device && strcmp(m->root, "/") == 0 &&
-	    strlen(m->mountpoint) < PATH_MAX)
-		strcpy(t->mountpoint, m->mountpoint);
-	return 0;
-}
-
-/* The path inside the mount to @f, a mount point of all of it to @mountpoint. */
-static int find_mount(const char *path, struct find *f, char *mountpoint)
-{
-	struct top top = {.mountpoint = mountpoint};
-	struct stat st;
-	int rc;
-
-	f->path = path;
-	if (lstat(path, &st) < 0)
-		return -errno;
-	f->device = top.device = st.st_dev;
-	rc = mountinfo_each(try_mount, f);
-	if (rc == 0 && !f->is_found)
-		rc = -EXDEV;
-	return rc < 0 ? rc : mountinfo_each(try_top, &top);
 }
 
 /* The build step whose layer this is (image-spec config.md, "history"). */
-static const char *step_of(const struct origin_of *o, uint32_t layer)
+static const char *find_step(const struct mounted_image *img, uint32_t layer)
 {
-	const struct json *history = json_member(o->config, "history"), *step;
+	const struct json *history = json_member(img->config, "history"), *step;
 	const char *text = NULL;
 	uint32_t n = 0;
 	size_t i;
@@ -229,11 +137,11 @@ static const char *step_of(const struct origin_of *o, uint32_t layer)
 		if (n++ == layer)
 			text = json_member_string(step, "created_by");
 	}
-	/* A history that does not fit the layers says nothing about any of them. */
-	return n == o->n ? text : NULL;
+	/* A history that does not fit the layers is not used for any of them. */
+	return n == img->n ? text : NULL;
 }
 
-/* On one line, and nothing that a terminal obeys: it is the image's own word. */
+/* On one line and without control characters: it is foreign text. */
 static void print_step(const char *step)
 {
 	printf("  step     ");
@@ -242,9 +150,10 @@ static void print_step(const char *step)
 	putchar('\n');
 }
 
-static void print(const struct origin_of *o, const char *path, const struct attributes *s)
+static void print_origin(const struct mounted_image *img, const char *path,
+			 const struct attributes *s)
 {
-	const char *step = step_of(o, s->layer);
+	const char *step = find_step(img, s->layer);
 	struct digest content = {.alg = DIGEST_SHA256};
 	char text[DIGEST_TEXT_MAX];
 
@@ -253,7 +162,8 @@ static void print(const struct origin_of *o, const char *path, const struct attr
 		printf("  layer    none has an entry for this directory\n");
 		return;
 	}
-	printf("  layer    %u of %zu, %s\n", s->layer + 1, o->n, layer_text(o, s->layer));
+	printf("  layer    %u of %zu, %s\n", s->layer + 1, img->n,
+	       layer_digest(img, s->layer));
 	if (step)
 		print_step(step);
 	if (s->entry.digest) {
@@ -263,26 +173,28 @@ static void print(const struct origin_of *o, const char *path, const struct attr
 }
 
 /* @path is relative to the root of the merged tree. */
-static int find_shown(struct origin_of *o, const char *path, struct attributes *out)
+static int find_attributes(struct mounted_image *img, const char *path,
+			   struct attributes *out)
 {
 	struct merged_dir *dir = NULL, *next;
-	int rc = merge_root(o->merge, &dir);
+	int rc = merge_root(img->merge, &dir);
 
 	if (rc == 0)
-		rc = merge_describe(o->merge, dir, out);
+		rc = merge_describe(img->merge, dir, out);
 	while (rc == 0 && *path) {
 		size_t len = strcspn(path, "/");
 
 		if (len > 0) {
 			next = NULL;
-			rc = dir ? merge_lookup(o->merge, dir, path, len, out) : -ENOTDIR;
+			rc = dir ? merge_lookup(img->merge, dir, path, len, out)
+				 : -ENOTDIR;
 			merged_dir_unref(dir);
 			dir = NULL;
 			if (rc == 0 && out->is_dir) {
 				struct node node;
 
 				node_unpack(out->node, &node);
-				rc = merge_dir(o->merge,
+				rc = merge_dir(img->merge,
 					       (struct place){node.layer, node.entry},
 					       &next);
 			}
@@ -294,34 +206,35 @@ static int find_shown(struct origin_of *o, const char *path, struct attributes *
 	return rc;
 }
 
-static int say(const char *path, const char *why)
+static int fail(const char *path, const char *why)
 {
 	fprintf(stderr, "peelctl: %s: %s\n", path, why);
 	return -EINVAL;
 }
 
-/* The documents of the image at o->mountpoint. */
-static int read_image(struct origin_of *o)
+/* Reads the documents in img->top. */
+static int read_image(struct mounted_image *img)
 {
 	int rc;
 
-	buf_clear(&o->status_text);
-	rc = ctl_read_json(o->mountpoint, ".peelfs/status.json", &o->status_text,
-			   &o->status);
+	buf_clear(&img->status_text);
+	rc = mount_file_read(img->top, ".peelfs/status.json", &img->status_text,
+			     &img->status);
 	if (rc == 0)
-		rc = ctl_read_json(o->mountpoint, "config.json", &o->config_text,
-				   &o->config);
+		rc = mount_file_read(img->top, "config.json", &img->config_text,
+				     &img->config);
 	return rc;
 }
 
 /*
- * A mount has many images: at its top, below platforms/, in a namespace. That of @inside is
- * at the first "rootfs" on the way that has a status beside it. What is below that to
- * *rest, NULL if there is none; the image's own top is o->mountpoint then.
+ * A mount has many images: at its top, below platforms/, in a namespace. The image of @inside
+ * is at the first "rootfs" on the way that has a status beside it. *rest is the path below
+ * that, or NULL if there is none. img->top is the mount point at first, then the image's
+ * directory.
  */
-static int find_image(struct origin_of *o, const char *inside, const char **rest)
+static int find_image(struct mounted_image *img, const char *inside, const char **rest)
 {
-	size_t len = strcmp(o->mountpoint, "/") ? strlen(o->mountpoint) : 0;
+	size_t len = strcmp(img->top, "/") ? strlen(img->top) : 0;
 	const char *p = inside;
 	int rc;
 
@@ -331,8 +244,8 @@ static int find_image(struct origin_of *o, const char *inside, const char **rest
 			continue;
 		if (len + (size_t)(p - inside) >= PATH_MAX)
 			return -ENAMETOOLONG;
-		sprintf(o->mountpoint + len, "%.*s", (int)(p - inside), inside);
-		rc = read_image(o);
+		sprintf(img->top + len, "%.*s", (int)(p - inside), inside);
+		rc = read_image(img);
 		if (rc != -ENOENT && rc != -ENOTDIR) {
 			*rest = p + 7;
 			return rc;
@@ -341,51 +254,55 @@ static int find_image(struct origin_of *o, const char *inside, const char **rest
 	return 0;
 }
 
-static int which(const char *path)
+static int print_file(const char *path)
 {
-	struct origin_of o = {.mountpoint = ""};
-	struct find find = {0};
-	struct attributes shown;
-	char full[PATH_MAX];
+	struct mounted_image img = {.top = ""};
+	struct attributes attributes;
+	char inside[PATH_MAX];
 	const char *rest;
-	int rc = absolute(path, full);
+	int rc = mount_path_find(path, img.top, inside);
 
-	if (rc == 0)
-		rc = find_mount(full, &find, o.mountpoint);
 	if (rc < 0)
-		return say(path, rc == -EXDEV ? "not in a peelfs mount" : strerror(-rc));
-	if (!o.mountpoint[0])
-		return say(path, "only a part of its mount is seen from here, "
-				 "without the status");
-	buf_init(&o.status_text, STATUS_MAX);
-	buf_init(&o.config_text, DOCUMENT_MAX);
-	rc = find_image(&o, find.inside, &rest);
+		return fail(path, rc == -EXDEV ? "not in a peelfs mount" : strerror(-rc));
+	if (!img.top[0])
+		return fail(path, "only a part of its mount is visible here, "
+				  "without the status");
+	buf_init(&img.status_text, STATUS_MAX);
+	buf_init(&img.config_text, DOCUMENT_MAX);
+	rc = find_image(&img, inside, &rest);
 	if (rc < 0)
-		say(o.mountpoint, ctl_unread(rc));
+		fail(img.top, mount_file_explain(rc));
 	else if (!rest)
-		rc = say(path, "not below rootfs/, or in a mount with layout=rootfs");
+		rc = fail(path, "not below rootfs/, or in a mount with layout=rootfs");
 	if (rc == 0)
-		rc = open_layers(&o);
+		rc = open_layers(&img);
 	if (rc == 0) {
-		rc = find_shown(&o, rest, &shown);
+		rc = find_attributes(&img, rest, &attributes);
 		if (rc < 0)
-			say(path, strerror(-rc));
+			fail(path, strerror(-rc));
 		else
-			print(&o, path, &shown);
+			print_origin(&img, path, &attributes);
 	}
-	release(&o);
+	image_close(&img);
 	return rc;
 }
 
-int ctl_which(char **words)
+static int run_which(char **words)
 {
 	int status = 0;
 
 	if (!words[0])
-		return ctl_usage("which: of what path?");
+		return ctl_usage("which: expected a path");
 	for (; *words; words++) {
-		if (which(*words) < 0)
+		if (print_file(*words) < 0)
 			status = 1;
 	}
 	return status;
 }
+
+const struct ctl_command which_command = {
+	"which",
+	"which PATH...",
+	"  which     print a file's layer, the build step that made it, its digest\n",
+	run_which,
+};

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A child process reads the file: a process that waits for a daemon that was stopped can
+ * only be killed.
+ */
+#include "fs/ctl/mount_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+
+/* Much longer than a daemon on a busy machine needs for what it has in memory. */
+#define ANSWER_MS 5000
+
+#define PIECE 65536
+
+/* Sends the file down the pipe. The exit status is an errno. Does not return. */
+static void send_file(const char *path, int pipe)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char piece[PIECE];
+	ssize_t n;
+
+	if (fd < 0)
+		_exit(errno);
+	while ((n = read(fd, piece, sizeof(piece))) > 0) {
+		if (write(pipe, piece, (size_t)n) != n)
+			_exit(EIO);
+	}
+	_exit(n < 0 ? errno : 0);
+}
+
+/* Appends what comes through the pipe until it is closed. */
+static int receive_file(int pipe, struct buf *out)
+{
+	struct pollfd fd = {.fd = pipe, .events = POLLIN};
+	int64_t left, until = clock_ms() + ANSWER_MS;
+	ssize_t n = 1;
+	void *room;
+	int rc = 0;
+
+	while (rc == 0 && n > 0) {
+		left = until - clock_ms();
+		n = poll(&fd, 1, left > 0 ? (int)left : 0);
+		if (n == 0)
+			return -ETIMEDOUT;
+		if (n > 0)
+			rc = buf_reserve(out, PIECE, &room);
+		if (n > 0 && rc == 0)
+			n = read(pipe, room, PIECE);
+		if (n < 0)
+			return -errno;
+		if (rc == 0)
+			buf_advance(out, (size_t)n);
+	}
+	return rc;
+}
+
+static int read_file(const char *path, struct buf *out)
+{
+	int fds[2], rc, status;
+	pid_t child;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	fflush(NULL); /* the child must not write what is buffered */
+	child = fork();
+	if (child == 0)
+		send_file(path, fds[1]);
+	close(fds[1]);
+	rc = child < 0 ? -errno : receive_file(fds[0], out);
+	close(fds[0]);
+	if (child < 0)
+		return rc;
+	if (rc < 0)
+		kill(child, SIGKILL);
+	if (waitpid(child, &status, 0) == child && WIFEXITED(status) && rc == 0)
+		rc = -WEXITSTATUS(status);
+	return rc;
+}
+
+int mount_file_read(const char *mountpoint, const char *name, struct buf *text,
+		    struct json **out)
+{
+	struct err e = {""};
+	char *path = NULL;
+	int rc;
+
+	if (asprintf(&path, "%s/%s", mountpoint, name) < 0)
+		return -ENOMEM;
+	rc = read_file(path, text);
+	if (rc == 0 && out)
+		rc = json_parse(buf_text(text), text->len, out, &e);
+	free(path);
+	return rc;
+}
+
+const char *mount_file_explain(int code)
+{
+	switch (-code) {
+	case EACCES:
+		return "another user mounted it, and only that user may read it";
+	case ENOENT:
+	case ENOTDIR:
+		return "it has no status: it is not a mount, or one with layout=rootfs";
+	case ENOTCONN:
+		return "its daemon has died; fusermount3 -u removes it";
+	case ETIMEDOUT:
+		return "its daemon does not answer and may be stopped";
+	default:
+		return strerror(-code);
+	}
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Documents that a mount shows, read so that a daemon that hangs cannot block the reader. */
+#ifndef FS_CTL_MOUNT_FILE_H
+#define FS_CTL_MOUNT_FILE_H
+
+struct buf;
+struct json;
+
+/*
+ * Reads the JSON document @name below a mount point into @text and, unless @out is NULL,
+ * parses it. 0 or a negative errno: -ETIMEDOUT if the daemon does not answer within 5 s.
+ */
+int mount_file_read(const char *mountpoint, const char *name, struct buf *text,
+		    struct json **out);
+/* A phrase for users: what such an errno says about the mount. */
+const char *mount_file_explain(int code);
+
+#endif
