@@ -195,15 +195,14 @@ static int ask(const struct token_request *tr, const struct http_request *rq,
 		if (rc < 0) {
 			/* Who broke off is there; of others that is not so sure. */
 			again = retry_is_worth_error(rc) &&
-				(rc == -EIO || retry.tries < 3) &&
-				retry_wait(&retry, NULL);
+				(rc == -EIO || retry.tries < 3) && retry_wait(&retry, 0);
 			continue;
 		}
 		head = transfer_head(t);
 		buf_clear(body);
 		if (head->status == 200) {
 			rc = transfer_read_all(t, body, retry.until, e);
-			again = retry_is_worth_error(rc) && retry_wait(&retry, NULL);
+			again = retry_is_worth_error(rc) && retry_wait(&retry, 0);
 		} else {
 			rc = refusal(t, "the token server", retry.until, e);
 			again = retry_is_worth(head->status) &&

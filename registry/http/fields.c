@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "registry/http/fields.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "base/num.h"
 
 #define SPACE " \t"
 
-/* A run of digits at *at: parsed and passed. */
-static bool take_number(const char **at, uint64_t *out)
+/* Parses the digits at *at and moves past them. */
+static bool number_take(const char **at, uint64_t *out)
 {
 	size_t len = strspn(*at, "0123456789");
 
@@ -29,12 +27,12 @@ bool content_range_parse(const char *text, struct content_range *out)
 	if (strncasecmp(at, "bytes", 5) != 0)
 		return false;
 	at += 5;
-	at += strspn(at, SPACE "="); /* some write it as the request has it */
+	at += strspn(at, SPACE "="); /* some servers send "bytes=", as in requests */
 	if (*at == '*') {
 		at++;
 	} else {
-		if (!take_number(&at, &r.first) || *at++ != '-' ||
-		    !take_number(&at, &r.last))
+		if (!number_take(&at, &r.first) || *at++ != '-' ||
+		    !number_take(&at, &r.last))
 			return false;
 		r.has_range = true;
 	}
@@ -43,7 +41,7 @@ bool content_range_parse(const char *text, struct content_range *out)
 	if (*at == '*') {
 		at++;
 	} else {
-		if (!take_number(&at, &r.total))
+		if (!number_take(&at, &r.total))
 			return false;
 		r.has_total = true;
 	}
@@ -55,42 +53,7 @@ bool content_range_parse(const char *text, struct content_range *out)
 	return true;
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT", the one form that is still sent. */
-static bool parse_date(const char *text, int64_t *out)
-{
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	struct tm tm = {0};
-	char month[4];
-	const char *m;
-
-	if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT", &tm.tm_mday,
-		   month, &tm.tm_year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
-		return false;
-	m = strstr(months, month);
-	if (!m || strlen(month) != 3 || (m - months) % 3 != 0)
-		return false;
-	tm.tm_mon = (int)(m - months) / 3;
-	tm.tm_year -= 1900;
-	*out = (int64_t)timegm(&tm);
-	return true;
-}
-
-bool retry_after_parse(const char *text, int64_t now, uint64_t *seconds)
-{
-	int64_t date;
-	size_t len;
-
-	text += strspn(text, SPACE);
-	len = strspn(text, "0123456789");
-	if (len > 0 && text[len + strspn(text + len, SPACE)] == '\0')
-		return num_parse(text, len, INT64_MAX, seconds);
-	if (!parse_date(text, &date))
-		return false;
-	*seconds = date > now ? (uint64_t)(date - now) : 0;
-	return true;
-}
-
-/* Is one word of the value at @at (token or quoted) "next"? */
+/* Whether one word of the value at @at, a token or a quoted string, is "next". */
 static bool is_rel_next(const char *at)
 {
 	size_t len;
@@ -106,7 +69,7 @@ static bool is_rel_next(const char *at)
 	return false;
 }
 
-/* Past a parameter's value. */
+/* The end of the parameter value at @at. */
 static const char *skip_value(const char *at)
 {
 	if (*at != '"')

@@ -5,13 +5,17 @@
  *
  *	http_open() -> queue -> start -> curl -> on_header, on_body -> ring -> transfer_next()
  *
- * Bulk transfers speak HTTP/1.1: each then has a connection of its own, and a slow
- * reader holds back its own TCP window and nothing else. Over one HTTP/2 connection
- * curl would have to buffer up to 32 MiB for each paused stream.
+ * Bulk transfers use HTTP/1.1: each has its own connection, and a slow reader holds back
+ * its own TCP window and nothing else. On a shared HTTP/2 connection, curl would have to
+ * buffer up to 32 MiB for each paused stream.
+ *
+ * curl parses the header. A callback only finds its end, for which curl has no other sign
+ * before the body. CURLINFO_CONTENT_LENGTH_DOWNLOAD_T is set later than that.
  */
 #include "registry/http/http.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,40 +28,63 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/secret.h"
-#include "registry/http/answer.h"
+#include "registry/http/host.h"
+#include "registry/http/internal.h"
 #include "registry/http/queue.h"
 #include "registry/image/reference.h"
-#include "registry/http/transfer.h"
 
 #define CONNECTIONS_DEFAULT 8
 #define CONNECT_SECONDS	    10L
 #define SPARES_MAX	    6 /* 12 MiB of rings */
 
 struct http {
-	pthread_mutex_t lock; /* guards what follows up to the mark */
-	bool has_thread, stop;
+	struct transfer_driver driver;
+	pthread_mutex_t lock;
+	bool has_thread, stop; /* under the lock */
 	pthread_t thread;
-	/* from here on there is no need of it */
 	struct queue queue;
 	CURLM *multi;
 	uint64_t requests, bytes, errors, retries; /* atomic */
-	/* the thread's alone */
-	struct transfer *running;
+	unsigned spares;	  /* spare transfers that exist, queued or not; atomic */
+	struct transfer *running; /* the thread's */
 };
+
+static struct http *http_of(const struct transfer_driver *d)
+{
+	return (struct http *)(void *)((char *)(void *)d - offsetof(struct http, driver));
+}
 
 /* What curl calls, in the transfer thread */
 
-static void head_is_whole(struct transfer *t)
+static void copy_head(struct transfer *t)
+{
+	struct curl_header *field;
+	curl_off_t seconds = 0;
+	const char *name;
+	size_t i, n;
+
+	for (i = 0; (name = head_field(i)); i++) {
+		n = 0;
+		while (curl_easy_header(t->easy, name, n++, CURLH_HEADER, -1, &field) ==
+		       CURLHE_OK)
+			head_add(&t->head, i, field->value);
+	}
+	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &seconds);
+	t->head.retry_after = seconds;
+}
+
+static void on_head_end(struct transfer *t)
 {
 	long status = 0;
 
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200)
-		return; /* "100 Continue" and its like: another head follows */
+		return; /* "100 Continue" and the like: another head follows */
 	t->head.status = (int)status;
-	/* 401 and 404 are answers: log in, and there is none, as of most referrers. */
+	copy_head(t);
+	/* 401 asks for a login, and 404 is the usual answer about referrers. */
 	if (status >= 400 && status != 401 && status != 404)
-		__atomic_fetch_add(&t->http->errors, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&http_of(t->driver)->errors, 1, __ATOMIC_RELAXED);
 	transfer_show_head(t);
 }
 
@@ -66,8 +93,9 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 	struct transfer *t = arg;
 
 	(void)one;
-	if (!t->has_head && answer_line(&t->head, line, len)) /* else they are trailers */
-		head_is_whole(t);
+	/* the empty line; what follows a head are trailers */
+	if (!t->has_head && len <= 2 && (line[0] == '\r' || line[0] == '\n'))
+		on_head_end(t);
 	return len;
 }
 
@@ -77,17 +105,17 @@ static size_t on_body(char *data, size_t one, size_t len, void *arg)
 	int rc = transfer_put(t, data, len);
 
 	(void)one;
-	if (rc == -EAGAIN) /* curl keeps the piece, at most 16 KiB */
+	if (rc == -EAGAIN) /* curl keeps the piece, 16 KiB at most */
 		return CURL_WRITEFUNC_PAUSE;
 	if (rc < 0)
 		return len + 1; /* ends the transfer */
-	__atomic_fetch_add(&t->http->bytes, len, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&http_of(t->driver)->bytes, len, __ATOMIC_RELAXED);
 	return len;
 }
 
 /* The transfer thread */
 
-static int code_of(CURLcode code)
+static int errno_of(CURLcode code)
 {
 	switch (code) {
 	case CURLE_OK:
@@ -114,8 +142,7 @@ static int code_of(CURLcode code)
 	}
 }
 
-/* Out of curl and off the running. */
-static void stop(struct http *h, struct transfer *t)
+static void stop_transfer(struct http *h, struct transfer *t)
 {
 	struct transfer **p;
 
@@ -126,19 +153,19 @@ static void stop(struct http *h, struct transfer *t)
 	host_leave(t->host, t->bulk);
 }
 
-static void end(struct http *h, struct transfer *t, CURLcode code)
+static void end_transfer(struct http *h, struct transfer *t, CURLcode code)
 {
-	stop(h, t);
+	stop_transfer(h, t);
 	if (code != CURLE_OK)
 		__atomic_fetch_add(&h->errors, 1, __ATOMIC_RELAXED);
 	else
 		host_note_alive(t->host);
 	if (!t->why[0])
 		snprintf(t->why, sizeof(t->why), "%s", curl_easy_strerror(code));
-	transfer_finish(t, code == CURLE_OK && !t->has_head ? -EIO : code_of(code));
+	transfer_finish(t, code == CURLE_OK && !t->has_head ? -EIO : errno_of(code));
 }
 
-static void start(struct http *h, struct transfer *t)
+static void start_transfer(struct http *h, struct transfer *t)
 {
 	t->next = h->running;
 	h->running = t;
@@ -146,7 +173,7 @@ static void start(struct http *h, struct transfer *t)
 	transfer_start(t);
 	__atomic_fetch_add(&h->requests, 1, __ATOMIC_RELAXED);
 	if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)
-		end(h, t, CURLE_OUT_OF_MEMORY);
+		end_transfer(h, t, CURLE_OUT_OF_MEMORY);
 }
 
 static void start_queued(struct http *h)
@@ -159,12 +186,12 @@ static void start_queued(struct http *h)
 			if (transfer_is_closed(t))
 				transfer_finish(t, -ECANCELED);
 			else
-				start(h, t);
+				start_transfer(h, t);
 		}
 	}
 }
 
-/* What readers asked for since the last round: to go on, or to break off. */
+/* Resumes and aborts transfers as their readers asked since the last round. */
 static void serve_readers(struct http *h)
 {
 	struct transfer *t, *next;
@@ -174,7 +201,7 @@ static void serve_readers(struct http *h)
 
 		next = t->next;
 		if (wish == TRANSFER_END) {
-			stop(h, t);
+			stop_transfer(h, t);
 			transfer_finish(t, -ECANCELED);
 		} else if (wish == TRANSFER_RESUME) {
 			curl_easy_pause(t->easy, CURLPAUSE_CONT);
@@ -182,7 +209,7 @@ static void serve_readers(struct http *h)
 	}
 }
 
-static void reap(struct http *h)
+static void reap_transfers(struct http *h)
 {
 	struct transfer *t;
 	CURLMsg *msg;
@@ -192,11 +219,11 @@ static void reap(struct http *h)
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-		end(h, t, msg->data.result);
+		end_transfer(h, t, msg->data.result);
 	}
 }
 
-static void *run(void *arg)
+static void *http_run(void *arg)
 {
 	struct http *h = arg;
 	bool is_over = false;
@@ -206,7 +233,7 @@ static void *run(void *arg)
 		start_queued(h);
 		serve_readers(h);
 		curl_multi_perform(h->multi, &still);
-		reap(h);
+		reap_transfers(h);
 		start_queued(h);
 		curl_multi_poll(h->multi, NULL, 0, 1000, NULL);
 		pthread_mutex_lock(&h->lock);
@@ -216,22 +243,44 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* The thread is started by the first request, so that a program may fork before. */
+/* The first request starts the thread, so that the program can fork before. */
 static int ensure_thread(struct http *h, struct err *e)
 {
 	sigset_t all, old;
-	int rc = 0;
+	int rc;
 
 	if (h->has_thread)
 		return 0;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = -pthread_create(&h->thread, NULL, run, h);
+	rc = -pthread_create(&h->thread, NULL, http_run, h);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc < 0)
 		return err_set(e, rc, "cannot start a thread: %s", strerror(-rc));
 	h->has_thread = true;
 	return 0;
+}
+
+/* What transfers ask for (internal.h) */
+
+static void driver_wake(const struct transfer_driver *d)
+{
+	curl_multi_wakeup(http_of(d)->multi);
+}
+
+static void driver_move_up(const struct transfer_driver *d, struct transfer *t)
+{
+	queue_move_up(&http_of(d)->queue, t);
+	driver_wake(d);
+}
+
+static void driver_drop(const struct transfer_driver *d, struct transfer *t)
+{
+	if (t->is_spare)
+		__atomic_fetch_sub(&http_of(d)->spares, 1, __ATOMIC_RELAXED);
+	if (t->easy)
+		curl_easy_cleanup(t->easy);
+	curl_slist_free_all(t->headers);
 }
 
 int http_new(unsigned connections, struct http **out, struct err *e)
@@ -242,6 +291,7 @@ int http_new(unsigned connections, struct http **out, struct err *e)
 		free(h);
 		return err_set(e, -ENOMEM, "out of memory");
 	}
+	h->driver = (struct transfer_driver){driver_wake, driver_move_up, driver_drop};
 	pthread_mutex_init(&h->lock, NULL);
 	queue_init(&h->queue, connections ? connections : CONNECTIONS_DEFAULT);
 	h->multi = curl_multi_init();
@@ -266,7 +316,7 @@ void http_free(struct http *h)
 		pthread_mutex_unlock(&h->lock);
 		curl_multi_wakeup(h->multi);
 		pthread_join(h->thread, NULL);
-		start_queued(h); /* what was closed before the thread saw it */
+		start_queued(h); /* frees what was closed before the thread saw it */
 		serve_readers(h);
 	}
 	curl_multi_cleanup(h->multi);
@@ -289,7 +339,7 @@ void http_count_retry(struct http *h)
 	__atomic_fetch_add(&h->retries, 1, __ATOMIC_RELAXED);
 }
 
-/* A request made ready */
+/* Setting up a request */
 
 static int add_line(struct transfer *t, const char *line)
 {
@@ -303,15 +353,14 @@ static int add_line(struct transfer *t, const char *line)
 
 static int add_header(struct transfer *t, const char *name, const char *value)
 {
-	size_t len = strlen(name) + strlen(value) + 3;
-	char *line = malloc(len);
-	int rc = -ENOMEM;
+	struct buf line;
+	int rc;
 
-	if (line) {
-		snprintf(line, len, "%s: %s", name, value);
-		rc = add_line(t, line);
-		secret_free(line);
-	}
+	buf_init(&line, 2u << 20); /* tokens have up to 1 MiB */
+	rc = buf_printf(&line, "%s: %s", name, value);
+	if (rc == 0)
+		rc = add_line(t, line.data);
+	secret_release(&line);
 	return rc;
 }
 
@@ -322,13 +371,13 @@ static int set_headers(struct transfer *t, const struct http_request *rq)
 
 	if (rq->accept)
 		rc = add_header(t, "Accept", rq->accept);
-	/* An answer in another coding would make byte offsets meaningless. */
+	/* Compressed, the body would have other byte offsets. */
 	if (rc == 0)
 		rc = add_header(t, "Accept-Encoding", "identity");
 	if (rc == 0 && rq->authorization)
 		rc = add_header(t, "Authorization", rq->authorization);
 	for (; rc == 0 && own && *own; own++) {
-		/* What a challenge asked for counts more than what was configured. */
+		/* The answer to a challenge takes precedence over the configuration. */
 		if (!rq->authorization || strncasecmp(*own, "Authorization:", 14) != 0)
 			rc = add_line(t, *own);
 	}
@@ -341,8 +390,8 @@ static void set_tls(CURL *easy, const struct http_tls *tls)
 	if (!tls)
 		return;
 	/*
-	 * This stands in for the system's file of certificates, not for its directory
-	 * (CURLOPT_CAPATH), which has the same.
+	 * This replaces the system's file of certificates, but not its directory
+	 * (CURLOPT_CAPATH), which has the same ones.
 	 */
 	if (tls->ca_pem) {
 		struct curl_blob pem = {
@@ -371,18 +420,16 @@ static void set_body(CURL *easy, const struct http_request *rq)
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	if (rq->form)
 		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, rq->form);
-	if (!rq->has_range)
-		return;
-	snprintf(range, sizeof(range), "%llu-", (unsigned long long)rq->first);
-	if (rq->last != HTTP_TO_THE_END)
-		snprintf(range + strlen(range), sizeof(range) - strlen(range), "%llu",
-			 (unsigned long long)rq->last);
-	curl_easy_setopt(easy, CURLOPT_RANGE, range);
+	snprintf(range, sizeof(range),
+		 rq->last == HTTP_TO_THE_END ? "%" PRIu64 "-" : "%" PRIu64 "-%" PRIu64,
+		 rq->first, rq->last);
+	if (rq->has_range)
+		curl_easy_setopt(easy, CURLOPT_RANGE, range);
 }
 
 _Static_assert(TRANSFER_WHY_MAX >= CURL_ERROR_SIZE, "curl writes into it");
 
-static int set_up(struct transfer *t, const struct http_request *rq)
+static int set_up_transfer(struct transfer *t, const struct http_request *rq)
 {
 	CURL *easy = curl_easy_init();
 
@@ -406,7 +453,7 @@ static int set_up(struct transfer *t, const struct http_request *rq)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
-	/* No proxy can reach what is meant by this machine's loopback; Go's rule too. */
+	/* A proxy cannot reach our loopback interface. Go has the same rule. */
 	if (reference_host_is_loopback(strstr(t->origin, "://") + 3))
 		curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	set_tls(easy, rq->tls);
@@ -417,19 +464,6 @@ static int set_up(struct transfer *t, const struct http_request *rq)
 	return set_headers(t, rq);
 }
 
-void http_wake(struct http *h)
-{
-	curl_multi_wakeup(h->multi);
-}
-
-void http_drop_handle(struct transfer *t)
-{
-	if (t->easy)
-		curl_easy_cleanup(t->easy);
-	curl_slist_free_all(t->headers);
-}
-
-/* Its handle is set up: on its way. */
 static int enqueue(struct http *h, struct transfer *t, struct err *e)
 {
 	int rc;
@@ -446,18 +480,34 @@ static int enqueue(struct http *h, struct transfer *t, struct err *e)
 	return 0;
 }
 
+static int new_transfer(struct http *h, const struct http_request *rq,
+			struct transfer **out)
+{
+	struct buf origin;
+	int rc;
+
+	buf_init(&origin, HTTP_URL_MAX);
+	rc = http_url_origin(rq->url, &origin);
+	if (rc == 0)
+		rc = transfer_new(&h->driver, rq->bulk, rq->spare, buf_take(&origin),
+				  out);
+	if (rc == 0 && rq->spare)
+		__atomic_fetch_add(&h->spares, 1, __ATOMIC_RELAXED);
+	buf_release(&origin);
+	return rc;
+}
+
 int http_begin(struct http *h, const struct http_request *rq, struct transfer **out,
 	       struct err *e)
 {
 	struct transfer *t = NULL;
 	int rc;
 
-	if (rq->spare &&
-	    __atomic_load_n(&h->queue.spares, __ATOMIC_RELAXED) >= SPARES_MAX)
+	if (rq->spare && __atomic_load_n(&h->spares, __ATOMIC_RELAXED) >= SPARES_MAX)
 		return -EAGAIN;
-	rc = transfer_new(h, &h->queue, rq, &t);
+	rc = new_transfer(h, rq, &t);
 	if (rc == 0)
-		rc = set_up(t, rq);
+		rc = set_up_transfer(t, rq);
 	if (rc < 0)
 		err_set(e, rc,
 			rc == -EINVAL ? "not a URL that can be asked: %.200s"
@@ -480,37 +530,27 @@ int http_open(struct http *h, const struct http_request *rq, int64_t *until,
 
 	if (rc == 0)
 		rc = transfer_await(t, until, e);
-	if (rc < 0)
-		transfer_close(t);
-	else
+	if (rc == 0)
 		*out = t;
-	return rc;
-}
-
-/* URLs */
-
-static int append_url(CURLU *u, struct buf *out)
-{
-	char *text = NULL;
-	int rc = -EINVAL;
-
-	if (curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
-		rc = buf_append_text(out, text);
-	curl_free(text);
+	else
+		transfer_close(t);
 	return rc;
 }
 
 int http_url_join(const char *base, const char *link, struct buf *out)
 {
 	CURLU *u = curl_url();
+	char *text = NULL;
 	int rc = -EINVAL;
 
 	if (!u)
 		return -ENOMEM;
-	/* Setting a URL on one that is there resolves it as a link (RFC 3986, 5). */
+	/* Setting a second URL resolves it against the first. */
 	if (curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK &&
-	    curl_url_set(u, CURLUPART_URL, link, CURLU_URLENCODE) == CURLUE_OK)
-		rc = append_url(u, out);
+	    curl_url_set(u, CURLUPART_URL, link, CURLU_URLENCODE) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
+		rc = buf_append_text(out, text);
+	curl_free(text);
 	curl_url_cleanup(u);
 	return rc;
 }

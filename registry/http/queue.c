@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "registry/http/http.h"
+#include "registry/http/host.h"
 #include "registry/http/transfer.h"
 
 void queue_init(struct queue *q, unsigned connections)
@@ -26,8 +25,8 @@ void queue_release(struct queue *q)
 	pthread_mutex_destroy(&q->lock);
 }
 
-/* With the lock. */
-static struct host *find_host(struct queue *q, const char *origin)
+/* With the lock held. */
+static struct host *queue_host(struct queue *q, const char *origin)
 {
 	struct host *host;
 
@@ -49,7 +48,7 @@ int queue_add(struct queue *q, struct transfer *t)
 	struct transfer **p;
 
 	pthread_mutex_lock(&q->lock);
-	t->host = find_host(q, t->origin);
+	t->host = queue_host(q, t->origin);
 	if (t->host) {
 		for (p = &q->first; *p; p = &(*p)->next)
 			;
@@ -67,14 +66,6 @@ void queue_move_up(struct queue *q, struct transfer *t)
 	pthread_mutex_unlock(&q->lock);
 }
 
-/* May one more transfer go to this host now? */
-static bool has_room(const struct queue *q, const struct host *host, bool bulk)
-{
-	unsigned most = q->connections > 2 ? q->connections - 2 : 1;
-
-	return host->running < q->connections && (!bulk || host->bulk < most);
-}
-
 struct transfer *queue_take(struct queue *q, enum turn turn)
 {
 	struct transfer **p, *t = NULL;
@@ -83,7 +74,8 @@ struct transfer *queue_take(struct queue *q, enum turn turn)
 	for (p = &q->first; *p; p = &(*p)->next) {
 		if ((*p)->turn != turn)
 			continue;
-		if (transfer_is_closed(*p) || has_room(q, (*p)->host, (*p)->bulk)) {
+		if (transfer_is_closed(*p) ||
+		    host_has_room((*p)->host, q->connections, (*p)->bulk)) {
 			t = *p;
 			*p = t->next;
 			break;
@@ -91,26 +83,4 @@ struct transfer *queue_take(struct queue *q, enum turn turn)
 	}
 	pthread_mutex_unlock(&q->lock);
 	return t;
-}
-
-void host_enter(struct host *host, bool bulk)
-{
-	host->running++;
-	host->bulk += bulk;
-}
-
-void host_leave(struct host *host, bool bulk)
-{
-	host->running--;
-	host->bulk -= bulk;
-}
-
-void host_note_alive(struct host *host)
-{
-	__atomic_store_n(&host->alive, clock_ms(), __ATOMIC_RELAXED);
-}
-
-int64_t host_alive(const struct host *host)
-{
-	return __atomic_load_n(&host->alive, __ATOMIC_RELAXED);
 }

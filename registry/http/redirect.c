@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* What others follow; a registry needs one or two. */
+/* A registry needs one or two. */
 #define HOPS_MAX 8
 
 static bool is_redirect(const struct http_head *head)
@@ -17,7 +17,7 @@ static bool is_redirect(const struct http_head *head)
 		head->status == 307 || head->status == 308);
 }
 
-/* false when in doubt. */
+/* False if either is not a URL. */
 static bool is_same_origin(const char *a, const char *b)
 {
 	struct buf oa, ob;
@@ -32,8 +32,8 @@ static bool is_same_origin(const char *a, const char *b)
 	return same;
 }
 
-/* @url becomes where @location leads. */
-static int step(struct buf *url, const char *location, struct err *e)
+/* Resolves @location against @url, in place. */
+static int redirect_step(struct buf *url, const char *location, struct err *e)
 {
 	struct buf next;
 	int rc;
@@ -69,10 +69,10 @@ int http_follow(struct http *h, const struct http_request *rq,
 			rc = err_set(e, -ELOOP, "redirected more than %d times",
 				     HOPS_MAX);
 		else
-			rc = step(url, transfer_head(t)->location, e);
+			rc = redirect_step(url, transfer_head(t)->location, e);
 		transfer_close(t);
 		t = NULL;
-		/* Once away, always foreign: a host on the way back could choose the path. */
+		/* Not reset on the way back, where the other host has chosen the path. */
 		if (rc == 0 && !*foreign && !is_same_origin(rq->url, buf_text(url))) {
 			*foreign = true;
 			hop.authorization = NULL;

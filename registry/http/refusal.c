@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "registry/http/http.h"
 
-/* Enough for the words; a page of HTML is not worth more. */
+/* Enough for an error document; the rest of an HTML page is not needed. */
 #define BODY_MAX (16u << 10)
 
 static const char *status_words(int status)
@@ -48,7 +48,7 @@ static const char *status_words(int status)
 	}
 }
 
-static int code_of(int status)
+static int refusal_errno(int status)
 {
 	switch (status) {
 	case 404:
@@ -73,7 +73,7 @@ static const char *first_text(const char *a, const char *b)
 	return a && a[0] ? a : b && b[0] ? b : NULL;
 }
 
-/* A registry's list of errors, or what token servers send in its place. */
+/* From a registry's list of errors, or from the members that token servers send. */
 static void words_of(const struct json *j, char *out, size_t max)
 {
 	const struct json *first = json_item(json_member(j, "errors"), 0);
@@ -108,7 +108,7 @@ int refusal(struct transfer *t, const char *host, int64_t until, struct err *e)
 	json_free(j);
 	buf_release(&body);
 	snprintf(number, sizeof(number), "%d", status);
-	return err_set(e, code_of(status), "%s answers %s%s", host,
+	return err_set(e, refusal_errno(status), "%s answers %s%s", host,
 		       known ? known : number, words);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a registry or token server says when it will not: its status and the words
- * of its body, as one sentence (distribution-spec, "Error Codes").
+ * The refusal of a registry or token server as a sentence: its status, and the error in its
+ * body (distribution-spec, "Error Codes").
  */
 #ifndef REGISTRY_HTTP_REFUSAL_H
 #define REGISTRY_HTTP_REFUSAL_H
@@ -13,14 +13,14 @@ struct transfer;
 
 /*
  * Reads a few KiB of the body and writes the sentence: "HOST answers 404 Not Found:
- * MANIFEST_UNKNOWN, ...". Gives -ENOENT for 404 and 410, -EACCES for 401, 403 and 407,
+ * MANIFEST_UNKNOWN, ...". Returns -ENOENT for 404 and 410, -EACCES for 401, 403 and 407,
  * -EBADMSG for 416, -ENOTSUP for 405 and 501, else -EIO.
  */
 int refusal(struct transfer *t, const char *host, int64_t until, struct err *e);
 
 /*
- * -EBADMSG with a sentence if the body is in a coding, which was not asked for and
- * would make byte offsets meaningless; else 0.
+ * -EBADMSG with a sentence if the body has a content coding. None was requested, and byte
+ * offsets in it would be meaningless. Else 0.
  */
 int refuse_coding(const struct transfer *t, struct err *e);
 

@@ -2,13 +2,10 @@
 #include "registry/http/retry.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "base/clock.h"
-#include "registry/http/fields.h"
-#include "registry/http/http.h"
 
 #define FIRST_MS 250
 #define LAST_MS	 10000
@@ -18,7 +15,7 @@ void retry_init(struct retry *r, int64_t until)
 	*r = (struct retry){.until = until};
 }
 
-/* A half to a whole of FIRST, 2 FIRST, 4 FIRST, ... */
+/* Random, between half and all of FIRST_MS, 2 FIRST_MS, 4 FIRST_MS, ... */
 static int64_t wait_ms(unsigned tries)
 {
 	int64_t ms = tries < 6 ? FIRST_MS << tries : LAST_MS;
@@ -29,19 +26,15 @@ static int64_t wait_ms(unsigned tries)
 	return ms / 2 + ms / 2 * dice / 0x10000;
 }
 
-bool retry_wait(struct retry *r, const char *retry_after)
+bool retry_wait(struct retry *r, int64_t retry_after)
 {
 	int64_t ms = wait_ms(r->tries++);
 	struct timespec ts;
-	uint64_t seconds;
 
-	if (retry_after &&
-	    retry_after_parse(retry_after, (int64_t)time(NULL), &seconds)) {
-		if (seconds > INT32_MAX)
-			return false;
-		if ((int64_t)seconds * 1000 > ms)
-			ms = (int64_t)seconds * 1000;
-	}
+	if (retry_after > INT32_MAX)
+		return false;
+	if (retry_after * 1000 > ms)
+		ms = retry_after * 1000;
 	if (ms > r->until - clock_ms())
 		return false;
 	ts = (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
@@ -57,6 +50,6 @@ bool retry_is_worth(int status)
 
 bool retry_is_worth_error(int rc)
 {
-	/* EPROTO: a connection that was reset while TLS began. */
+	/* EPROTO: the connection was reset during the TLS handshake. */
 	return rc == -EIO || rc == -ETIMEDOUT || rc == -ECONNREFUSED || rc == -EPROTO;
 }

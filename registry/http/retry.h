@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When to try again, and when to give up: doubling waits with jitter (so that many
- * clients do not come back at once), the server's Retry-After where it says one, and
- * a deadline that no wait runs past.
+ * When to try again, and when to give up: waits that double, with jitter so that many
+ * clients do not return at once, the server's Retry-After, and a deadline.
  */
 #ifndef REGISTRY_HTTP_RETRY_H
 #define REGISTRY_HTTP_RETRY_H
@@ -11,19 +10,19 @@
 #include <stdint.h>
 
 struct retry {
-	int64_t until;	/* on clock_ms()'s clock */
-	unsigned tries; /* failures since the start, or since progress */
+	int64_t until;	/* clock_ms() */
+	unsigned tries; /* failures since the start, or since the last progress */
 };
 
 void retry_init(struct retry *r, int64_t until);
 /*
- * Counts a failure and waits. false, at once, if the wait would end past the
- * deadline: then the failure stands. @retry_after is that field's value or NULL.
+ * Counts a failure and waits, at least @retry_after seconds. Returns false immediately if
+ * the wait would end after the deadline; the failure is then final.
  */
-bool retry_wait(struct retry *r, const char *retry_after);
-/* Is an answer of this status worth asking again for? */
+bool retry_wait(struct retry *r, int64_t retry_after);
+/* Whether a request that was answered with this status should be repeated. */
 bool retry_is_worth(int status);
-/* The same of a failed exchange's errno (http.h). */
+/* The same for a failed exchange's errno (http.h). */
 bool retry_is_worth_error(int rc);
 
 #endif

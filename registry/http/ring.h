@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes on their way from one thread to another, in a buffer of fixed size.
+ * A buffer of fixed size through which one thread passes bytes to another.
  *
- * The counters are the caller's to lock. The bytes need no lock: ring_fill() writes
- * only what is free, and what is lent stays as it is until it is given back.
+ * The caller's lock protects the counters. The bytes need no lock: ring_fill() writes only
+ * to free space, and lent bytes do not change until they are given back.
  */
 #ifndef REGISTRY_HTTP_RING_H
 #define REGISTRY_HTTP_RING_H
@@ -44,7 +44,7 @@ static inline size_t ring_room(const struct ring *r)
 	return r->size - (size_t)(r->written - r->taken);
 }
 
-/* Without the lock, by the writer alone: @len is at most the room there was. */
+/* For the writer, without the lock. @len is at most ring_room(). */
 static inline void ring_fill(struct ring *r, const char *data, size_t len)
 {
 	size_t at = (size_t)(r->written % r->size);
@@ -59,7 +59,7 @@ static inline void ring_advance(struct ring *r, size_t len)
 	r->written += len;
 }
 
-/* At most @max bytes that lie in one piece; the ring is not empty, and nothing is lent. */
+/* At most @max contiguous bytes. The ring is not empty, and nothing is lent. */
 static inline size_t ring_lend(struct ring *r, size_t max, const void **data)
 {
 	size_t at = (size_t)(r->taken % r->size), len = (size_t)(r->written - r->taken);

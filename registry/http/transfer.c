@@ -7,52 +7,39 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "registry/http/http.h"
+#include "registry/http/host.h"
+#include "registry/http/internal.h"
 
-#define RING_SMALL (128u << 10) /* a document or a span or two */
+#define RING_SMALL (128u << 10) /* a document, or a span or two */
 #define RING_BULK  (1u << 20)	/* some ms of a fast link, so that a decoder can run */
 
-/* Its life */
+/* Life */
 
-int transfer_new(struct http *h, struct queue *q, const struct http_request *rq,
-		 struct transfer **out)
+int transfer_new(const struct transfer_driver *driver, bool bulk, bool spare,
+		 char *origin, struct transfer **out)
 {
 	struct transfer *t = calloc(1, sizeof(*t));
-	struct buf origin;
-	int rc;
 
-	if (!t)
+	if (!t) {
+		free(origin);
 		return -ENOMEM;
-	t->http = h;
-	t->queue = q;
-	t->bulk = rq->bulk;
-	t->turn = !rq->bulk ? TURN_SMALL : !rq->spare ? TURN_BULK : TURN_SPARE;
-	t->is_spare = rq->spare;
-	if (rq->spare)
-		__atomic_fetch_add(&q->spares, 1, __ATOMIC_RELAXED);
-	t->ring.size = rq->spare ? HTTP_SPARE_MAX : rq->bulk ? RING_BULK : RING_SMALL;
+	}
+	t->driver = driver;
+	t->turn = !bulk ? TURN_SMALL : !spare ? TURN_BULK : TURN_SPARE;
+	t->origin = origin;
+	t->bulk = bulk;
+	t->is_spare = spare;
+	t->ring.size = spare ? HTTP_SPARE_MAX : bulk ? RING_BULK : RING_SMALL;
 	pthread_mutex_init(&t->lock, NULL);
 	clock_cond_init(&t->moved);
-	buf_init(&origin, HTTP_URL_MAX);
-	rc = http_url_origin(rq->url, &origin);
-	if (rc == 0) {
-		t->origin = buf_take(&origin);
-		rc = t->origin ? 0 : -ENOMEM;
-	}
-	buf_release(&origin);
-	if (rc < 0)
-		transfer_free(t);
-	else
-		*out = t;
-	return rc;
+	*out = t;
+	return 0;
 }
 
 void transfer_free(struct transfer *t)
 {
-	if (t->is_spare)
-		__atomic_fetch_sub(&t->queue->spares, 1, __ATOMIC_RELAXED);
-	http_drop_handle(t);
-	answer_release(&t->head);
+	t->driver->drop(t->driver, t);
+	head_release(&t->head);
 	pthread_mutex_destroy(&t->lock);
 	pthread_cond_destroy(&t->moved);
 	ring_release(&t->ring);
@@ -60,7 +47,7 @@ void transfer_free(struct transfer *t)
 	free(t);
 }
 
-/* What the thread tells */
+/* The thread's side */
 
 void transfer_start(struct transfer *t)
 {
@@ -126,7 +113,7 @@ enum transfer_wish transfer_wish(struct transfer *t)
 		t->paused = false;
 		wish = TRANSFER_RESUME;
 	} else if (t->paused) {
-		host_note_alive(t->host); /* it is not the host that is slow */
+		host_note_alive(t->host); /* the reader is slow, not the host */
 	}
 	pthread_mutex_unlock(&t->lock);
 	return wish;
@@ -142,20 +129,20 @@ bool transfer_is_closed(struct transfer *t)
 	return closed;
 }
 
-/* What readers call */
+/* The reader's side */
 
-/* Waits for news; false at the deadline. The lock is held. */
-static bool wait_until(struct transfer *t, int64_t until)
+/* Waits for a change, with the lock held; false at the deadline. */
+static bool transfer_wait(struct transfer *t, int64_t until)
 {
 	return clock_cond_wait(&t->moved, &t->lock, until);
 }
 
-static int failure(struct transfer *t, struct err *e)
+static int transfer_failure(struct transfer *t, struct err *e)
 {
 	return err_set(e, t->rc, "%s: %s", t->origin, t->why);
 }
 
-/* So much of the time since @queued does not count: others were served meanwhile. */
+/* The part of the time since @queued in which the host served others. */
 static int64_t time_of_others(const struct transfer *t, int64_t queued)
 {
 	int64_t alive = host_alive(t->host);
@@ -165,7 +152,7 @@ static int64_t time_of_others(const struct transfer *t, int64_t queued)
 	return alive > queued ? alive - queued : 0;
 }
 
-/* Until it is no longer in the queue; with the lock. False: the host serves nobody. */
+/* Waits until it leaves the queue, with the lock held. False: the host serves nobody. */
 static bool await_start(struct transfer *t, int64_t queued, int64_t until)
 {
 	while (!t->started && !t->done) {
@@ -173,7 +160,7 @@ static bool await_start(struct transfer *t, int64_t queued, int64_t until)
 
 		if (clock_ms() >= end)
 			return false;
-		wait_until(t, end);
+		transfer_wait(t, end);
 	}
 	return true;
 }
@@ -183,20 +170,18 @@ int transfer_await(struct transfer *t, int64_t *until, struct err *e)
 	int64_t queued = clock_ms();
 	int rc = 0;
 
-	if (t->is_spare) {
-		queue_move_up(t->queue, t);
-		http_wake(t->http);
-	}
+	if (t->is_spare)
+		t->driver->move_up(t->driver, t);
 	pthread_mutex_lock(&t->lock);
 	if (!await_start(t, queued, *until))
 		rc = err_set(e, -ETIMEDOUT, "%s: it answers nobody", t->origin);
 	*until += time_of_others(t, queued);
 	while (rc == 0 && !t->has_head && !t->done) {
-		if (!wait_until(t, *until) && !t->has_head && !t->done)
+		if (!transfer_wait(t, *until) && !t->has_head && !t->done)
 			rc = err_set(e, -ETIMEDOUT, "%s: no answer in time", t->origin);
 	}
 	if (rc == 0 && t->rc < 0 && !t->has_head)
-		rc = failure(t, e);
+		rc = transfer_failure(t, e);
 	pthread_mutex_unlock(&t->lock);
 	return rc;
 }
@@ -214,34 +199,32 @@ ssize_t transfer_next(struct transfer *t, const void **data, size_t max, int64_t
 	pthread_mutex_lock(&t->lock);
 	ring_give_back(&t->ring);
 	if (t->paused && ring_room(&t->ring) >= t->ring.size / 2)
-		http_wake(t->http); /* the pause can end */
+		t->driver->wake(t->driver); /* the pause can end */
 	while (ring_is_empty(&t->ring) && !t->done && rc == 0) {
-		if (!wait_until(t, until) && ring_is_empty(&t->ring) && !t->done)
+		if (!transfer_wait(t, until) && ring_is_empty(&t->ring) && !t->done)
 			rc = err_set(e, -ETIMEDOUT, "%s: the answer stopped coming",
 				     t->origin);
 	}
 	if (rc == 0 && !ring_is_empty(&t->ring))
 		rc = (ssize_t)ring_lend(&t->ring, max, data);
 	else if (rc == 0 && t->rc < 0)
-		rc = failure(t, e);
+		rc = transfer_failure(t, e);
 	pthread_mutex_unlock(&t->lock);
 	return rc;
 }
 
 void transfer_close(struct transfer *t)
 {
-	struct http *h;
 	bool done;
 
 	if (!t)
 		return;
-	h = t->http;
 	pthread_mutex_lock(&t->lock);
 	done = t->done;
 	t->closed = true;
 	if (!done)
-		/* before the thread may free t and us, h */
-		http_wake(h);
+		/* under the lock, so that the thread cannot free t before */
+		t->driver->wake(t->driver);
 	pthread_mutex_unlock(&t->lock);
 	if (done)
 		transfer_free(t);

@@ -1,82 +1,70 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One transfer between its reader and the transfer thread: its life, what each tells the
- * other, and the ring that the body goes through. What readers call is in http.h; this is
- * the inside, for http.c and queue.c.
- *
- * The ring is written by the transfer thread alone and read by the transfer's reader
- * alone, and its bytes are copied without the lock. A body that finds the ring full is
- * paused and goes on when half of the ring is free.
- *
- * A transfer is freed by whoever leaves it last: its reader (closed) or the thread
- * (done). The reader never touches curl, so that closing is a flag and a wake-up.
+ * One exchange under way, between its reader and the thread that makes it: the head of
+ * the answer, and a body that goes through a ring of bounded size.
  */
 #ifndef REGISTRY_HTTP_TRANSFER_H
 #define REGISTRY_HTTP_TRANSFER_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-#include "registry/http/answer.h"
-#include "registry/http/queue.h"
-#include "registry/http/ring.h"
+#include "registry/http/head.h"
 
-struct curl_slist;
-struct http;
-struct http_request;
+struct buf;
+struct err;
+struct transfer;
+struct transfer_driver;
 
-#define TRANSFER_WHY_MAX 256
+/* So much of a body is stored for a spare transfer, which can end without its reader. */
+#define HTTP_SPARE_MAX (2u << 20)
 
-struct transfer {
-	struct transfer *next; /* in the queue, then among the running */
-	struct http *http;
-	struct queue *queue; /* of that */
-	void *easy;	     /* the thread's, once queued */
-	struct curl_slist *headers;
-	struct host *host; /* once queued */
-	char *origin;
-	bool bulk;
-	bool is_spare;	/* counted among the spares */
-	enum turn turn; /* under the lock of the queue, while it is there */
-	char why[TRANSFER_WHY_MAX];
-	struct http_head head; /* read-only once has_head */
+/* For the reader: one thread at a time. Deadlines are clock_ms(), errors as in http.h. */
 
-	pthread_mutex_t lock; /* guards all that follows */
-	pthread_cond_t moved;
-	int64_t started; /* 0: still in the queue */
-	bool has_head, done, closed, paused;
-	int rc;		  /* once done */
-	struct ring ring; /* but its bytes: see ring.h */
-};
+/*
+ * Waits for the head of the answer, until *@until. Time in the queue does not count as
+ * long as the host sends to others: *@until is moved by it.
+ */
+int transfer_await(struct transfer *t, int64_t *until, struct err *e);
+/* Borrowed for the life of the transfer. */
+const struct http_head *transfer_head(const struct transfer *t);
+/*
+ * Waits for more of the body and lends at most @max bytes of it until the next call.
+ * Returns their number, 0 at the end of the body, or an error; a body that is shorter than its
+ * Content-Length is -EIO. Bytes that are not asked for stay in the ring.
+ */
+ssize_t transfer_next(struct transfer *t, const void **data, size_t max, int64_t until,
+		      struct err *e);
+/* Appends the rest of the body to @body, up to its ceiling (-E2BIG). */
+int transfer_read_all(struct transfer *t, struct buf *body, int64_t until, struct err *e);
+/* Aborts the exchange if it is still under way. NULL is fine. */
+void transfer_close(struct transfer *t);
 
-/* 0, -EINVAL for what is no URL to be asked, -ENOMEM. @easy and @headers are NULL. */
-int transfer_new(struct http *h, struct queue *q, const struct http_request *rq,
-		 struct transfer **out);
-/* By its only owner. */
+/* For http.c and queue.c, and for the thread that makes the exchange. */
+
+/* 0 or -ENOMEM. Takes @origin, also on failure. The driver is borrowed. */
+int transfer_new(const struct transfer_driver *driver, bool bulk, bool spare,
+		 char *origin, struct transfer **out);
+/* For a transfer that no reader and no thread has. */
 void transfer_free(struct transfer *t);
 
-/* What the thread tells */
-
+/* It has left the queue. */
 void transfer_start(struct transfer *t);
-/* Its head is whole: whoever waits for it may look. */
+/* Its head is complete. */
 void transfer_show_head(struct transfer *t);
-/* Copies all; or nothing. -EAGAIN: it does not fit now, and is paused; -ENOMEM, -E2BIG: never. */
+/*
+ * Copies all of a piece of the body, or nothing: -EAGAIN if it does not fit now, and the
+ * transfer is paused; -ENOMEM or -E2BIG if it never will.
+ */
 int transfer_put(struct transfer *t, const void *data, size_t len);
-/* The thread is through with it, which its reader may free from now on. */
+/* The exchange is over. The transfer may be freed from now on. */
 void transfer_finish(struct transfer *t, int rc);
 
-/* What its reader wants of the thread. A pause that it wants to end is over then. */
+/* What the reader wants of the thread. TRANSFER_RESUME is said once, and ends the pause. */
 enum transfer_wish { TRANSFER_GO_ON, TRANSFER_RESUME, TRANSFER_END };
 enum transfer_wish transfer_wish(struct transfer *t);
 bool transfer_is_closed(struct transfer *t);
-
-/* What http.c gives for it */
-
-/* The thread is to look at what readers wish. */
-void http_wake(struct http *h);
-/* Frees what is curl's. */
-void http_drop_handle(struct transfer *t);
 
 #endif

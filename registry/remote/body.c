@@ -46,7 +46,7 @@ int body_get(struct remote *r, const struct remote_request *rq, struct buf *byte
 		if (rc == 0)
 			rc = copy_field(transfer_head(t)->link, link);
 		transfer_close(t);
-		if (retry_is_worth_error(rc) && retry_wait(&retry, NULL)) {
+		if (retry_is_worth_error(rc) && retry_wait(&retry, 0)) {
 			http_count_retry(remote_http(r));
 			again = true;
 		}

@@ -119,7 +119,7 @@ static int get_page(struct remote *r, const char *what, enum name_page_kind kind
 			return rc;
 		rc = read_names(t, r, &retry.until, kind, p, e);
 		transfer_close(t);
-		if (!retry_is_worth_error(rc) || !retry_wait(&retry, NULL))
+		if (!retry_is_worth_error(rc) || !retry_wait(&retry, 0))
 			break;
 		page_release(p);
 		http_count_retry(remote_http(r));

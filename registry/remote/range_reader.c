@@ -143,7 +143,7 @@ static void ask_ahead(struct range_reader *r)
 /* A failure while reading: can it go on at the byte reached? */
 static bool may_go_on(struct range_reader *r, struct retry *retry, ssize_t rc)
 {
-	if ((rc != 0 && !retry_is_worth_error((int)rc)) || !retry_wait(retry, NULL))
+	if ((rc != 0 && !retry_is_worth_error((int)rc)) || !retry_wait(retry, 0))
 		return false;
 	http_count_retry(remote_http(blob_fetch_remote(r->supply)));
 	return true;

@@ -323,7 +323,7 @@ static int ask_place(struct asking *a, const struct remote_request *rq,
 				__atomic_store_n(&a->place->has_answered, true,
 						 __ATOMIC_RELAXED);
 			again = retry_is_worth_error(rc) && has_answered(a->place) &&
-				retry_wait(&a->retry, NULL);
+				retry_wait(&a->retry, 0);
 		} else {
 			int status = transfer_head(t)->status;
 
@@ -455,7 +455,7 @@ int remote_open(struct remote *r, const struct remote_request *rq, int64_t *unti
 		rc = ask_round(r, rq, until, url, out, e);
 		rounds.until = *until;
 	} while (rc == -EIO && !remote_is_reached(r) && rounds.tries + 1 < FIRST_TRIES &&
-		 retry_wait(&rounds, NULL));
+		 retry_wait(&rounds, 0));
 	if (rc == -EIO)
 		remote_gave_up(r, began);
 	return rc;

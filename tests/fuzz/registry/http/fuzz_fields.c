@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any text taken for a Content-Range, a Retry-After and a Link. */
+/* Any text taken for a Content-Range and a Link. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = malloc(size + 1);
 	struct content_range range;
 	const char *link;
-	uint64_t seconds;
 	size_t len;
 
 	if (!text)
@@ -22,7 +21,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (content_range_parse(text, &range) && range.has_range &&
 	    range.first > range.last)
 		abort();
-	(void)retry_after_parse(text, 784111740, &seconds);
 	link = link_next(text, &len);
 	if (link && (link < text || link + len > text + size))
 		abort();

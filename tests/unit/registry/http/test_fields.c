@@ -42,36 +42,6 @@ static void test_range(void)
 	}
 }
 
-static void test_retry_after(void)
-{
-	static const struct {
-		const char *text;
-		long long want; /* -1: refused */
-	} rows[] = {
-		{"0", 0},
-		{"120", 120},
-		{" 3 ", 3},
-		{"Sun, 06 Nov 1994 08:49:37 GMT", 37},
-		{"Sun, 06 Nov 1994 08:48:00 GMT", 0},
-		{"", -1},
-		{"-5", -1},
-		{"soon", -1},
-		{"5 minutes", -1},
-		{"99999999999999999999", -1},
-		{"Sun, 06 Foo 1994 08:49:37 GMT", -1},
-		{"Sun, 06 anF 1994 08:49:37 GMT", -1},
-	};
-	uint64_t seconds;
-	size_t i;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		bool good = retry_after_parse(rows[i].text, 784111740, &seconds);
-
-		is_int(good ? (long long)seconds : -1, rows[i].want, "\"%s\"",
-		       rows[i].text);
-	}
-}
-
 static void test_link(void)
 {
 	static const struct {
@@ -105,7 +75,6 @@ static void test_link(void)
 int main(void)
 {
 	test_range();
-	test_retry_after();
 	test_link();
 	return test_done();
 }

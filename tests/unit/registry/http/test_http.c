@@ -247,7 +247,7 @@ static void test_head(void)
 	is_text(head->challenge, "Basic, Bearer x=y", "in their order, without blanks");
 	is_text(head->content_type, "text/plain", "type");
 	is_text(head->digest, "d", "digest");
-	is_text(head->retry_after, "3", "time");
+	is_int(head->retry_after, 3, "time");
 	is_text(head->content_range, "bytes 0-0/1", "range");
 	is_text(head->location, "/x", "location");
 	ok(head->has_length && head->length == 1, "length");
