@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A step says what was done in one of three ways:
+ * A step has one of three forms:
  *
  *	/bin/sh -c #(nop)  CMD ["bash"]		the classic builder, and Buildah
  *	|1 A=b /bin/sh -c make			the same: RUN, with build arguments
- *	RUN |1 A=b /bin/sh -c make # buildkit	BuildKit; others without the shell
+ *	RUN |1 A=b /bin/sh -c make # buildkit	BuildKit; other instructions without the
+ *						shell
  *
  * The steps of the base image are among those of the image, so the file begins with
- * scratch. What the config has and no step told comes last.
- *
- * None of these texts can be trusted to be one line. RUN of several lines is a here
- * document. All else goes through append_line(): what would end the line, and every other
- * control character but the tab, is written as in JSON, \n or \u001b, also in comments and
- * in the lines of a here document. So no text passes for an instruction that is in no step,
- * nor for a command to a terminal. A backslash that would join the next line is doubled.
+ * scratch. Instructions for the rest of the config come last. None of these texts can be
+ * trusted to be one line, so dockerfile_line.h writes all of them.
  */
 #include "fs/text/dockerfile.h"
 
@@ -25,8 +21,9 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/control.h"
 #include "base/json.h"
+#include "fs/text/dockerfile_config.h"
+#include "fs/text/dockerfile_line.h"
 #include "fs/text/facts.h"
 #include "fs/text/go_values.h"
 #include "fs/text/history.h"
@@ -36,17 +33,18 @@
 
 #define NOP "#(nop)"
 
-/* INSTRUCTIONS: how what stands behind the word is written */
+/* INSTRUCTIONS */
 
+/* Appends the argument of an instruction, given as a step has it. */
 typedef int argument_fn(const char *text, struct buf *out);
 
-static int as_it_is(const char *text, struct buf *out)
+static int append_argument(const char *text, struct buf *out)
 {
 	return buf_append_text(out, text);
 }
 
-/* "file:HEX in /dir": what was copied is not known by name. */
-static int copied(const char *text, struct buf *out)
+/* "file:HEX in /dir": the name of what was copied is not known. */
+static int append_copied(const char *text, struct buf *out)
 {
 	static const char *const kinds[] = {"file:", "dir:", "multi:"};
 	const char *in = strstr(text, " in ");
@@ -66,23 +64,15 @@ static const struct instruction {
 	const char *word;
 	argument_fn *argument;
 } instructions[] = {
-	{"RUN", as_it_is},
-	{"ADD", copied},
-	{"COPY", copied},
-	{"ENV", as_it_is},
-	{"LABEL", as_it_is},
-	{"ARG", as_it_is},
-	{"ENTRYPOINT", go_values_list},
-	{"CMD", go_values_list},
-	{"SHELL", go_values_list},
-	{"VOLUME", go_values_list},
-	{"EXPOSE", go_values_words},
-	{"USER", as_it_is},
-	{"WORKDIR", as_it_is},
-	{"STOPSIGNAL", as_it_is},
-	{"HEALTHCHECK", go_values_health},
-	{"ONBUILD", as_it_is},
-	{"MAINTAINER", as_it_is},
+	{"RUN", append_argument},	   {"ADD", append_copied},
+	{"COPY", append_copied},	   {"ENV", append_argument},
+	{"LABEL", append_argument},	   {"ARG", append_argument},
+	{"ENTRYPOINT", go_values_list},	   {"CMD", go_values_list},
+	{"SHELL", go_values_list},	   {"VOLUME", go_values_list},
+	{"EXPOSE", go_values_words},	   {"USER", append_argument},
+	{"WORKDIR", append_argument},	   {"STOPSIGNAL", append_argument},
+	{"HEALTHCHECK", go_values_health}, {"ONBUILD", append_argument},
+	{"MAINTAINER", append_argument},
 };
 
 static const struct instruction *find_instruction(const char *text)
@@ -97,115 +87,6 @@ static const struct instruction *find_instruction(const char *text)
 	return NULL;
 }
 
-/* "KEY=value" with the value in quotes if it needs them. */
-static int append_pair(struct buf *out, const char *pair)
-{
-	const char *value = strchr(pair, '=');
-	int rc;
-
-	if (!value || !value[strcspn(value, " \t\r\n\"'\\$#")])
-		return buf_append_text(out, pair);
-	rc = buf_append(out, pair, (size_t)(++value - pair));
-	if (rc == 0)
-		rc = buf_append_text(out, "\"");
-	for (; rc == 0 && *value; value++) {
-		if (strchr("\"\\$", *value))
-			rc = buf_append_text(out, "\\");
-		if (rc == 0)
-			rc = buf_append(out, value, 1);
-	}
-	return rc < 0 ? rc : buf_append_text(out, "\"");
-}
-
-/* LINES */
-
-static int append_control(struct buf *out, unsigned char c)
-{
-	if (c == '\n' || c == '\r')
-		return buf_append_text(out, c == '\n' ? "\\n" : "\\r");
-	return buf_printf(out, "\\u%04x", c);
-}
-
-/* Exactly one line, whatever is in the text. */
-static int append_line(struct buf *out, const char *text, size_t len)
-{
-	const char *p = text, *from = text, *end = text + len;
-	size_t n;
-	int rc = 0;
-
-	while (rc == 0 && p < end) {
-		n = *p == '\t' ? 0 : control_len(p, end);
-		if (n > 0) {
-			rc = buf_append(out, from, (size_t)(p - from));
-			if (rc == 0)
-				rc = append_control(out, (unsigned char)p[n - 1]);
-			from = p + n;
-		}
-		p += n ? n : 1;
-	}
-	if (rc == 0)
-		rc = buf_append(out, from, (size_t)(end - from));
-	return rc < 0 ? rc : buf_append_text(out, "\n");
-}
-
-/* Would the next line be part of this one? Two backslashes are one that is meant. */
-static bool is_joined(const char *text, size_t len)
-{
-	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
-		len--;
-	return len > 0 && text[len - 1] == '\\' && (len == 1 || text[len - 2] != '\\');
-}
-
-static int append_instruction(struct buf *out, struct buf *line)
-{
-	int rc = 0;
-
-	if (is_joined(buf_text(line), line->len))
-		rc = buf_append_text(line, "\\");
-	return rc < 0 ? rc : append_line(out, buf_text(line), line->len);
-}
-
-/*
- * A here document, whose end is no line of it: of the lines EOF, EOF1, EOF11 ... the
- * longest has one digit less.
- */
-static int append_script(struct buf *out, const char *text)
-{
-	size_t len, digits, n = 0;
-	struct buf end;
-	const char *p;
-	int rc;
-
-	for (p = text; *p; p += len + (p[len] == '\n')) {
-		len = strcspn(p, "\n");
-		if (len < 3 || strncmp(p, "EOF", 3) != 0)
-			continue;
-		digits = strspn(p + 3, "1");
-		if (digits == len - 3 && digits >= n)
-			n = digits + 1;
-	}
-	buf_init(&end, out->max);
-	rc = buf_append_text(&end, "EOF");
-	while (rc == 0 && n-- > 0)
-		rc = buf_append_text(&end, "1");
-	if (rc == 0)
-		rc = buf_printf(out, "RUN <<%s\n", buf_text(&end));
-	for (p = text; rc == 0 && *p; p += len + (p[len] == '\n')) {
-		len = strcspn(p, "\n");
-		rc = append_line(out, p, len);
-	}
-	if (rc == 0)
-		rc = append_line(out, buf_text(&end), end.len);
-	buf_release(&end);
-	return rc;
-}
-
-/* What as one line of RUN would be more, or less, than that. */
-static bool is_script(const char *text)
-{
-	return strchr(text, '\n') || strstr(text, "<<") || is_joined(text, strlen(text));
-}
-
 /* ONE STEP */
 
 static void trim(char **text)
@@ -218,8 +99,8 @@ static void trim(char **text)
 		*--end = '\0';
 }
 
-/* "|2 A=b C=d /bin/sh -c make": what was given is said in a comment. */
-static int pass_arguments(char **text, const char *shell, struct buf *out)
+/* "|2 A=b C=d /bin/sh -c make": the arguments become a comment, *@text goes behind them. */
+static int append_build_arguments(char **text, const char *shell, struct buf *out)
 {
 	char *from = *text + strcspn(*text, " "), *end = strstr(from, shell);
 	struct buf line;
@@ -232,7 +113,7 @@ static int pass_arguments(char **text, const char *shell, struct buf *out)
 	if (rc == 0)
 		rc = buf_append(&line, from, (size_t)(end - from));
 	if (rc == 0)
-		rc = append_line(out, buf_text(&line), line.len);
+		rc = dockerfile_line_append(out, buf_text(&line), line.len);
 	buf_release(&line);
 	*text = end;
 	return rc;
@@ -243,23 +124,23 @@ static int append_run(struct instructions *t, char *text, struct buf *out)
 	const char *shell = buf_text(&t->shell);
 	size_t len = t->shell.len;
 	struct buf line;
-	int rc = pass_arguments(&text, shell, out);
+	int rc = append_build_arguments(&text, shell, out);
 
 	if (len > 0 && strncmp(text, shell, len) == 0 && text[len] == ' ')
 		text += len;
 	trim(&text);
-	if (rc < 0 || is_script(text))
-		return rc < 0 ? rc : append_script(out, text);
+	if (rc < 0 || dockerfile_line_is_script(text))
+		return rc < 0 ? rc : dockerfile_line_script(out, text);
 	buf_init(&line, out->max);
 	rc = buf_printf(&line, "RUN %s", text);
 	if (rc == 0)
-		rc = append_line(out, buf_text(&line), line.len);
+		rc = dockerfile_line_append(out, buf_text(&line), line.len);
 	buf_release(&line);
 	return rc;
 }
 
-static int append_other(struct instructions *t, const struct instruction *in, char *text,
-			struct buf *out)
+static int append_instruction(struct instructions *t, const struct instruction *in,
+			      char *text, struct buf *out)
 {
 	bool is_pair = strcmp(in->word, "ENV") == 0 || strcmp(in->word, "LABEL") == 0;
 	struct buf line;
@@ -267,22 +148,22 @@ static int append_other(struct instructions *t, const struct instruction *in, ch
 
 	buf_init(&line, out->max);
 	rc = buf_printf(&line, "%s ", in->word);
-	/* One that the config has; else it may be several, as they stand. */
-	if (rc == 0 && is_pair && instructions_has_pair(t, in->word, text))
-		rc = append_pair(&line, text);
+	/* Exactly one pair if the config has it; else maybe several, copied unchanged. */
+	if (rc == 0 && is_pair && instructions_is_config_pair(t, in->word, text))
+		rc = dockerfile_line_pair(&line, text);
 	else if (rc == 0)
 		rc = in->argument(text, &line);
 	if (rc == 0)
-		rc = instructions_note(t, in->word,
-				       buf_text(&line) + strlen(in->word) + 1);
+		rc = instructions_add(t, in->word,
+				      buf_text(&line) + strlen(in->word) + 1);
 	if (rc == 0)
-		rc = append_instruction(out, &line);
+		rc = dockerfile_line_instruction(out, &line);
 	buf_release(&line);
 	return rc;
 }
 
-/* What is no instruction is what was run. */
-static int append_step(struct instructions *t, char *text, struct buf *out)
+/* A step that is no instruction is a command that was run. */
+static int append_text(struct instructions *t, char *text, struct buf *out)
 {
 	const struct instruction *in = find_instruction(text);
 
@@ -291,13 +172,13 @@ static int append_step(struct instructions *t, char *text, struct buf *out)
 	trim(&text);
 	if (!in || in == &instructions[0])
 		return append_run(t, text, out);
-	return append_other(t, in, text, out);
+	return append_instruction(t, in, text, out);
 }
 
 int dockerfile_step(struct instructions *t, const char *created_by, struct buf *out)
 {
 	static const char mark[] = "# buildkit";
-	char *copy = strdup(created_by), *text = copy, *nop, *known;
+	char *copy = strdup(created_by), *text = copy, *nop, *line_end;
 	size_t len;
 	int rc;
 
@@ -309,197 +190,18 @@ int dockerfile_step(struct instructions *t, const char *created_by, struct buf *
 		text[len - (sizeof(mark) - 1)] = '\0';
 	trim(&text);
 	nop = strstr(text, NOP);
-	known = nop ? memchr(text, '\n', (size_t)(nop - text)) : NULL;
-	/* "... -c #(nop)": it was not run. Further on it is a text that was run. */
-	if (nop && !known && nop - text < 64 && !find_instruction(text)) {
+	line_end = nop ? memchr(text, '\n', (size_t)(nop - text)) : NULL;
+	/* "... -c #(nop)" was not run. Further behind, "#(nop)" is part of a command. */
+	if (nop && !line_end && nop - text < 64 && !find_instruction(text)) {
 		text = nop + strlen(NOP);
 		trim(&text);
 	}
-	rc = *text ? append_step(t, text, out) : 0;
+	rc = *text ? append_text(t, text, out) : 0;
 	free(copy);
 	return rc;
 }
 
-/* WHAT NO STEP TOLD */
-
-struct rest {
-	const struct json *config;
-	const struct instructions *t;
-	struct buf *out;
-	struct buf line; /* the one that is made */
-	bool is_said;	 /* the line before the first */
-	int rc;
-};
-
-static void say(struct rest *rest, const char *word)
-{
-	buf_clear(&rest->line);
-	if (rest->rc == 0)
-		rest->rc = buf_printf(&rest->line, "%s ", word);
-}
-
-static void end_line(struct rest *rest)
-{
-	if (rest->rc == 0 && !rest->is_said)
-		rest->rc = buf_append_text(rest->out,
-					   "\n# In the config, and in no step:\n");
-	rest->is_said = true;
-	if (rest->rc == 0)
-		rest->rc = append_instruction(rest->out, &rest->line);
-}
-
-static void add_pairs(struct rest *rest, const char *word, const struct json *list)
-{
-	struct buf pair;
-	size_t i;
-
-	buf_init(&pair, DOCUMENT_MAX);
-	for (i = 0; rest->rc == 0 && i < json_count(list); i++) {
-		const char *key = json_key(list, i),
-			   *value = json_string(json_value(list, i));
-
-		if (!value)
-			continue;
-		buf_clear(&pair);
-		rest->rc = key ? buf_printf(&pair, "%s=%s", key, value)
-			       : buf_append_text(&pair, value);
-		if (instructions_has(rest->t, word, buf_text(&pair),
-				     strcspn(buf_text(&pair), "=")))
-			continue;
-		say(rest, word);
-		if (rest->rc == 0)
-			rest->rc = append_pair(&rest->line, buf_text(&pair));
-		end_line(rest);
-	}
-	buf_release(&pair);
-}
-
-static void add_text(struct rest *rest, const char *word, const char *member)
-{
-	const char *text = json_member_string(rest->config, member);
-
-	if (!text || !*text || instructions_has_step(rest->t, word))
-		return;
-	say(rest, word);
-	if (rest->rc == 0)
-		rest->rc = buf_append_text(&rest->line, text);
-	end_line(rest);
-}
-
-/* The texts of an array, or the keys of an object, as a JSON list. */
-static void add_list(struct rest *rest, const char *word, const char *member)
-{
-	const struct json *list = json_member(rest->config, member);
-	const char *before = "[";
-	size_t i;
-
-	if (json_count(list) == 0 || instructions_has_step(rest->t, word))
-		return;
-	say(rest, word);
-	for (i = 0; rest->rc == 0 && i < json_count(list); i++) {
-		const char *text = json_key(list, i);
-
-		if (!text)
-			text = json_string(json_item(list, i));
-		rest->rc = buf_append_text(&rest->line, before);
-		if (rest->rc == 0)
-			rest->rc = json_append_string(&rest->line, text ? text : "",
-						      text ? strlen(text) : 0);
-		before = ", ";
-	}
-	if (rest->rc == 0)
-		rest->rc = buf_append_text(&rest->line, "]");
-	end_line(rest);
-}
-
-/* A line for each text of an array, or key of an object. */
-static void add_each(struct rest *rest, const char *word, const char *member)
-{
-	const struct json *list = json_member(rest->config, member);
-	size_t i;
-
-	for (i = 0; rest->rc == 0 && i < json_count(list); i++) {
-		const char *text = json_key(list, i);
-		size_t len;
-
-		if (!text)
-			text = json_string(json_item(list, i));
-		len = text ? strlen(text) : 0;
-		if (len == 0 || instructions_has(rest->t, word, text, len))
-			continue;
-		say(rest, word);
-		if (rest->rc == 0)
-			rest->rc = buf_append_text(&rest->line, text);
-		end_line(rest);
-	}
-}
-
-static void add_health(struct rest *rest)
-{
-	static const char *const names[][2] = {{"Interval", "interval"},
-					       {"Timeout", "timeout"},
-					       {"StartPeriod", "start-period"},
-					       {"StartInterval", "start-interval"}};
-	const struct json *health = json_member(rest->config, "Healthcheck");
-	const struct json *test = json_member(health, "Test");
-	const char *kind = json_string(json_item(test, 0)), *text;
-	const char *before = "[";
-	size_t i;
-	int64_t n;
-
-	if (!kind || instructions_has_step(rest->t, "HEALTHCHECK"))
-		return;
-	say(rest, "HEALTHCHECK");
-	for (i = 0; rest->rc == 0 && i < 4; i++) {
-		if (json_member_int(health, names[i][0], &n) && n > 0)
-			rest->rc = buf_printf(&rest->line, "--%s=%lldms ", names[i][1],
-					      (long long)(n / 1000000));
-	}
-	if (rest->rc == 0 && json_member_int(health, "Retries", &n) && n > 0)
-		rest->rc = buf_printf(&rest->line, "--retries=%lld ", (long long)n);
-	if (rest->rc == 0)
-		rest->rc = buf_append_text(&rest->line,
-					   strcmp(kind, "NONE") ? "CMD " : "NONE");
-	for (i = 1; rest->rc == 0 && i < json_count(test); i++) {
-		text = json_string(json_item(test, i));
-		if (strcmp(kind, "CMD") != 0) {
-			rest->rc = buf_append_text(&rest->line, text ? text : "");
-			break;
-		}
-		rest->rc = buf_append_text(&rest->line, before);
-		if (rest->rc == 0)
-			rest->rc = json_append_string(&rest->line, text ? text : "",
-						      text ? strlen(text) : 0);
-		before = ", ";
-	}
-	if (rest->rc == 0 && *before == ',')
-		rest->rc = buf_append_text(&rest->line, "]");
-	end_line(rest);
-}
-
-static int add_rest(const struct json *config, struct instructions *t, struct buf *out)
-{
-	struct rest rest = {.config = config, .t = t, .out = out};
-
-	instructions_end(t);
-	buf_init(&rest.line, out->max);
-	add_pairs(&rest, "ENV", json_member(config, "Env"));
-	add_pairs(&rest, "LABEL", json_member(config, "Labels"));
-	add_each(&rest, "EXPOSE", "ExposedPorts");
-	add_list(&rest, "VOLUME", "Volumes");
-	add_text(&rest, "USER", "User");
-	add_text(&rest, "WORKDIR", "WorkingDir");
-	add_text(&rest, "STOPSIGNAL", "StopSignal");
-	add_list(&rest, "SHELL", "Shell");
-	add_health(&rest);
-	add_list(&rest, "ENTRYPOINT", "Entrypoint");
-	add_list(&rest, "CMD", "Cmd");
-	add_each(&rest, "ONBUILD", "OnBuild");
-	buf_release(&rest.line);
-	return rest.rc;
-}
-
-/* ALL OF IT */
+/* THE FILE */
 
 static int add_step(const struct image *img, const struct step *step,
 		    struct instructions *t, struct buf *out)
@@ -515,11 +217,11 @@ static int add_step(const struct image *img, const struct step *step,
 	if (rc == 0)
 		rc = dockerfile_step(t, step->created_by, out);
 	if (rc == 0 && out->len == before && step->layer != NO_LAYER)
-		rc = buf_append_text(out, "# no step is told for it\n");
+		rc = buf_append_text(out, "# the history has no step for it\n");
 	return rc;
 }
 
-/* No reference or digest is as long. */
+/* Longer than any reference or digest. */
 #define BASE_MAX 512
 
 static bool is_base(const char *text)
@@ -537,10 +239,10 @@ static int add_head(const char *name, const struct json *config, struct buf *out
 	base = json_member_string(labels, "org.opencontainers.image.base.name");
 	digest = json_member_string(labels, "org.opencontainers.image.base.digest");
 	buf_init(&line, out->max);
-	rc = buf_printf(&line, "# A reconstruction, from the history and config of %s;",
+	rc = buf_printf(&line, "# A reconstruction from the history and config of %s;",
 			name);
 	if (rc == 0)
-		rc = append_line(out, buf_text(&line), line.len);
+		rc = dockerfile_line_append(out, buf_text(&line), line.len);
 	if (rc == 0)
 		rc = buf_append_text(out,
 				     "# the file that it was built with is not known.\n");
@@ -550,7 +252,7 @@ static int add_head(const char *name, const struct json *config, struct buf *out
 			&line, "# Base image, whose steps are among these: %s%s%s", base,
 			is_base(digest) ? "@" : "", is_base(digest) ? digest : "");
 	if (rc == 0 && line.len > 0)
-		rc = append_line(out, buf_text(&line), line.len);
+		rc = dockerfile_line_append(out, buf_text(&line), line.len);
 	buf_release(&line);
 	return rc < 0 ? rc : buf_append_text(out, "FROM scratch\n");
 }
@@ -568,7 +270,7 @@ int dockerfile_render(const struct image_facts *f, struct buf *out)
 	for (i = 0; rc == 0 && i < h->n; i++)
 		rc = add_step(f->image, &h->steps[i], &t, out);
 	if (rc == 0)
-		rc = add_rest(config, &t, out);
+		rc = dockerfile_config_append(config, &t, out);
 	instructions_release(&t);
 	return rc;
 }

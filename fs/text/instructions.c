@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A config has room for hundreds of thousands of variables, or of steps. So what was told
- * is looked up among sorted hashes. Whoever makes two texts of one hash has a line left out,
- * or quotes around a value: no more than by writing another config.
+ * A config has room for hundreds of thousands of variables or steps, so they are looked up
+ * among sorted hashes. The author of an image who finds two texts with the same hash gains
+ * a missing line, or quotes around a value: another config could do the same.
  */
 #include "fs/text/instructions.h"
 
@@ -10,13 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "fs/text/go_values.h"
 
 #define SHELL "/bin/sh -c"
 
-static uint64_t hash_of_step(const char *word)
+static uint64_t hash_word_only(const char *word)
 {
 	struct hash h;
 
@@ -26,7 +27,7 @@ static uint64_t hash_of_step(const char *word)
 }
 
 /* Of a variable, label, port or trigger. */
-static uint64_t hash_of(const char *word, const char *text, size_t len)
+static uint64_t hash_key(const char *word, const char *text, size_t len)
 {
 	struct hash h;
 
@@ -36,8 +37,8 @@ static uint64_t hash_of(const char *word, const char *text, size_t len)
 	return hash_end(&h);
 }
 
-static uint64_t hash_of_pair(const char *word, const char *key, size_t len,
-			     const char *value)
+static uint64_t hash_pair(const char *word, const char *key, size_t len,
+			  const char *value)
 {
 	struct hash h;
 
@@ -49,12 +50,12 @@ static uint64_t hash_of_pair(const char *word, const char *key, size_t len,
 }
 
 /* "KEY=VALUE", or "KEY" alone. */
-static uint64_t hash_of_text(const char *word, const char *pair)
+static uint64_t hash_text(const char *word, const char *pair)
 {
 	size_t len = strcspn(pair, "=");
 
-	return pair[len] ? hash_of_pair(word, pair, len, pair + len + 1)
-			 : hash_of(word, pair, len);
+	return pair[len] ? hash_pair(word, pair, len, pair + len + 1)
+			 : hash_key(word, pair, len);
 }
 
 static int compare_hashes(const void *a, const void *b)
@@ -64,51 +65,44 @@ static int compare_hashes(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int hashes_add(struct hashes *set, uint64_t h)
+static int hash_set_add(struct hash_set *set, uint64_t h)
 {
-	size_t room = set->room ? set->room * 2 : 64;
-	uint64_t *p;
+	int rc = array_grow(&set->list, set->n, sizeof(*set->list));
 
-	if (set->n == set->room) {
-		p = realloc(set->list, room * sizeof(*p));
-		if (!p)
-			return -ENOMEM;
-		set->list = p;
-		set->room = room;
-	}
-	set->list[set->n++] = h;
-	return 0;
+	if (rc == 0)
+		set->list[set->n++] = h;
+	return rc;
 }
 
-static void hashes_sort(struct hashes *set)
+static void hash_set_sort(struct hash_set *set)
 {
 	if (set->n > 0)
 		qsort(set->list, set->n, sizeof(*set->list), compare_hashes);
 }
 
-static bool hashes_have(const struct hashes *set, uint64_t h)
+static bool hash_set_has(const struct hash_set *set, uint64_t h)
 {
 	return set->n > 0 &&
 	       bsearch(&h, set->list, set->n, sizeof(*set->list), compare_hashes);
 }
 
-/* A port is of TCP if nothing is said. */
+/* "80" and "80/tcp" are the same port. */
 static size_t port_len(const char *port, size_t len)
 {
 	return len > 4 && strncmp(port + len - 4, "/tcp", 4) == 0 ? len - 4 : len;
 }
 
-/* "A=b c="d e"": A and c. The first may have blanks in it, or no value: "A b". */
-static int note_pairs(struct hashes *told, const char *word, const char *p)
+/* The keys A and c of `A=b c="d e"`. The first may have blanks in it, or no value: "A b". */
+static int add_pairs(struct hash_set *given, const char *word, const char *p)
 {
-	int rc = hashes_add(told, hash_of(word, p, strcspn(p, "=")));
+	int rc = hash_set_add(given, hash_key(word, p, strcspn(p, "=")));
 	bool is_first = true, is_quoted;
 	size_t len;
 
 	while (rc == 0 && *(p += strspn(p, " "))) {
 		len = strcspn(p, "= ");
 		if (is_first || p[len] == '=')
-			rc = hashes_add(told, hash_of(word, p, len));
+			rc = hash_set_add(given, hash_key(word, p, len));
 		is_first = false;
 		for (is_quoted = false; *p && (*p != ' ' || is_quoted); p++) {
 			if (*p == '"')
@@ -120,23 +114,23 @@ static int note_pairs(struct hashes *told, const char *word, const char *p)
 	return rc;
 }
 
-static int note_ports(struct hashes *told, const char *word, const char *p)
+static int add_ports(struct hash_set *given, const char *word, const char *p)
 {
 	size_t len;
 	int rc = 0;
 
 	for (; rc == 0 && *(p += strspn(p, " ")); p += len) {
 		len = strcspn(p, " ");
-		rc = hashes_add(told, hash_of(word, p, port_len(p, len)));
+		rc = hash_set_add(given, hash_key(word, p, port_len(p, len)));
 	}
 	return rc;
 }
 
-/* Longer than any: each RUN looks for it. */
+/* More than any shell needs: each RUN is searched for it. */
 #define SHELL_MAX 4096
 
-/* A step that is SHELL says what the next ones are given to. */
-static int note_shell(struct instructions *t, const char *argument)
+/* SHELL sets the shell for the steps after it. */
+static int set_shell(struct instructions *t, const char *argument)
 {
 	int rc;
 
@@ -147,19 +141,20 @@ static int note_shell(struct instructions *t, const char *argument)
 	return rc == -E2BIG ? 0 : rc;
 }
 
-int instructions_note(struct instructions *t, const char *word, const char *argument)
+int instructions_add(struct instructions *t, const char *word, const char *argument)
 {
-	int rc = hashes_add(&t->told, hash_of_step(word));
+	int rc = hash_set_add(&t->given, hash_word_only(word));
 
 	if (rc < 0)
 		return rc;
 	if (strcmp(word, "ENV") == 0 || strcmp(word, "LABEL") == 0)
-		return note_pairs(&t->told, word, argument);
+		return add_pairs(&t->given, word, argument);
 	if (strcmp(word, "EXPOSE") == 0)
-		return note_ports(&t->told, word, argument);
+		return add_ports(&t->given, word, argument);
 	if (strcmp(word, "ONBUILD") == 0)
-		return hashes_add(&t->told, hash_of(word, argument, strlen(argument)));
-	return strcmp(word, "SHELL") == 0 ? note_shell(t, argument) : 0;
+		return hash_set_add(&t->given,
+				    hash_key(word, argument, strlen(argument)));
+	return strcmp(word, "SHELL") == 0 ? set_shell(t, argument) : 0;
 }
 
 int instructions_init(struct instructions *t, const struct json *config)
@@ -176,46 +171,46 @@ int instructions_init(struct instructions *t, const struct json *config)
 	for (i = 0; rc == 0 && i < json_count(env); i++) {
 		text = json_string(json_item(env, i));
 		if (text)
-			rc = hashes_add(&t->pairs, hash_of_text("ENV", text));
+			rc = hash_set_add(&t->config_pairs, hash_text("ENV", text));
 	}
 	for (i = 0; rc == 0 && i < json_count(labels); i++) {
 		key = json_key(labels, i);
 		text = json_string(json_value(labels, i));
 		if (key && text)
-			rc = hashes_add(&t->pairs,
-					hash_of_pair("LABEL", key, strlen(key), text));
+			rc = hash_set_add(&t->config_pairs,
+					  hash_pair("LABEL", key, strlen(key), text));
 	}
-	hashes_sort(&t->pairs);
+	hash_set_sort(&t->config_pairs);
 	return rc;
 }
 
 void instructions_release(struct instructions *t)
 {
 	buf_release(&t->shell);
-	free(t->pairs.list);
-	free(t->told.list);
+	free(t->config_pairs.list);
+	free(t->given.list);
 }
 
-void instructions_end(struct instructions *t)
+void instructions_sort(struct instructions *t)
 {
-	hashes_sort(&t->told);
+	hash_set_sort(&t->given);
 }
 
-bool instructions_has_pair(const struct instructions *t, const char *word,
-			   const char *pair)
+bool instructions_is_config_pair(const struct instructions *t, const char *word,
+				 const char *pair)
 {
-	return hashes_have(&t->pairs, hash_of_text(word, pair));
+	return hash_set_has(&t->config_pairs, hash_text(word, pair));
 }
 
-bool instructions_has_step(const struct instructions *t, const char *word)
+bool instructions_has_word(const struct instructions *t, const char *word)
 {
-	return hashes_have(&t->told, hash_of_step(word));
+	return hash_set_has(&t->given, hash_word_only(word));
 }
 
-bool instructions_has(const struct instructions *t, const char *word, const char *key,
-		      size_t len)
+bool instructions_has_key(const struct instructions *t, const char *word, const char *key,
+			  size_t len)
 {
 	if (strcmp(word, "EXPOSE") == 0)
 		len = port_len(key, len);
-	return hashes_have(&t->told, hash_of(word, key, len));
+	return hash_set_has(&t->given, hash_key(word, key, len));
 }

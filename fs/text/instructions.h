@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the steps of a history have told of a config, so that what no step told can be said
- * behind them; for fs/dockerfile.c. Words are those of instructions: ENV, LABEL, EXPOSE.
+ * The instructions that the steps of a history have given so far, for what remains of the
+ * config after them. A word is an instruction's name: ENV, LABEL, EXPOSE.
  */
 #ifndef FS_TEXT_INSTRUCTIONS_H
 #define FS_TEXT_INSTRUCTIONS_H
@@ -14,33 +14,36 @@
 
 struct json;
 
-/* A set, to be sorted before it is searched. */
-struct hashes {
+/* To be sorted before it is searched. */
+struct hash_set {
 	uint64_t *list;
-	size_t n, room;
+	size_t n;
 };
 
 struct instructions {
-	struct buf shell;    /* what RUN is given to, "/bin/sh -c" at first */
-	struct hashes pairs; /* the variables and labels of the config */
-	struct hashes told;  /* what the steps so far have said */
+	struct buf shell; /* that runs the text of RUN; "/bin/sh -c" at first */
+	struct hash_set config_pairs; /* variables and labels of the config */
+	struct hash_set given;
 };
 
-/* @config is the part "config" of the image's config, or NULL. Release it in any case. */
+/*
+ * @config: the part "config" of the image's config, or NULL. 0 or -ENOMEM; call
+ * instructions_release() in any case.
+ */
 int instructions_init(struct instructions *t, const struct json *config);
 void instructions_release(struct instructions *t);
-/* A step that is no RUN: its word, and what stands behind that. 0 or -ENOMEM. */
-int instructions_note(struct instructions *t, const char *word, const char *argument);
-/* Is "KEY=VALUE" one of the config's, as it stands? */
-bool instructions_has_pair(const struct instructions *t, const char *word,
-			   const char *pair);
+/* Adds an instruction that is not RUN: its word and its argument. 0 or -ENOMEM. */
+int instructions_add(struct instructions *t, const char *word, const char *argument);
+/* Whether the config has exactly the variable or label "KEY=VALUE". */
+bool instructions_is_config_pair(const struct instructions *t, const char *word,
+				 const char *pair);
 
-/* There are no more steps; then: */
-void instructions_end(struct instructions *t);
-/* Was there such a step at all? */
-bool instructions_has_step(const struct instructions *t, const char *word);
-/* Did one tell this variable, label, port or trigger? */
-bool instructions_has(const struct instructions *t, const char *word, const char *key,
-		      size_t len);
+/* Call it once between the last instructions_add() and the following. */
+void instructions_sort(struct instructions *t);
+/* Whether any instruction has this word. */
+bool instructions_has_word(const struct instructions *t, const char *word);
+/* Whether an instruction has this variable, label, port or trigger. */
+bool instructions_has_key(const struct instructions *t, const char *word, const char *key,
+			  size_t len);
 
 #endif
