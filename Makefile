@@ -50,7 +50,7 @@ PROGRAMS := $(B)/peelfs $(B)/peelctl
 UNIT     := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(shell find tests/unit -name 'test_*.c')))
 # What has one thread is slow in the thread build, and tells nothing there.
 ifeq ($(SAN),thread)
-UNIT     := $(filter-out $(addprefix %/test_,decoder inflate reader rfc3339 span tree ztoc),$(UNIT))
+UNIT     := $(filter-out $(addprefix %/test_,decoder flat gzip_cutter inflate reader reader_sparse rfc3339 span tree zstd_cutter ztoc),$(UNIT))
 endif
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(sort $(shell find tests/fuzz -name 'fuzz_*.c')))
 REPLAY   := $(FUZZ:%=$(B)/replay/%)
