@@ -49,9 +49,26 @@ class Bad:
         self.random = random.Random(seed)
         self.auth = None          # "basic", "token" (of anyone), "user token", "oauth"
         self.token_seconds = 300
+        self.token_answer = {}    # what else is in it
+        self.token_after = 0      # seconds until a new one is taken, as by a clock that is late
+        self.post_fault = None    # of the token server, for POST
+        self.expired_status = 401  # without a challenge if another
+        self.strict_scope = False  # a token is for the repositories of its scope
+        self.scopes = {}          # token: those
+        self.challenges = None    # header lines; %s is the repository
+        self.challenge_at_root = False  # and nowhere else
+        self.secret = SECRET      # of "basic"
+        self.retry_after = "1"    # with 429
+        self.http10 = False
         self.redirect = False     # blobs are at the store, behind URLs that expire
+        self.redirect_manifests = False
+        self.redirect_status = 307
+        self.location = "%(url)s%(path)s"  # of the store; "host" is known, too
         self.url_uses = 1000      # of one signed URL
-        self.pages = None         # tags a page
+        self.url_refused = 403    # what a used one gets
+        self.signature_end = ""
+        self.needs_referer = False
+        self.answers = {}         # "tags" or "referrers": what give() takes, for a path or all
         self.tokens = {}          # token: when it ends
         self.urls = {}            # signature: uses left
         self.signed_faults = {}   # digest: what the next URLs of it always lead to
@@ -101,19 +118,39 @@ class Bad:
 
     # Who may
 
-    def may(self, request):
+    def may(self, request, repository):
         said = request.headers["Authorization"] or ""
         if self.auth == "basic":
-            return said == "Basic " + SECRET
+            return said == "Basic " + self.secret
         if self.auth:
-            return said.startswith("Bearer ") and self.tokens.get(said[7:], 0) > time.monotonic()
+            left = self.tokens.get(said[7:], 0) - time.monotonic()
+            return said.startswith("Bearer ") and 0 < left <= self.token_seconds - self.token_after \
+                and (not self.strict_scope or not repository or
+                     "repository:%s:pull" % repository in self.scopes[said[7:]])
         return True
 
     def challenge(self):
+        if self.challenges:
+            return self.challenges
         if self.auth == "basic":
-            return 'Basic realm="x, y"'
-        return ('Negotiate abc==, Bearer realm="%s/token?a=b",service="the service",'
-                'scope="repository:%%s:pull"' % self.url)
+            return ['Basic realm="x, y"']
+        return ['Negotiate abc==, Bearer realm="%s/token?a=b",service="the service",'
+                'scope="repository:%%s:pull"' % self.url]
+
+    def refuse(self, request, path, repository):
+        if self.expired_status != 401 and request.headers["Authorization"]:
+            return request.give(self.expired_status, b'{"errors":[{"code":"DENIED","message":'
+                                b'"Your authorization token has expired."}]}', "application/json")
+        lines = [line.replace("%s", repository) for line in self.challenge()]
+        if self.challenge_at_root and path != "/v2/":
+            lines = []
+        return request.give(401, b'{"errors":[{"code":"UNAUTHORIZED","message":"no"}]}',
+                            "application/json", {"WWW-Authenticate": lines})
+
+    def expire(self):
+        """No token that was given is good any longer."""
+        with self.lock:
+            self.tokens = dict.fromkeys(self.tokens, 0)
 
     def give_token(self, request, form):
         said = request.headers["Authorization"]
@@ -123,61 +160,77 @@ class Bad:
             return 400, {"error": "invalid_grant", "error_description": "no such token"}
         token = "%s-%d" % (TOKEN, len(self.tokens))
         self.tokens[token] = time.monotonic() + self.token_seconds
-        name = "access_token" if self.auth == "oauth" else "token"
-        return 200, {name: token, "expires_in": self.token_seconds}
+        self.scopes[token] = " ".join(form.get("scope", []))
+        name = "access_token" if self.auth == "oauth" or "token" in self.token_answer else "token"
+        answer = {name: token, "expires_in": self.token_seconds, **self.token_answer}
+        return 200, {k: v for k, v in answer.items() if v is not None}
 
     # Answers
 
     def registry(self, request):
         url = urllib.parse.urlsplit(request.path)
+        if url.path.startswith("/store/"):
+            return self.store(request)
         if url.path == "/token":
             length = int(request.headers["Content-Length"] or 0)
-            form = urllib.parse.parse_qs(request.rfile.read(length).decode())
+            form = urllib.parse.parse_qs(request.rfile.read(length).decode() or url.query)
             fault = self.take_fault("token")
+            if self.post_fault and request.command == "POST":
+                fault = self.post_fault
             if fault:
                 return request.misbehave(fault, b"{}", "application/json")
             status, body = self.give_token(request, form)
             return request.give(status, json.dumps(body).encode(), "application/json")
-        found = re.fullmatch(r"/v2/(.+)/(manifests|blobs|tags)/([^/]+)", url.path)
-        if not self.may(request):
-            scope = found[1] if found else ""
-            text = self.challenge()
-            return request.give(401, b'{"errors":[{"code":"UNAUTHORIZED","message":"no"}]}',
-                                "application/json", {"WWW-Authenticate": text % scope if "%s" in text
-                                                     else text})
+        found = re.fullmatch(r"/v2/(.+)/(manifests|blobs|tags|referrers)/([^/]+)", url.path)
+        repository = found[1] if found else ""
+        if not self.may(request, repository):
+            return self.refuse(request, url.path, repository)
         if url.path == "/v2/":
             return request.give(200, b"{}", "application/json")
         if found and found[2] == "manifests" and (found[1], found[3]) in self.manifests:
             media, body = self.manifests[found[1], found[3]]
-            return request.misbehave(self.take_fault("manifests", url.path), body, media,
+            if self.redirect_manifests:
+                return self.lead_away(request, self.digest(body))
+            fault = self.take_fault("manifests", url.path)
+            if request.command == "HEAD":
+                fault = next((f.name for f in self.faults if f.kind == "heads"), fault)
+            return request.misbehave(fault, body, media,
                                      {"Docker-Content-Digest": self.digest(body)})
+        if found and found[2] in self.answers:
+            answer = self.answers[found[2]]
+            return request.give(*(answer(request.path) if callable(answer) else answer))
         if found and found[2] == "blobs":
             with contextlib.suppress(OSError):
                 return self.blob(request, self.images.read({"digest": found[3]}), found[3])
         return request.give(404, b'{"errors":[{"code":"NOT_FOUND","message":"no such thing"}]}',
                             "application/json")
 
+    def lead_away(self, request, digest):
+        with self.lock:
+            signature = "%s-%d%s" % (SIGNATURE, len(self.urls), self.signature_end)
+            self.urls[signature] = self.url_uses
+            if self.signed_faults.get(digest):
+                self.signed_with[signature] = self.signed_faults[digest].pop(0)
+        return request.give(self.redirect_status, b"", "text/plain", {"Location": self.location % {
+            "url": self.store_url, "host": self.store_url.partition("://")[2],
+            "path": "/store/%s?signature=%s" % (digest, signature)}})
+
     def blob(self, request, body, digest):
         if self.redirect:
-            with self.lock:
-                signature = "%s-%d" % (SIGNATURE, len(self.urls))
-                self.urls[signature] = self.url_uses
-                if self.signed_faults.get(digest):
-                    self.signed_with[signature] = self.signed_faults[digest].pop(0)
-            return request.give(307, b"", "text/plain", {
-                "Location": "%s/store/%s?signature=%s" % (self.store_url, digest, signature)})
+            return self.lead_away(request, digest)
         return request.misbehave(self.take_fault("blobs", request.path), body)
 
     def store(self, request):
+        """A request for what is signed, at whatever port."""
         url = urllib.parse.urlsplit(request.path)
-        signature = urllib.parse.parse_qs(url.query).get("signature", [""])[0]
+        signature = url.query.partition("signature=")[2]  # as it was sent, to the letter
         if request.headers["Authorization"]:
             return request.give(400, b"Only one auth mechanism allowed", "text/plain")
         with self.lock:
             left = self.urls.get(signature, 0)
             self.urls[signature] = left - 1
-        if left <= 0:
-            return request.give(403, b"<Error>expired</Error>", "application/xml")
+        if left <= 0 or self.needs_referer and not request.headers["Referer"]:
+            return request.give(self.url_refused, b"<Error>expired</Error>", "application/xml")
         body = self.images.read({"digest": url.path.rsplit("/", 1)[1]})
         if signature in self.signed_with:
             return request.misbehave(self.signed_with[signature], body)
@@ -189,6 +242,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         bad, role = self.server.bad, self.server.role
+        if bad.http10:
+            self.protocol_version, self.close_connection = "HTTP/1.0", True
         with bad.lock:
             bad.asked.append((role, self.command, self.path, dict(self.headers)))
             bad.callers.append(self.client_address)
@@ -202,13 +257,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def give(self, status, body, media="application/octet-stream", headers=None, length=None):
         self.send_response(status)
-        for name, value in {"Content-Type": media,
+        for name, value in {"Content-Type": media,  # None: there is no such line
                             "Content-Length": str(len(body) if length is None else length),
                             **(headers or {})}.items():
-            self.send_header(name, value)
+            for one in value if isinstance(value, list) else [value]:
+                if one is not None:
+                    self.send_header(name, one)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def give_without_length(self, fault, status, body, media, headers):
+        if fault == "multipart" or fault == "head without length" and self.command != "HEAD":
+            return self.give(status, body, media, headers)
+        chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 50000]), body[i:i + 50000])
+                          for i in range(0, len(body), 50000)) + b"0\r\n\r\n"
+        coding = {"Transfer-Encoding": "chunked"} if fault == "chunked" else {}
+        return self.give(status, chunks, media, {**headers, **coding, "Content-Length": None})
 
     def break_off(self, hard):
         if hard:
@@ -231,6 +296,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers["Content-Range"] = "bytes %d-%d/%d" % (
                 first + shift, last, len(whole) + (1 if fault == "wrong total" else 0))
             status, body = 206, body[first + shift:last + 1]
+        range_fault = re.fullmatch(r"range(0?) (\d+)", fault or "")
+        if range_fault:
+            refused = span and (not range_fault[1] or span[1] == "0")
+            if refused:
+                return self.give(int(range_fault[2]), b"<html>no ranges</html>", "text/html")
+            fault = None
         cut = self.server.bad.random.randrange(len(body)) if len(body) > 1 else 0
         if fault in (None, "no range", "wrong start", "wrong total"):
             self.give(status, body, media, headers)
@@ -246,10 +317,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.give(status, body[:-cut - 1] if span else body + b"x", media, headers)
         elif fault == "two lengths":
             self.give(status, body, media, {**headers, "content-length": str(len(body) + 7)})
+        elif fault == "part as 200":
+            self.give(200, body, media, headers)
+        elif fault == "unknown total":
+            if span:
+                headers["Content-Range"] = headers["Content-Range"].rpartition("/")[0] + "/*"
+            self.give(status, body, media, headers)
+        elif fault == "multipart" and span:
+            part = b"--x\r\nContent-Type: %s\r\nContent-Range: %s\r\n\r\n%s\r\n--x--\r\n" % (
+                media.encode(), headers.pop("Content-Range").encode(), body)
+            self.give(206, part, "multipart/byteranges; boundary=x", headers)
+        elif fault in ("multipart", "chunked", "head without length"):
+            self.give_without_length(fault, status, body, media, headers)
+        elif fault == "head length 0":
+            self.give(status, body, media, headers, 0 if self.command == "HEAD" else None)
+        elif fault == "head only":
+            self.give(status, b"", media, headers, length=len(body))
+            self.break_off(False)
+        elif fault.startswith("type "):
+            self.give(status, body, fault[5:] or None, headers)
+        elif fault == "other digest":
+            self.give(status, body, media, {**headers, "Docker-Content-Digest": "sha256:" + "7" * 64})
         elif fault in ("gzip", "x-gzip"):  # said of bytes that are as they are stored
             self.give(status, body, media, {**headers, "Content-Encoding": fault})
         elif fault == "429":
-            self.give(429, b"{}", "application/json", {"Retry-After": "1"})
+            self.give(429, b"{}", "application/json",
+                      {"Retry-After": self.server.bad.retry_after})
         elif fault == "429 date":
             self.give(429, b"{}", "application/json",
                       {"Retry-After": email.utils.formatdate(time.time() + 2, usegmt=True)})
@@ -318,14 +411,14 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def running(images, tls=None, seed=0):
-    """`tls`: what make_ca() gave."""
+def running(images, tls=None, seed=0, store_tls=True):
+    """`tls`: what make_ca() gave; not for the store unless `store_tls`."""
     bad = Bad(images, seed)
     servers, threads = [], []
     for role in ("registry", "store"):
         server = Server(("127.0.0.1", 0), Handler)
         server.bad, server.role = bad, role
-        if tls:
+        if tls and (role == "registry" or store_tls):
             server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             server.tls.load_cert_chain(tls[1], tls[2])
         servers.append(server)
@@ -334,7 +427,8 @@ def running(images, tls=None, seed=0):
     scheme = "https" if tls else "http"
     bad.host = "localhost:%d" % servers[0].server_address[1]
     bad.url = "%s://%s" % (scheme, bad.host)
-    bad.store_url = "%s://127.0.0.1:%d" % (scheme, servers[1].server_address[1])
+    bad.store_url = "%s://127.0.0.1:%d" % (scheme if store_tls else "http",
+                                           servers[1].server_address[1])
     for thread in threads:
         thread.start()
     try:
