@@ -11,24 +11,59 @@
 #include "base/secret.h"
 #include "fs/options/log.h"
 #include "fs/image/context.h"
+#include "fs/image/images.h"
+#include "fs/image/layers.h"
 #include "fs/options/options.h"
 #include "fs/image/status.h"
+#include "fs/image/workers.h"
+#include "registry/source_name.h"
 #include "tar/layer.h"
 
-static void print_layers(struct mount *m)
+static void print_layers(const struct view *v)
 {
 	struct layer_progress p;
 	char text[DIGEST_TEXT_MAX];
 	size_t i;
 
-	for (i = 0; i < m->view->n_own; i++) {
-		mount_layer_progress(m, m->view->own[i], &p);
+	for (i = 0; i < v->n_own; i++) {
+		mount_layer_progress(v->own[i], &p);
 		printf("%s  %-8s  %-12s %8.1f MiB  %8.1f MiB fetched  %u entries\n",
-		       digest_format(&m->view->own[i]->descriptor.digest, text),
-		       status_from(m, &p), index_basis_name(p.basis),
+		       digest_format(&v->own[i]->descriptor.digest, text),
+		       status_from(v->image_source, &p), index_basis_name(p.basis),
 		       (double)p.blob_size / (1 << 20), (double)p.fetched / (1 << 20),
 		       p.entries);
 	}
+}
+
+/* Loads the image and prints its layers. 0, or -1: said why. */
+static int index_image(const struct options *options, struct log *log)
+{
+	struct context context;
+	struct workers workers;
+	struct layers layers;
+	struct images images;
+	struct err e = {""};
+	int rc = context_open(&context, options, log, NULL, &e);
+
+	workers_init(&workers);
+	layers_init(&layers, &context, &workers);
+	images_init(&images, &context, &layers, &workers);
+	if (rc == 0)
+		rc = images_open_first(&images, options->source, &e);
+	if (rc == 0)
+		rc = images_load_first(&images, &e);
+	if (rc == 0)
+		print_layers(images.first);
+	else
+		fprintf(stderr, "peelctl: %s\n", e.text);
+	if (rc == 0 && images.first->n_broken)
+		rc = -1;
+	images_close(&images);
+	images_release(&images);
+	layers_release(&layers);
+	workers_release(&workers);
+	context_close(&context);
+	return rc;
 }
 
 /* The words of peelfs without a mount point. */
@@ -48,7 +83,6 @@ static int parse_words(struct options *o, char **words, struct err *e)
 static int run_index(char **words)
 {
 	struct options options;
-	struct mount mount;
 	struct err e = {""};
 	struct log log;
 	int rc;
@@ -66,20 +100,14 @@ static int run_index(char **words)
 		return ctl_usage("index: %s",
 				 rc < 0 ? e.text : "expected only -o and a source");
 	}
-	rc = mount_open(&mount, &options, &log, &e);
-	if (rc == 0 && mount.namespace)
-		rc = err_set(&e, -EINVAL,
-			     "%s: a name that ends in a slash is not an image",
-			     options.source);
-	if (rc == 0)
-		rc = mount_load(&mount, &e);
-	if (rc == 0)
-		print_layers(&mount);
-	else
-		fprintf(stderr, "peelctl: %s\n", e.text);
-	if (rc == 0 && mount.view->n_broken)
+	if (source_name_is_namespace(options.source)) {
+		fprintf(stderr,
+			"peelctl: %s: a name that ends in a slash is not an image\n",
+			options.source);
 		rc = -1;
-	mount_close(&mount);
+	} else {
+		rc = index_image(&options, &log);
+	}
 	options_release(&options);
 	return rc < 0 ? 1 : 0;
 }

@@ -31,7 +31,7 @@
 #include "fs/fuse/daemon.h"
 #include "fs/fuse/device.h"
 #include "fs/options/log.h"
-#include "fs/image/context.h"
+#include "fs/fuse/mount.h"
 #include "fs/options/options.h"
 #include "fs/fuse/progress.h"
 #include "fs/fuse/session.h"
@@ -91,19 +91,19 @@ static int wait_for_loader(struct program *p, struct loader *l)
 	struct progress progress;
 	int left = INT_MAX, signal;
 
-	progress_init(&progress);
+	progress_init(&progress, &p->mount.images, &p->log);
 	while (!__atomic_load_n(&l->done, __ATOMIC_SEQ_CST) && left > 0) {
-		progress_draw(&progress, &p->mount);
+		progress_draw(&progress);
 		signal = next_signal(100);
 		if (left == INT_MAX &&
 		    ((signal && signal != SIGUSR1) || daemon_is_orphan(&p->daemon))) {
-			mount_cancel(&p->mount);
+			context_cancel(&p->mount.context);
 			left = GRACE_SECONDS * 1000;
 		} else if (left < INT_MAX && signal == 0) {
 			left -= 100;
 		}
 	}
-	progress_wipe(&progress, &p->mount);
+	progress_wipe(&progress);
 	return left == INT_MAX ? 0 : -EINTR;
 }
 
@@ -135,9 +135,7 @@ static void on_ready(void *arg)
 {
 	struct program *p = arg;
 
-	log_info(&p->log, "%s is mounted at %s",
-		 p->mount.namespace ? p->options.source : p->mount.view->image->name,
-		 p->mountpoint);
+	log_info(&p->log, "%s is mounted at %s", mount_name(&p->mount), p->mountpoint);
 	if (p->options.foreground)
 		return;
 	log_to_syslog(&p->log);
@@ -174,12 +172,11 @@ static int run(struct program *p)
 	struct err e = {""};
 	int rc, status;
 
-	rc = mount_open(&p->mount, &p->options, &p->log, &e);
-	p->mount.mountpoint = p->mountpoint;
+	rc = mount_open(&p->mount, &p->options, &p->log, p->mountpoint, &e);
 	if (rc == 0)
 		rc = load(p, &e);
 	if (rc == 0)
-		rc = session_run(&p->mount, p->mountpoint, on_ready, p, &e);
+		rc = session_run(&p->mount.nodes, on_ready, p, &e);
 	if (rc < 0)
 		log_error(&p->log, "%s", e.text[0] ? e.text : strerror(-rc));
 	status = rc < 0 ? EXIT_MOUNT : EXIT_SUCCESS;

@@ -19,9 +19,10 @@
 #include <fuse_lowlevel.h>
 
 #include "fs/image/context.h"
+#include "fs/image/images.h"
+#include "fs/image/item.h"
 #include "fs/options/options.h"
 #include "fs/node/nodes.h"
-#include "fs/image/waiters.h"
 
 /* Longer than any mount; the kernel cuts it to what its clock holds. */
 #define FOR_EVER 1e9
@@ -29,9 +30,14 @@
 /* As Linux limits them (XATTR_SIZE_MAX, XATTR_LIST_MAX). */
 #define XATTR_MAX 65536
 
-static struct mount *mount_of(fuse_req_t req)
+static const struct nodes *nodes_of(fuse_req_t req)
 {
-	return ((struct served *)fuse_req_userdata(req))->mount;
+	return ((struct served *)fuse_req_userdata(req))->nodes;
+}
+
+static void count(fuse_req_t req, enum mount_op op)
+{
+	context_count(nodes_of(req)->context, op);
 }
 
 /* What this peer has, of what we would like. */
@@ -68,12 +74,13 @@ static bool is_capable(const struct fuse_conn_info *conn, unsigned long cap)
 static void on_init(void *arg, struct fuse_conn_info *conn)
 {
 	struct served *s = arg;
-	struct mount *m = s->mount;
+	const struct nodes *n = s->nodes;
+	const struct context *c = n->context;
 
 	s->no_open = is_capable(conn, FUSE_CAP_NO_OPEN_SUPPORT);
 	s->no_opendir = is_capable(conn, FUSE_CAP_NO_OPENDIR_SUPPORT);
 	/* A namespace changes: its directories are listed anew when their time is another. */
-	if (!m->namespace)
+	if (!n->namespace)
 		do_not_want(conn, FUSE_CAP_AUTO_INVAL_DATA);
 	/* Attributes with each name: left to choose, the kernel asks for many one by one. */
 	do_not_want(conn, FUSE_CAP_READDIRPLUS_AUTO);
@@ -83,7 +90,7 @@ static void on_init(void *arg, struct fuse_conn_info *conn)
 	 * The kernel caches ACLs, absent ones too, and nothing else of what `ls -l` asks;
 	 * but then it enforces them, which must not shut out who mounted.
 	 */
-	if (m->has_xattrs && (m->options->default_permissions || m->uid == 0))
+	if (n->has_xattrs && (c->options->default_permissions || c->uid == 0))
 		want(conn, FUSE_CAP_POSIX_ACL);
 	/* Reading ahead is what hides the network. */
 	conn->max_background = 64;
@@ -93,12 +100,14 @@ static void on_init(void *arg, struct fuse_conn_info *conn)
 
 /* NAMES AND ATTRIBUTES */
 
-static void own(const struct mount *m, struct stat *st)
+static void own(const struct nodes *n, struct stat *st)
 {
-	if (m->options->uid >= 0)
-		st->st_uid = (uid_t)m->options->uid;
-	if (m->options->gid >= 0)
-		st->st_gid = (gid_t)m->options->gid;
+	const struct options *o = n->context->options;
+
+	if (o->uid >= 0)
+		st->st_uid = (uid_t)o->uid;
+	if (o->gid >= 0)
+		st->st_gid = (gid_t)o->gid;
 }
 
 static double lasts(const struct item *item)
@@ -106,13 +115,13 @@ static double lasts(const struct item *item)
 	return item->expires ? item->seconds : FOR_EVER;
 }
 
-static void fill_entry(const struct mount *m, const struct item *item,
+static void fill_entry(const struct nodes *n, const struct item *item,
 		       struct fuse_entry_param *e)
 {
 	memset(e, 0, sizeof(*e));
 	e->ino = item->node;
 	e->attr = item->attr;
-	own(m, &e->attr);
+	own(n, &e->attr);
 	e->attr_timeout = lasts(item);
 	e->entry_timeout = item->is_live ? 0 : lasts(item);
 }
@@ -133,7 +142,7 @@ static void watch(struct waiter *w, bool on)
 static struct waiter waiter_of(fuse_req_t req)
 {
 	return (struct waiter){
-		.all = &mount_of(req)->waiters,
+		.all = &nodes_of(req)->context->waiters,
 		.watch = watch,
 		.arg = req,
 	};
@@ -141,51 +150,51 @@ static struct waiter waiter_of(fuse_req_t req)
 
 static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct mount *m = mount_of(req);
+	const struct nodes *n = nodes_of(req);
 	struct waiter w = waiter_of(req);
 	struct fuse_entry_param e;
 	struct item item = {0};
 	int rc;
 
-	mount_count(m, OP_LOOKUP);
-	rc = nodes_lookup(m, parent, name, &w, &item);
+	count(req, OP_LOOKUP);
+	rc = nodes_lookup(n, parent, name, &w, &item);
 	if (rc < 0 && rc != -ENOENT) {
 		fuse_reply_err(req, -rc);
 		return;
 	}
 	if (rc == -ENOENT) /* node 0: there is none, and mostly there will be none */
 		item = (struct item){.expires = item.expires, .seconds = item.seconds};
-	fill_entry(m, &item, &e);
+	fill_entry(n, &item, &e);
 	fuse_reply_entry(req, &e);
 }
 
 static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
-	struct mount *m = mount_of(req);
+	const struct nodes *n = nodes_of(req);
 	struct waiter w = waiter_of(req);
 	struct item item;
 	int rc;
 
 	(void)fi;
-	mount_count(m, OP_GETATTR);
-	rc = nodes_describe(m, node, &w, &item);
+	count(req, OP_GETATTR);
+	rc = nodes_describe(n, node, &w, &item);
 	if (rc < 0) {
 		fuse_reply_err(req, -rc);
 		return;
 	}
-	own(m, &item.attr);
+	own(n, &item.attr);
 	fuse_reply_attr(req, &item.attr, lasts(&item));
 }
 
 static void on_readlink(fuse_req_t req, fuse_ino_t node)
 {
-	struct mount *m = mount_of(req);
+	const struct nodes *n = nodes_of(req);
 	struct waiter w = waiter_of(req);
 	char text[PATH_MAX];
 	int rc;
 
-	mount_count(m, OP_READLINK);
-	rc = nodes_readlink(m, node, text, sizeof(text), &w);
+	count(req, OP_READLINK);
+	rc = nodes_readlink(n, node, text, sizeof(text), &w);
 	if (rc < 0)
 		fuse_reply_err(req, -rc);
 	else
@@ -199,7 +208,7 @@ static void on_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
 	struct served *s = fuse_req_userdata(req);
 
 	(void)node;
-	mount_count(s->mount, OP_OPENDIR);
+	count(req, OP_OPENDIR);
 	if (s->no_opendir) {
 		fuse_reply_err(req, ENOSYS);
 		return;
@@ -217,7 +226,7 @@ static size_t add_name(fuse_req_t req, char *buf, size_t size, const char *name,
 	if (!plus)
 		return fuse_add_direntry(req, buf, size, name, &item->attr,
 					 (off_t)cookie);
-	fill_entry(mount_of(req), item, &e);
+	fill_entry(nodes_of(req), item, &e);
 	return fuse_add_direntry_plus(req, buf, size, name, &e, (off_t)cookie);
 }
 
@@ -226,14 +235,14 @@ static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t siz
 			  off_t off, bool plus)
 {
 	struct waiter w = waiter_of(req);
-	struct nodes_list *l = NULL;
+	struct node_list *l = NULL;
 	struct item item;
 	const char *name;
 	uint64_t cookie;
 	size_t done = 0, len;
 	int rc;
 
-	rc = nodes_list_open(mount_of(req), node, (uint64_t)off, &w, &l);
+	rc = nodes_list_open(nodes_of(req), node, (uint64_t)off, &w, &l);
 	while (rc == 0 && (rc = nodes_list_next(l, &name, &item, &cookie)) > 0) {
 		len = add_name(req, buf + done, size - done, name, &item, cookie, plus);
 		if (len > size - done)
@@ -263,7 +272,7 @@ static void on_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		       struct fuse_file_info *fi)
 {
 	(void)fi;
-	mount_count(mount_of(req), OP_READDIR);
+	count(req, OP_READDIR);
 	reply_names(req, node, size, off, false);
 }
 
@@ -271,7 +280,7 @@ static void on_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t o
 			   struct fuse_file_info *fi)
 {
 	(void)fi;
-	mount_count(mount_of(req), OP_READDIRPLUS);
+	count(req, OP_READDIRPLUS);
 	reply_names(req, node, size, off, true);
 }
 
@@ -282,7 +291,7 @@ static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	struct served *s = fuse_req_userdata(req);
 
 	(void)node;
-	mount_count(s->mount, OP_OPEN);
+	count(req, OP_OPEN);
 	if (s->no_open) {
 		fuse_reply_err(req, ENOSYS);
 		return;
@@ -295,14 +304,13 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
 	struct served *s = fuse_req_userdata(req);
-	struct mount *m = s->mount;
 	struct waiter w = waiter_of(req);
 	char *buf = malloc(size);
 	ssize_t n;
 
 	(void)fi;
-	mount_count(m, OP_READ);
-	n = buf ? nodes_read(m, node, buf, size, (uint64_t)off, &w) : -ENOMEM;
+	count(req, OP_READ);
+	n = buf ? nodes_read(s->nodes, node, buf, size, (uint64_t)off, &w) : -ENOMEM;
 	if (n > 0 && off == 0)
 		pusher_on_read(&s->pusher, node);
 	if (n < 0)
@@ -315,15 +323,15 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 static void on_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence,
 		     struct fuse_file_info *fi)
 {
-	struct mount *m = mount_of(req);
+	const struct nodes *n = nodes_of(req);
 	struct waiter w = waiter_of(req);
 	off_t rc = -ENOSYS;
 
 	(void)fi;
-	mount_count(m, OP_LSEEK);
+	count(req, OP_LSEEK);
 	/* Without holes the kernel knows the answers itself. */
-	if (m->has_sparse)
-		rc = nodes_seek(m, node, off, whence, &w);
+	if (n->has_sparse)
+		rc = nodes_seek(n, node, off, whence, &w);
 	if (rc < 0)
 		fuse_reply_err(req, (int)-rc);
 	else
@@ -344,19 +352,19 @@ static void reply_xattr(fuse_req_t req, ssize_t n, const char *buf, size_t size)
 
 static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
 {
-	struct mount *m = mount_of(req);
+	const struct nodes *n = nodes_of(req);
 	struct waiter w = waiter_of(req);
 	char *buf = NULL;
-	ssize_t n = -ENOSYS;
+	ssize_t len = -ENOSYS;
 
-	mount_count(m, OP_GETXATTR);
+	count(req, OP_GETXATTR);
 	if (size > XATTR_MAX)
 		size = XATTR_MAX;
-	if (m->has_xattrs) {
+	if (n->has_xattrs) {
 		buf = malloc(size + 1);
-		n = buf ? nodes_getxattr(m, node, name, buf, size, &w) : -ENOMEM;
+		len = buf ? nodes_getxattr(n, node, name, buf, size, &w) : -ENOMEM;
 	}
-	reply_xattr(req, n, buf, size);
+	reply_xattr(req, len, buf, size);
 	free(buf);
 }
 
@@ -366,34 +374,33 @@ static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_
  */
 static void on_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 {
-	struct mount *m = mount_of(req);
+	const struct nodes *n = nodes_of(req);
 	struct waiter w = waiter_of(req);
 	char *buf = NULL;
-	ssize_t n = -ENOSYS;
+	ssize_t len = -ENOSYS;
 
-	mount_count(m, OP_LISTXATTR);
+	count(req, OP_LISTXATTR);
 	if (size > XATTR_MAX)
 		size = XATTR_MAX;
-	if (m->has_xattrs) {
+	if (n->has_xattrs) {
 		buf = malloc(size + 1);
-		n = buf ? nodes_listxattr(m, node, buf, size, &w) : -ENOMEM;
+		len = buf ? nodes_listxattr(n, node, buf, size, &w) : -ENOMEM;
 	}
-	reply_xattr(req, n, buf, size);
+	reply_xattr(req, len, buf, size);
 	free(buf);
 }
 
 static void on_statfs(fuse_req_t req, fuse_ino_t node)
 {
-	struct mount *m = mount_of(req);
 	struct statvfs st = {.f_bsize = 4096, .f_frsize = 4096, .f_namemax = NAME_MAX};
 	uint64_t bytes, files;
-	size_t n;
+	size_t n_images;
 
 	(void)node;
-	images_totals(m, &bytes, &files, &n);
+	images_totals(nodes_of(req)->images, &bytes, &files, &n_images);
 	st.f_blocks = bytes / 4096 + (bytes % 4096 > 0);
 	st.f_files = files;
-	mount_count(m, OP_STATFS);
+	count(req, OP_STATFS);
 	fuse_reply_statfs(req, &st);
 }
 

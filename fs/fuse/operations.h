@@ -11,10 +11,10 @@
 #include "fs/fuse/push.h"
 
 struct fuse_lowlevel_ops;
-struct mount;
+struct nodes;
 
 struct served {
-	struct mount *mount;
+	const struct nodes *nodes;
 	/* Called once, when the kernel has been answered and requests can come. */
 	void (*ready)(void *arg);
 	void *arg;

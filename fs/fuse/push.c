@@ -20,17 +20,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <fuse_lowlevel.h>
 
-#include "fs/node/locate.h"
 #include "fs/image/context.h"
-#include "fs/tree/node.h"
 #include "fs/node/nodes.h"
-#include "fs/image/waiters.h"
-#include "tar/index/index.h"
-#include "tar/layer.h"
+#include "fs/tree/node.h"
 
 /* Larger ones the kernel reads in large pieces: there is little to save. */
 #define FILE_MAX (64u * 1024)
@@ -40,10 +35,10 @@
 /* So near behind what was pushed is the next. */
 #define NEAR 8
 
-void pusher_init(struct pusher *p, struct mount *m, struct fuse_session *session)
+void pusher_init(struct pusher *p, const struct nodes *n, struct fuse_session *session)
 {
 	memset(p, 0, sizeof(*p));
-	p->mount = m;
+	p->nodes = n;
 	p->session = session;
 	pthread_mutex_init(&p->mutex, NULL);
 }
@@ -74,48 +69,35 @@ static void nobody(struct waiter *w, bool on)
 
 static struct waiter waiter_of(struct pusher *p)
 {
-	return (struct waiter){.all = &p->mount->waiters, .watch = nobody};
+	return (struct waiter){.all = &p->nodes->context->waiters, .watch = nobody};
 }
 
-/* Is it a small file whose bytes are at hand? */
-static bool is_worth_it(const struct layer *l, const struct entry *file)
+static int push(struct pusher *p, uint64_t node, size_t size, char *buf)
 {
-	uint64_t len = file->size, data;
-
-	return S_ISREG(file->mode) && file->inode == file->id && len > 0 &&
-	       len <= FILE_MAX &&
-	       index_extent(layer_index(l), file, 0, &len, &data) == 0 &&
-	       len == file->size && data != UINT64_MAX && layer_has(l, data, len);
-}
-
-static int push(struct pusher *p, uint64_t node, const struct entry *file, char *buf)
-{
-	struct fuse_bufvec bytes = FUSE_BUFVEC_INIT((size_t)file->size);
+	struct fuse_bufvec bytes = FUSE_BUFVEC_INIT(size);
 	struct waiter w = waiter_of(p);
-	ssize_t n = nodes_read(p->mount, node, buf, (size_t)file->size, 0, &w);
+	ssize_t n = nodes_read(p->nodes, node, buf, size, 0, &w);
 
-	if (n < 0 || (uint64_t)n != file->size)
+	if (n < 0 || (size_t)n != size)
 		return -EIO;
 	bytes.buf[0].mem = buf;
 	return fuse_lowlevel_notify_store(p->session, node, 0, &bytes, 0);
 }
 
-/* What follows the entry that was read, up to the end of the window. */
-static void push_window(struct pusher *p, struct layer *l)
+/* The files behind the one that was read, up to the end of the window. */
+static void push_window(struct pusher *p)
 {
-	const struct index *ix = layer_index(l);
 	struct node node = {.kind = NODE_FILE, .layer = p->layer};
 	uint32_t end = p->entry + p->window;
+	struct waiter w = waiter_of(p);
 	char *buf = malloc(FILE_MAX);
-	struct entry file;
+	ssize_t size = 0;
 
-	if (!buf)
-		return;
-	/* A SOCI index is only believed after another look, which may be at the network. */
-	while (ix && index_info(ix)->basis != BASIS_SOCI && p->end < end &&
-	       !is_closed(p) && index_entry(ix, p->end + 1, &file) == 0) {
+	while (buf && p->end < end && !is_closed(p)) {
 		node.entry = p->end + 1;
-		if (is_worth_it(l, &file) && push(p, node_pack(&node), &file, buf) < 0)
+		size = nodes_stored_size(p->nodes, node_pack(&node), FILE_MAX, &w);
+		if (size < 0 ||
+		    (size > 0 && push(p, node_pack(&node), (size_t)size, buf) < 0))
 			break;
 		p->end++;
 	}
@@ -137,18 +119,13 @@ static void note(struct pusher *p, const struct node *node)
 
 void pusher_on_read(struct pusher *p, uint64_t id)
 {
-	struct waiter w = waiter_of(p);
-	struct located at = {0};
 	struct node node;
 
 	node_unpack(id, &node);
 	if (node.kind != NODE_FILE || pthread_mutex_trylock(&p->mutex) != 0)
 		return;
 	note(p, &node);
-	if (p->window >= WINDOW_MIN && !is_closed(p)) {
-		if (locate(p->mount, id, &w, &at) == 0)
-			push_window(p, at.layer->layer);
-		located_release(&at);
-	}
+	if (p->window >= WINDOW_MIN && !is_closed(p))
+		push_window(p);
 	pthread_mutex_unlock(&p->mutex);
 }

@@ -12,20 +12,20 @@
 #include <stdint.h>
 
 struct fuse_session;
-struct mount;
+struct nodes;
 
 struct pusher {
-	struct mount *mount;
+	const struct nodes *nodes;
 	struct fuse_session *session;
 	bool is_closed;	       /* atomic */
 	pthread_mutex_t mutex; /* held while something is pushed; guards all below */
-	uint32_t layer;	       /* slot; the last read was there, */
+	uint32_t layer;	       /* its number; the last read was there, */
 	uint32_t entry;	       /* of this one, */
 	uint32_t end;	       /* and up to here all have been pushed */
 	uint32_t window;       /* how many the next read is worth */
 };
 
-void pusher_init(struct pusher *p, struct mount *m, struct fuse_session *session);
+void pusher_init(struct pusher *p, const struct nodes *n, struct fuse_session *session);
 void pusher_release(struct pusher *p);
 /*
  * Nothing is pushed any more. Waits for what is being pushed: call it while requests are

@@ -22,6 +22,7 @@
 #include "fs/options/log.h"
 #include "fs/image/context.h"
 #include "fs/fuse/operations.h"
+#include "fs/node/nodes.h"
 #include "fs/options/options.h"
 
 /* Requests that wait for the network take a thread each. */
@@ -31,9 +32,8 @@
 #define ARGS_MAX 4096
 
 /* What libfuse and the kernel are told. */
-static int make_options(const struct mount *m, struct buf *out)
+static int make_options(const struct options *o, struct buf *out)
 {
-	const struct options *o = m->options;
 	int rc;
 
 	rc = buf_append_text(out, "-oro,subtype=peelfs,fsname=");
@@ -46,16 +46,17 @@ static int make_options(const struct mount *m, struct buf *out)
 	return rc < 0 ? rc : buf_append_text(out, buf_text(&o->kernel));
 }
 
-static struct fuse_session *new_session(const struct mount *m, struct served *s)
+static struct fuse_session *new_session(struct served *s)
 {
+	const struct options *o = s->nodes->context->options;
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *se = NULL;
 	struct buf text;
 
 	buf_init(&text, ARGS_MAX);
-	if (make_options(m, &text) == 0 && fuse_opt_add_arg(&args, "peelfs") == 0 &&
+	if (make_options(o, &text) == 0 && fuse_opt_add_arg(&args, "peelfs") == 0 &&
 	    fuse_opt_add_arg(&args, buf_text(&text)) == 0 &&
-	    (!m->options->debug || fuse_opt_add_arg(&args, "-d") == 0))
+	    (!o->debug || fuse_opt_add_arg(&args, "-d") == 0))
 		se = fuse_session_new(&args, ops_table(), sizeof(*ops_table()), s);
 	fuse_opt_free_args(&args);
 	buf_release(&text);
@@ -92,7 +93,7 @@ static void *watch_signals(void *arg)
 	} while (signal == SIGUSR1 && !has_ended(w)); /* somebody else's says nothing */
 	if (signal == SIGUSR1)
 		return NULL;
-	waiters_close(&w->served->mount->waiters);
+	waiters_close(&w->served->nodes->context->waiters);
 	pusher_close(&w->served->pusher);
 	fuse_session_exit(w->session);
 	/*
@@ -159,12 +160,12 @@ static int run_loop(struct served *s, struct fuse_session *se, struct err *e)
  * What libfuse and fusermount3 have to say goes to standard error, whatever else is said
  * there; so for the time of a call that is a file in memory.
  */
-struct hearing {
+struct stderr_capture {
 	int saved; /* -1: they speak for themselves */
 	int memory;
 };
 
-static void hearing_begin(struct hearing *h)
+static void capture_begin(struct stderr_capture *h)
 {
 	fflush(stderr);
 	h->memory = memfd_create("stderr", MFD_CLOEXEC);
@@ -174,7 +175,7 @@ static void hearing_begin(struct hearing *h)
 }
 
 /* What was said, its first line without the speaker's name, to @text; "" if nothing. */
-static void hearing_end(struct hearing *h, char *text, size_t size)
+static void capture_end(struct stderr_capture *h, char *text, size_t size)
 {
 	char *line;
 	ssize_t n = -1;
@@ -197,41 +198,40 @@ static void hearing_end(struct hearing *h, char *text, size_t size)
 		memmove(text, line + 2, strlen(line + 2) + 1);
 }
 
-static struct fuse_session *mounted_session(struct mount *m, struct served *s,
-					    const char *mountpoint, struct err *e)
+static struct fuse_session *mounted_session(struct served *s, struct err *e)
 {
+	const struct context *c = s->nodes->context;
 	struct fuse_session *se;
-	struct hearing hearing;
+	struct stderr_capture capture;
 	char why[256];
 	bool is_mounted;
 
-	hearing_begin(&hearing);
-	se = new_session(m, s);
-	is_mounted = se && fuse_session_mount(se, mountpoint) == 0;
-	hearing_end(&hearing, why, sizeof(why));
+	capture_begin(&capture);
+	se = new_session(s);
+	is_mounted = se && fuse_session_mount(se, c->mountpoint) == 0;
+	capture_end(&capture, why, sizeof(why));
 	if (is_mounted) {
 		if (why[0])
-			log_warn(m->log, "%s", why);
+			log_warn(c->log, "%s", why);
 		return se;
 	}
 	err_set(e, se ? -EIO : -EINVAL, "%s%s%s%s",
 		se ? "cannot mount at " : "libfuse does not take the mount options",
-		se ? mountpoint : "", why[0] ? ": " : "", why);
+		se ? c->mountpoint : "", why[0] ? ": " : "", why);
 	if (se)
 		fuse_session_destroy(se);
 	return NULL;
 }
 
-int session_run(struct mount *m, const char *mountpoint, void (*ready)(void *arg),
-		void *arg, struct err *e)
+int session_run(const struct nodes *n, void (*ready)(void *arg), void *arg, struct err *e)
 {
-	struct served s = {.mount = m, .ready = ready, .arg = arg};
-	struct fuse_session *se = mounted_session(m, &s, mountpoint, e);
+	struct served s = {.nodes = n, .ready = ready, .arg = arg};
+	struct fuse_session *se = mounted_session(&s, e);
 	int rc;
 
 	if (!se)
 		return -EIO;
-	pusher_init(&s.pusher, m, se);
+	pusher_init(&s.pusher, n, se);
 	rc = run_loop(&s, se, e);
 	fuse_session_unmount(se);
 	fuse_session_destroy(se);

@@ -4,15 +4,15 @@
 #define FS_FUSE_SESSION_H
 
 struct err;
-struct mount;
+struct nodes;
 
 /*
- * Mounts at @mountpoint (absolute) and serves until it is unmounted, or SIGHUP, SIGINT
- * or SIGTERM comes; these and SIGUSR1 and SIGUSR2 must be blocked in all threads.
- * @ready is called once requests are answered, perhaps in another thread. 0, or
- * negative with a sentence if there was nothing to serve.
+ * Mounts at the mount point of the context and serves until that is unmounted, or SIGHUP,
+ * SIGINT or SIGTERM comes; these and SIGUSR1 and SIGUSR2 must be blocked in all threads.
+ * @ready is called once requests are answered, perhaps in another thread. 0, or a negative
+ * errno and a sentence.
  */
-int session_run(struct mount *m, const char *mountpoint, void (*ready)(void *arg),
-		void *arg, struct err *e);
+int session_run(const struct nodes *n, void (*ready)(void *arg), void *arg,
+		struct err *e);
 
 #endif

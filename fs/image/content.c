@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes are read from the store's descriptor into the answer. Splicing them into the
- * kernel instead was left out on purpose: a short read would reach the reader as
- * zeros, without anybody noticing.
+ * Bytes are read from the store's file into the reply. They are not spliced into the
+ * kernel, because a short read would reach the reader as zeros, unnoticed.
  */
 #include "fs/image/content.h"
 
@@ -12,7 +11,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
-#include "fs/image/context.h"
+#include "fs/image/layers.h"
 #include "tar/index/index.h"
 #include "tar/layer.h"
 
@@ -37,8 +36,8 @@ static int read_piece(struct layer *l, char *buf, size_t *len, uint64_t off,
 		      : 0;
 }
 
-ssize_t content_read(struct mount *m, struct mount_layer *l, const struct entry *file,
-		     void *buf, size_t size, uint64_t off, const bool *cancelled)
+ssize_t content_read(struct mount_layer *l, const struct entry *file, void *buf,
+		     size_t size, uint64_t off, const bool *cancelled)
 {
 	uint64_t len, data;
 	size_t done = 0, piece;
@@ -66,11 +65,10 @@ ssize_t content_read(struct mount *m, struct mount_layer *l, const struct entry 
 			break;
 		done += piece;
 	}
-	return rc < 0 ? mount_failed(m, l, rc, e.text) : (ssize_t)done;
+	return rc < 0 ? mount_layer_failed(l, rc, e.text) : (ssize_t)done;
 }
 
-off_t content_seek(struct mount *m, struct mount_layer *l, const struct entry *file,
-		   off_t off, int whence)
+off_t content_seek(struct mount_layer *l, const struct entry *file, off_t off, int whence)
 {
 	uint64_t at = (uint64_t)off, len, data;
 	int rc;
@@ -81,7 +79,8 @@ off_t content_seek(struct mount *m, struct mount_layer *l, const struct entry *f
 		len = file->size - at;
 		rc = index_extent(layer_index(l->layer), file, at, &len, &data);
 		if (rc < 0)
-			return mount_failed(m, l, rc, "the index of a layer is damaged");
+			return mount_layer_failed(l, rc,
+						  "the index of a layer is damaged");
 		if ((data == HOLE) == (whence == SEEK_HOLE))
 			return (off_t)at;
 		at += len;

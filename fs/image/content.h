@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes of a layer's files, put together from what the layer gives span by span,
- * with zeros for the holes.
+ * The contents of a layer's files, assembled from what the layer gives span by span, with
+ * zeros for holes. The layer is pinned. Any thread.
  */
 #ifndef FS_IMAGE_CONTENT_H
 #define FS_IMAGE_CONTENT_H
@@ -12,19 +12,18 @@
 #include <sys/types.h>
 
 struct entry;
-struct mount;
 struct mount_layer;
 
 /*
- * Bytes [off, off + size) of a regular file, cut at its end. Never fewer: a file is
- * read right or not at all. Waits for the network, until *@cancelled. Failures are
- * counted and logged: -EIO, -EINTR, -EACCES, -ENOMEM.
+ * Reads bytes [off, off + size) of a regular file, cut at its end, and never fewer. Waits
+ * for the network, until *@cancelled. Failures are counted and logged: -EIO, -EINTR,
+ * -EACCES, -ENOMEM.
  */
-ssize_t content_read(struct mount *m, struct mount_layer *l, const struct entry *file,
-		     void *buf, size_t size, uint64_t off, const bool *cancelled);
+ssize_t content_read(struct mount_layer *l, const struct entry *file, void *buf,
+		     size_t size, uint64_t off, const bool *cancelled);
 
-/* SEEK_DATA and SEEK_HOLE, as lseek(2): the offset, -ENXIO, -EINVAL, -EIO. */
-off_t content_seek(struct mount *m, struct mount_layer *l, const struct entry *file,
-		   off_t off, int whence);
+/* SEEK_DATA and SEEK_HOLE of lseek(2): the offset, -ENXIO, -EIO. */
+off_t content_seek(struct mount_layer *l, const struct entry *file, off_t off,
+		   int whence);
 
 #endif

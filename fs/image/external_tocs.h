@@ -3,13 +3,18 @@
 #ifndef FS_IMAGE_EXTERNAL_TOCS_H
 #define FS_IMAGE_EXTERNAL_TOCS_H
 
+#include <stdbool.h>
+
+struct context;
 struct image;
-struct view;
+struct image_source;
 
 /*
- * Finds those of the layers of @img, which is the view's, if -o index= allows it; asks the
- * registry only if a layer that may have one has no index in the store.
+ * Adds those of the layers of @img to their descriptors, if -o index= allows it.
+ * @is_pinned: the image was asked for by its digest. Asks the registry only if a layer that
+ * may have a table has no index in the store. Failures are logged.
  */
-void external_tocs_find(const struct view *v, struct image *img);
+void external_tocs_find(struct context *c, struct image_source *source, bool is_pinned,
+			struct image *img);
 
 #endif

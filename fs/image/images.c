@@ -1,63 +1,58 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * An image that nobody uses costs its number and what it was found by, some hundred bytes.
- * One that is loaded has its documents and texts, a thousand merged directories, and its
- * layers open: some hundred KiB, and three descriptors a layer.
- */
 #include "fs/image/images.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "base/err.h"
-#include "fs/image/raw_blobs.h"
-#include "fs/options/log.h"
 #include "fs/image/context.h"
-#include "fs/tree/node.h"
-#include "fs/node/synthetic.h"
+#include "fs/image/layers.h"
+#include "fs/options/log.h"
+#include "fs/options/options.h"
+#include "fs/image/raw_blobs.h"
+#include "fs/image/workers.h"
+#include "registry/image_source.h"
+#include "tar/layer.h"
 
-/* What nobody asked for in that time is given back. */
+/* What is idle for so long is freed. */
 #define IDLE_SECONDS 120
 /* And sooner, if there is more than this. */
 #define LOADED_MAX 32
 #define OPEN_MAX   600
-/* That often we look, while there is anything. */
-#define TIDY_SECONDS 10
 /* A layer has an index, a data file and a map. */
 #define FILES_EACH 4
 
-void images_init(struct images *is)
-{
-	lazy_set_init(&is->set);
-}
+/* TIDYING */
 
-struct view *images_find(struct mount *m, uint32_t number)
+static bool unload_unused(struct images *is, uint32_t seconds, size_t max)
 {
-	return table_get(&m->images.table, number);
-}
-
-/* TIDINESS */
-
-static bool unload_unused(struct mount *m, uint32_t seconds, size_t max)
-{
-	struct lazy *h;
+	struct lazy *l;
 	bool some = false;
 
-	while ((h = lazy_set_take_unused(&m->images.set, seconds, max))) {
-		view_unload((struct view *)h);
-		lazy_gone(&m->images.set, h);
+	while ((l = lazy_set_take_unused(&is->set, seconds, max))) {
+		view_unload((struct view *)l);
+		lazy_gone(&is->set, l);
 		some = true;
 	}
 	return some;
 }
 
-/* As many layers as the limit of open files bears. */
+static void images_tidy(void *arg)
+{
+	struct images *is = arg;
+	bool some = unload_unused(is, IDLE_SECONDS, LOADED_MAX);
+
+	some |= layers_close_unused(is->layers, IDLE_SECONDS, is->layers_max);
+	some |= raw_blobs_close_unused(is->layers, IDLE_SECONDS, is->layers_max);
+	if (some)
+		malloc_trim(0); /* gives freed memory back to the system */
+}
+
+/* As many layers as the limit of open files allows. */
 static size_t open_max(void)
 {
 	struct rlimit files;
@@ -68,121 +63,174 @@ static size_t open_max(void)
 	return max;
 }
 
-static void tidy(struct mount *m, size_t layers_max)
-{
-	bool some = unload_unused(m, IDLE_SECONDS, LOADED_MAX);
+/* LIFE */
 
-	some |= layers_close_unused(m, IDLE_SECONDS, layers_max);
-	some |= raw_blobs_close_unused(m, IDLE_SECONDS, layers_max);
-	if (some)
-		malloc_trim(0); /* or what was freed stays ours */
+void images_init(struct images *is, struct context *c, struct layers *ls,
+		 struct workers *ws)
+{
+	memset(is, 0, sizeof(*is));
+	is->context = c;
+	is->layers = ls;
+	is->workers = ws;
+	is->layers_max = open_max();
+	lazy_set_init(&is->set);
+	lazy_set_init(&is->referrers);
+	lazy_set_init(&is->index_blobs);
+	workers_set_tidy(ws, images_tidy, is);
 }
 
-static void *keep_tidy(void *arg)
+int images_open_first(struct images *is, const char *source, struct err *e)
 {
-	struct mount *m = arg;
-	struct lazy_set *hs = &m->images.set;
-	size_t max = open_max(), had = 0;
-	struct timespec until;
-
-	pthread_mutex_lock(&hs->lock);
-	while (!m->images.is_closing) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += TIDY_SECONDS;
-		/* An image more, or some time: then is the time to look. */
-		while (!m->images.is_closing && hs->n <= had &&
-		       pthread_cond_timedwait(&hs->changed, &hs->lock, &until) == 0)
-			;
-		pthread_mutex_unlock(&hs->lock);
-		tidy(m, max);
-		pthread_mutex_lock(&hs->lock);
-		had = hs->n;
-	}
-	pthread_mutex_unlock(&hs->lock);
-	return NULL;
-}
-
-/*
- * Under the lock. What a thread makes will be given back some day. Without a keeper it
- * stays, and nothing else is the matter.
- */
-static void have_keeper(struct mount *m)
-{
-	struct images *is = &m->images;
-
-	if (!is->has_keeper && !is->is_closing)
-		is->has_keeper = pthread_create(&is->keeper, NULL, keep_tidy, m) == 0;
-}
-
-/* THREADS */
-
-int images_thread(struct mount *m, void *(*fn)(void *arg), void *arg)
-{
-	struct images *is = &m->images;
-	pthread_t thread;
+	struct view what = {.path = NULL};
 	int rc = 0;
 
-	pthread_mutex_lock(&is->set.lock);
-	if (is->is_closing)
-		rc = -ECANCELED;
-	else
-		is->n_makers++;
-	have_keeper(m);
-	pthread_mutex_unlock(&is->set.lock);
+	if (source)
+		rc = image_source_open(source, is->context->client, &is->image_source, e);
 	if (rc < 0)
 		return rc;
-	rc = pthread_create(&thread, NULL, fn, arg);
-	if (rc == 0)
-		pthread_detach(thread);
-	else
-		images_thread_ends(m);
-	return -rc;
+	what.image_source = is->image_source;
+	what.path = strdup("");
+	rc = what.path ? images_add(is, &what, &is->first) : -ENOMEM;
+	if (rc < 0)
+		free(what.path);
+	return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }
 
-void images_thread_ends(struct mount *m)
+int images_load_first(struct images *is, struct err *e)
 {
-	struct images *is = &m->images;
+	struct view *v = is->first;
+	int rc;
 
+	lazy_need(&is->set, &v->lazy, NULL);
+	rc = view_load(v, e);
+	/* After a failure it stays loaded until the end: its progress may be looked at. */
+	lazy_made(&is->set, &v->lazy, rc);
+	is->is_first_loaded = rc == 0;
+	return rc;
+}
+
+void images_close(struct images *is)
+{
+	context_cancel(is->context);
+	workers_close(is->workers);
+	if (is->is_first_loaded)
+		view_unpin(is->first);
+	else if (is->first)
+		view_unload(is->first);
+	unload_unused(is, 0, 0);
+	layers_close_unused(is->layers, 0, 0);
+	raw_blobs_close_unused(is->layers, 0, 0);
+}
+
+void images_release(struct images *is)
+{
+	uint32_t i, n = table_count(&is->table);
+
+	for (i = 0; i < n; i++)
+		view_free(table_get(&is->table, i));
+	table_release(&is->table);
+	lazy_set_release(&is->set);
+	lazy_set_release(&is->referrers);
+	lazy_set_release(&is->index_blobs);
+	image_source_close(is->image_source);
+}
+
+/* SUMS */
+
+void images_progress(struct images *is, struct images_progress *out)
+{
+	const struct view *v = is->first;
+	struct layer_progress p;
+	size_t i;
+
+	memset(out, 0, sizeof(*out));
+	out->n_layers = __atomic_load_n(&v->n_own, __ATOMIC_ACQUIRE);
+	out->is_resolved = out->n_layers > 0;
+	for (i = 0; i < out->n_layers; i++) {
+		const struct mount_layer *l = v->own[i];
+
+		mount_layer_progress(l, &p);
+		out->size += l->descriptor.size;
+		if (p.state >= LAYER_READY) {
+			out->bytes += l->descriptor.size;
+			out->layers++;
+		} else {
+			out->bytes += p.blob_done;
+		}
+	}
+}
+
+void images_totals(struct images *is, uint64_t *bytes, uint64_t *files, size_t *n)
+{
+	const struct lazy *l;
+	const struct view *v;
+
+	*bytes = *files = 0;
 	pthread_mutex_lock(&is->set.lock);
-	is->n_makers--;
-	pthread_cond_broadcast(&is->set.changed);
+	*n = is->set.n;
+	for (l = is->set.first; l; l = l->next) {
+		v = (const struct view *)l;
+		if (__builtin_add_overflow(*bytes, v->content_size, bytes))
+			*bytes = UINT64_MAX;
+		*files += v->n_entries;
+	}
 	pthread_mutex_unlock(&is->set.lock);
+}
+
+/* THE TABLE */
+
+int images_add(struct images *is, const struct view *what, struct view **out)
+{
+	struct view *v;
+	int rc = view_new(what, is->context, is->layers, &v);
+
+	if (rc < 0)
+		return rc;
+	v->images = is;
+	rc = -ENOSPC;
+	pthread_mutex_lock(&is->set.lock);
+	if (table_count(&is->table) < NODE_IMAGES_MAX)
+		rc = table_add(&is->table, v, &v->number);
+	pthread_mutex_unlock(&is->set.lock);
+	if (rc < 0)
+		free(v); /* what it took is still the caller's */
+	else
+		*out = v;
+	return rc;
+}
+
+struct view *images_find(struct images *is, uint32_t number)
+{
+	return table_get(&is->table, number);
 }
 
 /* PINS */
 
-static void *run_load(void *arg)
+static void load_view(void *arg)
 {
 	struct view *v = arg;
-	struct mount *m = v->mount;
+	struct images *is = v->images;
 	struct err e = {"out of memory"};
 	int rc = view_load(v, &e);
 
 	if (rc < 0) {
 		view_unload(v);
 		if (rc != -EINTR) {
-			__atomic_add_fetch(&m->errors, 1, __ATOMIC_RELAXED);
-			log_error(m->log, "%s", e.text);
+			__atomic_add_fetch(&is->context->failures.n, 1, __ATOMIC_RELAXED);
+			log_error(is->context->log, "%s", e.text);
 		}
 	}
-	lazy_made(&m->images.set, &v->lazy, rc);
+	lazy_made_unpinned(&is->set, &v->lazy, rc);
 	if (rc == 0)
-		view_unpin(v);
-	images_thread_ends(m);
-	return NULL;
+		workers_tidy_soon(is->workers);
 }
 
 int view_pin(struct view *v, struct waiter *w)
 {
-	struct mount *m = v->mount;
-	int rc;
+	struct images *is = v->images;
 
-	while ((rc = lazy_need(&m->images.set, &v->lazy, w)) == 1) {
-		rc = images_thread(m, run_load, v);
-		if (rc < 0)
-			lazy_made(&m->images.set, &v->lazy, rc);
-	}
-	return mount_errno(rc);
+	return context_errno(
+		lazy_await(&is->set, &v->lazy, is->workers, load_view, v, w));
 }
 
 void view_unpin(struct view *v)
@@ -190,62 +238,64 @@ void view_unpin(struct view *v)
 	lazy_unpin(&v->lazy);
 }
 
-/* WHAT AN IMAGE ASKS ONCE */
+/* LISTS THAT ARE FETCHED ONCE */
 
-struct question {
-	struct view *view; /* pinned */
-	struct lazy_set *set;
-	struct lazy *lazy;
-	int (*ask)(struct view *v);
-};
-
-static void *run_ask(void *arg)
+/* Ends the making of a list; the view was pinned for the thread. */
+static void end_list(struct view *v, struct lazy_set *set, struct lazy *l, int rc,
+		     const struct err *e)
 {
-	struct question q = *(struct question *)arg;
-	struct mount *m = q.view->mount;
-	int rc = q.ask(q.view);
-
-	free(arg);
-	lazy_made(q.set, q.lazy, rc);
-	if (rc == 0)
-		lazy_unpin(q.lazy);
-	view_unpin(q.view);
-	images_thread_ends(m);
-	return NULL;
+	if (rc < 0)
+		rc = context_failed(v->context, NULL, rc, e->text);
+	lazy_made_unpinned(set, l, rc);
+	view_unpin(v);
 }
 
-static int start_ask(const struct question *question)
+static void make_referrers(void *arg)
 {
-	struct question *q = malloc(sizeof(*q));
-	int rc;
+	struct view *v = arg;
+	struct err e = {"out of memory"};
+	int rc = view_fetch_referrers(v, &e);
 
-	if (!q)
-		return -ENOMEM;
-	*q = *question;
-	/* The caller has pinned the view; the thread needs it longer. */
-	lazy_pin(&q->view->lazy);
-	rc = images_thread(q->view->mount, run_ask, q);
-	if (rc < 0) {
-		view_unpin(q->view);
-		free(q);
-	}
-	return rc;
+	end_list(v, &v->images->referrers, &v->referrers.lazy, rc, &e);
 }
 
-int view_ask(struct view *v, struct lazy_set *hs, struct lazy *h,
-	     int (*ask)(struct view *v), struct waiter *w)
+static void make_index_blobs(void *arg)
 {
-	const struct question question = {v, hs, h, ask};
+	struct view *v = arg;
+	struct err e = {"out of memory"};
+	int rc = view_fetch_index_blobs(v, &e);
+
+	end_list(v, &v->images->index_blobs, &v->index_blobs.lazy, rc, &e);
+}
+
+/* The caller has pinned the view; the thread that makes the list pins it, too. */
+static int need_list(struct view *v, struct lazy_set *set, struct lazy *l,
+		     void (*make)(void *arg), struct waiter *w)
+{
 	int rc;
 
-	while ((rc = lazy_need(hs, h, w)) == 1) {
-		rc = start_ask(&question);
-		if (rc < 0)
-			lazy_made(hs, h, rc);
+	while ((rc = lazy_need(set, l, w)) == 1) {
+		lazy_pin(&v->lazy);
+		rc = workers_start(v->images->workers, make, v);
+		if (rc < 0) {
+			view_unpin(v);
+			lazy_made(set, l, rc);
+		}
 	}
 	if (rc == 0)
-		lazy_unpin(h);
-	return mount_errno(rc);
+		lazy_unpin(l);
+	return context_errno(rc);
+}
+
+int view_need_referrers(struct view *v, struct waiter *w)
+{
+	return need_list(v, &v->images->referrers, &v->referrers.lazy, make_referrers, w);
+}
+
+int view_need_index_blobs(struct view *v, struct waiter *w)
+{
+	return need_list(v, &v->images->index_blobs, &v->index_blobs.lazy,
+			 make_index_blobs, w);
 }
 
 /* IMAGES INSIDE AN IMAGE */
@@ -270,7 +320,7 @@ static int add_inner(struct view *v, const struct inner *inner, struct view **ou
 	if (rc == 0 && v->source && !(what.source = strdup(v->source)))
 		rc = -ENOMEM;
 	if (rc == 0)
-		rc = images_add(v->mount, &what, out);
+		rc = images_add(v->images, &what, out);
 	if (rc < 0) {
 		descriptor_release(&what.entry);
 		free(what.path);
@@ -289,111 +339,12 @@ int view_inner(struct view *v, const struct inner *inner, uint32_t *number,
 		rc = add_inner(v, inner, out);
 		if (rc < 0)
 			return rc;
-		/* Another thread may have been faster; then one number is lost. */
+		/* If another thread was faster, this number is lost. */
 		if (__atomic_compare_exchange_n(number, &none, (*out)->number, false,
 						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			return 0;
 		known = none;
 	}
-	*out = images_find(v->mount, known);
+	*out = images_find(v->images, known);
 	return 0;
-}
-
-int view_platform(struct view *v, size_t i, struct view **out)
-{
-	const struct descriptor *d = &v->image->platforms[i];
-	char path[NAME_MAX + 16];
-	struct inner inner = {
-		.descriptor = d,
-		.around = {.image = v->number, .layer = ROW_PLATFORMS, .entry = 1},
-		.path = path,
-	};
-
-	snprintf(path, sizeof(path), "platforms/%s", v->platform_names[i]);
-	return view_inner(v, &inner, &v->platforms[i], out);
-}
-
-/* ALL */
-
-int images_add(struct mount *m, const struct view *what, struct view **out)
-{
-	struct view *v = malloc(sizeof(*v));
-	int rc = -ENOMEM;
-
-	if (!v)
-		return -ENOMEM;
-	*v = *what;
-	lazy_init(&v->lazy);
-	referrers_init(&v->referrers);
-	index_blobs_init(&v->index_blobs);
-	v->mount = m;
-	pthread_mutex_lock(&m->images.set.lock);
-	if (table_count(&m->images.table) < NODE_IMAGES_MAX)
-		rc = table_add(&m->images.table, v, &v->number);
-	pthread_mutex_unlock(&m->images.set.lock);
-	if (rc < 0)
-		free(v);
-	else
-		*out = v;
-	return rc;
-}
-
-void images_totals(struct mount *m, uint64_t *bytes, uint64_t *files, size_t *n)
-{
-	const struct lazy *h;
-	const struct view *v;
-
-	*bytes = *files = 0;
-	pthread_mutex_lock(&m->images.set.lock);
-	*n = m->images.set.n;
-	for (h = m->images.set.first; h; h = h->next) {
-		v = (const struct view *)h;
-		if (__builtin_add_overflow(*bytes, v->content_size, bytes))
-			*bytes = UINT64_MAX;
-		*files += v->n_entries;
-	}
-	pthread_mutex_unlock(&m->images.set.lock);
-}
-
-void images_close(struct mount *m)
-{
-	struct images *is = &m->images;
-
-	mount_cancel(m);
-	pthread_mutex_lock(&is->set.lock);
-	is->is_closing = true;
-	pthread_cond_broadcast(&is->set.changed);
-	pthread_mutex_unlock(&is->set.lock);
-	if (is->has_keeper)
-		pthread_join(is->keeper, NULL);
-	pthread_mutex_lock(&is->set.lock);
-	while (is->n_makers > 0)
-		pthread_cond_wait(&is->set.changed, &is->set.lock);
-	pthread_mutex_unlock(&is->set.lock);
-	if (m->is_loaded)
-		view_unpin(m->view);
-	else if (m->view)
-		view_unload(m->view);
-	unload_unused(m, 0, 0);
-	layers_close_unused(m, 0, 0);
-	raw_blobs_close_unused(m, 0, 0);
-}
-
-void images_release(struct images *is)
-{
-	uint32_t i, n = table_count(&is->table);
-	struct view *v;
-
-	for (i = 0; i < n; i++) {
-		v = table_get(&is->table, i);
-		descriptor_release(&v->entry);
-		referrers_release(&v->referrers);
-		index_blobs_release(&v->index_blobs);
-		free(v->path);
-		free(v->source);
-		free(v->platforms);
-		free(v);
-	}
-	table_release(&is->table);
-	lazy_set_release(&is->set);
 }

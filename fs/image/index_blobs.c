@@ -5,22 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "fs/options/log.h"
-#include "fs/image/context.h"
+#include "fs/image/layers.h"
 #include "fs/text/oci_layout.h"
-#include "fs/options/options.h"
 #include "registry/image_source.h"
 
-/* Far more than anybody builds for, with an attestation each; two requests for one. */
+/* Far more platforms than anybody builds for, with attestations; two requests each. */
 #define IMAGES_MAX 500
-/* More than anybody nests; they stay in memory, some KiB each. */
+/* More than anybody nests. They stay in memory during the walk, some KiB each. */
 #define INDEXES_MAX 50
-/* What fits the numbers of a list of names; hundreds for each image is much. */
+/* The cookies of a directory have 16 bits for it. */
 #define BLOBS_MAX 60000
 
-/* An index that another refers to. */
+/* An index inside the index. */
 struct inner_index {
 	struct digest digest;
 	struct buf document;
@@ -28,93 +28,87 @@ struct inner_index {
 
 /* While the list is made. */
 struct walk {
-	struct view *view;
+	struct index_blobs *out;
+	const struct index_blobs_origin *origin;
+	struct context *context;
 	struct err *err;
 	size_t n_images;
 	struct inner_index indexes[INDEXES_MAX];
 	size_t n_indexes;
 };
 
-void index_blobs_init(struct index_blobs *os)
+void index_blobs_init(struct index_blobs *bs)
 {
-	memset(os, 0, sizeof(*os));
-	lazy_init(&os->lazy);
+	memset(bs, 0, sizeof(*bs));
+	lazy_init(&bs->lazy);
 }
 
-static void clear(struct index_blobs *os)
+static void clear(struct index_blobs *bs)
 {
-	free(os->list);
-	os->list = NULL;
-	os->n_list = 0;
+	free(bs->list);
+	bs->list = NULL;
+	bs->n_list = 0;
 }
 
-void index_blobs_release(struct index_blobs *os)
+void index_blobs_release(struct index_blobs *bs)
 {
-	clear(os);
-}
-
-bool index_blobs_are_shown(const struct view *v)
-{
-	return v->image->has_index && !v->is_entry && !v->mount->options->wants_platform;
+	clear(bs);
 }
 
 /* THE LIST */
 
-/* Of a kind of digest that the mounted image does not use there is no folder. */
-static int add(struct view *v, const struct digest *d, uint64_t size,
-	       enum other_kind kind, struct mount_layer *l)
+/* oci/ has no folder for an algorithm that the mounted image does not use. */
+static int add_blob(struct walk *w, const struct digest *d, uint64_t size,
+		    enum index_blob_kind kind, struct mount_layer *file)
 {
-	struct index_blobs *os = &v->index_blobs;
-	size_t n = os->n_list;
-	void *more;
+	struct index_blobs *bs = w->out;
+	size_t n = bs->n_list;
+	int rc;
 
-	if (n == BLOBS_MAX || !oci_layout_uses(v->image, true, d->alg))
+	if (n == BLOBS_MAX || !oci_layout_uses(w->origin->image, true, d->alg))
 		return 0;
-	if ((n & (n - 1)) == 0) {
-		more = realloc(os->list, (n ? 2 * n : 1) * sizeof(*os->list));
-		if (!more)
-			return -ENOMEM;
-		os->list = more;
-	}
-	os->list[os->n_list++] = (struct other){*d, kind, size, l};
-	return 0;
-}
-
-/* What may have to be fetched from elsewhere is known as a whole. */
-static int add_layer(struct view *v, const struct descriptor *d)
-{
-	struct mount_layer *l = NULL;
-	int rc = 0;
-
-	if (d->n_urls > 0)
-		rc = layers_find(v->mount, d, true, 0, v->image_source, &l);
-	return rc < 0 ? rc : add(v, &d->digest, d->size, OTHER_BLOB, l);
-}
-
-static int add_image(struct view *v, const struct image *img)
-{
-	size_t i;
-	int rc = add(v, &img->manifest_descriptor.digest, img->manifest.len,
-		     OTHER_MANIFEST, NULL);
-
+	rc = array_grow(&bs->list, n, sizeof(*bs->list));
 	if (rc == 0)
-		rc = add(v, &img->config_descriptor.digest, img->config.len, OTHER_CONFIG,
-			 NULL);
-	for (i = 0; rc == 0 && i < img->n_layers; i++)
-		rc = add_layer(v, &img->layers[i]);
+		bs->list[bs->n_list++] = (struct index_blob){*d, kind, size, file};
 	return rc;
 }
 
-/* By digest; of one digest documents first. */
+/* One with URLs may have to be fetched from there, so its whole descriptor is kept. */
+static int add_layer(struct walk *w, const struct descriptor *d)
+{
+	const struct index_blobs_origin *o = w->origin;
+	struct mount_layer *file = NULL;
+	int rc = 0;
+
+	if (d->n_urls > 0)
+		rc = layers_find(o->layers, d, true, 0, o->blobs, &file);
+	return rc < 0 ? rc : add_blob(w, &d->digest, d->size, INDEX_BLOB_LAYER, file);
+}
+
+static int add_image(struct walk *w, const struct image *img)
+{
+	size_t i;
+	int rc = add_blob(w, &img->manifest_descriptor.digest, img->manifest.len,
+			  INDEX_BLOB_MANIFEST, NULL);
+
+	if (rc == 0)
+		rc = add_blob(w, &img->config_descriptor.digest, img->config.len,
+			      INDEX_BLOB_CONFIG, NULL);
+	for (i = 0; rc == 0 && i < img->n_layers; i++)
+		rc = add_layer(w, &img->layers[i]);
+	return rc;
+}
+
+/* By digest, and documents before layers of the same digest. */
 static int compare(const void *a, const void *b)
 {
-	const struct other *x = a, *y = b;
+	const struct index_blob *x = a, *y = b;
 	int order = memcmp(x->digest.bytes, y->digest.bytes, sizeof(x->digest.bytes));
 
 	return order ? order : (int)x->kind - (int)y->kind;
 }
 
-/* The mounted image has it. */
+/* Whether the mounted image has it. */
 static bool is_own(const struct image *img, const struct digest *d)
 {
 	size_t i;
@@ -127,31 +121,30 @@ static bool is_own(const struct image *img, const struct digest *d)
 	       digest_equal(&img->config_descriptor.digest, d);
 }
 
-/* Each blob once, and none that is there anyway. */
-static void tidy(struct view *v)
+/* Sorts the list and drops duplicates and the blobs of the mounted image. */
+static void sort_list(struct index_blobs *bs, const struct image *img)
 {
-	struct index_blobs *os = &v->index_blobs;
 	size_t i, n = 0;
 	void *less;
 
-	if (os->n_list == 0)
+	if (bs->n_list == 0)
 		return;
-	qsort(os->list, os->n_list, sizeof(*os->list), compare);
-	for (i = 0; i < os->n_list; i++) {
+	qsort(bs->list, bs->n_list, sizeof(*bs->list), compare);
+	for (i = 0; i < bs->n_list; i++) {
 		if ((n == 0 ||
-		     !digest_equal(&os->list[n - 1].digest, &os->list[i].digest)) &&
-		    !is_own(v->image, &os->list[i].digest))
-			os->list[n++] = os->list[i];
+		     !digest_equal(&bs->list[n - 1].digest, &bs->list[i].digest)) &&
+		    !is_own(img, &bs->list[i].digest))
+			bs->list[n++] = bs->list[i];
 	}
-	os->n_list = n;
-	less = realloc(os->list, (n ? n : 1) * sizeof(*os->list));
+	bs->n_list = n;
+	less = realloc(bs->list, (n ? n : 1) * sizeof(*bs->list));
 	if (less)
-		os->list = less;
+		bs->list = less;
 }
 
 /* THE IMAGES */
 
-/* What the index says of entry @j; @media is lent by it. False: of no use. */
+/* Entry @j, whose media type is borrowed from it. False: it is malformed. */
 static bool read_entry(const struct json *j, struct descriptor *d)
 {
 	const char *digest = json_member_string(j, "digest");
@@ -166,7 +159,7 @@ static bool read_entry(const struct json *j, struct descriptor *d)
 	return true;
 }
 
-/* An entry of another kind, or one that is gone, is left out of oci/, and named. */
+/* Such an entry is unavailable or of an unknown kind: oci/ goes without it. */
 static bool is_left_out(int code)
 {
 	return code == -ENOENT || code == -ENOTSUP || code == -EBADMSG || code == -E2BIG;
@@ -175,17 +168,17 @@ static bool is_left_out(int code)
 static int get_image(struct walk *w, const struct descriptor *d)
 {
 	struct image *img = NULL;
-	int rc = view_resolve(w->view, d, &img, w->err);
+	int rc = image_source_resolve_entry(w->origin->source, d, &img, w->err);
 
 	if (rc < 0)
 		return rc;
 	w->n_images++;
-	rc = add_image(w->view, img);
+	rc = add_image(w, img);
 	image_free(img);
 	return rc;
 }
 
-/* Each once: what is in it is looked at when its turn comes. */
+/* Queues each index once; resolve_all() reads its entries. */
 static int get_index(struct walk *w, const struct descriptor *d)
 {
 	struct inner_index new = {.digest = d->digest};
@@ -199,32 +192,30 @@ static int get_index(struct walk *w, const struct descriptor *d)
 	if (i == INDEXES_MAX)
 		return err_set(w->err, -E2BIG, "there are more than %d indexes",
 			       INDEXES_MAX);
-	rc = view_document(w->view, d, &new.document, w->err);
+	rc = image_source_document(w->origin->source, d, &new.document, w->err);
 	if (rc < 0)
 		return rc;
 	w->indexes[w->n_indexes++] = new;
-	return add(w->view, &d->digest, new.document.len, OTHER_MANIFEST, NULL);
+	return add_blob(w, &d->digest, new.document.len, INDEX_BLOB_MANIFEST, NULL);
 }
 
 static int resolve(struct walk *w, const struct descriptor *d)
 {
-	struct mount *m = w->view->mount;
 	char digest[DIGEST_TEXT_MAX];
 	int rc = descriptor_is_index(d) ? get_index(w, d) : get_image(w, d);
 
 	if (is_left_out(rc)) {
-		log_warn(m->log, "%s in the index is not in oci/: %s",
+		log_warn(w->context->log, "%s in the index is not in oci/: %s",
 			 digest_format(&d->digest, digest), w->err->text);
 		rc = 0;
 	}
-	if (rc == 0 && __atomic_load_n(&m->cancelled, __ATOMIC_SEQ_CST))
+	if (rc == 0 && context_is_cancelled(w->context))
 		rc = -EINTR;
 	return rc;
 }
 
 static int resolve_entries(struct walk *w, const struct buf *document)
 {
-	struct view *v = w->view;
 	struct json *index = NULL;
 	const struct json *list;
 	struct descriptor d;
@@ -236,13 +227,14 @@ static int resolve_entries(struct walk *w, const struct buf *document)
 	list = json_member(index, "manifests");
 	n = json_count(list);
 	if (n > room) {
-		log_warn(v->mount->log, "%zu entries in an index: oci/ has the first %zu",
-			 n, room);
+		log_warn(w->context->log,
+			 "%zu entries in an index: oci/ has the first %zu", n, room);
 		n = room;
 	}
 	for (i = 0; rc == 0 && i < n; i++) {
 		if (read_entry(json_item(list, i), &d) &&
-		    !digest_equal(&d.digest, &v->image->manifest_descriptor.digest))
+		    !digest_equal(&d.digest,
+				  &w->origin->image->manifest_descriptor.digest))
 			rc = resolve(w, &d);
 	}
 	json_free(index);
@@ -252,71 +244,65 @@ static int resolve_entries(struct walk *w, const struct buf *document)
 static int resolve_all(struct walk *w)
 {
 	size_t i;
-	int rc = resolve_entries(w, &w->view->image->index);
+	int rc = resolve_entries(w, &w->origin->image->index);
 
 	for (i = 0; rc == 0 && i < w->n_indexes; i++) {
 		rc = resolve_entries(w, &w->indexes[i].document);
 		if (rc == -EBADMSG)
-			rc = 0; /* its bytes are what they are, and lead nowhere */
+			rc = 0; /* oci/ has it all the same, as a blob */
 	}
 	for (i = 0; i < w->n_indexes; i++)
 		buf_release(&w->indexes[i].document);
 	return rc;
 }
 
-static int make(struct view *v)
+int index_blobs_fetch(struct index_blobs *bs, const struct index_blobs_origin *o,
+		      struct err *e)
 {
-	struct index_blobs *os = &v->index_blobs;
-	struct err e = {"out of memory"};
-	struct walk w = {.view = v, .err = &e};
+	struct walk w = {.out = bs, .origin = o, .context = o->layers->context, .err = e};
 	int rc = resolve_all(&w);
 
 	if (rc < 0) {
-		clear(os);
-		err_prefix(&e, rc, "the other images of %s", v->image->name);
-		return mount_failed(v->mount, NULL, rc, e.text);
+		clear(bs);
+		return rc;
 	}
-	tidy(v);
-	__atomic_store_n(&os->n, (uint32_t)os->n_list, __ATOMIC_RELEASE);
+	sort_list(bs, o->image);
+	__atomic_store_n(&bs->n, (uint32_t)bs->n_list, __ATOMIC_RELEASE);
 	return 0;
 }
 
-int index_blobs_blob(struct view *v, uint32_t i, struct mount_layer **out)
+int index_blobs_file(struct index_blobs *bs, uint32_t i, struct layers *ls,
+		     struct image_source *blobs, struct mount_layer **out)
 {
 	static const char *const media[] = {
-		[OTHER_MANIFEST] = "application/vnd.oci.image.manifest.v1+json",
-		[OTHER_CONFIG] = "application/vnd.oci.image.config.v1+json",
-		[OTHER_BLOB] = "",
+		[INDEX_BLOB_MANIFEST] = "application/vnd.oci.image.manifest.v1+json",
+		[INDEX_BLOB_CONFIG] = "application/vnd.oci.image.config.v1+json",
+		[INDEX_BLOB_LAYER] = "",
 	};
-	struct other *o = &v->index_blobs.list[i];
+	struct index_blob *b = &bs->list[i];
 	struct descriptor d = {
-		.digest = o->digest,
-		.size = o->size,
-		.media_type = (char *)(uintptr_t)media[o->kind],
+		.digest = b->digest,
+		.size = b->size,
+		.media_type = (char *)(uintptr_t)media[b->kind],
 	};
 	int rc = 0;
 
-	*out = __atomic_load_n(&o->layer, __ATOMIC_ACQUIRE);
+	*out = __atomic_load_n(&b->file, __ATOMIC_ACQUIRE);
 	if (*out)
 		return 0;
-	/* As a file: it is not opened as a layer, whatever it may be elsewhere. */
-	rc = layers_find(v->mount, &d, true, 0, v->image_source, out);
+	/* As a file, even if the mount has it as a layer, too: it is not opened. */
+	rc = layers_find(ls, &d, true, 0, blobs, out);
 	if (rc == 0)
-		__atomic_store_n(&o->layer, *out, __ATOMIC_RELEASE);
+		__atomic_store_n(&b->file, *out, __ATOMIC_RELEASE);
 	return rc;
 }
 
-int index_blobs_need(struct view *v, struct waiter *w)
+uint32_t index_blobs_count(const struct index_blobs *bs)
 {
-	return view_ask(v, &v->mount->index_blobs, &v->index_blobs.lazy, make, w);
+	return __atomic_load_n(&bs->n, __ATOMIC_ACQUIRE);
 }
 
-uint32_t index_blobs_count(const struct view *v)
+const struct index_blob *index_blobs_get(const struct index_blobs *bs, uint32_t i)
 {
-	return __atomic_load_n(&v->index_blobs.n, __ATOMIC_ACQUIRE);
-}
-
-const struct other *index_blobs_get(const struct view *v, uint32_t i)
-{
-	return &v->index_blobs.list[i];
+	return &bs->list[i];
 }

@@ -1,57 +1,66 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What oci/ holds beside the image that is mounted: the documents and blobs of the other
- * images of the index, and of indexes in it. Whoever asks for one first waits until all
- * their manifests and configs were there; then the list of what they name stays, for nodes
- * are made of it, and they themselves are read as any blob is. No layer is fetched for it,
- * nor opened.
+ * The documents and blobs of an image index beyond the mounted image: of the other images
+ * in it, and of indexes inside it. oci/ shows them, so that it has the whole index. The
+ * list needs all manifests and configs, but no layer is fetched or opened for it. It is
+ * made once and stays, because node ids encode positions in it.
  *
- * All calls: any thread, the view pinned, unless they say something else.
+ * All calls but init, release and fetch: any thread.
  */
 #ifndef FS_IMAGE_INDEX_BLOBS_H
 #define FS_IMAGE_INDEX_BLOBS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/digest.h"
 #include "fs/image/lazy.h"
 
+struct err;
+struct image;
+struct image_source;
+struct layers;
 struct mount_layer;
-struct view;
-struct waiter;
 
-/* How its bytes are asked for. */
-enum other_kind { OTHER_MANIFEST, OTHER_CONFIG, OTHER_BLOB };
+/* Which requests fetch it. */
+enum index_blob_kind { INDEX_BLOB_MANIFEST, INDEX_BLOB_CONFIG, INDEX_BLOB_LAYER };
 
-/* Small: there are hundreds of a large index, of each image. */
-struct other {
+/* Small: a large index has hundreds of images. */
+struct index_blob {
 	struct digest digest;
-	enum other_kind kind;
+	enum index_blob_kind kind;
 	uint64_t size;
-	struct mount_layer *layer; /* atomic; NULL: it was not read yet */
+	struct mount_layer *file; /* atomic; NULL until it is first read */
 };
 
 struct index_blobs {
-	struct lazy lazy;
-	struct other *list; /* while it is made, of who makes it; in order of digests */
+	struct lazy lazy; /* present once the list is known; never freed when idle */
+	struct index_blob *list; /* ordered by digest, each digest once */
 	size_t n_list;
-	uint32_t n; /* atomic: of list, once all are known */
+	uint32_t n; /* atomic: of list, once it is complete; else 0 */
 };
 
-void index_blobs_init(struct index_blobs *os);
-/* No call may be under way. */
-void index_blobs_release(struct index_blobs *os);
+/* Where the blobs come from. */
+struct index_blobs_origin {
+	const struct image *image;   /* the mounted one, which has the index */
+	struct image_source *source; /* resolves entries; may be closed afterwards */
+	struct image_source *blobs;  /* of layers_find() */
+	struct layers *layers;
+};
 
-/* Is all of an index shown, and not one image of it that was asked for? */
-bool index_blobs_are_shown(const struct view *v);
-/* Makes them known: 0, -EINTR, or why they cannot be had now. Errnos to be seen. */
-int index_blobs_need(struct view *v, struct waiter *w);
-/* What is read is blob *out of the mount. 0, -ENOMEM, -ENOSPC. */
-int index_blobs_blob(struct view *v, uint32_t i, struct mount_layer **out);
-/* None, as long as they are not known. */
-uint32_t index_blobs_count(const struct view *v);
-const struct other *index_blobs_get(const struct view *v, uint32_t i);
+void index_blobs_init(struct index_blobs *bs);
+/* No call may be under way. */
+void index_blobs_release(struct index_blobs *bs);
+
+/* Makes the list: one thread, once. Entries that are gone or unreadable are logged. */
+int index_blobs_fetch(struct index_blobs *bs, const struct index_blobs_origin *o,
+		      struct err *e);
+
+/* How many are known. */
+uint32_t index_blobs_count(const struct index_blobs *bs);
+const struct index_blob *index_blobs_get(const struct index_blobs *bs, uint32_t i);
+/* Blob @i as a file for raw_blob_read(), whose bytes are in @blobs. 0, -ENOMEM, -ENOSPC. */
+int index_blobs_file(struct index_blobs *bs, uint32_t i, struct layers *ls,
+		     struct image_source *blobs, struct mount_layer **out);
 
 #endif

@@ -6,15 +6,13 @@
 #include <string.h>
 
 #include "base/source.h"
-#include "fs/image/images.h"
-#include "fs/options/log.h"
-#include "fs/image/context.h"
+#include "fs/image/workers.h"
 #include "fs/tree/node.h"
 #include "registry/image_source.h"
 #include "tar/layer.h"
 #include "tar/toc/hints.h"
 
-/* What a descriptor says of a table of contents that the layer carries; see also its table. */
+/* The annotations about an embedded table of contents; see also the descriptor's table. */
 static const char *const table_keys[] = {
 	ESTARGZ_KEY,
 	"io.github.containers.zstd-chunked.manifest-checksum",
@@ -25,13 +23,17 @@ static const char *const table_keys[] = {
 
 enum { N_TABLE_KEYS = sizeof(table_keys) / sizeof(table_keys[0]) };
 
-void layers_init(struct layers *ls)
+void layers_init(struct layers *ls, struct context *context, struct workers *workers)
 {
+	memset(ls, 0, sizeof(*ls));
+	ls->context = context;
+	ls->workers = workers;
 	lazy_set_init(&ls->set);
+	lazy_set_init(&ls->raw_blobs);
 	pthread_mutex_init(&ls->extra_lock, NULL);
 }
 
-/* SLOTS */
+/* NUMBERS */
 
 static uint32_t *bucket_of(struct layers *ls, const struct digest *d)
 {
@@ -58,7 +60,7 @@ static bool is_same(const struct descriptor *a, const struct descriptor *b)
 	return true;
 }
 
-static int new_slot(const struct descriptor *d, uint64_t image, struct mount_layer **out)
+static int new_layer(const struct descriptor *d, uint64_t image, struct mount_layer **out)
 {
 	struct mount_layer *l = calloc(1, sizeof(*l));
 	int rc = -ENOMEM;
@@ -79,15 +81,16 @@ static int new_slot(const struct descriptor *d, uint64_t image, struct mount_lay
 	return rc;
 }
 
-static int add_slot(struct layers *ls, const struct descriptor *d, bool is_file,
-		    uint64_t image, uint32_t *bucket, struct mount_layer **out)
+static int add_layer(struct layers *ls, const struct descriptor *d, bool is_file,
+		     uint64_t image, uint32_t *bucket, struct mount_layer **out)
 {
 	struct mount_layer *l;
-	int rc = new_slot(d, image, &l);
+	int rc = new_layer(d, image, &l);
 
 	if (rc < 0)
 		return rc;
-	rc = table_add(&ls->table, l, &l->slot);
+	l->layers = ls;
+	rc = table_add(&ls->table, l, &l->number);
 	if (rc < 0) {
 		descriptor_release(&l->descriptor);
 		free(l);
@@ -95,15 +98,15 @@ static int add_slot(struct layers *ls, const struct descriptor *d, bool is_file,
 	}
 	l->is_file = is_file;
 	l->next = *bucket;
-	*bucket = l->slot + 1;
+	*bucket = l->number + 1;
 	*out = l;
 	return 0;
 }
 
-int layers_find(struct mount *m, const struct descriptor *d, bool is_file, uint64_t image,
-		struct image_source *image_source, struct mount_layer **out)
+int layers_find(struct layers *ls, const struct descriptor *d, bool is_file,
+		uint64_t image, struct image_source *image_source,
+		struct mount_layer **out)
 {
-	struct layers *ls = &m->layers;
 	uint32_t *bucket = bucket_of(ls, &d->digest), i;
 	struct mount_layer *l = NULL;
 	int rc = 0;
@@ -116,8 +119,8 @@ int layers_find(struct mount *m, const struct descriptor *d, bool is_file, uint6
 			break;
 	}
 	if (!i)
-		rc = add_slot(ls, d, is_file, image, bucket, &l);
-	/* Who shows it now can have it, most likely. */
+		rc = add_layer(ls, d, is_file, image, bucket, &l);
+	/* The latest source that has the layer is the likeliest to work. */
 	if (rc == 0)
 		l->image_source = image_source;
 	pthread_mutex_unlock(&ls->set.lock);
@@ -125,9 +128,9 @@ int layers_find(struct mount *m, const struct descriptor *d, bool is_file, uint6
 	return rc;
 }
 
-struct mount_layer *layers_get(struct mount *m, uint32_t slot)
+struct mount_layer *layers_get(struct layers *ls, uint32_t number)
 {
-	return table_get(&m->layers.table, slot);
+	return table_get(&ls->table, number);
 }
 
 /* OPENING */
@@ -165,19 +168,21 @@ static void hint(struct image_source *o, struct layer *l, const struct descripto
 	source_unref(h.ztoc);
 }
 
-struct image_source *mount_layer_source(struct mount *m, const struct mount_layer *l)
+struct image_source *mount_layer_source(const struct mount_layer *l)
 {
+	struct lazy_set *set = &l->layers->set;
 	struct image_source *o;
 
-	pthread_mutex_lock(&m->layers.set.lock);
+	pthread_mutex_lock(&set->lock);
 	o = l->image_source;
-	pthread_mutex_unlock(&m->layers.set.lock);
+	pthread_mutex_unlock(&set->lock);
 	return o;
 }
 
-static int get(struct mount *m, struct mount_layer *l, struct err *e)
+static int load_layer(struct mount_layer *l, struct err *e)
 {
-	struct image_source *o = mount_layer_source(m, l);
+	struct image_source *o = mount_layer_source(l);
+	struct layers *ls = l->layers;
 	char digest[DIGEST_TEXT_MAX];
 	struct source *blob;
 	struct layer *layer;
@@ -186,113 +191,81 @@ static int get(struct mount *m, struct mount_layer *l, struct err *e)
 	if (rc < 0)
 		return err_prefix(e, rc, "layer %s",
 				  digest_format(&l->descriptor.digest, digest));
-	rc = layer_new(m->store, &l->descriptor.digest, blob, &layer);
+	rc = layer_new(ls->context->store, &l->descriptor.digest, blob, &layer);
 	if (rc < 0)
 		return err_set(e, rc, "out of memory");
 	hint(o, layer, &l->descriptor);
-	pthread_mutex_lock(&m->layers.set.lock);
-	l->layer = layer; /* others look at its progress */
-	pthread_mutex_unlock(&m->layers.set.lock);
-	return layer_load(layer, &m->cancelled, e);
+	pthread_mutex_lock(&ls->set.lock);
+	l->layer = layer; /* for mount_layer_progress() */
+	pthread_mutex_unlock(&ls->set.lock);
+	return layer_load(layer, &ls->context->is_cancelled, e);
 }
 
-/* What is behind the slot, for its hold. */
-static int make(struct mount *m, struct mount_layer *l, struct err *e)
+/* What the lazy object stands for. */
+static int make_layer(struct mount_layer *l, struct err *e)
 {
+	struct lazy_set *set = &l->layers->set;
 	struct err *why = NULL;
 	struct layer *gone = NULL;
 	int rc;
 
 	err_set(e, 0, "out of memory");
-	rc = l->is_file ? 0 : get(m, l, e);
+	rc = l->is_file ? 0 : load_layer(l, e);
 	if (mount_layer_is_bad(rc)) {
 		why = malloc(sizeof(*why));
 		if (why)
 			*why = *e;
 	}
-	pthread_mutex_lock(&m->layers.set.lock);
+	pthread_mutex_lock(&set->lock);
 	l->loaded = rc;
 	l->why = why;
 	if (rc < 0 && !mount_layer_is_bad(rc)) {
 		gone = l->layer;
 		l->layer = NULL;
 	}
-	pthread_mutex_unlock(&m->layers.set.lock);
+	pthread_mutex_unlock(&set->lock);
 	layer_free(gone);
 	return mount_layer_is_bad(rc) ? 0 : rc;
 }
 
-int mount_layer_open(struct mount *m, struct mount_layer *l, struct err *e)
+int mount_layer_open(struct mount_layer *l, struct err *e)
 {
-	int rc = lazy_need(&m->layers.set, &l->lazy, NULL);
+	int rc = lazy_need(&l->layers->set, &l->lazy, NULL);
 
 	if (rc < 0)
 		return err_set(e, rc, "a layer could not be had a moment ago");
 	if (rc == 1) {
-		rc = make(m, l, e);
-		lazy_made(&m->layers.set, &l->lazy, rc);
+		rc = make_layer(l, e);
+		lazy_made(&l->layers->set, &l->lazy, rc);
 	}
 	return rc;
 }
 
-struct job {
-	struct mount *mount;
-	struct mount_layer *layer;
-	void (*work)(struct mount *m, struct mount_layer *l);
-};
-
-static void *run_job(void *arg)
+static void make_unpinned(void *arg)
 {
-	struct job job = *(struct job *)arg;
-
-	free(arg);
-	job.work(job.mount, job.layer);
-	images_thread_ends(job.mount);
-	return NULL;
-}
-
-int mount_layer_thread(struct mount *m, struct mount_layer *l,
-		       void (*work)(struct mount *m, struct mount_layer *l))
-{
-	struct job *job = malloc(sizeof(*job));
-	int rc;
-
-	if (!job)
-		return -ENOMEM;
-	*job = (struct job){m, l, work};
-	rc = images_thread(m, run_job, job);
-	if (rc < 0)
-		free(job);
-	return rc;
-}
-
-static void make_alone(struct mount *m, struct mount_layer *l)
-{
+	struct mount_layer *l = arg;
 	struct err e;
-	int rc = make(m, l, &e);
+	int rc = make_layer(l, &e);
 
 	if (rc < 0)
-		mount_failed(m, l, rc, e.text);
-	lazy_made(&m->layers.set, &l->lazy, rc);
-	if (rc == 0)
-		mount_layer_unpin(l);
+		mount_layer_failed(l, rc, e.text);
+	lazy_made_unpinned(&l->layers->set, &l->lazy, rc);
 }
 
-int mount_layer_pin(struct mount *m, struct mount_layer *l, struct waiter *w)
+int mount_layer_pin(struct mount_layer *l, struct waiter *w)
 {
-	int rc;
-
-	while ((rc = lazy_need(&m->layers.set, &l->lazy, w)) == 1) {
-		rc = mount_layer_thread(m, l, make_alone);
-		if (rc < 0)
-			lazy_made(&m->layers.set, &l->lazy, rc);
-	}
-	return mount_errno(rc);
+	return context_errno(lazy_await(&l->layers->set, &l->lazy, l->layers->workers,
+					make_unpinned, l, w));
 }
 
 void mount_layer_unpin(struct mount_layer *l)
 {
 	lazy_unpin(&l->lazy);
+}
+
+int mount_layer_failed(struct mount_layer *l, int code, const char *why)
+{
+	return context_failed(l->layers->context, &l->failures, code, why);
 }
 
 /* CLOSING */
@@ -307,30 +280,29 @@ static void add_sums(struct layer_sums *to, const struct layer *l)
 	to->hits += p.was_stored;
 }
 
-/* Of what is taken from its hold. */
-static void close_layer(struct mount *m, struct mount_layer *l)
+static void close_layer(struct layers *ls, struct mount_layer *l)
 {
 	struct layer *layer = l->layer;
 	struct err *why = l->why;
 
-	pthread_mutex_lock(&m->layers.set.lock);
+	pthread_mutex_lock(&ls->set.lock);
 	if (layer)
-		add_sums(&m->layers.closed, layer);
+		add_sums(&ls->closed, layer);
 	l->layer = NULL;
 	l->why = NULL;
-	pthread_mutex_unlock(&m->layers.set.lock);
+	pthread_mutex_unlock(&ls->set.lock);
 	layer_free(layer);
 	free(why);
 }
 
-bool layers_close_unused(struct mount *m, uint32_t seconds, size_t max)
+bool layers_close_unused(struct layers *ls, uint32_t seconds, size_t max)
 {
-	struct lazy *h;
+	struct lazy *l;
 	bool some = false;
 
-	while ((h = lazy_set_take_unused(&m->layers.set, seconds, max))) {
-		close_layer(m, (struct mount_layer *)h);
-		lazy_gone(&m->layers.set, h);
+	while ((l = lazy_set_take_unused(&ls->set, seconds, max))) {
+		close_layer(ls, (struct mount_layer *)l);
+		lazy_gone(&ls->set, l);
 		some = true;
 	}
 	return some;
@@ -349,44 +321,46 @@ void layers_release(struct layers *ls)
 	}
 	table_release(&ls->table);
 	lazy_set_release(&ls->set);
+	lazy_set_release(&ls->raw_blobs);
 	pthread_mutex_destroy(&ls->extra_lock);
 }
 
 /* COUNTS */
 
-void mount_layer_progress(struct mount *m, const struct mount_layer *l,
-			  struct layer_progress *out)
+void mount_layer_progress(const struct mount_layer *l, struct layer_progress *out)
 {
-	pthread_mutex_lock(&m->layers.set.lock);
+	struct lazy_set *set = &l->layers->set;
+
+	pthread_mutex_lock(&set->lock);
 	if (l->layer)
 		layer_progress(l->layer, out);
 	else
 		*out = (struct layer_progress){.state = l->loaded < 0 ? LAYER_BROKEN
 								      : LAYER_WAITING,
 					       .warning = ""};
-	pthread_mutex_unlock(&m->layers.set.lock);
+	pthread_mutex_unlock(&set->lock);
 }
 
-void layers_sum(struct mount *m, struct layer_sums *out)
+void layers_sum(struct layers *ls, struct layer_sums *out)
 {
-	uint32_t i, n = table_count(&m->layers.table);
+	uint32_t i, n = table_count(&ls->table);
 	const struct mount_layer *l;
 
-	pthread_mutex_lock(&m->layers.set.lock);
-	*out = m->layers.closed;
+	pthread_mutex_lock(&ls->set.lock);
+	*out = ls->closed;
 	for (i = 0; i < n; i++) {
-		l = table_get(&m->layers.table, i);
+		l = table_get(&ls->table, i);
 		if (l->layer)
 			add_sums(out, l->layer);
-		out->errors += __atomic_load_n(&l->errors, __ATOMIC_RELAXED) +
+		out->errors += __atomic_load_n(&l->failures.n, __ATOMIC_RELAXED) +
 			       (l->loaded < 0 && l->why);
 	}
-	pthread_mutex_unlock(&m->layers.set.lock);
+	pthread_mutex_unlock(&ls->set.lock);
 }
 
 /* EXTRA NAMES */
 
-/* Where it is, or should be. Under the lock. */
+/* The position of the inode, or where it belongs. Under the lock. */
 static uint32_t find_extra(const struct mount_layer *l, uint32_t inode)
 {
 	uint32_t low = 0, high = l->n_extras, mid;
@@ -407,37 +381,36 @@ static void insert_extra(struct mount_layer *l, uint32_t at, uint32_t inode, uin
 
 	more = realloc(l->extras, (l->n_extras + 1) * sizeof(*more));
 	if (!more)
-		return; /* its nlink is too small then, no more */
+		return; /* then its nlink stays too small */
 	memmove(more + at + 1, more + at, (l->n_extras - at) * sizeof(*more));
 	more[at] = (struct extra){inode, n};
 	l->extras = more;
 	__atomic_store_n(&l->n_extras, l->n_extras + 1, __ATOMIC_RELAXED);
 }
 
-void mount_layer_note_extra(struct mount *m, struct mount_layer *l, uint32_t inode,
-			    uint32_t n)
+void mount_layer_note_extra(struct mount_layer *l, uint32_t inode, uint32_t n)
 {
 	uint32_t at;
 
-	pthread_mutex_lock(&m->layers.extra_lock);
+	pthread_mutex_lock(&l->layers->extra_lock);
 	at = find_extra(l, inode);
 	if (at == l->n_extras || l->extras[at].inode != inode)
 		insert_extra(l, at, inode, n);
 	else if (l->extras[at].n < n)
 		l->extras[at].n = n;
-	pthread_mutex_unlock(&m->layers.extra_lock);
+	pthread_mutex_unlock(&l->layers->extra_lock);
 }
 
-uint32_t mount_layer_extra(struct mount *m, struct mount_layer *l, uint32_t inode)
+uint32_t mount_layer_extra(struct mount_layer *l, uint32_t inode)
 {
 	uint32_t at, n = 0;
 
 	if (__atomic_load_n(&l->n_extras, __ATOMIC_RELAXED) == 0)
 		return 0;
-	pthread_mutex_lock(&m->layers.extra_lock);
+	pthread_mutex_lock(&l->layers->extra_lock);
 	at = find_extra(l, inode);
 	if (at < l->n_extras && l->extras[at].inode == inode)
 		n = l->extras[at].n;
-	pthread_mutex_unlock(&m->layers.extra_lock);
+	pthread_mutex_unlock(&l->layers->extra_lock);
 	return n;
 }

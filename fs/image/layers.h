@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The layers of a mount. Each has a slot, for ever: a number that the nodes of its files
- * are made of, whatever images have it. What is behind the slot, the index and the
- * bytes, is opened when it is needed and closed when nobody has used it for long; the
- * kernel may come back with any node at any time.
+ * The layers of a mount. A layer gets a number, which is never reused, because node ids
+ * encode it; all images that have the layer share it. Index and bytes are opened when they
+ * are needed and closed when idle; the kernel may come back with any node at any time.
+ *
+ * All calls but init and release: any thread.
  */
 #ifndef FS_IMAGE_LAYERS_H
 #define FS_IMAGE_LAYERS_H
@@ -13,17 +14,19 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "fs/image/context.h"
 #include "fs/image/lazy.h"
 #include "fs/image/table.h"
 #include "registry/image/image.h"
 
+struct image_source;
 struct layer;
 struct layer_progress;
-struct mount;
-struct image_source;
+struct layers;
 struct waiter;
+struct workers;
 
-/* The annotation by which a layer says that it is eStargz. */
+/* The annotation of eStargz layers. */
 #define ESTARGZ_KEY "containerd.io/snapshot/stargz/toc.digest"
 
 /* Names that links from other layers add to an inode. */
@@ -34,107 +37,109 @@ struct extra {
 
 struct mount_layer {
 	struct lazy lazy;
-	uint32_t slot;
+	struct layers *layers;
+	uint32_t number;
 	uint64_t image; /* as in layers_find() */
 	uint64_t seed;	/* node_seed(), and of the image */
 	struct descriptor descriptor;
-	bool is_file; /* no layer but a blob of an artifact: never opened */
+	bool is_file; /* a blob of an artifact: never opened */
 	struct image_source
-		*image_source; /* under the holds' lock: mount_layer_source() */
-	uint32_t next;	       /* slot + 1 of the next in the bucket, or 0 */
+		*image_source; /* under the set's lock: mount_layer_source() */
+	uint32_t next;	       /* number + 1 of the next in the bucket, or 0 */
 
 	/* While it is pinned: */
-	struct layer *layer; /* NULL if there are no bytes for it */
+	struct layer *layer; /* NULL if its bytes are unavailable */
 	int loaded;	     /* 0, or why it is broken */
 	struct err *why;     /* of a broken one */
 
-	struct lazy raw_blob; /* copies.c's: of its compressed bytes */
-	int raw_blob_fd;      /* while that is pinned; -1: they do not have the digest */
+	/* Used by raw_blobs.c alone: */
+	struct lazy raw_blob; /* its compressed bytes */
+	int raw_blob_fd;      /* while that is pinned; -1: they do not match the digest */
 
-	/* For ever: */
-	unsigned said;	 /* atomic: the errnos logged, a bit each */
-	uint64_t errors; /* atomic */
-	/* under the extra lock: in order of inodes */
-	struct extra *extras;
-	uint32_t n_extras; /* atomic */
+	/* These stay: */
+	struct failures failures;
+	struct extra *extras; /* under the extra lock, ordered by inode */
+	uint32_t n_extras;    /* atomic */
 };
 
 struct layer_sums {
 	uint64_t fetched; /* compressed bytes */
 	uint64_t decoded;
-	uint64_t hits;	 /* indexes that were in the store */
-	uint64_t errors; /* of layers, the broken ones counted */
+	uint64_t hits;	 /* indexes found in the store */
+	uint64_t errors; /* of layers, broken ones included */
 };
 
 #define LAYER_BUCKETS 4096
 
 struct layers {
+	struct context *context;
+	struct workers *workers;
 	struct table table;
 	struct lazy_set set; /* its lock guards the table and the buckets, too */
-	uint32_t buckets[LAYER_BUCKETS]; /* by digest: slot + 1 */
-	struct layer_sums closed;	 /* under the holds' lock */
-	unsigned n_threads;		 /* atomic: that load the layers of images */
+	uint32_t buckets[LAYER_BUCKETS]; /* by digest: number + 1 */
+	struct layer_sums closed;	 /* under the set's lock */
+	unsigned n_threads;		 /* atomic: threads of layer_group.c */
 	pthread_mutex_t extra_lock;
+	struct lazy_set raw_blobs; /* used by raw_blobs.c alone */
 };
 
-void layers_init(struct layers *ls);
+/* @context and @workers must outlive it. */
+void layers_init(struct layers *ls, struct context *context, struct workers *workers);
 /* No call may be under way, and no image loaded. */
 void layers_release(struct layers *ls);
 
 /*
- * The slot of a layer as a descriptor has it: two that tell of different tables of
- * contents are different layers, for who trusts the one need not trust the other.
- * @is_file: it is no layer but a file. @image: 0, or a number of the one image that it is
- * a layer of: other images have slots of their own for it, and other inode numbers.
- * @origin has its bytes and stays. 0, -ENOMEM, -ENOSPC.
+ * The layer of a descriptor. Descriptors with different tables of contents are different
+ * layers, because trust in the one table does not extend to the other.
+ * @is_file: it is a blob of an artifact, not a layer. @image: 0, or a number of the one
+ * image whose layer it is: other images get another layer for it, with other inode
+ * numbers. @image_source has its bytes and must outlive the layers.
+ * 0, -ENOMEM, -ENOSPC.
  */
-int layers_find(struct mount *m, const struct descriptor *d, bool is_file, uint64_t image,
-		struct image_source *image_source, struct mount_layer **out);
-/* NULL if there is no such slot. */
-struct mount_layer *layers_get(struct mount *m, uint32_t slot);
+int layers_find(struct layers *ls, const struct descriptor *d, bool is_file,
+		uint64_t image, struct image_source *image_source,
+		struct mount_layer **out);
+/* NULL if no layer has the number. */
+struct mount_layer *layers_get(struct layers *ls, uint32_t number);
+
+/* Over all layers, closed ones included. */
+void layers_sum(struct layers *ls, struct layer_sums *out);
+/* Closes layers idle for @seconds, and the oldest of more than @max. True if any. */
+bool layers_close_unused(struct layers *ls, uint32_t seconds, size_t max);
 
 /*
- * Pins a layer, opened and with its index, until mount_layer_unpin(): made in this thread, or
- * waited for. 0, also for one that is broken for good (l->loaded); else why it cannot be
- * had now, @e the sentence if that was found out just now.
+ * Pins a layer, opened and with its index, until mount_layer_unpin(). This thread opens
+ * it, or waits for the one that does. 0, also for a layer that is permanently broken
+ * (l->loaded); else a negative errno and a sentence.
  */
-int mount_layer_open(struct mount *m, struct mount_layer *l, struct err *e);
+int mount_layer_open(struct mount_layer *l, struct err *e);
 /*
- * The same for a request: made in another thread, so that the wait can be ended. Errnos to
- * be seen.
+ * The same for a request: another thread opens it, so that the wait can be ended. Failures
+ * are counted and logged; an errno for a program.
  */
-int mount_layer_pin(struct mount *m, struct mount_layer *l, struct waiter *w);
+int mount_layer_pin(struct mount_layer *l, struct waiter *w);
 void mount_layer_unpin(struct mount_layer *l);
 
-/* Who has its bytes. Pinned or not; stays. */
-struct image_source *mount_layer_source(struct mount *m, const struct mount_layer *l);
-/* Has @work done in a thread, as images_thread() gives one. 0 or negative errno. */
-int mount_layer_thread(struct mount *m, struct mount_layer *l,
-		       void (*work)(struct mount *m, struct mount_layer *l));
+/* Where its bytes are. It need not be pinned. Borrowed. */
+struct image_source *mount_layer_source(const struct mount_layer *l);
 
-/* Does nothing that is tried again mend it? */
+/* True for errnos that no retry mends: bad or unsupported bytes. */
 bool mount_layer_is_bad(int code);
 /* Why it is broken, or "". Pinned. */
 const char *mount_layer_why(const struct mount_layer *l);
+/* context_failed() for this layer. */
+int mount_layer_failed(struct mount_layer *l, int code, const char *why);
 
-/* Of a layer, at any time, also one without bytes or closed. */
-void mount_layer_progress(struct mount *m, const struct mount_layer *l,
-			  struct layer_progress *out);
-
-/* Over all layers, the closed ones too. */
-void layers_sum(struct mount *m, struct layer_sums *out);
-
-/* Closes what was not used for @seconds, and of more than @max the oldest. True: some. */
-bool layers_close_unused(struct mount *m, uint32_t seconds, size_t max);
+/* It need be neither pinned nor open. */
+void mount_layer_progress(const struct mount_layer *l, struct layer_progress *out);
 
 /*
- * A file's nlink is that of its layer and of what links of other layers add. The inode is
- * one for all images of the mount, and its nlink is kept by the kernel: so it is as many
- * as any image has names for it. A file with too many names does no harm: the others
- * might be anywhere; one with too few would be copied twice.
+ * A file's nlink is that of its layer plus the links from other layers. The inode is one
+ * for all images of the mount, and the kernel keeps its nlink: so it is the largest of any
+ * image. Too large an nlink does no harm: the other names might be anywhere. With too
+ * small an nlink archivers would copy the file twice.
  */
-void mount_layer_note_extra(struct mount *m, struct mount_layer *l, uint32_t inode,
-			    uint32_t n);
-uint32_t mount_layer_extra(struct mount *m, struct mount_layer *l, uint32_t inode);
+void mount_layer_note_extra(struct mount_layer *l, uint32_t inode, uint32_t n);
+uint32_t mount_layer_extra(struct mount_layer *l, uint32_t inode);
 
 #endif

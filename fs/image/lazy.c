@@ -2,186 +2,188 @@
 #include "fs/image/lazy.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "fs/image/waiters.h"
+#include "fs/image/workers.h"
 
 #define ABSENT (-1)
-/* That long a failure is not tried again. */
+/* For so long a failure is not tried again. */
 #define FAILED_SECONDS 5
-/* Whoever waits looks that often whether the wait was ended. */
-#define LOOK_NS 100000000
 
-uint32_t lazy_clock(void)
+void lazy_set_init(struct lazy_set *set)
 {
-	return clock_seconds();
+	pthread_mutex_init(&set->lock, NULL);
+	clock_cond_init(&set->changed);
+	set->first = NULL;
+	set->n = 0;
 }
 
-void lazy_set_init(struct lazy_set *hs)
+void lazy_set_release(struct lazy_set *set)
 {
-	pthread_mutex_init(&hs->lock, NULL);
-	pthread_cond_init(&hs->changed, NULL);
-	hs->first = NULL;
-	hs->n = 0;
+	pthread_cond_destroy(&set->changed);
+	pthread_mutex_destroy(&set->lock);
 }
 
-void lazy_set_release(struct lazy_set *hs)
+void lazy_init(struct lazy *l)
 {
-	pthread_cond_destroy(&hs->changed);
-	pthread_mutex_destroy(&hs->lock);
+	*l = (struct lazy){.pins = ABSENT};
 }
 
-void lazy_init(struct lazy *h)
+bool lazy_pin(struct lazy *l)
 {
-	*h = (struct lazy){.pins = ABSENT};
-}
-
-bool lazy_pin(struct lazy *h)
-{
-	int pins = __atomic_load_n(&h->pins, __ATOMIC_RELAXED);
+	int pins = __atomic_load_n(&l->pins, __ATOMIC_RELAXED);
 	uint32_t now;
 
 	do {
 		if (pins < 0)
 			return false;
-	} while (!__atomic_compare_exchange_n(&h->pins, &pins, pins + 1, true,
+	} while (!__atomic_compare_exchange_n(&l->pins, &pins, pins + 1, true,
 					      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
-	now = lazy_clock();
-	/* Written once a second at most: its cache line is everybody's. */
-	if (__atomic_load_n(&h->used, __ATOMIC_RELAXED) != now)
-		__atomic_store_n(&h->used, now, __ATOMIC_RELAXED);
+	now = clock_seconds();
+	/* Written once a second at most: all threads share its cache line. */
+	if (__atomic_load_n(&l->used, __ATOMIC_RELAXED) != now)
+		__atomic_store_n(&l->used, now, __ATOMIC_RELAXED);
 	return true;
 }
 
-void lazy_unpin(struct lazy *h)
+void lazy_unpin(struct lazy *l)
 {
-	__atomic_sub_fetch(&h->pins, 1, __ATOMIC_RELEASE);
+	__atomic_sub_fetch(&l->pins, 1, __ATOMIC_RELEASE);
 }
 
-void lazy_set_wait(struct lazy_set *hs)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += LOOK_NS;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(&hs->changed, &hs->lock, &until);
-}
-
-/* Under the lock, which it gives up meanwhile. */
-static int wait_for_other(struct lazy_set *hs, struct lazy *h, struct waiter *w)
+/* Waits for the thread that makes the object. Under the lock, which it drops meanwhile. */
+static int lazy_wait(struct lazy_set *set, struct lazy *l, struct waiter *w)
 {
 	const bool *cancelled;
 	int rc = 0;
 
-	/* The lock of the waiters, and libfuse's, are never taken under this one. */
-	pthread_mutex_unlock(&hs->lock);
+	/* The locks of the waiters and of libfuse are never taken under this one. */
+	pthread_mutex_unlock(&set->lock);
 	cancelled = waiter_begin(w, NULL);
-	pthread_mutex_lock(&hs->lock);
-	while (h->is_busy && rc == 0) {
-		if (cancelled && __atomic_load_n(cancelled, __ATOMIC_SEQ_CST))
+	pthread_mutex_lock(&set->lock);
+	while (l->is_busy && rc == 0) {
+		if (waiter_is_cancelled(cancelled))
 			rc = -EINTR;
 		else
-			lazy_set_wait(hs);
+			waiter_pause(&set->changed, &set->lock);
 	}
-	pthread_mutex_unlock(&hs->lock);
+	pthread_mutex_unlock(&set->lock);
 	waiter_end(w);
-	pthread_mutex_lock(&hs->lock);
+	pthread_mutex_lock(&set->lock);
 	return rc;
 }
 
-int lazy_need(struct lazy_set *hs, struct lazy *h, struct waiter *w)
+int lazy_need(struct lazy_set *set, struct lazy *l, struct waiter *w)
 {
 	int rc = 1;
 
-	if (lazy_pin(h))
+	if (lazy_pin(l))
 		return 0;
-	pthread_mutex_lock(&hs->lock);
+	pthread_mutex_lock(&set->lock);
 	for (;;) {
-		if (h->is_busy) {
-			rc = wait_for_other(hs, h, w);
+		if (l->is_busy) {
+			rc = lazy_wait(set, l, w);
 			if (rc < 0)
 				break;
 			continue;
 		}
-		if (lazy_pin(h)) {
+		if (lazy_pin(l)) {
 			rc = 0;
-		} else if (h->failed && lazy_clock() - h->failed_at < FAILED_SECONDS) {
-			rc = h->failed;
+		} else if (l->failed && clock_seconds() - l->failed_at < FAILED_SECONDS) {
+			rc = l->failed;
 		} else {
-			h->is_busy = true;
+			l->is_busy = true;
 			rc = 1;
 		}
 		break;
 	}
-	pthread_mutex_unlock(&hs->lock);
+	pthread_mutex_unlock(&set->lock);
 	return rc;
 }
 
-void lazy_made(struct lazy_set *hs, struct lazy *h, int result)
+void lazy_made(struct lazy_set *set, struct lazy *l, int result)
 {
-	pthread_mutex_lock(&hs->lock);
-	h->is_busy = false;
-	h->failed = result;
-	h->failed_at = lazy_clock();
+	pthread_mutex_lock(&set->lock);
+	l->is_busy = false;
+	l->failed = result;
+	l->failed_at = clock_seconds();
 	if (result == 0) {
-		h->next = hs->first;
-		h->link = &hs->first;
-		if (h->next)
-			h->next->link = &h->next;
-		hs->first = h;
-		hs->n++;
-		__atomic_store_n(&h->used, lazy_clock(), __ATOMIC_RELAXED);
-		__atomic_store_n(&h->pins, 1, __ATOMIC_RELEASE);
+		l->next = set->first;
+		l->link = &set->first;
+		if (l->next)
+			l->next->link = &l->next;
+		set->first = l;
+		set->n++;
+		__atomic_store_n(&l->used, clock_seconds(), __ATOMIC_RELAXED);
+		__atomic_store_n(&l->pins, 1, __ATOMIC_RELEASE);
 	}
-	pthread_cond_broadcast(&hs->changed);
-	pthread_mutex_unlock(&hs->lock);
+	pthread_cond_broadcast(&set->changed);
+	pthread_mutex_unlock(&set->lock);
 }
 
-/* Under the lock: no pin is added from now on, if there was none. */
-static bool take(struct lazy *h)
+int lazy_await(struct lazy_set *set, struct lazy *l, struct workers *ws,
+	       void (*make)(void *arg), void *arg, struct waiter *w)
+{
+	int rc;
+
+	while ((rc = lazy_need(set, l, w)) == 1) {
+		rc = workers_start(ws, make, arg);
+		if (rc < 0)
+			lazy_made(set, l, rc);
+	}
+	return rc;
+}
+
+void lazy_made_unpinned(struct lazy_set *set, struct lazy *l, int result)
+{
+	lazy_made(set, l, result);
+	if (result == 0)
+		lazy_unpin(l);
+}
+
+/* Under the lock: unless it is pinned, it cannot be pinned from now on. */
+static bool lazy_take(struct lazy *l)
 {
 	int none = 0;
 
-	return __atomic_compare_exchange_n(&h->pins, &none, ABSENT, false,
+	return __atomic_compare_exchange_n(&l->pins, &none, ABSENT, false,
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-struct lazy *lazy_set_take_unused(struct lazy_set *hs, uint32_t seconds, size_t max)
+struct lazy *lazy_set_take_unused(struct lazy_set *set, uint32_t seconds, size_t max)
 {
-	uint32_t now = lazy_clock(), age, most = 0;
-	struct lazy *h, *oldest = NULL;
+	uint32_t now = clock_seconds(), age, most = 0;
+	struct lazy *l, *oldest = NULL;
 
-	pthread_mutex_lock(&hs->lock);
-	for (h = hs->first; h; h = h->next) {
-		age = now - __atomic_load_n(&h->used, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&set->lock);
+	for (l = set->first; l; l = l->next) {
+		age = now - __atomic_load_n(&l->used, __ATOMIC_RELAXED);
 		if ((int32_t)age < 0)
-			age = 0; /* pinned since we looked at the clock */
-		if (__atomic_load_n(&h->pins, __ATOMIC_RELAXED) == 0 &&
+			age = 0; /* pinned after the clock was read */
+		if (__atomic_load_n(&l->pins, __ATOMIC_RELAXED) == 0 &&
 		    (!oldest || age >= most)) {
 			most = age;
-			oldest = h;
+			oldest = l;
 		}
 	}
-	if (oldest && (most >= seconds || hs->n > max) && take(oldest)) {
+	if (oldest && (most >= seconds || set->n > max) && lazy_take(oldest)) {
 		*oldest->link = oldest->next;
 		if (oldest->next)
 			oldest->next->link = oldest->link;
 		oldest->is_busy = true;
-		hs->n--;
+		set->n--;
 	} else {
 		oldest = NULL;
 	}
-	pthread_mutex_unlock(&hs->lock);
+	pthread_mutex_unlock(&set->lock);
 	return oldest;
 }
 
-void lazy_gone(struct lazy_set *hs, struct lazy *h)
+void lazy_gone(struct lazy_set *set, struct lazy *l)
 {
-	pthread_mutex_lock(&hs->lock);
-	h->is_busy = false;
-	pthread_cond_broadcast(&hs->changed);
-	pthread_mutex_unlock(&hs->lock);
+	pthread_mutex_lock(&set->lock);
+	l->is_busy = false;
+	pthread_cond_broadcast(&set->changed);
+	pthread_mutex_unlock(&set->lock);
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Things that are made when they are first needed, shared by all who need them, and
- * given back when nobody has for long: images, and layers. Of such a thing only the
- * hold stays for ever.
+ * Lazily created, shared objects that are freed when idle: images, layers, blobs. An
+ * object embeds a struct lazy, which outlives what it stands for:
  *
- *	absent --lazy_need() says 1--> being made --lazy_made()--> there, or failed
- *	there --lazy_set_take_unused()--> being given back --lazy_gone()--> absent
+ *	absent --lazy_need() says 1--> being made --lazy_made()--> present, or failed
+ *	present --lazy_set_take_unused()--> being freed --lazy_gone()--> absent
  *
- * While a thing is there, to pin and unpin it is an atomic operation each. One makes it,
- * the others wait; no lock is held meanwhile. That it failed is remembered for some
- * seconds, lest a walk through a tree ask a thousand times what cannot be had.
+ * Pinning and unpinning a present object is one atomic operation each. One thread makes
+ * the object, all others wait, and no lock is held meanwhile. A failure is remembered for
+ * some seconds, so that a walk through a tree does not repeat it a thousand times.
+ *
+ * Any thread, unless a call says otherwise.
  */
 #ifndef FS_IMAGE_LAZY_H
 #define FS_IMAGE_LAZY_H
@@ -20,53 +21,59 @@
 #include <stdint.h>
 
 struct waiter;
+struct workers;
 
 struct lazy {
-	int pins;      /* atomic; negative while it is not there */
-	uint32_t used; /* atomic: the second it was last pinned */
-	bool is_busy;  /* under the holds' lock: being made or given back */
-	int failed;    /* under the lock: as it was last made */
+	int pins;      /* atomic; negative while the object is absent */
+	uint32_t used; /* atomic: the second of the last pin */
+	bool is_busy;  /* under the set's lock: being made or freed */
+	int failed;    /* under the lock: how making it ended the last time */
 	uint32_t failed_at;
-	struct lazy *next; /* under the lock: of those that are there */
+	struct lazy *next; /* under the lock: in the list of present objects */
 	struct lazy **link;
 };
 
-/* All of a kind. */
+/* All objects of a kind. */
 struct lazy_set {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	struct lazy *first; /* under lock: those that are there, the newest first */
-	size_t n;	    /* under lock */
+	struct lazy *first; /* under lock: the present ones, newest first */
+	size_t n;	    /* under lock: how many */
 };
 
-void lazy_set_init(struct lazy_set *hs);
-void lazy_set_release(struct lazy_set *hs);
-void lazy_init(struct lazy *h);
+void lazy_set_init(struct lazy_set *set);
+void lazy_set_release(struct lazy_set *set);
+/* Absent. */
+void lazy_init(struct lazy *l);
 
-/* Pins it if it is there. */
-bool lazy_pin(struct lazy *h);
-void lazy_unpin(struct lazy *h);
-
-/*
- * Pins it: 0; or 1: it is not there, and the caller has to make it and to call
- * lazy_made(); or -EINTR: the wait for another who makes it was ended; or why it failed
- * just now.
- */
-int lazy_need(struct lazy_set *hs, struct lazy *h, struct waiter *w);
-/* It is there, pinned by who made it (@result 0), or failed. */
-void lazy_made(struct lazy_set *hs, struct lazy *h, int result);
+/* False: it is absent. */
+bool lazy_pin(struct lazy *l);
+void lazy_unpin(struct lazy *l);
 
 /*
- * The one that was unused the longest, if that is @seconds or if more than @max are there;
- * else NULL. Whoever gets it gives it back and calls lazy_gone().
+ * 0: it is pinned. 1: it is absent, and the caller has to make it and to call
+ * lazy_made(). -EINTR: the wait for the thread that makes it was ended. Other negative
+ * errnos: the failure of a moment ago.
  */
-struct lazy *lazy_set_take_unused(struct lazy_set *hs, uint32_t seconds, size_t max);
-void lazy_gone(struct lazy_set *hs, struct lazy *h);
+int lazy_need(struct lazy_set *set, struct lazy *l, struct waiter *w);
+/* Ends what lazy_need() began: the object is present and pinned (@result 0), or failed. */
+void lazy_made(struct lazy_set *set, struct lazy *l, int result);
 
-/* Under the lock: until something has changed, or for a moment. */
-void lazy_set_wait(struct lazy_set *hs);
+/*
+ * Pins an object that is made by @make in a thread of @ws, so that the wait can be ended.
+ * @make calls lazy_made_unpinned(). As lazy_need(), but never 1; also -ENOMEM, -EAGAIN and
+ * -ECANCELED.
+ */
+int lazy_await(struct lazy_set *set, struct lazy *l, struct workers *ws,
+	       void (*make)(void *arg), void *arg, struct waiter *w);
+/* As lazy_made(), but the object is not pinned. */
+void lazy_made_unpinned(struct lazy_set *set, struct lazy *l, int result);
 
-/* Seconds of a clock that only goes on. Cheap. */
-uint32_t lazy_clock(void);
+/*
+ * The object that was unused the longest, if that is @seconds, or if more than @max are
+ * present; else NULL. The caller frees what it stands for and calls lazy_gone().
+ */
+struct lazy *lazy_set_take_unused(struct lazy_set *set, uint32_t seconds, size_t max);
+void lazy_gone(struct lazy_set *set, struct lazy *l);
 
 #endif

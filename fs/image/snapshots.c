@@ -6,39 +6,45 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "fs/image/context.h"
-#include "fs/image/status.h"
 
-int snapshot_take(struct mount *m, struct view *v, uint32_t *number)
+void snapshots_init(struct snapshots *ss)
 {
-	struct snapshot *s;
-	struct buf text;
-	int rc;
-
-	buf_init(&text, STATUS_MAX);
-	rc = v ? status_render(v, &text) : status_render_all(m, &text);
-	if (rc < 0) {
-		buf_release(&text);
-		return rc;
-	}
-	pthread_mutex_lock(&m->snapshot_lock);
-	*number = ++m->n_snapshots;
-	s = &m->snapshots[*number % N_SNAPSHOTS];
-	free(s->text);
-	s->number = *number;
-	s->len = text.len;
-	s->text = buf_take(&text);
-	pthread_mutex_unlock(&m->snapshot_lock);
-	return 0;
+	memset(ss, 0, sizeof(*ss));
+	pthread_mutex_init(&ss->lock, NULL);
 }
 
-ssize_t snapshot_read(struct mount *m, uint32_t number, void *buf, size_t size,
-		      uint64_t off, size_t *len)
+void snapshots_release(struct snapshots *ss)
 {
-	const struct snapshot *s = &m->snapshots[number % N_SNAPSHOTS];
+	size_t i;
+
+	for (i = 0; i < N_SNAPSHOTS; i++)
+		free(ss->ring[i].text);
+	pthread_mutex_destroy(&ss->lock);
+}
+
+uint32_t snapshots_add(struct snapshots *ss, struct buf *text)
+{
+	struct snapshot *s;
+	uint32_t number;
+
+	pthread_mutex_lock(&ss->lock);
+	number = ++ss->n;
+	s = &ss->ring[number % N_SNAPSHOTS];
+	free(s->text);
+	s->number = number;
+	s->len = text->len;
+	s->text = buf_take(text);
+	pthread_mutex_unlock(&ss->lock);
+	return number;
+}
+
+ssize_t snapshots_read(struct snapshots *ss, uint32_t number, void *buf, size_t size,
+		       uint64_t off, size_t *len)
+{
+	const struct snapshot *s = &ss->ring[number % N_SNAPSHOTS];
 	ssize_t rc = -ESTALE;
 
-	pthread_mutex_lock(&m->snapshot_lock);
+	pthread_mutex_lock(&ss->lock);
 	if (s->number == number && s->text) {
 		if (off >= s->len)
 			size = 0;
@@ -50,6 +56,6 @@ ssize_t snapshot_read(struct mount *m, uint32_t number, void *buf, size_t size,
 			*len = s->len;
 		rc = (ssize_t)size;
 	}
-	pthread_mutex_unlock(&m->snapshot_lock);
+	pthread_mutex_unlock(&ss->lock);
 	return rc;
 }

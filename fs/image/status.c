@@ -10,7 +10,10 @@
 #include "base/store/store.h"
 #include "fs/tree/merge.h"
 #include "fs/image/context.h"
+#include "fs/image/images.h"
+#include "fs/image/layers.h"
 #include "fs/options/options.h"
+#include "fs/image/snapshots.h"
 #include "registry/remote/client.h"
 #include "registry/image_source.h"
 #include "tar/index/index.h"
@@ -32,13 +35,11 @@ static const char *const op_names[N_OPS] = {
 	[OP_STATFS] = "statfs",	    [OP_LSEEK] = "lseek",
 };
 
-const char *status_from(const struct mount *m, const struct layer_progress *p)
+const char *status_from(const struct image_source *source, const struct layer_progress *p)
 {
 	if (p->was_stored)
 		return "store";
-	/* A namespace has none of its own, and is one of registries. */
-	return m->image_source && image_source_is_local(m->image_source) ? "disk"
-									 : "registry";
+	return source && image_source_is_local(source) ? "disk" : "registry";
 }
 
 /* Appends "key": "text" and what follows. Failures stick in *r. */
@@ -66,21 +67,21 @@ static void add(struct buf *out, int *r, const char *text)
 		*r = buf_append_text(out, text);
 }
 
-static void add_layer(struct buf *out, int *r, struct mount *m,
+static void add_layer(struct buf *out, int *r, const struct view *v,
 		      const struct mount_layer *l)
 {
 	const struct index *ix;
 	struct layer_progress p;
 	char digest[DIGEST_TEXT_MAX];
 
-	mount_layer_progress(m, l, &p);
+	mount_layer_progress(l, &p);
 	ix = p.state == LAYER_READY ? layer_index(l->layer) : NULL;
 	add(out, r, "    {");
 	add_text(out, r, "digest", digest_format(&l->descriptor.digest, digest),
 		 ",\n     ");
 	add_text(out, r, "mediaType", l->descriptor.media_type, ",\n     ");
 	add_text(out, r, "state", state_names[p.state], ", ");
-	add_text(out, r, "from", status_from(m, &p), ", ");
+	add_text(out, r, "from", status_from(v->image_source, &p), ", ");
 	add_text(out, r, "index", ix ? index_basis_name(p.basis) : "", ", ");
 	add_text(out, r, "warning", p.warning ? p.warning : "", ",\n     ");
 	add_number(out, r, "size", l->descriptor.size, ", ");
@@ -88,7 +89,8 @@ static void add_layer(struct buf *out, int *r, struct mount *m,
 	add_number(out, r, "spansRead", p.spans_read, ", ");
 	add_number(out, r, "entries", p.entries, ", ");
 	add_number(out, r, "skipped", ix ? index_info(ix)->n_skipped : 0, ", ");
-	add_number(out, r, "errors", __atomic_load_n(&l->errors, __ATOMIC_RELAXED), ", ");
+	add_number(out, r, "errors", __atomic_load_n(&l->failures.n, __ATOMIC_RELAXED),
+		   ", ");
 	if (*r == 0)
 		*r = buf_printf(out, "\"seconds\": %u.%03u, ", p.milliseconds / 1000,
 				p.milliseconds % 1000);
@@ -102,7 +104,7 @@ static void add_layers(struct buf *out, int *r, const struct view *v)
 	add(out, r, "  \"layers\": [");
 	for (i = 0; i < v->image->n_layers; i++) {
 		add(out, r, i ? ",\n" : "\n");
-		add_layer(out, r, v->mount, v->layers[i]);
+		add_layer(out, r, v, v->layers[i]);
 	}
 	add(out, r, "\n  ],\n");
 }
@@ -123,12 +125,12 @@ static void add_skipped(struct buf *out, int *r, const struct view *v)
 }
 
 /* Over all images that were seen. */
-static void add_sums(struct buf *out, int *r, struct mount *m)
+static void add_sums(struct buf *out, int *r, struct images *is)
 {
-	uint64_t errors = __atomic_load_n(&m->errors, __ATOMIC_RELAXED);
+	uint64_t errors = __atomic_load_n(&is->context->failures.n, __ATOMIC_RELAXED);
 	struct layer_sums sums;
 
-	layers_sum(m, &sums);
+	layers_sum(is->layers, &sums);
 	errors += sums.errors;
 	add_number(out, r, "fetchedBytes", sums.fetched, ",\n  ");
 	add_number(out, r, "decodedBytes", sums.decoded, ",\n  ");
@@ -136,11 +138,11 @@ static void add_sums(struct buf *out, int *r, struct mount *m)
 	add_number(out, r, "errors", errors, ",\n");
 }
 
-static void add_network(struct buf *out, int *r, const struct mount *m)
+static void add_network(struct buf *out, int *r, const struct context *c)
 {
 	struct client_stats s;
 
-	client_stats(m->client, &s);
+	client_stats(c->client, &s);
 	add(out, r, "  \"network\": {");
 	add_number(out, r, "requests", s.requests, ", ");
 	add_number(out, r, "bytes", s.bytes, ", ");
@@ -148,52 +150,51 @@ static void add_network(struct buf *out, int *r, const struct mount *m)
 	add_number(out, r, "retries", s.retries, "},\n");
 }
 
-static void add_store(struct buf *out, int *r, const struct mount *m)
+static void add_store(struct buf *out, int *r, const struct context *c)
 {
-	const char *dir = store_dir(m->store);
+	const char *dir = store_dir(c->store);
 	struct err trouble = {""};
 
-	(void)store_trouble(m->store, &trouble);
+	(void)store_trouble(c->store, &trouble);
 	add_text(out, r, "store", dir ? dir : "", ",\n  ");
 	add_text(out, r, "storeWarning", trouble.text, "");
 }
 
-static void add_ops(struct buf *out, int *r, const struct mount *m)
+static void add_ops(struct buf *out, int *r, const struct context *c)
 {
 	size_t i;
 
 	add(out, r, "  \"operations\": {");
 	for (i = 0; i < N_OPS; i++)
 		add_number(out, r, op_names[i],
-			   __atomic_load_n(&m->ops[i], __ATOMIC_RELAXED),
+			   __atomic_load_n(&c->ops[i], __ATOMIC_RELAXED),
 			   i + 1 < N_OPS ? ", " : "}\n");
 }
 
-static void add_images(struct buf *out, int *r, struct mount *m)
+static void add_images(struct buf *out, int *r, struct images *is)
 {
 	uint64_t bytes, files;
 	size_t n;
 
-	images_totals(m, &bytes, &files, &n);
+	images_totals(is, &bytes, &files, &n);
 	add(out, r, "  \"images\": {");
-	add_number(out, r, "seen", table_count(&m->images.table), ", ");
+	add_number(out, r, "seen", table_count(&is->table), ", ");
 	add_number(out, r, "loaded", n, "},\n");
 }
 
-/* What all images of the mount share, and the end. */
-static void add_mount(struct buf *out, int *r, struct mount *m)
+/* The part about all images of the mount, and the end. */
+static void add_mount(struct buf *out, int *r, struct images *is)
 {
-	add_sums(out, r, m);
-	add_images(out, r, m);
-	add_network(out, r, m);
-	add_ops(out, r, m);
+	add_sums(out, r, is);
+	add_images(out, r, is);
+	add_network(out, r, is->context);
+	add_ops(out, r, is->context);
 	add(out, r, "}\n");
 }
 
 int status_render(struct view *v, struct buf *out)
 {
 	const struct image *img = v->image;
-	struct mount *m = v->mount;
 	char platform[PLATFORM_TEXT_MAX], digest[DIGEST_TEXT_MAX];
 	int rc = 0;
 
@@ -208,25 +209,39 @@ int status_render(struct view *v, struct buf *out)
 	if (img->is_artifact)
 		add_text(out, &rc, "artifactType",
 			 img->artifact_type ? img->artifact_type : "", ",\n  ");
-	add_store(out, &rc, m);
+	add_store(out, &rc, v->context);
 	add(out, &rc, ",\n");
 	add_layers(out, &rc, v);
 	add(out, &rc, "  ");
 	add_skipped(out, &rc, v);
-	add_mount(out, &rc, m);
+	add_mount(out, &rc, v->images);
 	return rc;
 }
 
-int status_render_all(struct mount *m, struct buf *out)
+int status_render_all(struct images *is, struct buf *out)
 {
 	int rc = 0;
 
 	add(out, &rc, "{\n  ");
 	add_text(out, &rc, "version", PEELFS_VERSION, ",\n  ");
-	add_text(out, &rc, "namespace", m->options->source, ",\n  ");
+	add_text(out, &rc, "namespace", is->context->options->source, ",\n  ");
 	add_text(out, &rc, "state", "ready", ",\n  ");
-	add_store(out, &rc, m);
+	add_store(out, &rc, is->context);
 	add(out, &rc, ",\n  ");
-	add_mount(out, &rc, m);
+	add_mount(out, &rc, is);
+	return rc;
+}
+
+int status_snapshot(struct snapshots *ss, struct images *is, struct view *v,
+		    uint32_t *number)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, STATUS_MAX);
+	rc = v ? status_render(v, &text) : status_render_all(is, &text);
+	if (rc == 0)
+		*number = snapshots_add(ss, &text);
+	buf_release(&text);
 	return rc;
 }

@@ -3,49 +3,45 @@
 
 #include <errno.h>
 
-#include "fs/image/context.h"
+#include "fs/image/waiters.h"
+#include "fs/image/workers.h"
 
-static void *work(void *arg)
+static void task_work(void *arg)
 {
 	struct task *t = arg;
-	struct mount *m = t->mount;
-	struct lazy_set *hs = &m->images.set;
+	struct workers *ws = t->workers;
 	int rc = t->run(t);
 	bool is_left;
 
-	pthread_mutex_lock(&hs->lock);
+	pthread_mutex_lock(&ws->lock);
 	t->result = rc;
 	t->is_done = true;
 	is_left = t->is_left;
-	pthread_cond_broadcast(&hs->changed);
-	pthread_mutex_unlock(&hs->lock);
+	pthread_cond_broadcast(&ws->changed);
+	pthread_mutex_unlock(&ws->lock);
 	if (is_left)
 		t->release(t);
-	images_thread_ends(m);
-	return NULL;
 }
 
-int task_run(struct mount *m, struct task *t, struct waiter *w)
+int task_run(struct workers *ws, struct task *t, struct waiter *w)
 {
-	struct lazy_set *hs = &m->images.set;
 	const bool *cancelled;
 	bool is_done;
 	int rc;
 
-	t->mount = m;
-	rc = images_thread(m, work, t);
+	t->workers = ws;
+	rc = workers_start(ws, task_work, t);
 	if (rc < 0) {
 		t->release(t);
 		return rc;
 	}
 	cancelled = waiter_begin(w, NULL);
-	pthread_mutex_lock(&hs->lock);
-	while (!t->is_done &&
-	       !(cancelled && __atomic_load_n(cancelled, __ATOMIC_SEQ_CST)))
-		lazy_set_wait(hs);
+	pthread_mutex_lock(&ws->lock);
+	while (!t->is_done && !waiter_is_cancelled(cancelled))
+		waiter_pause(&ws->changed, &ws->lock);
 	is_done = t->is_done;
 	t->is_left = !is_done;
-	pthread_mutex_unlock(&hs->lock);
+	pthread_mutex_unlock(&ws->lock);
 	waiter_end(w);
 	if (!is_done)
 		return -EINTR;

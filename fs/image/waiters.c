@@ -3,7 +3,10 @@
 
 #include <stddef.h>
 
+#include "base/clock.h"
 #include "tar/layer.h"
+
+#define PAUSE_MS 100
 
 void waiters_init(struct waiters *ws)
 {
@@ -50,6 +53,16 @@ void waiter_end(struct waiter *w)
 	if (w->next)
 		w->next->link = w->link;
 	pthread_mutex_unlock(&ws->lock);
+}
+
+bool waiter_is_cancelled(const bool *flag)
+{
+	return flag && __atomic_load_n(flag, __ATOMIC_SEQ_CST);
+}
+
+void waiter_pause(pthread_cond_t *changed, pthread_mutex_t *lock)
+{
+	clock_cond_wait(changed, lock, clock_ms() + PAUSE_MS);
 }
 
 void waiter_cancel(struct waiter *w)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The requests that may wait for the network, so that each wait can be ended: one by
- * an interrupt of its reader, all of them when the mount ends.
+ * The requests that wait for the network or for loading. Each wait can be ended: one by an
+ * interrupt of its reader, all of them when the mount ends. Any thread.
  */
 #ifndef FS_IMAGE_WAITERS_H
 #define FS_IMAGE_WAITERS_H
@@ -13,39 +13,46 @@ struct layer;
 struct waiter;
 struct waiters;
 
-/* Tells who may interrupt (on), or may no more. */
+/* Called when interrupts begin (@on) and cease to matter to the request. */
 typedef void waiter_watch_fn(struct waiter *w, bool on);
 
-/* On the stack of the request. Costs nothing until something is waited for. */
+/* One for each request, on its stack. Costs nothing until the request waits. */
 struct waiter {
 	struct waiters *all;
 	waiter_watch_fn *watch;
-	void *arg; /* of watch */
+	void *arg; /* for watch */
 
+	/* Private: */
 	struct layer *layer; /* to be woken; may be NULL */
-	bool cancelled;	     /* atomic; its address is what waits are given */
+	bool cancelled;	     /* atomic; the waiting call looks at it */
 	struct waiter *next;
-	struct waiter **link; /* what points to it */
+	struct waiter **link; /* the pointer that points here */
 };
 
 struct waiters {
 	pthread_mutex_t lock;
 	struct waiter *first; /* under lock */
-	bool closed;	      /* under lock: whoever comes is cancelled */
+	bool closed;	      /* under lock: a wait that begins is cancelled */
 };
 
 void waiters_init(struct waiters *ws);
+/* No wait may be under way. */
 void waiters_release(struct waiters *ws);
 
 /*
- * A wait for @layer (which stays), or for anything that looks at the result now and
- * then. NULL for no waiter: a wait that nobody ends.
+ * Begins a wait for @layer, which must outlive it, or, with NULL, for something that calls
+ * waiter_pause(). Returns the flag that is set when the wait is to end. NULL as @w, and as
+ * the flag: a wait that cannot be ended. waiter_end() ends it in any case.
  */
 const bool *waiter_begin(struct waiter *w, struct layer *layer);
 void waiter_end(struct waiter *w);
-/* Ends this wait. */
+bool waiter_is_cancelled(const bool *flag);
+/* Waits for @changed for 0.1 s at most, so that the caller can look at its flag. */
+void waiter_pause(pthread_cond_t *changed, pthread_mutex_t *lock);
+
+/* Ends this wait. It must not end by itself meanwhile. */
 void waiter_cancel(struct waiter *w);
-/* Ends every wait, and those that would begin. */
+/* Ends all waits, and those that begin later. */
 void waiters_close(struct waiters *ws);
 
 #endif

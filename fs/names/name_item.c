@@ -6,22 +6,17 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "fs/image/lazy.h"
-#include "fs/tree/identity.h"
+#include "base/clock.h"
 #include "fs/image/context.h"
-#include "fs/names/namespace.h"
-#include "fs/names/name_tree.h"
-#include "fs/tree/node.h"
+#include "fs/image/item.h"
 #include "fs/image/snapshots.h"
-#include "fs/node/nodes.h"
+#include "fs/names/name_tree.h"
+#include "fs/names/namespace.h"
+#include "fs/tree/identity.h"
+#include "fs/tree/node.h"
 
-/* What was not there may be pushed soon; what was only visited is listed soon. */
+/* An absent name may be pushed soon; a directory that was visited may be listed soon. */
 #define SOON_SECONDS 2
-
-static struct name_tree *tree_of(const struct mount *m)
-{
-	return m->namespace->tree;
-}
 
 uint64_t name_item_node(enum name_row row, uint32_t generation, uint32_t number)
 {
@@ -31,7 +26,13 @@ uint64_t name_item_node(enum name_row row, uint32_t generation, uint32_t number)
 	return node_pack(&n);
 }
 
-static void begin(const struct mount *m, uint64_t node, uint32_t mode, uint64_t ino,
+bool name_item_is_name(const struct node *n)
+{
+	return n->kind == NODE_SYNTHETIC &&
+	       (n->image == 0 || n->layer >= NAME_ROW_PEELFS);
+}
+
+static void begin(const struct namespace *ns, uint64_t node, uint32_t mode, uint64_t ino,
 		  struct item *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -39,8 +40,8 @@ static void begin(const struct mount *m, uint64_t node, uint32_t mode, uint64_t 
 	out->attr.st_ino = node_ino_end(ino);
 	out->attr.st_mode = mode;
 	out->attr.st_nlink = 1;
-	out->attr.st_uid = m->uid;
-	out->attr.st_gid = m->gid;
+	out->attr.st_uid = ns->context->uid;
+	out->attr.st_gid = ns->context->gid;
 }
 
 static void set_time(struct item *out, struct timespec time)
@@ -59,27 +60,27 @@ static uint32_t soon(const struct name_tree *t)
 	return t->ttl < SOON_SECONDS ? t->ttl : SOON_SECONDS;
 }
 
-/* Seconds that what was asked at that time still holds. */
+/* For how many seconds an answer of that time still holds. */
 static uint32_t remaining(const struct name_tree *t, uint32_t asked_at)
 {
-	uint32_t age = lazy_clock() - asked_at;
+	uint32_t age = clock_seconds() - asked_at;
 
 	return age < t->ttl ? t->ttl - age : 0;
 }
 
-void name_item_none(struct mount *m, struct item *out)
+void name_item_none(struct namespace *ns, struct item *out)
 {
 	memset(out, 0, sizeof(*out));
-	expire(out, soon(tree_of(m)));
+	expire(out, soon(ns->tree));
 }
 
 /*
- * The kernel keeps a listing until the directory has another time: so one
- * whose lists are too old gets a new one, after which it is read anew.
+ * The kernel caches a listing until the directory's time changes. So a directory whose
+ * lists are too old gets a new time, and the kernel lists it again.
  */
-void name_item_dir(struct mount *m, struct name *dir, struct item *out)
+void name_item_dir(struct namespace *ns, struct name *dir, struct item *out)
 {
-	struct name_tree *t = tree_of(m);
+	struct name_tree *t = ns->tree;
 	struct name *host = name_tree_host(t, dir);
 	uint32_t seconds = soon(t);
 
@@ -90,7 +91,7 @@ void name_item_dir(struct mount *m, struct name *dir, struct item *out)
 	else if (host && host->dir.has_catalog &&
 		 !name_tree_holds(t, host->dir.catalog_at))
 		name_tree_touch(dir);
-	begin(m, name_item_node(NAME_ROW_DIR, 0, dir->number), S_IFDIR | 0555,
+	begin(ns, name_item_node(NAME_ROW_DIR, 0, dir->number), S_IFDIR | 0555,
 	      dir->dir.ino, out);
 	set_time(out, dir->dir.changed);
 	expire(out, seconds);
@@ -105,9 +106,10 @@ static size_t target_length(enum name_row row, const struct name *dir)
 	return strlen(dir->text) + digest + (row == NAME_ROW_TAG ? 3 : 0);
 }
 
-void name_item_tag(struct mount *m, struct name *tag, enum name_row row, struct item *out)
+void name_item_tag(struct namespace *ns, struct name *tag, enum name_row row,
+		   struct item *out)
 {
-	struct name_tree *t = tree_of(m);
+	struct name_tree *t = ns->tree;
 	struct name *dir = name_tree_get(t, tag->parent);
 	uint64_t ino = identity_path(dir->dir.ino ^ row, tag->text, strlen(tag->text));
 	uint32_t seconds = t->ttl;
@@ -115,29 +117,29 @@ void name_item_tag(struct mount *m, struct name *tag, enum name_row row, struct 
 	if (tag->tag.has_digest) {
 		seconds = remaining(t, tag->tag.resolved_at);
 		if (seconds == 0) {
-			/* The kernel has read the old one, and keeps it with its node. */
+			/* The kernel caches the old target with the old node. */
 			tag->tag.generation++;
 			tag->tag.has_digest = false;
 			seconds = t->ttl;
 		}
 	}
-	begin(m, name_item_node(row, tag->tag.generation, tag->number), S_IFLNK | 0777,
+	begin(ns, name_item_node(row, tag->tag.generation, tag->number), S_IFLNK | 0777,
 	      ino, out);
 	out->attr.st_size = (off_t)target_length(row, dir);
 	set_time(out, (struct timespec){.tv_sec = tag->tag.seen});
 	expire(out, seconds);
 }
 
-int name_item_status(struct mount *m, uint32_t number, struct item *out)
+int name_item_status(struct namespace *ns, uint32_t number, struct item *out)
 {
-	uint64_t top = name_tree_get(tree_of(m), NAME_TOP)->dir.ino;
+	uint64_t top = name_tree_get(ns->tree, NAME_TOP)->dir.ino;
 	struct timespec now;
 	size_t len = 0;
 
-	if (number && snapshot_read(m, number, NULL, 0, 0, &len) < 0)
+	if (number && snapshots_read(ns->snapshots, number, NULL, 0, 0, &len) < 0)
 		return -ESTALE;
 	clock_gettime(CLOCK_REALTIME, &now);
-	begin(m, number ? name_item_node(NAME_ROW_STATUS, 0, number) : 0, S_IFREG | 0444,
+	begin(ns, number ? name_item_node(NAME_ROW_STATUS, 0, number) : 0, S_IFREG | 0444,
 	      identity_path(top, "status.json", 11), out);
 	out->attr.st_size = (off_t)len;
 	out->is_live = true;
@@ -145,10 +147,38 @@ int name_item_status(struct mount *m, uint32_t number, struct item *out)
 	return 0;
 }
 
-void name_item_peelfs(struct mount *m, struct item *out)
+void name_item_peelfs(struct namespace *ns, struct item *out)
 {
-	const struct name *top = name_tree_get(tree_of(m), NAME_TOP);
+	const struct name *top = name_tree_get(ns->tree, NAME_TOP);
 
-	begin(m, name_item_node(NAME_ROW_PEELFS, 0, 1), S_IFDIR | 0555,
+	begin(ns, name_item_node(NAME_ROW_PEELFS, 0, 1), S_IFDIR | 0555,
 	      identity_path(top->dir.ino, ".peelfs", 7), out);
+}
+
+int name_item_describe(struct namespace *ns, const struct node *node, struct item *out)
+{
+	struct name_tree *t = ns->tree;
+	struct name *name;
+	int rc = 0;
+
+	if (node->layer == NAME_ROW_PEELFS) {
+		name_item_peelfs(ns, out);
+		return 0;
+	}
+	if (node->layer == NAME_ROW_STATUS)
+		return name_item_status(ns, node->entry, out);
+	name = name_tree_get(t, node->entry);
+	if (!name)
+		return -ESTALE;
+	pthread_mutex_lock(&t->lock);
+	if (node->layer == NAME_ROW_DIR && name->kind == NAME_DIR)
+		name_item_dir(ns, name, out);
+	else if (node->layer >= NAME_ROW_TAG && name->kind == NAME_TAG)
+		name_item_tag(ns, name, (enum name_row)node->layer, out);
+	else
+		rc = -ESTALE;
+	pthread_mutex_unlock(&t->lock);
+	/* The node that was asked for, even if lookups give out another one by now. */
+	out->node = node_pack(node);
+	return rc;
 }

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/image/lazy.h"
+#include "base/array.h"
+#include "base/clock.h"
 #include "fs/tree/identity.h"
 #include "registry/image_source.h"
 
@@ -40,18 +41,11 @@ struct name *name_tree_find(struct name_tree *t, const struct name *parent,
 
 static int add_child(struct name_dir *dir, uint32_t number)
 {
-	size_t room = dir->room ? 2 * dir->room : 8;
-	uint32_t *more;
+	int rc = array_grow(&dir->children, dir->n, sizeof(*dir->children));
 
-	if (dir->n == dir->room) {
-		more = realloc(dir->children, room * sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		dir->children = more;
-		dir->room = room;
-	}
-	dir->children[dir->n++] = number;
-	return 0;
+	if (rc == 0)
+		dir->children[dir->n++] = number;
+	return rc;
 }
 
 static struct name *new_name(const struct name *parent, enum name_kind kind,
@@ -173,7 +167,7 @@ const char *name_tree_path(const struct name_tree *t, const struct name *dir, ch
 
 bool name_tree_holds(const struct name_tree *t, uint32_t asked_at)
 {
-	return lazy_clock() - asked_at < t->ttl;
+	return clock_seconds() - asked_at < t->ttl;
 }
 
 bool name_tree_is_listed(const struct name_tree *t, const struct name *dir)
@@ -241,4 +235,22 @@ void name_tree_show(struct name_tree *t, struct name *dir)
 		if (around)
 			name_tree_touch(around);
 	}
+}
+
+bool name_tree_take_turn(struct name_tree *t, struct name *dir,
+			 bool (*is_done)(const struct name_tree *t,
+					 const struct name *dir))
+{
+	while (dir->dir.is_busy)
+		pthread_cond_wait(&t->changed, &t->lock);
+	if (is_done(t, dir))
+		return false;
+	dir->dir.is_busy = true;
+	return true;
+}
+
+void name_tree_end_turn(struct name_tree *t, struct name *dir)
+{
+	dir->dir.is_busy = false;
+	pthread_cond_broadcast(&t->changed);
 }

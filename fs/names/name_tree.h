@@ -29,7 +29,7 @@ enum name_kind {
 	NAME_IMAGE, /* the same, by digest */
 };
 
-/* What is known of a directory; times are lazy_clock(). */
+/* What is known about a directory; times are clock_seconds(). */
 struct name_dir {
 	struct image_source
 		*image_source; /* of the repository, once one was opened; stays */
@@ -37,7 +37,7 @@ struct name_dir {
 	uint64_t ino;	/* node_ino_end() makes it one */
 
 	uint32_t *children; /* directories and tags, ascending */
-	size_t n, room;
+	size_t n;
 
 	bool is_repository; /* it answered as one */
 	bool is_shown;	    /* listed in its parent: it answered, or the catalog has it */
@@ -128,5 +128,14 @@ struct name *name_tree_host(struct name_tree *t, struct name *dir);
 void name_tree_show(struct name_tree *t, struct name *dir);
 /* The children of a directory are others now. */
 void name_tree_touch(struct name *dir);
+/*
+ * One thread at a time asks for the list of a directory, or the catalog of a host: waits
+ * for another one that does. True: it is this thread's turn, until
+ * name_tree_end_turn(); false: @is_done says that nothing is to be asked any more.
+ */
+bool name_tree_take_turn(struct name_tree *t, struct name *dir,
+			 bool (*is_done)(const struct name_tree *t,
+					 const struct name *dir));
+void name_tree_end_turn(struct name_tree *t, struct name *dir);
 
 #endif

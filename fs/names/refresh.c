@@ -6,63 +6,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
-#include "fs/options/log.h"
 #include "fs/image/context.h"
-#include "fs/names/namespace.h"
-#include "fs/names/name_tree.h"
-#include "fs/tree/node.h"
+#include "fs/image/images.h"
 #include "fs/options/options.h"
 #include "fs/image/task.h"
-#include "registry/image_source.h"
+#include "fs/names/name_catalog.h"
+#include "fs/names/name_image.h"
+#include "fs/names/name_tree.h"
+#include "fs/names/namespace.h"
 #include "registry/image/reference.h"
+#include "registry/image_source.h"
 
-/* Who offers no catalog is asked again after so long. */
-#define NO_CATALOG_SECONDS 3600
-
-struct ask {
+struct refresh {
 	struct task task;
+	struct namespace *ns;
 	struct name *name;
 	char text[];
 };
 
-static struct name_tree *tree_of(const struct mount *m)
-{
-	return m->namespace->tree;
-}
-
-static void warn(struct mount *m, int rc, const struct err *e)
-{
-	if (rc == -ENOENT || rc == -EINTR)
-		return;
-	__atomic_add_fetch(&m->errors, 1, __ATOMIC_RELAXED);
-	log_warn(m->log, "%s", e->text);
-}
-
 static int seen_errno(int rc)
 {
-	return rc == -ENOENT ? rc : mount_errno(rc);
-}
-
-/* docker.io: NAMESPACE/NAME and no catalog; a first component alone is no repository. */
-static bool is_hub(const char *path)
-{
-	size_t len = strcspn(path, "/");
-
-	return len == 9 && memcmp(path, "docker.io", 9) == 0;
+	return rc == -ENOENT ? rc : context_errno(rc);
 }
 
 /* May @dir be a repository at all? */
 static bool may_have_tags(const struct name *dir, const char *path)
 {
-	return dir->dir.depth >= (is_hub(path) ? 3 : 2);
+	return dir->dir.depth >= (namespace_is_hub(path) ? 3 : 2);
 }
 
 /* Of the repository that @dir is. Asks nobody. */
-static int open_repository(struct mount *m, struct name *dir, struct image_source **out,
-			   struct err *e)
+static int open_repository(struct namespace *ns, struct name *dir,
+			   struct image_source **out, struct err *e)
 {
-	struct name_tree *t = tree_of(m);
+	struct name_tree *t = ns->tree;
 	char path[NAME_PATH_MAX];
 	struct image_source *o = NULL;
 	int rc;
@@ -72,7 +51,7 @@ static int open_repository(struct mount *m, struct name *dir, struct image_sourc
 	pthread_mutex_unlock(&t->lock);
 	if (*out)
 		return 0;
-	rc = image_source_open(name_tree_path(t, dir, path), m->client, &o, e);
+	rc = image_source_open(name_tree_path(t, dir, path), ns->context->client, &o, e);
 	if (rc < 0)
 		return rc;
 	pthread_mutex_lock(&t->lock);
@@ -86,153 +65,17 @@ static int open_repository(struct mount *m, struct name *dir, struct image_sourc
 	return 0;
 }
 
-/* Another asks for the same: waits for that. Under the lock; true: it is our turn. */
-static bool take_turn(struct name_tree *t, struct name *dir,
-		      bool (*is_done)(const struct name_tree *t, const struct name *dir))
-{
-	while (dir->dir.is_busy)
-		pthread_cond_wait(&t->changed, &t->lock);
-	if (is_done(t, dir))
-		return false;
-	dir->dir.is_busy = true;
-	return true;
-}
-
-static void end_turn(struct name_tree *t, struct name *dir)
-{
-	dir->dir.is_busy = false;
-	pthread_cond_broadcast(&t->changed);
-}
-
-/* THE CATALOG */
-
-struct cataloguing {
-	struct mount *mount;
-	struct name *host; /* or the top, if that is below its host */
-	const char *below; /* the path of that inside the host, "" or "team/" */
-};
-
-/* One repository of the host, by its path from the host on. */
-static int add_repository(void *arg, const char *path)
-{
-	struct cataloguing *c = arg;
-	struct name_tree *t = tree_of(c->mount);
-	struct name *dir = c->host;
-	size_t len = strlen(c->below);
-	int rc = 0;
-
-	if (strncmp(path, c->below, len) != 0)
-		return 0;
-	path += len;
-	pthread_mutex_lock(&t->lock);
-	while (rc == 0 && *path) {
-		len = strcspn(path, "/");
-		rc = name_tree_add(t, dir, NAME_DIR, path, len, &dir);
-		if (rc < 0)
-			break;
-		dir->dir.is_checked = true;
-		dir->dir.checked_at = lazy_clock();
-		dir->dir.catalogued = c->host->dir.cataloguing + 1;
-		path += len + (path[len] == '/');
-	}
-	if (rc == 0 && dir != c->host) {
-		dir->dir.is_repository = true;
-		name_tree_show(t, dir);
-	}
-	pthread_mutex_unlock(&t->lock);
-	return rc;
-}
-
-/* What the last catalog had and this one has not. Under the lock. */
-static void hide_gone(struct name_tree *t, const struct name *host)
-{
-	struct name *n;
-	uint32_t i;
-
-	for (i = NAME_TOP + 1; (n = name_tree_get(t, i)); i++) {
-		if (n->kind != NAME_DIR || !n->dir.catalogued ||
-		    name_tree_host(t, n) != host ||
-		    n->dir.catalogued == host->dir.cataloguing)
-			continue;
-		n->dir.is_shown = n->dir.is_checked = n->dir.is_repository = false;
-		n->dir.catalogued = 0;
-	}
-}
-
-static bool is_catalogued(const struct name_tree *t, const struct name *host)
-{
-	uint32_t age = lazy_clock() - host->dir.catalog_at;
-
-	return (host->dir.no_catalog && age < NO_CATALOG_SECONDS) ||
-	       (host->dir.has_catalog && age < t->ttl);
-}
-
-static int get_catalog(struct mount *m, struct name *host, struct err *e)
-{
-	char path[NAME_PATH_MAX], below[NAME_PATH_MAX] = "";
-	struct cataloguing c = {m, host, below};
-	size_t len;
-
-	name_tree_path(tree_of(m), host, path);
-	if (is_hub(path))
-		return -ENOTSUP;
-	len = strcspn(path, "/");
-	if (path[len])
-		snprintf(below, sizeof(below), "%s/", path + len + 1);
-	path[len] = '\0';
-	return image_source_catalog(m->client, path, add_repository, &c, e);
-}
-
-/* 0, -ENOTSUP: none is offered, or why it cannot be had and never was. */
-static int refresh_catalog(struct mount *m, struct name *dir, struct err *e)
-{
-	struct name_tree *t = tree_of(m);
-	struct name *host;
-	int rc = 0;
-
-	pthread_mutex_lock(&t->lock);
-	host = name_tree_host(t, dir);
-	if (take_turn(t, host, is_catalogued)) {
-		pthread_mutex_unlock(&t->lock);
-		rc = get_catalog(m, host, e);
-		pthread_mutex_lock(&t->lock);
-		host->dir.catalog_at = lazy_clock();
-		host->dir.cataloguing++;
-		if (rc == 0) {
-			host->dir.has_catalog = true;
-			host->dir.no_catalog = false;
-			hide_gone(t, host);
-			name_tree_show(t, host);
-		} else if (rc == -ENOTSUP || rc == -ENOENT || rc == -EACCES) {
-			if (rc == -EACCES && !host->dir.no_catalog)
-				log_warn(m->log, "what %s has is not listed: %s",
-					 host->text, e->text);
-			host->dir.no_catalog = !host->dir.has_catalog;
-			rc = 0;
-		}
-		end_turn(t, host);
-	}
-	if (rc < 0 && host->dir.has_catalog) {
-		warn(m, rc, e);
-		rc = 0;
-	}
-	if (rc == 0 && !host->dir.has_catalog)
-		rc = -ENOTSUP;
-	pthread_mutex_unlock(&t->lock);
-	return rc;
-}
-
 /* TAGS */
 
 struct listing_tags {
-	struct mount *mount;
+	struct namespace *ns;
 	struct name *dir;
 };
 
 static int add_tag(void *arg, const char *text)
 {
 	struct listing_tags *l = arg;
-	struct name_tree *t = tree_of(l->mount);
+	struct name_tree *t = l->ns->tree;
 	struct name *tag;
 	int rc;
 
@@ -244,11 +87,11 @@ static int add_tag(void *arg, const char *text)
 	return rc;
 }
 
-static int get_tags(struct mount *m, struct name *dir, struct err *e)
+static int get_tags(struct namespace *ns, struct name *dir, struct err *e)
 {
-	struct listing_tags l = {m, dir};
+	struct listing_tags l = {ns, dir};
 	struct image_source *o;
-	int rc = open_repository(m, dir, &o, e);
+	int rc = open_repository(ns, dir, &o, e);
 
 	return rc < 0 ? rc : image_source_tags(o, add_tag, &l, e);
 }
@@ -260,7 +103,7 @@ static void note_tags(struct name_tree *t, struct name *dir, int rc)
 	if (rc < 0 && !is_none)
 		return;
 	dir->dir.is_listed = true;
-	dir->dir.listed_at = lazy_clock();
+	dir->dir.listed_at = clock_seconds();
 	dir->dir.listing++;
 	if (rc == -ENOENT)
 		dir->dir.is_repository = false;
@@ -270,22 +113,22 @@ static void note_tags(struct name_tree *t, struct name *dir, int rc)
 	}
 }
 
-static int refresh_tags(struct mount *m, struct name *dir, struct err *e)
+static int refresh_tags(struct namespace *ns, struct name *dir, struct err *e)
 {
-	struct name_tree *t = tree_of(m);
+	struct name_tree *t = ns->tree;
 	int rc = 0;
 
 	pthread_mutex_lock(&t->lock);
-	if (take_turn(t, dir, name_tree_is_listed)) {
+	if (name_tree_take_turn(t, dir, name_tree_is_listed)) {
 		pthread_mutex_unlock(&t->lock);
-		rc = get_tags(m, dir, e);
+		rc = get_tags(ns, dir, e);
 		pthread_mutex_lock(&t->lock);
 		note_tags(t, dir, rc);
-		end_turn(t, dir);
+		name_tree_end_turn(t, dir);
 	}
 	if (rc < 0 && dir->dir.is_listed && rc != -ENOENT && rc != -EACCES) {
 		if (rc != -ENOTSUP)
-			warn(m, rc, e);
+			namespace_warn(ns, rc, e);
 		rc = 0;
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -293,9 +136,9 @@ static int refresh_tags(struct mount *m, struct name *dir, struct err *e)
 }
 
 /* What is refused, or not there, is a directory still if something is below it. */
-static int judge_tags(struct mount *m, struct name *dir, int rc)
+static int judge_tags(struct namespace *ns, struct name *dir, int rc)
 {
-	struct name_tree *t = tree_of(m);
+	struct name_tree *t = ns->tree;
 	bool has_more;
 
 	if (rc != -ENOENT && rc != -EACCES)
@@ -306,50 +149,50 @@ static int judge_tags(struct mount *m, struct name *dir, int rc)
 	return has_more || (rc == -ENOENT && dir->parent) ? 0 : rc;
 }
 
-static int run_list(struct task *task)
+static int refresh_run_list(struct task *task)
 {
-	struct ask *a = (struct ask *)task;
-	struct mount *m = task->mount;
+	struct refresh *r = (struct refresh *)task;
+	struct namespace *ns = r->ns;
 	struct err e = {"out of memory"};
 	char path[NAME_PATH_MAX];
 	int rc, tags = 0;
 
-	name_tree_path(tree_of(m), a->name, path);
-	rc = refresh_catalog(m, a->name, &e);
+	name_tree_path(ns->tree, r->name, path);
+	rc = name_catalog_refresh(ns, r->name, &e);
 	if (rc == -ENOTSUP)
 		rc = 0;
-	if (rc == 0 && may_have_tags(a->name, path))
-		tags = judge_tags(m, a->name, refresh_tags(m, a->name, &e));
+	if (rc == 0 && may_have_tags(r->name, path))
+		tags = judge_tags(ns, r->name, refresh_tags(ns, r->name, &e));
 	if (rc == 0)
 		rc = tags;
 	if (rc < 0)
-		warn(m, rc, &e);
+		namespace_warn(ns, rc, &e);
 	return seen_errno(rc);
 }
 
 /* ONE TAG */
 
 /* Adds the image to the repository. */
-static int add_image(struct mount *m, struct name *dir, const struct digest *d,
+static int add_image(struct namespace *ns, struct name *dir, const struct digest *d,
 		     struct err *e)
 {
 	char digest[DIGEST_TEXT_MAX];
 	struct image_source *o;
-	int rc = open_repository(m, dir, &o, e);
+	int rc = open_repository(ns, dir, &o, e);
 
-	return rc < 0 ? rc : namespace_add_image(m, dir, digest_format(d, digest), o);
+	return rc < 0 ? rc : name_image_add(ns, dir, digest_format(d, digest), o);
 }
 
-static int open_reference(struct mount *m, struct name *dir, char separator,
+static int open_reference(struct namespace *ns, struct name *dir, char separator,
 			  const char *text, struct image_source **out, struct err *e)
 {
 	char path[NAME_PATH_MAX], *reference;
 	int rc;
 
-	name_tree_path(tree_of(m), dir, path);
+	name_tree_path(ns->tree, dir, path);
 	if (asprintf(&reference, "%s%c%s", path, separator, text) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
-	rc = image_source_open(reference, m->client, out, e);
+	rc = image_source_open(reference, ns->context->client, out, e);
 	free(reference);
 	return rc;
 }
@@ -369,19 +212,20 @@ static void forget_tag(struct name_tree *t, struct name *dir, const char *text)
 }
 
 /* The tag, with its digest, as it is now. */
-static int resolve_tag(struct mount *m, struct name *dir, const char *text, struct err *e)
+static int resolve_tag(struct namespace *ns, struct name *dir, const char *text,
+		       struct err *e)
 {
-	struct name_tree *t = tree_of(m);
+	struct name_tree *t = ns->tree;
 	struct image_source *o = NULL;
 	struct digest d;
 	struct name *tag;
-	int rc = open_reference(m, dir, ':', text, &o, e);
+	int rc = open_reference(ns, dir, ':', text, &o, e);
 
 	if (rc == 0)
 		rc = image_source_tag_digest(o, &d, e);
 	image_source_close(o);
 	if (rc == 0)
-		rc = add_image(m, dir, &d, e);
+		rc = add_image(ns, dir, &d, e);
 	if (rc == -ENOENT)
 		forget_tag(t, dir, text);
 	if (rc < 0)
@@ -394,7 +238,7 @@ static int resolve_tag(struct mount *m, struct name *dir, const char *text, stru
 			tag->tag.generation++;
 		tag->tag.digest = d;
 		tag->tag.has_digest = true;
-		tag->tag.resolved_at = lazy_clock();
+		tag->tag.resolved_at = clock_seconds();
 		dir->dir.is_repository = true;
 		name_tree_show(t, dir);
 	}
@@ -402,25 +246,25 @@ static int resolve_tag(struct mount *m, struct name *dir, const char *text, stru
 	return rc;
 }
 
-static int run_tag(struct task *task)
+static int refresh_run_tag(struct task *task)
 {
-	struct ask *a = (struct ask *)task;
-	struct mount *m = task->mount;
-	struct name *dir = name_tree_get(tree_of(m), a->name->parent);
+	struct refresh *r = (struct refresh *)task;
+	struct namespace *ns = r->ns;
+	struct name *dir = name_tree_get(ns->tree, r->name->parent);
 	struct err e = {"out of memory"};
-	int rc = resolve_tag(m, dir, a->name->text, &e);
+	int rc = resolve_tag(ns, dir, r->name->text, &e);
 
 	if (rc < 0)
-		warn(m, rc, &e);
+		namespace_warn(ns, rc, &e);
 	return seen_errno(rc);
 }
 
 /* WHAT A NAME IS */
 
-static int add_dir(struct mount *m, struct name *parent, const char *text,
+static int add_dir(struct namespace *ns, struct name *parent, const char *text,
 		   bool is_repository)
 {
-	struct name_tree *t = tree_of(m);
+	struct name_tree *t = ns->tree;
 	struct name *dir;
 	int rc;
 
@@ -428,7 +272,7 @@ static int add_dir(struct mount *m, struct name *parent, const char *text,
 	rc = name_tree_add(t, parent, NAME_DIR, text, strlen(text), &dir);
 	if (rc == 0) {
 		dir->dir.is_checked = true;
-		dir->dir.checked_at = lazy_clock();
+		dir->dir.checked_at = clock_seconds();
 		dir->dir.is_repository |= is_repository;
 		if (is_repository)
 			name_tree_show(t, dir);
@@ -437,9 +281,9 @@ static int add_dir(struct mount *m, struct name *parent, const char *text,
 	return rc;
 }
 
-static bool is_in_catalog(struct mount *m, struct name *parent, const char *text)
+static bool is_in_catalog(struct namespace *ns, struct name *parent, const char *text)
 {
-	struct name_tree *t = tree_of(m);
+	struct name_tree *t = ns->tree;
 	struct name *dir;
 	bool is;
 
@@ -450,9 +294,9 @@ static bool is_in_catalog(struct mount *m, struct name *parent, const char *text
 	return is;
 }
 
-static bool is_repository(struct mount *m, const struct name *dir)
+static bool is_repository(struct namespace *ns, const struct name *dir)
 {
-	struct name_tree *t = tree_of(m);
+	struct name_tree *t = ns->tree;
 	bool is;
 
 	pthread_mutex_lock(&t->lock);
@@ -461,10 +305,11 @@ static bool is_repository(struct mount *m, const struct name *dir)
 	return is;
 }
 
-static int probe(struct mount *m, struct name *parent, const char *text, struct err *e)
+static int probe(struct namespace *ns, struct name *parent, const char *text,
+		 struct err *e)
 {
 	struct image_source *o = NULL;
-	int rc = open_reference(m, parent, '/', text, &o, e);
+	int rc = open_reference(ns, parent, '/', text, &o, e);
 
 	if (rc == 0)
 		rc = image_source_probe(o, e);
@@ -477,33 +322,35 @@ static int probe(struct mount *m, struct name *parent, const char *text, struct 
  * only the first can be asked about, and what might be the second is taken for it, unless
  * it would be below a repository; on docker.io, whose names have two parts, it is known.
  */
-static int find_dir(struct mount *m, struct name *parent, const char *text, struct err *e)
+static int find_dir(struct namespace *ns, struct name *parent, const char *text,
+		    struct err *e)
 {
 	char path[NAME_PATH_MAX];
 	int rc, catalog;
 
-	name_tree_path(tree_of(m), parent, path);
-	if (is_hub(path) && parent->dir.depth != 2)
-		return parent->dir.depth == 1 ? add_dir(m, parent, text, false) : -ENOENT;
-	rc = probe(m, parent, text, e);
+	name_tree_path(ns->tree, parent, path);
+	if (namespace_is_hub(path) && parent->dir.depth != 2)
+		return parent->dir.depth == 1 ? add_dir(ns, parent, text, false)
+					      : -ENOENT;
+	rc = probe(ns, parent, text, e);
 	if (rc == 0)
-		return add_dir(m, parent, text, true);
-	if (m->options->client.offline) /* below may be what the store knows */
-		return add_dir(m, parent, text, false);
-	if ((rc != -ENOENT && rc != -EACCES && rc != -ENOTSUP) || is_hub(path))
+		return add_dir(ns, parent, text, true);
+	if (ns->context->options->client.offline) /* below may be what the store knows */
+		return add_dir(ns, parent, text, false);
+	if ((rc != -ENOENT && rc != -EACCES && rc != -ENOTSUP) || namespace_is_hub(path))
 		return rc;
-	catalog = refresh_catalog(m, parent, e);
+	catalog = name_catalog_refresh(ns, parent, e);
 	if (catalog == 0)
-		return is_in_catalog(m, parent, text) ? add_dir(m, parent, text, false)
-						      : -ENOENT;
+		return is_in_catalog(ns, parent, text) ? add_dir(ns, parent, text, false)
+						       : -ENOENT;
 	if (catalog != -ENOTSUP)
 		return catalog;
-	return is_repository(m, parent) ? -ENOENT : add_dir(m, parent, text, false);
+	return is_repository(ns, parent) ? -ENOENT : add_dir(ns, parent, text, false);
 }
 
-static bool ask_for_tag(struct mount *m, struct name *dir, const char *text)
+static bool may_be_tag(struct namespace *ns, struct name *dir, const char *text)
 {
-	struct name_tree *t = tree_of(m);
+	struct name_tree *t = ns->tree;
 	char path[NAME_PATH_MAX];
 	bool is;
 
@@ -513,92 +360,95 @@ static bool ask_for_tag(struct mount *m, struct name *dir, const char *text)
 	pthread_mutex_lock(&t->lock);
 	is = !name_tree_is_listed(t, dir) &&
 	     (dir->dir.is_repository || !dir->dir.is_checked ||
-	      m->options->client.offline);
+	      ns->context->options->client.offline);
 	pthread_mutex_unlock(&t->lock);
 	return is;
 }
 
-static int run_child(struct task *task)
+static int refresh_run_child(struct task *task)
 {
-	struct ask *a = (struct ask *)task;
-	struct mount *m = task->mount;
+	struct refresh *r = (struct refresh *)task;
+	struct namespace *ns = r->ns;
 	struct err e = {"out of memory"};
 	int rc = -ENOENT;
 
-	if (ask_for_tag(m, a->name, a->text))
-		rc = resolve_tag(m, a->name, a->text, &e);
+	if (may_be_tag(ns, r->name, r->text))
+		rc = resolve_tag(ns, r->name, r->text, &e);
 	if ((rc == -ENOENT || rc == -EACCES ||
-	     (rc == -EIO && m->options->client.offline)) &&
-	    reference_is_path(a->text, strlen(a->text)))
-		rc = find_dir(m, a->name, a->text, &e);
+	     (rc == -EIO && ns->context->options->client.offline)) &&
+	    reference_is_path(r->text, strlen(r->text)))
+		rc = find_dir(ns, r->name, r->text, &e);
 	if (rc < 0)
-		warn(m, rc, &e);
+		namespace_warn(ns, rc, &e);
 	return seen_errno(rc);
 }
 
 /* AN IMAGE BY ITS DIGEST */
 
-static int run_image(struct task *task)
+static int refresh_run_image(struct task *task)
 {
-	struct ask *a = (struct ask *)task;
-	struct mount *m = task->mount;
+	struct refresh *r = (struct refresh *)task;
+	struct namespace *ns = r->ns;
 	struct err e = {"out of memory"};
 	struct image *img = NULL;
 	struct image_source *o = NULL;
 	struct digest d;
-	int rc = open_reference(m, a->name, '@', a->text, &o, &e);
+	int rc = open_reference(ns, r->name, '@', r->text, &o, &e);
 
 	/* Its documents are then in the store: loading it asks for them no more. */
 	if (rc == 0)
-		rc = image_source_resolve(o, &m->options->platform, &img, &e);
+		rc = image_source_resolve(o, &ns->context->options->platform, &img, &e);
 	image_free(img);
 	image_source_close(o);
 	if (rc == 0)
-		rc = digest_parse(a->text, strlen(a->text), &d);
+		rc = digest_parse(r->text, strlen(r->text), &d);
 	if (rc == 0)
-		rc = add_image(m, a->name, &d, &e);
+		rc = add_image(ns, r->name, &d, &e);
 	if (rc < 0)
-		warn(m, rc, &e);
+		namespace_warn(ns, rc, &e);
 	return seen_errno(rc);
 }
 
 /* STARTING */
 
-static void release(struct task *t)
+static void refresh_release(struct task *t)
 {
 	free(t);
 }
 
-static int ask(struct mount *m, int (*run)(struct task *t), struct name *name,
-	       const char *text, struct waiter *w)
+static int refresh_start(struct namespace *ns, int (*run)(struct task *t),
+			 struct name *name, const char *text, struct waiter *w)
 {
-	struct ask *a = calloc(1, sizeof(*a) + strlen(text) + 1);
+	struct refresh *r = calloc(1, sizeof(*r) + strlen(text) + 1);
 
-	if (!a)
+	if (!r)
 		return -ENOMEM;
-	a->task.run = run;
-	a->task.release = release;
-	a->name = name;
-	strcpy(a->text, text);
-	return seen_errno(task_run(m, &a->task, w));
+	r->ns = ns;
+	r->task.run = run;
+	r->task.release = refresh_release;
+	r->name = name;
+	strcpy(r->text, text);
+	return seen_errno(task_run(ns->images->workers, &r->task, w));
 }
 
-int refresh_list(struct mount *m, struct name *dir, struct waiter *w)
+int refresh_list(struct namespace *ns, struct name *dir, struct waiter *w)
 {
-	return ask(m, run_list, dir, "", w);
+	return refresh_start(ns, refresh_run_list, dir, "", w);
 }
 
-int refresh_child(struct mount *m, struct name *dir, const char *text, struct waiter *w)
+int refresh_child(struct namespace *ns, struct name *dir, const char *text,
+		  struct waiter *w)
 {
-	return ask(m, run_child, dir, text, w);
+	return refresh_start(ns, refresh_run_child, dir, text, w);
 }
 
-int refresh_tag(struct mount *m, struct name *tag, struct waiter *w)
+int refresh_tag(struct namespace *ns, struct name *tag, struct waiter *w)
 {
-	return ask(m, run_tag, tag, "", w);
+	return refresh_start(ns, refresh_run_tag, tag, "", w);
 }
 
-int refresh_image(struct mount *m, struct name *dir, const char *digest, struct waiter *w)
+int refresh_image(struct namespace *ns, struct name *dir, const char *digest,
+		  struct waiter *w)
 {
-	return ask(m, run_image, dir, digest, w);
+	return refresh_start(ns, refresh_run_image, dir, digest, w);
 }

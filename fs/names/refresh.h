@@ -1,32 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a namespace asks of registries, and how the answers get into its tree. Each call
- * may wait for the network, in a thread of its own (task.h), so that its wait can be ended
- * with -EINTR. What fails is logged; the errnos are to be seen. A failure of the network
- * takes nothing away that was known.
+ * Asks registries about names of a namespace and puts the answers into its tree. Each call
+ * may wait for the network, in a thread of its own (task.h), so that the wait can be ended
+ * with -EINTR. Failures are logged; an errno for a program. A failure of the network
+ * removes nothing from the tree. Any thread.
  */
 #ifndef FS_NAMES_REFRESH_H
 #define FS_NAMES_REFRESH_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-struct digest;
-struct mount;
 struct name;
+struct namespace;
 struct waiter;
 
 /* The names in a directory: the catalog of its host, its own tags. */
-int refresh_list(struct mount *m, struct name *dir, struct waiter *w);
-/*
- * What @text is in a directory: a tag, or a directory, which then are in the tree. -ENOENT:
- * neither.
- */
-int refresh_child(struct mount *m, struct name *dir, const char *text, struct waiter *w);
-/* Which digest a tag has now. -ENOENT: there is no such tag any more. */
-int refresh_tag(struct mount *m, struct name *tag, struct waiter *w);
-/* Is there such an image in the repository? Then it is in the tree. */
-int refresh_image(struct mount *m, struct name *dir, const char *digest,
+int refresh_list(struct namespace *ns, struct name *dir, struct waiter *w);
+/* Finds out whether @text is a tag or a directory in @dir. -ENOENT: neither. */
+int refresh_child(struct namespace *ns, struct name *dir, const char *text,
+		  struct waiter *w);
+/* The digest that a tag has now. -ENOENT: the tag is gone. */
+int refresh_tag(struct namespace *ns, struct name *tag, struct waiter *w);
+/* Finds out whether the repository has an image of that digest. */
+int refresh_image(struct namespace *ns, struct name *dir, const char *digest,
 		  struct waiter *w);
 
 #endif

@@ -6,21 +6,20 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fs/tree/match.h"
-#include "fs/tree/identity.h"
-#include "fs/tree/merge.h"
 #include "fs/image/context.h"
+#include "fs/image/layers.h"
 #include "fs/options/options.h"
+#include "fs/image/view.h"
+#include "fs/node/located.h"
+#include "fs/node/rows.h"
+#include "fs/tree/identity.h"
+#include "fs/tree/match.h"
+#include "fs/tree/merge.h"
 #include "tar/layer.h"
 
-void raw_root(const struct view *v, uint32_t number, struct node *out)
-{
-	*out = (struct node){.kind = NODE_RAW, .image = v->number, .layer = number};
-}
-
-/* The layer of a node, its slot, and the directory's entry. */
-static int find_dir(struct view *v, const struct node *dir, struct mount_layer **l,
-		    struct entry *e)
+/* The layer and the entry of a directory. -EIO: the layer is broken. */
+static int raw_entry(struct view *v, const struct node *dir, struct mount_layer **l,
+		     struct entry *e)
 {
 	int rc;
 
@@ -36,8 +35,8 @@ static int find_dir(struct view *v, const struct node *dir, struct mount_layer *
 }
 
 /*
- * As merge.c has it: of a layer whose hard links lead out of it the layers below count. While
- * one of them is broken such links are not there, so it is another tree than any image's.
+ * As in merge.c, the layers below count if hard links lead out of this one. While one of
+ * them is broken, such links are missing, so this is another tree than that of any image.
  */
 static uint64_t dir_seed(const struct view *v, const struct node *of,
 			 const struct mount_layer *l)
@@ -62,22 +61,22 @@ static void show_dir(const struct view *v, const struct node *of,
 		.is_dir = true,
 		.is_described = true,
 		.layer = of->layer,
-		.mount_number = v->layers[of->layer]->slot,
+		.mount_number = v->layers[of->layer]->number,
 		.entry = *e,
 		.nlink = 1,
 	};
 }
 
 /*
- * A hard link to what a lower layer has is that file: its names are of one inode. While
- * another layer is broken nobody knows where it leads.
+ * A hard link to a file of a lower layer is that file: one inode. Without a merge, because
+ * another layer is broken, it leads nowhere.
  */
 static int show_file(struct view *v, const struct node *of, const struct mount_layer *l,
 		     const struct entry *e, struct attributes *out)
 {
 	struct match f;
-	uint32_t slot = v->layers[of->layer]->slot;
-	struct node node = {.kind = NODE_FILE, .layer = slot, .entry = e->inode};
+	uint32_t number = v->layers[of->layer]->number;
+	struct node node = {.kind = NODE_FILE, .layer = number, .entry = e->inode};
 	const struct index *ix = layer_index(l->layer);
 	uint64_t dir;
 	int rc = identity_parent(ix, e, &dir);
@@ -98,19 +97,19 @@ static int show_file(struct view *v, const struct node *of, const struct mount_l
 		.ino = node_ino(l->seed, e->inode),
 		.is_described = true,
 		.layer = of->layer,
-		.mount_number = slot,
+		.mount_number = number,
 		.entry = *e,
 	};
 	if (e->inode != e->id)
 		rc = index_entry(ix, e->inode, &out->entry);
 	out->nlink = out->entry.nlink;
-	if (rc == 0 && v->mount->options->ino == INO_CONTENT)
+	if (rc == 0 && v->context->options->ino == INO_CONTENT)
 		rc = identity_ino(ix, &out->entry, out->nlink, l->seed, dir, &out->ino);
 	return rc == -ENOENT ? -EBADMSG : rc;
 }
 
-static int show(struct view *v, const struct node *of, const struct mount_layer *l,
-		const struct entry *e, struct attributes *out)
+static int raw_show(struct view *v, const struct node *of, const struct mount_layer *l,
+		    const struct entry *e, struct attributes *out)
 {
 	if (!S_ISDIR(e->mode))
 		return show_file(v, of, l, e, out);
@@ -118,61 +117,93 @@ static int show(struct view *v, const struct node *of, const struct mount_layer 
 	return 0;
 }
 
-int raw_describe(struct view *v, const struct node *dir, struct attributes *out)
+/* The item, or the failure to find it. The layer whose index failed is not blamed. */
+static int raw_item(const struct nodes *n, int rc, const struct attributes *a,
+		    struct item *out)
+{
+	if (rc == -EBADMSG)
+		return located_index_failed(n, NULL, rc);
+	return rc < 0 ? rc : located_item(n, a, out);
+}
+
+static int raw_attributes(struct view *v, const struct node *dir, struct attributes *out)
 {
 	struct mount_layer *l;
 	struct entry e;
-	int rc = find_dir(v, dir, &l, &e);
+	int rc = raw_entry(v, dir, &l, &e);
 
 	if (rc == 0)
 		show_dir(v, dir, l, &e, out);
 	return rc;
 }
 
-int raw_parent(struct view *v, const struct node *dir, struct attributes *out)
+static int raw_describe_node(const struct nodes *n, struct view *v,
+			     const struct node *dir, struct item *out)
 {
-	struct node parent = *dir;
-	struct mount_layer *l;
-	struct entry e;
-	int rc = find_dir(v, dir, &l, &e);
+	struct attributes a;
+	int rc = raw_attributes(v, dir, &a);
 
-	if (rc < 0)
-		return rc;
-	parent.entry = e.parent;
-	return raw_describe(v, &parent, out);
+	return raw_item(n, rc, &a, out);
 }
 
-int raw_lookup(struct view *v, const struct node *dir, const char *name,
-	       struct attributes *out)
+int raw_describe_root(const struct nodes *n, struct view *v, uint32_t number,
+		      struct item *out)
 {
-	struct mount_layer *l;
-	struct entry e, child;
-	int rc = find_dir(v, dir, &l, &e);
+	struct node root = {.kind = NODE_RAW, .image = v->number, .layer = number};
 
+	return raw_describe_node(n, v, &root, out);
+}
+
+static int raw_describe(const struct located *at, struct item *out)
+{
+	return raw_describe_node(at->nodes, at->view, &at->node, out);
+}
+
+static int raw_lookup(const struct located *at, const char *name, struct waiter *w,
+		      struct item *out)
+{
+	struct view *v = at->view;
+	struct mount_layer *l;
+	struct attributes a;
+	struct entry e, child;
+	int rc = raw_entry(v, &at->node, &l, &e);
+
+	(void)w;
 	if (rc == 0)
 		rc = index_find(layer_index(l->layer), &e, name, strlen(name), &child);
-	return rc < 0 ? rc : show(v, dir, l, &child, out);
+	if (rc == 0)
+		rc = raw_show(v, &at->node, l, &child, &a);
+	return raw_item(at->nodes, rc, &a, out);
 }
 
-int raw_next(struct view *v, const struct node *dir, uint64_t *cookie, char *name,
-	     struct attributes *out)
+/* Nothing has to be ready for it; a failure is that of the first name. */
+static int raw_list(struct node_list *list, struct waiter *w)
 {
+	(void)list;
+	(void)w;
+	return 0;
+}
+
+/* The next name after l->cookie, which is moved. 1 with a name, 0 at the end. */
+static int next_name(struct node_list *list, struct attributes *out)
+{
+	struct view *v = list->at.view;
 	struct mount_layer *l;
 	struct entry e, child;
-	int rc = find_dir(v, dir, &l, &e);
+	int rc = raw_entry(v, &list->at.node, &l, &e);
 
-	while (rc == 0 && *cookie < e.n_children) {
-		rc = index_entry(layer_index(l->layer), e.first_child + (uint32_t)*cookie,
-				 &child);
+	while (rc == 0 && list->cookie < e.n_children) {
+		rc = index_entry(layer_index(l->layer),
+				 e.first_child + (uint32_t)list->cookie, &child);
 		if (rc < 0)
 			return -EBADMSG;
-		++*cookie;
+		++list->cookie;
 		if (child.name_len == 0 || child.name_len > NAME_MAX)
 			continue;
-		rc = show(v, dir, l, &child, out);
+		rc = raw_show(v, &list->at.node, l, &child, out);
 		if (rc == 0) {
-			memcpy(name, child.name, child.name_len);
-			name[child.name_len] = '\0';
+			memcpy(list->name, child.name, child.name_len);
+			list->name[child.name_len] = '\0';
 			return 1;
 		}
 		if (rc == -ENOENT)
@@ -180,3 +211,56 @@ int raw_next(struct view *v, const struct node *dir, uint64_t *cookie, char *nam
 	}
 	return rc;
 }
+
+static int raw_next(struct node_list *l, struct item *out)
+{
+	struct attributes a;
+	int rc = next_name(l, &a);
+
+	if (rc == 0)
+		return 0;
+	rc = raw_item(l->at.nodes, rc, &a, out);
+	return rc < 0 ? rc : 1;
+}
+
+/* Around the root of a layer is layers/. */
+static int raw_parent(struct node_list *list, struct item *out)
+{
+	const struct located *at = &list->at;
+	struct node row = {.image = at->node.image, .layer = ROW_LAYERS, .entry = 1};
+	struct node parent = at->node;
+	struct mount_layer *l;
+	struct entry e;
+	int rc;
+
+	if (at->node.entry == 0)
+		return rows_describe(at->nodes, at->view, &row, out);
+	rc = raw_entry(at->view, &at->node, &l, &e);
+	if (rc < 0)
+		return raw_item(at->nodes, rc, NULL, out);
+	parent.entry = e.parent;
+	return raw_describe_node(at->nodes, at->view, &parent, out);
+}
+
+static int raw_xattrs(const struct located *at, struct xattr_run *out)
+{
+	struct mount_layer *l;
+	struct entry e;
+	int rc = raw_entry(at->view, &at->node, &l, &e);
+
+	if (rc == -EBADMSG)
+		return located_index_failed(at->nodes, NULL, rc);
+	if (rc == 0)
+		*out = (struct xattr_run){l, e.xattrs};
+	return rc;
+}
+
+const struct node_ops raw_ops = {
+	.pin = located_pin_view,
+	.describe = raw_describe,
+	.lookup = raw_lookup,
+	.list = raw_list,
+	.next = raw_next,
+	.parent = raw_parent,
+	.xattrs = raw_xattrs,
+};

@@ -11,41 +11,41 @@
 
 static void check_life(void)
 {
-	struct lazy_set hs;
+	struct lazy_set set;
 	struct lazy h, other;
 
-	lazy_set_init(&hs);
+	lazy_set_init(&set);
 	lazy_init(&h);
 	lazy_init(&other);
 	ok(!lazy_pin(&h), "what is not there cannot be pinned");
-	is_int(lazy_need(&hs, &h, NULL), 1, "who needs it first makes it");
-	lazy_made(&hs, &h, 0);
+	is_int(lazy_need(&set, &h, NULL), 1, "who needs it first makes it");
+	lazy_made(&set, &h, 0);
 	ok(lazy_pin(&h), "then it can be pinned");
-	is_int(lazy_need(&hs, &h, NULL), 0, "by who needs it, too");
-	ok(!lazy_set_take_unused(&hs, 0, 0), "what is pinned is not given back");
+	is_int(lazy_need(&set, &h, NULL), 0, "by who needs it, too");
+	ok(!lazy_set_take_unused(&set, 0, 0), "what is pinned is not given back");
 	lazy_unpin(&h);
 	lazy_unpin(&h);
 	lazy_unpin(&h);
-	ok(!lazy_set_take_unused(&hs, 1000, 1), "nor what was used a moment ago");
-	is_int(lazy_need(&hs, &other, NULL), 1, "a second one");
-	lazy_made(&hs, &other, 0);
-	ok(lazy_set_take_unused(&hs, 1000, 1) == &h, "unless there are too many");
+	ok(!lazy_set_take_unused(&set, 1000, 1), "nor what was used a moment ago");
+	is_int(lazy_need(&set, &other, NULL), 1, "a second one");
+	lazy_made(&set, &other, 0);
+	ok(lazy_set_take_unused(&set, 1000, 1) == &h, "unless there are too many");
 	ok(!lazy_pin(&h), "what is given back cannot be pinned");
-	lazy_gone(&hs, &h);
-	is_int(lazy_need(&hs, &h, NULL), 1, "but made again");
-	lazy_made(&hs, &h, -EIO);
-	is_int(lazy_need(&hs, &h, NULL), -EIO, "a failure is remembered");
+	lazy_gone(&set, &h);
+	is_int(lazy_need(&set, &h, NULL), 1, "but made again");
+	lazy_made(&set, &h, -EIO);
+	is_int(lazy_need(&set, &h, NULL), -EIO, "a failure is remembered");
 	lazy_unpin(&other);
-	ok(lazy_set_take_unused(&hs, 0, 0) == &other, "what nobody uses is given back");
-	lazy_gone(&hs, &other);
-	is_int(hs.n, 0, "nothing is left");
-	lazy_set_release(&hs);
+	ok(lazy_set_take_unused(&set, 0, 0) == &other, "what nobody uses is given back");
+	lazy_gone(&set, &other);
+	is_int(set.n, 0, "nothing is left");
+	lazy_set_release(&set);
 }
 
 /* Many threads take and give back; each that makes it must be alone. */
 
 struct race {
-	struct lazy_set hs;
+	struct lazy_set set;
 	struct lazy h;
 	int there;   /* what the hold stands for */
 	int made;    /* atomic */
@@ -58,13 +58,13 @@ static void *need(void *arg)
 	int i, rc;
 
 	for (i = 0; i < 2000; i++) {
-		rc = lazy_need(&r->hs, &r->h, NULL);
+		rc = lazy_need(&r->set, &r->h, NULL);
 		if (rc == 1) {
 			if (r->there != 0)
 				__atomic_store_n(&r->failed, true, __ATOMIC_RELAXED);
 			r->there = 1;
 			__atomic_add_fetch(&r->made, 1, __ATOMIC_RELAXED);
-			lazy_made(&r->hs, &r->h, 0);
+			lazy_made(&r->set, &r->h, 0);
 		}
 		if (r->there != 1)
 			__atomic_store_n(&r->failed, true, __ATOMIC_RELAXED);
@@ -79,10 +79,10 @@ static void *take(void *arg)
 	int i;
 
 	for (i = 0; i < 2000; i++) {
-		if (!lazy_set_take_unused(&r->hs, 0, 0))
+		if (!lazy_set_take_unused(&r->set, 0, 0))
 			continue;
 		r->there = 0;
-		lazy_gone(&r->hs, &r->h);
+		lazy_gone(&r->set, &r->h);
 	}
 	return NULL;
 }
@@ -93,7 +93,7 @@ static void check_race(void)
 	pthread_t threads[5];
 	size_t i;
 
-	lazy_set_init(&r.hs);
+	lazy_set_init(&r.set);
 	lazy_init(&r.h);
 	for (i = 0; i < 5; i++)
 		pthread_create(&threads[i], NULL, i < 4 ? need : take, &r);
@@ -101,11 +101,11 @@ static void check_race(void)
 		pthread_join(threads[i], NULL);
 	ok(!r.failed, "one makes it, nobody sees it half");
 	ok(r.made >= 1, "made %d times", r.made);
-	lazy_set_release(&r.hs);
+	lazy_set_release(&r.set);
 }
 
 struct interrupted {
-	struct lazy_set *hs;
+	struct lazy_set *set;
 	struct lazy *h;
 	struct waiters waiters;
 	struct waiter waiter;
@@ -124,23 +124,23 @@ static void *wait_for_it(void *arg)
 {
 	struct interrupted *i = arg;
 
-	i->result = lazy_need(i->hs, i->h, &i->waiter);
+	i->result = lazy_need(i->set, i->h, &i->waiter);
 	return NULL;
 }
 
 /* @all: by the end of the mount; else by an interrupt. */
 static void check_interrupt(bool all)
 {
-	struct lazy_set hs;
+	struct lazy_set set;
 	struct lazy h;
-	struct interrupted i = {.hs = &hs, .h = &h};
+	struct interrupted i = {.set = &set, .h = &h};
 	pthread_t thread;
 
-	lazy_set_init(&hs);
+	lazy_set_init(&set);
 	lazy_init(&h);
 	waiters_init(&i.waiters);
 	i.waiter = (struct waiter){.all = &i.waiters, .watch = watch, .arg = &i};
-	is_int(lazy_need(&hs, &h, NULL), 1, "one begins to make it");
+	is_int(lazy_need(&set, &h, NULL), 1, "one begins to make it");
 	pthread_create(&thread, NULL, wait_for_it, &i);
 	while (!__atomic_load_n(&i.is_watched, __ATOMIC_SEQ_CST))
 		usleep(1000);
@@ -151,10 +151,10 @@ static void check_interrupt(bool all)
 	pthread_join(thread, NULL);
 	is_int(i.result, -EINTR, "who waits can be interrupted");
 	ok(!i.is_watched, "and is watched no more");
-	lazy_made(&hs, &h, 0);
-	is_int(lazy_need(&hs, &h, &i.waiter), 0, "the other made it all the same");
+	lazy_made(&set, &h, 0);
+	is_int(lazy_need(&set, &h, &i.waiter), 0, "the other made it all the same");
 	waiters_release(&i.waiters);
-	lazy_set_release(&hs);
+	lazy_set_release(&set);
 }
 
 static void check_table(void)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fs/image/lazy.h"
+#include "base/clock.h"
 #include "tests/unit/test.h"
 
 static struct name *add(struct name_tree *t, struct name *dir, enum name_kind kind,
@@ -91,7 +91,7 @@ static void check_lists(void)
 	ok(!name_tree_is_listed(t, app), "nor is there a list");
 	old->tag.listing = 1;
 	app->dir.is_listed = true;
-	app->dir.listed_at = lazy_clock();
+	app->dir.listed_at = clock_seconds();
 	app->dir.listing = 1;
 	ok(name_tree_is_listed(t, app), "now there is");
 	ok(name_tree_next(t, app, 0) == old, "with the tag");
@@ -115,7 +115,7 @@ static void check_lists(void)
 	}
 	is_int(count(t, app), 1002, "many of them");
 	ok(name_tree_next(t, app, new->number) == NULL, "and an end");
-	app->dir.listed_at = lazy_clock() - 60;
+	app->dir.listed_at = clock_seconds() - 60;
 	ok(!name_tree_is_listed(t, app), "a list does not hold for ever");
 	name_tree_free(t);
 }

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All parts of a mount, built and taken down in order: the one module that knows them all.
+ *
+ *	mount_open()	the store and the source; no network
+ *	mount_load()	image 0: resolved, its layers indexed, merged
+ *	...		served by m->nodes
+ *	mount_close()
+ */
+#ifndef FS_FUSE_MOUNT_H
+#define FS_FUSE_MOUNT_H
+
+#include "fs/image/context.h"
+#include "fs/image/images.h"
+#include "fs/image/layers.h"
+#include "fs/image/snapshots.h"
+#include "fs/image/workers.h"
+#include "fs/node/nodes.h"
+
+struct err;
+struct log;
+struct namespace;
+struct options;
+
+struct mount {
+	struct context context;
+	struct workers workers;
+	struct layers layers;
+	struct images images;
+	struct snapshots snapshots;
+	struct namespace *namespace; /* NULL: an image is mounted */
+	struct nodes nodes;
+};
+
+/*
+ * @options, @log and @mountpoint (absolute) are borrowed until mount_close(), which is to
+ * be called in any case. A negative errno and a sentence.
+ */
+int mount_open(struct mount *m, const struct options *options, struct log *log,
+	       const char *mountpoint, struct err *e);
+/* As images_load_first(); of a namespace there is nothing to load. */
+int mount_load(struct mount *m, struct err *e);
+void mount_close(struct mount *m);
+
+/* The name of what is mounted, as the user knows it. Loaded. */
+const char *mount_name(const struct mount *m);
+
+#endif

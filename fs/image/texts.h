@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The texts that are made of an image when it is loaded, and the names of what has none of
+ * its own. They do not change until texts_release().
+ */
+#ifndef FS_IMAGE_TEXTS_H
+#define FS_IMAGE_TEXTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct image;
+struct image_facts;
+struct mount_layer;
+
+enum text_kind {
+	TEXT_INSPECT,
+	TEXT_HISTORY,
+	TEXT_DOCKERFILE,
+	TEXT_LAYER, /* one for each layer */
+	TEXT_OCI_LAYOUT,
+	TEXT_OCI_INDEX,
+	N_TEXTS,
+};
+
+struct text {
+	char *data;
+	size_t len;
+	int failed; /* 0, or why there is no data: -E2BIG */
+};
+
+struct texts {
+	struct text *list[N_TEXTS];
+	uint32_t n[N_TEXTS];
+	char **titles; /* of an artifact: the names of its blobs */
+	size_t n_titles;
+	char **platform_names; /* in platforms/ */
+	size_t n_platforms;
+};
+
+/*
+ * Of the image of @facts, whose layers and history are filled in here. @layers: pinned, as
+ * the image has them. @n_platforms: the images of its index that need a name.
+ * 0, -ENOMEM, -EBADMSG. Release @t in any case.
+ */
+int texts_make(struct texts *t, struct image_facts *facts,
+	       struct mount_layer *const *layers, size_t n_platforms);
+/* All zero afterwards, as before texts_make(). */
+void texts_release(struct texts *t);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An image as the mount shows it. A view stays as long as the mount; what is loaded for it
+ * may come and go: images.h. A loaded image has its documents and texts, up to a thousand
+ * merged directories, and its layers pinned: some hundred KiB, and three file descriptors
+ * for each layer.
+ */
+#ifndef FS_IMAGE_VIEW_H
+#define FS_IMAGE_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "fs/image/index_blobs.h"
+#include "fs/image/lazy.h"
+#include "fs/image/referrers.h"
+#include "fs/image/texts.h"
+#include "registry/image/image.h"
+
+struct context;
+struct err;
+struct image_source;
+struct images;
+struct layers;
+struct merge;
+struct mount_layer;
+
+struct view {
+	struct lazy lazy;
+	uint32_t number;
+	struct images *images;
+	struct context *context;
+	struct layers *mount_layers; /* of the mount */
+
+	/* Which image: what image_source_resolve() finds, or the entry of its index. */
+	struct image_source *image_source; /* has the blobs; borrowed */
+	char *source; /* a reference to resolve it by; NULL: image_source resolves it */
+	bool is_entry;
+	bool is_referrer; /* then its layers are shown as blobs */
+	struct descriptor entry;
+	/* What is known without loading it: */
+	struct digest
+		digest;	 /* for the inode of its top; unused at the top of the mount */
+	int64_t created; /* the time of its top */
+	uint64_t around; /* the node of the directory that has it; 0: the mount's top */
+	char *path;	 /* below the mount point: "", or "/platforms/linux-arm64" */
+	uint32_t *
+		platforms; /* numbers of image->platforms, 0 if it has none yet; atomic */
+	struct referrers referrers;
+	struct index_blobs index_blobs;
+
+	/* While it is pinned: */
+	struct image *image;
+	struct mount_layer **layers; /* of image->layers */
+	struct mount_layer **own;    /* the same, each once */
+	size_t n_own;		     /* atomic while it is loaded */
+	bool has_layers;	     /* they are pinned */
+	struct merge *merge; /* NULL if a layer is broken: rootfs/ is then unavailable */
+	uint32_t n_broken;
+	struct texts texts;
+	bool has_xattrs; /* any layer */
+	bool has_sparse;
+	uint64_t content_size; /* sum over the layers */
+	uint64_t n_entries;
+};
+
+/*
+ * Copies @what; takes its path, source and entry on success. The view has no number and no
+ * images yet. -ENOMEM.
+ */
+int view_new(const struct view *what, struct context *c, struct layers *ls,
+	     struct view **out);
+/* Unloaded. */
+void view_free(struct view *v);
+
+/*
+ * Loads it: resolves the image, opens its layers, merges them, makes the texts. One thread;
+ * images.h calls it. Layers that are broken are logged and leave the merge NULL, but with
+ * layout=rootfs they are a failure. Undo it with view_unload(), also after a failure.
+ */
+int view_load(struct view *v, struct err *e);
+void view_unload(struct view *v);
+
+/* The number of images in platforms/, of those in the index. */
+size_t view_n_platforms(const struct view *v);
+/* Whether oci/ has the whole index. Pinned. */
+bool view_has_index_blobs(const struct view *v);
+/* Fetch the list, which is then never fetched again; failures as they are. Pinned. */
+int view_fetch_referrers(struct view *v, struct err *e);
+int view_fetch_index_blobs(struct view *v, struct err *e);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/node/file.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/image/content.h"
+#include "fs/image/context.h"
+#include "fs/image/layers.h"
+#include "fs/options/options.h"
+#include "fs/node/located.h"
+#include "fs/tree/identity.h"
+#include "fs/tree/merge.h"
+#include "tar/layer.h"
+
+static int file_entry(const struct located *at, struct entry *out)
+{
+	int rc;
+
+	if (at->layer->is_file)
+		return -ESTALE;
+	if (at->layer->loaded < 0)
+		return -EIO; /* the layer was good when the node was given out */
+	rc = index_entry(layer_index(at->layer->layer), at->node.entry, out);
+	return rc < 0 ? located_index_failed(at->nodes, at->layer, rc) : 0;
+}
+
+static int file_describe(const struct located *at, struct item *out)
+{
+	struct mount_layer *l = at->layer;
+	struct attributes a = {
+		.node = at->id, .is_described = true, .mount_number = at->node.layer};
+	const struct index *ix;
+	uint64_t dir;
+	int rc = file_entry(at, &a.entry);
+
+	if (rc != 0)
+		return rc;
+	a.nlink = a.entry.nlink;
+	a.ino = node_ino(l->seed, at->node.entry);
+	if (at->nodes->context->options->ino == INO_CONTENT) {
+		ix = layer_index(l->layer);
+		rc = identity_parent(ix, &a.entry, &dir);
+		if (rc == 0)
+			rc = identity_ino(ix, &a.entry, a.nlink, l->seed, dir, &a.ino);
+	}
+	return rc < 0 ? located_index_failed(at->nodes, l, rc)
+		      : located_item(at->nodes, &a, out);
+}
+
+static int file_readlink(const struct located *at, char *buf, size_t size,
+			 struct waiter *w)
+{
+	struct entry e;
+	int rc = file_entry(at, &e);
+
+	(void)w;
+	if (rc < 0)
+		return rc;
+	if (!S_ISLNK(e.mode))
+		return -EINVAL;
+	if (e.link_len >= size)
+		return -ENAMETOOLONG;
+	memcpy(buf, e.link, e.link_len);
+	buf[e.link_len] = '\0';
+	return 0;
+}
+
+static ssize_t file_read(const struct located *at, void *buf, size_t size, uint64_t off,
+			 struct waiter *w)
+{
+	const bool *cancelled;
+	struct entry e;
+	ssize_t n = file_entry(at, &e);
+
+	if (n < 0)
+		return n;
+	if (!S_ISREG(e.mode))
+		return -EINVAL;
+	cancelled = waiter_begin(w, at->layer->layer);
+	n = content_read(at->layer, &e, buf, size, off, cancelled);
+	waiter_end(w);
+	return n;
+}
+
+static off_t file_seek(const struct located *at, off_t off, int whence)
+{
+	struct entry e;
+	int rc = file_entry(at, &e);
+
+	return rc < 0 ? rc : content_seek(at->layer, &e, off, whence);
+}
+
+static int file_xattrs(const struct located *at, struct xattr_run *out)
+{
+	struct entry e;
+	int rc = file_entry(at, &e);
+
+	if (rc == 0)
+		*out = (struct xattr_run){at->layer, e.xattrs};
+	return rc;
+}
+
+ssize_t file_stored_size(const struct located *at, size_t max)
+{
+	const struct layer *l = at->layer->layer;
+	const struct index *ix = at->layer->loaded == 0 && l ? layer_index(l) : NULL;
+	uint64_t len, data;
+	struct entry e;
+
+	/* Files of a SOCI index are compared with the tar first, which may need the network. */
+	if (!ix || index_info(ix)->basis == BASIS_SOCI ||
+	    index_entry(ix, at->node.entry, &e) < 0)
+		return -ENOENT;
+	len = e.size;
+	if (!S_ISREG(e.mode) || e.inode != e.id || len == 0 || len > max ||
+	    index_extent(ix, &e, 0, &len, &data) < 0 || len != e.size ||
+	    data == UINT64_MAX || !layer_has(l, data, len))
+		return 0;
+	return (ssize_t)len;
+}
+
+const struct node_ops file_ops = {
+	.pin = located_pin_layer,
+	.describe = file_describe,
+	.readlink = file_readlink,
+	.read = file_read,
+	.seek = file_seek,
+	.xattrs = file_xattrs,
+};

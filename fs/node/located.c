@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/node/located.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "fs/image/images.h"
+#include "fs/image/item.h"
+#include "fs/image/layers.h"
+#include "fs/names/name_item.h"
+#include "fs/tree/merge.h"
+#include "tar/layer.h"
+
+unsigned located_kind(const struct nodes *n, uint64_t id, struct node *out)
+{
+	node_unpack(id, out);
+	return n->namespace && name_item_is_name(out) ? NODE_NAME : out->kind;
+}
+
+int located_pin_layer(struct located *at, struct waiter *w)
+{
+	struct mount_layer *l = layers_get(at->nodes->layers, at->node.layer);
+	int rc = l ? mount_layer_pin(l, w) : -ESTALE;
+
+	if (rc == 0)
+		at->layer = l;
+	return rc;
+}
+
+int located_pin_view(struct located *at, struct waiter *w)
+{
+	struct view *v = images_find(at->nodes->images, at->node.image);
+	int rc = v ? view_pin(v, w) : -ESTALE;
+
+	if (rc == 0)
+		at->view = v;
+	return rc;
+}
+
+void located_release(struct located *at)
+{
+	if (at->layer)
+		mount_layer_unpin(at->layer);
+	if (at->view)
+		view_unpin(at->view);
+}
+
+int located_index_failed(const struct nodes *n, struct mount_layer *l, int code)
+{
+	return context_failed(n->context, l ? &l->failures : NULL, code,
+			      "the index of a layer is damaged");
+}
+
+int located_merge_failed(const struct nodes *n, int code)
+{
+	return code == -ENOENT ? code : located_index_failed(n, NULL, code);
+}
+
+static int fill_attr(const struct index *ix, const struct entry *e, struct stat *st)
+{
+	uint64_t stored = e->size;
+	int rc = 0;
+
+	st->st_mode = e->mode;
+	st->st_uid = e->uid;
+	st->st_gid = e->gid;
+	st->st_size = (off_t)e->size;
+	st->st_rdev = makedev(e->rdev_major, e->rdev_minor);
+	st->st_mtim.tv_sec = e->mtime;
+	st->st_mtim.tv_nsec = e->mtime_ns;
+	st->st_atim = st->st_ctim = st->st_mtim;
+	if (e->flags & ENTRY_SPARSE)
+		rc = index_stored(ix, e, &stored);
+	st->st_blocks = S_ISREG(e->mode) ? (blkcnt_t)((stored + 511) / 512) : 0;
+	return rc;
+}
+
+int located_item(const struct nodes *n, const struct attributes *a, struct item *out)
+{
+	struct mount_layer *l = a->is_described ? layers_get(n->layers, a->mount_number)
+						: NULL;
+	uint32_t extra;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	out->node = a->node;
+	out->attr.st_ino = a->ino;
+	if (l) {
+		rc = fill_attr(layer_index(l->layer), &a->entry, &out->attr);
+		if (rc < 0)
+			return located_index_failed(n, l, rc);
+	} else {
+		out->attr.st_mode = S_IFDIR | 0755;
+	}
+	out->attr.st_nlink = a->nlink;
+	extra = a->is_dir ? 0 : mount_layer_extra(l, a->entry.id);
+	if (extra) {
+		/* As in every image that shows the file. */
+		out->attr.st_nlink = a->entry.nlink + extra;
+		out->attr.st_ino = node_ino(l->seed, a->entry.id);
+	}
+	return 0;
+}

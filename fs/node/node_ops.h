@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a kind of node is: a table of operations, implemented once for each kind, in a
+ * source of its own. nodes.c finds the kind of a node, pins what it needs and calls them.
+ *
+ * All operations: any thread; errnos for a program.
+ */
+#ifndef FS_NODE_NODE_OPS_H
+#define FS_NODE_NODE_OPS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "fs/tree/node.h"
+
+struct context;
+struct images;
+struct item;
+struct layers;
+struct listing;
+struct merged_dir;
+struct mount_layer;
+struct namespace;
+struct snapshots;
+struct view;
+struct waiter;
+
+/* The tree of the mount. Does not change once it is served. */
+struct nodes {
+	struct context *context;
+	struct layers *layers;
+	struct images *images;
+	struct snapshots *snapshots;
+	struct namespace *namespace; /* NULL: image 0 is mounted */
+	bool has_xattrs;	     /* false: no node can have any */
+	bool has_sparse;	     /* false: no file can have a hole */
+};
+
+/* A node with what it needs, pinned. */
+struct located {
+	const struct nodes *nodes;
+	const struct node_ops *ops;
+	uint64_t id;
+	struct node node;
+	bool is_root;		   /* of a merged tree that is the top of the mount */
+	struct view *view;	   /* NULL if the kind needs no image */
+	struct mount_layer *layer; /* NULL if the kind needs no layer */
+};
+
+/* A directory being listed. */
+struct node_list {
+	struct located at;
+	uint64_t cookie;	 /* of the last name, as node_ops.next() counts */
+	struct merged_dir *dir;	 /* of merged.c */
+	struct listing *listing; /* of merged.c; NULL before the first name */
+	char name[NAME_MAX + 1];
+};
+
+/* Where the xattrs of a node begin in the index of a layer. */
+struct xattr_run {
+	struct mount_layer *layer;
+	uint64_t pos; /* 0: there are none */
+};
+
+struct node_ops {
+	/*
+	 * Describes a node without pinning anything. False: pin() it first. NULL: so are
+	 * all of the kind.
+	 */
+	bool (*glance)(const struct nodes *n, const struct node *node, struct item *out);
+	/* Sets and pins view or layer. NULL: the kind needs neither. May wait. */
+	int (*pin)(struct located *at, struct waiter *w);
+	int (*describe)(const struct located *at, struct item *out);
+
+	/* Of directories; NULL: -ENOTDIR. May wait. */
+	int (*lookup)(const struct located *at, const char *name, struct waiter *w,
+		      struct item *out);
+	/* Prepares a list that goes on after l->cookie. May wait. Also -ENOTDIR. */
+	int (*list)(struct node_list *l, struct waiter *w);
+	/* The next name into l->name. Moves l->cookie. 1, or 0 at the end. */
+	int (*next)(struct node_list *l, struct item *out);
+	/* The directory around it; that of the mount's top is the top. */
+	int (*parent)(struct node_list *l, struct item *out);
+	/* Also after list() failed. NULL: nothing to do. */
+	void (*close)(struct node_list *l);
+
+	/* Into @buf with a NUL; -ENAMETOOLONG. NULL: -EINVAL. May wait. */
+	int (*readlink)(const struct located *at, char *buf, size_t size,
+			struct waiter *w);
+	/* As pread(2). NULL: -EISDIR. May wait. */
+	ssize_t (*read)(const struct located *at, void *buf, size_t size, uint64_t off,
+			struct waiter *w);
+	/* SEEK_DATA or SEEK_HOLE of lseek(2). NULL: nodes of the kind have no holes. */
+	off_t (*seek)(const struct located *at, off_t off, int whence);
+	/* NULL: nodes of the kind have no xattrs. */
+	int (*xattrs)(const struct located *at, struct xattr_run *out);
+};
+
+#endif
