@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Both ways to read a blob, by range and as a stream, are one: a range read in order.
+ * Both ways to read a blob, by range and as a stream, use a range reader.
  *
- * A registry without ranges sends the whole blob for each part of it. Its first such
- * answer is kept: it goes into an unnamed file as it comes (spool.h), and all that is read
- * from then on is read there. Only a stream from the start needs no file: it is all.
+ * A registry without ranges sends the whole blob for each part. The first such response is
+ * kept: it goes into an unnamed file as it arrives (spool.h), and all later reads
+ * use that file. Only a stream from the start needs no file, because it reads the whole blob
+ * anyway.
  */
 #include "registry/remote/blob.h"
 
@@ -22,19 +23,19 @@
 
 struct blob {
 	struct source source;
-	struct blob_fetch *supply;
+	struct blob_fetch *fetch;
 
 	pthread_mutex_t lock; /* guards all that follows */
-	/* borrowed; NULL: it has no place, and each part costs all that is before it */
+	/* borrowed; NULL: no spool is possible, and each part costs all bytes before it */
 	struct store *store;
-	struct source *spool; /* NULL until a host was found to give no ranges */
+	struct source *spool; /* NULL until a host turns out to lack ranges */
 };
 
 /*
- * The spool, and the caller's reference to it, if that is how the blob must be read; or
- * NULL. @part: what was answered with all of the blob just now; or NULL.
+ * A new reference to the spool if the blob must be read by it, else NULL. @part: the reader
+ * whose request was just answered with the whole blob, or NULL.
  */
-static struct source *get_spool(struct blob *b, struct range_reader *part)
+static struct source *blob_get_spool(struct blob *b, struct range_reader *part)
 {
 	uint64_t size = b->source.size;
 	struct source *spool = NULL;
@@ -44,11 +45,11 @@ static struct source *get_spool(struct blob *b, struct range_reader *part)
 	pthread_mutex_lock(&b->lock);
 	if (!b->spool && b->store && part) {
 		range_reader_take_over(part, size, &all);
-		rc = spool_new(b->store, b->supply, size, &all, &b->spool);
+		rc = spool_new(b->store, b->fetch, size, &all, &b->spool);
 		if (rc < 0)
 			range_reader_release(&all);
-	} else if (!b->spool && b->store && blob_fetch_is_whole_only(b->supply)) {
-		rc = spool_new(b->store, b->supply, size, NULL, &b->spool);
+	} else if (!b->spool && b->store && blob_fetch_lacks_ranges(b->fetch)) {
+		rc = spool_new(b->store, b->fetch, size, NULL, &b->spool);
 	}
 	if (rc < 0)
 		b->store = NULL;
@@ -58,8 +59,8 @@ static struct source *get_spool(struct blob *b, struct range_reader *part)
 	return spool;
 }
 
-/* It cannot grow any more. */
-static void drop_spool(struct blob *b)
+/* The file cannot grow any more: reads stop using it. */
+static void blob_drop_spool(struct blob *b)
 {
 	struct source *spool;
 
@@ -71,7 +72,7 @@ static void drop_spool(struct blob *b)
 	source_unref(spool);
 }
 
-static bool has_spool(struct blob *b)
+static bool blob_has_spool(struct blob *b)
 {
 	bool has;
 
@@ -81,7 +82,7 @@ static bool has_spool(struct blob *b)
 	return has;
 }
 
-static bool may_spool(struct blob *b)
+static bool blob_may_spool(struct blob *b)
 {
 	bool may;
 
@@ -91,7 +92,7 @@ static bool may_spool(struct blob *b)
 	return may;
 }
 
-static ssize_t read_range(struct range_reader *r, char *buf, struct err *e)
+static ssize_t read_all(struct range_reader *r, char *buf, struct err *e)
 {
 	const void *data;
 	size_t done = 0;
@@ -104,18 +105,18 @@ static ssize_t read_range(struct range_reader *r, char *buf, struct err *e)
 	return n < 0 ? n : (ssize_t)done;
 }
 
-/* -ESPIPE: not so; there is a spool now, or there cannot be one. */
-static ssize_t read_by_request(struct blob *b, void *buf, size_t len, uint64_t off,
+/* -ESPIPE: try again; there is a spool now, or none is possible. */
+static ssize_t blob_read_range(struct blob *b, void *buf, size_t len, uint64_t off,
 			       struct err *e)
 {
 	struct range_reader r;
 	ssize_t n;
 
-	range_reader_init(&r, b->supply, off, off + len, true);
-	r.parts_only = may_spool(b);
-	n = read_range(&r, buf, e);
+	range_reader_init(&r, b->fetch, off, off + len, true);
+	r.parts_only = blob_may_spool(b);
+	n = read_all(&r, buf, e);
 	if (n == -ESPIPE)
-		source_unref(get_spool(b, &r));
+		source_unref(blob_get_spool(b, &r));
 	range_reader_release(&r);
 	return n;
 }
@@ -127,16 +128,16 @@ static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off,
 	ssize_t n;
 
 	do {
-		struct source *spool = get_spool(b, NULL);
+		struct source *spool = blob_get_spool(b, NULL);
 
 		if (!spool) {
-			n = read_by_request(b, buf, len, off, e);
+			n = blob_read_range(b, buf, len, off, e);
 			continue;
 		}
 		n = source_pread(spool, buf, len, off, e);
 		source_unref(spool);
 		if (n == -ENOSPC)
-			drop_spool(b);
+			blob_drop_spool(b);
 	} while (n == -ESPIPE || n == -ENOSPC);
 	return n;
 }
@@ -145,12 +146,12 @@ struct blob_stream {
 	struct stream stream;
 	struct source *blob;
 	uint64_t at;
-	struct stream *spooled; /* NULL: it is the reading that is read */
-	struct range_reader reading;
+	struct stream *spooled; /* NULL: `reader` is in use */
+	struct range_reader reader;
 };
 
-/* Takes @spool, which may be NULL. One that begins at the start needs no file: it is all. */
-static int set_way(struct blob_stream *bs, struct source *spool, struct err *e)
+/* Opens the stream on @spool, which it takes, or without one on a range reader. */
+static int blob_stream_start(struct blob_stream *bs, struct source *spool, struct err *e)
 {
 	struct blob *b = (struct blob *)bs->blob;
 	int rc = 0;
@@ -159,26 +160,26 @@ static int set_way(struct blob_stream *bs, struct source *spool, struct err *e)
 		rc = source_stream(spool, bs->at, &bs->spooled, e);
 		source_unref(spool);
 	} else {
-		range_reader_init(&bs->reading, b->supply, bs->at, b->source.size, false);
-		bs->reading.parts_only = bs->at > 0 && may_spool(b);
+		range_reader_init(&bs->reader, b->fetch, bs->at, b->source.size, false);
+		bs->reader.parts_only = bs->at > 0 && blob_may_spool(b);
 	}
 	return rc;
 }
 
-/* The way it was read so far has come to its end, by @why. */
-static int change_way(struct blob_stream *bs, ssize_t why, struct err *e)
+/* Changes from spool to range reader or back, after @why: -ESPIPE or -ENOSPC. */
+static int blob_stream_switch(struct blob_stream *bs, ssize_t why, struct err *e)
 {
 	struct blob *b = (struct blob *)bs->blob;
 	struct source *spool = NULL;
 
 	if (why == -ESPIPE)
-		spool = get_spool(b, &bs->reading);
+		spool = blob_get_spool(b, &bs->reader);
 	else
-		drop_spool(b);
+		blob_drop_spool(b);
 	stream_close(bs->spooled);
 	bs->spooled = NULL;
-	range_reader_release(&bs->reading);
-	return set_way(bs, spool, e);
+	range_reader_release(&bs->reader);
+	return blob_stream_start(bs, spool, e);
 }
 
 static ssize_t blob_stream_next(struct stream *st, const void **data, struct err *e)
@@ -189,10 +190,10 @@ static ssize_t blob_stream_next(struct stream *st, const void **data, struct err
 
 	do {
 		n = bs->spooled ? stream_next(bs->spooled, data, e)
-				: range_reader_next(&bs->reading, data, e);
+				: range_reader_next(&bs->reader, data, e);
 		if (n != -ESPIPE && n != -ENOSPC)
 			break;
-		rc = change_way(bs, n, e);
+		rc = blob_stream_switch(bs, n, e);
 	} while (rc == 0);
 	if (rc < 0)
 		return rc;
@@ -205,7 +206,7 @@ static void blob_stream_close(struct stream *st)
 	struct blob_stream *bs = (struct blob_stream *)st;
 
 	stream_close(bs->spooled);
-	range_reader_release(&bs->reading);
+	range_reader_release(&bs->reader);
 	source_unref(bs->blob);
 	free(bs);
 }
@@ -224,9 +225,9 @@ static int blob_stream(struct source *s, uint64_t off, struct stream **out, stru
 	bs->stream.ops = &ops;
 	bs->blob = source_ref(s);
 	bs->at = off < s->size ? off : s->size;
-	if (bs->at > 0 || has_spool(b))
-		spool = get_spool(b, NULL);
-	rc = set_way(bs, spool, e);
+	if (bs->at > 0 || blob_has_spool(b))
+		spool = blob_get_spool(b, NULL);
+	rc = blob_stream_start(bs, spool, e);
 	if (rc < 0)
 		blob_stream_close(&bs->stream);
 	else
@@ -239,7 +240,7 @@ static void blob_release(struct source *s)
 	struct blob *b = (struct blob *)s;
 
 	source_unref(b->spool);
-	blob_fetch_free(b->supply);
+	blob_fetch_free(b->fetch);
 	pthread_mutex_destroy(&b->lock);
 	free(b);
 }
@@ -260,7 +261,7 @@ int blob_new(struct remote *remote, const struct descriptor *d, struct source **
 	source_init(&b->source, &ops, d->size);
 	pthread_mutex_init(&b->lock, NULL);
 	b->store = remote_store(remote);
-	rc = blob_fetch_new(remote, d, &b->supply, e);
+	rc = blob_fetch_new(remote, d, &b->fetch, e);
 	if (rc < 0)
 		blob_release(&b->source);
 	else

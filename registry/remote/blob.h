@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A blob in a registry as a source: a range is read by one request, or by several at once
- * if it is large; so is a stream. From hosts that give no ranges all of it is fetched once.
- * The bytes are unverified; their number is the descriptor's.
+ * A blob in a registry as a source. A small range is one request; a large range or a stream
+ * may be several requests at once. From a host without ranges the blob is fetched once, in
+ * full. The bytes are unverified; the size is the descriptor's.
  */
 #ifndef REGISTRY_REMOTE_BLOB_H
 #define REGISTRY_REMOTE_BLOB_H

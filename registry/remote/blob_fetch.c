@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asking for a range, right on every registry:
+ * What makes range requests work on every registry:
  *
- *  - Blobs live elsewhere: the registry redirects to a signed URL of a store. That URL
- *    is kept and asked directly, by GET as it was signed for GET; when the store says no
- *    (it has expired) the registry is asked again, once.
- *  - A 206 counts only if its Content-Range begins where we asked. A 200 is the whole
- *    blob from byte 0: what comes before our range is read and dropped, never shown.
- *  - Layers with URLs of their own (foreign layers) are asked there, as nobody, when
- *    the registry does not have them.
+ *  - The registry may redirect to a signed URL at a storage host. That URL is kept and used
+ *    directly, by GET because it was signed for GET. When the storage refuses it (it has
+ *    expired), the registry is asked again, once.
+ *  - A 206 is accepted only if its Content-Range begins at the requested byte. A 200 is the
+ *    whole blob from byte 0: the bytes before the requested ones are read and dropped.
+ *  - Layers with URLs of their own (foreign layers) are requested there, without
+ *    credentials, if the registry does not have them.
  */
 #include "registry/remote/blob_fetch.h"
 
@@ -33,86 +33,86 @@ struct blob_fetch {
 	char what[sizeof("blobs/") + DIGEST_TEXT_MAX];
 	char **urls;
 	size_t n_urls;
-	bool whole_only; /* atomic */
+	bool lacks_ranges; /* atomic */
 
 	pthread_mutex_t lock;
-	char *url; /* where the registry redirected to last; NULL: nowhere else */
+	char *url; /* the last redirect to another host; NULL: none */
 };
 
-void blob_fetch_free(struct blob_fetch *s)
+void blob_fetch_free(struct blob_fetch *f)
 {
 	size_t i;
 
-	if (!s)
+	if (!f)
 		return;
-	for (i = 0; i < s->n_urls; i++)
-		free(s->urls[i]);
-	free(s->urls);
-	free(s->url);
-	pthread_mutex_destroy(&s->lock);
-	free(s);
+	for (i = 0; i < f->n_urls; i++)
+		free(f->urls[i]);
+	free(f->urls);
+	free(f->url);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
 }
 
 int blob_fetch_new(struct remote *remote, const struct descriptor *d,
 		   struct blob_fetch **out, struct err *e)
 {
-	struct blob_fetch *s = calloc(1, sizeof(*s));
+	struct blob_fetch *f = calloc(1, sizeof(*f));
 	size_t i;
 
-	if (!s)
+	if (!f)
 		return err_set(e, -ENOMEM, "out of memory");
-	pthread_mutex_init(&s->lock, NULL);
-	s->remote = remote;
-	s->size = d->size;
-	strcpy(s->what, "blobs/");
-	digest_format(&d->digest, s->what + strlen("blobs/"));
-	s->urls = calloc(d->n_urls + 1, sizeof(*s->urls));
-	for (i = 0; s->urls && i < d->n_urls; i++) {
-		s->urls[i] = strdup(d->urls[i]);
-		if (!s->urls[i])
+	pthread_mutex_init(&f->lock, NULL);
+	f->remote = remote;
+	f->size = d->size;
+	strcpy(f->what, "blobs/");
+	digest_format(&d->digest, f->what + strlen("blobs/"));
+	f->urls = calloc(d->n_urls + 1, sizeof(*f->urls));
+	for (i = 0; f->urls && i < d->n_urls; i++) {
+		f->urls[i] = strdup(d->urls[i]);
+		if (!f->urls[i])
 			break;
-		s->n_urls++;
+		f->n_urls++;
 	}
-	if (!s->urls || s->n_urls < d->n_urls) {
-		blob_fetch_free(s);
+	if (!f->urls || f->n_urls < d->n_urls) {
+		blob_fetch_free(f);
 		return err_set(e, -ENOMEM, "out of memory");
 	}
-	*out = s;
+	*out = f;
 	return 0;
 }
 
-struct remote *blob_fetch_remote(const struct blob_fetch *s)
+struct remote *blob_fetch_remote(const struct blob_fetch *f)
 {
-	return s->remote;
+	return f->remote;
 }
 
-bool blob_fetch_is_whole_only(const struct blob_fetch *s)
+bool blob_fetch_lacks_ranges(const struct blob_fetch *f)
 {
-	return __atomic_load_n(&s->whole_only, __ATOMIC_RELAXED);
+	return __atomic_load_n(&f->lacks_ranges, __ATOMIC_RELAXED);
 }
 
 /* The URL outside the registry */
 
-static char *get_url(struct blob_fetch *s)
+static char *copy_foreign_url(struct blob_fetch *f)
 {
 	char *url;
 
-	pthread_mutex_lock(&s->lock);
-	url = s->url ? strdup(s->url) : NULL;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_lock(&f->lock);
+	url = f->url ? strdup(f->url) : NULL;
+	pthread_mutex_unlock(&f->lock);
 	return url;
 }
 
-static void set_url(struct blob_fetch *s, const char *url)
+static void set_foreign_url(struct blob_fetch *f, const char *url)
 {
-	pthread_mutex_lock(&s->lock);
-	free(s->url);
-	s->url = url && url[0] ? strdup(url) : NULL;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_lock(&f->lock);
+	free(f->url);
+	f->url = url && url[0] ? strdup(url) : NULL;
+	pthread_mutex_unlock(&f->lock);
 }
 
-static struct http_request request_elsewhere(const struct blob_fetch *s, const char *url,
-					     const struct remote_request *rq)
+static struct http_request foreign_request(const struct blob_fetch *f, const char *url,
+					   const struct remote_request *rq)
 {
 	return (struct http_request){
 		.url = url,
@@ -121,24 +121,24 @@ static struct http_request request_elsewhere(const struct blob_fetch *s, const c
 		.has_range = rq->has_range,
 		.first = rq->first,
 		.last = rq->last,
-		.tls = remote_elsewhere(s->remote),
+		.tls = remote_foreign_tls(f->remote),
 	};
 }
 
-/* The blob at a URL outside the registry. Any failure: the caller has another way. */
-static int ask_elsewhere(struct blob_fetch *s, const char *url,
-			 const struct remote_request *rq, int64_t *until,
-			 struct transfer **out, struct err *e)
+/* Requests the blob at a URL outside the registry. After a failure the caller goes on. */
+static int request_foreign(struct blob_fetch *f, const char *url,
+			   const struct remote_request *rq, int64_t *until,
+			   struct transfer **out, struct err *e)
 {
-	struct http_request http = request_elsewhere(s, url, rq);
-	int64_t try = remote_try(s->remote, *until), before = try;
+	struct http_request http = foreign_request(f, url, rq);
+	int64_t try = remote_try_deadline(f->remote, *until), before = try;
 	struct transfer *t = NULL;
 	struct buf end;
 	bool foreign;
 	int rc;
 
 	buf_init(&end, HTTP_URL_MAX);
-	rc = http_follow(remote_http(s->remote), &http, http.tls, &try, &end, &foreign,
+	rc = http_follow(remote_http(f->remote), &http, http.tls, &try, &end, &foreign,
 			 &t, e);
 	*until += try - before;
 	buf_release(&end);
@@ -152,8 +152,8 @@ static int ask_elsewhere(struct blob_fetch *s, const char *url,
 	return rc;
 }
 
-static int ask_registry(struct blob_fetch *s, const struct remote_request *rq,
-			int64_t *until, struct transfer **out, struct err *e)
+static int request_registry(struct blob_fetch *f, const struct remote_request *rq,
+			    int64_t *until, struct transfer **out, struct err *e)
 {
 	struct err ignored;
 	struct buf url;
@@ -161,28 +161,29 @@ static int ask_registry(struct blob_fetch *s, const struct remote_request *rq,
 	int rc;
 
 	buf_init(&url, HTTP_URL_MAX);
-	rc = remote_open(s->remote, rq, until, &url, out, e);
+	rc = remote_open(f->remote, rq, until, &url, out, e);
 	if (rc == 0)
-		set_url(s, buf_text(&url));
+		set_foreign_url(f, buf_text(&url));
 	buf_release(&url);
-	for (i = 0; rc == -ENOENT && i < s->n_urls; i++) {
-		if (ask_elsewhere(s, s->urls[i], rq, until, out, &ignored) == 0)
+	for (i = 0; rc == -ENOENT && i < f->n_urls; i++) {
+		if (request_foreign(f, f->urls[i], rq, until, out, &ignored) == 0)
 			rc = 0;
 	}
 	return rc;
 }
 
-/* The answer */
+/* Responses */
 
 static int wrong_size(uint64_t theirs, uint64_t ours, struct err *e)
 {
-	return err_set(e, -EBADMSG,
-		       "the registry has %llu bytes of it, the manifest says %llu",
-		       (unsigned long long)theirs, (unsigned long long)ours);
+	return err_set(
+		e, -EBADMSG,
+		"the registry has %llu bytes of the blob, but the manifest says %llu",
+		(unsigned long long)theirs, (unsigned long long)ours);
 }
 
-/* Is it what was asked for, byte for byte? */
-static int check_head(struct blob_fetch *s, struct response *p, struct err *e)
+/* Checks that the response is the requested range or the whole blob. */
+static int response_check(struct blob_fetch *f, struct response *p, struct err *e)
 {
 	const struct http_head *head = transfer_head(p->transfer);
 	struct content_range range;
@@ -191,55 +192,55 @@ static int check_head(struct blob_fetch *s, struct response *p, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (head->status == 200) {
-		if (head->has_length && head->length != s->size)
-			return wrong_size(head->length, s->size, e);
-		if (p->at > 0 || p->end < s->size)
-			__atomic_store_n(&s->whole_only, true, __ATOMIC_RELAXED);
+		if (head->has_length && head->length != f->size)
+			return wrong_size(head->length, f->size, e);
+		if (p->at > 0 || p->end < f->size)
+			__atomic_store_n(&f->lacks_ranges, true, __ATOMIC_RELAXED);
 		p->skip = p->at;
-		p->end = s->size;
+		p->end = f->size;
 		return 0;
 	}
 	if (!head->content_range || !content_range_parse(head->content_range, &range) ||
 	    !range.has_range || range.first != p->at)
 		return err_set(
 			e, -EBADMSG,
-			"the registry answers the request for byte %llu with the range "
+			"the registry answers a request for byte %llu with the range "
 			"\"%.60s\"",
 			(unsigned long long)p->at,
 			head->content_range ? head->content_range : "");
-	return range.has_total && range.total != s->size
-		       ? wrong_size(range.total, s->size, e)
+	return range.has_total && range.total != f->size
+		       ? wrong_size(range.total, f->size, e)
 		       : 0;
 }
 
-static struct remote_request request_for(const struct blob_fetch *s, uint64_t first,
-					 uint64_t end)
+static struct remote_request range_request(const struct blob_fetch *f, uint64_t first,
+					   uint64_t end)
 {
 	return (struct remote_request){
-		.what = s->what,
-		.has_range = first > 0 || end < s->size,
+		.what = f->what,
+		.has_range = first > 0 || end < f->size,
 		.first = first,
 		.last = end - 1,
 	};
 }
 
-int blob_fetch_ask(struct blob_fetch *s, uint64_t first, uint64_t end, bool bulk,
-		   int64_t *until, struct response *out, struct err *e)
+int blob_fetch_request(struct blob_fetch *f, uint64_t first, uint64_t end, bool bulk,
+		       int64_t *until, struct response *out, struct err *e)
 {
-	struct remote_request rq = request_for(s, first, end);
+	struct remote_request rq = range_request(f, first, end);
 	struct response p = {.at = first, .end = end};
-	char *url = get_url(s);
+	char *url = copy_foreign_url(f);
 	int rc = -ENOENT;
 
 	rq.bulk = bulk;
 	if (url) {
-		rc = ask_elsewhere(s, url, &rq, until, &p.transfer, e);
+		rc = request_foreign(f, url, &rq, until, &p.transfer, e);
 		free(url);
 	}
 	if (rc < 0)
-		rc = ask_registry(s, &rq, until, &p.transfer, e);
+		rc = request_registry(f, &rq, until, &p.transfer, e);
 	if (rc == 0)
-		rc = check_head(s, &p, e);
+		rc = response_check(f, &p, e);
 	if (rc < 0)
 		response_close(&p);
 	else
@@ -247,32 +248,32 @@ int blob_fetch_ask(struct blob_fetch *s, uint64_t first, uint64_t end, bool bulk
 	return rc;
 }
 
-bool blob_fetch_bet(struct blob_fetch *s, uint64_t first, uint64_t end,
-		    struct response *out)
+bool blob_fetch_speculate(struct blob_fetch *f, uint64_t first, uint64_t end,
+			  struct response *out)
 {
-	struct remote_request rq = request_for(s, first, end);
+	struct remote_request rq = range_request(f, first, end);
 	struct response p = {.at = first, .end = end};
-	char *url = get_url(s);
+	char *url = copy_foreign_url(f);
 	struct http_request http;
 	int rc;
 
 	rq.bulk = rq.spare = true;
 	if (url) {
-		http = request_elsewhere(s, url, &rq);
-		rc = http_begin(remote_http(s->remote), &http, &p.transfer, NULL);
+		http = foreign_request(f, url, &rq);
+		rc = http_begin(remote_http(f->remote), &http, &p.transfer, NULL);
 		free(url);
 	} else {
-		rc = remote_begin(s->remote, &rq, &p.transfer);
+		rc = remote_begin(f->remote, &rq, &p.transfer);
 	}
 	if (rc == 0)
 		*out = p;
 	return rc == 0;
 }
 
-int response_await(struct blob_fetch *s, struct response *p, int64_t *until,
+int response_await(struct blob_fetch *f, struct response *p, int64_t *until,
 		   struct err *e)
 {
-	int64_t try = remote_try(s->remote, *until), before = try;
+	int64_t try = remote_try_deadline(f->remote, *until), before = try;
 	uint64_t end = p->end;
 	int rc = transfer_await(p->transfer, &try, e);
 
@@ -280,7 +281,7 @@ int response_await(struct blob_fetch *s, struct response *p, int64_t *until,
 	if (rc == 0 && transfer_head(p->transfer)->status != 206)
 		rc = -EAGAIN;
 	if (rc == 0)
-		rc = check_head(s, p, e);
+		rc = response_check(f, p, e);
 	if (rc < 0) {
 		response_close(p);
 		p->end = end;
@@ -288,7 +289,7 @@ int response_await(struct blob_fetch *s, struct response *p, int64_t *until,
 	return rc;
 }
 
-ssize_t response_next(struct blob_fetch *s, struct response *p, const void **data,
+ssize_t response_next(struct blob_fetch *f, struct response *p, const void **data,
 		      int64_t *until, struct err *e)
 {
 	uint64_t left = p->end - p->at;
@@ -301,12 +302,12 @@ ssize_t response_next(struct blob_fetch *s, struct response *p, const void **dat
 	for (;;) {
 		size_t most = (size_t)(p->skip && p->skip < left ? p->skip : left);
 
-		n = transfer_next(p->transfer, data, most, remote_try(s->remote, *until),
-				  e);
+		n = transfer_next(p->transfer, data, most,
+				  remote_try_deadline(f->remote, *until), e);
 		if (n <= 0)
 			return n;
-		remote_came(s->remote);
-		*until = remote_deadline(s->remote);
+		remote_note_progress(f->remote);
+		*until = remote_deadline(f->remote);
 		if (p->skip == 0)
 			break;
 		p->skip -= (uint64_t)n;

@@ -40,7 +40,8 @@ int body_get(struct remote *r, const struct remote_request *rq, struct buf *byte
 			return rc;
 		rc = refuse_coding(t, e);
 		if (rc == 0)
-			rc = transfer_read_all(t, bytes, remote_try(r, retry.until), e);
+			rc = transfer_read_all(t, bytes,
+					       remote_try_deadline(r, retry.until), e);
 		if (rc == 0)
 			rc = copy_field(transfer_head(t)->content_type, media);
 		if (rc == 0)

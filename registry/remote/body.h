@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A small answer of a registry as a whole: documents, pages of an index. */
+/* Small response bodies, read as a whole: documents, pages of a list. */
 #ifndef REGISTRY_REMOTE_BODY_H
 #define REGISTRY_REMOTE_BODY_H
 
@@ -9,9 +9,10 @@ struct buf;
 struct err;
 
 /*
- * The body to @bytes (cleared first; up to its ceiling), asked for anew if it breaks off. What
- * the head says: @media its Content-Type, @link its Link, in new texts, NULL if not
- * said; both pointers may be NULL: not wanted. Errors of remote_open().
+ * Requests @rq and reads the body to @bytes, which is cleared first; a broken transfer is
+ * repeated. *@media gets the Content-Type and *@link the Link field in new texts, or NULL if
+ * absent; both pointers may be NULL. Errors: as remote_open(); -E2BIG: over the ceiling of
+ * @bytes.
  */
 int body_get(struct remote *r, const struct remote_request *rq, struct buf *bytes,
 	     char **media, char **link, struct err *e);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all images of one program share: the thread that talks to the network and its
- * connections, tokens, credentials, the configuration of hosts, the store, counts and
- * warnings. Any number of origins (origin.h) live on one client; each gives back what
- * it took when it is closed.
+ * What all image sources of one program share: the network thread and its connections,
+ * tokens, credentials, the configuration of hosts, the store, counters and warnings. Any number
+ * of image sources (image_source.h) use one client.
  *
- * All calls are safe in any thread.
+ * Any thread may call any function.
  */
 #ifndef REGISTRY_REMOTE_CLIENT_H
 #define REGISTRY_REMOTE_CLIENT_H
@@ -21,42 +20,42 @@ struct http_tls;
 struct store;
 
 struct client_options {
-	const char *authfile; /* NULL: the usual places */
-	const char *cacert;   /* NULL: the system's */
-	bool insecure;	      /* plain http allowed, certificates not checked */
-	bool offline;	      /* ask nothing, use the store alone */
-	unsigned connections; /* at most so many a host; 0: the default */
-	/* seconds that one wait may last with all retries; 0: the default */
+	const char *authfile; /* NULL: the default places */
+	const char *cacert;   /* NULL: the system's certificates */
+	bool insecure;	      /* allow plain http, do not check certificates */
+	bool offline;	      /* make no requests, use only the store */
+	unsigned connections; /* at most so many per host; 0: the default */
+	/* seconds that one wait may last, retries included; 0: the default */
 	unsigned timeout;
 };
 
 struct client;
 
 /*
- * Makes ready; asks no network and starts no thread yet. Options are copied, @store is
- * borrowed and may be NULL.
+ * Makes no request and starts no thread yet. @options is copied; @store is borrowed and may
+ * be NULL. -EINVAL: an invalid option or configuration file, with a sentence.
  */
 int client_new(const struct client_options *options, struct store *store,
 	       struct client **out, struct err *e);
-/* All its origins must be closed. NULL is fine. */
+/* All its image sources must be closed. Accepts NULL. */
 void client_free(struct client *c);
 
-/* What was asked of the network since the client was made. */
+/* Counters since the client was made. */
 struct client_stats {
 	uint64_t requests;
 	uint64_t bytes;	 /* of bodies */
-	uint64_t errors; /* answers and transfers that failed, retried or not */
+	uint64_t errors; /* failed responses and transfers, retried or not */
 	uint64_t retries;
 };
 
 void client_stats(struct client *c, struct client_stats *out);
 
-/* What went well enough, but a person should know; called from any thread. */
+/* Gets a problem that did not prevent success. Called by any thread. */
 typedef void client_warn_fn(void *arg, const char *sentence);
-/* Before the first origin is opened. */
+/* To be called before the first image source is opened. */
 void client_on_warning(struct client *c, client_warn_fn *fn, void *arg);
 
-/* For the rest of registry/; all borrowed for the client's life. */
+/* For the rest of registry/. What they return is borrowed for the life of the client. */
 
 void client_warn(struct client *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -16,9 +16,9 @@
 
 #define ACCEPT MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST
 
-/* Its descriptor, as an index would have it. -EBADMSG: no manifest. */
-static int describe(const struct buf *bytes, const char *served_as,
-		    struct descriptor *out, struct err *e)
+/* The descriptor of a manifest, as an index would have it. -EBADMSG: not a manifest. */
+static int cosign_describe(const struct buf *bytes, const char *served_as,
+			   struct descriptor *out, struct err *e)
 {
 	struct descriptor d = {.size = bytes->len};
 	enum document_kind kind;
@@ -46,11 +46,11 @@ static int describe(const struct buf *bytes, const char *served_as,
 	return rc;
 }
 
-static int tell(struct remote *r, const struct referrers_query *q,
-		const struct buf *bytes, const char *media, struct err *e)
+static int cosign_report(struct remote *r, const struct referrers_query *q,
+			 const struct buf *bytes, const char *media, struct err *e)
 {
 	struct descriptor d = {0};
-	int rc = describe(bytes, media, &d, e);
+	int rc = cosign_describe(bytes, media, &d, e);
 
 	if (rc < 0)
 		return rc;
@@ -63,8 +63,8 @@ static int tell(struct remote *r, const struct referrers_query *q,
 	return rc;
 }
 
-static int ask(struct remote *r, const struct referrers_query *q, const char *suffix,
-	       struct err *e)
+static int cosign_ask(struct remote *r, const struct referrers_query *q,
+		      const char *suffix, struct err *e)
 {
 	char what[sizeof("manifests/.sbom") + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
 	struct remote_request rq = {
@@ -82,7 +82,7 @@ static int ask(struct remote *r, const struct referrers_query *q, const char *su
 	buf_init(&bytes, DOCUMENT_MAX);
 	rc = body_get(r, &rq, &bytes, &media, NULL, e);
 	if (rc == 0)
-		rc = tell(r, q, &bytes, media, e);
+		rc = cosign_report(r, q, &bytes, media, e);
 	if (rc == -ENOENT || rc == -EBADMSG || rc == -ENOTSUP)
 		rc = 0;
 	free(media);
@@ -96,10 +96,10 @@ int cosign_referrers(struct remote *r, const struct referrers_query *q, struct e
 	size_t i;
 	int rc = 0;
 
-	/* The hex of a longer digest is no tag. */
+	/* Longer digests do not fit in a tag. */
 	if (q->of->alg != DIGEST_SHA256)
 		return 0;
 	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]) && rc == 0; i++)
-		rc = ask(r, q, suffixes[i], e);
+		rc = cosign_ask(r, q, suffixes[i], e);
 	return rc;
 }

@@ -14,9 +14,9 @@ struct name_page {
 	enum name_page_kind kind;
 	struct json_stream *json;
 	size_t fed;
-	bool is_next;  /* the value that comes is the list */
-	bool in_list;  /* it is open */
-	bool has_list; /* or null, which registries say for none */
+	bool is_next;  /* the next value is the list */
+	bool in_list;  /* the list is open */
+	bool has_list; /* or null, which some registries send for an empty list */
 	struct buf text;
 	size_t count, said;
 };
@@ -33,14 +33,14 @@ static bool is_name(enum name_page_kind kind, const char *text, size_t len)
 		       : len <= REFERENCE_PATH_MAX && reference_is_path(text, len);
 }
 
-static int add(struct name_page *n, const struct json_event *ev)
+static int name_page_add(struct name_page *n, const struct json_event *ev)
 {
 	int rc;
 
 	n->said++;
 	if (ev->kind != JSON_EVENT_VALUE || ev->type != JSON_STRING ||
 	    !is_name(n->kind, ev->text, ev->len))
-		return 0; /* null elements and digests as tags were seen */
+		return 0; /* real registries send null elements and digests */
 	rc = buf_append(&n->text, ev->text, ev->len);
 	if (rc == 0)
 		rc = buf_append(&n->text, "", 1);
@@ -48,7 +48,7 @@ static int add(struct name_page *n, const struct json_event *ev)
 	return rc;
 }
 
-static int on_event(void *arg, const struct json_event *ev)
+static int name_page_on_event(void *arg, const struct json_event *ev)
 {
 	struct name_page *n = arg;
 	const char *key = key_of(n->kind);
@@ -58,7 +58,7 @@ static int on_event(void *arg, const struct json_event *ev)
 	if (n->in_list && ev->kind == JSON_EVENT_CLOSE && ev->depth == 1)
 		n->in_list = false;
 	else if (n->in_list && ev->depth == 2 && ev->kind != JSON_EVENT_CLOSE)
-		return add(n, ev);
+		return name_page_add(n, ev);
 	else if (ev->kind == JSON_EVENT_KEY && ev->depth == 1)
 		n->is_next = ev->len == strlen(key) &&
 			     memcmp(ev->text, key, ev->len) == 0;
@@ -78,7 +78,7 @@ int name_page_new(enum name_page_kind kind, struct name_page **out)
 		return -ENOMEM;
 	n->kind = kind;
 	buf_init(&n->text, NAME_PAGE_MAX);
-	rc = json_stream_new(on_event, n, &n->json);
+	rc = json_stream_new(name_page_on_event, n, &n->json);
 	if (rc < 0)
 		name_page_free(n);
 	else
@@ -101,7 +101,7 @@ int name_page_feed(struct name_page *n, const void *data, size_t len, struct err
 
 	if (len > NAME_PAGE_MAX - n->fed)
 		return err_set(e, -E2BIG,
-			       "a page of a list of over %u bytes, more than is read",
+			       "a page of a list is longer than the limit of %u bytes",
 			       NAME_PAGE_MAX);
 	n->fed += len;
 	rc = json_stream_feed(n->json, data, len, e);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registry says in Link what comes next; that is followed, not worked out. Some never
- * do and cut the list all the same: a page that is exactly as long as was asked for is
- * taken for cut, and what comes after its last name asked. Whoever understands neither
- * gives the first page again, which is seen by its first name.
+ * The Link field names the next page, and its query is used as it is. Some registries never
+ * send Link but cut the list all the same: if a page has exactly the requested number of names,
+ * the list continues after its last name. A registry that supports neither sends the first
+ * page again, which its first name reveals.
  */
 #include "registry/remote/paging.h"
 
@@ -21,11 +21,11 @@
 #include "registry/remote/remote.h"
 #include "registry/http/retry.h"
 
-/* Names a page: as much as the registries that have a limit of their own allow. */
+/* Names per page. Registries with a limit allow at least so many. */
 #define PAGE_NAMES 1000
 #define PAGES_MAX  20000
 
-static const char *path_of(enum name_page_kind kind)
+static const char *list_path(enum name_page_kind kind)
 {
 	return kind == NAMES_TAGS ? "tags/list" : "_catalog";
 }
@@ -41,8 +41,9 @@ int paging_next(const char *what, const char *link, struct buf *next, struct err
 		return 0;
 	for (i = 0; i < len; i++) {
 		if (target[i] <= ' ' || target[i] > '~')
-			return err_set(e, -EBADMSG,
-				       "the registry's link to its next page is no URL");
+			return err_set(
+				e, -EBADMSG,
+				"the registry's link to the next page is not a URL");
 	}
 	query = memchr(target, '?', len);
 	len = query ? strcspn(query, "#>") : 0;
@@ -50,10 +51,11 @@ int paging_next(const char *what, const char *link, struct buf *next, struct err
 	if (rc == 0)
 		rc = buf_append(next, query ? query : "", len);
 	if (rc < 0)
-		return err_set(e, rc, "the registry's link to its next page is too long");
+		return err_set(e, rc, "the registry's link to the next page is too long");
 	if (!query || strcmp(buf_text(next), what) == 0)
-		return err_set(e, -EBADMSG,
-			       "the registry's link to its next page leads nowhere new");
+		return err_set(
+			e, -EBADMSG,
+			"the registry's link to the next page leads to the same page");
 	return 0;
 }
 
@@ -71,8 +73,8 @@ static void page_release(struct page *p)
 	*p = (struct page){0};
 }
 
-static int read_names(struct transfer *t, const struct remote *r, int64_t *until,
-		      enum name_page_kind kind, struct page *p, struct err *e)
+static int page_read(struct transfer *t, const struct remote *r, int64_t *until,
+		     enum name_page_kind kind, struct page *p, struct err *e)
 {
 	const char *link = transfer_head(t)->link;
 	const void *data;
@@ -84,8 +86,8 @@ static int read_names(struct transfer *t, const struct remote *r, int64_t *until
 	p->link = link ? strdup(link) : NULL;
 	if (name_page_new(kind, &p->names) < 0 || (link && !p->link))
 		return err_set(e, -ENOMEM, "out of memory");
-	while ((n = transfer_next(t, &data, SIZE_MAX / 2, remote_try(r, *until), e)) >
-	       0) {
+	while ((n = transfer_next(t, &data, SIZE_MAX / 2, remote_try_deadline(r, *until),
+				  e)) > 0) {
 		*until = remote_deadline(r);
 		rc = name_page_feed(p->names, data, (size_t)n, e);
 		if (rc < 0)
@@ -97,8 +99,8 @@ static int read_names(struct transfer *t, const struct remote *r, int64_t *until
 	return p->text ? 0 : -EBADMSG;
 }
 
-/* One page, whole; a body that breaks off is asked for anew. */
-static int get_page(struct remote *r, const char *what, enum name_page_kind kind,
+/* Gets one page; a broken transfer is repeated. */
+static int page_get(struct remote *r, const char *what, enum name_page_kind kind,
 		    struct page *p, struct err *e)
 {
 	struct remote_request rq = {
@@ -117,7 +119,7 @@ static int get_page(struct remote *r, const char *what, enum name_page_kind kind
 		rc = remote_open(r, &rq, &retry.until, NULL, &t, e);
 		if (rc < 0)
 			return rc;
-		rc = read_names(t, r, &retry.until, kind, p, e);
+		rc = page_read(t, r, &retry.until, kind, p, e);
 		transfer_close(t);
 		if (!retry_is_worth_error(rc) || !retry_wait(&retry, 0))
 			break;
@@ -133,11 +135,11 @@ struct paging {
 	void *arg;
 	size_t n_pages, n_names;
 	struct buf what, next;
-	char *first; /* the first name of all */
+	char *first; /* the first name of the list */
 	bool has_links;
 };
 
-static const char *last_of(const struct page *p)
+static const char *page_last_name(const struct page *p)
 {
 	const char *name = p->text;
 	size_t i;
@@ -147,7 +149,7 @@ static const char *last_of(const struct page *p)
 	return name;
 }
 
-static int tell(struct paging *l, const struct page *p, struct err *e)
+static int paging_report(struct paging *l, const struct page *p, struct err *e)
 {
 	const char *name = p->text;
 	size_t i;
@@ -155,40 +157,41 @@ static int tell(struct paging *l, const struct page *p, struct err *e)
 
 	for (i = 0; i < p->count && rc == 0; i++, name += strlen(name) + 1) {
 		if (++l->n_names > PAGING_NAMES_MAX)
-			return err_set(e, -E2BIG, "a list of over %d names, which is cut",
+			return err_set(e, -E2BIG,
+				       "the list has more than %d names and is cut",
 				       PAGING_NAMES_MAX);
 		rc = l->fn(l->arg, name);
 	}
 	return rc;
 }
 
-/* Where a registry that never links goes on, in l->next, "" for nowhere. */
-static int work_out_next(struct paging *l, const struct page *p)
+/* The next page of a registry that never sends Link, in l->next; "": there is none. */
+static int paging_guess_next(struct paging *l, const struct page *p)
 {
 	int rc;
 
 	l->has_links |= l->next.len > 0;
 	if (l->has_links || p->said != PAGE_NAMES || p->count == 0)
 		return 0;
-	rc = buf_printf(&l->next, "%s?n=%d", path_of(l->kind), PAGE_NAMES);
-	return rc < 0 ? rc : http_url_query(&l->next, "last", last_of(p));
+	rc = buf_printf(&l->next, "%s?n=%d", list_path(l->kind), PAGE_NAMES);
+	return rc < 0 ? rc : http_url_query(&l->next, "last", page_last_name(p));
 }
 
-static int take_page(struct paging *l, const struct page *p, struct err *e)
+static int paging_take(struct paging *l, const struct page *p, struct err *e)
 {
 	int rc;
 
 	if (l->first && p->count > 0 && strcmp(p->text, l->first) == 0)
-		return 0; /* the first page again: there is no other */
+		return 0; /* the first page again: it is the only one */
 	if (!l->first && p->count > 0 && !(l->first = strdup(p->text)))
 		return err_set(e, -ENOMEM, "out of memory");
-	rc = tell(l, p, e);
+	rc = paging_report(l, p, e);
 	if (rc == 0)
 		rc = paging_next(buf_text(&l->what), p->link, &l->next, e);
-	if (rc == 0 && work_out_next(l, p) < 0)
+	if (rc == 0 && paging_guess_next(l, p) < 0)
 		rc = err_set(e, -ENOMEM, "out of memory");
 	if (rc == 0 && ++l->n_pages == PAGES_MAX && l->next.len > 0)
-		rc = err_set(e, -E2BIG, "a list of over %d pages, which is cut",
+		rc = err_set(e, -E2BIG, "the list has more than %d pages and is cut",
 			     PAGES_MAX);
 	return rc;
 }
@@ -202,16 +205,16 @@ int paging_names(struct remote *r, enum name_page_kind kind, name_fn *fn, void *
 
 	buf_init(&l.what, HTTP_URL_MAX);
 	buf_init(&l.next, HTTP_URL_MAX);
-	rc = buf_printf(&l.what, "%s?n=%d", path_of(kind), PAGE_NAMES);
+	rc = buf_printf(&l.what, "%s?n=%d", list_path(kind), PAGE_NAMES);
 	if (rc < 0)
 		err_set(e, rc, "out of memory");
 	while (rc == 0) {
 		struct buf old = l.what;
 
-		rc = get_page(r, buf_text(&l.what), kind, &p, e);
+		rc = page_get(r, buf_text(&l.what), kind, &p, e);
 		buf_clear(&l.next);
 		if (rc == 0)
-			rc = take_page(&l, &p, e);
+			rc = paging_take(&l, &p, e);
 		page_release(&p);
 		if (l.next.len == 0)
 			break;
@@ -227,8 +230,7 @@ int paging_names(struct remote *r, enum name_page_kind kind, name_fn *fn, void *
 static int not_offered(const char *host, int rc, struct err *e)
 {
 	if (rc == -EACCES || rc == -ENOENT || rc == -ENOTSUP)
-		return err_prefix(e, -ENOTSUP, "%s gives no list of its repositories",
-				  host);
+		return err_prefix(e, -ENOTSUP, "%s does not list its repositories", host);
 	return rc;
 }
 
@@ -240,7 +242,7 @@ int paging_catalog(struct client *c, const char *host, name_fn *fn, void *arg,
 	int rc;
 
 	if (!reference_is_host(host, strlen(host)) || strlen(host) > REFERENCE_HOST_MAX)
-		return err_set(e, -EINVAL, "%.80s: not the name of a registry", host);
+		return err_set(e, -EINVAL, "%.80s: not a registry's name", host);
 	strcpy(ref.host, host);
 	rc = remote_new(c, &ref, &r, e);
 	if (rc == 0)

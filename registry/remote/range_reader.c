@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What breaks off, stalls or ends early goes on at the byte reached. Every wait has a
- * deadline; each byte that comes moves it.
+ * A transfer that breaks off, stalls or ends early continues at the byte reached, by a new
+ * request. Every wait has a deadline, which each arriving byte moves.
  *
- * A range that is large is read by pieces of 2 MiB, of which several are on their way at
- * once where that helps: where the network is what is slow, and it may be slow for each
- * connection alone. Where the reader is (a decoder, on a fast network), or as soon as the
- * other side dislikes it, the rest is one request. It is found out with the first piece:
- * has the reader waited for most of the time?
+ * A large range is read in parts of 2 MiB. Several parts are requested at once where that
+ * helps: where the network is slow, perhaps only per connection. Where the reader is slow (a
+ * decoder on a fast network), or once the server does not play along, the rest is
+ * one request. The first part decides: has the reader waited for most of its time?
  *
  *	|######....|..........|----------|----------|          |
- *	 now        ahead[0]   ahead[1]   ...        asked      end
+ *	 now        ahead[0]   ahead[1]   ...        requested  end
  *
- * A piece ahead is a bet: asked without a wait, where there was an answer last, and kept
- * in memory until it is its turn. One that is not answered as it should be (a token or
- * signed URL has expired) is asked for anew in the ordinary way, and after a few such there
- * are no more bets. They queue behind everything that somebody waits for (http.h).
+ * A part ahead is speculative: it is requested without a wait, at the host that answered last,
+ * and kept in memory until its turn. If it is not answered as expected (a token or signed URL
+ * has expired), it is requested again in the ordinary way. After several such failures
+ * speculation stops. Speculative requests queue behind all others (http.h).
  */
 #include "registry/remote/range_reader.h"
 
@@ -28,30 +27,31 @@
 #include "registry/remote/remote.h"
 #include "registry/http/retry.h"
 
-#define PIECE HTTP_SPARE_MAX
+#define PART_SIZE HTTP_SPARE_MAX
 
-/* More of them than can be on their way when a token expires. */
+/* More failures than an expiring token can cause at once. */
 #define LOST_MAX (2 * RANGE_AHEAD)
 
-static uint64_t piece_end(const struct range_reader *r, uint64_t first)
+static uint64_t part_end(const struct range_reader *r, uint64_t first)
 {
-	return r->way != RANGE_WHOLE && r->end - first > PIECE ? first + PIECE : r->end;
+	return r->mode != RANGE_SINGLE && r->end - first > PART_SIZE ? first + PART_SIZE
+								     : r->end;
 }
 
-void range_reader_init(struct range_reader *r, struct blob_fetch *s, uint64_t first,
+void range_reader_init(struct range_reader *r, struct blob_fetch *f, uint64_t first,
 		       uint64_t end, bool small)
 {
-	bool is_one = end - first <= PIECE || blob_fetch_is_whole_only(s);
+	bool is_one = end - first <= PART_SIZE || blob_fetch_lacks_ranges(f);
 
 	*r = (struct range_reader){
-		.supply = s,
+		.fetch = f,
 		.bulk = !small || !is_one,
-		.way = is_one  ? RANGE_WHOLE
-		       : small ? RANGE_PIECES
-			       : RANGE_PROBES,
+		.mode = is_one	? RANGE_SINGLE
+			: small ? RANGE_PARALLEL
+				: RANGE_MEASURING,
 		.at = first,
 		.end = end,
-		.asked = first,
+		.requested = first,
 	};
 }
 
@@ -67,8 +67,8 @@ void range_reader_release(struct range_reader *r)
 	drop_ahead(r);
 }
 
-/* A piece asked ahead whose turn it is; 0 if it is as it should be. */
-static int take_ahead(struct range_reader *r, int64_t *until)
+/* Makes the first part ahead the current one. 0 if its response is as expected. */
+static int begin_part_ahead(struct range_reader *r, int64_t *until)
 {
 	unsigned i;
 	int rc;
@@ -77,89 +77,89 @@ static int take_ahead(struct range_reader *r, int64_t *until)
 	for (i = 1; i < r->n_ahead; i++)
 		r->ahead[i - 1] = r->ahead[i];
 	r->n_ahead--;
-	rc = response_await(r->supply, &r->now, until, NULL);
+	rc = response_await(r->fetch, &r->now, until, NULL);
 	if (rc < 0 && ++r->n_lost >= LOST_MAX)
-		r->way = RANGE_WHOLE;
+		r->mode = RANGE_SINGLE;
 	return rc;
 }
 
-/* The piece that @r->at is in, asked for if it is not on its way. */
-static int take_piece(struct range_reader *r, int64_t *until, struct err *e)
+/* Begins the part at @r->at, by a request if it was not requested ahead. */
+static int begin_part(struct range_reader *r, int64_t *until, struct err *e)
 {
 	uint64_t end = r->now.at < r->now.end && r->now.at == r->at ? r->now.end : 0;
 	int rc;
 
 	if (end == 0 && r->n_ahead > 0) {
 		end = r->ahead[0].end;
-		if (take_ahead(r, until) == 0)
+		if (begin_part_ahead(r, until) == 0)
 			return 0;
 	}
 	if (end == 0)
-		end = piece_end(r, r->at);
-	rc = blob_fetch_ask(r->supply, r->at, end, r->bulk, until, &r->now, e);
+		end = part_end(r, r->at);
+	rc = blob_fetch_request(r->fetch, r->at, end, r->bulk, until, &r->now, e);
 	if (rc < 0)
 		return rc;
 	if (r->parts_only && (r->now.skip > 0 || r->now.end > end))
 		return -ESPIPE;
-	if (r->now.end > end) { /* all comes, whatever is asked */
+	if (r->now.end > end) { /* the whole blob comes instead */
 		drop_ahead(r);
-		r->way = RANGE_WHOLE;
+		r->mode = RANGE_SINGLE;
 		r->now.end = r->end;
 	}
 	r->from = r->at;
 	if (r->n_ahead == 0)
-		r->asked = r->now.end;
+		r->requested = r->now.end;
 	if (r->began == 0)
 		r->began = clock_ns();
 	return 0;
 }
 
-/* false: all is asked for, or that is all for now. */
-static bool bet(struct range_reader *r)
+/* False: everything is requested, or no more is possible now. */
+static bool speculate(struct range_reader *r)
 {
-	uint64_t end = piece_end(r, r->asked);
+	uint64_t end = part_end(r, r->requested);
 
-	if (r->asked == r->end || r->n_ahead == RANGE_AHEAD ||
-	    !blob_fetch_bet(r->supply, r->asked, end, &r->ahead[r->n_ahead]))
+	if (r->requested == r->end || r->n_ahead == RANGE_AHEAD ||
+	    !blob_fetch_speculate(r->fetch, r->requested, end, &r->ahead[r->n_ahead]))
 		return false;
-	r->asked = end;
+	r->requested = end;
 	r->n_ahead++;
 	return true;
 }
 
-/* What is behind the piece being read, as soon as it is known how to ask for it. */
-static void ask_ahead(struct range_reader *r)
+/* Requests what follows the current part, once the mode is decided. */
+static void request_ahead(struct range_reader *r)
 {
-	if (r->way == RANGE_PROBES && r->now.end - r->at <= PIECE / 2) {
-		r->way = r->waited > (clock_ns() - r->began) / 2 ? RANGE_PIECES
-								 : RANGE_WHOLE;
-		if (r->way == RANGE_WHOLE)
-			bet(r);
+	if (r->mode == RANGE_MEASURING && r->now.end - r->at <= PART_SIZE / 2) {
+		r->mode = r->waited > (clock_ns() - r->began) / 2 ? RANGE_PARALLEL
+								  : RANGE_SINGLE;
+		if (r->mode == RANGE_SINGLE)
+			speculate(r);
 	}
-	while (r->way == RANGE_PIECES && bet(r))
+	while (r->mode == RANGE_PARALLEL && speculate(r))
 		;
 }
 
-/* A failure while reading: can it go on at the byte reached? */
-static bool may_go_on(struct range_reader *r, struct retry *retry, ssize_t rc)
+/* After a failure: can reading continue at the byte reached? */
+static bool may_retry(struct range_reader *r, struct retry *retry, ssize_t rc)
 {
 	if ((rc != 0 && !retry_is_worth_error((int)rc)) || !retry_wait(retry, 0))
 		return false;
-	http_count_retry(remote_http(blob_fetch_remote(r->supply)));
+	http_count_retry(remote_http(blob_fetch_remote(r->fetch)));
 	return true;
 }
 
-/* What is left is not for the caller's table: transport is EIO to all above. */
+/* Callers get one error for all of transport: -EIO. */
 static int give_up(struct range_reader *r, ssize_t rc, int64_t since, struct err *e)
 {
 	if (rc == 0)
-		err_set(e, -EIO, "the answer ends at byte %llu of %llu",
+		err_set(e, -EIO, "the response ends at byte %llu of %llu",
 			(unsigned long long)r->at, (unsigned long long)r->end);
 	if (rc == 0 || retry_is_worth_error((int)rc))
 		rc = -EIO;
 	if (rc == -EIO)
-		remote_gave_up(blob_fetch_remote(r->supply), since);
-	return (int)rc; /* which blob, all above know and say */
+		remote_note_failure(blob_fetch_remote(r->fetch), since);
+	return (int)rc; /* callers add which blob it is */
 }
 
 ssize_t range_reader_next(struct range_reader *r, const void **data, struct err *e)
@@ -170,40 +170,39 @@ ssize_t range_reader_next(struct range_reader *r, const void **data, struct err 
 
 	if (r->at == r->end)
 		return 0;
-	retry_init(&retry, remote_deadline(blob_fetch_remote(r->supply)));
+	retry_init(&retry, remote_deadline(blob_fetch_remote(r->fetch)));
 	for (;;) {
 		if (r->now.transfer && r->now.at == r->now.end)
 			response_close(&r->now);
 		if (!r->now.transfer) {
-			n = take_piece(r, &retry.until, e);
+			n = begin_part(r, &retry.until, e);
 			if (n == -ESPIPE)
 				return n;
 			if (n < 0)
-				break; /* tried again inside, as far as it may help */
+				break; /* it has been retried as often as useful */
 		}
-		ask_ahead(r);
+		request_ahead(r);
 		start = clock_ns();
-		n = response_next(r->supply, &r->now, data, &retry.until, e);
+		n = response_next(r->fetch, &r->now, data, &retry.until, e);
 		r->waited += clock_ns() - start;
 		if (n > 0) {
 			r->at += (uint64_t)n;
 			return n;
 		}
 		response_close(&r->now);
-		/* A range may be answered in part: whoever ends early is asked for the rest. */
+		/* A server may send less than requested; the rest is another request. */
 		if (n == 0 && r->at > r->from)
 			continue;
-		if (!may_go_on(r, &retry, n))
+		if (!may_retry(r, &retry, n))
 			break;
 	}
 	return give_up(r, n, since, e);
 }
 
-ssize_t range_reader_more(struct range_reader *r, const void **data, int64_t until)
+ssize_t range_reader_receive(struct range_reader *r, const void **data, int64_t until)
 {
-	ssize_t n = r->now.transfer
-			    ? response_next(r->supply, &r->now, data, &until, NULL)
-			    : 0;
+	ssize_t n = r->now.transfer ? response_next(r->fetch, &r->now, data, &until, NULL)
+				    : 0;
 
 	if (n > 0)
 		r->at += (uint64_t)n;
@@ -213,8 +212,8 @@ ssize_t range_reader_more(struct range_reader *r, const void **data, int64_t unt
 void range_reader_take_over(struct range_reader *r, uint64_t size,
 			    struct range_reader *all)
 {
-	range_reader_init(all, r->supply, 0, size, false);
+	range_reader_init(all, r->fetch, 0, size, false);
 	all->now = (struct response){.transfer = r->now.transfer, .end = size};
-	all->asked = size;
+	all->requested = size;
 	r->now.transfer = NULL;
 }

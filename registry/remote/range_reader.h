@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A range of a blob read in order: see reading.c. One reader, one thread at a time.
+ * Reads a range of a blob in order, with one request or several at once; range_reader.c says
+ * when. Used by one thread at a time.
  */
 #ifndef REGISTRY_REMOTE_RANGE_READER_H
 #define REGISTRY_REMOTE_RANGE_READER_H
@@ -13,55 +14,57 @@
 
 struct err;
 
-/* Pieces asked for ahead of the one being read. */
+/* Parts that are requested ahead of the one being read. */
 #define RANGE_AHEAD 4
 
-enum range_reader_way {
-	RANGE_PROBES, /* it is not known yet who is slower, the network or the reader */
-	RANGE_PIECES, /* the network: several are asked at once */
-	RANGE_WHOLE,  /* the reader, or one piece is all: one request for the rest */
+enum range_reader_mode {
+	RANGE_MEASURING, /* it is not known yet what is slower, the network or the reader */
+	RANGE_PARALLEL, /* the network is: request several parts at once */
+	RANGE_SINGLE, /* the reader is, or the range is one part: one request for the rest */
 };
 
 /* Plain data, embedded. */
 struct range_reader {
-	struct blob_fetch *supply; /* borrowed */
+	struct blob_fetch *fetch; /* borrowed */
 	bool bulk;
 	bool parts_only; /* see range_reader_take_over() */
-	enum range_reader_way way;
-	uint64_t at;	/* the next byte to lend */
-	uint64_t end;	/* of the range */
-	uint64_t from;	/* where the piece being read was taken up */
-	uint64_t asked; /* all before it is in a piece */
+	enum range_reader_mode mode;
+	uint64_t at;	    /* the next byte to lend */
+	uint64_t end;	    /* of the range */
+	uint64_t from;	    /* `at` when the current request was made */
+	uint64_t requested; /* all bytes before it belong to a part */
 	struct response now;
 	struct response ahead[RANGE_AHEAD];
-	unsigned n_ahead, n_lost; /* pieces asked ahead that were not answered so */
-	int64_t began, waited;	  /* ns */
+	unsigned n_ahead;
+	unsigned n_lost;       /* speculative requests that failed */
+	int64_t began, waited; /* ns */
 };
 
 /*
- * Makes ready to read [first, end) of the blob; asks nothing yet. @small: somebody waits
- * for just this. Else it is a part of something large.
+ * Prepares to read [first, end) of the blob, without a request. @small: somebody waits for
+ * just this range. Otherwise it is part of a large read.
  */
-void range_reader_init(struct range_reader *r, struct blob_fetch *s, uint64_t first,
+void range_reader_init(struct range_reader *r, struct blob_fetch *f, uint64_t first,
 		       uint64_t end, bool small);
-/* Breaks off what is under way. */
+/* Cancels what is being received. */
 void range_reader_release(struct range_reader *r);
 /*
- * The next bytes, lent until the next call: their number, 0 at the end of the range, or a
- * negative errno, -EIO for all of transport, after which only range_reader_release() may follow.
+ * The next bytes, lent until the next call. Returns their number, 0 at the end of the range,
+ * or a negative errno, -EIO for every transport error. After an error only
+ * range_reader_release() may be called.
  */
 ssize_t range_reader_next(struct range_reader *r, const void **data, struct err *e);
 
 /*
- * What comes by @until of the answer under way; nothing is asked. 0 when it is at its end,
- * -ETIMEDOUT when nothing came, and any other failure is the answer's.
+ * The next bytes of the response being received, if they arrive by @until; makes no
+ * request. 0: the response has ended; -ETIMEDOUT: no bytes yet; else its error.
  */
-ssize_t range_reader_more(struct range_reader *r, const void **data, int64_t until);
+ssize_t range_reader_receive(struct range_reader *r, const void **data, int64_t until);
 
 /*
- * With @r->parts_only, a host that sends all of the blob, of @size bytes, instead of a part
- * makes range_reader_next() return -ESPIPE. Then @all, which must be released too, becomes a
- * reading of all of it, with that answer.
+ * With @r->parts_only set, range_reader_next() returns -ESPIPE if a host sends the whole blob,
+ * of @size bytes, instead of a part. Then this call makes @all a reader of the
+ * whole blob that continues that response. @all must be released too.
  */
 void range_reader_take_over(struct range_reader *r, uint64_t size,
 			    struct range_reader *all);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * That a registry filters by type is a hint, said by OCI-Filters-Applied: so what comes is
- * always looked at here, and nobody needs to know whether it did. An answer that is no
- * index comes from something that knows no such path.
+ * Filtering by type is optional for registries (OCI-Filters-Applied says whether they did), so
+ * the result is always filtered here. A response that is not an index comes from a server
+ * that does not know the path.
  */
 #include "registry/remote/referrers.h"
 
@@ -19,10 +19,11 @@
 #include "registry/remote/paging.h"
 #include "registry/remote/remote.h"
 
-/* Pages are 4 MiB at most; registries give some hundred entries in one. */
+/* A page is at most 4 MiB; registries send some hundred entries per page. */
 #define PAGES_MAX 1000
 
-static int tell(const struct buf *page, const struct referrers_query *q, struct err *e)
+static int referrers_report(const struct buf *page, const struct referrers_query *q,
+			    struct err *e)
 {
 	struct entries en = {0};
 	size_t i;
@@ -38,7 +39,7 @@ static int tell(const struct buf *page, const struct referrers_query *q, struct 
 	return rc;
 }
 
-/* "sha256-HEX", cut to 64. */
+/* The tag is "sha256-HEX", with at most 64 hex digits. */
 int referrers_by_tag(struct remote *r, const struct referrers_query *q, struct err *e)
 {
 	char what[sizeof("manifests/") + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
@@ -56,14 +57,14 @@ int referrers_by_tag(struct remote *r, const struct referrers_query *q, struct e
 	buf_init(&page, DOCUMENT_MAX);
 	rc = body_get(r, &rq, &page, NULL, NULL, e);
 	if (rc == 0)
-		rc = tell(&page, q, e);
+		rc = referrers_report(&page, q, e);
 	if (rc == -ENOENT || rc == -EBADMSG)
-		rc = 0; /* no such tag, or a tag of something else: nothing refers to it */
+		rc = 0; /* no such tag, or one of something else: no referrers */
 	buf_release(&page);
 	return rc;
 }
 
-static int first_page(const struct referrers_query *q, struct buf *what)
+static int referrers_first_page(const struct referrers_query *q, struct buf *what)
 {
 	char text[DIGEST_TEXT_MAX];
 	int rc = buf_printf(what, "referrers/%s", digest_format(q->of, text));
@@ -71,9 +72,10 @@ static int first_page(const struct referrers_query *q, struct buf *what)
 	return rc == 0 && q->type ? http_url_query(what, "artifactType", q->type) : rc;
 }
 
-/* The page @what; @next gets what follows it. */
-static int get_page(struct remote *r, const struct referrers_query *q, const char *what,
-		    struct buf *page, struct buf *next, struct err *e)
+/* Gets the page @what; @next gets the one that follows it. */
+static int referrers_get_page(struct remote *r, const struct referrers_query *q,
+			      const char *what, struct buf *page, struct buf *next,
+			      struct err *e)
 {
 	struct remote_request rq = {
 		.what = what,
@@ -99,20 +101,21 @@ int referrers_by_api(struct remote *r, const struct referrers_query *q, struct e
 	buf_init(&what, HTTP_URL_MAX);
 	buf_init(&next, HTTP_URL_MAX);
 	buf_init(&page, DOCUMENT_MAX);
-	rc = first_page(q, &what);
+	rc = referrers_first_page(q, &what);
 	if (rc < 0)
 		err_set(e, rc, "out of memory");
 	while (rc == 0) {
 		struct buf old = what;
 
 		if (n++ == PAGES_MAX) {
-			rc = err_set(e, -E2BIG, "over %d pages of referrers", PAGES_MAX);
+			rc = err_set(e, -E2BIG, "more than %d pages of referrers",
+				     PAGES_MAX);
 			break;
 		}
 		buf_clear(&next);
-		rc = get_page(r, q, buf_text(&what), &page, &next, e);
+		rc = referrers_get_page(r, q, buf_text(&what), &page, &next, e);
 		if (rc == 0)
-			rc = tell(&page, q, e);
+			rc = referrers_report(&page, q, e);
 		what = next;
 		next = old;
 		if (what.len == 0)

@@ -19,22 +19,23 @@
 #include "registry/http/retry.h"
 #include "registry/auth/token.h"
 
-/* Enough for a connection, TLS and an answer over any network that is one. */
-#define PROBE_MS 2000
+/* Enough for a connection, TLS and a response over any working network. */
+#define SHORT_WAIT_MS 2000
 
-/* Rounds over all places, as long as none ever answered: there may be nobody. */
+/* Rounds over all peers while none has ever answered: they may not exist. */
 #define FIRST_TRIES 3
 
-/* One to learn what is wanted, one for what has expired or was changed since. */
+/* One to learn the challenge, one for a token that expired or was revoked. */
 #define CHALLENGES_MAX 2
 
 /*
- * So often in one request a new signed URL is asked for. A new one may be refused, too: it
- * may count, and curl asks twice when a connection that it kept breaks at once.
+ * How often one request asks for a new signed URL. A new URL may be refused too: its number of
+ * uses may be limited, and curl repeats a request when a kept connection breaks at once.
  */
 #define EXPIRED_MAX 2
 
-struct place {
+/* An endpoint and what is known about it. */
+struct peer {
 	const struct endpoint *at;
 	struct lease *lease;
 	bool has_answered; /* atomic */
@@ -43,13 +44,13 @@ struct place {
 struct remote {
 	struct client *client;
 	struct http *http;
-	const struct http_tls *elsewhere;
+	const struct http_tls *foreign_tls;
 	bool offline;
 	unsigned timeout;
 	struct endpoints endpoints;
-	struct place *places; /* one for each endpoint */
-	size_t current;	      /* atomic: the one that answered last */
-	int64_t vain_until;   /* atomic: so long nobody waits in full; 0: all do */
+	struct peer *peers;    /* one per endpoint */
+	size_t current;	       /* atomic: the peer that answered last */
+	int64_t failing_until; /* atomic: until then waits are short; 0: they are not */
 };
 
 void remote_free(struct remote *r)
@@ -58,27 +59,27 @@ void remote_free(struct remote *r)
 
 	if (!r)
 		return;
-	for (i = 0; r->places && i < r->endpoints.n; i++)
-		auths_put(client_auths(r->client), r->places[i].lease);
-	free(r->places);
+	for (i = 0; r->peers && i < r->endpoints.n; i++)
+		auths_put(client_auths(r->client), r->peers[i].lease);
+	free(r->peers);
 	endpoints_release(&r->endpoints);
 	free(r);
 }
 
-static int make_places(struct remote *r, struct err *e)
+static int make_peers(struct remote *r, struct err *e)
 {
 	size_t i;
 	int rc = 0;
 
-	r->places = calloc(r->endpoints.n, sizeof(*r->places));
-	if (!r->places)
+	r->peers = calloc(r->endpoints.n, sizeof(*r->peers));
+	if (!r->peers)
 		return err_set(e, -ENOMEM, "out of memory");
 	for (i = 0; i < r->endpoints.n && rc == 0; i++) {
 		const struct endpoint *ep = &r->endpoints.list[i];
 
-		r->places[i].at = ep;
+		r->peers[i].at = ep;
 		rc = auths_get(client_auths(r->client), ep->base, ep->path, ep->name,
-			       &r->places[i].lease, e);
+			       &r->peers[i].lease, e);
 	}
 	return rc;
 }
@@ -95,10 +96,10 @@ int remote_new(struct client *c, const struct reference *ref, struct remote **ou
 	r->http = client_http(c);
 	r->offline = client_is_offline(c);
 	r->timeout = client_timeout(c);
-	r->elsewhere = hosts_elsewhere(client_hosts(c));
+	r->foreign_tls = hosts_elsewhere(client_hosts(c));
 	rc = hosts_find(client_hosts(c), ref, &r->endpoints, e);
 	if (rc == 0)
-		rc = make_places(r, e);
+		rc = make_peers(r, e);
 	if (rc < 0)
 		remote_free(r);
 	else
@@ -110,44 +111,45 @@ int64_t remote_deadline(const struct remote *r)
 {
 	int64_t now = clock_ms(), wait = (int64_t)r->timeout * 1000;
 
-	if (wait > PROBE_MS && now < __atomic_load_n(&r->vain_until, __ATOMIC_RELAXED))
-		wait = PROBE_MS;
+	if (wait > SHORT_WAIT_MS &&
+	    now < __atomic_load_n(&r->failing_until, __ATOMIC_RELAXED))
+		wait = SHORT_WAIT_MS;
 	return now + wait;
 }
 
-void remote_gave_up(struct remote *r, int64_t since)
+void remote_note_failure(struct remote *r, int64_t since)
 {
 	int64_t now = clock_ms(), wait = (int64_t)r->timeout * 1000;
 
-	/* Not by what was refused at once, nor by a probe: a slow host must have its chance. */
+	/* An immediate refusal or a short wait does not count: the host may be slow. */
 	if (now - since > wait / 2)
-		__atomic_store_n(&r->vain_until, now + wait, __ATOMIC_RELAXED);
+		__atomic_store_n(&r->failing_until, now + wait, __ATOMIC_RELAXED);
 }
 
-void remote_came(struct remote *r)
+void remote_note_progress(struct remote *r)
 {
-	if (__atomic_load_n(&r->vain_until, __ATOMIC_RELAXED))
-		__atomic_store_n(&r->vain_until, 0, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&r->failing_until, __ATOMIC_RELAXED))
+		__atomic_store_n(&r->failing_until, 0, __ATOMIC_RELAXED);
 }
 
-int64_t remote_try(const struct remote *r, int64_t until)
+int64_t remote_try_deadline(const struct remote *r, int64_t until)
 {
 	int64_t third = clock_ms() + (int64_t)r->timeout * 1000 / 3;
 
 	return third < until ? third : until;
 }
 
-static bool has_answered(const struct place *p)
+static bool has_answered(const struct peer *p)
 {
 	return __atomic_load_n(&p->has_answered, __ATOMIC_RELAXED);
 }
 
-bool remote_is_reached(const struct remote *r)
+bool remote_has_answered(const struct remote *r)
 {
 	size_t i;
 
 	for (i = 0; i < r->endpoints.n; i++) {
-		if (has_answered(&r->places[i]))
+		if (has_answered(&r->peers[i]))
 			return true;
 	}
 	return false;
@@ -163,27 +165,27 @@ struct store *remote_store(const struct remote *r)
 	return client_store(r->client);
 }
 
-const struct http_tls *remote_elsewhere(const struct remote *r)
+const struct http_tls *remote_foreign_tls(const struct remote *r)
 {
-	return r->elsewhere;
+	return r->foreign_tls;
 }
 
-/* One place, asked once more and once again */
+/* One request to one peer, with retries */
 
-struct asking {
+struct attempt {
 	struct remote *remote;
-	struct place *place;
+	struct peer *peer;
 	struct retry retry;
 	unsigned challenges; /* answered so far */
-	unsigned expired;    /* URLs elsewhere */
+	unsigned expired;    /* signed URLs refused so far */
 	struct buf first;    /* the URL at the registry */
-	struct buf url;	     /* where the way ended */
-	bool foreign;
+	struct buf url;	     /* the final URL */
+	bool foreign;	     /* it is at another host */
 };
 
-/* Sends it with what auth says; waits in the queue move the deadline. */
-static int send_once(struct asking *a, const struct remote_request *rq, char **used,
-		     struct transfer **out, struct err *e)
+/* Sends the request with its Authorization. Time in the queue moves the deadline. */
+static int attempt_send(struct attempt *a, const struct remote_request *rq, char **used,
+			struct transfer **out, struct err *e)
 {
 	struct http_request http = {
 		.url = buf_text(&a->first),
@@ -193,33 +195,33 @@ static int send_once(struct asking *a, const struct remote_request *rq, char **u
 		.has_range = rq->has_range,
 		.first = rq->first,
 		.last = rq->last,
-		.tls = &a->place->at->tls,
+		.tls = &a->peer->at->tls,
 	};
-	const struct auth_tls tls = {&a->place->at->tls, a->remote->elsewhere};
-	int rc = auth_get(a->place->lease->auth, &tls, a->retry.until, used, e);
+	const struct auth_tls tls = {&a->peer->at->tls, a->remote->foreign_tls};
+	int rc = auth_get(a->peer->lease->auth, &tls, a->retry.until, used, e);
 	int64_t until, before;
 
 	if (rc < 0)
 		return rc;
 	http.authorization = *used;
-	until = before = remote_try(a->remote, a->retry.until);
-	rc = http_follow(a->remote->http, &http, a->remote->elsewhere, &until, &a->url,
+	until = before = remote_try_deadline(a->remote, a->retry.until);
+	rc = http_follow(a->remote->http, &http, a->remote->foreign_tls, &until, &a->url,
 			 &a->foreign, out, e);
 	a->retry.until += until - before;
 	return rc;
 }
 
-/* Some answer 401 without a challenge; all have one at the root of the API. */
-static int ask_root(struct asking *a, char **challenge, struct err *e)
+/* Some 401 responses lack a challenge; the root of the API always has one. */
+static int attempt_get_challenge(struct attempt *a, char **challenge, struct err *e)
 {
-	struct http_request rq = {.tls = &a->place->at->tls};
+	struct http_request rq = {.tls = &a->peer->at->tls};
 	struct transfer *t = NULL;
-	int64_t until = remote_try(a->remote, a->retry.until);
+	int64_t until = remote_try_deadline(a->remote, a->retry.until);
 	struct buf url;
 	int rc;
 
 	buf_init(&url, HTTP_URL_MAX);
-	rc = buf_printf(&url, "%s%s/", a->place->at->base, a->place->at->prefix);
+	rc = buf_printf(&url, "%s%s/", a->peer->at->base, a->peer->at->prefix);
 	rq.url = buf_text(&url);
 	if (rc == 0)
 		rc = http_open(a->remote->http, &rq, &until, &t, e);
@@ -230,43 +232,45 @@ static int ask_root(struct asking *a, char **challenge, struct err *e)
 	return rc;
 }
 
-/* After a 401: 0 if another try may do. */
-static int answer_challenge(struct asking *a, const struct http_head *head,
-			    const char *used, struct err *e)
+/* After a 401. 0: try again. */
+static int attempt_authorize(struct attempt *a, const struct http_head *head,
+			     const char *used, struct err *e)
 {
 	char *challenge = NULL;
-	int rc = auth_refused(a->place->lease->auth, used, head->challenge);
+	int rc = auth_refused(a->peer->lease->auth, used, head->challenge);
 
 	if (rc == -ENOENT) {
-		rc = ask_root(a, &challenge, e);
+		rc = attempt_get_challenge(a, &challenge, e);
 		if (rc == 0)
-			rc = auth_refused(a->place->lease->auth, used, challenge);
+			rc = auth_refused(a->peer->lease->auth, used, challenge);
 	}
 	free(challenge);
 	if (rc == -ENOENT)
 		rc = err_set(e, -EACCES,
-			     "%s answers 401 Unauthorized and does not say what it wants",
-			     a->place->at->name);
+			     "%s answers 401 Unauthorized without a challenge",
+			     a->peer->at->name);
 	else if (rc == -ENOMEM)
 		err_set(e, rc, "out of memory");
 	return rc;
 }
 
-/* @why and the errno for people and for the caller's table. */
-static int describe(const struct asking *a, int rc, struct err *e)
+/* Maps transport errors to -EIO and adds the host to the sentence. */
+static int attempt_describe(const struct attempt *a, int rc, struct err *e)
 {
-	const struct endpoint *ep = a->place->at;
+	const struct endpoint *ep = a->peer->at;
 
 	switch (rc) {
 	case -ECONNREFUSED:
 		return err_prefix(e, -EIO, "cannot reach the registry %s", ep->name);
 	case -EPROTO:
-		return err_prefix(e, -EIO, "no TLS with the registry %s", ep->name);
+		return err_prefix(e, -EIO,
+				  "the TLS handshake with the registry %s failed",
+				  ep->name);
 	case -EKEYREJECTED:
 		return err_prefix(
 			e, -EIO,
 			"the certificate of %s is not trusted (-o cacert= names a file "
-			"of those that are, -o insecure trusts any)",
+			"of trusted certificates, -o insecure trusts any)",
 			ep->name);
 	case -ETIMEDOUT:
 		return err_prefix(e, -EIO, "the registry %s is too slow", ep->name);
@@ -277,37 +281,37 @@ static int describe(const struct asking *a, int rc, struct err *e)
 	}
 }
 
-/* The answer is there and is no success. True: try again. */
-static bool judge(struct asking *a, const struct remote_request *rq, struct transfer *t,
-		  const char *used, int *rc, struct err *e)
+/* Handles a response other than 200 and 206. True: try again. */
+static bool attempt_judge(struct attempt *a, const struct remote_request *rq,
+			  struct transfer *t, const char *used, int *rc, struct err *e)
 {
 	const struct http_head *head = transfer_head(t);
 	const char *host = a->foreign ? "the host that the registry redirects to"
-				      : a->place->at->name;
+				      : a->peer->at->name;
 
 	if (head->status == 401 && !a->foreign && a->challenges++ < CHALLENGES_MAX) {
-		*rc = answer_challenge(a, head, used, e);
+		*rc = attempt_authorize(a, head, used, e);
 		return *rc == 0;
 	}
 	if (head->status == 403 && a->foreign && a->expired++ < EXPIRED_MAX) {
 		*rc = 0;
 		return true;
 	}
-	*rc = refusal(t, host, remote_try(a->remote, a->retry.until), e);
+	*rc = refusal(t, host, remote_try_deadline(a->remote, a->retry.until), e);
 	if (*rc == -EACCES && rq->may_hide && used && strcmp(host, "docker.io") == 0)
-		*rc = err_prefix(e, -ENOENT, "not there, or not shown to us");
+		*rc = err_prefix(e, -ENOENT, "not found, or access is denied");
 	return retry_is_worth(head->status) && retry_wait(&a->retry, head->retry_after);
 }
 
-/* 400 is what servers of TLS say to those that speak in the clear. */
-static bool is_clear(const struct endpoint *ep)
+/* A TLS server answers plain HTTP with 400. */
+static bool is_plain_http(const struct endpoint *ep)
 {
 	return strncmp(ep->base, "http:", 5) == 0;
 }
 
-/* A place that never answered gets one try: the next may be the one that exists. */
-static int ask_place(struct asking *a, const struct remote_request *rq,
-		     struct transfer **out, struct err *e)
+/* A peer that never answered gets one try: it may not exist, and the next one may. */
+static int attempt_run(struct attempt *a, const struct remote_request *rq,
+		       struct transfer **out, struct err *e)
 {
 	struct transfer *t;
 	bool again = true;
@@ -317,22 +321,22 @@ static int ask_place(struct asking *a, const struct remote_request *rq,
 	while (again) {
 		t = NULL;
 		used = NULL;
-		rc = send_once(a, rq, &used, &t, e);
+		rc = attempt_send(a, rq, &used, &t, e);
 		if (rc < 0) {
-			if (rc == -EKEYREJECTED || rc == -ELOOP) /* answers, of a kind */
-				__atomic_store_n(&a->place->has_answered, true,
+			if (rc == -EKEYREJECTED || rc == -ELOOP) /* it is there */
+				__atomic_store_n(&a->peer->has_answered, true,
 						 __ATOMIC_RELAXED);
-			again = retry_is_worth_error(rc) && has_answered(a->place) &&
+			again = retry_is_worth_error(rc) && has_answered(a->peer) &&
 				retry_wait(&a->retry, 0);
 		} else {
 			int status = transfer_head(t)->status;
 
-			if (status != 400 || !is_clear(a->place->at))
-				__atomic_store_n(&a->place->has_answered, true,
+			if (status != 400 || !is_plain_http(a->peer->at))
+				__atomic_store_n(&a->peer->has_answered, true,
 						 __ATOMIC_RELAXED);
 			again = false;
 			if (status != 200 && status != 206) {
-				again = judge(a, rq, t, used, &rc, e);
+				again = attempt_judge(a, rq, t, used, &rc, e);
 				transfer_close(t);
 				t = NULL;
 			}
@@ -342,12 +346,12 @@ static int ask_place(struct asking *a, const struct remote_request *rq,
 		secret_free(used);
 	}
 	if (rc < 0)
-		return describe(a, rc, e);
+		return attempt_describe(a, rc, e);
 	*out = t;
 	return 0;
 }
 
-static int first_url(const struct endpoint *ep, const char *what, struct buf *url)
+static int request_url(const struct endpoint *ep, const char *what, struct buf *url)
 {
 	int rc = buf_printf(url, "%s%s/%s%s%s", ep->base, ep->prefix, ep->path,
 			    ep->path[0] ? "/" : "", what);
@@ -357,18 +361,19 @@ static int first_url(const struct endpoint *ep, const char *what, struct buf *ur
 	return rc;
 }
 
-static int ask_at(struct remote *r, size_t i, const struct remote_request *rq,
-		  int64_t *until, struct buf *url, struct transfer **out, struct err *e)
+static int peer_request(struct remote *r, size_t i, const struct remote_request *rq,
+			int64_t *until, struct buf *url, struct transfer **out,
+			struct err *e)
 {
-	struct asking a = {.remote = r, .place = &r->places[i]};
+	struct attempt a = {.remote = r, .peer = &r->peers[i]};
 	int rc;
 
 	retry_init(&a.retry, *until);
 	buf_init(&a.first, HTTP_URL_MAX);
 	buf_init(&a.url, HTTP_URL_MAX);
-	rc = first_url(a.place->at, rq->what, &a.first);
+	rc = request_url(a.peer->at, rq->what, &a.first);
 	if (rc == 0)
-		rc = ask_place(&a, rq, out, e);
+		rc = attempt_run(&a, rq, out, e);
 	*until = a.retry.until;
 	if (rc == 0 && url) {
 		buf_clear(url);
@@ -380,13 +385,13 @@ static int ask_at(struct remote *r, size_t i, const struct remote_request *rq,
 	return rc;
 }
 
-static bool is_for(const struct endpoint *ep, const struct remote_request *rq)
+static bool endpoint_serves(const struct endpoint *ep, const struct remote_request *rq)
 {
 	return rq->by_tag ? !ep->no_tags : !ep->no_content;
 }
 
-/* A place that never answered must leave time for the others. */
-static int64_t share_of(const struct place *p, int64_t until, size_t left)
+/* A peer that never answered leaves half of the time for the others. */
+static int64_t peer_deadline(const struct peer *p, int64_t until, size_t left)
 {
 	int64_t now = clock_ms();
 
@@ -395,22 +400,23 @@ static int64_t share_of(const struct place *p, int64_t until, size_t left)
 	return now + (until - now) / 2;
 }
 
-/* A host is two places when its scheme is not known; only one of them can be real. */
+/* A host of unknown scheme is two peers, https and http; only one of them can exist. */
 static bool other_has_answered(const struct remote *r, size_t at)
 {
-	if (r->places[at].at->is_guess)
-		return has_answered(&r->places[at - 1]);
-	return at + 1 < r->endpoints.n && r->places[at + 1].at->is_guess &&
-	       has_answered(&r->places[at + 1]);
+	if (r->peers[at].at->is_guess)
+		return has_answered(&r->peers[at - 1]);
+	return at + 1 < r->endpoints.n && r->peers[at + 1].at->is_guess &&
+	       has_answered(&r->peers[at + 1]);
 }
 
 /*
- * All places in their order, the one that answered last first. Only silence leads on
- * to a guess: what was said stands. The error of the registry itself, which is last,
- * is the one to tell; a guess that fails as well says less than what came before.
+ * Tries all peers in order, beginning with the one that answered last. A guessed scheme is tried
+ * only if the other scheme never answered. The error reported is that of the registry
+ * itself, which is last; that of a guess that failed too says less than the one before.
  */
-static int ask_round(struct remote *r, const struct remote_request *rq, int64_t *until,
-		     struct buf *url, struct transfer **out, struct err *e)
+static int request_round(struct remote *r, const struct remote_request *rq,
+			 int64_t *until, struct buf *url, struct transfer **out,
+			 struct err *e)
 {
 	size_t start = __atomic_load_n(&r->current, __ATOMIC_RELAXED), n = r->endpoints.n,
 	       i;
@@ -418,21 +424,21 @@ static int ask_round(struct remote *r, const struct remote_request *rq, int64_t 
 	int rc = -EIO, now = -EIO;
 	int64_t share, before;
 
-	err_set(e, rc, "no host is configured to be asked for this");
+	err_set(e, rc, "no configured host serves this request");
 	for (i = 0; i < n && now != -ENOMEM; i++) {
 		size_t at = (start + i) % n;
-		const struct endpoint *ep = r->places[at].at;
+		const struct endpoint *ep = r->peers[at].at;
 
-		if (!is_for(ep, rq) || (i > 0 && other_has_answered(r, at)))
+		if (!endpoint_serves(ep, rq) || (i > 0 && other_has_answered(r, at)))
 			continue;
-		share = before = share_of(&r->places[at], *until, n - i);
-		now = ask_at(r, at, rq, &share, url, out, &one);
+		share = before = peer_deadline(&r->peers[at], *until, n - i);
+		now = peer_request(r, at, rq, &share, url, out, &one);
 		*until += share - before;
 		if (now == 0) {
 			__atomic_store_n(&r->current, at, __ATOMIC_RELAXED);
 			return 0;
 		}
-		if (i == 0 || !ep->is_guess || has_answered(&r->places[at])) {
+		if (i == 0 || !ep->is_guess || has_answered(&r->peers[at])) {
 			rc = now;
 			err_set(e, rc, "%s", one.text);
 		}
@@ -449,21 +455,21 @@ int remote_open(struct remote *r, const struct remote_request *rq, int64_t *unti
 
 	if (r->offline)
 		return err_set(e, -EIO,
-			       "not in the cache, and -o offline asks no registry");
+			       "not in the cache, and -o offline allows no requests");
 	retry_init(&rounds, *until);
 	do {
-		rc = ask_round(r, rq, until, url, out, e);
+		rc = request_round(r, rq, until, url, out, e);
 		rounds.until = *until;
-	} while (rc == -EIO && !remote_is_reached(r) && rounds.tries + 1 < FIRST_TRIES &&
-		 retry_wait(&rounds, 0));
+	} while (rc == -EIO && !remote_has_answered(r) &&
+		 rounds.tries + 1 < FIRST_TRIES && retry_wait(&rounds, 0));
 	if (rc == -EIO)
-		remote_gave_up(r, began);
+		remote_note_failure(r, began);
 	return rc;
 }
 
 int remote_begin(struct remote *r, const struct remote_request *rq, struct transfer **out)
 {
-	struct place *p = &r->places[__atomic_load_n(&r->current, __ATOMIC_RELAXED)];
+	struct peer *p = &r->peers[__atomic_load_n(&r->current, __ATOMIC_RELAXED)];
 	struct http_request http = {
 		.accept = rq->accept,
 		.bulk = rq->bulk,
@@ -473,15 +479,15 @@ int remote_begin(struct remote *r, const struct remote_request *rq, struct trans
 		.last = rq->last,
 		.tls = &p->at->tls,
 	};
-	const struct auth_tls tls = {&p->at->tls, r->elsewhere};
+	const struct auth_tls tls = {&p->at->tls, r->foreign_tls};
 	char *authorization = NULL;
 	struct buf url;
 	int rc;
 
-	if (r->offline || !has_answered(p) || !is_for(p->at, rq))
+	if (r->offline || !has_answered(p) || !endpoint_serves(p->at, rq))
 		return -EAGAIN;
 	buf_init(&url, HTTP_URL_MAX);
-	rc = first_url(p->at, rq->what, &url);
+	rc = request_url(p->at, rq->what, &url);
 	if (rc == 0)
 		rc = auth_get(p->lease->auth, &tls, remote_deadline(r), &authorization,
 			      NULL);

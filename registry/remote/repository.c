@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An image in a registry's repository.
- *
- * What the store holds is not asked for. A document by its digest is then complete
- * without a request; a tag is asked each time, but by HEAD if the store has what it
- * was last: many registries do not count that against their limits, and mostly it is
- * all that is needed. A tag that is not in the store is asked by GET at once, to save
- * a round trip. When the registry cannot be had, the last answer stands, with a warning.
+ * What the store has is not requested. A document named by digest then needs no request. A tag
+ * needs one each time, but only HEAD if the store has its last document: many registries
+ * do not count HEAD against their limits, and the answer is mostly the same digest. A tag
+ * that the store does not know is requested by GET at once, to save a round trip. If the
+ * registry is unreachable, the last known document is used, with a warning.
  */
 #include "registry/remote/repository.h"
 
@@ -37,14 +35,14 @@ struct repository {
 	struct backend backend;
 	struct client *client;
 	bool offline;
-	/* a short name may be several, until the root is found */
+	/* a short name has several candidates until the root is found */
 	struct candidates names;
-	/* The one in use: */
+	/* The candidate in use: */
 	struct reference reference;
 	struct remote *remote;
 };
 
-/* Lists come first for people; registries do not weigh. */
+/* The order is for readers; registries ignore it. */
 static const char accept_all[] = MEDIA_OCI_INDEX
 	", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST
 	", application/vnd.docker.distribution.manifest.v1+prettyjws"
@@ -53,9 +51,9 @@ static const char accept_all[] = MEDIA_OCI_INDEX
 
 #define WHAT_MAX (sizeof("manifests/") + DIGEST_TEXT_MAX + REFERENCE_TAG_MAX)
 
-/* @media, if it is wanted, gets the Content-Type: then it is the root that is asked. */
-static int get(struct repository *r, const char *what, const char *accept,
-	       struct buf *bytes, char **media, struct err *e)
+/* With @media, which gets the Content-Type, this is a request for the root. */
+static int repository_get(struct repository *r, const char *what, const char *accept,
+			  struct buf *bytes, char **media, struct err *e)
 {
 	struct remote_request rq = {
 		.what = what,
@@ -78,21 +76,21 @@ static int root_digest(struct repository *r, const struct buf *bytes,
 		return rc;
 	if (r->reference.has_digest && !digest_equal(&d->digest, &r->reference.digest))
 		return err_set(e, -EBADMSG,
-			       "the registry answered with another document, %s",
+			       "the registry answers with another document, %s",
 			       digest_format(&d->digest, text));
 	d->size = bytes->len;
 	return 0;
 }
 
-/* What the store knows of a tag: "DIGEST MEDIA-TYPE" under "tag REFERENCE". */
+/* The store's note about a tag: "DIGEST MEDIA-TYPE" under "tag REFERENCE". */
 
-static void note_name(const struct repository *r, struct buf *name)
+static void tag_note_name(const struct repository *r, struct buf *name)
 {
 	buf_init(name, REFERENCE_TEXT_MAX + 8);
 	(void)buf_printf(name, "tag %s", r->backend.name);
 }
 
-static bool recall(struct repository *r, struct descriptor *d)
+static bool recall_tag(struct repository *r, struct descriptor *d)
 {
 	struct buf name, note;
 	const char *space;
@@ -100,7 +98,7 @@ static bool recall(struct repository *r, struct descriptor *d)
 
 	if (!r->backend.store)
 		return false;
-	note_name(r, &name);
+	tag_note_name(r, &name);
 	buf_init(&note, 4096);
 	known = store_get_note(r->backend.store, buf_text(&name), &note) == 0;
 	space = known ? strchr(buf_text(&note), ' ') : NULL;
@@ -120,7 +118,7 @@ static void remember_tag(struct repository *r, const struct descriptor *d)
 
 	if (!r->backend.store || r->reference.has_digest)
 		return;
-	note_name(r, &name);
+	tag_note_name(r, &name);
 	buf_init(&note, 4096);
 	if (buf_printf(&note, "%s %s", digest_format(&d->digest, digest),
 		       d->media_type ? d->media_type : "") == 0)
@@ -129,16 +127,16 @@ static void remember_tag(struct repository *r, const struct descriptor *d)
 	buf_release(&note);
 }
 
-static void remember(struct repository *r, const struct buf *bytes,
-		     const struct descriptor *d)
+static void remember_root(struct repository *r, const struct buf *bytes,
+			  const struct descriptor *d)
 {
 	if (r->backend.store && store_put_document(r->backend.store, &d->digest,
 						   bytes->data, bytes->len) == 0)
 		remember_tag(r, d);
 }
 
-/* The document of d->digest from the store, with its size. */
-static bool from_store(struct repository *r, struct buf *bytes, struct descriptor *d)
+/* Gets the document of d->digest and its size from the store. */
+static bool root_from_store(struct repository *r, struct buf *bytes, struct descriptor *d)
 {
 	if (!r->backend.store ||
 	    store_get_document(r->backend.store, &d->digest, DOCUMENT_MAX, bytes) < 0) {
@@ -149,9 +147,9 @@ static bool from_store(struct repository *r, struct buf *bytes, struct descripto
 	return true;
 }
 
-/* The digest, and the media type, that HEAD tells. -ESTALE: it does not tell. */
-static int ask_head(struct repository *r, const char *what, struct descriptor *out,
-		    struct err *e)
+/* Digest and media type by HEAD. -ESTALE: HEAD does not give them. */
+static int head_digest(struct repository *r, const char *what, struct descriptor *out,
+		       struct err *e)
 {
 	struct remote_request rq = {
 		.what = what, .accept = accept_all, .head = true, .by_tag = true};
@@ -160,8 +158,8 @@ static int ask_head(struct repository *r, const char *what, struct descriptor *o
 	struct transfer *t = NULL;
 	int rc = remote_open(r->remote, &rq, &until, NULL, &t, e);
 
-	if (rc == -ENOTSUP || (rc == -EIO && remote_is_reached(r->remote)))
-		return -ESTALE; /* there are those that do not know HEAD */
+	if (rc == -ENOTSUP || (rc == -EIO && remote_has_answered(r->remote)))
+		return -ESTALE; /* some hosts do not support HEAD */
 	if (rc < 0)
 		return rc;
 	head = transfer_head(t);
@@ -174,11 +172,11 @@ static int ask_head(struct repository *r, const char *what, struct descriptor *o
 	return rc;
 }
 
-static int from_registry(struct repository *r, const char *what, struct buf *bytes,
-			 struct descriptor *out, struct err *e)
+static int root_from_registry(struct repository *r, const char *what, struct buf *bytes,
+			      struct descriptor *out, struct err *e)
 {
 	struct descriptor d = {0};
-	int rc = get(r, what, accept_all, bytes, &d.media_type, e);
+	int rc = repository_get(r, what, accept_all, bytes, &d.media_type, e);
 
 	if (rc == 0)
 		rc = root_digest(r, bytes, &d, e);
@@ -186,20 +184,20 @@ static int from_registry(struct repository *r, const char *what, struct buf *byt
 		descriptor_release(&d);
 		return rc;
 	}
-	remember(r, bytes, &d);
+	remember_root(r, bytes, &d);
 	*out = d;
 	return 0;
 }
 
-static void warn_of_last(struct repository *r, const struct err *e)
+static void warn_stale(struct repository *r, const struct err *e)
 {
-	client_warn(r->client, "%s: showing what it was last: %s", r->backend.name,
-		    e ? e->text : "the registry cannot be asked");
+	client_warn(r->client, "%s: using what it was last: %s", r->backend.name,
+		    e ? e->text : "the registry is unreachable");
 }
 
-/* A tag whose last document, in @bytes and @d, is known. */
-static int check_tag(struct repository *r, const char *what, struct buf *bytes,
-		     struct descriptor *d, struct err *e)
+/* Replaces the last known document of a tag, in @bytes and @d, if the tag has moved. */
+static int refresh_root(struct repository *r, const char *what, struct buf *bytes,
+			struct descriptor *d, struct err *e)
 {
 	struct descriptor fresh = {0};
 	struct buf now;
@@ -207,7 +205,7 @@ static int check_tag(struct repository *r, const char *what, struct buf *bytes,
 
 	if (r->offline)
 		return 0;
-	rc = ask_head(r, what, &fresh, e);
+	rc = head_digest(r, what, &fresh, e);
 	if (rc == 0 && !digest_equal(&fresh.digest, &d->digest))
 		rc = -ESTALE;
 	descriptor_release(&fresh);
@@ -215,7 +213,7 @@ static int check_tag(struct repository *r, const char *what, struct buf *bytes,
 		return 0;
 	if (rc == -ESTALE) {
 		buf_init(&now, DOCUMENT_MAX);
-		rc = from_registry(r, what, &now, &fresh, e);
+		rc = root_from_registry(r, what, &now, &fresh, e);
 		if (rc == 0) {
 			buf_release(bytes);
 			descriptor_release(d);
@@ -227,7 +225,7 @@ static int check_tag(struct repository *r, const char *what, struct buf *bytes,
 	}
 	if (rc != -EIO && rc != -EACCES)
 		return rc;
-	warn_of_last(r, e);
+	warn_stale(r, e);
 	return 0;
 }
 
@@ -240,21 +238,21 @@ static void manifest_path(const struct repository *r, char *out, size_t max)
 					 : r->reference.tag);
 }
 
-/* By HEAD, or by GET, which gives the document as well: that is kept. */
-static int ask_digest(struct repository *r, struct descriptor *d, struct err *e)
+/* The digest of the tag by HEAD, or by GET; the store keeps what GET gives. */
+static int fresh_digest(struct repository *r, struct descriptor *d, struct err *e)
 {
 	char what[WHAT_MAX];
 	struct buf bytes;
 	int rc;
 
 	manifest_path(r, what, sizeof(what));
-	rc = ask_head(r, what, d, e);
+	rc = head_digest(r, what, d, e);
 	if (rc == 0)
 		remember_tag(r, d);
 	if (rc != -ESTALE)
 		return rc;
 	buf_init(&bytes, DOCUMENT_MAX);
-	rc = from_registry(r, what, &bytes, d, e);
+	rc = root_from_registry(r, what, &bytes, d, e);
 	buf_release(&bytes);
 	return rc;
 }
@@ -273,13 +271,13 @@ static int repository_tag_digest(struct backend *b, struct digest *out, struct e
 		return 0;
 	}
 	if (!r->offline)
-		rc = ask_digest(r, &d, e);
-	if ((rc == -EIO || rc == -EACCES) && recall(r, &d)) {
+		rc = fresh_digest(r, &d, e);
+	if ((rc == -EIO || rc == -EACCES) && recall_tag(r, &d)) {
 		if (!r->offline)
-			warn_of_last(r, e);
+			warn_stale(r, e);
 		rc = 0;
 	} else if (r->offline) {
-		err_set(e, rc, "not in the cache, and -o offline asks no registry");
+		err_set(e, rc, "not in the cache, and -o offline allows no requests");
 	}
 	if (rc == 0)
 		*out = d.digest;
@@ -287,7 +285,7 @@ static int repository_tag_digest(struct backend *b, struct digest *out, struct e
 	return rc < 0 ? err_prefix(e, rc, "%s", r->backend.name) : 0;
 }
 
-/* The root under the name in use. */
+/* The root of the candidate in use. */
 static int find_root(struct repository *r, struct buf *bytes, struct descriptor *out,
 		     struct err *e)
 {
@@ -298,12 +296,14 @@ static int find_root(struct repository *r, struct buf *bytes, struct descriptor 
 	manifest_path(r, what, sizeof(what));
 	if (r->reference.has_digest) {
 		d.digest = r->reference.digest;
-		rc = from_store(r, bytes, &d) ? 0 : from_registry(r, what, bytes, &d, e);
-	} else if (recall(r, &d) && from_store(r, bytes, &d)) {
-		rc = check_tag(r, what, bytes, &d, e);
+		rc = root_from_store(r, bytes, &d)
+			     ? 0
+			     : root_from_registry(r, what, bytes, &d, e);
+	} else if (recall_tag(r, &d) && root_from_store(r, bytes, &d)) {
+		rc = refresh_root(r, what, bytes, &d, e);
 	} else {
 		descriptor_release(&d);
-		rc = from_registry(r, what, bytes, &d, e);
+		rc = root_from_registry(r, what, bytes, &d, e);
 	}
 	if (rc < 0) {
 		descriptor_release(&d);
@@ -313,8 +313,8 @@ static int find_root(struct repository *r, struct buf *bytes, struct descriptor 
 	return 0;
 }
 
-/* Takes this name, and what it leads to, in use. */
-static int use_name(struct repository *r, const char *text, struct err *e)
+/* Makes @text the candidate in use. */
+static int use_candidate(struct repository *r, const char *text, struct err *e)
 {
 	struct remote *remote = NULL;
 	struct reference ref;
@@ -348,11 +348,11 @@ static int repository_root(struct backend *b, struct buf *bytes, struct descript
 	int rc;
 
 	if (!e)
-		e = &own; /* a warning may want the words */
+		e = &own; /* a warning may quote it */
 	rc = find_root(r, bytes, out, e);
 	for (i = 1; rc < 0 && rc != -ENOMEM && i < r->names.n; i++) {
 		buf_clear(bytes);
-		rc = use_name(r, r->names.list[i], e);
+		rc = use_candidate(r, r->names.list[i], e);
 		if (rc == 0)
 			rc = find_root(r, bytes, out, e);
 	}
@@ -368,8 +368,8 @@ static int repository_document(struct backend *b, const struct descriptor *d,
 
 	snprintf(what, sizeof(what), "%s/%s", manifest ? "manifests" : "blobs",
 		 digest_format(&d->digest, text));
-	return get((struct repository *)b, what, manifest ? accept_all : NULL, bytes,
-		   NULL, e);
+	return repository_get((struct repository *)b, what, manifest ? accept_all : NULL,
+			      bytes, NULL, e);
 }
 
 static int repository_blob(struct backend *b, const struct descriptor *d,
@@ -406,10 +406,10 @@ static int repository_probe(struct backend *b, struct err *e)
 }
 
 /*
- * A host without the API is noted for a day, so that what is not worth two round trips
- * has one.
+ * The store notes for a day that a host lacks the referrers API, so that non-essential
+ * searches cost one round trip, not two.
  */
-static bool lacks_api(const struct repository *r, const char *name)
+static bool lacks_referrers_api(const struct repository *r, const char *name)
 {
 	uint64_t then = 0, now = (uint64_t)time(NULL);
 	struct buf note;
@@ -423,7 +423,7 @@ static bool lacks_api(const struct repository *r, const char *name)
 	return lacks;
 }
 
-static void note_lack(const struct repository *r, const char *name)
+static void note_no_referrers_api(const struct repository *r, const char *name)
 {
 	char now[32];
 
@@ -448,16 +448,16 @@ static int repository_referrers(struct backend *b, const struct digest *of,
 	int rc = -ENOSYS;
 
 	snprintf(name, sizeof(name), "no-referrers %s", r->reference.host);
-	if (!is_extra || !lacks_api(r, name)) {
+	if (!is_extra || !lacks_referrers_api(r, name)) {
 		rc = referrers_by_api(r->remote, &q, e);
 		if (rc == -ENOSYS)
-			note_lack(r, name);
+			note_no_referrers_api(r, name);
 	}
 	if (rc == -ENOSYS)
 		rc = referrers_by_tag(r->remote, &q, e);
 	if (rc == 0 && !is_extra)
 		rc = cosign_referrers(r->remote, &q, e);
-	return rc < 0 ? err_prefix(e, rc, "what refers to %s", b->name) : 0;
+	return rc; /* callers name the image */
 }
 
 static void repository_close(struct backend *b)
@@ -498,7 +498,7 @@ int repository_open(const char *text, struct client *c, struct backend **out,
 	if (rc == 0)
 		rc = short_name_expand(conf, text, &r->names, e);
 	if (rc == 0)
-		rc = use_name(r, r->names.list[0], e);
+		rc = use_candidate(r, r->names.list[0], e);
 	if (rc < 0)
 		repository_close(&r->backend);
 	else

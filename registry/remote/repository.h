@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The backend of an image in a registry's repository. */
+/* The backend (backend.h) of an image in a registry. */
 #ifndef REGISTRY_REMOTE_REPOSITORY_H
 #define REGISTRY_REMOTE_REPOSITORY_H
 
@@ -9,7 +9,7 @@ struct client;
 
 /*
  * @text is a reference, without "docker://". @c is borrowed for the backend's life. Makes no
- * request. -EINVAL with a sentence: not a reference.
+ * request. -EINVAL: not a reference.
  */
 int repository_open(const char *text, struct client *c, struct backend **out,
 		    struct err *e);

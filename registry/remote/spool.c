@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One at a time adds to the file: who reads what is not there yet asks for it, in the
- * ordinary way, with all the retries that there are. As soon as bytes come, a thread goes
- * on with that answer, for the host sends all of it whether it is wanted now or not, and
- * an answer that nobody takes keeps a connection from others. The thread itself asks for
- * nothing: when the answer breaks off or stalls it ends, and the next reader asks. So it
- * never waits for long, and whoever closes the spool does not wait for the network.
+ * One thread at a time fills the file. A reader whose bytes are missing makes the request, in the
+ * ordinary way with all retries. When the first bytes have arrived, a thread of the spool
+ * continues with that response: the host sends the whole blob anyway, and an unread response
+ * keeps its connection from other requests. That thread makes no requests. If the response
+ * breaks off or stalls, the thread ends, and the next reader makes a request. So the thread
+ * never waits for long, and closing the spool does not wait for the network.
  */
 #include "registry/remote/spool.h"
 
@@ -21,29 +21,29 @@
 #include "registry/http/http.h"
 #include "registry/remote/remote.h"
 
-/* How often the thread looks whether it is to stop. */
-#define LOOK_MS 100
+/* How often the thread checks whether it must stop. */
+#define STOP_CHECK_MS 100
 
 struct spool {
 	struct source source;
-	struct blob_fetch *supply;
+	struct blob_fetch *fetch;
 	int fd;
-	struct range_reader reading; /* of whoever made it busy */
+	struct range_reader reader; /* owned by the thread that set is_busy */
 
 	pthread_mutex_t lock; /* guards all that follows */
 	pthread_cond_t moved;
 	uint64_t filled; /* bytes from the start */
-	bool is_busy;	 /* somebody adds to it */
+	bool is_busy;	 /* a thread is filling the file */
 	bool has_thread; /* to be joined; it may have ended */
 	bool stop;
 	pthread_t thread;
-	unsigned failures; /* the last of which was: */
+	unsigned failures; /* the last one: */
 	int rc;
 	struct err err;
 };
 
-/* Or -ENOSPC, whatever the reason. */
-static int write_all(int fd, const char *data, size_t len, uint64_t off)
+/* 0, or -ENOSPC for any error. */
+static int spool_write(int fd, const char *data, size_t len, uint64_t off)
 {
 	while (len > 0) {
 		ssize_t n = pwrite(fd, data, len, (off_t)off);
@@ -59,10 +59,10 @@ static int write_all(int fd, const char *data, size_t len, uint64_t off)
 	return 0;
 }
 
-/* By who made it busy. 0 or -ENOSPC; *filled is where they end. */
-static int add(struct spool *s, const void *data, size_t len, uint64_t *filled)
+/* Called by the thread that set is_busy. 0 or -ENOSPC; *filled is moved. */
+static int spool_append(struct spool *s, const void *data, size_t len, uint64_t *filled)
 {
-	int rc = write_all(s->fd, data, len, *filled);
+	int rc = spool_write(s->fd, data, len, *filled);
 
 	if (rc < 0)
 		return rc;
@@ -74,8 +74,8 @@ static int add(struct spool *s, const void *data, size_t len, uint64_t *filled)
 	return 0;
 }
 
-/* Under the lock. Those who wait now have the error, too; later ones try anew. */
-static void end_busy(struct spool *s, int rc, const struct err *e)
+/* Called with the lock. Threads that wait now get the error too; later ones try again. */
+static void spool_end_busy(struct spool *s, int rc, const struct err *e)
 {
 	s->is_busy = false;
 	if (rc < 0) {
@@ -86,7 +86,7 @@ static void end_busy(struct spool *s, int rc, const struct err *e)
 	pthread_cond_broadcast(&s->moved);
 }
 
-static bool is_stopped(struct spool *s)
+static bool spool_is_stopped(struct spool *s)
 {
 	bool stop;
 
@@ -96,48 +96,48 @@ static bool is_stopped(struct spool *s)
 	return stop;
 }
 
-/* The thread: what is left of the answer under way, as long as it comes. */
-static void *drain(void *arg)
+/* The thread: receives the rest of the response, as long as bytes arrive. */
+static void *spool_drain(void *arg)
 {
-	const struct remote *remote = blob_fetch_remote(((struct spool *)arg)->supply);
+	const struct remote *remote = blob_fetch_remote(((struct spool *)arg)->fetch);
 	struct spool *s = arg;
 	const struct err none = {""};
-	uint64_t filled = s->filled; /* nobody else changes it now */
-	int64_t until = remote_try(remote, INT64_MAX);
+	uint64_t filled = s->filled; /* only this thread changes it now */
+	int64_t until = remote_try_deadline(remote, INT64_MAX);
 	const void *data;
 	ssize_t n;
 	int rc = 0;
 
 	do {
-		n = range_reader_more(&s->reading, &data, clock_ms() + LOOK_MS);
+		n = range_reader_receive(&s->reader, &data, clock_ms() + STOP_CHECK_MS);
 		if (n > 0) {
-			rc = add(s, data, (size_t)n, &filled);
-			until = remote_try(remote, INT64_MAX);
+			rc = spool_append(s, data, (size_t)n, &filled);
+			until = remote_try_deadline(remote, INT64_MAX);
 		} else if (n == -ETIMEDOUT && clock_ms() < until) {
 			n = 1;
 		}
-	} while (n > 0 && rc == 0 && !is_stopped(s));
-	range_reader_release(&s->reading);
+	} while (n > 0 && rc == 0 && !spool_is_stopped(s));
+	range_reader_release(&s->reader);
 	pthread_mutex_lock(&s->lock);
-	end_busy(s, rc, &none);
+	spool_end_busy(s, rc, &none);
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
 }
 
-/* An answer is under way. By who made it busy, which it stays if this gives 0. */
-static int start_thread(struct spool *s)
+/* Called by the thread that set is_busy; hands that over if it returns 0. */
+static int spool_start_thread(struct spool *s)
 {
 	int rc;
 
 	if (s->has_thread)
-		pthread_join(s->thread, NULL); /* it has ended, since it is not busy */
-	rc = -pthread_create(&s->thread, NULL, drain, s);
+		pthread_join(s->thread, NULL); /* it has ended, since is_busy was clear */
+	rc = -pthread_create(&s->thread, NULL, spool_drain, s);
 	s->has_thread = rc == 0;
 	return rc < 0 ? -ENOSPC : 0;
 }
 
-/* By a reader that made it busy: at least a few bytes more. */
-static void ask(struct spool *s)
+/* Called by a reader that set is_busy: makes a request and receives its first bytes. */
+static void spool_request(struct spool *s)
 {
 	struct err e = {""};
 	uint64_t filled = s->filled;
@@ -145,22 +145,22 @@ static void ask(struct spool *s)
 	ssize_t n;
 	int rc;
 
-	range_reader_init(&s->reading, s->supply, filled, s->source.size, false);
-	n = range_reader_next(&s->reading, &data, &e);
-	rc = n < 0 ? (int)n : add(s, data, (size_t)n, &filled);
+	range_reader_init(&s->reader, s->fetch, filled, s->source.size, false);
+	n = range_reader_next(&s->reader, &data, &e);
+	rc = n < 0 ? (int)n : spool_append(s, data, (size_t)n, &filled);
 	if (rc == 0 && filled < s->source.size) {
-		rc = start_thread(s);
+		rc = spool_start_thread(s);
 		if (rc == 0)
 			return;
 	}
-	range_reader_release(&s->reading);
+	range_reader_release(&s->reader);
 	pthread_mutex_lock(&s->lock);
-	end_busy(s, rc, &e);
+	spool_end_busy(s, rc, &e);
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Until all before @end is there. */
-static int await(struct spool *s, uint64_t end, struct err *e)
+/* Waits until the file has all bytes before @end. */
+static int spool_await(struct spool *s, uint64_t end, struct err *e)
 {
 	unsigned failures;
 	int rc = 0;
@@ -175,7 +175,7 @@ static int await(struct spool *s, uint64_t end, struct err *e)
 		} else {
 			s->is_busy = true;
 			pthread_mutex_unlock(&s->lock);
-			ask(s);
+			spool_request(s);
 			pthread_mutex_lock(&s->lock);
 		}
 	}
@@ -187,7 +187,7 @@ static ssize_t spool_pread(struct source *src, void *buf, size_t len, uint64_t o
 			   struct err *e)
 {
 	struct spool *s = (struct spool *)src;
-	int rc = await(s, off + len, e);
+	int rc = spool_await(s, off + len, e);
 	ssize_t n;
 
 	if (rc < 0)
@@ -195,7 +195,7 @@ static ssize_t spool_pread(struct source *src, void *buf, size_t len, uint64_t o
 	do
 		n = pread(s->fd, buf, len, (off_t)off);
 	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)len ? n : -ENOSPC; /* the disk has lost it */
+	return n == (ssize_t)len ? n : -ENOSPC; /* the file was cut */
 }
 
 static void spool_release(struct source *src)
@@ -213,8 +213,8 @@ static void spool_release(struct source *src)
 	free(s);
 }
 
-int spool_new(struct store *store, struct blob_fetch *supply, uint64_t size,
-	      const struct range_reader *answer, struct source **out)
+int spool_new(struct store *store, struct blob_fetch *fetch, uint64_t size,
+	      const struct range_reader *response, struct source **out)
 {
 	static const struct source_ops ops = {.pread = spool_pread,
 					      .release = spool_release};
@@ -230,13 +230,13 @@ int spool_new(struct store *store, struct blob_fetch *supply, uint64_t size,
 		return rc;
 	}
 	source_init(&s->source, &ops, size);
-	s->supply = supply;
+	s->fetch = fetch;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->moved, NULL);
-	if (answer) {
-		s->reading = *answer;
+	if (response) {
+		s->reader = *response;
 		s->is_busy = true;
-		rc = start_thread(s);
+		rc = spool_start_thread(s);
 	}
 	if (rc < 0)
 		spool_release(&s->source);
