@@ -47,6 +47,8 @@ SOURCES  := $(filter-out $(MAINS),$(C_FILES))
 HEADERS  := $(sort $(shell find base registry tar fs -name '*.h'))
 LIB      := $(B)/libpeelfs.a
 PROGRAMS := $(B)/peelfs $(B)/peelctl
+TEST_C   := $(sort $(shell find tests -name '*.c'))
+TEST_H   := $(sort $(shell find tests -name '*.h'))
 UNIT     := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(shell find tests/unit -name 'test_*.c')))
 # What has one thread is slow in the thread build, and tells nothing there.
 ifeq ($(SAN),thread)
@@ -90,6 +92,8 @@ check: deps
 	$(Q)$(MAKE) check-fuzz
 	$(Q)$(MAKE) check-e2e
 
+unit: $(UNIT) $(REPLAY)
+
 check-unit: $(UNIT)
 	prove -j$$(($$(nproc) + 2)) $(UNIT) tests/unit/test_layers.sh
 
@@ -124,11 +128,11 @@ headers:
 		$(CC) $(CPPFLAGS) $(CFLAGS) -Werror -fsyntax-only -x c $$h || exit 1; done
 
 lint:
-	$(Q)$(MAKE) B=$(B)/lint CC=clang DEV=1 all
-	$(Q)tests/lint $(SOURCES) $(MAINS)
+	$(Q)$(MAKE) B=$(B)/lint CC=clang DEV=1 all unit
+	$(Q)tests/lint $(C_FILES) $(TEST_C)
 
 format-check:
-	clang-format --dry-run -Werror $(SOURCES) $(MAINS) $(HEADERS)
+	clang-format --dry-run -Werror $(C_FILES) $(HEADERS) $(TEST_C) $(TEST_H)
 
 install: all
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
@@ -160,6 +164,6 @@ deps:
 clean:
 	rm -rf build
 
-.PHONY: all check check-unit check-fuzz check-e2e check-oom demo bench fuzz layers headers \
+.PHONY: all unit check check-unit check-fuzz check-e2e check-oom demo bench fuzz layers headers \
 	lint format-check install uninstall deb deps clean
 .SECONDARY:

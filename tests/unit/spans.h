@@ -92,8 +92,7 @@ static size_t piece_size(long piece, uint64_t *random, size_t left)
 }
 
 /* A first pass; @zlib: gzip by zlib, whatever else is there. Gives p->rc. */
-static int pass_run(struct pass *p, const void *data, size_t len, long piece,
-			  int zlib)
+static int pass_run(struct pass *p, const void *data, size_t len, long piece, int zlib)
 {
 	const uint8_t *in = data;
 	struct gzip_cutter *gzip = NULL;

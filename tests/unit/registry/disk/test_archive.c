@@ -133,8 +133,8 @@ static void test_bad(void)
 {
 	static const char *const packed[] = {"\x1f\x8b\x08 gzip", "\x28\xb5\x2f\xfd zstd",
 					     "BZh91",
-					     "\xfd"
-					     "7zXZ"};
+					     ("\xfd"
+					      "7zXZ")};
 	struct archive *a = NULL;
 	struct err e = {""};
 	size_t i;
