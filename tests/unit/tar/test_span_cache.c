@@ -2,7 +2,6 @@
 /* Readers of spans that wait, run at the same time, or meet a store that is full. */
 #include "tar/span_cache.h"
 
-
 #include "tests/unit/tar/layers.h"
 
 /* Loaded, with all of its data gone: each span has to be fetched. */

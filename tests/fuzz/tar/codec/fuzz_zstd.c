@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1)
 		return 0;
 	pass_run(&p, data + 1, size - 1,
-		       data[0] < 128 ? 1 + data[0] : -10 * (long)data[0], 0);
+		 data[0] < 128 ? 1 + data[0] : -10 * (long)data[0], 0);
 	if (p.rc == 0 && pass_check(&p, data + 1, size - 1))
 		abort();
 	pass_release(&p);

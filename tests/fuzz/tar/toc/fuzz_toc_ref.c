@@ -37,8 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fd = memfd_create("index", MFD_CLOEXEC);
 	if (fd < 0 || source_memory(data + HEAD, size - HEAD, &blob) < 0)
 		abort();
-	if (toc_ref_make_index(&c, &(struct blob_reader){.blob = blob, .bytes = &fetched}, &digest,
-			    fd, &prefetch, &e) >= 0 ||
+	if (toc_ref_make_index(&c, &(struct blob_reader){.blob = blob, .bytes = &fetched},
+			       &digest, fd, &prefetch, &e) >= 0 ||
 	    !e.text[0])
 		abort();
 	source_unref(blob);

@@ -98,8 +98,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	source_init(&blob, &ops, (uint64_t)blob_size);
 	plant_begin(&p);
-	if (ztoc_parse(data, size, &(struct blob_reader){.blob = &blob, .bytes = &fetched},
-		       p.tree, &facts, NULL) < 0) {
+	if (ztoc_parse(data, size,
+		       &(struct blob_reader){.blob = &blob, .bytes = &fetched}, p.tree,
+		       &facts, NULL) < 0) {
 		tree_free(p.tree);
 		close(p.fd);
 		return 0;
