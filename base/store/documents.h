@@ -10,8 +10,8 @@ struct digest;
 struct store;
 
 /*
- * Reads a document of at most @max bytes into @out, which is empty, and checks its digest.
- * 0, -ENOMEM, or -ENOENT, also if it is damaged.
+ * Reads a document of at most @max bytes into @out, which is empty, and checks its
+ * digest. 0, -ENOMEM, or -ENOENT, also if it is damaged.
  */
 int store_get_document(struct store *s, const struct digest *d, size_t max,
 		       struct buf *out);

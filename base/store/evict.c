@@ -2,13 +2,13 @@
 /*
  * Spans are evicted from a layer only under an exclusive lock on its data file. A mount
  * holds a shared lock while it has the layer open, so a reader never sees bytes vanish.
- * The spans of all layers that can be locked are sorted by the minute of their last read,
- * and punched out from the oldest on. The row is cleared first: a kill between the two, or
- * in the middle of a first pass, leaves bytes that no row refers to. When no row of the layer
- * refers to anything, its data file is truncated.
+ * The spans of all layers that can be locked are sorted by the minute of their last
+ * read, and punched out from the oldest on. The row is cleared first: a kill between
+ * the two, or in the middle of a first pass, leaves bytes that no row refers to. When
+ * no row of the layer refers to anything, its data file is truncated.
  *
- * Cost: a stat of two files for each layer in the store, and 12 bytes of memory for each
- * span.
+ * Cost: a stat of two files for each layer in the store, and 12 bytes of memory for
+ * each span.
  */
 #include "base/store/evict.h"
 

@@ -192,8 +192,8 @@ static int copy_file(int fd, int dir, const char *name)
 
 /*
  * linkat() cannot replace a file, so the new one gets a name in @tmp_dir and rename()
- * replaces. A file that cannot be linked, because it is on another disk or its name was removed,
- * is copied.
+ * replaces. A file that cannot be linked, because it is on another disk or its name was
+ * removed, is copied.
  */
 int files_give_name(int tmp_dir, int fd, int dir, const char *name)
 {

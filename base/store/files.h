@@ -12,12 +12,14 @@ struct buf;
 
 /* mkdir -p with mode 0700. */
 int files_make_path(const char *path);
-/* Opens the directory @path below @at; missing levels are created. Follows no symlinks. */
+/*
+ * Opens the directory @path below @at; missing levels are created. Follows no symlinks.
+ */
 int files_open_below(int at, const char *path);
 
 /*
- * Opens the regular file @name in @dir, close-on-exec; O_CREAT uses mode 0600. -ENOENT for
- * anything but a regular file: opening a FIFO that somebody put there could block.
+ * Opens the regular file @name in @dir, close-on-exec; O_CREAT uses mode 0600. -ENOENT
+ * for anything but a regular file: opening a FIFO that somebody put there could block.
  */
 int files_open(int dir, const char *name, int flags);
 /* Appends a whole file to @out. -ENOENT if it has more than @max bytes. */

@@ -30,7 +30,10 @@ struct store {
 	void *arg;
 };
 
-/* A row of the file `spans`, in this machine's byte order; fields are accessed atomically. */
+/*
+ * A row of the file `spans`, in this machine's byte order; fields are accessed
+ * atomically.
+ */
 struct slot_row {
 	uint64_t off; /* in data */
 	uint32_t len;

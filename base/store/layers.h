@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The layers that a store contains: a walk over their directories, and what they occupy. */
+/*
+ * The layers that a store contains: a walk over their directories, and what they
+ * occupy.
+ */
 #ifndef BASE_STORE_LAYERS_H
 #define BASE_STORE_LAYERS_H
 
@@ -36,8 +39,8 @@ int layers_each(struct store *s, layers_fn *fn, void *arg);
 uint64_t layers_bytes(int dir);
 int layers_count(struct store *s, uint64_t *bytes);
 /*
- * Opens the data file of a layer with an exclusive lock. -1 if there is none, or if a mount has
- * it open (*in_use).
+ * Opens the data file of a layer with an exclusive lock. -1 if there is none, or if a
+ * mount has it open (*in_use).
  */
 int layers_lock_data(int dir, bool *in_use);
 /* Maps the rows of a layer's spans; NULL if there are none. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Notes: short texts under a name, such as the digest that a tag last had. A later note
- * replaces an earlier one. A note's checksum detects damage, not forgery; only the mode of
- * the store's directory prevents that.
+ * replaces an earlier one. A note's checksum detects damage, not forgery; only the mode
+ * of the store's directory prevents that.
  */
 #ifndef BASE_STORE_NOTES_H
 #define BASE_STORE_NOTES_H

@@ -72,9 +72,9 @@ bool store_keep(struct store *s, int fd, const void *data, size_t len, uint64_t 
 }
 
 /*
- * Takes @fd, which may be an error. Allocates now, because a quota, or another process that
- * fills the disk, would otherwise show in a later write. File systems that cannot allocate are
- * trusted.
+ * Takes @fd, which may be an error. Allocates now, because a quota, or another process
+ * that fills the disk, would otherwise show in a later write. File systems that cannot
+ * allocate are trusted.
  */
 static int allocate(int fd, uint64_t size)
 {

@@ -24,8 +24,8 @@
 #define SIGN_MS	     250 /* progress is shown no more often */
 
 /*
- * A holder may itself wait for the network as long as we wait for the holder. In this time
- * it notices its own timeout and gives the lock back.
+ * A holder may itself wait for the network as long as we wait for the holder. In this
+ * time it notices its own timeout and gives the lock back.
  */
 #define PATIENCE_MORE_MS 2000
 
@@ -98,9 +98,9 @@ void slot_close(struct slot *sl)
 /* The lock */
 
 /*
- * Polls, because a blocking flock() cannot be cancelled. -ETIMEDOUT if the file's mtime has
- * not changed for too long. That time is counted in our own sleeps, so a process that is
- * stopped together with the holder does not blame the holder for it.
+ * Polls, because a blocking flock() cannot be cancelled. -ETIMEDOUT if the file's mtime
+ * has not changed for too long. That time is counted in our own sleeps, so a process
+ * that is stopped together with the holder does not blame the holder for it.
  */
 static int lock_patiently(const struct store *s, int fd, int how, const bool *cancelled)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A slot is one layer's place in the store: its lock, its index, its decoded bytes and the
- * rows of its spans.
+ * A slot is one layer's place in the store: its lock, its index, its decoded bytes and
+ * the rows of its spans.
  *
  * Every slot of a private store is private: its files are unnamed, and nothing of it
  * outlives the process. So is a slot whose directory cannot be created (a full disk).
@@ -47,15 +47,18 @@ void store_note_work(struct store *s);
 /* A descriptor of the index, owned by the caller, or -ENOENT. */
 int slot_open_index(struct slot *sl);
 /*
- * Whether the file of @st is still the index. If not, data and spans that were opened in the
- * meantime may belong to another index: slot_forget() them and start again.
+ * Whether the file of @st is still the index. If not, data and spans that were opened
+ * in the meantime may belong to another index: slot_forget() them and start again.
  */
 bool slot_has_index(const struct slot *sl, const struct stat *st);
 /* Closes data and rows. */
 void slot_forget(struct slot *sl);
 /* Removes a damaged index, and the layer's data with it. */
 void slot_drop(struct slot *sl);
-/* A descriptor of a new unnamed file for the index, owned by the caller, or negative errno. */
+/*
+ * A descriptor of a new unnamed file for the index, owned by the caller, or negative
+ * errno.
+ */
 int slot_new_index(struct slot *sl);
 /* Makes @fd the layer's index: fsync, then its name. */
 int slot_publish_index(struct slot *sl, int fd);
@@ -67,14 +70,17 @@ int slot_publish_index(struct slot *sl, int fd);
 int slot_data(struct slot *sl);
 
 /*
- * Maps the rows of @n spans, which all processes share. To be called once the index is known,
- * before the calls below; without it no span is ever filled. Those calls are wait-free.
+ * Maps the rows of @n spans, which all processes share. To be called once the index is
+ * known, before the calls below; without it no span is ever filled. Those calls are
+ * wait-free.
  */
 int slot_map(struct slot *sl, size_t n);
 bool slot_has_map(const struct slot *sl);
 /* Whether span @i is in data. */
 bool slot_is_filled(const struct slot *sl, size_t i);
-/* Span @i is now in bytes [off, off + len) of data; with @len 0, it is no longer there. */
+/*
+ * Span @i is now in bytes [off, off + len) of data; with @len 0, it is no longer there.
+ */
 void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len);
 /* Whether the row of span @i, which is filled, has this place and a plausible time. */
 bool slot_is_sound(const struct slot *sl, size_t i, uint64_t off, uint32_t len);

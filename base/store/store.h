@@ -12,15 +12,15 @@
  *	                            is the time at which its holder last made progress
  *	DIR/tmp/                    files being written
  *
- * A file gets its name by rename, after fsync. If the process is killed, at worst a file
- * in tmp/ remains, which a later open removes. `data` and `spans` are written in place:
- * a row is set after its bytes are written, and whoever reads the bytes back checks them.
- * So a power cut costs a second fetch, but never shows a wrong byte.
+ * A file gets its name by rename, after fsync. If the process is killed, at worst a
+ * file in tmp/ remains, which a later open removes. `data` and `spans` are written in
+ * place: a row is set after its bytes are written, and whoever reads the bytes back
+ * checks them. So a power cut costs a second fetch, but never shows a wrong byte.
  *
  * The store has a size limit. At the limit, the spans that were read longest ago are
- * punched out of `data` (evict.h), except in layers that a mount has open: a mount holds
- * a shared lock on the data file. Indexes are removed only when everything is. If that is
- * not enough, the store accepts no more data.
+ * punched out of `data` (evict.h), except in layers that a mount has open: a mount
+ * holds a shared lock on the data file. Indexes are removed only when everything is. If
+ * that is not enough, the store accepts no more data.
  *
  * Any number of processes and threads may use one directory at once.
  */
@@ -90,13 +90,15 @@ int store_new_file(struct store *s);
 
 /* Records @code, the errno of a failed write; the first one is reported. */
 void store_note_trouble(struct store *s, int code);
-/* store_new_file(), or a file in memory if that fails: indexes are small enough for it. */
+/*
+ * store_new_file(), or a file in memory if that fails: indexes are small enough for it.
+ */
 int store_new_index(struct store *s);
 /* Makes @fd the file @name in @dir, replacing an older one, after fsync. */
 int store_give_name(struct store *s, int fd, int dir, const char *name);
 /*
- * Small files in @folder (relative to the store, two levels at most), written and read as a
- * whole. -ENOENT also for a private store, and for a file of more than @max bytes.
+ * Small files in @folder (relative to the store, two levels at most), written and read
+ * as a whole. -ENOENT also for a private store, and for a file of more than @max bytes.
  */
 int store_put_file(struct store *s, const char *folder, const char *name,
 		   const void *data, size_t len);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "registry/auth/challenge.h"
+#include "registry/auth/credentials.h"
 #include "registry/auth/token.h"
 
 struct auth {
@@ -23,15 +24,15 @@ struct auth {
 
 	pthread_mutex_t lock; /* guards all that follows */
 	pthread_cond_t changed;
-	struct challenge *challenge; /* NULL: none met yet */
-	bool is_supposed;	     /* nor was this one */
+	struct challenge *challenge; /* NULL: none yet */
+	bool is_supposed;	     /* the challenge, by auth_suppose() */
 	char *value;		     /* of the Authorization field */
-	int64_t renew_at;	     /* on clock_ms()'s clock */
-	bool fetching;		     /* by one thread, which then owns what follows */
+	int64_t renew_at;	     /* clock_ms() */
+	bool fetching;		     /* one thread is, and it owns what follows */
 	struct credential cred;
-	bool has_cred;	    /* they were looked for */
-	bool is_refused;    /* what was made of them last */
-	struct err trouble; /* why they could not be found; "" if all went well */
+	bool has_cred;	    /* the credential was looked up */
+	bool is_refused;    /* the last value made of it */
+	struct err trouble; /* why the lookup failed; "" if it did not */
 };
 
 static int out_of_memory(struct err *e)
@@ -81,15 +82,10 @@ void auth_free(struct auth *a)
 	free(a);
 }
 
-/* Making the value; by the one thread that has a->fetching */
+/* Making the value: by the thread that has set a->fetching */
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-/* True if there are credentials other than those that we had. */
-static bool look_for_credentials(struct auth *a)
+/* True if the credential has changed. */
+static bool look_up_credential(struct auth *a)
 {
 	const struct credential_query q = {
 		.host = a->host,
@@ -106,17 +102,14 @@ static bool look_for_credentials(struct auth *a)
 	a->trouble.text[0] = '\0';
 	if (credentials_find(&q, &now, &a->trouble) == 0)
 		a->trouble.text[0] = '\0';
-	changed = !same_text(now.user, a->cred.user) ||
-		  !same_text(now.password, a->cred.password) ||
-		  !same_text(now.identity_token, a->cred.identity_token) ||
-		  !same_text(now.registry_token, a->cred.registry_token);
+	changed = !credential_equal(&now, &a->cred);
 	credential_release(&a->cred);
 	a->cred = now;
 	a->has_cred = true;
 	return changed;
 }
 
-static int no_password(const struct auth *a, struct err *e)
+static int password_missing(const struct auth *a, struct err *e)
 {
 	return err_set(
 		e, -EACCES,
@@ -125,14 +118,14 @@ static int no_password(const struct auth *a, struct err *e)
 		a->host);
 }
 
-static int refused(const struct auth *a, struct err *e)
+static int password_refused(const struct auth *a, struct err *e)
 {
 	return err_set(e, -EACCES,
 		       "%s refuses the user and password that we have: log in again",
 		       a->host);
 }
 
-static int try_value(struct auth *a, const struct challenge *c,
+static int value_try(struct auth *a, const struct challenge *c,
 		     const struct auth_tls *tls, int64_t until, struct token *out,
 		     struct err *e)
 {
@@ -145,52 +138,51 @@ static int try_value(struct auth *a, const struct challenge *c,
 	};
 
 	if (a->is_refused && (a->cred.registry_token || c->scheme == CHALLENGE_BASIC))
-		return refused(a, e);
+		return password_refused(a, e);
 	if (a->cred.registry_token)
-		return bearer_token(a->cred.registry_token, TOKEN_SECONDS_MAX, out) < 0
+		return token_bearer(a->cred.registry_token, TOKEN_SECONDS_MAX, out) < 0
 			       ? out_of_memory(e)
 			       : 0;
 	if (c->scheme == CHALLENGE_BEARER)
 		return token_fetch(&tr, until, out, e);
 	if (!a->cred.user || !a->cred.password)
-		return no_password(a, e);
-	out->seconds = TOKEN_SECONDS_MAX;
-	return basic_value(&a->cred, &out->value) < 0 ? out_of_memory(e) : 0;
+		return password_missing(a, e);
+	return token_basic(&a->cred, out) < 0 ? out_of_memory(e) : 0;
 }
 
-static int make_value(struct auth *a, const struct challenge *c,
+static int value_make(struct auth *a, const struct challenge *c,
 		      const struct auth_tls *tls, int64_t until, struct token *out,
 		      struct err *e)
 {
-	bool just_looked = !a->has_cred;
+	bool is_first = !a->has_cred;
 	int rc;
 
-	if (just_looked)
-		look_for_credentials(a);
-	rc = try_value(a, c, tls, until, out, e);
-	/* What a helper gives may have a short life: it is asked again, once. */
-	if (rc == -EACCES && !just_looked && look_for_credentials(a)) {
+	if (is_first)
+		look_up_credential(a);
+	rc = value_try(a, c, tls, until, out, e);
+	/* A helper's credential may have a short life: it is asked again, once. */
+	if (rc == -EACCES && !is_first && look_up_credential(a)) {
 		a->is_refused = false;
-		rc = try_value(a, c, tls, until, out, e);
+		rc = value_try(a, c, tls, until, out, e);
 	}
 	if (rc == -EACCES && a->trouble.text[0])
 		err_prefix(e, rc, "%s", a->trouble.text);
 	return rc;
 }
 
-static int copy_value(const char *value, char **out, struct err *e)
+static int value_copy(const char *value, char **out, struct err *e)
 {
 	*out = strdup(value);
 	return *out ? 0 : out_of_memory(e);
 }
 
-static void own_scope(const struct auth *a, char scope[CHALLENGE_SCOPE_MAX])
+static void scope_of(const struct auth *a, char scope[CHALLENGE_SCOPE_MAX])
 {
 	/* A name is 255 characters at most. */
 	snprintf(scope, CHALLENGE_SCOPE_MAX, "repository:%.1024s:pull", a->repository);
 }
 
-static struct challenge *copy_challenge(const struct challenge *c)
+static struct challenge *challenge_copy(const struct challenge *c)
 {
 	struct challenge *copy = malloc(sizeof(*copy));
 
@@ -199,21 +191,21 @@ static struct challenge *copy_challenge(const struct challenge *c)
 	return copy;
 }
 
-/* Tokens alone: a password is not shown to who did not ask for it. */
+/* Bearer only: a password is not sent to a server that has not asked for it. */
 void auth_suppose(struct auth *a, struct auth *other)
 {
 	char scope[CHALLENGE_SCOPE_MAX];
 
-	own_scope(other, scope);
+	scope_of(other, scope);
 	pthread_mutex_lock(&other->lock);
 	if (other->challenge && other->challenge->scheme == CHALLENGE_BEARER &&
 	    !other->is_supposed && strcmp(other->challenge->scope, scope) == 0 &&
 	    a->repository[0])
-		a->challenge = copy_challenge(other->challenge);
+		a->challenge = challenge_copy(other->challenge);
 	pthread_mutex_unlock(&other->lock);
 	if (!a->challenge)
 		return;
-	own_scope(a, a->challenge->scope);
+	scope_of(a, a->challenge->scope);
 	a->is_supposed = true;
 }
 
@@ -226,20 +218,20 @@ int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **o
 
 	*out = NULL;
 	pthread_mutex_lock(&a->lock);
-	/* The one that fetches has a deadline of its own, so this wait ends too. */
+	/* The thread that fetches has a deadline, so this wait ends, too. */
 	while (a->fetching)
 		pthread_cond_wait(&a->changed, &a->lock);
 	if (a->value && clock_ms() < a->renew_at) {
-		rc = copy_value(a->value, out, e);
+		rc = value_copy(a->value, out, e);
 	} else if (a->challenge) {
 		a->fetching = true;
 		c = *a->challenge;
 		pthread_mutex_unlock(&a->lock);
-		rc = make_value(a, &c, tls, until, &token, e);
+		rc = value_make(a, &c, tls, until, &token, e);
 		pthread_mutex_lock(&a->lock);
 		a->fetching = false;
 		if (rc < 0 && a->is_supposed) {
-			/* So it is not as elsewhere: the registry itself is asked. */
+			/* The assumption was wrong: wait for the registry's challenge. */
 			free(a->challenge);
 			a->challenge = NULL;
 			rc = 0;
@@ -247,10 +239,10 @@ int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **o
 		a->is_supposed = false;
 		secret_free(a->value);
 		a->value = token.value;
-		/* A tenth of its life is kept back for requests on their way. */
+		/* The last tenth of its life is for requests that are on their way. */
 		a->renew_at = clock_ms() + token.seconds * 900;
 		if (rc == 0 && a->value)
-			rc = copy_value(a->value, out, e);
+			rc = value_copy(a->value, out, e);
 		pthread_cond_broadcast(&a->changed);
 	}
 	pthread_mutex_unlock(&a->lock);
@@ -267,14 +259,14 @@ int auth_refused(struct auth *a, const char *used, const char *challenge)
 	if (!c.scope[0] && !a->repository[0])
 		strcpy(c.scope, "registry:catalog:*");
 	else if (!c.scope[0])
-		own_scope(a, c.scope);
-	copy = copy_challenge(&c);
+		scope_of(a, c.scope);
+	copy = challenge_copy(&c);
 	if (!copy)
 		return -ENOMEM;
 	pthread_mutex_lock(&a->lock);
 	while (a->fetching)
 		pthread_cond_wait(&a->changed, &a->lock);
-	/* A value that was renewed since the request left is as good as a new one. */
+	/* Otherwise the value was renewed after the request was sent. */
 	if (!a->value || (used && strcmp(used, a->value) == 0)) {
 		a->is_refused = used != NULL;
 		secret_free(a->value);

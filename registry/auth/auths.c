@@ -14,7 +14,7 @@
 #include "registry/auth/keychain.h"
 #include "registry/config/registries.h"
 
-/* Kept though nobody uses them: some KiB each, most of it token. */
+/* Unused ones that are kept: some KiB each, most of it the token. */
 #define IDLE_MAX 64
 #define BUCKETS	 1024
 
@@ -28,11 +28,11 @@ struct auths {
 	struct lease *buckets[BUCKETS];	  /* by repository */
 	struct lease *idle[IDLE_MAX + 1]; /* in the order in which they came back */
 	size_t n_idle;
-	struct lease *last; /* that was made; NULL: it is gone */
+	struct lease *last; /* the newest one; NULL: it was freed */
 };
 
-/* It is read when it is needed, perhaps long after and from another directory. */
-static int take_authfile(struct auths *as, const char *authfile, struct err *e)
+/* The absolute path, because the file is read later, perhaps in another directory. */
+static int set_authfile(struct auths *as, const char *authfile, struct err *e)
 {
 	if (!authfile)
 		return 0;
@@ -53,7 +53,7 @@ int auths_new(struct http *http, struct hosts *hosts, const char *authfile,
 	as->http = http;
 	as->hosts = hosts;
 	pthread_mutex_init(&as->lock, NULL);
-	rc = take_authfile(as, authfile, e);
+	rc = set_authfile(as, authfile, e);
 	if (rc == 0)
 		rc = keychain_new(&as->keychain, e);
 	if (rc < 0) {
@@ -92,7 +92,6 @@ void auths_free(struct auths *as)
 	free(as);
 }
 
-/* Where the list of a repository begins. */
 static struct lease **bucket_of(struct auths *as, const char *repository)
 {
 	unsigned sum = 5381;
@@ -102,27 +101,27 @@ static struct lease **bucket_of(struct auths *as, const char *repository)
 	return &as->buckets[sum % BUCKETS];
 }
 
-static bool is_at(const struct lease *l, const char *base, const char *host)
+static bool lease_is_at(const struct lease *l, const char *base, const char *host)
 {
 	return strcmp(l->base, base) == 0 && strcmp(l->host, host) == 0;
 }
 
-/* Another of the same registry, by which to suppose what it wants. */
-static struct lease *find_like(struct auths *as, const char *base, const char *host)
+/* Another lease of the same registry, for auth_suppose(). */
+static struct lease *lease_like(struct auths *as, const char *base, const char *host)
 {
 	size_t i;
 
-	if (as->last && is_at(as->last, base, host))
+	if (as->last && lease_is_at(as->last, base, host))
 		return as->last;
 	for (i = 0; i < as->n_idle; i++) {
-		if (is_at(as->idle[i], base, host))
+		if (lease_is_at(as->idle[i], base, host))
 			return as->idle[i];
 	}
 	return NULL;
 }
 
-static int make(struct auths *as, const char *base, const char *repository,
-		const char *host, struct lease **out, struct err *e)
+static int lease_new(struct auths *as, const char *base, const char *repository,
+		     const char *host, struct lease **out, struct err *e)
 {
 	struct auth_options options = {
 		.base = base,
@@ -132,7 +131,7 @@ static int make(struct auths *as, const char *base, const char *repository,
 		.keychain = as->keychain,
 	};
 	const struct registries *conf;
-	struct lease *l, *like = find_like(as, base, host);
+	struct lease *l, *like = lease_like(as, base, host);
 	int rc = hosts_registries(as->hosts, &conf, e);
 
 	if (rc < 0)
@@ -160,7 +159,7 @@ static int make(struct auths *as, const char *base, const char *repository,
 	return 0;
 }
 
-static void remove_idle(struct auths *as, const struct lease *l)
+static void lease_remove_idle(struct auths *as, const struct lease *l)
 {
 	size_t i = 0;
 
@@ -178,17 +177,17 @@ int auths_get(struct auths *as, const char *base, const char *repository,
 
 	pthread_mutex_lock(&as->lock);
 	for (l = *bucket; l; l = l->next) {
-		if (strcmp(l->repository, repository) == 0 && is_at(l, base, host))
+		if (strcmp(l->repository, repository) == 0 && lease_is_at(l, base, host))
 			break;
 	}
 	if (!l) {
-		rc = make(as, base, repository, host, &l, e);
+		rc = lease_new(as, base, repository, host, &l, e);
 		if (rc == 0) {
 			l->next = *bucket;
 			*bucket = l;
 		}
 	} else if (l->users == 0) {
-		remove_idle(as, l);
+		lease_remove_idle(as, l);
 	}
 	if (rc == 0) {
 		l->users++;
@@ -198,12 +197,12 @@ int auths_get(struct auths *as, const char *base, const char *repository,
 	return rc;
 }
 
-/* The one that has been idle for longest, out of all lists. */
-static struct lease *take_oldest(struct auths *as)
+/* Takes the lease that has been idle for longest out of all lists. */
+static struct lease *lease_take_oldest(struct auths *as)
 {
 	struct lease *l = as->idle[0], **at = bucket_of(as, l->repository);
 
-	remove_idle(as, l);
+	lease_remove_idle(as, l);
 	while (*at != l)
 		at = &(*at)->next;
 	*at = l->next;
@@ -222,7 +221,7 @@ void auths_put(struct auths *as, struct lease *l)
 	if (--l->users == 0) {
 		as->idle[as->n_idle++] = l;
 		if (as->n_idle > IDLE_MAX)
-			gone = take_oldest(as);
+			gone = lease_take_oldest(as);
 	}
 	pthread_mutex_unlock(&as->lock);
 	if (gone)

@@ -2,10 +2,10 @@
 /*
  *	challenge = scheme [ 1*SP ( token68 / #( name "=" ( token / quoted ) ) ) ]
  *
- * Challenges and their parameters are both parted by commas, and quoted values hold
- * commas too (scope="repository:a:pull,push"). What tells them apart: a word with
- * "=" behind it is a parameter, one without begins a new challenge. A token68
- * ("Negotiate YII=") ends in "=" with no value behind it.
+ * Commas separate challenges as well as their parameters, and quoted values contain
+ * commas, too (scope="repository:a:pull,push"). A word that is followed by "=" is a
+ * parameter; one that is not begins a new challenge. A token68 ("Negotiate YII=") ends
+ * in "=" without a value.
  */
 #include "registry/auth/challenge.h"
 
@@ -34,10 +34,10 @@ static const char *skip_space(const char *at)
 }
 
 /*
- * A value at @at is copied to @out (@max bytes with the NUL), or only passed over if
- * @out is NULL. Gives where it ends; *good turns false if it does not fit.
+ * Copies the value at @at to @out (@max bytes with the NUL), or skips it if @out is NULL.
+ * Returns its end; *good becomes false if it does not fit.
  */
-static const char *take_value(const char *at, char *out, size_t max, bool *good)
+static const char *parse_value(const char *at, char *out, size_t max, bool *good)
 {
 	bool quoted = *at == '"';
 	size_t n = 0;
@@ -64,8 +64,8 @@ static const char *take_value(const char *at, char *out, size_t max, bool *good)
 	return quoted && *at ? at + 1 : at;
 }
 
-static const char *take_parameter(const char *name, size_t len, const char *at,
-				  struct challenge *c, bool *good)
+static const char *parse_parameter(const char *name, size_t len, const char *at,
+				   struct challenge *c, bool *good)
 {
 	const struct {
 		const char *name;
@@ -82,9 +82,9 @@ static const char *take_parameter(const char *name, size_t len, const char *at,
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strlen(known[i].name) == len &&
 		    strncasecmp(known[i].name, name, len) == 0)
-			return take_value(at, known[i].out, known[i].max, good);
+			return parse_value(at, known[i].out, known[i].max, good);
 	}
-	return take_value(at, NULL, 0, good);
+	return parse_value(at, NULL, 0, good);
 }
 
 static enum challenge_scheme scheme_of(const char *name, size_t len)
@@ -96,8 +96,8 @@ static enum challenge_scheme scheme_of(const char *name, size_t len)
 	return CHALLENGE_OTHER;
 }
 
-/* One challenge from @at on; gives where the next begins, or NULL at the end. */
-static const char *take_challenge(const char *at, struct challenge *c, bool *good)
+/* Parses a challenge at @at. Returns where the next one begins, or NULL at the end. */
+static const char *parse_challenge(const char *at, struct challenge *c, bool *good)
 {
 	size_t len;
 
@@ -105,7 +105,7 @@ static const char *take_challenge(const char *at, struct challenge *c, bool *goo
 	*good = true;
 	at += strspn(at, " \t,");
 	len = token_length(at);
-	if (len == 0) /* no scheme where one must be: the rest cannot be made out */
+	if (len == 0) /* without a scheme, the rest cannot be parsed */
 		return NULL;
 	c->scheme = scheme_of(at, len);
 	at = skip_space(at + len);
@@ -117,7 +117,7 @@ static const char *take_challenge(const char *at, struct challenge *c, bool *goo
 		if (len == 0 && *behind == '\0')
 			return behind;
 		if (*behind != '=') {
-			/* A word alone: a token68 if it follows the scheme, else a scheme. */
+			/* A single word: a token68 after a scheme, else a scheme. */
 			if (name != at || len == 0)
 				return len ? name : NULL;
 			at = behind;
@@ -129,7 +129,7 @@ static const char *take_challenge(const char *at, struct challenge *c, bool *goo
 		if (*at == '=' || *at == ',' || *at == '\0')
 			at += strspn(at, "="); /* a token68's padding */
 		else
-			at = take_parameter(name, len, at, c, good);
+			at = parse_parameter(name, len, at, c, good);
 		at = skip_space(at);
 	}
 }
@@ -140,7 +140,7 @@ int challenge_choose(const char *text, struct challenge *out)
 	bool found = false, good;
 
 	while (text && *text) {
-		text = take_challenge(text, &c, &good);
+		text = parse_challenge(text, &c, &good);
 		if (!good)
 			continue;
 		if (c.scheme == CHALLENGE_BEARER && c.realm[0]) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keys are spelled in many ways: "host", "host:5000", "https://host", "https://host/v1/",
- * "https://index.docker.io/v1/", "host/team/app". An exact key wins; then keys are
- * reduced to their host and compared, where docker.io has three names.
+ * Keys have many forms: "host", "host:5000", "https://host", "https://host/v1/",
+ * "https://index.docker.io/v1/", "host/team/app". An exact match wins; otherwise the
+ * hosts in the keys are compared, and docker.io has three names.
  */
 #include "registry/auth/credentials.h"
 
@@ -28,46 +28,16 @@
 #define FILE_MAX   (4u << 20) /* hundreds of logins take some 100 KiB */
 #define HUB_SERVER "https://index.docker.io/v1/"
 
-void credential_release(struct credential *c)
-{
-	secret_free(c->user);
-	secret_free(c->password);
-	secret_free(c->identity_token);
-	secret_free(c->registry_token);
-	*c = (struct credential){0};
-}
-
-bool credential_is_empty(const struct credential *c)
-{
-	return !c->identity_token && !c->registry_token && !(c->user && c->password);
-}
-
 /* NULL for NULL and for "". */
 static char *copy_text(const char *text)
 {
 	return text && text[0] ? strdup(text) : NULL;
 }
 
-int credential_copy(const struct credential *c, struct credential *out)
-{
-	*out = (struct credential){
-		.user = c->user ? strdup(c->user) : NULL,
-		.password = c->password ? strdup(c->password) : NULL,
-		.identity_token = c->identity_token ? strdup(c->identity_token) : NULL,
-		.registry_token = c->registry_token ? strdup(c->registry_token) : NULL,
-	};
-	if (!c->user == !out->user && !c->password == !out->password &&
-	    !c->identity_token == !out->identity_token &&
-	    !c->registry_token == !out->registry_token)
-		return 0;
-	credential_release(out);
-	return -ENOMEM;
-}
-
 /* Entries of auths */
 
-/* NULL for what is not base64. NULs at the end of a password go by themselves. */
-static char *decode(const char *text)
+/* NULL if @text is not base64. NULs after a password end the string. */
+static char *decode_auth(const char *text)
 {
 	size_t max = strlen(text), len = max;
 	char *out = malloc(max + 1);
@@ -77,19 +47,18 @@ static char *decode(const char *text)
 	memcpy(out, text, max);
 	if (!base64_decode(out, &len))
 		len = 0;
-	explicit_bzero(out + len,
-		       max + 1 - len); /* what is left of the text, or all of it */
+	explicit_bzero(out + len, max + 1 - len); /* the rest of @text, or all of it */
 	if (len > 0 || max == 0)
 		return out;
 	free(out);
 	return NULL;
 }
 
-/* 0, or -ENOENT for an entry that says nothing, as helpers leave them. */
-static int take_entry(const struct json *entry, struct credential *out)
+/* 0, or -ENOENT for an empty entry, which helpers leave behind. */
+static int read_entry(const struct json *entry, struct credential *out)
 {
 	const char *auth = json_member_string(entry, "auth");
-	char *plain = auth && auth[0] ? decode(auth) : NULL, *colon;
+	char *plain = auth && auth[0] ? decode_auth(auth) : NULL, *colon;
 	struct credential c = {
 		.identity_token = copy_text(json_member_string(entry, "identitytoken")),
 		.registry_token = copy_text(json_member_string(entry, "registrytoken")),
@@ -112,7 +81,7 @@ static int take_entry(const struct json *entry, struct credential *out)
 	return 0;
 }
 
-/* "https://Host:5000/v1/" is "Host:5000": where the host begins, and its length. */
+/* The host in a key, and its length: "Host:5000" in "https://Host:5000/v1/". */
 static const char *host_of(const char *key, size_t *len)
 {
 	const char *scheme = strstr(key, "://");
@@ -136,13 +105,13 @@ static bool is_hub(const char *host, size_t len)
 	return false;
 }
 
-/* A key that is a host alone, in whatever spelling. */
+/* Whether @key is for all of @host, in any form. */
 static bool is_host_key(const char *key, const char *host)
 {
 	size_t len;
 	const char *in_key = host_of(key, &len);
 
-	/* "host/team" without a scheme is a namespace, and not for all of the host. */
+	/* "host/team" without a scheme is a namespace of the host. */
 	if (in_key == key && key[len] == '/' && key[len + 1] &&
 	    strcmp(key + len, "/v1/") != 0)
 		return false;
@@ -160,7 +129,7 @@ static int find_in_auths(const struct json *auths, const char *host, const char 
 
 	snprintf(key, sizeof(key), "%s/%s", host, path);
 	for (;;) {
-		if (take_entry(json_member(auths, key), out) == 0)
+		if (read_entry(json_member(auths, key), out) == 0)
 			return 0;
 		slash = strrchr(key, '/');
 		if (!slash)
@@ -169,7 +138,7 @@ static int find_in_auths(const struct json *auths, const char *host, const char 
 	}
 	for (i = 0; i < json_count(auths); i++) {
 		if (json_key(auths, i) && is_host_key(json_key(auths, i), host) &&
-		    take_entry(json_value(auths, i), out) == 0)
+		    read_entry(json_value(auths, i), out) == 0)
 			return 0;
 	}
 	return -ENOENT;
@@ -177,7 +146,7 @@ static int find_in_auths(const struct json *auths, const char *host, const char 
 
 /* Helpers */
 
-/* Helpers of Docker know its Hub by a URL, those of others by its name. */
+/* Docker's helpers know the Hub by a URL, other helpers by its name. */
 static int ask_helper(const struct credential_query *q, const char *suffix,
 		      struct credential *out, struct err *e)
 {
@@ -205,8 +174,8 @@ static const char *helper_for(const struct json *helpers, const char *host)
 
 /* Files */
 
-static int find_in(const struct credential_query *q, const struct json *j,
-		   struct credential *out, struct err *e)
+static int find_in_json(const struct credential_query *q, const struct json *j,
+			struct credential *out, struct err *e)
 {
 	const char *suffix = helper_for(json_member(j, "credHelpers"), q->host);
 	const char *store = json_member_string(j, "credsStore");
@@ -217,7 +186,7 @@ static int find_in(const struct credential_query *q, const struct json *j,
 		return ask_helper(q, suffix, out, e);
 	if (store && store[0])
 		rc = ask_helper(q, store, out, e);
-	/* ~/.dockercfg is such a map itself. */
+	/* ~/.dockercfg has no "auths" around its map. */
 	if (rc == -ENOENT)
 		rc = find_in_auths(auths ? auths : j, q->host, q->path, out);
 	return rc;
@@ -231,12 +200,12 @@ int credentials_in(const struct credential_query *q, const void *text, size_t le
 
 	if (rc < 0)
 		return rc;
-	rc = find_in(q, j, out, e);
+	rc = find_in_json(q, j, out, e);
 	json_free(j);
 	return rc;
 }
 
-/* @must: it was named, so it has to be there. */
+/* @must: the user has named the file, so it has to exist. */
 static int find_in_file(const struct credential_query *q, const char *path, bool must,
 			struct credential *out, struct err *e)
 {
@@ -259,9 +228,9 @@ static int find_in_file(const struct credential_query *q, const char *path, bool
 	return rc;
 }
 
-/* "$VARIABLE/rest", or if that is not set "FALLBACK/rest". */
-static int place(char *out, size_t max, const char *variable, const char *fallback,
-		 const char *rest)
+/* "$VARIABLE/REST", or "FALLBACK/REST" if the variable is not set. */
+static int make_path(char *out, size_t max, const char *variable, const char *fallback,
+		     const char *rest)
 {
 	const char *dir = getenv(variable);
 	int len = snprintf(out, max, "%s/%s", dir && dir[0] ? dir : fallback, rest);
@@ -269,8 +238,8 @@ static int place(char *out, size_t max, const char *variable, const char *fallba
 	return len < 0 || (size_t)len >= max ? -ENOENT : 0;
 }
 
-static int usual_places(const struct credential_query *q, struct credential *out,
-			struct err *e)
+static int find_in_files(const struct credential_query *q, struct credential *out,
+			 struct err *e)
 {
 	const char *inline_text = getenv("DOCKER_AUTH_CONFIG");
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -286,7 +255,7 @@ static int usual_places(const struct credential_query *q, struct credential *out
 	int rc = -ENOENT;
 	size_t i;
 
-	/* Without the variable the directory is named after it: /run/containers/UID. */
+	/* Without $XDG_RUNTIME_DIR, the file is /run/containers/UID/auth.json. */
 	snprintf(run, sizeof(run), "/run/containers/%u", (unsigned)getuid());
 	snprintf(config, sizeof(config), "%s/.config", home_dir());
 	snprintf(docker, sizeof(docker), "%s/.docker", home_dir());
@@ -297,17 +266,20 @@ static int usual_places(const struct credential_query *q, struct credential *out
 
 		if (i == 0 && !(runtime && runtime[0]))
 			rest = "auth.json";
-		rc = place(file, sizeof(file), places[i].variable, places[i].fallback,
-			   rest);
+		rc = make_path(file, sizeof(file), places[i].variable, places[i].fallback,
+			       rest);
 		if (rc == 0)
 			rc = find_in_file(q, file, false, out, e);
 	}
 	return rc;
 }
 
-/* What credential-helpers of registries.conf says; who fails is passed over for another. */
-static int configured_places(const struct credential_query *q, struct credential *out,
-			     struct err *e)
+/*
+ * In the order of credential-helpers in registries.conf; after a failure, the next is
+ * asked.
+ */
+static int find_by_helpers(const struct credential_query *q, struct credential *out,
+			   struct err *e)
 {
 	int rc = -ENOENT, failed = -ENOENT;
 	struct err one = {""};
@@ -315,7 +287,7 @@ static int configured_places(const struct credential_query *q, struct credential
 
 	for (i = 0; i < q->n_helpers && rc < 0; i++) {
 		if (strcmp(q->helpers[i], CREDENTIALS_IN_FILES) == 0)
-			rc = usual_places(q, out, &one);
+			rc = find_in_files(q, out, &one);
 		else
 			rc = ask_helper(q, q->helpers[i], out, &one);
 		if (rc < 0 && rc != -ENOENT)
@@ -334,8 +306,8 @@ int credentials_find(const struct credential_query *q, struct credential *out,
 	if (authfile && authfile[0])
 		rc = find_in_file(q, authfile, true, out, e);
 	else if (q->n_helpers > 0)
-		rc = configured_places(q, out, e);
+		rc = find_by_helpers(q, out, e);
 	else
-		rc = usual_places(q, out, e);
+		rc = find_in_files(q, out, e);
 	return rc == -ENOENT ? 0 : rc;
 }

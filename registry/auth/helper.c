@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The input is in the pipe before the program runs, so that a program which does not
- * read it cannot stop us, nor end us with a SIGPIPE. The program leads a process group
- * of its own: a helper that is a script is killed with its children.
+ * The input is in the pipe before the program runs, so a program that does not read it
+ * can neither block us nor end us with SIGPIPE. The program has its own process group,
+ * so a helper that is a script is killed with its children.
  */
 #include "registry/auth/helper.h"
 
@@ -19,11 +19,10 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "registry/http/http.h"
 
 extern char **environ;
 
-static int fill_pipe(const char *input, int fds[2])
+static int pipe_with(const char *input, int fds[2])
 {
 	size_t len = strlen(input);
 
@@ -40,7 +39,7 @@ static int fill_pipe(const char *input, int fds[2])
 	return 0;
 }
 
-static int spawn(const char *const *argv, int in, int out, pid_t *pid)
+static int helper_spawn(const char *const *argv, int in, int out, pid_t *pid)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -69,8 +68,8 @@ static int spawn(const char *const *argv, int in, int out, pid_t *pid)
 	return -rc;
 }
 
-/* All that it prints, until it closes its output. */
-static int collect(int fd, int64_t until, struct buf *out)
+/* Appends the output, until the program closes it. */
+static int helper_read(int fd, int64_t until, struct buf *out)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	char chunk[4096];
@@ -96,8 +95,8 @@ static int collect(int fd, int64_t until, struct buf *out)
 	return rc;
 }
 
-/* Its end, until the deadline: it may live on with its output closed. */
-static int await(pid_t pid, int64_t until, int *status)
+/* Waits for its end: it may live on after it has closed its output. */
+static int helper_await(pid_t pid, int64_t until, int *status)
 {
 	static const struct timespec tick = {.tv_nsec = 10 * 1000000};
 	int how;
@@ -117,7 +116,7 @@ static int await(pid_t pid, int64_t until, int *status)
 	}
 }
 
-static void end(pid_t pid)
+static void helper_kill(pid_t pid)
 {
 	kill(-pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -131,7 +130,7 @@ int helper_run(const char *const *argv, const char *input, unsigned seconds,
 	int in[2], pipe_out[2], rc;
 	pid_t pid;
 
-	rc = fill_pipe(input, in);
+	rc = pipe_with(input, in);
 	if (rc < 0)
 		return err_set(e, rc, "%s: cannot be run: %s", argv[0], strerror(-rc));
 	if (pipe2(pipe_out, O_CLOEXEC) < 0) {
@@ -139,15 +138,15 @@ int helper_run(const char *const *argv, const char *input, unsigned seconds,
 		close(in[0]);
 		return err_set(e, rc, "%s: cannot be run: %s", argv[0], strerror(-rc));
 	}
-	rc = spawn(argv, in[0], pipe_out[1], &pid);
+	rc = helper_spawn(argv, in[0], pipe_out[1], &pid);
 	close(in[0]);
 	close(pipe_out[1]);
 	if (rc == 0) {
-		rc = collect(pipe_out[0], until, out);
+		rc = helper_read(pipe_out[0], until, out);
 		if (rc == 0)
-			rc = await(pid, until, status);
+			rc = helper_await(pid, until, status);
 		if (rc < 0)
-			end(pid);
+			helper_kill(pid);
 	}
 	close(pipe_out[0]);
 	if (rc == -ETIMEDOUT)

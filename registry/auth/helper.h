@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A program run for what it prints, without a shell and within a time. */
+/* Running a program for its output, without a shell and with a time limit. */
 #ifndef REGISTRY_AUTH_HELPER_H
 #define REGISTRY_AUTH_HELPER_H
 
@@ -8,13 +8,13 @@
 struct buf;
 struct err;
 
-/* What is written to a program's standard input must fit a pipe. */
+/* The input of a program must fit into a pipe. */
 #define HELPER_INPUT_MAX 4096
 
 /*
- * Runs @argv (argv[0] is looked up in PATH) with @input on its standard input and gives
- * its standard output, up to the ceiling of @out, and its exit status. A program
- * that takes longer than @seconds is killed with all that it started: -ETIMEDOUT.
+ * Runs @argv (argv[0] is looked up in PATH) with @input on its standard input. Appends
+ * its standard output to @out, up to the ceiling, and gives its exit status. A program
+ * that takes longer than @seconds is killed with its whole process group: -ETIMEDOUT.
  * -ENOENT: no such program.
  */
 int helper_run(const char *const *argv, const char *input, unsigned seconds,

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A helper knows only hosts. What it says with status 0 is JSON with a Secret; a user
- * named "<token>" makes that an identity token. Its failures are words on its standard
- * output, of which one sentence means "nobody".
- *
- * That it knows nobody is kept as well; that it failed is not.
+ * A helper is asked by host. With status 0 it prints JSON with a Secret, which is an
+ * identity token if the user is called "<token>". Otherwise it prints a sentence, one
+ * of which means that it has no credential. That answer is kept, too; failures are not.
  */
 #include "registry/auth/keychain.h"
 
@@ -18,21 +16,21 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/secret.h"
-#include "registry/auth/credentials.h"
+#include "registry/auth/credential.h"
 #include "registry/auth/helper.h"
 
-#define ANSWER_MAX     (1u << 20) /* a token of the largest kind fits */
-#define HELPER_SECONDS 30	  /* a keychain may ask its owner */
+#define ANSWER_MAX     (1u << 20) /* the largest tokens fit */
+#define HELPER_SECONDS 30	  /* a helper may ask its user */
 
 struct answer {
 	struct answer *next;
 	char *suffix, *server;
-	bool is_asked; /* by one thread, now */
+	bool is_running; /* the helper, for one thread */
 	bool is_known;
-	struct credential said; /* empty: nobody */
+	struct credential said; /* empty: it has none */
 };
 
-/* One answer for each helper and host that was configured and asked. */
+/* One answer for each helper and host: as many as are configured. */
 struct keychain {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -66,15 +64,15 @@ static int parse_answer(const struct buf *answer, const char *program,
 	return 0;
 }
 
-static int run(const char *suffix, const char *server, struct credential *out,
-	       struct err *e)
+static int run_helper(const char *suffix, const char *server, struct credential *out,
+		      struct err *e)
 {
 	char program[128];
 	const char *argv[] = {program, "get", NULL};
 	struct buf answer;
 	int status = 0, rc;
 
-	/* The name comes from a file: it must not lead out of PATH. */
+	/* The name comes from a file, and must not be a path. */
 	if (!suffix[0] || strlen(suffix) > 64 || strchr(suffix, '/'))
 		return err_set(e, -EACCES, "not the name of a credential helper: %.80s",
 			       suffix);
@@ -131,8 +129,9 @@ void keychain_free(struct keychain *k)
 	free(k);
 }
 
-/* The one of this helper and host, made if there was none. NULL for no memory. */
-static struct answer *find(struct keychain *k, const char *suffix, const char *server)
+/* The answer of this helper for this host, perhaps a new one. NULL: out of memory. */
+static struct answer *find_answer(struct keychain *k, const char *suffix,
+				  const char *server)
 {
 	struct answer *a;
 
@@ -154,19 +153,19 @@ static struct answer *find(struct keychain *k, const char *suffix, const char *s
 	return a;
 }
 
-/* @a->is_asked is ours: nobody else touches it meanwhile. */
-static int learn(struct keychain *k, struct answer *a, struct err *e)
+/* The caller has set is_running, so no other thread changes @a. */
+static int update_answer(struct keychain *k, struct answer *a, struct err *e)
 {
 	struct credential said = {0};
 	int rc;
 
 	pthread_mutex_unlock(&k->lock);
-	rc = run(a->suffix, a->server, &said, e);
+	rc = run_helper(a->suffix, a->server, &said, e);
 	pthread_mutex_lock(&k->lock);
 	credential_release(&a->said);
 	a->said = said;
 	a->is_known = rc == 0 || rc == -ENOENT;
-	a->is_asked = false;
+	a->is_running = false;
 	pthread_cond_broadcast(&k->changed);
 	return rc;
 }
@@ -179,16 +178,16 @@ int keychain_ask(struct keychain *k, const char *suffix, const char *server, boo
 	int rc = 0;
 
 	pthread_mutex_lock(&k->lock);
-	a = find(k, suffix, server);
-	waited = a && a->is_asked;
-	/* A helper has an end of its own, so this wait ends too. */
-	while (a && a->is_asked)
+	a = find_answer(k, suffix, server);
+	waited = a && a->is_running;
+	/* A helper has a time limit, so this wait ends, too. */
+	while (a && a->is_running)
 		pthread_cond_wait(&k->changed, &k->lock);
 	if (!a) {
 		rc = -ENOMEM;
 	} else if (!a->is_known || (anew && !waited)) {
-		a->is_asked = true;
-		rc = learn(k, a, e);
+		a->is_running = true;
+		rc = update_answer(k, a, e);
 	}
 	if (rc == 0 && credential_is_empty(&a->said))
 		rc = -ENOENT;

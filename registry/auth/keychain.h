@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What credential helpers say (docker-credential-helpers): programs that may ask
- * their owner, or another machine, and so are asked once for each registry.
+ * The answers of credential helpers (docker-credential-helpers). A helper may ask its
+ * user or another machine, so each is run once for each registry.
  */
 #ifndef REGISTRY_AUTH_KEYCHAIN_H
 #define REGISTRY_AUTH_KEYCHAIN_H
@@ -17,9 +17,9 @@ int keychain_new(struct keychain **out, struct err *e);
 void keychain_free(struct keychain *k);
 
 /*
- * What docker-credential-@suffix says of @server; @anew: run it, whatever it said
- * before. Several threads at once make one run. 0; -ENOENT: it knows nobody; -EACCES with
- * a sentence: it fails.
+ * The answer of docker-credential-@suffix about @server; @anew runs it even if it has
+ * answered before. Threads that ask at the same time share one run. 0; -ENOENT: it has no
+ * credential; -EACCES with a sentence: it failed.
  */
 int keychain_ask(struct keychain *k, const char *suffix, const char *server, bool anew,
 		 struct credential *out, struct err *e);

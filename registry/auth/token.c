@@ -11,14 +11,16 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "registry/auth/challenge.h"
+#include "registry/auth/credential.h"
 #include "registry/http/redirect.h"
 #include "registry/http/refusal.h"
 #include "registry/http/retry.h"
 
-/* Tokens of 10 KiB are known; others cap the answer at 1 MiB. */
+/* Tokens of 10 KiB exist; other clients accept answers up to 1 MiB. */
 #define TOKEN_ANSWER_MAX (1u << 20)
 
-int basic_value(const struct credential *c, char **out)
+int token_basic(const struct credential *c, struct token *out)
 {
 	struct buf plain, value;
 	int rc;
@@ -31,23 +33,21 @@ int basic_value(const struct credential *c, char **out)
 	if (rc == 0)
 		rc = base64_append(&value, plain.data, plain.len);
 	if (rc == 0)
-		*out = buf_take(&value);
+		*out = (struct token){buf_take(&value), TOKEN_SECONDS_MAX};
 	secret_release(&plain);
 	secret_release(&value);
 	return rc;
 }
 
-int bearer_token(const char *text, int64_t seconds, struct token *out)
+int token_bearer(const char *text, int64_t seconds, struct token *out)
 {
 	struct buf value;
 	int rc;
 
 	buf_init(&value, TOKEN_ANSWER_MAX);
 	rc = buf_printf(&value, "Bearer %s", text);
-	if (rc == 0) {
-		out->value = buf_take(&value);
-		out->seconds = seconds;
-	}
+	if (rc == 0)
+		*out = (struct token){buf_take(&value), seconds};
 	secret_release(&value);
 	return rc;
 }
@@ -71,10 +71,11 @@ static int append_scopes(struct buf *url, const char *scopes)
 	return rc;
 }
 
-static int get_request(const struct token_request *tr, struct http_request *rq,
-		       struct buf *url, char **authorization)
+static int write_get(const struct token_request *tr, struct http_request *rq,
+		     struct buf *url, char **authorization)
 {
 	const struct challenge *c = tr->challenge;
+	struct token basic = {0};
 	int rc = buf_append_text(url, c->realm);
 
 	if (rc == 0 && c->service[0])
@@ -84,16 +85,17 @@ static int get_request(const struct token_request *tr, struct http_request *rq,
 	if (rc == 0 && tr->cred->user && tr->cred->password) {
 		rc = http_url_query(url, "account", tr->cred->user);
 		if (rc == 0)
-			rc = basic_value(tr->cred, authorization);
+			rc = token_basic(tr->cred, &basic);
+		*authorization = basic.value;
 	}
 	rq->url = buf_text(url);
 	rq->authorization = *authorization;
 	return rc;
 }
 
-/* The OAuth2 form, the only one that takes an identity token. */
-static int post_request(const struct token_request *tr, struct http_request *rq,
-			struct buf *form)
+/* The OAuth2 form, which an identity token requires. */
+static int write_post(const struct token_request *tr, struct http_request *rq,
+		      struct buf *form)
 {
 	const struct challenge *c = tr->challenge;
 	const struct {
@@ -129,22 +131,22 @@ static int parse_token(const struct buf *body, struct token *out, struct err *e)
 	text = json_member_string(j, "token");
 	if (!text || !text[0])
 		text = json_member_string(j, "access_token");
-	/* A line break would let the server write header fields of ours. */
+	/* With a line break, the server could add fields to our requests. */
 	if (!text || !text[0] || strpbrk(text, "\r\n")) {
 		json_free(j);
 		return err_set(e, -EBADMSG, "the token server's answer holds no token");
 	}
 	if (json_member_int(j, "expires_in", &seconds) && seconds <= 0)
 		seconds = TOKEN_SECONDS;
-	rc = bearer_token(text, seconds < TOKEN_SECONDS_MAX ? seconds : TOKEN_SECONDS_MAX,
+	rc = token_bearer(text, seconds < TOKEN_SECONDS_MAX ? seconds : TOKEN_SECONDS_MAX,
 			  out);
 	json_free(j);
 	return rc;
 }
 
 /*
- * Our password goes to the realm that the registry names, and so in the clear only
- * where the registry itself is asked in the clear.
+ * The password goes to the realm that the registry names. It is sent in the clear only
+ * if the registry itself is accessed in the clear.
  */
 static int check_realm(const struct token_request *tr, struct err *e)
 {
@@ -173,10 +175,10 @@ static bool is_under(const char *url, const char *base)
 	return strncasecmp(url, base, len) == 0 && strchr("/?", url[len]);
 }
 
-/* One request for a token, tried again while that may help. */
-static int ask(const struct token_request *tr, const struct http_request *rq,
-	       const struct http_tls *elsewhere, int64_t until, struct buf *body,
-	       struct err *e)
+/* Sends the request, again while a retry may help. */
+static int send_request(const struct token_request *tr, const struct http_request *rq,
+			const struct http_tls *elsewhere, int64_t until, struct buf *body,
+			struct err *e)
 {
 	struct transfer *t = NULL;
 	struct retry retry;
@@ -193,7 +195,7 @@ static int ask(const struct token_request *tr, const struct http_request *rq,
 		rc = http_follow(tr->http, rq, elsewhere, &retry.until, &url, &foreign,
 				 &t, e);
 		if (rc < 0) {
-			/* Who broke off is there; of others that is not so sure. */
+			/* After -EIO the server is known to exist; else three tries. */
 			again = retry_is_worth_error(rc) &&
 				(rc == -EIO || retry.tries < 3) && retry_wait(&retry, 0);
 			continue;
@@ -207,7 +209,7 @@ static int ask(const struct token_request *tr, const struct http_request *rq,
 			rc = refusal(t, "the token server", retry.until, e);
 			again = retry_is_worth(head->status) &&
 				retry_wait(&retry, head->retry_after);
-			/* 400 for a token that has expired: our caller need not ask again. */
+			/* such as 400 for an expired token: a retry is pointless */
 			if (rc == -EIO && !retry_is_worth(head->status))
 				rc = -EACCES;
 		}
@@ -233,16 +235,16 @@ int token_fetch(const struct token_request *tr, int64_t until, struct token *out
 	buf_init(&url, HTTP_URL_MAX);
 	buf_init(&form, 128u << 10);
 	buf_init(&body, TOKEN_ANSWER_MAX);
-	rc = tr->cred->identity_token ? post_request(tr, &rq, &form)
-				      : get_request(tr, &rq, &url, &authorization);
+	rc = tr->cred->identity_token ? write_post(tr, &rq, &form)
+				      : write_get(tr, &rq, &url, &authorization);
 	if (rc < 0)
 		err_set(e, rc, "cannot write a request to the token server %.200s",
 			c->realm);
 	else
-		rc = ask(tr, &rq, tr->tls->elsewhere, until, &body, e);
+		rc = send_request(tr, &rq, tr->tls->elsewhere, until, &body, e);
 	if (rc == 0)
 		rc = parse_token(&body, out, e);
-	/* A registry without the repository often has no token server that knows it. */
+	/* Many token servers answer 404 for a repository that does not exist. */
 	if (rc == -ENOENT)
 		rc = -EACCES;
 	else if (rc == -ECONNREFUSED || rc == -EPROTO || rc == -ETIMEDOUT ||

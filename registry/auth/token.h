@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is sent in Authorization: a user and password (RFC 7617), or a token that the
- * server named in a challenge gives for them (distribution's token specification).
+ * Values of the Authorization field: a user and password (RFC 7617), or a token from the
+ * server that a challenge names (distribution's token specification).
  */
 #ifndef REGISTRY_AUTH_TOKEN_H
 #define REGISTRY_AUTH_TOKEN_H
 
 #include <stdint.h>
 
-#include "registry/auth/challenge.h"
-#include "registry/auth/credentials.h"
-#include "registry/http/http.h"
-
-struct buf;
+struct challenge;
+struct credential;
 struct err;
+struct http;
+struct http_tls;
 
-/* As long as a token that does not say, and as long as any. */
+/* The life of a token that does not state it, and the longest life. */
 #define TOKEN_SECONDS	  60
 #define TOKEN_SECONDS_MAX (24 * 3600)
 
@@ -24,11 +23,10 @@ struct token {
 	int64_t seconds;
 };
 
-/* How its hosts prove themselves, and we to them. */
+/* How to connect to the registry, and to a token server on another host. */
 struct auth_tls {
 	const struct http_tls *registry;
-	/* a realm on another host; NULL the system's */
-	const struct http_tls *elsewhere;
+	const struct http_tls *elsewhere; /* NULL: the system's */
 };
 
 /* All borrowed for the call. */
@@ -41,15 +39,15 @@ struct token_request {
 };
 
 /*
- * Asks the token server, until @until. -EACCES with a sentence: it refuses, or must not be
- * shown what we have; -EIO: it cannot be had; -EBADMSG.
+ * Asks the token server, until @until. -EACCES with a sentence: it refuses, or it must
+ * not see our password; -EIO: it cannot be reached; -EBADMSG: its answer has no token.
  */
 int token_fetch(const struct token_request *tr, int64_t until, struct token *out,
 		struct err *e);
 
-/* "Basic ..." of user and password. 0, -E2BIG, -ENOMEM. */
-int basic_value(const struct credential *c, char **out);
-/* "Bearer TEXT" for some seconds; -ENOMEM, -E2BIG. */
-int bearer_token(const char *text, int64_t seconds, struct token *out);
+/* "Basic ..." for a user and password. 0, -E2BIG or -ENOMEM. */
+int token_basic(const struct credential *c, struct token *out);
+/* "Bearer TEXT", valid for @seconds. 0, -E2BIG or -ENOMEM. */
+int token_bearer(const char *text, int64_t seconds, struct token *out);
 
 #endif

@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Longer URLs are not requested (signed ones reach 2 KiB), and longer fields are ignored. */
+/*
+ * Longer URLs are not requested (signed ones reach 2 KiB), and longer fields are
+ * ignored.
+ */
 #define HTTP_URL_MAX 16384
 
 /* Text is NULL for a field that is missing. */

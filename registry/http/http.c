@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One thread owns the curl multi handle and all easy handles; other threads hand it
- * transfers through a queue (queue.h) and wait on the transfer's condition (transfer.h).
+ * transfers through a queue (queue.h) and wait on the transfer's condition
+ * (transfer.h).
  *
  *	http_open() -> queue -> start -> curl -> on_header, on_body -> ring -> transfer_next()
  *
- * Bulk transfers use HTTP/1.1: each has its own connection, and a slow reader holds back
- * its own TCP window and nothing else. On a shared HTTP/2 connection, curl would have to
- * buffer up to 32 MiB for each paused stream.
+ * Bulk transfers use HTTP/1.1: each has its own connection, and a slow reader holds
+ * back its own TCP window and nothing else. On a shared HTTP/2 connection, curl would
+ * have to buffer up to 32 MiB for each paused stream.
  *
- * curl parses the header. A callback only finds its end, for which curl has no other sign
- * before the body. CURLINFO_CONTENT_LENGTH_DOWNLOAD_T is set later than that.
+ * curl parses the header. A callback only finds its end, for which curl has no other
+ * sign before the body. CURLINFO_CONTENT_LENGTH_DOWNLOAD_T is set later than that.
  */
 #include "registry/http/http.h"
 

@@ -2,13 +2,13 @@
 /*
  * HTTP requests, made by one thread that drives curl. The only file that knows curl.
  *
- * One exchange is one request and one answer: redirects, challenges and retries are
- * the callers'. The body passes through a ring, which holds the sender back when the
- * reader is slow, so memory is bounded whatever the size of the body.
+ * One exchange is one request and one answer: redirects, challenges and retries are the
+ * callers'. The body passes through a ring, which holds the sender back when the reader
+ * is slow, so memory is bounded whatever the size of the body.
  *
- * At most `connections` transfers run to one host (scheme, name and port) at a time; others
- * wait in a queue. Bulk transfers never take the last two of them. Small requests go first,
- * and spare ones, which nobody waits for yet, last.
+ * At most `connections` transfers run to one host (scheme, name and port) at a time;
+ * others wait in a queue. Bulk transfers never take the last two of them. Small
+ * requests go first, and spare ones, which nobody waits for yet, last.
  *
  * Errors:
  *	-ECONNREFUSED	nothing answers there: no such name, no route, refused

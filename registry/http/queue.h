@@ -28,8 +28,8 @@ int queue_add(struct queue *q, struct transfer *t);
 /* Somebody waits for @t now: a spare transfer becomes a bulk one. Any thread. */
 void queue_move_up(struct queue *q, struct transfer *t);
 /*
- * Takes the first transfer of this kind that may start, or that was closed in the meantime, from the
- * queue; NULL if there is none. For the transfer thread.
+ * Takes the first transfer of this kind that may start, or that was closed in the
+ * meantime, from the queue; NULL if there is none. For the transfer thread.
  */
 struct transfer *queue_take(struct queue *q, enum turn turn);
 

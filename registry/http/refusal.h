@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The refusal of a registry or token server as a sentence: its status, and the error in its
- * body (distribution-spec, "Error Codes").
+ * The refusal of a registry or token server as a sentence: its status, and the error in
+ * its body (distribution-spec, "Error Codes").
  */
 #ifndef REGISTRY_HTTP_REFUSAL_H
 #define REGISTRY_HTTP_REFUSAL_H

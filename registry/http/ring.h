@@ -2,8 +2,8 @@
 /*
  * A buffer of fixed size through which one thread passes bytes to another.
  *
- * The caller's lock protects the counters. The bytes need no lock: ring_fill() writes only
- * to free space, and lent bytes do not change until they are given back.
+ * The caller's lock protects the counters. The bytes need no lock: ring_fill() writes
+ * only to free space, and lent bytes do not change until they are given back.
  */
 #ifndef REGISTRY_HTTP_RING_H
 #define REGISTRY_HTTP_RING_H

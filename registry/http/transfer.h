@@ -32,8 +32,8 @@ int transfer_await(struct transfer *t, int64_t *until, struct err *e);
 const struct http_head *transfer_head(const struct transfer *t);
 /*
  * Waits for more of the body and lends at most @max bytes of it until the next call.
- * Returns their number, 0 at the end of the body, or an error; a body that is shorter than its
- * Content-Length is -EIO. Bytes that are not asked for stay in the ring.
+ * Returns their number, 0 at the end of the body, or an error; a body that is shorter
+ * than its Content-Length is -EIO. Bytes that are not asked for stay in the ring.
  */
 ssize_t transfer_next(struct transfer *t, const void **data, size_t max, int64_t until,
 		      struct err *e);
@@ -62,7 +62,10 @@ int transfer_put(struct transfer *t, const void *data, size_t len);
 /* The exchange is over. The transfer may be freed from now on. */
 void transfer_finish(struct transfer *t, int rc);
 
-/* What the reader wants of the thread. TRANSFER_RESUME is said once, and ends the pause. */
+/*
+ * What the reader wants of the thread. TRANSFER_RESUME is said once, and ends the
+ * pause.
+ */
 enum transfer_wish { TRANSFER_GO_ON, TRANSFER_RESUME, TRANSFER_END };
 enum transfer_wish transfer_wish(struct transfer *t);
 bool transfer_is_closed(struct transfer *t);
