@@ -2,12 +2,12 @@
 /*
  * Readahead: tracks who reads a layer where, and how much to fetch for each reader.
  *
- * A read at a new place is a new reader. It gets one span, or as many small spans as
- * cost no more than the request itself. A reader is sequential if it then asks for the
- * next span, or uses a span that was fetched with the first one, or has asked for a few
- * spans nearby (directories are not in archive order). A sequential reader gets runs
- * that are four times longer each time, and each run is started so early that two are
- * always under way.
+ * A read at a new place is a new reader. It gets one span, or as many small spans as cost
+ * no more than the request itself. A reader is sequential if it then asks for the next
+ * span, or uses a span that was fetched with the first one, or has asked for a few spans
+ * nearby (directories are not in archive order). A sequential reader gets runs that are
+ * four times longer each time, and each run is started so early that two are always under
+ * way.
  *
  * Plain data: the lock of its owner guards it.
  */
@@ -42,8 +42,8 @@ struct ahead {
 struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix,
 				   uint32_t span);
 /*
- * @span was available. Returns its reader if another run should be started for it
- * behind its end, else NULL.
+ * @span was available. Returns its reader if another run should be started for it behind
+ * its end, else NULL.
  */
 struct ahead_reader *ahead_on_hit(struct ahead *a, const struct index *ix, uint32_t span);
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads a run of consecutive spans with one request, and decodes them with as little
- * work as they allow.
+ * Loads a run of consecutive spans with one request, and decodes them with as little work
+ * as they allow.
  */
 #ifndef TAR_BATCH_H
 #define TAR_BATCH_H
@@ -16,8 +16,7 @@ struct span;
 #define BATCH_MAX (16u << 20)
 
 /*
- * Called with the verified output of each span, valid during the call. Negative to
- * stop.
+ * Called with the verified output of each span, valid during the call. Negative to stop.
  */
 typedef int batch_give_fn(void *arg, uint32_t span, const struct span *sp,
 			  const void *out);

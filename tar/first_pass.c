@@ -14,6 +14,7 @@
 #include "base/store/slot.h"
 #include "tar/archive/reader.h"
 #include "tar/codec/decoder.h"
+#include "tar/index/index.h"
 #include "tar/index/tree.h"
 
 #define CHUNK	 (256 * 1024)
@@ -50,8 +51,8 @@ static void sink_write(struct sink *s, const char *data, size_t len, uint64_t of
 }
 
 /*
- * Pages of zeros are left as holes: padding, sparse files that were not archived as
- * such, and archives made to fill a disk.
+ * Pages of zeros are left as holes: padding, sparse files that were not archived as such,
+ * and archives made to fill a disk.
  */
 static void sink_store(struct sink *s, const char *data, size_t len, uint64_t off)
 {
@@ -94,8 +95,8 @@ static int sink_on_entry(void *arg, const struct tar_entry *entry)
 	if (rc < 0)
 		return rc;
 	/*
-	 * The holes of a sparse file would have to be hashed, too, and they can have
-	 * any length. An empty file has no digest.
+	 * The holes of a sparse file would have to be hashed, too, and they can have any
+	 * length. An empty file has no digest.
 	 */
 	if (entry->is_sparse || entry->size == 0)
 		s->file = TREE_NO_FILE;
@@ -198,8 +199,8 @@ static int sink_on_output(void *arg, size_t len)
 }
 
 /*
- * Hashes the blob in its own thread, because a pass waits for decoding, and the
- * decoding thread already computes the digests of spans.
+ * Hashes the blob in its own thread, because a pass waits for decoding, and the decoding
+ * thread already computes the digests of spans.
  */
 struct blob_hash {
 	struct pipe *pipe;
@@ -265,8 +266,8 @@ static int check_blob(const struct first_pass *p, struct blob_hash *hash, struct
 }
 
 /*
- * When decoding fails the rest of the blob is still hashed. A wrong digest is the
- * better reason: it is the fault of the transfer, not of the image.
+ * When decoding fails the rest of the blob is still hashed. A wrong digest is the better
+ * reason: it is the fault of the transfer, not of the image.
  */
 static int decode_blob(struct first_pass *p, struct blob_hash *hash,
 		       struct decoder *decoder, struct stream *stream, struct err *e)
@@ -323,7 +324,7 @@ static int first_pass_decode(struct first_pass *p, struct sink *s, struct blob_h
 static int first_pass_finish(struct first_pass *p, struct sink *s,
 			     struct decoder *decoder, struct err *e)
 {
-	struct index_facts facts = {
+	struct index_info info = {
 		.blob = *p->digest,
 		.blob_size = p->blob->size,
 		.decoded_size = p->decoded,
@@ -334,7 +335,7 @@ static int first_pass_finish(struct first_pass *p, struct sink *s,
 	if (p->data_fd >= 0 && ftruncate(p->data_fd, (off_t)p->decoded) < 0)
 		p->stored = 0;
 	store_note_work(p->store);
-	return tree_finish(s->tree, &facts, e);
+	return tree_finish(s->tree, &info, e);
 }
 
 int first_pass_run(struct first_pass *p, struct err *e)

@@ -43,8 +43,8 @@ struct first_pass {
 };
 
 /*
- * 0: the index is in index_fd, not yet fsynced. -EBADMSG, -E2BIG or -ENOTSUP for a
- * layer that can never be read, -EINTR when cancelled, else the error of reading.
+ * 0: the index is in index_fd, not yet fsynced. -EBADMSG, -E2BIG or -ENOTSUP for a layer
+ * that can never be read, -EINTR when cancelled, else the error of reading.
  */
 int first_pass_run(struct first_pass *p, struct err *e);
 

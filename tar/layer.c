@@ -36,8 +36,7 @@ struct layer {
 	uint64_t toc_fetched;	/* bytes read for the table of contents; atomic */
 	struct first_pass pass; /* its counters are atomic */
 	/*
-	 * atomic; the fields below are set before it becomes LAYER_READY or
-	 * LAYER_BROKEN
+	 * atomic; the fields below are set before it becomes LAYER_READY or LAYER_BROKEN
 	 */
 	enum layer_state state;
 	struct index *index;
@@ -146,8 +145,8 @@ void layer_progress(const struct layer *l, struct layer_progress *out)
 }
 
 /*
- * Takes @fd. Returns an index that is of this blob, may be used, and is undamaged as
- * far as it was checked.
+ * Takes @fd. Returns an index that is of this blob, may be used, and is undamaged as far
+ * as it was checked.
  */
 static int open_index(const struct layer *l, int fd, struct index **out, struct err *e)
 {
@@ -380,9 +379,9 @@ static int make_index(struct layer *l, const bool *cancelled, struct err *e)
 }
 
 /*
- * Another process has locked the layer and makes no progress. It may continue at any
- * time and write to the layer's files, so they are left alone, and this process works
- * without them.
+ * Another process has locked the layer and makes no progress. It may continue at any time
+ * and write to the layer's files, so they are left alone, and this process works without
+ * them.
  */
 static int make_index_alone(struct layer *l, const bool *cancelled, const struct err *why,
 			    struct err *e)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A layer, open for reading: its index, and its bytes from the store or, if they are
- * not there, from the blob, span by span. This is the interface of tar/ for fs/.
+ * A layer, open for reading: its index, and its bytes from the store or, if they are not
+ * there, from the blob, span by span. This is the interface of tar/ for fs/.
  *
  * Getting the index is the slow part, and happens once for each blob: see layer_load().
  * After that a layer never changes and may be used by any thread.
@@ -51,8 +51,8 @@ struct layer_progress {
 };
 
 /*
- * Creates a layer that is not loaded. @blob provides its compressed bytes; its
- * reference is taken, even on failure. @store is borrowed.
+ * Creates a layer that is not loaded. @blob provides its compressed bytes; its reference
+ * is taken, even on failure. @store is borrowed.
  */
 int layer_new(struct store *store, const struct digest *digest, struct source *blob,
 	      struct layer **out);
@@ -62,14 +62,14 @@ int layer_new(struct store *store, const struct digest *digest, struct source *b
  */
 void layer_set_hints(struct layer *l, const struct toc_hints *hints);
 
-/* Accepts NULL. No other call may be active. */
+/* No other call may be active. */
 void layer_free(struct layer *l);
 
 /*
  * Gets the index: from the store; or from the layer's table of contents, by a few small
  * requests; or by streaming the layer once, which also fills the store with its decoded
- * bytes. Call it once, from one thread. Many layers may be loaded at once. Returns
- * -EINTR soon after *@cancelled becomes true.
+ * bytes. Call it once, from one thread. Many layers may be loaded at once. Returns -EINTR
+ * soon after *@cancelled becomes true.
  *
  * If another process is indexing the layer, this waits for it. If that process makes no
  * progress (slot_lock()), the layer is loaded without the store, and progress has a
@@ -89,20 +89,20 @@ const struct index *layer_index(const struct layer *l);
 /*
  * Checks that the content of a regular file is where the index says. Only a SOCI index
  * may be wrong about that, because its spans have digests but its files have none. For
- * such an index, the tar header before the content is compared, once for each file. 0,
- * or the errors of layer_get().
+ * such an index, the tar header before the content is compared, once for each file. 0, or
+ * the errors of layer_get().
  */
 int layer_check_file(struct layer *l, const struct entry *file, const bool *cancelled,
 		     struct err *e);
 
 /*
- * Makes the decoded bytes [off, off + *len) available. *len is shortened to the end of
- * a span. Either data->fd >= 0 and the bytes are in that file at data->off, or they are
- * in memory at data->mem. They stay there until layer_unget().
+ * Makes the decoded bytes [off, off + *len) available. *len is shortened to the end of a
+ * span. Either data->fd >= 0 and the bytes are in that file at data->off, or they are in
+ * memory at data->mem. They stay there until layer_unget().
  *
- * Waits for the network if needed. @cancelled may be NULL. When *@cancelled becomes
- * true and layer_wake() is called, the wait ends with -EINTR, while the fetch continues
- * in the background. -EBADMSG or -EIO, with a sentence, if the bytes are unavailable.
+ * Waits for the network if needed. @cancelled may be NULL. When *@cancelled becomes true
+ * and layer_wake() is called, the wait ends with -EINTR, while the fetch continues in the
+ * background. -EBADMSG or -EIO, with a sentence, if the bytes are unavailable.
  */
 struct layer_data {
 	int fd;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A span is ready when its bytes are in the store's data file and this process knows
- * that they are right: it wrote them itself, or it read them back once and verified
- * them. Reading a ready span takes the lock only to look that up.
+ * A span is ready when its bytes are in the store's data file and this process knows that
+ * they are right: it wrote them itself, or it read them back once and verified them.
+ * Reading a ready span takes the lock only to look that up.
  *
  * Any other span is made ready by a fill: a thread that reads it back, or fetches and
  * decodes it, and writes it to the data file. A fill is for a run of spans, so that one
- * request brings what is likely to be read next (ahead.h decides how much). There is
- * one fill for a span at a time, unless runs fail. Readers of the span wait for it, and
- * may go away while it continues. When spans that were fetched ahead are read, the next
- * run is started beside them.
+ * request brings what is likely to be read next (ahead.h decides how much). There is one
+ * fill for a span at a time, unless runs fail. Readers of the span wait for it, and may
+ * go away while it continues. When spans that were fetched ahead are read, the next run
+ * is started beside them.
  *
  * An error ends a run early and silently. A reader that needs one of the missing spans
  * starts a fill for that span alone, and gets its error. If the data file cannot take a
@@ -133,8 +133,8 @@ void span_cache_free(struct span_cache *c)
 }
 
 /*
- * A process that finds a span damaged (cache verify) clears its row, which all
- * processes check.
+ * A process that finds a span damaged (cache verify) clears its row, which all processes
+ * check.
  */
 static bool span_is_ready(const struct span_cache *c, uint32_t span)
 {
@@ -243,8 +243,8 @@ static void fill_unlink(struct span_cache *c, struct span_fill *f)
 }
 
 /*
- * Frees fills with bytes in memory, oldest first, except @newest and MEMORY_MAX bytes
- * of others.
+ * Frees fills with bytes in memory, oldest first, except @newest and MEMORY_MAX bytes of
+ * others.
  */
 static void fills_trim(struct span_cache *c, const struct span_fill *newest)
 {
@@ -360,8 +360,8 @@ static uint32_t run_len(const struct span_cache *c, uint32_t first, uint64_t byt
 }
 
 /*
- * Spans with the same input are decoded from its start. Returns the first of those
- * before @span that is missing, because all on the way to @span are decoded anyway.
+ * Spans with the same input are decoded from its start. Returns the first of those before
+ * @span that is missing, because all on the way to @span are decoded anyway.
  */
 static uint32_t first_on_way(const struct span_cache *c, uint32_t span)
 {
@@ -519,8 +519,8 @@ static int span_cache_get_locked(struct span_cache *c, uint32_t span,
 
 		/*
 		 * After a run that did not bring the span, neither start nor await
-		 * another run: there may be one after another, and all may fail as
-		 * slowly as the network allows.
+		 * another run: there may be one after another, and all may fail as slowly
+		 * as the network allows.
 		 */
 		if (!f || (tries && f->n > 1))
 			rc = tries ? fill_start(c, FILL_FETCH, span, 1, &f)

@@ -23,7 +23,7 @@ struct span_fill;
  */
 int span_cache_new(const struct index *ix, struct source *blob,
 		   const struct span_file *file, struct span_cache **out);
-/* Waits for the threads of the cache. Accepts NULL. */
+/* Waits for the threads of the cache. */
 void span_cache_free(struct span_cache *c);
 
 /*
@@ -41,7 +41,6 @@ int span_cache_get(struct span_cache *c, uint32_t span, const bool *cancelled,
 		   struct span_fill **pin, const void **mem, struct err *e);
 /* Is the span ready in the data file, so that span_cache_get() would not wait? */
 bool span_cache_has(struct span_cache *c, uint32_t span);
-/* Accepts NULL. */
 void span_cache_unpin(struct span_cache *c, struct span_fill *pin);
 /*
  * Starts to fetch the decoded bytes below @end in the background, in order, up to a

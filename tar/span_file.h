@@ -46,8 +46,8 @@ void span_file_mark(const struct span_file *f, uint32_t i, const struct span *sp
 void span_file_drop(const struct span_file *f, uint32_t i);
 
 /*
- * Are these bytes span @i? By the digest or checksum in the index or, if the index has none
- * of a span's output, by the checksum that span_file_save() put in the row.
+ * Are these bytes span @i? By the digest or checksum in the index or, if the index has
+ * none of a span's output, by the checksum that span_file_save() put in the row.
  */
 bool span_file_check(const struct slot *slot, uint32_t i, const struct span *sp,
 		     const void *mem);

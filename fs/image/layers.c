@@ -10,7 +10,7 @@
 #include "fs/tree/node.h"
 #include "registry/image_source.h"
 #include "tar/layer.h"
-#include "tar/toc/hints.h"
+#include "tar/toc/toc_ref.h"
 
 /* The annotations about an embedded table of contents; see also the descriptor's table. */
 static const char *const table_keys[] = {

@@ -7,9 +7,9 @@
  *	345 prefix 155 (ustar), 131 (star, which has "tar\0" at 508)
  *	345 atime 12, 357 ctime 12, 386 and on the sparse map (GNU: see sparse.c)
  *
- * A text ends at a NUL or at the end of its field. The magic tells the format:
- * "ustar\0" is POSIX and star, "ustar  \0" (which overlaps the version) is GNU,
- * anything else is v7.
+ * A text ends at a NUL or at the end of its field. The magic tells the format: "ustar\0"
+ * is POSIX and star, "ustar  \0" (which overlaps the version) is GNU, anything else is
+ * v7.
  */
 #include "tar/archive/header.h"
 
@@ -122,8 +122,7 @@ static bool is_time(const uint8_t *field)
 
 /*
  * GNU has no prefix, but Go before 1.8 wrote one under GNU's magic, over the atime and
- * ctime. Old images have such headers. They are recognised by times that are not
- * numbers.
+ * ctime. Old images have such headers. They are recognised by times that are not numbers.
  */
 static size_t stray_prefix_len(const uint8_t *block)
 {

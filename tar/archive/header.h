@@ -55,9 +55,8 @@ int header_parse(const uint8_t block[HEADER_SIZE], struct header *out, struct er
 enum header_kind header_kind(const struct header *h);
 
 /*
- * Returns the S_IFMT bits. An unknown flag means a regular file (POSIX, ustar
- * interchange format). A hard link counts as a regular file, too: the type is that of
- * its target.
+ * Returns the S_IFMT bits. An unknown flag means a regular file (POSIX, ustar interchange
+ * format). A hard link counts as a regular file, too: the type is that of its target.
  */
 uint32_t header_file_type(const struct header *h);
 

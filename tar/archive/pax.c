@@ -103,8 +103,8 @@ static size_t percent_decode(char *text, size_t len)
 }
 
 /*
- * Adds or replaces an xattr. An empty value is a value here: other keys then fall back
- * to the header, but a header has no xattrs. Writers of LIBARCHIVE.xattr also write
+ * Adds or replaces an xattr. An empty value is a value here: other keys then fall back to
+ * the header, but a header has no xattrs. Writers of LIBARCHIVE.xattr also write
  * SCHILY.xattr, which is what other tools read, so it wins.
  */
 static int set_xattr(struct pax *p, const char *name, size_t name_len, const char *value,

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The records of a pax extended header (POSIX.1-2001, pax, "pax Extended Header"):
- * lines "LEN KEY=VALUE\n", where LEN counts the whole line.
+ * The records of a pax extended header (POSIX.1-2001, pax, "pax Extended Header"): lines
+ * "LEN KEY=VALUE\n", where LEN counts the whole line.
  *
- * The body is parsed in place. Texts and xattrs point into it, and parsing writes to
- * it: names get a NUL, encoded values are decoded. So it must live as long as they are
- * used.
+ * The body is parsed in place. Texts and xattrs point into it, and parsing writes to it:
+ * names get a NUL, encoded values are decoded. So it must live as long as they are used.
  *
  * A later record overrides an earlier one with the same key, and an empty value removes
  * it. An xattr, however, may be empty.
@@ -82,8 +81,8 @@ struct pax_record {
 };
 
 /*
- * Parses the record at *@pos of @body and moves *pos behind it. Returns 1, 0 at the
- * end, or -EBADMSG if it is not a record. Does not write to the body.
+ * Parses the record at *@pos of @body and moves *pos behind it. Returns 1, 0 at the end,
+ * or -EBADMSG if it is not a record. Does not write to the body.
  */
 int pax_next(char *body, size_t len, size_t *pos, struct pax_record *out, struct err *e);
 
@@ -92,8 +91,8 @@ void pax_clear(struct pax *p);
 
 /*
  * Parses all records of a body. @p and @map are cleared first; after a failure their
- * contents are undefined. Errors: -EBADMSG; -E2BIG for xattrs over a ceiling or too
- * many extents; -ENOMEM. Unknown keys are skipped.
+ * contents are undefined. Errors: -EBADMSG; -E2BIG for xattrs over a ceiling or too many
+ * extents; -ENOMEM. Unknown keys are skipped.
  */
 int pax_parse(struct pax *p, char *body, size_t len, struct sparse_map *map,
 	      struct err *e);

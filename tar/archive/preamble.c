@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The block before the content is the file's header, which is enough in most cases. If
- * its name or size differs from the file's, they are in records before it (pax, GNU
- * long names). Their headers are found by searching backwards for a header whose
- * records reach exactly to the next one.
+ * its name or size differs from the file's, they are in records before it (pax, GNU long
+ * names). Their headers are found by searching backwards for a header whose records reach
+ * exactly to the next one.
  */
 #include "tar/archive/preamble.h"
 
@@ -83,20 +83,11 @@ static int preamble_on_entry(void *arg, const struct tar_entry *te)
 	return 0;
 }
 
-static int preamble_on_content(void *arg, const void *data, size_t len)
-{
-	(void)arg;
-	(void)data;
-	(void)len;
-	return 0;
-}
-
 /* Parses the records and the header at the end of @data as a tar. */
 static int read_as_tar(const uint8_t *data, size_t len, const struct preamble_want *want,
 		       struct err *e)
 {
-	static const struct reader_ops ops = {.entry = preamble_on_entry,
-					      .content = preamble_on_content};
+	static const struct reader_ops ops = {.entry = preamble_on_entry};
 	struct search search = {.want = want, .data = len};
 	struct reader *r;
 	int rc = reader_new(&ops, &search, &r);

@@ -7,15 +7,15 @@
  *		   --vendor-->  IN_SKIPPED  --------------->  IN_PADDING
  *		   --2 zero blocks-->  AT_END
  *
- * Headers and the blocks of sparse maps are parsed whole: in the piece if they lie
- * inside it, else gathered in `block`. Content is never gathered. An entry is reported
- * when all of it but the content is known, so after the sparse maps between header and
- * content. The header has to outlive its piece then, so it is copied. An ordinary entry
- * is not copied and costs no allocation.
+ * Headers and the blocks of sparse maps are parsed whole: in the piece if they lie inside
+ * it, else gathered in `block`. Content is never gathered. An entry is reported when all
+ * of it but the content is known, so after the sparse maps between header and content.
+ * The header has to outlive its piece then, so it is copied. An ordinary entry is not
+ * copied and costs no allocation.
  *
- * Headers that describe the next entry (x, L, K) are collected in one buffer each, of
- * at most 1 MiB. The last of a kind counts, so any number of them in a row is fine. A
- * global header has its own buffer and does not affect the others.
+ * Headers that describe the next entry (x, L, K) are collected in one buffer each, of at
+ * most 1 MiB. The last of a kind counts, so any number of them in a row is fine. A global
+ * header has its own buffer and does not affect the others.
  */
 #include "tar/archive/reader.h"
 
@@ -150,8 +150,8 @@ static int end_meta(struct reader *r, struct err *e)
 	begin_padding(r);
 	if (b == &r->global_body) {
 		/*
-		 * Not applied, but the rest of the archive is read only if these
-		 * records are valid.
+		 * Not applied, but the rest of the archive is read only if these records
+		 * are valid.
 		 */
 		do {
 			rc = pax_next(b->data, b->len, &pos, &record, e);
@@ -420,7 +420,7 @@ static ssize_t reader_feed_bytes(struct reader *r, const uint8_t *data, size_t l
 			return err_locate(r, rc, e);
 		return (ssize_t)used;
 	}
-	if (r->state == IN_CONTENT)
+	if (r->state == IN_CONTENT && r->ops->content)
 		rc = r->ops->content(r->arg, data, used);
 	if (rc < 0)
 		return rc;
@@ -467,14 +467,6 @@ int reader_finish(struct reader *r, struct err *e)
 	return err_locate(r, -EBADMSG, e);
 }
 
-static int ignore_content(void *arg, const void *data, size_t len)
-{
-	(void)arg;
-	(void)data;
-	(void)len;
-	return 0;
-}
-
 /* Skips content and padding, up to the end of the file. Returns false in other states. */
 static bool skip_content(struct reader *r, uint64_t file_size)
 {
@@ -508,7 +500,7 @@ static int scan_pieces(struct reader *r, struct source *file, struct err *e)
 
 int reader_scan(struct source *file, reader_entry_fn *entry, void *arg, struct err *e)
 {
-	const struct reader_ops ops = {.entry = entry, .content = ignore_content};
+	const struct reader_ops ops = {.entry = entry};
 	struct reader *r = NULL;
 	int rc = reader_new(&ops, arg, &r);
 

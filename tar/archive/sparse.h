@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The map of a sparse file: where in the file the stored bytes belong. All of GNU's
- * forms (old, 0.0, 0.1, 1.0) become one list of ascending extents.
+ * The map of a sparse file: where in the file the stored bytes belong. All of GNU's forms
+ * (old, 0.0, 0.1, 1.0) become one list of ascending extents.
  *
- * A map is cleared, filled by the calls of one form, and then checked. Only a checked
- * map may be used.
+ * A map is cleared, filled by the calls of one form, and then checked. Only a checked map
+ * may be used.
  */
 #ifndef TAR_ARCHIVE_SPARSE_H
 #define TAR_ARCHIVE_SPARSE_H
@@ -45,8 +45,8 @@ void sparse_release(struct sparse_map *m);
 void sparse_clear(struct sparse_map *m);
 
 /*
- * The calls that fill a map. -EBADMSG for text that is not a number, and for extents
- * that descend, overlap or go beyond 2^63-1; -E2BIG for too many extents; -ENOMEM.
+ * The calls that fill a map. -EBADMSG for text that is not a number, and for extents that
+ * descend, overlap or go beyond 2^63-1; -E2BIG for too many extents; -ENOMEM.
  */
 
 /*

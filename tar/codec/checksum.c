@@ -15,8 +15,8 @@ uint32_t checksum_join(uint32_t first, uint32_t second, uint64_t second_len)
 }
 
 /*
- * The CRC of both is the CRC of the first, shifted, plus the CRC of the second. Minus
- * is the same as plus, because both are xor.
+ * The CRC of both is the CRC of the first, shifted, plus the CRC of the second. Minus is
+ * the same as plus, because both are xor.
  */
 uint32_t checksum_rest(uint32_t first, uint32_t both, uint64_t second_len)
 {

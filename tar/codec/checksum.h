@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CRC-32 of gzip (RFC 1952, section 8), at the speed of memory if ISA-L is built
- * in. It detects damage by a disk or a stray write. It does not protect against an
- * attacker.
+ * The CRC-32 of gzip (RFC 1952, section 8), at the speed of memory if ISA-L is built in.
+ * It detects damage by a disk or a stray write. It does not protect against an attacker.
  */
 #ifndef TAR_CODEC_CHECKSUM_H
 #define TAR_CODEC_CHECKSUM_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recognises the compression; gzip_cutter.c and zstd_cutter.c do the work. A plain
- * layer is its own output, cut every SPAN_TARGET bytes.
+ * Recognises the compression; gzip_cutter.c and zstd_cutter.c do the work. A plain layer
+ * is its own output, cut every SPAN_TARGET bytes.
  */
 #include "tar/codec/decoder.h"
 

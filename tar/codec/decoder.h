@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first and only complete decoding of a layer. The caller pushes compressed bytes
- * in. The decoder hands out the decoded bytes, and on the way it reports the spans from
- * which any part can be decoded again later.
+ * The first and only complete decoding of a layer. The caller pushes compressed bytes in.
+ * The decoder hands out the decoded bytes, and on the way it reports the spans from which
+ * any part can be decoded again later.
  *
  * The input is gzip (any number of members), zstd (any number of frames, skippable ones
  * included) or a plain tar. The decoder recognises it by its first bytes.
@@ -20,7 +20,6 @@ struct err;
 
 /* @ops must outlive the decoder. */
 int decoder_new(const struct decoder_ops *ops, void *arg, struct decoder **out);
-/* Accepts NULL. */
 void decoder_free(struct decoder *d);
 /*
  * Decodes the next bytes. Errors: -EBADMSG for corrupt data, with the place in the

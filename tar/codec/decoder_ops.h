@@ -12,15 +12,15 @@ struct decoder_ops {
 	/* Provides memory for the next decoded bytes: at least one byte. */
 	int (*room)(void *arg, void **room, size_t *len);
 	/*
-	 * The first @len bytes of the room are filled. They must stay readable until room()
-	 * is called again.
+	 * The first @len bytes of the room are filled. They must stay readable until
+	 * room() is called again.
 	 */
 	int (*output)(void *arg, size_t len);
 	/*
-	 * Reports a span, with all fields set, in order of `out`. It is called after all of the
-	 * span's output was handed out, but not necessarily at once. It may be called by
-	 * another thread, which has ended when decoder_finish() or decoder_free() returns.
-	 * The window is valid during the call.
+	 * Reports a span, with all fields set, in order of `out`. It is called after all
+	 * of the span's output was handed out, but not necessarily at once. It may be
+	 * called by another thread, which has ended when decoder_finish() or
+	 * decoder_free() returns. The window is valid during the call.
 	 */
 	int (*span)(void *arg, const struct span *sp);
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gzip (RFC 1952): consecutive members, decoded as one run of bytes. Zero bytes after
- * the last member are ignored. Anything else there is corrupt.
+ * gzip (RFC 1952): consecutive members, decoded as one run of bytes. Zero bytes after the
+ * last member are ignored. Anything else there is corrupt.
  */
 #ifndef TAR_CODEC_GZIP_H
 #define TAR_CODEC_GZIP_H
@@ -24,20 +24,18 @@ enum gzip_status {
 
 /* Starts at the header of a member. */
 int gzip_new(enum inflate_choice engine, struct gzip **out);
-/* Accepts NULL. */
 void gzip_free(struct gzip *g);
 
 /*
- * Restarts inside a member, at a block, like inflate_start(). The CRC and length of
- * that member are not checked, because its beginning is not decoded.
+ * Restarts inside a member, at a block, like inflate_start(). The CRC and length of that
+ * member are not checked, because its beginning is not decoded.
  */
 int gzip_start_block(struct gzip *g, const void *window, size_t len, unsigned bits,
 		     unsigned value);
 
 /*
  * Returns an enum gzip_status, -EBADMSG or -ENOMEM. Output may be held back while the
- * output is full: call it again then, even without input. @stop is as for
- * inflate_run().
+ * output is full: call it again then, even without input. @stop is as for inflate_run().
  */
 int gzip_run(struct gzip *g, struct flow *flow, bool stop, struct err *e);
 

@@ -6,9 +6,9 @@
  *	input	[ LAG |........taken........|....to come.... ]
  *	output	[ 32 KiB before ]  [ made, not handed out yet |   room    ]
  *
- * Input is gathered, so that pieces of any size cost the same. The end of the taken
- * input is preserved, because a block may turn out to begin up to LAG bytes before the
- * position of the decoder.
+ * Input is gathered, so that pieces of any size cost the same. The end of the taken input
+ * is preserved, because a block may turn out to begin up to LAG bytes before the position
+ * of the decoder.
  */
 #include "tar/codec/gzip_cutter.h"
 
@@ -97,7 +97,8 @@ static int gzip_seal_to(struct gzip_cutter *c, uint64_t end)
 	if (end <= from)
 		return 0;
 	c->sealed = end;
-	return sealer_input(c->sealer, c->input + (from - c->base), (size_t)(end - from));
+	return sealer_put(c->sealer, SEALER_INPUT, c->input + (from - c->base),
+			  (size_t)(end - from));
 }
 
 /* Makes room in the input. Bytes that may still be needed stay. */
@@ -169,12 +170,12 @@ static int gzip_account(struct gzip_cutter *c, size_t len, struct err *e)
 		return err_set(e, -E2BIG, "gzip: a deflate block of more than %u bytes",
 			       SPAN_OUT_MAX);
 	c->head_left -= n;
-	return n > 0 ? sealer_head(c->sealer, data, n) : 0;
+	return n > 0 ? sealer_put(c->sealer, SEALER_HEAD, data, n) : 0;
 }
 
 /*
- * The next bytes belong to another span or member. No byte is summed twice: the
- * checksum of the part is computed from those of the member.
+ * The next bytes belong to another span or member. No byte is summed twice: the checksum
+ * of the part is computed from those of the member.
  */
 static void gzip_part_end(struct gzip_cutter *c)
 {
@@ -228,7 +229,8 @@ static int gzip_cut_at_block(struct gzip_cutter *c)
 	if (len == 0)
 		return 0;
 	c->head_left = INFLATE_WINDOW;
-	return sealer_window(c->sealer, c->before + INFLATE_WINDOW - len, len);
+	return sealer_put(c->sealer, SEALER_WINDOW, c->before + INFLATE_WINDOW - len,
+			  len);
 }
 
 /*

@@ -17,7 +17,6 @@ enum inflate_choice { INFLATE_FASTEST, INFLATE_ZLIB };
 
 /* Call inflate_start() before inflate_run(). */
 int inflate_new(enum inflate_choice engine, struct inflate **out);
-/* Accepts NULL. */
 void inflate_free(struct inflate *f);
 
 /*
@@ -32,8 +31,8 @@ int inflate_start(struct inflate *f, const void *window, size_t len, unsigned bi
  * Decodes. Returns an enum inflate_status, -EBADMSG or -ENOMEM. An engine may hold back
  * output while the output is full: call it again then, even without input.
  *
- * With @stop it returns INFLATE_BLOCK at the next block boundary, after all output
- * before the boundary was handed out. An engine may miss boundaries, even many.
+ * With @stop it returns INFLATE_BLOCK at the next block boundary, after all output before
+ * the boundary was handed out. An engine may miss boundaries, even many.
  */
 int inflate_run(struct inflate *f, struct flow *flow, bool stop);
 

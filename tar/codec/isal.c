@@ -8,18 +8,16 @@
  * read_in_length bits). By then it has made all output before the header. So boundaries
  * are found by feeding few bytes at a time.
  *
- * A call costs more than a microsecond, because it moves 32 KiB of history. So the
- * search begins with long steps: the state is saved and STEP_MAX bytes are decoded. If
- * the Huffman tables have changed, a header was passed. Then the state is restored and
- * the same bytes are decoded in shorter steps, down to STEP_MIN, which few headers of
- * dynamic blocks fit into. The length of a stored block is known, so its end is found
- * at once.
+ * A call costs more than a microsecond, because it moves 32 KiB of history. So the search
+ * begins with long steps: the state is saved and STEP_MAX bytes are decoded. If the
+ * Huffman tables have changed, a header was passed. Then the state is restored and the
+ * same bytes are decoded in shorter steps, down to STEP_MIN, which few headers of dynamic
+ * blocks fit into. The length of a stored block is known, so its end is found at once.
  *
- * A block with the same tables as the block before leaves no trace. So if long steps
- * find nothing for PATIENCE bytes, short steps follow. The header of a fixed block has
- * three bits and is hit by chance only. Otherwise, if TRIES short steps find nothing
- * either, it may be one endless block, and the next REST bytes are decoded at full
- * speed.
+ * A block with the same tables as the block before leaves no trace. So if long steps find
+ * nothing for PATIENCE bytes, short steps follow. The header of a fixed block has three
+ * bits and is hit by chance only. Otherwise, if TRIES short steps find nothing either, it
+ * may be one endless block, and the next REST bytes are decoded at full speed.
  */
 #include "tar/codec/isal.h"
 
@@ -130,8 +128,9 @@ static bool is_new_block(const struct inflate_state *was, const struct inflate_s
 {
 	return is->block_state == ISAL_BLOCK_TYPE0 ||
 	       memcmp(&was->dist_huff_code, &is->dist_huff_code,
-		      sizeof(is->dist_huff_code)) ||
-	       memcmp(&was->lit_huff_code, &is->lit_huff_code, sizeof(is->lit_huff_code));
+		      sizeof(is->dist_huff_code)) != 0 ||
+	       memcmp(&was->lit_huff_code, &is->lit_huff_code,
+		      sizeof(is->lit_huff_code)) != 0;
 }
 
 static bool is_fixed(const struct isal *e)

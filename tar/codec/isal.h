@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ISA-L (x86-64, arm64), which inflates twice as fast as zlib. isal.c is the only
- * source that includes it. Without HAVE_ISAL, isal_is_there() returns false.
+ * ISA-L (x86-64, arm64), which inflates twice as fast as zlib. isal.c is the only source
+ * that includes it. Without HAVE_ISAL, isal_is_there() returns false.
  */
 #ifndef TAR_CODEC_ISAL_H
 #define TAR_CODEC_ISAL_H

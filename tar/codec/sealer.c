@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two threads share only a pipe. Its content is a sequence of parts. Each has a
- * head that tells its kind. All kinds but the last are bytes, which go to one of the
- * span's buffers or to its hasher as they arrive.
+ * The two threads share only a pipe. Its content is a sequence of parts. Each has a head
+ * that tells its kind. All kinds but the last are bytes, which go to one of the span's
+ * buffers or to its hasher as they arrive.
  */
 #include "tar/codec/sealer.h"
 
@@ -19,15 +19,15 @@
 #define CHUNK	 (128 * 1024)
 #define N_CHUNKS 4
 /*
- * Compressed bytes kept to decode the first output again. Normal blocks never have
- * twice as many. Empty blocks may; then the window is not stripped.
+ * Compressed bytes kept to decode the first output again. Normal blocks never have twice
+ * as many. Empty blocks may; then the window is not stripped.
  */
 #define START_MAX (2 * INFLATE_WINDOW)
 
-enum part_kind { PART_INPUT, PART_WINDOW, PART_HEAD, PART_END };
+#define SEALER_END (SEALER_HEAD + 1) /* followed by the struct span */
 
 struct part {
-	enum part_kind kind;
+	unsigned kind;
 	uint32_t len; /* of what follows */
 };
 
@@ -54,8 +54,7 @@ struct sealer {
 /* The thread */
 
 /*
- * Returns at most @max contiguous bytes: their number, 0 at the end, or a negative
- * errno.
+ * Returns at most @max contiguous bytes: their number, 0 at the end, or a negative errno.
  */
 static ssize_t sealer_next(struct sealer *s, size_t max, const uint8_t **data)
 {
@@ -102,13 +101,12 @@ static void copy_part(uint8_t *to, size_t *len, size_t max, const uint8_t *data,
 	*len += n;
 }
 
-static void sealer_take(struct sealer *s, enum part_kind kind, const uint8_t *data,
-			size_t n)
+static void sealer_take(struct sealer *s, unsigned kind, const uint8_t *data, size_t n)
 {
-	if (kind == PART_INPUT) {
+	if (kind == SEALER_INPUT) {
 		hasher_update(s->hasher, data, n);
 		copy_part(s->start, &s->start_len, START_MAX, data, n);
-	} else if (kind == PART_WINDOW) {
+	} else if (kind == SEALER_WINDOW) {
 		copy_part(s->window.bytes, &s->window.len, INFLATE_WINDOW, data, n);
 	} else {
 		copy_part(s->head, &s->head_len, INFLATE_WINDOW, data, n);
@@ -141,7 +139,7 @@ static int sealer_take_part(struct sealer *s, const struct part *part)
 	struct span sp;
 	int rc;
 
-	if (part->kind == PART_END) {
+	if (part->kind == SEALER_END) {
 		rc = sealer_next_exactly(s, &sp, sizeof(sp));
 		if (rc > 0)
 			rc = sealer_seal(s, &sp);
@@ -225,7 +223,7 @@ void sealer_free(struct sealer *s)
 	free(s);
 }
 
-static int sealer_put(struct sealer *s, enum part_kind kind, const void *data, size_t len)
+static int put_part(struct sealer *s, unsigned kind, const void *data, size_t len)
 {
 	const struct part part = {kind, (uint32_t)len};
 	int rc = pipe_write(s->pipe, &part, sizeof(part));
@@ -233,24 +231,14 @@ static int sealer_put(struct sealer *s, enum part_kind kind, const void *data, s
 	return rc < 0 ? rc : pipe_write(s->pipe, data, len);
 }
 
-int sealer_input(struct sealer *s, const void *data, size_t len)
+int sealer_put(struct sealer *s, enum sealer_part part, const void *data, size_t len)
 {
-	return sealer_put(s, PART_INPUT, data, len);
-}
-
-int sealer_window(struct sealer *s, const void *data, size_t len)
-{
-	return sealer_put(s, PART_WINDOW, data, len);
-}
-
-int sealer_head(struct sealer *s, const void *data, size_t len)
-{
-	return sealer_put(s, PART_HEAD, data, len);
+	return put_part(s, part, data, len);
 }
 
 int sealer_end(struct sealer *s, const struct span *sp)
 {
-	return sealer_put(s, PART_END, sp, sizeof(*sp));
+	return put_part(s, SEALER_END, sp, sizeof(*sp));
 }
 
 int sealer_finish(struct sealer *s)

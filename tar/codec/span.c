@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A span is fetched in pieces of at most FETCH_MAX bytes, which go through the hash and
- * the decoder: one piece and one request for all but unusual spans. A part of a long
- * zstd frame needs everything before it, so the frame is read as a stream.
+ * the decoder: one piece and one request for all but unusual spans. A part of a long zstd
+ * frame needs everything before it, so the frame is read as a stream.
  */
 #include "tar/codec/span.h"
 
@@ -49,8 +49,7 @@ static int load_corrupt(struct load *l, const char *what)
 }
 
 /*
- * Gets the next compressed bytes. Returns their number, 0 at the end of the span's
- * input.
+ * Gets the next compressed bytes. Returns their number, 0 at the end of the span's input.
  */
 static ssize_t load_fetch(struct load *l, const uint8_t **data)
 {
@@ -143,8 +142,8 @@ out:
 }
 
 /*
- * Runs until the span's output is complete and, if the digest is of the input, all
- * input was read.
+ * Runs until the span's output is complete and, if the digest is of the input, all input
+ * was read.
  */
 static int load_run(struct load *l)
 {
@@ -237,7 +236,7 @@ static int load_decoded(const struct span *sp, struct source *blob, void *out,
 		rc = load_next(&l, sp, 0, out);
 	if (rc == 0 && l.hasher) {
 		hasher_finish(l.hasher, &digest);
-		if (memcmp(digest.bytes, sp->digest, sizeof(sp->digest)))
+		if (memcmp(digest.bytes, sp->digest, sizeof(sp->digest)) != 0)
 			rc = load_corrupt(&l, "the compressed bytes have another digest");
 	}
 	load_release(&l);
@@ -253,7 +252,7 @@ static int check_output(const struct span *sp, const void *out, struct err *e)
 		rc = digest_of(DIGEST_SHA256, out, (size_t)sp->out_len, &digest);
 		if (rc < 0)
 			return rc;
-		if (memcmp(digest.bytes, sp->digest, sizeof(sp->digest)))
+		if (memcmp(digest.bytes, sp->digest, sizeof(sp->digest)) != 0)
 			return err_set(e, -EBADMSG,
 				       "the span at decoded byte %llu has another digest",
 				       (unsigned long long)sp->out);

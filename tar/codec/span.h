@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A span is a part of a layer that can be fetched and decoded on its own, about 1 MiB
- * of output. The model is the same for every kind of layer:
+ * A span is a part of a layer that can be fetched and decoded on its own, about 1 MiB of
+ * output. The model is the same for every kind of layer:
  *
  *	plain tar	a block of bytes
  *	gzip		from one deflate block boundary to another, with the window before it
@@ -10,8 +10,8 @@
  *	eStargz, zstd:chunked	a chunk
  *
  * The spans of a layer ascend in `out` and cover its decoded bytes without a gap.
- * Compressed ranges may overlap: by the byte in which one deflate block ends and the
- * next begins, and completely for the parts of one zstd frame.
+ * Compressed ranges may overlap: by the byte in which one deflate block ends and the next
+ * begins, and completely for the parts of one zstd frame.
  */
 #ifndef TAR_CODEC_SPAN_H
 #define TAR_CODEC_SPAN_H
@@ -66,10 +66,10 @@ struct span {
 int span_load(const struct span *sp, struct source *blob, void *out, struct err *e);
 
 /*
- * Loads spans that begin at the same byte of the blob and ascend in `skip`: the parts
- * of a long zstd frame. They are decoded in one go. @give is called with the verified
- * output of each, valid during the call. A negative errno from it ends the loading and
- * is returned.
+ * Loads spans that begin at the same byte of the blob and ascend in `skip`: the parts of
+ * a long zstd frame. They are decoded in one go. @give is called with the verified output
+ * of each, valid during the call. A negative errno from it ends the loading and is
+ * returned.
  */
 typedef int span_give_fn(void *arg, size_t i, const void *out);
 int span_load_parts(const struct span *spans, size_t n, struct source *blob,
@@ -77,8 +77,8 @@ int span_load_parts(const struct span *spans, size_t n, struct source *blob,
 
 /*
  * Are these out_len bytes the span's output? span_check() compares the checksum or, if
- * there is none, the digest. span_can_check() is false if the digest is of the input
- * and there is no checksum.
+ * there is none, the digest. span_can_check() is false if the digest is of the input and
+ * there is no checksum.
  */
 bool span_can_check(const struct span *sp);
 int span_check(const struct span *sp, const void *out);

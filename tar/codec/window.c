@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * To find the bytes that a span refers to, it is decoded twice with windows that are
- * not the true one. Each byte of the first window is the low half of its own position.
- * Each byte of the second is the high half, with the top bit chosen so that it differs
- * from the true byte. Where the second output differs from the true output, the byte
- * came from the window, however often it was copied on the way, and the two outputs
- * tell from where.
+ * To find the bytes that a span refers to, it is decoded twice with windows that are not
+ * the true one. Each byte of the first window is the low half of its own position. Each
+ * byte of the second is the high half, with the top bit chosen so that it differs from
+ * the true byte. Where the second output differs from the true output, the byte came from
+ * the window, however often it was copied on the way, and the two outputs tell from
+ * where.
  *
  * The packed form of a window is a raw deflate stream of this:
  *
@@ -14,10 +14,9 @@
  *	0, 0
  *	bytes of all runs
  *
- * A number has 7 bits in each byte, the lowest first; all bytes but the last have the
- * top bit set. The zeros are taken out because deflate is slow at compressing them, and
- * not better. On root file systems a span refers to 3.5 KB of its window, which take
- * 2.4 KB.
+ * A number has 7 bits in each byte, the lowest first; all bytes but the last have the top
+ * bit set. The zeros are taken out because deflate is slow at compressing them, and not
+ * better. On root file systems a span refers to 3.5 KB of its window, which take 2.4 KB.
  */
 #include "tar/codec/window.h"
 
@@ -29,8 +28,8 @@
 #define GAP_MIN 3
 /*
  * A run and its gap have at least GAP_MIN + 1 bytes. They cost two bytes more than the
- * run, or four if one of them is long. That is never more than they cover, except for
- * the first run and for numbers of three bytes.
+ * run, or four if one of them is long. That is never more than they cover, except for the
+ * first run and for numbers of three bytes.
  */
 #define RAW_MAX (INFLATE_WINDOW + 1024)
 

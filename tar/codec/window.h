@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The history that a deflate span needs: those bytes of the last 32 KiB of output
- * before it that the span refers to. Without the other bytes, and packed, it is a small
- * part of 32 KiB.
+ * The history that a deflate span needs: those bytes of the last 32 KiB of output before
+ * it that the span refers to. Without the other bytes, and packed, it is a small part of
+ * 32 KiB.
  */
 #ifndef TAR_CODEC_WINDOW_H
 #define TAR_CODEC_WINDOW_H
@@ -21,11 +21,11 @@ struct window {
 #define WINDOW_PACKED_MAX (INFLATE_WINDOW + 4096)
 
 /*
- * Zeroes the bytes that the span does not refer to, and drops those before the first
- * one that it does. @in is the span's input from its first byte, whose low @bits bits
- * do not belong to it. @out is its output: all of it, or the first INFLATE_WINDOW
- * bytes, because later output cannot refer so far back. @probe is a decoder to work
- * with. -EBADMSG if @in does not decode to @out; @w is unchanged then.
+ * Zeroes the bytes that the span does not refer to, and drops those before the first one
+ * that it does. @in is the span's input from its first byte, whose low @bits bits do not
+ * belong to it. @out is its output: all of it, or the first INFLATE_WINDOW bytes, because
+ * later output cannot refer so far back. @probe is a decoder to work with. -EBADMSG if
+ * @in does not decode to @out; @w is unchanged then.
  */
 int window_strip(struct window *w, struct inflate *probe, const uint8_t *in,
 		 size_t in_len, unsigned bits, const uint8_t *out, size_t out_len);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Zstandard (RFC 8878): consecutive frames, including skippable ones. zstd.c is the
- * only source that includes the library. Content checksums are verified if a frame has
- * one.
+ * Zstandard (RFC 8878): consecutive frames, including skippable ones. zstd.c is the only
+ * source that includes the library. Content checksums are verified if a frame has one.
  */
 #ifndef TAR_CODEC_ZSTD_H
 #define TAR_CODEC_ZSTD_H
@@ -26,13 +25,12 @@ enum zstd_status {
 
 /* Starts at the header of a frame. */
 int zstd_new(struct zstd **out);
-/* Accepts NULL. */
 void zstd_free(struct zstd *z);
 
 /*
  * Returns an enum zstd_status, -EBADMSG, -E2BIG (ZSTD_WINDOW_MAX), -ENOTSUP (needs a
- * dictionary) or -ENOMEM. Output may be held back while the output is full: call it
- * again then, even without input.
+ * dictionary) or -ENOMEM. Output may be held back while the output is full: call it again
+ * then, even without input.
  */
 int zstd_run(struct zstd *z, struct flow *flow, struct err *e);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A zstd stream can only be entered at a frame. Short frames are combined into one
- * span, until it has SPAN_TARGET bytes of output. A frame of more than LONG_FRAME bytes
- * of output is cut into parts. Each part can only be decoded again from the start of
- * the frame. That is the price of a layer that is one frame, and the reason to keep its
+ * A zstd stream can only be entered at a frame. Short frames are combined into one span,
+ * until it has SPAN_TARGET bytes of output. A frame of more than LONG_FRAME bytes of
+ * output is cut into parts. Each part can only be decoded again from the start of the
+ * frame. That is the price of a layer that is one frame, and the reason to keep its
  * decoded bytes.
  *
  * A frame turns out to be long after LONG_FRAME bytes of output (a frame need not state
- * its size, and may lie). Until then it may still join the span of the frames before
- * it, so its output is buffered, for the digests of parts. At the end of each frame the
- * span is completed as if it ended there.
+ * its size, and may lie). Until then it may still join the span of the frames before it,
+ * so its output is buffered, for the digests of parts. At the end of each frame the span
+ * is completed as if it ended there.
  */
 #include "tar/codec/zstd_cutter.h"
 

@@ -3,10 +3,10 @@
  * How nodes are ordered.
  *
  * A counting sort by parent makes the children of each directory a run of `kids`. From
- * the root on, each run is sorted by name and appended to `order`. So `order` is both
- * the queue of a breadth-first walk and the table of the index. What the walk does not
- * reach (replaced nodes and everything below them) is not in the index, except for the
- * inodes of reached hard links: these are appended behind the last name.
+ * the root on, each run is sorted by name and appended to `order`. So `order` is both the
+ * queue of a breadth-first walk and the table of the index. What the walk does not reach
+ * (replaced nodes and everything below them) is not in the index, except for the inodes
+ * of reached hard links: these are appended behind the last name.
  *
  * Cost: 12 bytes of memory for a node, and n log n comparisons within directories, but
  * only n if the archive was sorted already.
@@ -23,14 +23,13 @@
 #include "base/num.h"
 #include "tar/archive/entry.h"
 #include "tar/codec/span.h"
-#include "tar/index/facts.h"
 #include "tar/index/index.h"
 #include "tar/index/nodes.h"
 #include "tar/index/writer.h"
 
 /*
- * Ceilings. Equal lists of xattrs are shared, so they take a few KiB on real layers,
- * and one list for each file at worst. Extents take three words for each hole.
+ * Ceilings. Equal lists of xattrs are shared, so they take a few KiB on real layers, and
+ * one list for each file at worst. Extents take three words for each hole.
  */
 #define XATTRS_MAX  (256u << 20)
 #define EXTENTS_MAX (256u << 20)
@@ -155,14 +154,16 @@ int flat_add_span(struct flat *f, struct writer *w, const struct span *sp)
 	return rc;
 }
 
-void flat_skip(struct flat *f, const char *fmt, ...)
+int flat_skip(struct flat *f, const char *path, size_t len, const char *fmt, ...)
 {
 	char line[256];
+	int n = snprintf(line, sizeof(line), "%.*s%s: ", len > 120 ? 120 : (int)len, path,
+			 len > 120 ? "..." : "");
 	va_list ap;
 	char *p;
 
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
 	va_end(ap);
 	for (p = line; *p; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
@@ -170,6 +171,7 @@ void flat_skip(struct flat *f, const char *fmt, ...)
 	}
 	(void)buf_printf(&f->skipped, "%s\n", line);
 	f->n_skipped++;
+	return 0;
 }
 
 /* The order of the nodes in the index. */
@@ -340,23 +342,23 @@ static void write_section(struct writer *w, enum index_section section,
 }
 
 int flat_write(struct flat *f, struct nodes *ns, struct writer *w,
-	       const struct index_facts *facts)
+	       const struct index_info *info)
 {
 	struct index_head head = {
 		.n_skipped = f->n_skipped,
-		.blob_size = facts->blob_size,
-		.decoded_size = facts->decoded_size,
-		.compression = (uint8_t)facts->compression,
-		.digest_alg = (uint8_t)facts->blob.alg,
-		.basis = (uint8_t)facts->basis,
-		.toc_alg = (uint8_t)facts->toc.alg,
+		.blob_size = info->blob_size,
+		.decoded_size = info->decoded_size,
+		.compression = (uint8_t)info->compression,
+		.digest_alg = (uint8_t)info->blob.alg,
+		.basis = (uint8_t)info->basis,
+		.toc_alg = (uint8_t)info->toc.alg,
 	};
 	struct order order = {0};
 	struct buf foreign;
 	int rc;
 
-	memcpy(head.digest, facts->blob.bytes, sizeof(head.digest));
-	memcpy(head.toc, facts->toc.bytes, sizeof(head.toc));
+	memcpy(head.digest, info->blob.bytes, sizeof(head.digest));
+	memcpy(head.toc, info->toc.bytes, sizeof(head.toc));
 	buf_init(&foreign, INDEX_ENTRIES_MAX * sizeof(uint32_t));
 	nodes_seal(ns);
 	rc = order_make(ns, &order);

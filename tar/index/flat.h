@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 
-struct index_facts;
+struct index_info;
 struct nodes;
 struct span;
 struct tar_entry;
@@ -40,15 +40,18 @@ int flat_add_xattrs(struct flat *f, const struct tar_xattr *xattrs, size_t n,
 int flat_add_extents(struct flat *f, const struct tar_entry *e, uint64_t *off);
 /* Writes the row to @w, which must be in the section UNITS. */
 int flat_add_span(struct flat *f, struct writer *w, const struct span *sp);
-/* Counts an entry that is left out, and keeps the line while there is room. */
-void flat_skip(struct flat *f, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+/*
+ * Counts an entry that is left out, and keeps a line "PATH: REASON" while there is room; a
+ * long path is shortened. Always 0, because leaving out an entry is no failure.
+ */
+int flat_skip(struct flat *f, const char *path, size_t len, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /*
  * Seals @nodes and writes the head and all sections but UNITS, which the caller has
  * started. 0 or negative errno.
  */
 int flat_write(struct flat *f, struct nodes *nodes, struct writer *w,
-	       const struct index_facts *facts);
+	       const struct index_info *info);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The layout of an index file. index.c and index_map.c read it, writer.c and flat.c
- * make it.
+ * The layout of an index file. index.c and index_map.c read it, writer.c and flat.c make
+ * it.
  *
  *	     0  head, one page: struct index_head, zeros
  *	  4096  sections, each aligned to 8, in any order, none overlapping:
@@ -28,15 +28,15 @@
  *	 then   u32 INDEX_END, which is checked before any data is returned: a file that
  *		was cut short while it is mapped has lost it
  *
- * Numbers are in the machine's own byte order and alignment: the file is a cache of
- * this machine. A file of the other byte order has another magic, and is rebuilt.
+ * Numbers are in the machine's own byte order and alignment: the file is a cache of this
+ * machine. A file of the other byte order has another magic, and is rebuilt.
  *
- * Cost, for a Debian root of 10,000 entries: 72 bytes for a row, 32 for a digest, 17
- * for the name; 100 for a span and a window of 3 KiB for each MiB of output.
+ * Cost, for a Debian root of 10,000 entries: 72 bytes for a row, 32 for a digest, 17 for
+ * the name; 100 for a span and a window of 3 KiB for each MiB of output.
  *
- * Rejected: sqlite or another database (parsing and a heap for data that never
- * changes), EROFS metadata (no place for spans and digests), a checksum over the whole
- * file (opening would read all of it; blocks are checked when they are first touched).
+ * Rejected: sqlite or another database (parsing and a heap for data that never changes),
+ * EROFS metadata (no place for spans and digests), a checksum over the whole file
+ * (opening would read all of it; blocks are checked when they are first touched).
  */
 #ifndef TAR_INDEX_FORMAT_H
 #define TAR_INDEX_FORMAT_H

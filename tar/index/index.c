@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/num.h"
 #include "tar/index/format.h"
 #include "tar/index/index_map.h"
@@ -37,6 +38,10 @@ int index_open(int fd, const struct digest *blob, struct index **out, struct err
 	if (rc < 0)
 		goto out;
 	head = &ix->map.head;
+	if (head->compression > COMPRESSION_ZSTD || head->basis > BASIS_SOCI) {
+		rc = err_set(e, -EBADMSG, "the head of an index is damaged");
+		goto out;
+	}
 	ix->info = (struct index_info){
 		.blob = *blob,
 		.basis = (enum index_basis)head->basis,
@@ -75,8 +80,8 @@ const struct index_info *index_info(const struct index *ix)
 }
 
 /*
- * A walk up ends at the root, and a walk down ascends in number, so damage cannot make
- * a loop.
+ * A walk up ends at the root, and a walk down ascends in number, so damage cannot make a
+ * loop.
  */
 static bool row_is_sane(const struct index *ix, uint32_t id, const struct index_row *row)
 {
@@ -193,8 +198,8 @@ int index_find(const struct index *ix, const struct entry *dir, const char *name
 int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out)
 {
 	/*
-	 * A position is the offset of a list and, in the upper half, how far the walk
-	 * is in it. So it is one number, and starts as the number in the row.
+	 * A position is the offset of a list and, in the upper half, how far the walk is
+	 * in it. So it is one number, and starts as the number in the row.
 	 */
 	uint64_t list = *pos & UINT32_MAX, done = *pos >> 32;
 	const unsigned char *p = index_map_at(&ix->map, SECTION_XATTRS, list, 4);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The index of a layer: its tree and its spans, in one immutable file that is mapped
- * and used in place. format.h draws it byte by byte.
+ * The index of a layer: its tree and its spans, in one immutable file that is mapped and
+ * used in place. format.h draws it byte by byte.
  *
  * Opening parses nothing, and memory does not grow with the number of entries. The file
- * is untrusted: each block is checked against its checksum when it is first touched,
- * and each number against its bounds whenever it is used. Damage is -EBADMSG. The
- * caller then drops the index and builds a new one.
+ * is untrusted: each block is checked against its checksum when it is first touched, and
+ * each number against its bounds whenever it is used. Damage is -EBADMSG. The caller then
+ * drops the index and builds a new one.
  *
  * An entry's id is its position in the table. Entry 0 is the root of the layer. The
- * children of a directory are one run of ids, ordered by name (as bytes). Every
- * directory on the way to an entry has an entry; it is implied (ENTRY_IMPLIED) if the
- * archive has none.
+ * children of a directory are one run of ids, ordered by name (as bytes). Every directory
+ * on the way to an entry has an entry; it is implied (ENTRY_IMPLIED) if the archive has
+ * none.
  *
  * All calls but open and close: any thread, no lock.
  */
@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "tar/codec/compression.h"
 #include "tar/codec/span.h"
-#include "tar/index/facts.h"
 
 struct err;
 struct index;
@@ -60,8 +60,7 @@ struct entry {
 	uint32_t rdev_major;
 	uint32_t rdev_minor;
 	/*
-	 * as st_size: for a symlink, its length; for a directory, the number of
-	 * children
+	 * as st_size: for a symlink, its length; for a directory, the number of children
 	 */
 	uint64_t size;
 	/* regular: decoded offset of the content, or see index_extent() */
@@ -78,16 +77,30 @@ struct entry {
 	const uint8_t *digest;
 };
 
+/*
+ * What an index was made from. A table of contents is trusted by its own digest: a reader
+ * that has only the digest of the blob must not use an index made from a table.
+ */
+enum index_basis {
+	BASIS_STREAM,  /* the whole layer, whose digest was verified */
+	BASIS_ESTARGZ, /* the table of contents embedded in an eStargz layer */
+	BASIS_CHUNKED, /* the table of contents embedded in a zstd:chunked layer */
+	BASIS_SOCI,    /* an external SOCI index of the layer */
+};
+
 /* "streamed", "estargz", "zstd:chunked", "soci" */
 const char *index_basis_name(enum index_basis basis);
 
 /* What the head of the file says. */
 struct index_info {
+	/* set by the maker of the index */
 	struct digest blob;
-	enum index_basis basis;
-	struct digest toc;     /* of the table; DIGEST_NONE if BASIS_STREAM */
 	uint64_t blob_size;    /* compressed bytes */
 	uint64_t decoded_size; /* decoded bytes, all of them */
+	enum compression compression;
+	enum index_basis basis;
+	struct digest toc; /* of the table; DIGEST_NONE if BASIS_STREAM */
+	/* computed */
 	uint64_t content_size; /* sum of the sizes of the regular files */
 	uint32_t n_entries;
 	uint32_t n_spans;
@@ -95,7 +108,6 @@ struct index_info {
 	uint32_t n_skipped; /* entries of the archive that could not be represented */
 	bool has_xattrs;
 	bool has_sparse; /* there are files with holes */
-	enum compression compression;
 };
 
 /*
@@ -103,7 +115,6 @@ struct index_info {
  * @blob, or if its size, head or bounds are wrong.
  */
 int index_open(int fd, const struct digest *blob, struct index **out, struct err *e);
-/* Accepts NULL. */
 void index_close(struct index *ix);
 const struct index_info *index_info(const struct index *ix);
 
@@ -126,9 +137,9 @@ struct xattr {
 int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out);
 
 /*
- * Finds the place of the content of a regular file at @off, which must be below the
- * size; *len must not be 0. *len is shortened to what is contiguous. *data is the
- * decoded offset, or UINT64_MAX for a hole. 0 or -EBADMSG.
+ * Finds the place of the content of a regular file at @off, which must be below the size;
+ * *len must not be 0. *len is shortened to what is contiguous. *data is the decoded
+ * offset, or UINT64_MAX for a hole. 0 or -EBADMSG.
  */
 int index_extent(const struct index *ix, const struct entry *file, uint64_t off,
 		 uint64_t *len, uint64_t *data);

@@ -7,11 +7,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/num.h"
 #include "tar/codec/checksum.h"
-#include "tar/codec/compression.h"
-#include "tar/index/facts.h"
 
 /* The length of a section is a multiple of this. */
 static const uint32_t row_sizes[N_SECTIONS] = {
@@ -52,8 +51,8 @@ static inline bool is_checked(const struct index_map *m, uint64_t block)
 }
 
 /*
- * Does the file still have the bytes that were checked? Where it was cut off the map
- * has zeros (see base/fault.h), and so at its end.
+ * Does the file still have the bytes that were checked? Where it was cut off the map has
+ * zeros (see base/fault.h), and so at its end.
  */
 static bool is_whole(const struct index_map *m)
 {
@@ -116,7 +115,6 @@ static bool is_sane_head(const struct index_head *head, uint64_t size)
 	}
 	n_entries = head->sections[SECTION_ENTRIES].len / sizeof(struct index_row);
 	return n_entries >= 1 && n_entries <= INDEX_ENTRIES_MAX &&
-	       head->compression <= COMPRESSION_ZSTD && head->basis <= BASIS_SOCI &&
 	       head->toc_alg <= DIGEST_SHA512;
 }
 

@@ -25,8 +25,8 @@ struct index_map {
 	const volatile uint32_t *end;
 	struct index_head head; /* a copy, so that the checked values cannot change */
 	/*
-	 * One bit for each block of 64 KiB: its checksum was right. Atomic. Two threads may
-	 * check the same block; both find the same.
+	 * One bit for each block of 64 KiB: its checksum was right. Atomic. Two threads
+	 * may check the same block; both find the same.
 	 */
 	uint64_t *checked;
 	bool *damaged; /* atomic; a pointer, because it is set where the map is const */

@@ -90,12 +90,6 @@ uint32_t tree_count(const struct tree *t)
 	return t->nodes.n;
 }
 
-/* The length of a name in a line of text: enough of a long name to recognise it. */
-static int line_len(size_t len)
-{
-	return len > 120 ? 120 : (int)len;
-}
-
 /* Adds a directory that an entry below it implies. */
 static int add_implied(struct tree *t, uint32_t parent, const char *name, size_t len,
 		       uint32_t *id)
@@ -144,8 +138,8 @@ enum walk_mode {
 };
 
 /*
- * Finds the directory that @path (of @len bytes) names, following symlinks as a chroot
- * in the layer would. -ENOENT, -ELOOP, -ENAMETOOLONG; -E2BIG, -ENOMEM.
+ * Finds the directory that @path (of @len bytes) names, following symlinks as a chroot in
+ * the layer would. -ENOENT, -ELOOP, -ENAMETOOLONG; -E2BIG, -ENOMEM.
  */
 static int walk_path(struct tree *t, const char *path, size_t len, enum walk_mode mode,
 		     uint32_t *out)
@@ -309,8 +303,8 @@ static int fill_row(struct tree *t, struct index_row *row, const struct tar_entr
 }
 
 /*
- * Finds the node to fill: an existing directory if the entry is one too, else a new
- * node that replaces the name.
+ * Finds the node to fill: an existing directory if the entry is one too, else a new node
+ * that replaces the name.
  */
 static int place_node(struct tree *t, uint32_t dir, const char *name, size_t len,
 		      bool is_dir, uint32_t *out)
@@ -341,22 +335,18 @@ static int add_link(struct tree *t, uint32_t dir, const char *name, size_t len,
 	size_t path_len;
 	int rc;
 
-	if (e->link_len > INDEX_PATH_MAX) {
-		flat_skip(&t->flat, "%.*s: a hard link to a name that is too long",
-			  line_len(e->path_len), e->path);
-		return 0;
-	}
+	if (e->link_len > INDEX_PATH_MAX)
+		return flat_skip(&t->flat, e->path, e->path_len,
+				 "a hard link to a name that is too long");
 	path_len = clean_path(e->link, e->link_len, path);
 	rc = find_target(t, path, path_len, &target);
 	if (rc == -E2BIG || rc == -ENOMEM)
 		return rc;
 	if (rc == 0 && target == nodes_find(&t->nodes, dir, name, len))
 		return 0;
-	if (rc == 0 && node_is_dir(&t->nodes.rows[target])) {
-		flat_skip(&t->flat, "%.*s: a hard link to a directory",
-			  line_len(e->path_len), e->path);
-		return 0;
-	}
+	if (rc == 0 && node_is_dir(&t->nodes.rows[target]))
+		return flat_skip(&t->flat, e->path, e->path_len,
+				 "a hard link to a directory");
 	if (rc == 0)
 		target = t->nodes.rows[target].inode;
 	rc = place_node(t, dir, name, len, false, &id);
@@ -376,11 +366,9 @@ static int add_link(struct tree *t, uint32_t dir, const char *name, size_t len,
 
 static int add_root(struct tree *t, const struct tar_entry *e)
 {
-	if (e->is_hardlink || !S_ISDIR(e->mode)) {
-		flat_skip(&t->flat, "%.*s: the root can only be a directory",
-			  line_len(e->path_len), e->path);
-		return 0;
-	}
+	if (e->is_hardlink || !S_ISDIR(e->mode))
+		return flat_skip(&t->flat, e->path, e->path_len,
+				 "the root can only be a directory");
 	t->nodes.rows[0].flags &= (uint8_t)~ENTRY_IMPLIED;
 	return fill_row(t, &t->nodes.rows[0], e);
 }
@@ -394,32 +382,23 @@ int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct e
 	int rc;
 
 	*file = TREE_NO_FILE;
-	if (e->path_len > INDEX_PATH_MAX) {
-		flat_skip(&t->flat, "%.*s...: a path of %zu bytes", line_len(e->path_len),
-			  e->path, e->path_len);
-		return 0;
-	}
+	if (e->path_len > INDEX_PATH_MAX)
+		return flat_skip(&t->flat, e->path, e->path_len, "a path of %zu bytes",
+				 e->path_len);
 	len = clean_path(e->path, e->path_len, path);
 	if (len == 0)
 		return add_root(t, e);
 	dirs = dir_len(path, len, &name, &name_len);
-	if (name_len > INDEX_NAME_MAX) {
-		flat_skip(&t->flat, "%.*s...: a name of %zu bytes", line_len(len), path,
-			  name_len);
-		return 0;
-	}
+	if (name_len > INDEX_NAME_MAX)
+		return flat_skip(&t->flat, path, len, "a name of %zu bytes", name_len);
 	if (!e->is_hardlink && S_ISLNK(e->mode) &&
-	    (e->link_len == 0 || e->link_len > INDEX_PATH_MAX)) {
-		flat_skip(&t->flat, "%.*s: a symlink to a name of %zu bytes",
-			  line_len(len), path, e->link_len);
-		return 0;
-	}
+	    (e->link_len == 0 || e->link_len > INDEX_PATH_MAX))
+		return flat_skip(&t->flat, path, len, "a symlink to a name of %zu bytes",
+				 e->link_len);
 	rc = parent_of(t, path, dirs, &dir);
-	if (rc == -ENAMETOOLONG || rc == -ELOOP) {
-		flat_skip(&t->flat, "%.*s: its directory is invalid: %s", line_len(len),
-			  path, strerror(-rc));
-		return 0;
-	}
+	if (rc == -ENAMETOOLONG || rc == -ELOOP)
+		return flat_skip(&t->flat, path, len, "its directory is invalid: %s",
+				 strerror(-rc));
 	if (rc == 0 && e->is_hardlink)
 		rc = add_link(t, dir, name, name_len, e);
 	else if (rc == 0) {
@@ -492,8 +471,8 @@ static int bind_late(struct tree *t, uint32_t id)
 		row->inode = target;
 		return 0;
 	}
-	flat_skip(&t->flat, "%.*s: a hard link %s", line_len(row->name_len),
-		  t->nodes.strings.data + row->name,
+	flat_skip(&t->flat, t->nodes.strings.data + row->name, row->name_len,
+		  "a hard link %s",
 		  hops < SYMLINKS_MAX ? "to a directory" : "in a circle of hard links");
 	return 1;
 }
@@ -523,10 +502,9 @@ static int bind_all(struct tree *t)
 }
 
 /*
- * Marks entries that hide names of lower layers: by their own name, or because
- * overlayfs uses them as whiteouts, since some archives are copies of its upper
- * directory. Most whiteouts there are hard links to one file, so this runs after all
- * links are resolved.
+ * Marks entries that hide names of lower layers: by their own name, or because overlayfs
+ * uses them as whiteouts, since some archives are copies of its upper directory. Most
+ * whiteouts there are hard links to one file, so this runs after all links are resolved.
  */
 static void mark_whiteouts(struct tree *t)
 {
@@ -540,7 +518,7 @@ static void mark_whiteouts(struct tree *t)
 
 		if (rows[i].flags & NODE_DEAD)
 			continue;
-		if (rows[i].name_len < 4 || memcmp(name, ".wh.", 4)) {
+		if (rows[i].name_len < 4 || memcmp(name, ".wh.", 4) != 0) {
 			if (!S_ISCHR(inode->mode) || inode->a != 0 || inode->b != 0)
 				continue;
 		} else if (rows[i].name_len == 12 &&
@@ -554,14 +532,14 @@ static void mark_whiteouts(struct tree *t)
 	}
 }
 
-int tree_finish(struct tree *t, const struct index_facts *facts, struct err *e)
+int tree_finish(struct tree *t, const struct index_info *info, struct err *e)
 {
 	int rc = bind_all(t);
 
 	if (rc < 0)
 		return rc;
 	mark_whiteouts(t);
-	rc = flat_write(&t->flat, &t->nodes, t->writer, facts);
+	rc = flat_write(&t->flat, &t->nodes, t->writer, info);
 	if (rc < 0)
 		return err_set(e, rc, "cannot write the index: %s", strerror(-rc));
 	return 0;

@@ -2,9 +2,9 @@
 /*
  * The tree of a layer while its archive is read, and the index that is made from it.
  *
- * Entries are added in the order of the archive, by the rules of an unpacker that
- * starts in an empty directory (image-spec layer.md; where that is silent, the practice
- * of container runtimes):
+ * Entries are added in the order of the archive, by the rules of an unpacker that starts
+ * in an empty directory (image-spec layer.md; where that is silent, the practice of
+ * container runtimes):
  *
  *	names are cleaned, `..` stops at the root
  *	a parent that is a symlink of this layer is followed, inside the root
@@ -28,9 +28,8 @@
 
 #include <stdint.h>
 
-#include "tar/index/facts.h"
-
 struct err;
+struct index_info;
 struct span;
 struct tar_entry;
 struct tree;
@@ -42,8 +41,8 @@ void tree_free(struct tree *t);
 #define TREE_NO_FILE UINT32_MAX
 
 /*
- * Adds an entry. *file is the number for tree_set_digest() if the entry is a regular
- * file that is not left out, else TREE_NO_FILE. -E2BIG over a ceiling, -ENOMEM.
+ * Adds an entry. *file is the number for tree_set_digest() if the entry is a regular file
+ * that is not left out, else TREE_NO_FILE. -E2BIG over a ceiling, -ENOMEM.
  */
 int tree_add(struct tree *t, const struct tar_entry *entry, uint32_t *file,
 	     struct err *e);
@@ -54,7 +53,7 @@ int tree_add_span(struct tree *t, const struct span *sp);
 /* The entries so far, including implied ones. */
 uint32_t tree_count(const struct tree *t);
 
-/* Sorts and writes. 0 or negative errno. Only tree_free() may follow. */
-int tree_finish(struct tree *t, const struct index_facts *facts, struct err *e);
+/* Sorts and writes. Of @info the fields of the maker are used. 0 or negative errno. Only tree_free() may follow. */
+int tree_finish(struct tree *t, const struct index_info *info, struct err *e);
 
 #endif

@@ -51,8 +51,8 @@ void writer_free(struct writer *w)
 }
 
 /*
- * The disk is full. Moves the index so far to memory, under the same descriptor, so
- * that the caller does not notice.
+ * The disk is full. Moves the index so far to memory, under the same descriptor, so that
+ * the caller does not notice.
  */
 static int writer_move_to_memory(struct writer *w)
 {

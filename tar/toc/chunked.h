@@ -34,15 +34,14 @@ struct chunked_place {
 int chunked_parse_position(const char *text, struct chunked_place *out, struct err *e);
 
 /*
- * Gets the same from the last @len bytes of a blob. Returns false if there is no
- * footer.
+ * Gets the same from the last @len bytes of a blob. Returns false if there is no footer.
  */
 bool chunked_find_footer(const void *tail, size_t len, struct chunked_place *out);
 
 /*
- * Reads the table into @tree. @table is the digest of its compressed bytes, @json that
- * of the decompressed ones. Either may be NULL, but not both. -EBADMSG if a digest does
- * not match, and the errors of toc_feed().
+ * Reads the table into @tree. @table is the digest of its compressed bytes, @json that of
+ * the decompressed ones. Either may be NULL, but not both. -EBADMSG if a digest does not
+ * match, and the errors of toc_feed().
  */
 int chunked_read(const struct blob_reader *r, const struct chunked_place *place,
 		 const struct digest *table, const struct digest *json, struct tree *tree,

@@ -68,8 +68,8 @@ static const char *find_extra(const char *tail, size_t len, size_t extra_len,
 	const char *p = tail + len - (HEAD_LEN + extra_len + END_LEN),
 		   *extra = p + HEAD_LEN;
 
-	if (len < HEAD_LEN + extra_len + END_LEN || memcmp(p, head, 10) ||
-	    get_le16(p + 10) != extra_len || memcmp(extra + extra_len, end, 5))
+	if (len < HEAD_LEN + extra_len + END_LEN || memcmp(p, head, 10) != 0 ||
+	    get_le16(p + 10) != extra_len || memcmp(extra + extra_len, end, 5) != 0)
 		return NULL;
 	*field_len = extra_len;
 	if (extra_len > 4 && memcmp(extra, "SG", 2) == 0) {

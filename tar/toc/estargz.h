@@ -34,8 +34,8 @@ enum estargz_footer estargz_find_footer(const void *tail, size_t len, uint64_t *
 
 /*
  * Finds the table, which must have the digest @json, and reads it into @tree. A
- * zstd:chunked blob with its own kind of footer is read by chunked_read(). -ENOENT if
- * the layer has no table; else the errors of chunked_read().
+ * zstd:chunked blob with its own kind of footer is read by chunked_read(). -ENOENT if the
+ * layer has no table; else the errors of chunked_read().
  */
 int estargz_read(const struct blob_reader *r, const struct digest *json,
 		 struct tree *tree, enum compression *compression, struct toc_facts *out,

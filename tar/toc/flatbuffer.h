@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A reader of FlatBuffers in place, for untrusted bytes: the part of the format that a
- * zTOC needs. Every offset is checked against the available bytes. What points outside
- * or overlaps the end is absent or -EBADMSG, and is never read.
+ * zTOC needs. Every offset is checked against the available bytes. What points outside or
+ * overlaps the end is absent or -EBADMSG, and is never read.
  *
  * Numbers are little-endian. At byte 0 is the offset of the root table. A table begins
  * with an i32, which is subtracted from the table's offset to get that of its vtable:
@@ -10,8 +10,8 @@
  *	u16 bytes of the vtable, u16 bytes of the table, u16 offset in the table for each
  *	slot; 0 or no slot: the default
  *
- * A string, vector or table in a slot is a u32 offset from there. Strings and vectors
- * are a u32 count and the elements.
+ * A string, vector or table in a slot is a u32 offset from there. Strings and vectors are
+ * a u32 count and the elements.
  */
 #ifndef TAR_TOC_FLATBUFFER_H
 #define TAR_TOC_FLATBUFFER_H

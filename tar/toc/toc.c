@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Entries arrive in the order of the table, which is that of the blob. A regular file
- * is kept back until the chunks that follow it are known. Its pieces are kept back
- * until the next piece begins, because that is where they end:
+ * Entries arrive in the order of the table, which is that of the blob. A regular file is
+ * kept back until the chunks that follow it are known. Its pieces are kept back until the
+ * next piece begins, because that is where they end:
  *
  *	blob	| member or frame     | next one      | ...  table
  *		| piece | piece |     | piece |       |
@@ -89,9 +89,9 @@ static int toc_refuse(struct toc *t, int code, const char *what)
 /* Spans */
 
 /*
- * The most bytes that @n decoded bytes take when any reasonable encoder compresses
- * them, including its framing. The input of a piece is only known to end before the
- * next one begins, and thousands of headers may be between.
+ * The most bytes that @n decoded bytes take when any reasonable encoder compresses them,
+ * including its framing. The input of a piece is only known to end before the next one
+ * begins, and thousands of headers may be between.
  */
 static uint64_t compressed_most(uint64_t n)
 {
@@ -345,7 +345,7 @@ static int take_chunk(struct toc *t)
 	const struct buf *name = &t->entry->name;
 
 	if (t->pieces.len == 0 || name->len != t->file->name.len ||
-	    memcmp(buf_text(name), buf_text(&t->file->name), name->len))
+	    memcmp(buf_text(name), buf_text(&t->file->name), name->len) != 0)
 		return toc_refuse(t, -EBADMSG,
 				  "has a chunk that does not follow its file");
 	return add_piece(t);

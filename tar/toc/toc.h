@@ -6,8 +6,8 @@
  *	{"version": 1, "entries": [ {"name": ..., "type": "reg", "offset": ...}, ... ]}
  *
  * The layer itself is not read. Its decoded bytes, as the index has them, are the
- * contents of its files, one behind another in the order of the table. A piece of a
- * file (a chunk) is a span, and is verified against the digest of the piece.
+ * contents of its files, one behind another in the order of the table. A piece of a file
+ * (a chunk) is a span, and is verified against the digest of the piece.
  *
  * The caller verifies the digest of the table. A malformed or inconsistent table is
  * refused: the layer can still be read as an ordinary compressed tar.
@@ -37,7 +37,6 @@ struct toc_options {
 
 /* @tree is borrowed. */
 int toc_new(const struct toc_options *options, struct tree *tree, struct toc **out);
-/* Accepts NULL. */
 void toc_free(struct toc *t);
 
 /*

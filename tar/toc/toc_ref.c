@@ -9,7 +9,6 @@
 #include "tar/index/tree.h"
 #include "tar/toc/blob_reader.h"
 #include "tar/toc/estargz.h"
-#include "tar/toc/hints.h"
 #include "tar/toc/toc.h"
 #include "tar/toc/ztoc.h"
 
@@ -88,14 +87,14 @@ int toc_ref_make_index(const struct toc_ref *t, const struct blob_reader *r,
 {
 	enum compression compression = COMPRESSION_PLAIN;
 	struct toc_facts toc = {0};
-	struct index_facts facts;
+	struct index_info info;
 	struct tree *tree = NULL;
 	int rc = tree_new(index_fd, &tree);
 
 	if (rc == 0)
 		rc = toc_ref_read(t, r, tree, &compression, &toc, e);
 	if (rc == 0) {
-		facts = (struct index_facts){
+		info = (struct index_info){
 			.blob = *blob,
 			.blob_size = r->blob->size,
 			.decoded_size = toc.decoded_size,
@@ -104,7 +103,7 @@ int toc_ref_make_index(const struct toc_ref *t, const struct blob_reader *r,
 								 : t->basis,
 			.toc = t->toc,
 		};
-		rc = tree_finish(tree, &facts, e);
+		rc = tree_finish(tree, &info, e);
 	}
 	tree_free(tree);
 	if (rc == 0)

@@ -17,7 +17,26 @@
 struct err;
 struct blob_reader;
 struct source;
-struct toc_hints;
+
+/*
+ * The values of annotations on the layer's descriptor, by their keys, and a SOCI index
+ * that was found. NULL means absent. All is borrowed for the call.
+ */
+struct toc_hints {
+	const char *estargz_digest; /* containerd.io/snapshot/stargz/toc.digest */
+	/*
+	 * io.github.containers.zstd-chunked.manifest-checksum and .manifest-position, or
+	 * those of io.containers.zstd-chunked
+	 */
+	const char *chunked_digest;
+	const char *chunked_position;
+	/*
+	 * A SOCI zTOC of the layer, if it may be used: the digest that the registry calls
+	 * it by, and its bytes, which are not verified yet.
+	 */
+	const struct digest *ztoc_digest;
+	struct source *ztoc;
+};
 
 struct toc_ref {
 	enum index_basis basis;	    /* BASIS_STREAM: there is no table */
@@ -39,8 +58,8 @@ bool toc_ref_vouches(const struct toc_ref *t, const struct index_info *info);
 
 /*
  * Makes the index of the layer @blob in @index_fd, an empty file. The decoded bytes
- * before *prefetch are meant to be fetched early. -EINTR when cancelled. Any other
- * error means that the layer must be streamed, and @e says why.
+ * before *prefetch are meant to be fetched early. -EINTR when cancelled. Any other error
+ * means that the layer must be streamed, and @e says why.
  */
 int toc_ref_make_index(const struct toc_ref *t, const struct blob_reader *r,
 		       const struct digest *blob, int index_fd, uint64_t *prefetch,

@@ -18,9 +18,9 @@
  *
  * `in` is the first whole byte of a block. `bits` of its first bits are in the byte
  * before, which belongs to this span and to the one before. The oldest form omits the
- * first checkpoint; it is at byte 10, where a gzip header without any field ends.
- * Without compression the checkpoints are another FlatBuffer, {version, bytes of a
- * span, size}, and each span has that many bytes.
+ * first checkpoint; it is at byte 10, where a gzip header without any field ends. Without
+ * compression the checkpoints are another FlatBuffer, {version, bytes of a span, size},
+ * and each span has that many bytes.
  */
 #include "tar/toc/ztoc.h"
 
@@ -104,7 +104,7 @@ static int take_xattr(struct ztoc *z, const struct fb_table *x, size_t *n, size_
 			       "its SOCI index has %.*s records, which it does not "
 			       "explain",
 			       (int)strcspn(key, "."), key);
-	if (len < skip || memcmp(key, schily, skip))
+	if (len < skip || memcmp(key, schily, skip) != 0)
 		return 0;
 	key += skip;
 	len -= skip;

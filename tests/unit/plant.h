@@ -120,7 +120,7 @@ static inline void plant_lines(struct plant *p, const char *lines)
 /* Finishes; the index file is the caller's. */
 static inline int plant_finish(struct plant *p)
 {
-	struct index_facts facts = {
+	struct index_info facts = {
 		.blob = plant_digest,
 		.blob_size = PLANT_BLOB_SIZE,
 		.decoded_size = PLANT_DECODED_SIZE,

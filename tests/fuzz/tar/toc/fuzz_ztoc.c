@@ -60,7 +60,7 @@ static void check_spans(const struct index *ix, uint64_t decoded_size)
 static void check_index(struct plant *p, const struct ztoc_facts *facts,
 			uint64_t blob_size)
 {
-	struct index_facts whole = {
+	struct index_info whole = {
 		.blob = plant_digest,
 		.blob_size = blob_size,
 		.decoded_size = facts->decoded_size,

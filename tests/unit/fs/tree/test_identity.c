@@ -68,7 +68,7 @@ static void add_span(struct tree *t, const struct plan *p)
 /* The index of a layer with that file, which @seed sets apart from others. */
 static struct index *make_index(const struct plan *p, const char *seed)
 {
-	struct index_facts facts = {.blob_size = 100, .basis = p->basis};
+	struct index_info facts = {.blob_size = 100, .basis = p->basis};
 	struct tar_entry e = p->entry;
 	struct index *ix = NULL;
 	int fd = memfd_create("index", 0);

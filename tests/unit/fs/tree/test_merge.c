@@ -63,7 +63,7 @@ static int add_word(struct tree *t, char *word, uint32_t owner)
 static struct index *make_index(const char *words, uint32_t owner)
 {
 	int fd = memfd_create("index", 0);
-	struct index_facts facts = {0};
+	struct index_info facts = {0};
 	struct tree *t = NULL;
 	struct index *ix = NULL;
 	char *copy = strdup(words), *word, *rest = copy;

@@ -92,14 +92,14 @@ static int put_span(struct sealer *s, size_t i, size_t piece)
 	int rc = 0;
 
 	if (i > 0)
-		rc = sealer_window(s, plain.data + sp.out - INFLATE_WINDOW,
-				   INFLATE_WINDOW);
+		rc = sealer_put(s, SEALER_WINDOW, plain.data + sp.out - INFLATE_WINDOW,
+				INFLATE_WINDOW);
 	for (; rc == 0 && at < starts[i + 1]; at += n) {
 		n = starts[i + 1] - at < piece ? starts[i + 1] - at : piece;
-		rc = sealer_input(s, packed.data + at, n);
+		rc = sealer_put(s, SEALER_INPUT, packed.data + at, n);
 	}
 	if (rc == 0)
-		rc = sealer_head(s, plain.data + sp.out, INFLATE_WINDOW);
+		rc = sealer_put(s, SEALER_HEAD, plain.data + sp.out, INFLATE_WINDOW);
 	return rc < 0 ? rc : sealer_end(s, &sp);
 }
 
@@ -144,9 +144,10 @@ static void check_whole_window(void)
 	struct sealer *s = new_sealer(1);
 	static struct window back;
 
-	ok(sealer_window(s, plain.data, INFLATE_WINDOW) == 0 &&
-		   sealer_input(s, "garbage", 7) == 0 && sealer_head(s, "x", 1) == 0 &&
-		   sealer_end(s, &sp) == 0 && sealer_finish(s) == 0,
+	ok(sealer_put(s, SEALER_WINDOW, plain.data, INFLATE_WINDOW) == 0 &&
+		   sealer_put(s, SEALER_INPUT, "garbage", 7) == 0 &&
+		   sealer_put(s, SEALER_HEAD, "x", 1) == 0 && sealer_end(s, &sp) == 0 &&
+		   sealer_finish(s) == 0,
 	   "input that does not give the output");
 	is_int(taken.n, 1, "is given");
 	ok(window_unpack(taken.spans[0].window, taken.spans[0].window_len, &back) == 0 &&
@@ -166,7 +167,7 @@ static void check_refusal(void)
 		rc = put_span(s, i, SPAN_LEN);
 	/* Which call is told depends on how far the thread is. */
 	for (i = 0; rc == 0 && i < 1000; i++)
-		rc = sealer_input(s, packed.data, packed.len);
+		rc = sealer_put(s, SEALER_INPUT, packed.data, packed.len);
 	is_int(rc, -ENOSPC, "who gives is told that no more is taken");
 	is_int(sealer_finish(s), -ENOSPC, "at the end, too");
 	is_int(taken.n, 2, "and nothing is given after that");
@@ -186,7 +187,8 @@ static void check_early_end(void)
 	sealer_free(s);
 	is_int(taken.n, 0, "freed before there is anything");
 	s = new_sealer(N_SPANS);
-	ok(put_span(s, 0, SPAN_LEN) == 0 && sealer_input(s, packed.data, 10) == 0,
+	ok(put_span(s, 0, SPAN_LEN) == 0 &&
+		   sealer_put(s, SEALER_INPUT, packed.data, 10) == 0,
 	   "freed in the middle of a span");
 	sealer_free(s);
 	ok(taken.n <= 1, "which is not given");

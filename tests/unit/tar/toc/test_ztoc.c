@@ -17,7 +17,7 @@
 #include "tar/layer.h"
 #include "tar/toc/blob_reader.h"
 #include "tar/toc/flatbuffer.h"
-#include "tar/toc/hints.h"
+#include "tar/toc/toc_ref.h"
 #include "tests/unit/plant.h"
 #include "tests/unit/test.h"
 
