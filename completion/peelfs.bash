@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 # Completion for bash: peelfs and peelctl.
 #
-# What -o takes is read from `peelfs -h`, so that this is never behind the program.
+# The options of -o are read from `peelfs -h`, so a new one needs no change here.
 
-# The word before the cursor as typed: bash has cut it at : and = (COMP_WORDBREAKS).
+# The word before the cursor as typed: bash splits words at : and = (COMP_WORDBREAKS).
 _peelfs_word() {
 	local line=${COMP_LINE:0:COMP_POINT}
 	printf '%s' "${line##*[[:blank:]]}"
 }
 
-# _peelfs_reply CANDIDATE...: those that go on from the word; bash wants what is behind the
-# last : or = of it alone. No blank follows what asks for more.
+# _peelfs_reply CANDIDATE...: offer those that begin with the word. bash wants only the part
+# behind the last : or = of the word. No blank follows a candidate that needs more.
 _peelfs_reply() {
 	local word candidate behind
 	word=$(_peelfs_word)
@@ -23,7 +23,7 @@ _peelfs_reply() {
 	return 0
 }
 
-# _peelfs_paths -f|-d: the part of the word behind its last : or = is a path.
+# _peelfs_paths -f|-d: complete the part of the word behind its last : or = as a path.
 _peelfs_paths() {
 	local word
 	word=$(_peelfs_word)
@@ -31,7 +31,7 @@ _peelfs_paths() {
 	compopt -o filenames 2> /dev/null
 }
 
-# Options: "    layout=image|rootfs   text" in the help.
+# _peelfs_options WORD PROGRAM: the help has a line "    layout=image|rootfs   text" for each.
 _peelfs_options() {
 	local word=$1 done one name value
 	local -a all
@@ -80,7 +80,7 @@ _peelfs_source() {
 	esac
 }
 
-# _peelfs_operands FROM: how many operands there are before the word, from the FROMth on.
+# _peelfs_operands FROM: print the number of operands before the word, from the FROMth word on.
 _peelfs_operands() {
 	local line=${COMP_LINE:0:COMP_POINT} i count=0
 	local -a words
@@ -95,7 +95,7 @@ _peelfs_operands() {
 	printf '%d' $count
 }
 
-# Whether the word is what an -o before it takes.
+# Whether the word is the argument of an -o before it.
 _peelfs_is_option() {
 	local line=${COMP_LINE:0:COMP_POINT} before
 	local -a words
@@ -118,7 +118,7 @@ _peelfs() {
 	fi
 }
 
-# Where images are mounted; blanks and the like are in octal there (proc(5)).
+# Mount points of peelfs; mountinfo has blanks and the like in octal (proc(5)).
 _peelfs_mounts() {
 	local line
 	local -a field points

@@ -67,7 +67,7 @@ static int be_parent(int pipe, pid_t child)
 	signals = signalfd(-1, &set, SFD_CLOEXEC);
 	status = wait_for_word(pipe, signals, child);
 	if (status < 0) {
-		fprintf(stderr, "peelfs: ended before anything was mounted\n");
+		fprintf(stderr, "peelfs: the daemon ended before it mounted anything\n");
 		status = EXIT_DIED;
 	}
 	return status;

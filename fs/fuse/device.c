@@ -60,15 +60,14 @@ static int check_user(const char *mountpoint, bool allow_other, struct err *e)
 {
 	if (!has_fusermount())
 		return err_set(e, -ENOENT,
-			       "fusermount3 is not there, without which root alone can "
-			       "mount (package fuse3)");
+			       "fusermount3 is missing, and without it only root can "
+			       "mount (install the package fuse3)");
 	if (access(mountpoint, W_OK) < 0)
-		return err_set(
-			e, -errno,
-			"you cannot write to it, and so only root may mount there");
+		return err_set(e, -errno,
+			       "you cannot write to it, so only root may mount there");
 	if (allow_other && !is_allowed_by_conf())
 		return err_set(e, -EPERM,
-			       "allow_other is for root, unless /etc/fuse.conf says "
+			       "allow_other is for root alone, unless /etc/fuse.conf has "
 			       "user_allow_other");
 	return 0;
 }
@@ -88,7 +87,7 @@ int device_check(const char *mountpoint, bool allow_other, struct err *e)
 			       strerror(code));
 	if (prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 0)
 		return err_set(e, -EPERM,
-			       "nothing may be mounted here (a container needs "
+			       "mounting is not permitted here (a container needs "
 			       "--cap-add SYS_ADMIN, and --device /dev/fuse)");
 	return geteuid() == 0 || may_mount() ? 0 : check_user(mountpoint, allow_other, e);
 }

@@ -194,7 +194,7 @@ static int find_mountpoint(struct program *p)
 		log_error(&p->log, "cannot mount at %s: %s%s", given, strerror(errno),
 			  errno == ENOTCONN
 				  ? " (a mount whose daemon has died; fusermount3 "
-				    "-u takes it away)"
+				    "-u removes it)"
 				  : "");
 		return EXIT_MOUNT;
 	}

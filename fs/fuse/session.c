@@ -216,7 +216,7 @@ static struct fuse_session *mounted_session(struct served *s, struct err *e)
 		return se;
 	}
 	err_set(e, se ? -EIO : -EINVAL, "%s%s%s%s",
-		se ? "cannot mount at " : "libfuse does not take the mount options",
+		se ? "cannot mount at " : "libfuse rejected the mount options",
 		se ? c->mountpoint : "", why[0] ? ": " : "", why);
 	if (se)
 		fuse_session_destroy(se);

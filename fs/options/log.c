@@ -20,8 +20,8 @@ void log_to_syslog(struct log *l)
 	__atomic_store_n(&l->to_syslog, true, __ATOMIC_RELEASE);
 }
 
-__attribute__((format(printf, 3, 0))) static void say(struct log *l, int level,
-						      const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void log_message(struct log *l, int level,
+							      const char *fmt, va_list ap)
 {
 	char text[ERR_TEXT_MAX + 128];
 
@@ -29,7 +29,7 @@ __attribute__((format(printf, 3, 0))) static void say(struct log *l, int level,
 	if (__atomic_load_n(&l->to_syslog, __ATOMIC_ACQUIRE))
 		syslog(level, "%s", text);
 	else
-		/* A bar is wiped first; it is drawn anew below the sentence. */
+		/* Erases a bar first; it is drawn again below the message. */
 		fprintf(stderr, "%speelfs: %s\n",
 			__atomic_load_n(&l->has_bar, __ATOMIC_RELAXED) ? "\r\033[K" : "",
 			text);
@@ -40,7 +40,7 @@ void log_error(struct log *l, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(l, LOG_ERR, fmt, ap);
+	log_message(l, LOG_ERR, fmt, ap);
 	va_end(ap);
 }
 
@@ -49,7 +49,7 @@ void log_warn(struct log *l, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(l, LOG_WARNING, fmt, ap);
+	log_message(l, LOG_WARNING, fmt, ap);
 	va_end(ap);
 }
 
@@ -60,6 +60,6 @@ void log_info(struct log *l, const char *fmt, ...)
 	if (!l->is_verbose)
 		return;
 	va_start(ap, fmt);
-	say(l, LOG_INFO, fmt, ap);
+	log_message(l, LOG_INFO, fmt, ap);
 	va_end(ap);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where sentences for a person go: stderr as long as somebody looks at it, syslog
- * afterwards. Any thread.
+ * Messages for users: to stderr at first, to syslog once the process is in the background.
+ * Any thread.
  */
 #ifndef FS_OPTIONS_LOG_H
 #define FS_OPTIONS_LOG_H
@@ -15,12 +15,12 @@ struct log {
 };
 
 void log_init(struct log *l, bool verbose);
-/* From now on to syslog: stderr is nobody's any more. */
+/* All further messages go to syslog. */
 void log_to_syslog(struct log *l);
 
 void log_error(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_warn(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Only if verbose. */
+/* Only if is_verbose. */
 void log_info(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

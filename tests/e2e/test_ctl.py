@@ -224,7 +224,7 @@ AS_NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"
 @pytest.mark.parametrize("script, before, about", [
     (NO_DEVICE, [], "no FUSE: /dev/fuse"), (NO_DEVICE, AS_NOBODY, "no FUSE: /dev/fuse"),
     ('exec "$@"', ["setpriv", "--bounding-set", "-sys_admin"], "--cap-add SYS_ADMIN"),
-    (NO_FUSERMOUNT, AS_NOBODY, "fusermount3 is not there")])
+    (NO_FUSERMOUNT, AS_NOBODY, "fusermount3 is missing")])
 def test_machine_without_fuse(fake, tmp_path, script, before, about):
     source = fake.image("a", IMAGE)
     os.chmod(tmp_path, 0o755)

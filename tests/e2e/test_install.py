@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from archive import file, layer
-from mounting import BUILD, PEELFS, environment, eventually, daemons, mount
+from mounting import BUILD, PEELCTL, PEELFS, environment, eventually, daemons, mount
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(__file__), "../.."))
 BASH = os.path.join(TOP, "completion/peelfs.bash")
@@ -196,6 +196,17 @@ def test_zsh_completion_knows_the_options():
     offered = {line.partition("[")[0] for line in done.stdout.splitlines()[3:]}
     assert options_of_help() <= offered
     assert [word for word in offered if not is_known(word)] == []
+
+
+def test_completions_have_the_commands(tmp_path):
+    """All of `peelctl -h`."""
+    text = subprocess.run([PEELCTL, "-h"], capture_output=True, text=True, timeout=30).stdout
+    commands = set(re.findall("^.{7}peelctl ([a-z]+)", text, re.M))
+    assert len(commands) > 3
+    assert complete("peelctl ", tmp_path) == commands | {"-h", "-V"}
+    with open(os.path.join(TOP, "completion/_peelfs")) as f:
+        zsh = f.read()
+    assert all(re.search(r"[( \t]%s\\:" % name, zsh) for name in commands)
 
 
 def test_bash_completion_of_mount_points(images, tmp_path):
