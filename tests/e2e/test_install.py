@@ -219,3 +219,41 @@ def test_zsh_completion_parses():
     done = subprocess.run(["zsh", "-n", os.path.join(TOP, "completion/_peelfs")],
                           capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+FAKE_APT = """#!/bin/sh
+/usr/sbin/policy-rc.d; echo "policy $?" >> %(log)s
+ln -sf /lib/systemd/system/odd.service /etc/systemd/system/multi-user.target.wants/
+ln -sf ../init.d/odd /etc/rc2.d/S01odd
+%(end)s
+"""
+
+
+@pytest.mark.parametrize("end", ["exit 0", "exit 1"], ids=["installed", "failed"])
+def test_deps_enable_no_service(tmp_path, end):
+    """What tests/deps installs starts neither now nor at the next boot."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "apt-get").write_text(FAKE_APT % {"log": tmp_path / "log", "end": end})
+    (tools / "dpkg-query").write_text("#!/bin/sh\n")
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    # /etc and /usr/sbin as seen by this test alone
+    done = subprocess.run(["unshare", "-m", "sh", "-c", """
+        mount -t tmpfs none /etc/systemd && mkdir -p /etc/systemd/system/multi-user.target.wants &&
+        mkdir -p /etc/rc2.d && mount -t tmpfs none /etc/rc2.d &&
+        cp -a /usr/sbin %(tmp)s/sbin && mount --bind %(tmp)s/sbin /usr/sbin &&
+        rm -f /usr/sbin/policy-rc.d &&
+        ln -s there /etc/systemd/system/multi-user.target.wants/own.service &&
+        ln -s there /etc/rc2.d/S01own
+        PATH=%(tmp)s/bin:$PATH %(deps)s demo
+        echo "status $?"
+        ls /etc/systemd/system/multi-user.target.wants /etc/rc2.d
+        ls /usr/sbin/policy-rc.d
+        """ % {"tmp": tmp_path, "deps": os.path.join(TOP, "tests/deps")}],
+        capture_output=True, text=True, timeout=60)
+    assert (tmp_path / "log").read_text().splitlines()[0] == "policy 101"
+    assert "status %s\n" % end[-1] in done.stdout
+    assert "odd.service" not in done.stdout and "S01odd" not in done.stdout
+    assert "own.service" in done.stdout and "S01own" in done.stdout
+    assert "No such file" in done.stderr  # policy-rc.d is gone
