@@ -32,14 +32,31 @@ override CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recov
 override LDFLAGS += -fsanitize=$(SAN)
 endif
 
+# Hardening; a sanitizer does without. What stands in the user's own flags comes later,
+# and wins.
+ifeq ($(findstring -fsanitize,$(CFLAGS)),)
+try       = $(shell $(CC) -Werror $1 -E -x c /dev/null >/dev/null 2>&1 && echo $1)
+HARDENING := -fPIE -fstack-protector-strong $(call try,-fstack-clash-protection) \
+	$(call try,-fcf-protection) $(call try,-mbranch-protection=standard)
+ifeq ($(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),)
+HARDENING += $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif
+override CFLAGS := $(HARDENING) $(CFLAGS)
+override LDFLAGS := -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+endif
+
 # ISA-L decodes gzip twice as fast as zlib; it exists for x86-64 and arm64.
-ifeq ($(shell pkg-config --exists libisal && echo yes),yes)
+ifeq ($(shell pkg-config --exists libisal 2>/dev/null && echo yes),yes)
 PKGS += libisal
 override CPPFLAGS += -DHAVE_ISAL
 endif
 # Asked of pkg-config once, and only when something is compiled.
-PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
-PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(call pkg_config,--cflags))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(call pkg_config,--libs))$(PKG_LIBS)
+pkg_config = $(if $(missing),$(error not found: $(missing)(with its headers); on Debian \
+	and Ubuntu `tests/deps build` installs what is missing))$(shell pkg-config $1 $(PKGS))
+missing    = $(shell command -v pkg-config >/dev/null || printf 'pkg-config '; \
+	for p in $(PKGS); do pkg-config --exists $$p 2>/dev/null || printf '%s ' $$p; done)
 
 MAINS    := fs/fuse/main.c fs/ctl/peelctl.c
 C_FILES  := $(sort $(shell find base registry tar fs -name '*.c'))
@@ -131,6 +148,10 @@ lint:
 	$(Q)$(MAKE) B=$(B)/lint CC=clang DEV=1 all unit
 	$(Q)tests/lint $(C_FILES) $(TEST_C)
 
+# What protects the release build: PIE, RELRO, stack protector, FORTIFY_SOURCE, CET.
+hardening-check: all
+	$(Q)tests/hardening $(PROGRAMS)
+
 format-check:
 	clang-format --dry-run -Werror $(C_FILES) $(HEADERS) $(TEST_C) $(TEST_H)
 
@@ -165,5 +186,5 @@ clean:
 	rm -rf build
 
 .PHONY: all unit check check-unit check-fuzz check-e2e check-oom demo bench fuzz layers headers \
-	lint format-check install uninstall deb deps clean
+	lint format-check hardening-check install uninstall deb deps clean
 .SECONDARY:
