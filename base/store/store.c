@@ -94,7 +94,7 @@ int store_open_private(struct store **out, struct err *e)
 
 int store_open(const char *dir, struct store **out, struct err *e)
 {
-	struct store *s;
+	struct store *s = NULL;
 	int rc = store_open_private(&s, e);
 
 	if (rc < 0)

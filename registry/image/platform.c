@@ -27,7 +27,7 @@ static const struct {
 
 static void set_part(char *part, const char *text)
 {
-	snprintf(part, PLATFORM_PART_MAX, "%s", text);
+	snprintf(part, PLATFORM_PART_MAX, "%.*s", PLATFORM_PART_MAX - 1, text);
 }
 
 static void lower_text(char *text)

@@ -21,7 +21,7 @@ import pytest
 
 import badregistry
 import test_lazy
-import test_store
+import test_store_limits
 from archive import file, layer
 from mounting import SANITIZED, SLOWER, environment, eventually, mount, run
 from test_resolve import fails
@@ -183,7 +183,7 @@ def test_without_ranges_and_without_room(plain, tmp_path):
     d = plain.images.layer(layer(file("long", LONG)))
     source = plain.image("team/app", [d])
     plain.fail("no range", times=-1)
-    with test_store.small_disk(tmp_path / "disk", 1 << 20) as disk:
+    with test_store_limits.small_disk(tmp_path / "disk", 1 << 20) as disk:
         with mount(source, *plain.options, cache=disk, quiet=False):
             pass  # the index stays
         with mount(source, *plain.options, cache=disk, quiet=False) as m:

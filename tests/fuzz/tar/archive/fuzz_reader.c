@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * However an archive is cut into pieces, and if it is scanned, the same is told of it: the
- * same entries and content in the same order, the same outcome, the same sentence. And what is told keeps
- * to the contract: names without NUL, extents that ascend and add up, content that is
- * where the entry says.
+ * An archive gives the same entries and content in the same order, the same outcome and
+ * the same sentence, however it is cut into pieces, and when it is scanned. What it gives
+ * keeps to the contract: names without NUL, extents that ascend and add up, content that
+ * is where the entry says.
  *
  * The last 8 bytes say how to cut, the others are the archive. Headers in it get the
  * checksum that they need: a fuzzer would never guess it.

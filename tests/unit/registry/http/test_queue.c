@@ -79,14 +79,13 @@ static void bench_start(struct bench *b, char *out)
 
 static void bench_release(struct bench *b)
 {
-	struct transfer *t;
 	enum turn turn;
 	size_t i;
 
 	/* what is left in the queue */
 	b->queue.connections = 1000;
 	for (turn = TURN_SMALL; turn <= TURN_SPARE; turn++) {
-		while ((t = queue_take(&b->queue, turn)))
+		while (queue_take(&b->queue, turn))
 			;
 	}
 	for (i = 0; i < b->n; i++)

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: MIT
+"""peelctl and the cache on disk: what it verifies, lists, prunes and makes."""
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import carried
+import layout
+import test_soci
+from archive import directory, file, hardlink, layer, symlink, whiteout
+from mounting import PEELCTL, environment, mount
+from stores import contents, ctl, data_files, files_of, image_of, noise, same
+
+
+# peelctl
+
+def test_verify_finds_damage(images, tmp_path):
+    files = contents(13, 4, 800000)
+    source = image_of(images, files)
+    with mount(source, cache=tmp_path / "c"):
+        pass
+    where = "--dir=%s" % (tmp_path / "c")
+    good = ctl("cache", "verify", where)
+    assert good.returncode == 0 and "0 damaged" in good.stdout
+    for path in data_files(tmp_path / "c"):
+        with open(path, "r+b") as f:
+            f.seek(1000000)
+            f.write(b"?")
+    bad = ctl("cache", "verify", where)
+    assert bad.returncode == 1 and "will be fetched again" in bad.stdout
+    assert ctl("cache", "verify", where).returncode == 0
+    [document, *_] = (tmp_path / "c/documents/sha256").iterdir() if \
+        (tmp_path / "c/documents/sha256").is_dir() else [None]
+    if document:
+        document.write_bytes(b"{}")
+        assert ctl("cache", "verify", where).returncode == 1
+    for folder, _, names in os.walk(tmp_path / "c/layers"):
+        if "index" in names:
+            with open(os.path.join(folder, "index"), "r+b") as f:
+                f.seek(5000)
+                f.write(b"\xff\xfe\xfd\xfc")
+    bad = ctl("cache", "verify", where)
+    assert bad.returncode == 1 and "index is damaged" in bad.stdout
+    with mount(source, cache=tmp_path / "c") as m:
+        assert same(m.root, files)
+
+
+def flip(path, at, bit):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)[0]
+        f.seek(at)
+        f.write(bytes([byte ^ 1 << bit]))
+
+
+def read_minute(path, at):
+    """Is this the byte that says when a span was last read? Any time that was may be right."""
+    return path.endswith("/spans") and 12 <= at % 24 < 16
+
+
+@pytest.mark.parametrize("form", ["gzip", "zstd", "none", "estargz", "soci"])
+def test_verify_finds_every_flipped_bit(images, fake, tmp_path, form):
+    """In every kind of file, wherever it is; and what was found is mended by the next mount."""
+    rng = random.Random(41)
+    cache = tmp_path / "c"
+    tar = layer(directory("d"), *[file("d/f%03d" % i, noise(i, 300000) + bytes(9000))
+                                  for i in range(6)])
+    files = {"f%03d" % i: noise(i, 300000) + bytes(9000) for i in range(6)}
+    if form == "estargz":
+        blob, notes = carried.estargz(tar, chunk=100000)
+        layers = [{**fake.images.blob(blob, layout.LAYER["oci", "gzip"]), "annotations": notes,
+                   "diff": layout.digest(tar)}]
+        source = fake.image("x", layers)
+    elif form == "soci":
+        source = test_soci.Made(fake, "v1", which=(0,), tars=[tar]).tag
+    else:
+        source = fake.image("x", [images.layer(tar, form)])
+    with mount(source, "insecure", cache=cache) as m:
+        assert form not in ("estargz", "soci") or m.status()["layers"][0]["index"] == form
+        assert same(m.root, files)
+    where = "--dir=%s" % cache
+    assert ctl("cache", "verify", where).returncode == 0
+    kinds = set()
+    for path in files_of(cache):
+        kinds.add("/".join(path[len(str(cache)) + 1:].split("/")[::3]))
+        for _ in range(12):
+            at, bit = rng.randrange(os.path.getsize(path)), rng.randrange(8)
+            if read_minute(path, at):
+                continue
+            shutil.copytree(cache, tmp_path / "copy")
+            flip(str(tmp_path / "copy") + path[len(str(cache)):], at, bit)
+            done = ctl("cache", "verify", "--dir=%s" % (tmp_path / "copy"))
+            assert done.returncode == 1, (path, at, bit, done.stdout)
+            assert ctl("cache", "verify", "--dir=%s" % (tmp_path / "copy")).returncode == 0
+            shutil.rmtree(tmp_path / "copy")
+    assert len(kinds) >= 4, kinds  # a document, a note, an index, data, spans
+    flip(next(data_files(cache)), 1000, 3)
+    assert ctl("cache", "verify", where).returncode == 1
+    with mount(source, "insecure", cache=cache) as m:
+        assert same(m.root, files)
+
+
+def test_list_and_prune(images, tmp_path):
+    files = contents(14, 4, 800000)
+    where = "--dir=%s" % (tmp_path / "c")
+    with mount(image_of(images, files), cache=tmp_path / "c") as m:
+        assert "mounted" in ctl("cache", "list", where).stdout
+        assert ctl("cache", "prune", where).returncode == 0
+        assert same(m.root, files)
+        assert "1 layers" in ctl("cache", "list", where).stdout
+    assert ctl("cache", "prune", where, "1M").returncode == 0
+    assert "1 layers" in ctl("cache", "list", where).stdout  # the index stays
+    assert ctl("cache", "prune", where).returncode == 0
+    assert "0 layers" in ctl("cache", "list", where).stdout
+
+
+@pytest.mark.parametrize("words", [["-h"], ["-V"], ["cache", "list"], ["cache", "verify"]])
+def test_output_that_nobody_gets(tmp_path, words):
+    (tmp_path / "c" / "layers").mkdir(mode=0o700, parents=True)
+    where = ["--dir=%s" % (tmp_path / "c")] if words[0] == "cache" else []
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([PEELCTL, *words, *where], stdout=full, stderr=subprocess.PIPE,
+                              env=environment(), timeout=60)
+    assert done.returncode == 1 and b"cannot write" in done.stderr
+
+
+def test_no_cache_to_list(tmp_path):
+    done = ctl("cache", "list", "--dir=%s" % (tmp_path / "nowhere"))
+    assert done.returncode == 1 and "nowhere" in done.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_directory_of_another_use(images, tmp_path):
+    """It is no store for peelctl; as the cache of a mount it keeps what it had."""
+    (tmp_path / "tmp").mkdir()
+    for name in ("thesis", "0123456789abcdef.txt", "0123456789abcdef"):
+        (tmp_path / "tmp" / name).write_text(name)
+        os.utime(tmp_path / "tmp" / name, (1, 1))
+    for words in (["list"], ["verify"], ["prune"]):
+        done = ctl("cache", *words, "--dir=%s" % tmp_path)
+        assert done.returncode == 1 and "not a store" in done.stderr
+    assert len(os.listdir(tmp_path / "tmp")) == 3
+    with mount(images.image([layer(file("f", "1"))]), cache=tmp_path):
+        pass
+    for words in (["list"], ["verify"], ["prune", "0"]):
+        assert ctl("cache", *words, "--dir=%s" % tmp_path).returncode == 0
+    # The last is named as what a killed process leaves is.
+    assert sorted(os.listdir(tmp_path / "tmp")) == ["0123456789abcdef.txt", "thesis"]
+
+
+def test_directory_where_others_write(images, tmp_path):
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp").chmod(0o1777)
+    with mount(images.image([layer(file("f", "1"))]), cache=tmp_path, quiet=False) as m:
+        assert "others than its owner may write" in m.stderr and m.read("rootfs/f") == b"1"
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_which(images, tmp_path):
+    layers = [layer(directory("d"), file("d/a", "1"), file("d/b", "2"), symlink("s", "d/a")),
+              layer(file("d/b", "3"), whiteout("s"), hardlink("d/c", "d/b"))]
+    history = {"history": [{"created_by": "COPY one"}, {"created_by": "ENV x", "empty_layer": True},
+                           {"created_by": "RUN two"}]}
+    descriptors = [images.layer(tar) for tar in layers]
+    source = images.tag(images.manifest(descriptors, images.config(descriptors, more=history)))
+    with mount(source, cache=tmp_path / "c") as m:
+        one = ctl("which", m.at("d/a"), m.at("d/c")).stdout
+        assert re.search(r"d/a\n  layer    1 of 2, %s\n  step     COPY one\n  content  sha256:%s\n" % (
+            descriptors[0]["digest"], hashlib.sha256(b"1").hexdigest()), one)
+        assert re.search(r"d/c\n  layer    2 of 2, .*\n  step     RUN two\n  content  sha256:%s\n" %
+                         hashlib.sha256(b"3").hexdigest(), one)
+        assert ctl("which", m.at("s")).returncode == 1
+        assert ctl("which", "/etc/passwd").returncode == 1
+
+
+def test_status(images, tmp_path):
+    with mount(image_of(images, contents(15, 2, 1000)), cache=tmp_path / "c") as m:
+        assert json.loads(ctl("status", "--json", m.path).stdout)["state"] == "ready"
+        assert "layer" in ctl("status", m.path).stdout
+        assert m.path in ctl("status").stdout
+    assert ctl("status", str(tmp_path)).returncode == 1
+
+
+def test_index_without_a_mount(images, tmp_path):
+    files = contents(16, 3, 400000)
+    source = image_of(images, files)
+    done = ctl("index", "-o", "cache_dir=%s" % (tmp_path / "c"), source)
+    assert done.returncode == 0 and "sha256:" in done.stdout
+    with mount(source, cache=tmp_path / "c") as m:
+        assert m.status()["layers"][0]["from"] == "store"
+        assert same(m.root, files)
+        assert m.status()["layers"][0]["fetched"] == 0
