@@ -104,6 +104,7 @@ $(B)/replay/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(LIB)
 
 # What deps installs is looked for when a Makefile is read: so the rest is another make.
 check: deps
+	$(Q)tests/e2e/ready
 	$(Q)$(MAKE) all layers headers
 	$(Q)$(MAKE) check-unit
 	$(Q)$(MAKE) check-fuzz
