@@ -122,15 +122,14 @@ int image_source_document(struct image_source *s, const struct descriptor *d,
 }
 
 /* Entries of the index that BuildKit's annotation declares to be about @of. */
-static int report_index_referrers(struct image_source *s, const struct digest *of,
-				  const char *type, descriptor_fn *fn, void *arg)
+static int report_index_referrers(struct image_source *s, const struct referrers_query *q)
 {
 	char text[DIGEST_TEXT_MAX];
 	struct entries en = {0};
 	size_t i;
 	int rc = 0;
 
-	digest_format(of, text);
+	digest_format(q->of, text);
 	rc = entries_parse_all(s->root.data, s->root.len, &en, NULL);
 	if (rc < 0)
 		return rc == -ENOMEM ? rc : 0; /* not an index */
@@ -139,9 +138,8 @@ static int report_index_referrers(struct image_source *s, const struct digest *o
 		const char *about = descriptor_annotation(d,
 							  "vnd.docker.reference.digest");
 
-		if (about && strcmp(about, text) == 0 &&
-		    (!type || (d->artifact_type && strcmp(d->artifact_type, type) == 0)))
-			rc = fn(arg, d);
+		if (about && strcmp(about, text) == 0)
+			rc = referrers_query_report(q, d);
 	}
 	entries_release(&en);
 	return rc;
@@ -150,12 +148,13 @@ static int report_index_referrers(struct image_source *s, const struct digest *o
 int image_source_referrers(struct image_source *s, const struct digest *of,
 			   const char *type, descriptor_fn *fn, void *arg, struct err *e)
 {
+	const struct referrers_query q = {.of = of, .type = type, .fn = fn, .arg = arg};
 	int rc = ensure_root(s, e);
 
 	if (rc == 0)
-		rc = report_index_referrers(s, of, type, fn, arg);
+		rc = report_index_referrers(s, &q);
 	if (rc == 0 && s->backend->ops->referrers)
-		rc = s->backend->ops->referrers(s->backend, of, type, false, fn, arg, e);
+		rc = s->backend->ops->referrers(s->backend, &q, e);
 	return rc;
 }
 

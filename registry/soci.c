@@ -7,13 +7,14 @@
 #include "registry/soci.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/store/notes.h"
-#include "registry/image/documents.h"
 #include "registry/image/document_kind.h"
+#include "registry/image/documents.h"
 #include "registry/image/manifest.h"
 
 #define TYPE_V1	   "application/vnd.amazon.soci.index.v1+json"
@@ -25,45 +26,43 @@
 
 /* Notes */
 
-static void soci_note_name(const struct image *img, struct buf *name)
+#define NOTE_NAME_MAX (sizeof("soci ") + DIGEST_TEXT_MAX)
+
+static const char *soci_note_name(const struct image *img, char *out)
 {
 	char text[DIGEST_TEXT_MAX];
 
-	buf_init(name, NOTE_MAX);
-	(void)buf_printf(name, "soci %s",
-			 digest_format(&img->manifest_descriptor.digest, text));
+	snprintf(out, NOTE_NAME_MAX, "soci %s",
+		 digest_format(&img->manifest_descriptor.digest, text));
+	return out;
 }
 
 /* 1: *out is known, 0: known to be absent, -ENOENT: not known. */
 static int soci_recall(struct backend *b, const struct image *img, struct digest *out)
 {
-	struct buf name, note;
+	char name[NOTE_NAME_MAX];
+	struct buf note;
 	int rc = -ENOENT;
 
 	if (!b->store)
 		return rc;
-	soci_note_name(img, &name);
 	buf_init(&note, NOTE_MAX);
-	if (store_get_note(b->store, buf_text(&name), &note) == 0) {
+	if (store_get_note(b->store, soci_note_name(img, name), &note) == 0) {
 		if (strcmp(buf_text(&note), NOTED_NONE) == 0)
 			rc = 0;
 		else if (digest_parse(buf_text(&note), note.len, out) == 0)
 			rc = 1;
 	}
-	buf_release(&name);
 	buf_release(&note);
 	return rc;
 }
 
 static void soci_remember(struct backend *b, const struct image *img, const char *what)
 {
-	struct buf name;
+	char name[NOTE_NAME_MAX];
 
-	if (!b->store)
-		return;
-	soci_note_name(img, &name);
-	(void)store_put_note(b->store, buf_text(&name), what);
-	buf_release(&name);
+	if (b->store)
+		(void)store_put_note(b->store, soci_note_name(img, name), what);
 }
 
 /* Finding */
@@ -78,14 +77,20 @@ static int soci_take_first(void *arg, const struct descriptor *d)
 static int soci_ask(struct backend *b, const struct image *img, struct digest *out,
 		    struct err *e)
 {
+	const struct referrers_query q = {
+		.of = &img->manifest_descriptor.digest,
+		.type = TYPE_V1,
+		.is_extra = true,
+		.fn = soci_take_first,
+		.arg = out,
+	};
 	const char *text = image_annotation(img, INDEX_KEY);
 	int rc = 0;
 
 	if (text)
 		return digest_parse(text, strlen(text), out) == 0;
 	if (b->ops->referrers)
-		rc = b->ops->referrers(b, &img->manifest_descriptor.digest, TYPE_V1, true,
-				       soci_take_first, out, e);
+		rc = b->ops->referrers(b, &q, e);
 	return rc == -ECANCELED ? 1 : rc;
 }
 

@@ -11,6 +11,9 @@
 #ifndef REGISTRY_IMAGE_BACKEND_H
 #define REGISTRY_IMAGE_BACKEND_H
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "base/buf.h"
 #include "registry/image/descriptor.h"
 #include "registry/image/reference.h"
@@ -19,6 +22,26 @@ struct backend;
 struct err;
 struct source;
 struct store;
+
+/* A search for the referrers of a manifest. */
+struct referrers_query {
+	const struct digest *of;
+	const char *type; /* the artifact type; NULL: any */
+	/* not essential: take a few seconds at most, and leave out cosign's tags */
+	bool is_extra;
+	descriptor_fn *fn;
+	void *arg;
+};
+
+/* Reports @d if it has the wanted type. 0, or what the callback returned. */
+static inline int referrers_query_report(const struct referrers_query *q,
+					 const struct descriptor *d)
+{
+	bool is_wanted = !q->type ||
+			 (d->artifact_type && strcmp(d->artifact_type, q->type) == 0);
+
+	return is_wanted ? q->fn(q->arg, d) : 0;
+}
 
 struct backend_ops {
 	/*
@@ -44,11 +67,10 @@ struct backend_ops {
 	int (*probe)(struct backend *b, struct err *e);
 	/*
 	 * Optional, see image_source_referrers(), but without those that the index itself
-	 * lists. With @is_extra the result is not essential: the search takes a few seconds
-	 * at most and leaves out cosign's tags. NULL: there are none.
+	 * lists. NULL: there are none.
 	 */
-	int (*referrers)(struct backend *b, const struct digest *of, const char *type,
-			 bool is_extra, descriptor_fn *fn, void *arg, struct err *e);
+	int (*referrers)(struct backend *b, const struct referrers_query *q,
+			 struct err *e);
 	/* Frees @b. */
 	void (*close)(struct backend *b);
 };

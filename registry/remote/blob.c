@@ -16,10 +16,10 @@
 
 #include "base/err.h"
 #include "base/source.h"
+#include "registry/remote/blob_fetch.h"
 #include "registry/remote/range_reader.h"
 #include "registry/remote/remote.h"
 #include "registry/remote/spool.h"
-#include "registry/remote/blob_fetch.h"
 
 struct blob {
 	struct source source;

@@ -21,10 +21,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "registry/http/fields.h"
-#include "registry/http/redirect.h"
 #include "registry/http/http.h"
-#include "registry/image/descriptor.h"
+#include "registry/http/redirect.h"
 #include "registry/http/refusal.h"
+#include "registry/image/descriptor.h"
 #include "registry/remote/remote.h"
 
 struct blob_fetch {

@@ -9,9 +9,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/store/documents.h"
-#include "registry/remote/body.h"
 #include "registry/image/document_kind.h"
 #include "registry/image/manifest.h"
+#include "registry/remote/body.h"
 #include "registry/remote/remote.h"
 
 #define ACCEPT MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST
@@ -57,8 +57,7 @@ static int cosign_report(struct remote *r, const struct referrers_query *q,
 	if (remote_store(r))
 		(void)store_put_document(remote_store(r), &d.digest, bytes->data,
 					 bytes->len);
-	if (!q->type || (d.artifact_type && strcmp(d.artifact_type, q->type) == 0))
-		rc = q->fn(q->arg, &d);
+	rc = referrers_query_report(q, &d);
 	descriptor_release(&d);
 	return rc;
 }

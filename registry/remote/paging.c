@@ -13,13 +13,13 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "registry/remote/client.h"
 #include "registry/http/fields.h"
 #include "registry/http/http.h"
-#include "registry/image/reference.h"
 #include "registry/http/refusal.h"
-#include "registry/remote/remote.h"
 #include "registry/http/retry.h"
+#include "registry/image/reference.h"
+#include "registry/remote/client.h"
+#include "registry/remote/remote.h"
 
 /* Names per page. Registries with a limit allow at least so many. */
 #define PAGE_NAMES 1000

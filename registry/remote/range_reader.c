@@ -24,8 +24,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "registry/http/http.h"
-#include "registry/remote/remote.h"
 #include "registry/http/retry.h"
+#include "registry/remote/remote.h"
 
 #define PART_SIZE HTTP_SPARE_MAX
 

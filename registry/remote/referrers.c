@@ -12,10 +12,10 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "registry/remote/body.h"
 #include "registry/http/http.h"
 #include "registry/image/document_kind.h"
 #include "registry/image/manifest.h"
+#include "registry/remote/body.h"
 #include "registry/remote/paging.h"
 #include "registry/remote/remote.h"
 
@@ -29,12 +29,8 @@ static int referrers_report(const struct buf *page, const struct referrers_query
 	size_t i;
 	int rc = entries_parse_all(page->data, page->len, &en, e);
 
-	for (i = 0; i < en.n && rc == 0; i++) {
-		const char *own = en.list[i].artifact_type;
-
-		if (!q->type || (own && strcmp(own, q->type) == 0))
-			rc = q->fn(q->arg, &en.list[i]);
-	}
+	for (i = 0; i < en.n && rc == 0; i++)
+		rc = referrers_query_report(q, &en.list[i]);
 	entries_release(&en);
 	return rc;
 }

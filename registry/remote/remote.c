@@ -11,13 +11,13 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "registry/auth/auths.h"
-#include "registry/remote/client.h"
-#include "registry/http/redirect.h"
+#include "registry/auth/token.h"
 #include "registry/config/hosts.h"
-#include "registry/image/reference.h"
+#include "registry/http/redirect.h"
 #include "registry/http/refusal.h"
 #include "registry/http/retry.h"
-#include "registry/auth/token.h"
+#include "registry/image/reference.h"
+#include "registry/remote/client.h"
 
 /* Enough for a connection, TLS and a response over any working network. */
 #define SHORT_WAIT_MS 2000

@@ -18,18 +18,18 @@
 #include "base/num.h"
 #include "base/store/documents.h"
 #include "base/store/notes.h"
+#include "registry/config/hosts.h"
+#include "registry/config/short_name.h"
+#include "registry/http/http.h"
+#include "registry/image/document_kind.h"
+#include "registry/image/reference.h"
 #include "registry/remote/blob.h"
 #include "registry/remote/body.h"
 #include "registry/remote/client.h"
 #include "registry/remote/cosign.h"
-#include "registry/config/hosts.h"
-#include "registry/http/http.h"
 #include "registry/remote/paging.h"
-#include "registry/image/document_kind.h"
-#include "registry/image/reference.h"
 #include "registry/remote/referrers.h"
 #include "registry/remote/remote.h"
-#include "registry/config/short_name.h"
 
 struct repository {
 	struct backend backend;
@@ -84,46 +84,46 @@ static int root_digest(struct repository *r, const struct buf *bytes,
 
 /* The store's note about a tag: "DIGEST MEDIA-TYPE" under "tag REFERENCE". */
 
-static void tag_note_name(const struct repository *r, struct buf *name)
+#define NOTE_NAME_MAX (REFERENCE_TEXT_MAX + sizeof("tag "))
+
+static const char *tag_note_name(const struct repository *r, char *out)
 {
-	buf_init(name, REFERENCE_TEXT_MAX + 8);
-	(void)buf_printf(name, "tag %s", r->backend.name);
+	snprintf(out, NOTE_NAME_MAX, "tag %s", r->backend.name);
+	return out;
 }
 
 static bool recall_tag(struct repository *r, struct descriptor *d)
 {
-	struct buf name, note;
+	char name[NOTE_NAME_MAX];
+	struct buf note;
 	const char *space;
 	bool known;
 
 	if (!r->backend.store)
 		return false;
-	tag_note_name(r, &name);
 	buf_init(&note, 4096);
-	known = store_get_note(r->backend.store, buf_text(&name), &note) == 0;
+	known = store_get_note(r->backend.store, tag_note_name(r, name), &note) == 0;
 	space = known ? strchr(buf_text(&note), ' ') : NULL;
 	known = space &&
 		digest_parse(note.data, (size_t)(space - note.data), &d->digest) == 0;
 	if (known)
 		d->media_type = strdup(space + 1);
-	buf_release(&name);
 	buf_release(&note);
 	return known;
 }
 
 static void remember_tag(struct repository *r, const struct descriptor *d)
 {
-	char digest[DIGEST_TEXT_MAX];
-	struct buf name, note;
+	char digest[DIGEST_TEXT_MAX], name[NOTE_NAME_MAX];
+	struct buf note;
 
 	if (!r->backend.store || r->reference.has_digest)
 		return;
-	tag_note_name(r, &name);
 	buf_init(&note, 4096);
 	if (buf_printf(&note, "%s %s", digest_format(&d->digest, digest),
 		       d->media_type ? d->media_type : "") == 0)
-		(void)store_put_note(r->backend.store, buf_text(&name), buf_text(&note));
-	buf_release(&name);
+		(void)store_put_note(r->backend.store, tag_note_name(r, name),
+				     buf_text(&note));
 	buf_release(&note);
 }
 
@@ -432,31 +432,23 @@ static void note_no_referrers_api(const struct repository *r, const char *name)
 		(void)store_put_note(r->backend.store, name, now);
 }
 
-static int repository_referrers(struct backend *b, const struct digest *of,
-				const char *type, bool is_extra, descriptor_fn *fn,
-				void *arg, struct err *e)
+static int repository_referrers(struct backend *b, const struct referrers_query *q,
+				struct err *e)
 {
 	struct repository *r = (struct repository *)b;
-	struct referrers_query q = {
-		.of = of,
-		.type = type,
-		.is_extra = is_extra,
-		.fn = fn,
-		.arg = arg,
-	};
 	char name[REFERENCE_HOST_MAX + 32];
 	int rc = -ENOSYS;
 
 	snprintf(name, sizeof(name), "no-referrers %s", r->reference.host);
-	if (!is_extra || !lacks_referrers_api(r, name)) {
-		rc = referrers_by_api(r->remote, &q, e);
+	if (!q->is_extra || !lacks_referrers_api(r, name)) {
+		rc = referrers_by_api(r->remote, q, e);
 		if (rc == -ENOSYS)
 			note_no_referrers_api(r, name);
 	}
 	if (rc == -ENOSYS)
-		rc = referrers_by_tag(r->remote, &q, e);
-	if (rc == 0 && !is_extra)
-		rc = cosign_referrers(r->remote, &q, e);
+		rc = referrers_by_tag(r->remote, q, e);
+	if (rc == 0 && !q->is_extra)
+		rc = cosign_referrers(r->remote, q, e);
 	return rc; /* callers name the image */
 }
 
