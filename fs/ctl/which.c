@@ -51,6 +51,12 @@ static void image_close(struct mounted_image *img)
 	buf_release(&img->config_text);
 }
 
+static int fail(const char *path, const char *why)
+{
+	fprintf(stderr, "peelctl: %s: %s\n", path, why);
+	return -EINVAL;
+}
+
 static const char *layer_digest(const struct mounted_image *img, size_t i)
 {
 	const char *text;
@@ -103,6 +109,9 @@ static int open_layers(struct mounted_image *img)
 			img->top);
 		return -ENOENT;
 	}
+	/* Any process can mount something that calls itself peelfs. */
+	if (n > NODE_LAYERS_MAX)
+		return fail(img->top, "too many layers");
 	rc = store_open(dir, &img->store, &e);
 	if (rc < 0) {
 		fprintf(stderr, "peelctl: %s\n", e.text);
@@ -153,9 +162,9 @@ static void print_step(const char *step)
 static void print_origin(const struct mounted_image *img, const char *path,
 			 const struct attributes *s)
 {
-	const char *step = find_step(img, s->layer);
 	struct digest content = {.alg = DIGEST_SHA256};
 	char text[DIGEST_TEXT_MAX];
+	const char *step;
 
 	printf("%s\n", path);
 	if (!s->is_described) {
@@ -164,6 +173,7 @@ static void print_origin(const struct mounted_image *img, const char *path,
 	}
 	printf("  layer    %u of %zu, %s\n", s->layer + 1, img->n,
 	       layer_digest(img, s->layer));
+	step = find_step(img, s->layer);
 	if (step)
 		print_step(step);
 	if (s->entry.digest) {
@@ -204,12 +214,6 @@ static int find_attributes(struct mounted_image *img, const char *path,
 	}
 	merged_dir_unref(dir);
 	return rc;
-}
-
-static int fail(const char *path, const char *why)
-{
-	fprintf(stderr, "peelctl: %s: %s\n", path, why);
-	return -EINVAL;
 }
 
 /* Reads the documents in img->top. */

@@ -74,13 +74,13 @@ void history_release(struct history *h)
 	json_free(h->config);
 }
 
-const struct step *history_of_layer(const struct history *h, size_t layer)
+const struct step *history_of_layer(const struct history *h, size_t i)
 {
-	size_t i;
+	size_t k;
 
-	for (i = 0; i < h->n; i++) {
-		if (h->steps[i].layer == layer)
-			return &h->steps[i];
+	for (k = 0; k < h->n; k++) {
+		if (h->steps[k].layer == i)
+			return &h->steps[k];
 	}
 	return NULL;
 }

@@ -83,32 +83,33 @@ static int find_root(const struct merge *m, size_t n, struct match *out)
 	return 0;
 }
 
-/* One name further down from the directory @f, in place. */
-static int step_down(const struct merge *m, struct match *f, const char *name, size_t len)
+/* One name further down from the directory @match, in place. */
+static int step_down(const struct merge *m, struct match *match, const char *name,
+		     size_t len)
 {
 	struct place contributors[NODE_LAYERS_MAX];
-	size_t n = f->n;
+	size_t n = match->n;
 
-	memcpy(contributors, f->contributors, n * sizeof(*contributors));
-	return match_name(m->layers, contributors, n, name, len, NULL, f);
+	memcpy(contributors, match->contributors, n * sizeof(*contributors));
+	return match_name(m->layers, contributors, n, name, len, NULL, match);
 }
 
 /*
  * What the lowest @n layers show at a path, following nothing. 0, -ENOENT, -EBADMSG.
  */
 static int find_path(const struct merge *m, size_t n, const char *path, size_t len,
-		     struct match *f)
+		     struct match *match)
 {
 	const char *end = path + len, *slash;
-	int rc = find_root(m, n, f);
+	int rc = find_root(m, n, match);
 
 	while (rc == 0 && path < end) {
 		slash = memchr(path, '/', (size_t)(end - path));
 		if (!slash)
 			slash = end;
-		if (!f->is_dir || match_hides(path, (size_t)(slash - path)))
+		if (!match->is_dir || match_hides(path, (size_t)(slash - path)))
 			return -ENOENT;
-		rc = step_down(m, f, path, (size_t)(slash - path));
+		rc = step_down(m, match, path, (size_t)(slash - path));
 		path = slash + (slash < end);
 	}
 	return rc;
@@ -143,7 +144,7 @@ static int list_ancestors(const struct index *ix, uint32_t at, uint32_t **out, s
 }
 
 /* The path of @at, as all layers show it. */
-static int find_place(const struct merge *m, struct place at, struct match *f,
+static int find_place(const struct merge *m, struct place at, struct match *match,
 		      uint64_t *path)
 {
 	const struct index *ix = m->layers[at.layer].index;
@@ -155,12 +156,12 @@ static int find_place(const struct merge *m, struct place at, struct match *f,
 	rc = list_ancestors(ix, at.entry, &ids, &n);
 	if (rc < 0)
 		return rc;
-	rc = find_root(m, m->n, f);
+	rc = find_root(m, m->n, match);
 	while (rc >= 0 && n-- > 0) {
 		rc = index_entry(ix, ids[n], &e);
 		if (rc == 0)
-			rc = step_down(m, f, e.name, e.name_len);
-		if (rc == 0 && !f->is_dir)
+			rc = step_down(m, match, e.name, e.name_len);
+		if (rc == 0 && !match->is_dir)
 			rc = -ENOENT;
 		if (rc == 0)
 			*path = identity_path(*path, e.name, e.name_len);
@@ -182,35 +183,37 @@ static uint64_t dir_node(const struct merge *m, const struct place *contributors
 }
 
 /* Made of all contributors, and of the layer that describes it if that is none of them. */
-static uint64_t dir_ino(const struct merge *m, const struct match *f)
+static uint64_t dir_ino(const struct merge *m, const struct match *match)
 {
 	uint64_t sum = 0;
 	size_t i;
 
-	for (i = 0; i < f->n; i++)
-		sum = node_ino_add(sum, m->dir_seeds[f->contributors[i].layer],
-				   f->contributors[i].entry);
-	if (f->n > 0 && f->is_described && f->layer < f->contributors[f->n - 1].layer)
-		sum = node_ino_add(sum, m->dir_seeds[f->layer], f->entry.id);
+	for (i = 0; i < match->n; i++)
+		sum = node_ino_add(sum, m->dir_seeds[match->contributors[i].layer],
+				   match->contributors[i].entry);
+	if (match->n > 0 && match->is_described &&
+	    match->layer < match->contributors[match->n - 1].layer)
+		sum = node_ino_add(sum, m->dir_seeds[match->layer], match->entry.id);
 	return node_ino_end(sum);
 }
 
 /* Makes the directory and caches it. */
-static int make_dir(struct merge *m, const struct match *f, uint64_t path,
+static int make_dir(struct merge *m, const struct match *match, uint64_t path,
 		    struct merged_dir **out)
 {
-	struct merged_dir *dir = merged_dir_new(f->n);
+	struct merged_dir *dir = merged_dir_new(match->n);
 
 	if (!dir)
 		return -ENOMEM;
-	dir->node = dir_node(m, f->contributors, f->n);
-	dir->ino = dir_ino(m, f);
+	dir->node = dir_node(m, match->contributors, match->n);
+	dir->ino = dir_ino(m, match);
 	dir->path = path;
-	dir->is_described = f->is_described;
-	if (f->is_described)
-		dir->described_by = (struct place){.layer = f->layer,
-						   .entry = f->entry.id};
-	memcpy(dir->contributors, f->contributors, f->n * sizeof(dir->contributors[0]));
+	dir->is_described = match->is_described;
+	if (match->is_described)
+		dir->described_by = (struct place){.layer = match->layer,
+						   .entry = match->entry.id};
+	memcpy(dir->contributors, match->contributors,
+	       match->n * sizeof(dir->contributors[0]));
 	dir_cache_put(m->cache, dir);
 	*out = dir;
 	return 0;
@@ -219,7 +222,7 @@ static int make_dir(struct merge *m, const struct match *f, uint64_t path,
 int merge_dir(struct merge *m, struct place at, struct merged_dir **out)
 {
 	uint64_t path = IDENTITY_ROOT;
-	struct match f;
+	struct match match;
 	int rc;
 
 	if (m->n > 0 ? at.layer >= m->n : at.entry != 0)
@@ -227,8 +230,8 @@ int merge_dir(struct merge *m, struct place at, struct merged_dir **out)
 	*out = dir_cache_get(m->cache, dir_node(m, &at, 1));
 	if (*out)
 		return 0;
-	rc = m->n > 0 ? find_place(m, at, &f, &path) : find_root(m, 0, &f);
-	return rc != 0 ? rc : make_dir(m, &f, path, out);
+	rc = m->n > 0 ? find_place(m, at, &match, &path) : find_root(m, 0, &match);
+	return rc != 0 ? rc : make_dir(m, &match, path, out);
 }
 
 int merge_root(struct merge *m, struct merged_dir **out)
@@ -292,28 +295,29 @@ static int describe_file(const struct merge *m, struct place at, uint64_t dir,
 					  &out->ino);
 }
 
-int merge_attributes(const struct merge *m, const struct match *f, uint64_t dir,
+int merge_attributes(const struct merge *m, const struct match *match, uint64_t dir,
 		     struct attributes *out)
 {
-	struct place at = {.layer = f->layer, .entry = f->entry.inode};
+	struct place at = {.layer = match->layer, .entry = match->entry.inode};
 	const struct place *to;
 	int rc;
 
-	if (f->is_dir) {
-		describe_dir(m, f->layer, f->is_described ? &f->entry : NULL, out);
-		out->node = dir_node(m, f->contributors, f->n);
-		out->ino = dir_ino(m, f);
+	if (match->is_dir) {
+		describe_dir(m, match->layer, match->is_described ? &match->entry : NULL,
+			     out);
+		out->node = dir_node(m, match->contributors, match->n);
+		out->ino = dir_ino(m, match);
 		return 0;
 	}
-	if (f->entry.flags & ENTRY_FOREIGN) {
-		at.entry = f->entry.id;
+	if (match->entry.flags & ENTRY_FOREIGN) {
+		at.entry = match->entry.id;
 		to = links_find(&m->links, at);
 		if (!to)
 			return -ENOENT;
 		at = *to;
 	}
-	if (at.layer == f->layer && at.entry == f->entry.id) {
-		out->entry = f->entry;
+	if (at.layer == match->layer && at.entry == match->entry.id) {
+		out->entry = match->entry;
 	} else {
 		rc = index_entry(m->layers[at.layer].index, at.entry, &out->entry);
 		if (rc < 0)
@@ -343,17 +347,17 @@ int merge_lookup(struct merge *m, const struct merged_dir *dir, const char *name
 		 size_t len, struct attributes *out)
 {
 	struct merged_dir *child;
-	struct match f;
+	struct match match;
 	int rc;
 
 	if (match_hides(name, len))
 		return -ENOENT;
-	rc = match_name(m->layers, dir->contributors, dir->n, name, len, NULL, &f);
+	rc = match_name(m->layers, dir->contributors, dir->n, name, len, NULL, &match);
 	if (rc == 0)
-		rc = merge_attributes(m, &f, dir->path, out);
+		rc = merge_attributes(m, &match, dir->path, out);
 	/* A directory is likely to be asked for next. Without memory it is made later. */
-	if (rc == 0 && f.is_dir &&
-	    make_dir(m, &f, identity_path(dir->path, name, len), &child) == 0)
+	if (rc == 0 && match.is_dir &&
+	    make_dir(m, &match, identity_path(dir->path, name, len), &child) == 0)
 		merged_dir_unref(child);
 	return rc;
 }
@@ -368,14 +372,15 @@ static int bind_link(const struct merge *m, size_t layer, const struct entry *li
 		     struct place *to)
 {
 	struct attributes target;
-	struct match f;
+	struct match match;
 	int rc;
 
-	rc = find_path(m, layer, link->link, link->link_len, &f);
-	if (rc == 0 && f.is_dir)
+	rc = find_path(m, layer, link->link, link->link_len, &match);
+	if (rc == 0 && match.is_dir)
 		rc = -ENOENT;
 	if (rc == 0)
-		rc = merge_attributes(m, &f, IDENTITY_ROOT, &target); /* not its ino */
+		rc = merge_attributes(m, &match, IDENTITY_ROOT,
+				      &target); /* not its ino */
 	if (rc == 0)
 		*to = (struct place){target.layer, target.entry.id};
 	return rc;
