@@ -25,12 +25,12 @@ struct hosts {
 	bool insecure;
 	struct http_tls elsewhere;
 
-	pthread_mutex_t lock; /* held while they are read, which happens once: */
+	pthread_mutex_t lock; /* held while registries.conf is read, which happens once */
 	bool is_read;
 	struct registries registries;
 };
 
-/* What is common to all endpoints of one search. */
+/* What all endpoints of a search have in common. */
 struct search {
 	const struct reference *ref;
 	bool insecure;
@@ -87,7 +87,7 @@ static int read_certificates(const char *path, char **out, struct err *e)
 	return rc;
 }
 
-/* More roots to trust; a line break between, as files may end without one. */
+/* Adds trusted roots. A file may end without a line break. */
 static int add_roots(struct endpoint *ep, const char *pem)
 {
 	struct buf all;
@@ -121,9 +121,9 @@ static bool ends_in(const char *name, const char *end)
 	return len > n && strcmp(name + len - n, end) == 0;
 }
 
-/* One file of certs.d/HOST: a root, or a client's certificate, which has its key beside. */
-static int take_certificate(struct endpoint *ep, const char *folder, const char *name,
-			    struct err *e)
+/* A file in certs.d/HOST: a root, or a client certificate, with its key beside it. */
+static int add_certificate(struct endpoint *ep, const char *folder, const char *name,
+			   struct err *e)
 {
 	char path[PATH_MAX], key[PATH_MAX];
 	size_t len;
@@ -144,21 +144,21 @@ static int take_certificate(struct endpoint *ep, const char *folder, const char 
 	return ep->cert_file && ep->key_file ? 0 : out_of_memory(e);
 }
 
-static int take_folder(struct endpoint *ep, const char *folder, struct err *e)
+static int add_certificates(struct endpoint *ep, const char *folder, struct err *e)
 {
 	struct dirent **names = NULL;
 	int n = scandir(folder, &names, NULL, alphasort), i, rc = 0;
 
 	for (i = 0; i < n; i++) {
 		if (rc == 0)
-			rc = take_certificate(ep, folder, names[i]->d_name, e);
+			rc = add_certificate(ep, folder, names[i]->d_name, e);
 		free(names[i]);
 	}
 	free(names);
 	return rc;
 }
 
-/* The first certs.d that knows @host. */
+/* From the first certs.d that has a folder for @host. */
 static int find_certificates(struct endpoint *ep, const char *host, struct err *e)
 {
 	char places[6][PATH_MAX], folder[PATH_MAX];
@@ -172,16 +172,17 @@ static int find_certificates(struct endpoint *ep, const char *host, struct err *
 	strcpy(places[5], "/etc/containerd/certs.d");
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		if (paths_join(folder, places[i], host) == 0 && paths_exists(folder))
-			return take_folder(ep, folder, e);
+			return add_certificates(ep, folder, e);
 	}
 	return 0;
 }
 
 /* Endpoints */
 
-/* A new one at the end of the list, with what all have. NULL for no memory. */
-static struct endpoint *add(struct search *s, const char *scheme, const char *host,
-			    const char *prefix, const char *path, const char *name)
+/* Appends an endpoint with the common settings. NULL: out of memory. */
+static struct endpoint *endpoint_add(struct search *s, const char *scheme,
+				     const char *host, const char *prefix,
+				     const char *path, const char *name)
 {
 	struct endpoints *es = &s->found;
 	struct endpoint *ep;
@@ -203,12 +204,12 @@ static struct endpoint *add(struct search *s, const char *scheme, const char *ho
 	return ep;
 }
 
-/* https as the name stands; @insecure lets it fall to any certificate. */
+/* An endpoint with this scheme; docker.io has another address than its name. */
 static int add_scheme(struct search *s, const char *scheme, const char *host,
 		      const char *path, bool insecure, bool is_guess)
 {
 	const char *address = strcmp(host, "docker.io") ? host : "registry-1.docker.io";
-	struct endpoint *ep = add(s, scheme, address, "/v2", path, host);
+	struct endpoint *ep = endpoint_add(s, scheme, address, "/v2", path, host);
 
 	if (!ep)
 		return out_of_memory(s->e);
@@ -218,8 +219,8 @@ static int add_scheme(struct search *s, const char *scheme, const char *host,
 }
 
 /*
- * Loopback is asked in the clear first, as containerd does, but for port 443; a
- * registry called insecure is asked by TLS first, as Docker does.
+ * Loopback hosts are asked in the clear first, except at port 443, as containerd does. An
+ * insecure registry is asked with TLS first, as Docker does.
  */
 static int add_host(struct search *s, const char *host, const char *path, bool insecure)
 {
@@ -233,7 +234,7 @@ static int add_host(struct search *s, const char *host, const char *path, bool i
 	return rc;
 }
 
-/* "host/path", as registries.conf gives it. */
+/* @name is "host/path" from registries.conf. */
 static int add_name(struct search *s, const char *name, bool insecure)
 {
 	const char *slash = strchr(name, '/');
@@ -314,7 +315,7 @@ static int copy_headers(struct endpoint *ep, const struct toml_host *th, struct 
 	return i == th->n_headers ? 0 : out_of_memory(e);
 }
 
-static int take_settings(struct endpoint *ep, const struct toml_host *th, struct err *e)
+static int apply_settings(struct endpoint *ep, const struct toml_host *th, struct err *e)
 {
 	size_t i;
 	int rc = copy_headers(ep, th, e);
@@ -337,8 +338,8 @@ static int take_settings(struct endpoint *ep, const struct toml_host *th, struct
 static int add_toml_host(struct search *s, const struct toml_host *th)
 {
 	const char *own = s->ref->host;
-	struct endpoint *ep = add(s, th->scheme, th->host, th->prefix, s->ref->path,
-				  th->host);
+	struct endpoint *ep = endpoint_add(s, th->scheme, th->host, th->prefix,
+					   s->ref->path, th->host);
 
 	if (!ep)
 		return out_of_memory(s->e);
@@ -352,17 +353,17 @@ static int add_toml_host(struct search *s, const struct toml_host *th)
 		if (!ep->stands_for)
 			return out_of_memory(s->e);
 	}
-	return take_settings(ep, th, s->e);
+	return apply_settings(ep, th, s->e);
 }
 
-/* The registry itself, in one scheme or two, with what the file says at its top. */
+/* The registry itself, with one scheme or two, and the settings at the top of the file. */
 static int add_own(struct search *s, const struct toml_host *own)
 {
 	size_t i = s->found.n;
 	int rc = add_host(s, s->ref->host, s->ref->path, s->insecure);
 
 	for (; rc == 0 && i < s->found.n; i++)
-		rc = take_settings(&s->found.list[i], own, s->e);
+		rc = apply_settings(&s->found.list[i], own, s->e);
 	return rc;
 }
 
@@ -374,7 +375,7 @@ static int add_toml_hosts(struct search *s, const struct hosts_toml *ht)
 	for (i = 0; i < ht->n && rc == 0; i++) {
 		const struct toml_host *th = &ht->list[i];
 
-		/* The server, if there is one, is last; what comes before are mirrors. */
+		/* The server, if there is one, is last; the others are mirrors. */
 		if (!s->ref->path[0] && !(ht->has_server && i == ht->n - 1))
 			continue;
 		if (th->resolve || th->pull)
@@ -385,9 +386,9 @@ static int add_toml_hosts(struct search *s, const struct hosts_toml *ht)
 	return rc;
 }
 
-/* All together */
+/* The search */
 
-static int search(struct search *s, const struct registries *r)
+static int find_endpoints(struct search *s, const struct registries *r)
 {
 	char name[REFERENCE_TEXT_MAX];
 	struct hosts_toml ht = {0};
@@ -416,7 +417,7 @@ int hosts_find(struct hosts *h, const struct reference *ref, struct endpoints *o
 	if (rc < 0)
 		return rc;
 	s.ca_pem = h->ca_pem;
-	rc = search(&s, r);
+	rc = find_endpoints(&s, r);
 	if (rc < 0) {
 		endpoints_release(&s.found);
 		return rc;
@@ -440,7 +441,7 @@ int hosts_new(const char *cacert, bool insecure, struct hosts **out, struct err 
 
 	if (!h)
 		return out_of_memory(e);
-	/* Now, for its name may be from a folder that we do not stay in. */
+	/* Now, because the working directory may change. */
 	if (cacert)
 		rc = read_certificates(cacert, &h->ca_pem, e);
 	if (rc < 0) {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a repository is to be had, in the order to ask: from registries.conf, else
- * containerd's hosts.toml, else its own registry alone; with the certificates that
+ * The endpoints that serve a repository, in the order to ask them: from registries.conf,
+ * else containerd's hosts.toml, else its own registry alone; with the certificates that
  * are configured for each host.
  *
- * hosts.toml (containerd docs/hosts.md) is looked for in ~/.config/containerd/certs.d and
+ * hosts.toml (containerd docs/hosts.md) is searched in ~/.config/containerd/certs.d and
  * /etc/containerd/certs.d, below HOST_PORT_, HOST:PORT or _default.
- * Certificates (*.crt, *.cert with *.key) in the first of these that has HOST[:PORT]/ :
- * ~/.config/containers/certs.d, /etc/containers/certs.d, ~/.config/docker/certs.d,
- * /etc/docker/certs.d, and the two of containerd.
+ * Certificates (*.crt, *.cert with *.key) are taken from the first of these that contains
+ * HOST[:PORT]/ : ~/.config/containers/certs.d, /etc/containers/certs.d,
+ * ~/.config/docker/certs.d, /etc/docker/certs.d, and the two of containerd.
  */
 #ifndef REGISTRY_CONFIG_HOSTS_H
 #define REGISTRY_CONFIG_HOSTS_H
@@ -22,21 +22,21 @@
 struct err;
 struct registries;
 
-/* A place to ask. All text is owned; what tls points to is the endpoint's. */
+/* All texts are owned; tls points to those of the same endpoint. */
 struct endpoint {
 	char *base;   /* "https://registry-1.docker.io", no path */
 	char *prefix; /* of its API: "/v2" */
 	char *path;   /* the repository's name there */
-	char *name;   /* whose credentials are used, for people too: "docker.io" */
-	/* the host that it is a mirror of (the ns parameter), or NULL */
+	char *name;   /* for its credentials and for messages: "docker.io" */
+	/* the host that it mirrors (the ns parameter), or NULL */
 	char *stands_for;
-	/* the other scheme of the one before: its errors say nothing new */
+	/* the previous endpoint with the other scheme: its errors tell nothing new */
 	bool is_guess;
-	bool no_tags;	 /* not trusted to say which digest a tag has */
+	bool no_tags;	 /* not to be asked which digest a tag has */
 	bool no_content; /* only for that */
 	struct http_tls tls;
 	char *ca_pem, *cert_file, *key_file;
-	char **headers; /* the last is NULL; or NULL */
+	char **headers; /* ends with NULL; or NULL */
 };
 
 struct endpoints {
@@ -44,28 +44,28 @@ struct endpoints {
 	size_t n;
 };
 
-/* What is configured, read when it is first needed. Safe in any thread. */
+/* The configuration, read when it is first needed. Any thread may use it. */
 struct hosts;
 
 /*
- * @cacert (copied, may be NULL) is a file with certificates to trust beside the
- * system's; @insecure: any certificate, and plain http where there is no TLS.
+ * @cacert, which may be NULL, is a file with certificates to trust beside the system's; it is
+ * read now. @insecure accepts any certificate, and plain http where there is no TLS.
  */
 int hosts_new(const char *cacert, bool insecure, struct hosts **out, struct err *e);
 /* NULL is fine. */
 void hosts_free(struct hosts *h);
 
 /*
- * An empty @ref->path is the registry itself: no mirrors. -EACCES with a sentence for
- * one that is blocked, -EINVAL for bad configuration.
+ * An empty @ref->path stands for the registry itself, which has no mirrors. -EACCES with a
+ * sentence if the registry is blocked, -EINVAL if the configuration is bad.
  */
 int hosts_find(struct hosts *h, const struct reference *ref, struct endpoints *out,
 	       struct err *e);
 void endpoints_release(struct endpoints *es);
 
-/* registries.conf as it is; borrowed for life. -EINVAL with a sentence. */
+/* The content of registries.conf, borrowed for the life of @h. -EINVAL with a sentence. */
 int hosts_registries(struct hosts *h, const struct registries **out, struct err *e);
-/* How hosts that nothing is configured for prove themselves: valid after hosts_find(). */
+/* The TLS of hosts without a configuration of their own. Borrowed. */
 const struct http_tls *hosts_elsewhere(const struct hosts *h);
 
 #endif

@@ -18,13 +18,13 @@
 #define FILE_MAX  (1u << 20)
 #define HOSTS_MAX 64
 
-struct range_reader {
+struct hosts_parser {
 	struct hosts_toml *out;
 	const char *folder;
 	struct err *e;
 };
 
-static void host_release(struct toml_host *h)
+static void toml_host_release(struct toml_host *h)
 {
 	size_t i;
 
@@ -45,14 +45,14 @@ void hosts_toml_release(struct hosts_toml *ht)
 	size_t i;
 
 	for (i = 0; i < ht->n; i++)
-		host_release(&ht->list[i]);
-	host_release(&ht->own);
+		toml_host_release(&ht->list[i]);
+	toml_host_release(&ht->own);
 	free(ht->list);
 	*ht = (struct hosts_toml){0};
 }
 
-/* The host of that key, made if it is new. NULL: no memory, or too many. */
-static struct toml_host *host_of(struct hosts_toml *ht, const char *url)
+/* The host with this key, perhaps a new one. NULL: out of memory, or too many. */
+static struct toml_host *toml_host_get(struct hosts_toml *ht, const char *url)
 {
 	struct toml_host *h;
 	size_t i;
@@ -69,7 +69,7 @@ static struct toml_host *host_of(struct hosts_toml *ht, const char *url)
 	return h->url ? h : NULL;
 }
 
-/* File names are relative to the file that names them. */
+/* Makes a file name absolute. */
 static char *absolute(const char *folder, const char *name)
 {
 	char path[PATH_MAX];
@@ -90,8 +90,8 @@ static int on_capability(struct toml_host *h, const struct toml_item *item)
 	return 0;
 }
 
-/* "file" with certificate and key, or ["cert", "key"], or a list of those: the first. */
-static int on_client(struct range_reader *rd, struct toml_host *h,
+/* "FILE" with certificate and key, ["CERT", "KEY"], or the first of a list of these. */
+static int on_client(struct hosts_parser *rd, struct toml_host *h,
 		     const struct toml_item *item)
 {
 	char **to = item->at == 0 ? &h->client_cert : &h->client_key;
@@ -102,8 +102,8 @@ static int on_client(struct range_reader *rd, struct toml_host *h,
 	return *to ? 0 : -ENOMEM;
 }
 
-/* header.NAME = "value", or a list of values, each a field of its own. */
-static int on_header(struct range_reader *rd, struct toml_host *h, const char *name,
+/* header.NAME = "VALUE", or a list of values, each of which becomes a field. */
+static int on_header(struct hosts_parser *rd, struct toml_host *h, const char *name,
 		     const char *value)
 {
 	size_t size = strlen(name) + strlen(value) + 3;
@@ -122,8 +122,8 @@ static int on_header(struct range_reader *rd, struct toml_host *h, const char *n
 	return 0;
 }
 
-/* As Go writes durations: "200ms", "1m30s", "1.5s". */
-static int on_dial_timeout(struct range_reader *rd, struct toml_host *h, const char *text)
+/* A duration of Go: "200ms", "1m30s", "1.5s". */
+static int on_dial_timeout(struct hosts_parser *rd, struct toml_host *h, const char *text)
 {
 	static const struct {
 		const char *name;
@@ -157,9 +157,9 @@ static int on_dial_timeout(struct range_reader *rd, struct toml_host *h, const c
 	return 0;
 }
 
-/* What the file says of one host; @at: how many words of the path lead to it. */
-static int on_host(struct range_reader *rd, struct toml_host *h,
-		   const struct toml_item *item, size_t at)
+/* A setting of a host, whose table has @at words in its path. */
+static int on_host_item(struct hosts_parser *rd, struct toml_host *h,
+			const struct toml_item *item, size_t at)
 {
 	const char *key = item->depth > at ? item->path[at] : "";
 
@@ -189,7 +189,7 @@ static int on_host(struct range_reader *rd, struct toml_host *h,
 
 static int on_item(void *arg, const struct toml_item *item)
 {
-	struct range_reader *rd = arg;
+	struct hosts_parser *rd = arg;
 	struct toml_host *h;
 
 	if (item->what == TOML_STRING && toml_is(item, 1, "server")) {
@@ -198,9 +198,9 @@ static int on_item(void *arg, const struct toml_item *item)
 		return rd->out->own.url ? 0 : -ENOMEM;
 	}
 	if (item->depth < 2 || strcmp(item->path[0], "host") != 0)
-		return on_host(rd, &rd->out->own, item, 0);
-	h = host_of(rd->out, item->path[1]);
-	return h ? on_host(rd, h, item, 2) : -ENOMEM;
+		return on_host_item(rd, &rd->out->own, item, 0);
+	h = toml_host_get(rd->out, item->path[1]);
+	return h ? on_host_item(rd, h, item, 2) : -ENOMEM;
 }
 
 /* "https://host:port/path", or without the scheme. */
@@ -228,7 +228,7 @@ static int split_url(struct toml_host *h, struct err *e)
 		len--;
 	buf_init(&prefix, 4096);
 	rc = buf_append(&prefix, path, len);
-	/* A path that ends in /v2 is taken for whole, as containerd does. */
+	/* A path that ends in /v2 is complete; containerd has the same rule. */
 	if (rc == 0 && !h->override_path &&
 	    !(len >= 3 && strncmp(path + len - 3, "/v2", 3) == 0))
 		rc = buf_append_text(&prefix, "/v2");
@@ -237,11 +237,11 @@ static int split_url(struct toml_host *h, struct err *e)
 	return rc == 0 && h->host && h->scheme && h->prefix ? 0 : -ENOMEM;
 }
 
-/* The last to ask, unless it has a table of its own among the hosts. */
+/* Adds `server` as the last host, unless a table for it exists. */
 static int add_server(struct hosts_toml *ht)
 {
 	size_t n = ht->n;
-	struct toml_host *h = host_of(ht, ht->own.url);
+	struct toml_host *h = toml_host_get(ht, ht->own.url);
 
 	if (!h)
 		return -ENOMEM;
@@ -258,7 +258,7 @@ int hosts_toml_parse(const char *text, size_t len, const char *folder,
 		     struct hosts_toml *out, struct err *e)
 {
 	struct hosts_toml ht = {.own = {.pull = true, .resolve = true}};
-	struct range_reader rd = {.out = &ht, .folder = folder, .e = e};
+	struct hosts_parser rd = {.out = &ht, .folder = folder, .e = e};
 	size_t i;
 	int rc = toml_parse(text, len, on_item, &rd, e);
 
@@ -277,7 +277,7 @@ int hosts_toml_parse(const char *text, size_t len, const char *folder,
 
 /* Finding the file */
 
-static int load(const char *folder, struct hosts_toml *out, struct err *e)
+static int load_folder(const char *folder, struct hosts_toml *out, struct err *e)
 {
 	char path[PATH_MAX];
 	struct buf text;
@@ -311,7 +311,7 @@ static int load_below(const char *root, const char *host, struct hosts_toml *out
 		snprintf(name, sizeof(name), "%s", host);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]) && rc == -ENOENT; i++) {
 		if (paths_join(folder, root, names[i]) == 0)
-			rc = load(folder, out, e);
+			rc = load_folder(folder, out, e);
 	}
 	return rc;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* containerd's hosts.toml: the hosts to ask in place of a registry (docs/hosts.md). */
+/* containerd's hosts.toml: the hosts to ask instead of a registry (docs/hosts.md). */
 #ifndef REGISTRY_CONFIG_HOSTS_TOML_H
 #define REGISTRY_CONFIG_HOSTS_TOML_H
 
@@ -8,7 +8,7 @@
 
 struct err;
 
-/* More roots, or headers, than this are no one's. */
+/* Ceilings of what one host may have. */
 #define TOML_CA_MAX	 16
 #define TOML_HEADERS_MAX 32
 
@@ -22,22 +22,22 @@ struct toml_host {
 	char *client_cert, *client_key;
 	char *headers[TOML_HEADERS_MAX + 1]; /* "Name: value"; then NULL */
 	size_t n_headers;
-	unsigned dial_ms; /* 0: not said */
-	char *url;	  /* the key it came under */
+	unsigned dial_ms; /* 0: not set */
+	char *url;	  /* the key of its table */
 };
 
 struct hosts_toml {
-	/* in the order to ask; `server`, if there is one, last */
+	/* in the order to ask; `server`, if there is one, is last */
 	struct toml_host *list;
 	size_t n;
 	bool has_server;
-	/* else what the file says of the registry itself, without scheme, host and prefix */
+	/* else the settings of the registry itself, without scheme, host and prefix */
 	struct toml_host own;
 };
 
-/* That of "host[:port]". -ENOENT: there is none; -EINVAL with a sentence for a bad one. */
+/* Loads the file for "host[:port]". -ENOENT: no file; -EINVAL with a sentence: a bad one. */
 int hosts_toml_load(const char *host, struct hosts_toml *out, struct err *e);
-/* One file's text; @folder is what its file names are relative to. */
+/* Parses the text of a file. File names in it are relative to @folder. */
 int hosts_toml_parse(const char *text, size_t len, const char *folder,
 		     struct hosts_toml *out, struct err *e);
 void hosts_toml_release(struct hosts_toml *ht);

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/home.h"
 
-static int checked(char *out, int len)
+static int path_checked(char *out, int len)
 {
 	if (len >= 0 && len < PATH_MAX)
 		return 0;
@@ -24,13 +24,14 @@ int paths_config(char *out, const char *rest)
 	const char *dir = getenv("XDG_CONFIG_HOME");
 
 	if (dir && dir[0])
-		return checked(out, snprintf(out, PATH_MAX, "%s/%s", dir, rest));
-	return checked(out, snprintf(out, PATH_MAX, "%s/.config/%s", home_dir(), rest));
+		return path_checked(out, snprintf(out, PATH_MAX, "%s/%s", dir, rest));
+	return path_checked(out,
+			    snprintf(out, PATH_MAX, "%s/.config/%s", home_dir(), rest));
 }
 
 int paths_join(char *out, const char *folder, const char *name)
 {
-	return checked(out, snprintf(out, PATH_MAX, "%s/%s", folder, name));
+	return path_checked(out, snprintf(out, PATH_MAX, "%s/%s", folder, name));
 }
 
 bool paths_exists(const char *path)
@@ -50,5 +51,5 @@ int paths_read(const char *path, struct buf *out)
 		rc = n < 0 ? -errno : buf_append(out, chunk, (size_t)n);
 	explicit_bzero(chunk, sizeof(chunk));
 	close(fd);
-	return rc == -E2BIG ? -EFBIG : rc; /* strerror() knows files by that */
+	return rc == -E2BIG ? -EFBIG : rc; /* whose text speaks of files */
 }

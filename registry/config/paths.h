@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where configuration lies: paths made and files read. */
+/* Paths of configuration files, and their content. */
 #ifndef REGISTRY_CONFIG_PATHS_H
 #define REGISTRY_CONFIG_PATHS_H
 
@@ -8,15 +8,18 @@
 
 struct buf;
 
-/*
- * These write a path to @out, which has PATH_MAX bytes. 0, or -ENAMETOOLONG and "".
- * paths_config() is "$XDG_CONFIG_HOME/REST", by default "~/.config/REST".
- */
+/* Both write to @out, which has PATH_MAX bytes. 0, or -ENAMETOOLONG and "". */
+
+/* "$XDG_CONFIG_HOME/REST", by default "~/.config/REST". */
 int paths_config(char *out, const char *rest);
+/* "FOLDER/NAME". */
 int paths_join(char *out, const char *folder, const char *name);
 
 bool paths_exists(const char *path);
-/* All of a file, up to the ceiling of @out, which may hold secrets: -EFBIG. */
+/*
+ * Appends a whole file, which may contain secrets, to @out. -EFBIG if it exceeds the ceiling
+ * of @out, else negative errno.
+ */
 int paths_read(const char *path, struct buf *out);
 
 #endif

@@ -15,7 +15,7 @@
 #include "registry/config/paths.h"
 #include "registry/config/toml.h"
 
-/* Of each kind: a file with more is no one's configuration. */
+/* Of each kind of entry. */
 #define COUNT_MAX 10000
 /* Distributions ship some hundreds of aliases in 30 KiB. */
 #define FILE_MAX (1u << 20)
@@ -53,8 +53,8 @@ void registries_release(struct registries *r)
 	*r = (struct registries){0};
 }
 
-/* A zeroed element at the end of *list. NULL, and -ENOMEM or -E2BIG is due, else. */
-static void *append(void *list, size_t *n, size_t size)
+/* A new zeroed element at the end of *list. NULL: out of memory, or too many. */
+static void *list_append(void *list, size_t *n, size_t size)
 {
 	char *items;
 
@@ -66,9 +66,9 @@ static void *append(void *list, size_t *n, size_t size)
 
 /* Reading one file */
 
-struct range_reader {
+struct registries_parser {
 	struct registries *all;
-	size_t first; /* registries from here on are this file's */
+	size_t first; /* the first registry of this file */
 };
 
 static int set_text(char **to, const char *text)
@@ -114,7 +114,7 @@ static int on_mirror(struct mirror *m, const struct toml_item *item)
 
 static int add_alias(struct registries *r, const char *name, const char *value)
 {
-	struct alias *a = append(&r->aliases, &r->n_aliases, sizeof(*a));
+	struct alias *a = list_append(&r->aliases, &r->n_aliases, sizeof(*a));
 
 	if (!a)
 		return -ENOMEM;
@@ -123,21 +123,21 @@ static int add_alias(struct registries *r, const char *name, const char *value)
 	return a->name && a->value ? 0 : -ENOMEM;
 }
 
-/* An item of a list, which takes the place of an earlier file's. */
+/* An item of a list, which replaces the list of an earlier file. */
 static int add_text(char ***list, size_t *n, const struct toml_item *item)
 {
 	char **p;
 
 	while (item->at == 0 && *n > 0)
 		free((*list)[--*n]);
-	p = append(list, n, sizeof(*p));
+	p = list_append(list, n, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
 	*p = strdup(item->text);
 	return *p ? 0 : -ENOMEM;
 }
 
-/* A string that is in no table. */
+/* A string outside all tables. */
 static int on_top(struct registries *r, const struct toml_item *item)
 {
 	const char *key = item->path[0];
@@ -153,15 +153,16 @@ static int on_top(struct registries *r, const struct toml_item *item)
 
 static int on_item(void *arg, const struct toml_item *item)
 {
-	struct range_reader *rd = arg;
+	struct registries_parser *rd = arg;
 	struct registries *r = rd->all;
 	struct registry *last = r->n > rd->first ? &r->list[r->n - 1] : NULL;
 
 	if (item->what == TOML_NEW_TABLE && toml_is(item, 1, "registry"))
-		return append(&r->list, &r->n, sizeof(*r->list)) ? 0 : -ENOMEM;
+		return list_append(&r->list, &r->n, sizeof(*r->list)) ? 0 : -ENOMEM;
 	if (item->what == TOML_NEW_TABLE && last &&
 	    toml_is(item, 2, "registry", "mirror"))
-		return append(&last->mirrors, &last->n_mirrors, sizeof(*last->mirrors))
+		return list_append(&last->mirrors, &last->n_mirrors,
+				   sizeof(*last->mirrors))
 			       ? 0
 			       : -ENOMEM;
 	if (item->what == TOML_TABLE || item->what == TOML_NEW_TABLE)
@@ -183,7 +184,7 @@ static const char *prefix_of(const struct registry *g)
 	return g->prefix && g->prefix[0] ? g->prefix : g->location ? g->location : "";
 }
 
-/* A later file's registry takes the place of an earlier one with the same prefix. */
+/* A registry replaces one with the same prefix from an earlier file. */
 static void replace_earlier(struct registries *r, size_t first)
 {
 	size_t i, j;
@@ -199,7 +200,7 @@ static void replace_earlier(struct registries *r, size_t first)
 
 int registries_parse(struct registries *r, const char *text, size_t len, struct err *e)
 {
-	struct range_reader rd = {.all = r, .first = r->n};
+	struct registries_parser rd = {.all = r, .first = r->n};
 	int rc = toml_parse(text, len, on_item, &rd, e);
 
 	if (rc == -ENOMEM)
@@ -211,8 +212,8 @@ int registries_parse(struct registries *r, const char *text, size_t len, struct 
 
 /* Finding */
 
-/* Does @prefix cover @name? Then *len characters of @name are what it matches. */
-static bool covers(const char *prefix, const char *name, size_t *len)
+/* Whether @prefix matches @name, and how many characters of it. */
+static bool prefix_matches(const char *prefix, const char *name, size_t *len)
 {
 	size_t host = strcspn(name, "/"), n = strlen(prefix);
 
@@ -235,7 +236,7 @@ const struct registry *registries_match(const struct registries *r, const char *
 	for (i = 0; i < r->n; i++) {
 		const char *prefix = prefix_of(&r->list[i]);
 
-		if (covers(prefix, name, &len) && strlen(prefix) > most) {
+		if (prefix_matches(prefix, name, &len) && strlen(prefix) > most) {
 			best = &r->list[i];
 			most = strlen(prefix);
 		}
@@ -248,7 +249,7 @@ char *registries_rewrite(const struct registry *g, const char *name, const char 
 	size_t len, size;
 	char *out;
 
-	if (!location || !location[0] || !covers(prefix_of(g), name, &len))
+	if (!location || !location[0] || !prefix_matches(prefix_of(g), name, &len))
 		return strdup(name);
 	size = strlen(location) + strlen(name + len) + 1;
 	out = malloc(size);

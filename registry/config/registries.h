@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registries.conf, as podman, skopeo and buildah have it (containers-registries.conf(5),
- * version 2): where a name is really to be had.
+ * registries.conf of podman, skopeo and buildah (containers-registries.conf(5), version 2):
+ * mirrors, other locations of a name, aliases.
  *
- * Read: $CONTAINERS_REGISTRIES_CONF alone, if set; else the user's
- * ~/.config/containers/registries.conf if there is one, with the user's drop-ins
- * (registries.conf.d/ beside it); else /etc/containers/registries.conf with its drop-ins
- * and then the user's.
+ * If $CONTAINERS_REGISTRIES_CONF is set, only that file is read. Otherwise
+ * ~/.config/containers/registries.conf if it exists, with the user's drop-ins
+ * (registries.conf.d/ beside it); otherwise /etc/containers/registries.conf with its
+ * drop-ins, followed by the user's.
  */
 #ifndef REGISTRY_CONFIG_REGISTRIES_H
 #define REGISTRY_CONFIG_REGISTRIES_H
@@ -16,7 +16,7 @@
 
 struct err;
 
-/* In credential-helpers, stands for the files (credentials.h); others are programs. */
+/* In credential-helpers: the files (credentials.h). All other values are programs. */
 #define CREDENTIALS_IN_FILES "containers-auth.json"
 
 enum pull_from { PULL_ALL, PULL_BY_DIGEST, PULL_BY_TAG };
@@ -29,7 +29,7 @@ struct mirror {
 
 struct registry {
 	char *prefix;	/* "host/ns" or "*.host"; NULL: location */
-	char *location; /* NULL: as the prefix */
+	char *location; /* NULL: the prefix */
 	bool insecure, blocked, mirror_by_digest_only;
 	struct mirror *mirrors;
 	size_t n_mirrors;
@@ -37,7 +37,7 @@ struct registry {
 
 struct alias {
 	char *name;  /* short */
-	char *value; /* "host/ns/name"; "" takes an earlier alias back */
+	char *value; /* "host/ns/name"; "" revokes an earlier alias */
 };
 
 struct registries {
@@ -45,30 +45,30 @@ struct registries {
 	size_t n;
 	struct alias *aliases;
 	size_t n_aliases;
-	char **search; /* hosts that short names are looked for in */
+	char **search; /* hosts to try for short names */
 	size_t n_search;
-	/* short-name-mode: of several hosts none is to be guessed */
+	/* short-name-mode: an error if there are several hosts to try */
 	bool is_enforcing;
-	/* where credentials are looked for, in order; none: CREDENTIALS_IN_FILES alone */
+	/* where to look up credentials, in order; none: CREDENTIALS_IN_FILES alone */
 	char **helpers;
 	size_t n_helpers;
 };
 
-/* What the files say. A missing file says nothing. -EINVAL with a sentence for a bad one. */
+/* Loads the files; missing ones are skipped. -EINVAL with a sentence for a bad one. */
 int registries_load(struct registries *out, struct err *e);
 void registries_release(struct registries *r);
-/* One file's text, laid over what @r has. */
+/* Parses the text of a file, which overrides what @r already has. */
 int registries_parse(struct registries *r, const char *text, size_t len, struct err *e);
 
-/* The registry for "host/path", by the longest prefix; NULL if there is none. */
+/* The registry with the longest prefix that matches "host/path", or NULL. */
 const struct registry *registries_match(const struct registries *r, const char *name);
 /*
- * @name with its matched prefix replaced by @location, in a new text. NULL for no
- * memory. @location may be NULL: as it is.
+ * A new text: @name with the prefix that matched replaced by @location, or unchanged if that
+ * is NULL. NULL: out of memory.
  */
 char *registries_rewrite(const struct registry *g, const char *name,
 			 const char *location);
-/* What a short name stands for, or NULL. Borrowed. */
+/* The value of the alias @name, or NULL. Borrowed. */
 const char *registries_alias(const struct registries *r, const char *name);
 
 #endif

@@ -23,7 +23,7 @@ void candidates_release(struct candidates *c)
 }
 
 /* "HOST/REST", or REST alone. */
-static int add(struct candidates *c, const char *host, const char *rest)
+static int candidates_add(struct candidates *c, const char *host, const char *rest)
 {
 	size_t len = (host ? strlen(host) + 1 : 0) + strlen(rest) + 1;
 	char *text = malloc(len);
@@ -37,8 +37,9 @@ static int add(struct candidates *c, const char *host, const char *rest)
 	return 0;
 }
 
-/* The alias of the name, with the tag and digest that @text has behind it. */
-static int add_alias(struct candidates *c, const struct registries *r, const char *text)
+/* The alias, if there is one, with the tag and digest of @text appended. */
+static int candidates_add_alias(struct candidates *c, const struct registries *r,
+				const char *text)
 {
 	size_t len = strcspn(text, ":@");
 	char *name = strndup(text, len), *full;
@@ -52,7 +53,7 @@ static int add_alias(struct candidates *c, const struct registries *r, const cha
 		rc = full ? 0 : -ENOMEM;
 		if (full) {
 			snprintf(full, size, "%s%s", alias, text + len);
-			rc = add(c, NULL, full);
+			rc = candidates_add(c, NULL, full);
 		}
 		free(full);
 	}
@@ -69,7 +70,7 @@ int short_name_expand(const struct registries *r, const char *text,
 	int rc = 0;
 
 	if (reference_is_short(text)) {
-		rc = add_alias(&c, r, text);
+		rc = candidates_add_alias(&c, r, text);
 		has_alias = c.n > 0;
 		if (rc == 0 && !has_alias && r->is_enforcing && r->n_search > 1)
 			rc = err_set(e, -EINVAL,
@@ -78,10 +79,10 @@ int short_name_expand(const struct registries *r, const char *text,
 				     "its short-name-mode lets none be guessed",
 				     text, r->n_search);
 		for (i = 0; !has_alias && rc == 0 && i < r->n_search; i++)
-			rc = add(&c, r->search[i], text);
+			rc = candidates_add(&c, r->search[i], text);
 	}
 	if (rc == 0 && c.n == 0)
-		rc = add(&c, NULL, text);
+		rc = candidates_add(&c, NULL, text);
 	if (rc == -ENOMEM)
 		err_set(e, rc, "out of memory");
 	if (rc < 0)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names without a host ("nginx:1.27"): what registries.conf makes of them. An alias
- * decides; else the hosts of unqualified-search-registries are tried in order; else it
- * is docker.io, as Docker has it.
+ * Expanding names without a host ("nginx:1.27") by registries.conf: by an alias, else with the
+ * hosts of unqualified-search-registries in order, else with docker.io, as Docker does.
  */
 #ifndef REGISTRY_CONFIG_SHORT_NAME_H
 #define REGISTRY_CONFIG_SHORT_NAME_H
@@ -12,15 +11,15 @@
 struct err;
 struct registries;
 
-/* References in full, in the order to try; at least one. */
+/* Full references, in the order to try; at least one. */
 struct candidates {
 	char **list;
 	size_t n;
 };
 
 /*
- * A name with a host is its own only candidate. -EINVAL with a sentence: there are several,
- * and short-name-mode says that none is to be guessed.
+ * A name with a host is the only candidate. -EINVAL with a sentence if there are several hosts to
+ * try and short-name-mode is "enforcing".
  */
 int short_name_expand(const struct registries *r, const char *text,
 		      struct candidates *out, struct err *e);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TOML reader of our own, as Debian 12 has TOML libraries for C++ and not for C, and
- * the two files that are read need a small part of the language.
+ * Debian 12 has TOML libraries for C++, but none for C, and the two files need only a small part
+ * of the language.
  *
- * Read: comments, [tables] and [[arrays of tables]], bare, quoted and dotted keys,
+ * Supported: comments, [tables] and [[arrays of tables]], bare, quoted and dotted keys,
  * all four kinds of strings, booleans, arrays, inline tables. Numbers and dates are
- * passed through as text. Not checked: that a key or table occurs only once; the last
- * one wins, which is what a reader of events sees anyway.
+ * passed on as text. Duplicate keys and tables are not detected; the last one wins.
  *
- * Every function leaves the cursor behind what it took. The path of the current value
- * is one stack of words: those of the table first, then those of the key.
+ * Every parse function leaves the cursor after what it has parsed. The path of the current
+ * value is a stack of words: first those of the table, then those of the key.
  */
 #include "registry/config/toml.h"
 
@@ -31,7 +30,7 @@ struct parser {
 	char text[TOML_TEXT_MAX];
 };
 
-static int bad(struct parser *p, const char *why)
+static int toml_error(struct parser *p, const char *why)
 {
 	size_t line = 1;
 	const char *c;
@@ -41,12 +40,12 @@ static int bad(struct parser *p, const char *why)
 	return err_set(p->e, -EBADMSG, "line %zu: %s", line, why);
 }
 
-static char peek(const struct parser *p)
+static char toml_peek(const struct parser *p)
 {
 	return p->at < p->end ? *p->at : '\0';
 }
 
-static bool starts(const struct parser *p, const char *text)
+static bool toml_starts(const struct parser *p, const char *text)
 {
 	size_t len = strlen(text);
 
@@ -64,7 +63,7 @@ static void skip_space(struct parser *p)
 {
 	for (;;) {
 		skip_blanks(p);
-		if (peek(p) == '#') {
+		if (toml_peek(p) == '#') {
 			while (p->at < p->end && *p->at != '\n')
 				p->at++;
 		} else if (p->at < p->end && (*p->at == '\n' || *p->at == '\r')) {
@@ -79,95 +78,95 @@ static int end_of_line(struct parser *p)
 {
 	skip_blanks(p);
 	if (p->at < p->end && *p->at != '\n' && *p->at != '\r' && *p->at != '#')
-		return bad(p, "something is left after the value");
+		return toml_error(p, "something is left after the value");
 	return 0;
 }
 
 /* Strings */
 
-static int put(struct parser *p, char *out, size_t *n, char c)
+static int toml_put(struct parser *p, char *out, size_t *n, char c)
 {
 	if (*n + 1 >= TOML_TEXT_MAX)
-		return bad(p, "a text that is too long");
+		return toml_error(p, "a text that is too long");
 	out[(*n)++] = c;
 	return 0;
 }
 
-static int put_utf8(struct parser *p, char *out, size_t *n, uint32_t c)
+static int toml_put_utf8(struct parser *p, char *out, size_t *n, uint32_t c)
 {
 	static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
 	int size = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4, i, rc = 0;
 
 	if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return bad(p, "an escape that is no character");
+		return toml_error(p, "an escape that is no character");
 	if (size == 1)
-		return put(p, out, n, (char)c);
+		return toml_put(p, out, n, (char)c);
 	for (i = size - 1; i >= 0 && rc == 0; i--) {
 		unsigned char bits = (unsigned char)(c >> 6 * i & 0x3f);
 
-		rc = put(p, out, n,
-			 (char)(i == size - 1 ? lead[size] | bits : 0x80 | bits));
+		rc = toml_put(p, out, n,
+			      (char)(i == size - 1 ? lead[size] | bits : 0x80 | bits));
 	}
 	return rc;
 }
 
-static int take_escape(struct parser *p, char *out, size_t *n)
+static int parse_escape(struct parser *p, char *out, size_t *n)
 {
 	static const char letters[] = "btnfr\"\\e", plain[] = "\b\t\n\f\r\"\\\x1b";
-	char c = peek(p);
+	char c = toml_peek(p);
 	const char *known = c ? strchr(letters, c) : NULL;
 	int digits = c == 'u' ? 4 : c == 'U' ? 8 : 0;
 	uint32_t v = 0;
 
 	p->at++;
 	if (known)
-		return put(p, out, n, plain[known - letters]);
+		return toml_put(p, out, n, plain[known - letters]);
 	if (!digits)
-		return bad(p, "an unknown escape");
+		return toml_error(p, "an unknown escape");
 	for (; digits > 0; digits--, p->at++) {
-		c = peek(p);
+		c = toml_peek(p);
 		if (c >= '0' && c <= '9')
 			v = v << 4 | (uint32_t)(c - '0');
 		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
 			v = v << 4 | (uint32_t)((c | 0x20) - 'a' + 10);
 		else
-			return bad(p, "an escape that is no character");
+			return toml_error(p, "an escape that is no character");
 	}
-	return put_utf8(p, out, n, v);
+	return toml_put_utf8(p, out, n, v);
 }
 
-/* At a quote of either kind: one line, or three quotes and many. */
-static int take_string(struct parser *p, char *out)
+/* At a quote of either kind: one line, or many lines between three quotes. */
+static int parse_string(struct parser *p, char *out)
 {
 	char quote = *p->at;
 	const char *close = quote == '"' ? "\"\"\"" : "'''";
-	bool many = starts(p, close);
+	bool many = toml_starts(p, close);
 	size_t n = 0;
 	int rc = 0;
 
 	p->at += many ? 3 : 1;
-	if (many && peek(p) == '\r')
+	if (many && toml_peek(p) == '\r')
 		p->at++;
-	if (many && peek(p) == '\n')
+	if (many && toml_peek(p) == '\n')
 		p->at++;
 	while (rc == 0) {
 		if (p->at >= p->end || (!many && *p->at == '\n'))
-			return bad(p, "a text without its closing quote");
-		if (many ? starts(p, close) : *p->at == quote)
+			return toml_error(p, "a text without its closing quote");
+		if (many ? toml_starts(p, close) : *p->at == quote)
 			break;
 		if (*p->at == '\\' && quote == '"') {
 			p->at++;
-			if (many &&
-			    (peek(p) == '\n' || peek(p) == '\r' || peek(p) == ' '))
+			if (many && (toml_peek(p) == '\n' || toml_peek(p) == '\r' ||
+				     toml_peek(p) == ' '))
 				while (p->at < p->end && strchr(" \t\r\n", *p->at) &&
 				       *p->at)
 					p->at++;
 			else
-				rc = take_escape(p, out, &n);
+				rc = parse_escape(p, out, &n);
 		} else if (*p->at == '\0') {
-			rc = bad(p, "a NUL in a text");
+			rc = toml_error(p, "a NUL in a text");
 		} else {
-			rc = put(p, out, &n, *p->at++);
+			rc = toml_put(p, out, &n, *p->at++);
 		}
 	}
 	if (rc == 0)
@@ -184,40 +183,40 @@ static bool is_bare(char c)
 	       (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
-static int take_word(struct parser *p)
+static int parse_word(struct parser *p)
 {
 	char *out;
 	size_t n = 0;
 	int rc = 0;
 
 	if (p->depth == TOML_DEPTH_MAX)
-		return bad(p, "tables nested too deeply");
+		return toml_error(p, "tables nested too deeply");
 	out = p->words[p->depth];
-	if (peek(p) == '"' || peek(p) == '\'') {
-		rc = take_string(p, out);
+	if (toml_peek(p) == '"' || toml_peek(p) == '\'') {
+		rc = parse_string(p, out);
 	} else {
 		while (rc == 0 && p->at < p->end && is_bare(*p->at))
-			rc = put(p, out, &n, *p->at++);
+			rc = toml_put(p, out, &n, *p->at++);
 		out[n] = '\0';
 		if (rc == 0 && n == 0)
-			return bad(p, "a key was expected");
+			return toml_error(p, "a key was expected");
 	}
 	p->path[p->depth++] = out;
 	return rc;
 }
 
-/* a."b".c: pushed on the path. */
-static int take_key(struct parser *p)
+/* a."b".c: pushes the words on the path. */
+static int parse_key(struct parser *p)
 {
 	int rc;
 
 	for (;;) {
 		skip_blanks(p);
-		rc = take_word(p);
+		rc = parse_word(p);
 		if (rc < 0)
 			return rc;
 		skip_blanks(p);
-		if (peek(p) != '.')
+		if (toml_peek(p) != '.')
 			return 0;
 		p->at++;
 	}
@@ -225,8 +224,8 @@ static int take_key(struct parser *p)
 
 /* Values */
 
-static int give(struct parser *p, enum toml_what what, size_t at, const char *text,
-		bool truth)
+static int toml_emit(struct parser *p, enum toml_what what, size_t at, const char *text,
+		     bool truth)
 {
 	struct toml_item item = {
 		.what = what,
@@ -240,39 +239,39 @@ static int give(struct parser *p, enum toml_what what, size_t at, const char *te
 	return p->fn(p->arg, &item);
 }
 
-/* Arrays and inline tables in each other: as deep as a path may be. */
-static int take_value(struct parser *p, size_t at, bool in_array, unsigned level);
+/* @level: arrays and inline tables around the value, limited like paths. */
+static int parse_value(struct parser *p, size_t at, bool in_array, unsigned level);
 
-static int take_pair(struct parser *p, unsigned level)
+static int parse_pair(struct parser *p, unsigned level)
 {
 	size_t depth = p->depth;
-	int rc = take_key(p);
+	int rc = parse_key(p);
 
-	if (rc == 0 && peek(p) != '=')
-		rc = bad(p, "a key without its =");
+	if (rc == 0 && toml_peek(p) != '=')
+		rc = toml_error(p, "a key without its =");
 	if (rc == 0) {
 		p->at++;
 		skip_blanks(p);
-		rc = take_value(p, 0, false, level);
+		rc = parse_value(p, 0, false, level);
 	}
 	p->depth = depth;
 	return rc;
 }
 
-static int take_inline_table(struct parser *p, bool in_array, unsigned level)
+static int parse_inline_table(struct parser *p, bool in_array, unsigned level)
 {
-	int rc = give(p, in_array ? TOML_NEW_TABLE : TOML_TABLE, 0, NULL, false);
+	int rc = toml_emit(p, in_array ? TOML_NEW_TABLE : TOML_TABLE, 0, NULL, false);
 
 	p->at++;
 	skip_space(p);
-	while (rc == 0 && peek(p) != '}') {
-		rc = take_pair(p, level + 1);
+	while (rc == 0 && toml_peek(p) != '}') {
+		rc = parse_pair(p, level + 1);
 		skip_space(p);
-		if (rc == 0 && peek(p) == ',') {
+		if (rc == 0 && toml_peek(p) == ',') {
 			p->at++;
 			skip_space(p);
-		} else if (rc == 0 && peek(p) != '}') {
-			rc = bad(p, "an inline table without its end");
+		} else if (rc == 0 && toml_peek(p) != '}') {
+			rc = toml_error(p, "an inline table without its end");
 		}
 	}
 	if (rc == 0)
@@ -280,21 +279,21 @@ static int take_inline_table(struct parser *p, bool in_array, unsigned level)
 	return rc;
 }
 
-static int take_array(struct parser *p, unsigned level)
+static int parse_array(struct parser *p, unsigned level)
 {
 	size_t at = 0;
 	int rc = 0;
 
 	p->at++;
 	skip_space(p);
-	while (rc == 0 && peek(p) != ']') {
-		rc = take_value(p, at++, true, level + 1);
+	while (rc == 0 && toml_peek(p) != ']') {
+		rc = parse_value(p, at++, true, level + 1);
 		skip_space(p);
-		if (rc == 0 && peek(p) == ',') {
+		if (rc == 0 && toml_peek(p) == ',') {
 			p->at++;
 			skip_space(p);
-		} else if (rc == 0 && peek(p) != ']') {
-			rc = bad(p, "an array without its end");
+		} else if (rc == 0 && toml_peek(p) != ']') {
+			rc = toml_error(p, "an array without its end");
 		}
 	}
 	if (rc == 0)
@@ -302,64 +301,65 @@ static int take_array(struct parser *p, unsigned level)
 	return rc;
 }
 
-static int take_plain(struct parser *p, size_t at)
+static int parse_plain(struct parser *p, size_t at)
 {
 	size_t n = 0;
 	int rc = 0;
 
 	while (rc == 0 && p->at < p->end && *p->at && !strchr(" \t\r\n,]}#", *p->at))
-		rc = put(p, p->text, &n, *p->at++);
+		rc = toml_put(p, p->text, &n, *p->at++);
 	p->text[n] = '\0';
 	if (rc < 0 || n == 0)
-		return rc < 0 ? rc : bad(p, "a value was expected");
+		return rc < 0 ? rc : toml_error(p, "a value was expected");
 	if (strcmp(p->text, "true") == 0 || strcmp(p->text, "false") == 0)
-		return give(p, TOML_BOOL, at, p->text, p->text[0] == 't');
+		return toml_emit(p, TOML_BOOL, at, p->text, p->text[0] == 't');
 	if (!strchr("+-0123456789in", p->text[0]))
-		return bad(p, "a text without quotes");
-	return give(p, TOML_OTHER, at, p->text, false);
+		return toml_error(p, "a text without quotes");
+	return toml_emit(p, TOML_OTHER, at, p->text, false);
 }
 
-static int take_value(struct parser *p, size_t at, bool in_array, unsigned level)
+static int parse_value(struct parser *p, size_t at, bool in_array, unsigned level)
 {
 	int rc;
 
 	if (level > TOML_DEPTH_MAX)
-		return bad(p, "values nested too deeply");
-	switch (peek(p)) {
+		return toml_error(p, "values nested too deeply");
+	switch (toml_peek(p)) {
 	case '"':
 	case '\'':
-		rc = take_string(p, p->text);
-		return rc < 0 ? rc : give(p, TOML_STRING, at, p->text, false);
+		rc = parse_string(p, p->text);
+		return rc < 0 ? rc : toml_emit(p, TOML_STRING, at, p->text, false);
 	case '[':
-		return take_array(p, level);
+		return parse_array(p, level);
 	case '{':
-		return take_inline_table(p, in_array, level);
+		return parse_inline_table(p, in_array, level);
 	default:
-		return take_plain(p, at);
+		return parse_plain(p, at);
 	}
 }
 
-/* [a.b] or [[a.b]]: the path from here on. */
-static int take_header(struct parser *p)
+/* [a.b] or [[a.b]]: sets the path. */
+static int parse_header(struct parser *p)
 {
-	bool many = starts(p, "[[");
+	bool many = toml_starts(p, "[[");
 	int rc;
 
 	p->at += many ? 2 : 1;
 	p->depth = 0;
-	rc = take_key(p);
-	if (rc == 0 && !starts(p, many ? "]]" : "]"))
-		rc = bad(p, "a table's name without its end");
+	rc = parse_key(p);
+	if (rc == 0 && !toml_starts(p, many ? "]]" : "]"))
+		rc = toml_error(p, "a table's name without its end");
 	if (rc < 0)
 		return rc;
 	p->at += many ? 2 : 1;
 	rc = end_of_line(p);
-	return rc < 0 ? rc : give(p, many ? TOML_NEW_TABLE : TOML_TABLE, 0, NULL, false);
+	return rc < 0 ? rc
+		      : toml_emit(p, many ? TOML_NEW_TABLE : TOML_TABLE, 0, NULL, false);
 }
 
 int toml_parse(const char *text, size_t len, toml_fn *fn, void *arg, struct err *e)
 {
-	/* Large, but files are read one at a time, at start, on a stack of megabytes. */
+	/* 36 KiB of stack; our threads have megabytes. */
 	struct parser p = {.at = text,
 			   .end = text + len,
 			   .start = text,
@@ -368,13 +368,13 @@ int toml_parse(const char *text, size_t len, toml_fn *fn, void *arg, struct err 
 			   .e = e};
 	int rc = 0;
 
-	if (starts(&p, "\xef\xbb\xbf"))
+	if (toml_starts(&p, "\xef\xbb\xbf"))
 		p.at += 3;
 	for (skip_space(&p); rc == 0 && p.at < p.end; skip_space(&p)) {
 		if (*p.at == '[') {
-			rc = take_header(&p);
+			rc = parse_header(&p);
 		} else {
-			rc = take_pair(&p, 0);
+			rc = parse_pair(&p, 0);
 			if (rc == 0)
 				rc = end_of_line(&p);
 		}
