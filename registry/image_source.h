@@ -79,7 +79,7 @@ int image_source_referrers(struct image_source *s, const struct digest *of,
 			   const char *type, descriptor_fn *fn, void *arg, struct err *e);
 
 /*
- * Sets `table` of those layers of @img, an image of this source, that have a zTOC in a SOCI
+ * Sets `ztoc` of those layers of @img, an image of this source, that have a zTOC in a SOCI
  * index. The image manifest's annotation names that index, else the registry's list of
  * referrers. Most images have none. Without @may_ask only the store is asked; with it the
  * registry too, for some seconds at most, because an image works without zTOCs. An error is

@@ -94,20 +94,20 @@ static int soci_ask(struct backend *b, const struct image *img, struct digest *o
 	return rc == -ECANCELED ? 1 : rc;
 }
 
-static void soci_set_table(struct image *img, const struct digest *layer,
-			   const struct descriptor *table)
+static void soci_set_ztoc(struct image *img, const struct digest *layer,
+			  const struct descriptor *ztoc)
 {
 	size_t i;
 
 	for (i = 0; i < img->n_layers; i++) {
 		if (digest_equal(&img->layers[i].digest, layer)) {
-			img->layers[i].table = table->digest;
-			img->layers[i].table_size = table->size;
+			img->layers[i].ztoc = ztoc->digest;
+			img->layers[i].ztoc_size = ztoc->size;
 		}
 	}
 }
 
-static void soci_set_tables(struct image *img, const struct manifest *m)
+static void soci_set_ztocs(struct image *img, const struct manifest *m)
 {
 	struct digest layer;
 	size_t i;
@@ -116,7 +116,7 @@ static void soci_set_tables(struct image *img, const struct manifest *m)
 		const char *text = descriptor_annotation(&m->layers[i], LAYER_KEY);
 
 		if (text && digest_parse(text, strlen(text), &layer) == 0)
-			soci_set_table(img, &layer, &m->layers[i]);
+			soci_set_ztoc(img, &layer, &m->layers[i]);
 	}
 }
 
@@ -139,7 +139,7 @@ static int soci_read_index(struct backend *b, const struct digest *digest,
 	if (rc == 0 && strcmp(type, TYPE_V1) != 0 && strcmp(type, TYPE_V2) != 0)
 		rc = err_set(e, -ENOTSUP, "it has the unsupported type %.100s", type);
 	if (rc == 0)
-		soci_set_tables(img, &m);
+		soci_set_ztocs(img, &m);
 	manifest_release(&m);
 	buf_release(&bytes);
 	return rc;

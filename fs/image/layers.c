@@ -50,7 +50,7 @@ static bool is_same(const struct descriptor *a, const struct descriptor *b)
 	size_t i;
 
 	if (!digest_equal(&a->digest, &b->digest) || a->size != b->size ||
-	    memcmp(&a->table, &b->table, sizeof(a->table)) != 0)
+	    memcmp(&a->ztoc, &b->ztoc, sizeof(a->ztoc)) != 0)
 		return false;
 	for (i = 0; i < N_TABLE_KEYS; i++) {
 		if (!same_text(descriptor_annotation(a, table_keys[i]),
@@ -157,12 +157,11 @@ static void hint(struct image_source *o, struct layer *l, const struct descripto
 		h.chunked_digest = descriptor_annotation(d, table_keys[3]);
 		h.chunked_position = descriptor_annotation(d, table_keys[4]);
 	}
-	if (d->table.alg != DIGEST_NONE) {
-		const struct descriptor table = {.digest = d->table,
-						 .size = d->table_size};
+	if (d->ztoc.alg != DIGEST_NONE) {
+		const struct descriptor table = {.digest = d->ztoc, .size = d->ztoc_size};
 
 		if (image_source_blob(o, &table, &h.ztoc, NULL) == 0)
-			h.ztoc_digest = &d->table;
+			h.ztoc_digest = &d->ztoc;
 	}
 	layer_set_hints(l, &h);
 	source_unref(h.ztoc);

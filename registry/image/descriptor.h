@@ -40,8 +40,8 @@ struct descriptor {
 	 * Of a layer, set by image_source_find_tocs(): digest and size of its zTOC. The
 	 * digest's algorithm is DIGEST_NONE if there is no zTOC.
 	 */
-	struct digest table;
-	uint64_t table_size;
+	struct digest ztoc;
+	uint64_t ztoc_size;
 };
 
 /* One descriptor of a list, lent for the call. A negative errno ends the list. */
