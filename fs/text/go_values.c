@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 
-/* The character behind a backslash; *@p is moved behind all of it. */
+/* Decodes an escape sequence behind its backslash, and moves *@p behind it. */
 static char unescape(const char **p)
 {
 	static const char letters[] = "abfnrtv", values[] = "\a\b\f\n\r\t\v";
@@ -57,7 +57,7 @@ static int next_word(const char **p, struct buf *word)
 	return rc < 0 ? rc : 1;
 }
 
-/* A list from behind its bracket on; *@p is left at its end. */
+/* Appends the list that begins at *@p, behind its bracket, and moves *@p to its end. */
 static int append_list(const char **p, struct buf *out)
 {
 	const char *before = "[";
@@ -115,7 +115,7 @@ int go_values_words(const char *text, struct buf *out)
 	return rc;
 }
 
-/* A number of retries is printed as the character it would be: '\x03'. */
+/* Go prints the number of retries as a character: '\x03'. */
 static int append_retries(const char *p, struct buf *out)
 {
 	unsigned n;

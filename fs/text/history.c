@@ -15,7 +15,7 @@
 #include "fs/text/titles.h"
 #include "registry/image/image.h"
 
-static const char *text_of(const struct json *j, const char *key)
+static const char *get_text(const struct json *j, const char *key)
 {
 	const char *text = json_member_string(j, key);
 
@@ -31,9 +31,9 @@ static void read_steps(struct history *h, const struct json *list, size_t n_laye
 		bool is_empty = json_is_true(json_member(j, "empty_layer"));
 
 		h->steps[i] = (struct step){
-			.created = text_of(j, "created"),
-			.created_by = text_of(j, "created_by"),
-			.comment = text_of(j, "comment"),
+			.created = get_text(j, "created"),
+			.created_by = get_text(j, "created_by"),
+			.comment = get_text(j, "comment"),
 			.json = j,
 			.layer = is_empty ? NO_LAYER : made++,
 		};
@@ -100,7 +100,7 @@ enum column {
 static const char *const headings[N_COLUMNS] = {"IMAGE", "CREATED", "CREATED BY",
 						"SIZE",	 "COMMENT", "LAYER"};
 
-/* Texts of a row that are not the config's own. */
+/* The texts of a row that are not in the config. */
 struct scratch {
 	char size[24];
 	char layer[LAYER_TITLE_MAX];
@@ -129,12 +129,13 @@ static void fill_row(const struct image_facts *f, size_t i, const char *id,
 }
 
 /*
- * What all columns are padded with, at most: else a long text beside many short ones makes
- * a table far larger than its config. Of 3000 steps a column is still 1000 wide.
+ * A limit to the padding of all columns together: otherwise one long text beside many short
+ * ones makes a table far larger than its config. With 3000 steps a column may still be
+ * 1000 wide.
  */
 #define PADDING_MAX (16u << 20)
 
-/* A row is a line: what would end it, or move the eye, is a space. */
+/* A row is one line: control characters become spaces. */
 static int add_cell(struct buf *out, const char *text, size_t width)
 {
 	size_t len = strlen(text);
@@ -172,8 +173,8 @@ static int add_row(struct buf *out, const char *const *cells, const size_t *widt
 	return rc < 0 ? rc : buf_append_text(out, "\n");
 }
 
-/* A longer text than @max just makes its row longer. */
-static void widen(const char *const *cells, size_t max, size_t *widths)
+/* A text longer than @max makes only its own row longer. */
+static void widen_columns(const char *const *cells, size_t max, size_t *widths)
 {
 	size_t i, len;
 
@@ -196,10 +197,10 @@ int history_render(const struct image_facts *f, struct buf *out)
 	int rc;
 
 	digest_format(&f->image->config_descriptor.digest, id);
-	widen(headings, max, widths);
+	widen_columns(headings, max, widths);
 	for (i = 0; i < n; i++) {
 		fill_row(f, i, id, &s, cells);
-		widen(cells, max, widths);
+		widen_columns(cells, max, widths);
 	}
 	rc = add_row(out, headings, widths);
 	for (i = n; rc == 0 && i-- > 0;) {

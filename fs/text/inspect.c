@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The order of the fields is Docker's. Left out is what an engine knows and an image does
- * not: Parent, Metadata. The size is that of the files of all layers, as there; while a
- * layer is broken nobody knows it.
+ * The order of the fields is Docker's. Fields that only an engine knows are left out: Parent,
+ * Metadata. Size is the sum over the files of all layers, as with Docker; it is left out if
+ * a layer is broken.
  */
 #include "fs/text/inspect.h"
 
@@ -22,8 +22,8 @@
 #include "registry/image/image.h"
 #include "registry/source_name.h"
 
-/* As Docker shows a name: without what it takes for granted. */
-static const char *familiar(const char *name)
+/* The short form in which Docker shows a name. */
+static const char *shorten_name(const char *name)
 {
 	static const char hub[] = "docker.io/", library[] = "library/";
 
@@ -39,7 +39,7 @@ static void write_names(struct jsonwrite *w, const struct image *img)
 {
 	const struct descriptor *d = img->has_index ? &img->index_descriptor
 						    : &img->manifest_descriptor;
-	const char *name = familiar(img->name), *slash, *tag;
+	const char *name = shorten_name(img->name), *slash, *tag;
 	char digest[DIGEST_TEXT_MAX];
 	int len = (int)strcspn(name, "@");
 	char *text = NULL;
@@ -65,9 +65,9 @@ static void write_names(struct jsonwrite *w, const struct image *img)
 	free(text);
 }
 
-/* A member of the config under its name here, if the config has it. */
-static void write_same(struct jsonwrite *w, const char *key, const struct json *config,
-		       const char *member)
+/* Writes a member of the config, if there is one, under the name that it has here. */
+static void write_from_config(struct jsonwrite *w, const char *key,
+			      const struct json *config, const char *member)
 {
 	const struct json *value = json_member(config, member);
 
@@ -88,7 +88,7 @@ static void write_size(struct jsonwrite *w, const struct image_facts *f)
 	jsonwrite_member_number(w, "Size", (int64_t)size);
 }
 
-/* The paths as overlayfs has them: the topmost layer first, colons between. */
+/* In the form of overlayfs: the topmost layer first, colons between the paths. */
 static int append_lower_dirs(const struct image_facts *f, struct buf *out)
 {
 	size_t i = f->image->n_layers;
@@ -106,7 +106,7 @@ static void write_driver(struct jsonwrite *w, const struct image_facts *f)
 {
 	struct buf path;
 
-	/* As many paths as an image has layers. */
+	/* One path for each layer. */
 	buf_init(&path, IMAGE_LAYERS_MAX * (strlen(f->path) + LAYER_TITLE_MAX + 16));
 	jsonwrite_key(w, "GraphDriver");
 	jsonwrite_open(w, '{');
@@ -155,14 +155,14 @@ int inspect_render(const struct image_facts *f, struct buf *out)
 	jsonwrite_member(&w, "Id", digest_format(&img->config_descriptor.digest, digest));
 	write_names(&w, img);
 	jsonwrite_member(&w, "Comment", h->n ? h->steps[h->n - 1].comment : "");
-	write_same(&w, "Created", config, "created");
-	write_same(&w, "DockerVersion", config, "docker_version");
-	write_same(&w, "Author", config, "author");
-	write_same(&w, "Config", config, "config");
-	write_same(&w, "Architecture", config, "architecture");
-	write_same(&w, "Variant", config, "variant");
-	write_same(&w, "Os", config, "os");
-	write_same(&w, "OsVersion", config, "os.version");
+	write_from_config(&w, "Created", config, "created");
+	write_from_config(&w, "DockerVersion", config, "docker_version");
+	write_from_config(&w, "Author", config, "author");
+	write_from_config(&w, "Config", config, "config");
+	write_from_config(&w, "Architecture", config, "architecture");
+	write_from_config(&w, "Variant", config, "variant");
+	write_from_config(&w, "Os", config, "os");
+	write_from_config(&w, "OsVersion", config, "os.version");
 	write_size(&w, f);
 	write_driver(&w, f);
 	write_rootfs(&w, img);

@@ -66,8 +66,8 @@ static void write_entry(struct jsonwrite *w, const struct image *img, bool is_in
 }
 
 /*
- * All of an index has the tag. Some tools cannot choose from one, so the image that is
- * mounted has a tag, too: "1.27-linux-amd64".
+ * The index has the tag. Some tools cannot choose an image from an index, so the image that
+ * is mounted has a tag of its own: "1.27-linux-amd64".
  */
 int oci_layout_index(const struct image_facts *f, struct buf *out)
 {

@@ -46,7 +46,7 @@ static bool ends_with(const char *text, const char *end)
 	return len >= n && strcmp(text + len - n, end) == 0;
 }
 
-static const char *extension(const char *media_type)
+static const char *find_extension(const char *media_type)
 {
 	static const struct {
 		const char *end, *extension;
@@ -77,11 +77,11 @@ static bool is_taken(char *const *names, size_t n, const char *name)
 	return false;
 }
 
-/* Of blob @i, where those before it have their names. NULL: no memory. */
+/* The title of blob @i; the blobs before it have theirs. NULL: no memory. */
 static char *make_title(const struct descriptor *d, size_t i, char *const *names)
 {
 	const char *title = descriptor_annotation(d, "org.opencontainers.image.title");
-	const char *end = extension(d->media_type);
+	const char *end = find_extension(d->media_type);
 	char name[NAME_MAX + 1], hex[DIGEST_TEXT_MAX];
 	size_t again = 0;
 
@@ -89,7 +89,7 @@ static char *make_title(const struct descriptor *d, size_t i, char *const *names
 		return strdup(name);
 	digest_hex(&d->digest, hex);
 	snprintf(name, sizeof(name), "%zu-%.*s%s", i + 1, HEX_LEN, hex, end);
-	/* Others may be called so; but not more often than there are others. */
+	/* Titles may be equal to such names; there are fewer of them than numbers. */
 	while (is_taken(names, i, name))
 		snprintf(name, sizeof(name), "%zu-%.*s-%zu%s", i + 1, HEX_LEN, hex,
 			 ++again, end);
@@ -114,8 +114,8 @@ int titles_make(const struct descriptor *blobs, size_t n, char ***out)
 	return 0;
 }
 
-/* In order of what they say, and then of their places. */
-static int compare_slots(const void *a, const void *b)
+/* By text, then by position in the list. */
+static int compare_names(const void *a, const void *b)
 {
 	char *const *x = *(char **const *)a, *const *y = *(char **const *)b;
 	int order = strcmp(*x, *y);
@@ -123,7 +123,7 @@ static int compare_slots(const void *a, const void *b)
 	return order ? order : x < y ? -1 : x > y;
 }
 
-/* With so many digits of the digest. */
+/* @digits: of the digest, behind the platform. */
 static int name_platform(const struct descriptor *d, int digits, char **out)
 {
 	char name[NAME_MAX + 1], hex[DIGEST_TEXT_MAX], platform[PLATFORM_TEXT_MAX];
@@ -136,14 +136,14 @@ static int name_platform(const struct descriptor *d, int digits, char **out)
 	return *out ? 0 : -ENOMEM;
 }
 
-/* What is called as another before it gets so many digits. */
-static int tell_apart(const struct descriptor *images, char **names, char ***sorted,
-		      size_t n, int digits)
+/* A name that is equal to one before it gets @digits of its digest. */
+static int make_unique(const struct descriptor *images, char **names, char ***sorted,
+		       size_t n, int digits)
 {
 	size_t i, first = 0;
 	int rc = 0;
 
-	qsort(sorted, n, sizeof(*sorted), compare_slots);
+	qsort(sorted, n, sizeof(*sorted), compare_names);
 	for (i = 1; rc == 0 && i < n; i++) {
 		if (strcmp(*sorted[i], *sorted[first]) != 0)
 			first = i;
@@ -154,8 +154,8 @@ static int tell_apart(const struct descriptor *images, char **names, char ***sor
 }
 
 /*
- * The whole digest settles it: no part of a platform is as long, so nothing without one can
- * be called so.
+ * The whole digest makes every name unique: no part of a platform is as long, so no name
+ * without a digest can be equal to it.
  */
 int titles_of_platforms(const struct descriptor *images, size_t n, char ***out)
 {
@@ -169,9 +169,9 @@ int titles_of_platforms(const struct descriptor *images, size_t n, char ***out)
 		rc = name_platform(&images[i], 0, &names[i]);
 	}
 	if (rc == 0)
-		rc = tell_apart(images, names, sorted, n, HEX_LEN);
+		rc = make_unique(images, names, sorted, n, HEX_LEN);
 	if (rc == 0)
-		rc = tell_apart(images, names, sorted, n, DIGEST_TEXT_MAX);
+		rc = make_unique(images, names, sorted, n, DIGEST_TEXT_MAX);
 	free(sorted);
 	if (rc < 0)
 		titles_free(names, n);
