@@ -31,7 +31,7 @@ void daemon_block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Until the child has closed its end; what it told last. */
+/* The last status that the child sent, once it is 0 or the child has closed its end. */
 static int wait_for_word(int pipe, int signals, pid_t child)
 {
 	struct pollfd fds[] = {{.fd = pipe, .events = POLLIN},
@@ -52,7 +52,7 @@ static int wait_for_word(int pipe, int signals, pid_t child)
 		n = read(pipe, &word, 1);
 		if (n == 1)
 			status = word;
-		/* A failed child is waited for, so that nothing of it is left. */
+		/* Wait for the end of a failed child, so that nothing of it is left. */
 		if (n == 0 || status == 0)
 			return status;
 	}
@@ -116,7 +116,7 @@ bool daemon_tell(struct daemon *d, int status)
 	do {
 		n = write(d->pipe, &word, 1);
 	} while (n < 0 && errno == EINTR);
-	/* The end of the pipe is our own end, unless all is well. */
+	/* After a failure the pipe is left to close with the process. */
 	if (status == 0)
 		close(d->pipe);
 	d->pipe = -1;
@@ -136,6 +136,6 @@ void daemon_detach(void)
 			close(null);
 	}
 	if (chdir("/") < 0) {
-		/* Then it stays busy; nothing else is the matter. */
+		/* Then that directory stays busy; it does no other harm. */
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Going to the background without losing the person in front: a child does the work,
- * before any thread exists, and the parent stays until the child says how it went.
+ * Going to the background. A child does the work, before any thread exists; the parent
+ * stays in the foreground until the child reports success or failure.
  */
 #ifndef FS_FUSE_DAEMON_H
 #define FS_FUSE_DAEMON_H
@@ -9,27 +9,27 @@
 #include <stdbool.h>
 
 struct daemon {
-	int pipe; /* to the parent; -1 in the foreground, and once told */
+	int pipe; /* to the parent; -1 in the foreground, and after daemon_tell() */
 };
 
-/* Signals that end us, and those we send to ourselves, wait until they are asked for. */
+/* Blocks the signals that end the program and those it sends itself; ignores SIGPIPE. */
 void daemon_block_signals(void);
 
 /*
- * Forks. In the child (or at once, in the foreground) returns -1; in the parent, when
- * the child has told or died, the exit status to leave with. Signals that come to the
- * parent meanwhile are passed on. -2 if there could be no child.
+ * Forks. Returns -1 in the child, or at once with @foreground. In the parent it passes
+ * signals on to the child and, once that has reported or died, returns the exit status.
+ * -2: there could be no child.
  */
 int daemon_split(struct daemon *d, bool foreground);
 
-/* In the child: nobody waits any more. */
+/* In the child: whether the parent has died. */
 bool daemon_is_orphan(const struct daemon *d);
 /*
- * In the child: tells the parent to leave with @status. Once; afterwards nothing
- * happens. False if there is no parent to be told.
+ * In the child: makes the parent exit with @status. Only the first call matters. False if
+ * the parent has died.
  */
 bool daemon_tell(struct daemon *d, int status);
-/* In the child: lets go of the terminal and of the directory we were started in. */
+/* In the child: leaves the terminal and the current directory. */
 void daemon_detach(void);
 
 #endif

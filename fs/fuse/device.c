@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 
-/* libfuse looks in one place, and then where a shell would. */
+/* Where libfuse looks for it: in one place, and then in PATH. */
 static bool has_fusermount(void)
 {
 	const char *path = getenv("PATH"), *end;
@@ -55,7 +55,7 @@ static bool is_allowed_by_conf(void)
 	return is;
 }
 
-/* What fusermount3 refuses, which we would be told after all the work. */
+/* What fusermount3 would refuse, but only after the layers were loaded. */
 static int check_user(const char *mountpoint, bool allow_other, struct err *e)
 {
 	if (!has_fusermount())
@@ -78,7 +78,7 @@ int device_check(const char *mountpoint, bool allow_other, struct err *e)
 
 	if (fd >= 0)
 		close(fd);
-	/* Who is not root is helped by fusermount3, which is. */
+	/* fusermount3, which is root, opens it for other users. */
 	if (fd < 0 &&
 	    (code == ENOENT || code == ENODEV || code == ENXIO || geteuid() == 0))
 		return err_set(e, -code,

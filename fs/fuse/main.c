@@ -4,11 +4,11 @@
  *
  *	main thread	options; fork; waits for loading, draws the bar, takes signals;
  *			then libfuse's loop
- *	loader		resolves the image and gets the layers, with helpers of its own
+ *	loader		resolves the image and loads its layers, with helpers of its own
  *
- * Leaving does not depend on the good will of a silent registry: who still waits for
- * one when all is over has some time and is then left behind. Nothing is mounted any
- * more by then, and the store bears a kill at any moment.
+ * A silent registry cannot keep the program from exiting: threads that still wait for one
+ * have some seconds to end, and then the process ends without them. Nothing is mounted any
+ * more by then, and the store survives a kill at any moment.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +40,7 @@
 #define EXIT_USAGE 1
 #define EXIT_MOUNT 32
 
-/* The time to leave tidily. */
+/* The time for an orderly end. */
 #define GRACE_SECONDS 2
 
 struct program {
@@ -85,7 +85,7 @@ static int next_signal(long ms)
 	return signal < 0 ? 0 : signal;
 }
 
-/* Until the loader is done, or a signal and the grace after it have passed: -EINTR. */
+/* Waits for the loader, but after a signal only for the grace time: -EINTR. */
 static int wait_for_loader(struct program *p, struct loader *l)
 {
 	struct progress progress;
@@ -107,7 +107,7 @@ static int wait_for_loader(struct program *p, struct loader *l)
 	return left == INT_MAX ? 0 : -EINTR;
 }
 
-/* 0, or negative with a sentence. Does not return if the loader does not let go. */
+/* A negative errno and a sentence. Exits if the loader does not end when interrupted. */
 static int load(struct program *p, struct err *e)
 {
 	struct loader l = {.mount = &p->mount, .waiter = pthread_self()};
@@ -130,7 +130,7 @@ static int load(struct program *p, struct err *e)
 	return l.result;
 }
 
-/* Called when the mount answers, by the thread that answers first. */
+/* Called when the mount answers, by the thread of the first request. */
 static void on_ready(void *arg)
 {
 	struct program *p = arg;
@@ -140,7 +140,7 @@ static void on_ready(void *arg)
 		return;
 	log_to_syslog(&p->log);
 	daemon_detach();
-	/* Who was killed while waiting does not want a mount that nobody knows of. */
+	/* A user who killed the waiting parent does not want the mount. */
 	if (!daemon_tell(&p->daemon, 0))
 		kill(getpid(), SIGTERM);
 }
@@ -153,7 +153,7 @@ static void leave(int signal)
 	_exit(exit_status);
 }
 
-/* Tells the parent, and tidies up, but not for ever. */
+/* Reports to the parent and cleans up, for the grace time at most. */
 static void finish(struct program *p, int status)
 {
 	struct sigaction action = {.sa_handler = leave};
@@ -166,7 +166,7 @@ static void finish(struct program *p, int status)
 	alarm(0);
 }
 
-/* From here on there are threads. The exit status. */
+/* Returns the exit status. The first to start threads. */
 static int run(struct program *p)
 {
 	struct err e = {""};
@@ -184,7 +184,7 @@ static int run(struct program *p)
 	return status;
 }
 
-/* Best known before the work, since it may take long. */
+/* Checked before the layers are loaded, which may take long. */
 static int find_mountpoint(struct program *p)
 {
 	const char *given = p->options.mountpoint;
@@ -205,7 +205,7 @@ static int find_mountpoint(struct program *p)
 	return EXIT_SUCCESS;
 }
 
-/* Descriptors 0, 1 and 2 are somebody's, and no file of ours, however we were started. */
+/* Opens descriptors 0, 1 and 2 if they are closed, so that no other file gets them. */
 static void fill_standard(void)
 {
 	int fd;
@@ -217,7 +217,7 @@ static void fill_standard(void)
 		close(fd);
 }
 
-/* A layer has three files open; a limit on the size of files is a disk that is full. */
+/* A layer has three files open. The file size limit is to act like a full disk. */
 static void set_limits(void)
 {
 	struct rlimit files;
@@ -230,8 +230,8 @@ static void set_limits(void)
 }
 
 /*
- * Buffers of spans go back to the system when they are freed. Left alone, malloc() learns
- * from the first of them to keep such sizes, in one arena for each of many threads.
+ * Makes freed buffers of spans go back to the system. By default malloc() adapts to the
+ * first of them and keeps such sizes, in one arena for each of many threads.
  */
 static void tune_memory(void)
 {
@@ -274,7 +274,7 @@ int main(int argc, char **argv)
 	int rc, status = EXIT_SUCCESS;
 
 	fill_standard();
-	umask(077); /* what we make is ours alone, and is ours */
+	umask(077); /* new files are for this user alone */
 	home_settle();
 	rc = options_parse(&p->options, argc, argv, geteuid() == 0, &e);
 	log_init(&p->log, p->options.verbose);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel asks once. Nothing in the tree ever changes, so names, negative names,
- * attributes and symlinks never expire; node ids say what they are, so open and
- * opendir have nothing to do and are answered ENOSYS, after which the kernel opens,
- * lists and caches by itself. Where no layer has an xattr, or a hole, the kernel is
- * told so with the same word and does not ask again.
+ * The tree of an image never changes, so names, negative names, attributes and symlinks
+ * never expire. Node ids need no state, so open and opendir have nothing to do: the reply
+ * is ENOSYS, after which the kernel opens, lists and caches by itself. If no layer has an
+ * xattr, or a hole, ENOSYS ends those requests, too.
  *
- * The one live file has a new node at each lookup (synthetic.c), and its name expires
- * at once.
+ * The one live file has a new node at each lookup (snapshots.h), and its name expires at
+ * once.
  */
 #include "fs/fuse/operations.h"
 
@@ -24,8 +23,8 @@
 #include "fs/options/options.h"
 #include "fs/node/nodes.h"
 
-/* Longer than any mount; the kernel cuts it to what its clock holds. */
-#define FOR_EVER 1e9
+/* Longer than any mount; the kernel cuts it to the range of its clock. */
+#define NEVER_EXPIRES 1e9
 
 /* As Linux limits them (XATTR_SIZE_MAX, XATTR_LIST_MAX). */
 #define XATTR_MAX 65536
@@ -40,7 +39,7 @@ static void count(fuse_req_t req, enum mount_op op)
 	context_count(nodes_of(req)->context, op);
 }
 
-/* What this peer has, of what we would like. */
+/* Asks for a capability; false if the kernel does not have it. */
 static bool want(struct fuse_conn_info *conn, unsigned long cap)
 {
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
@@ -79,20 +78,20 @@ static void on_init(void *arg, struct fuse_conn_info *conn)
 
 	s->no_open = is_capable(conn, FUSE_CAP_NO_OPEN_SUPPORT);
 	s->no_opendir = is_capable(conn, FUSE_CAP_NO_OPENDIR_SUPPORT);
-	/* A namespace changes: its directories are listed anew when their time is another. */
+	/* A namespace changes: the kernel lists a directory again if its time has changed. */
 	if (!n->namespace)
 		do_not_want(conn, FUSE_CAP_AUTO_INVAL_DATA);
-	/* Attributes with each name: left to choose, the kernel asks for many one by one. */
+	/* Attributes with each name: by default the kernel asks for many of them singly. */
 	do_not_want(conn, FUSE_CAP_READDIRPLUS_AUTO);
 	want(conn, FUSE_CAP_CACHE_SYMLINKS);
 	want(conn, FUSE_CAP_PARALLEL_DIROPS);
 	/*
-	 * The kernel caches ACLs, absent ones too, and nothing else of what `ls -l` asks;
-	 * but then it enforces them, which must not shut out who mounted.
+	 * With ACLs enabled the kernel caches them, absent ones too; `ls -l` asks for them.
+	 * But it also enforces them, which must not shut out the user who mounted.
 	 */
 	if (n->has_xattrs && (c->options->default_permissions || c->uid == 0))
 		want(conn, FUSE_CAP_POSIX_ACL);
-	/* Reading ahead is what hides the network. */
+	/* Readahead hides the latency of the network. */
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	s->ready(s->arg);
@@ -112,7 +111,7 @@ static void own(const struct nodes *n, struct stat *st)
 
 static double lasts(const struct item *item)
 {
-	return item->expires ? item->seconds : FOR_EVER;
+	return item->expires ? item->seconds : NEVER_EXPIRES;
 }
 
 static void fill_entry(const struct nodes *n, const struct item *item,
@@ -126,7 +125,7 @@ static void fill_entry(const struct nodes *n, const struct item *item,
 	e->entry_timeout = item->is_live ? 0 : lasts(item);
 }
 
-/* WAITS: of the requests that may have one. */
+/* WAITS */
 
 static void on_interrupt(fuse_req_t req, void *arg)
 {
@@ -162,7 +161,7 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		fuse_reply_err(req, -rc);
 		return;
 	}
-	if (rc == -ENOENT) /* node 0: there is none, and mostly there will be none */
+	if (rc == -ENOENT) /* node 0: a negative name, which mostly never expires */
 		item = (struct item){.expires = item.expires, .seconds = item.seconds};
 	fill_entry(n, &item, &e);
 	fuse_reply_entry(req, &e);
@@ -230,7 +229,7 @@ static size_t add_name(fuse_req_t req, char *buf, size_t size, const char *name,
 	return fuse_add_direntry_plus(req, buf, size, name, &e, (off_t)cookie);
 }
 
-/* Names into @buf, as many as fit; how many bytes. */
+/* As many names as fit into @buf: the number of bytes. */
 static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t size,
 			  off_t off, bool plus)
 {
@@ -251,7 +250,7 @@ static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t siz
 		rc = 0;
 	}
 	nodes_list_close(l);
-	/* What came before a failure is told first; it will be met again. */
+	/* Return the names collected so far; the next call reports the error. */
 	return rc < 0 && done == 0 ? rc : (ssize_t)done;
 }
 
@@ -329,7 +328,7 @@ static void on_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence,
 
 	(void)fi;
 	count(req, OP_LSEEK);
-	/* Without holes the kernel knows the answers itself. */
+	/* After ENOSYS the kernel answers by itself, as for files without holes. */
 	if (n->has_sparse)
 		rc = nodes_seek(n, node, off, whence, &w);
 	if (rc < 0)
@@ -369,8 +368,8 @@ static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_
 }
 
 /*
- * An empty list instead of ENOSYS would spare `tar --xattrs` a warning for each file, and
- * cost every new `ls -l` a trip for each: no kernel keeps that answer, but this one.
+ * An empty list instead of ENOSYS would spare `tar --xattrs` a warning for each file, but
+ * cost each `ls -l` a request for each file: the kernel caches only ENOSYS.
  */
 static void on_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 {
@@ -404,7 +403,7 @@ static void on_statfs(fuse_req_t req, fuse_ino_t node)
 	fuse_reply_statfs(req, &st);
 }
 
-/* What is missing here libfuse answers with ENOSYS, and forget with nothing. */
+/* libfuse answers all other requests with ENOSYS, and forget with nothing. */
 const struct fuse_lowlevel_ops *ops_table(void)
 {
 	static const struct fuse_lowlevel_ops table = {

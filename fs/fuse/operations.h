@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file system as libfuse calls it: requests in, exactly one reply each. Their
- * userdata is the struct served.
+ * The file system as libfuse calls it: each request gets exactly one reply. The userdata of
+ * a session is struct served.
  */
 #ifndef FS_FUSE_OPERATIONS_H
 #define FS_FUSE_OPERATIONS_H
@@ -18,7 +18,7 @@ struct served {
 	/* Called once, when the kernel has been answered and requests can come. */
 	void (*ready)(void *arg);
 	void *arg;
-	/* What the kernel offers: */
+	/* What the kernel is capable of: */
 	bool no_open;
 	bool no_opendir;
 	struct pusher pusher;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A layer's entries are numbered directory by directory, each by name, which is how they
- * are listed; so who walks a tree reads them nearly in the order of their numbers. A read
- * shortly behind the last one doubles the window; one elsewhere halves it: at the end of
- * a directory it is, but the walk goes on. Somebody who reads here and there has none.
+ * The entries of a layer are numbered directory by directory, each sorted by name, which is
+ * how they are listed; so a program that walks a tree reads files nearly in the order of
+ * their numbers. A read shortly behind the last one doubles the window; a read elsewhere
+ * halves it, because the walk goes on after the end of a directory. Random readers have no
+ * window.
  *
- * The kernel refuses a file that it has not heard of. So one that is hidden by an upper
+ * The kernel refuses a file that it does not know yet. So a file that is hidden by an upper
  * layer, or in a directory that is not listed yet, ends a run.
  *
- * To push is to wait for the file's pages, should they be locked by a read of it that
- * another thread is to answer. No signal ends that wait: where nobody is left to answer, it
- * is for ever. So who reads gets the answer after what follows was pushed: one reader alone
- * is never waited for. There is one pusher at a time, so two cannot wait for each other;
- * and pushing ends before answering does. A kill -9 can still hit the moment if
- * several read the same files at one time; then umount -f helps.
+ * Pushing waits for pages of the file that are locked by a read of it which another thread
+ * is to answer. No signal ends that wait: if no thread is left to answer, it lasts for
+ * ever. So a read is answered after the files behind it were pushed: a single reader is
+ * never waited for. There is one pusher at a time, so two cannot wait for each other, and
+ * pushing ends before answering does. A kill -9 can still hit that moment if several read
+ * the same files at one time; then umount -f helps.
  */
 #include "fs/fuse/push.h"
 
@@ -27,12 +28,12 @@
 #include "fs/node/nodes.h"
 #include "fs/tree/node.h"
 
-/* Larger ones the kernel reads in large pieces: there is little to save. */
+/* The kernel reads larger files in large requests: there is little to save. */
 #define FILE_MAX (64u * 1024)
-/* Files; what is pushed in vain is at most twice this. */
+/* In files. At most twice as many are pushed in vain. */
 #define WINDOW_MAX 64
 #define WINDOW_MIN 4
-/* So near behind what was pushed is the next. */
+/* A read so near behind the last pushed file continues the run. */
 #define NEAR 8
 
 void pusher_init(struct pusher *p, const struct nodes *n, struct fuse_session *session)
@@ -60,8 +61,8 @@ void pusher_close(struct pusher *p)
 	pthread_mutex_unlock(&p->mutex);
 }
 
-/* What was at hand a moment ago may be gone: then that wait ends with the mount. */
-static void nobody(struct waiter *w, bool on)
+/* If the bytes were evicted meanwhile, the wait for them ends with the mount. */
+static void watch_nothing(struct waiter *w, bool on)
 {
 	(void)w;
 	(void)on;
@@ -69,7 +70,8 @@ static void nobody(struct waiter *w, bool on)
 
 static struct waiter waiter_of(struct pusher *p)
 {
-	return (struct waiter){.all = &p->nodes->context->waiters, .watch = nobody};
+	return (struct waiter){.all = &p->nodes->context->waiters,
+			       .watch = watch_nothing};
 }
 
 static int push(struct pusher *p, uint64_t node, size_t size, char *buf)

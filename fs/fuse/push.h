@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who reads one small file after another, as grep -r does, is given the next ones before
- * asking: they are put into the kernel's page cache, which costs a tenth of being asked
- * for each. Only what is in the store already; nothing is fetched for it.
+ * A program that reads one small file after another, as grep -r does, gets the next ones
+ * before it asks: they are put into the kernel's page cache, which costs a tenth of a read
+ * request for each. Only files whose bytes are in the store; nothing is fetched.
  */
 #ifndef FS_FUSE_PUSH_H
 #define FS_FUSE_PUSH_H
@@ -28,11 +28,11 @@ struct pusher {
 void pusher_init(struct pusher *p, const struct nodes *n, struct fuse_session *session);
 void pusher_release(struct pusher *p);
 /*
- * Nothing is pushed any more. Waits for what is being pushed: call it while requests are
- * still answered, and after waiters_close(). Any thread.
+ * Ends pushing. Waits for a push under way: call it while requests are still answered, and
+ * after waiters_close(). Any thread.
  */
 void pusher_close(struct pusher *p);
-/* The file @node is read, and the answer is ready but not given. Any thread. */
+/* The file @node was read; the reply is ready but not sent. Any thread. */
 void pusher_on_read(struct pusher *p, uint64_t node);
 
 #endif

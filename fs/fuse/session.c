@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libfuse's loop waits in the main thread; a signal thread ends it. Not a handler: it
- * has to wake the requests that wait for the network, which takes locks.
+ * libfuse's loop runs in the main thread; a signal thread ends it. A signal handler could
+ * not: the requests that wait for the network have to be woken, which takes locks.
  */
 #include "fs/fuse/session.h"
 
@@ -25,13 +25,13 @@
 #include "fs/node/nodes.h"
 #include "fs/options/options.h"
 
-/* Requests that wait for the network take a thread each. */
+/* A request that waits for the network occupies a thread. */
 #define THREADS_MAX 32
 
-/* The kernel takes a page of options. */
+/* The kernel limits them to a page. */
 #define ARGS_MAX 4096
 
-/* What libfuse and the kernel are told. */
+/* The mount options for libfuse and the kernel. */
 static int make_options(const struct options *o, struct buf *out)
 {
 	int rc;
@@ -87,18 +87,18 @@ static void *watch_signals(void *arg)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGUSR1); /* ours: the loop has ended by itself */
+	sigaddset(&set, SIGUSR1); /* end_watch(): the loop has ended by itself */
 	do {
 		sigwait(&set, &signal);
-	} while (signal == SIGUSR1 && !has_ended(w)); /* somebody else's says nothing */
+	} while (signal == SIGUSR1 && !has_ended(w)); /* from elsewhere: ignored */
 	if (signal == SIGUSR1)
 		return NULL;
 	waiters_close(&w->served->nodes->context->waiters);
 	pusher_close(&w->served->pusher);
 	fuse_session_exit(w->session);
 	/*
-	 * The loop looks at that when its wait is interrupted. An interruption that comes
-	 * just before the wait is lost, so there are more.
+	 * The loop sees that when its wait is interrupted. A signal that comes just before
+	 * the wait is lost, so it is repeated.
 	 */
 	while (!has_ended(w)) {
 		pthread_kill(w->main, SIGUSR2);
@@ -157,11 +157,11 @@ static int run_loop(struct served *s, struct fuse_session *se, struct err *e)
 }
 
 /*
- * What libfuse and fusermount3 have to say goes to standard error, whatever else is said
- * there; so for the time of a call that is a file in memory.
+ * libfuse and fusermount3 write their messages to standard error. For the time of a call
+ * that is a file in memory, from which the message is taken.
  */
 struct stderr_capture {
-	int saved; /* -1: they speak for themselves */
+	int saved; /* -1: nothing is captured */
 	int memory;
 };
 
@@ -174,7 +174,7 @@ static void capture_begin(struct stderr_capture *h)
 		dup2(h->memory, STDERR_FILENO);
 }
 
-/* What was said, its first line without the speaker's name, to @text; "" if nothing. */
+/* The first captured line, without the name of the program; "" if there is none. */
 static void capture_end(struct stderr_capture *h, char *text, size_t size)
 {
 	char *line;

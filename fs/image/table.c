@@ -25,7 +25,7 @@ int table_add(struct table *t, void *item, uint32_t *number)
 	}
 	t->chunks[chunk][n % TABLE_CHUNK] = item;
 	*number = n;
-	/* Whoever sees the count sees the item. */
+	/* A thread that sees the count sees the item. */
 	__atomic_store_n(&t->n, n + 1, __ATOMIC_RELEASE);
 	return 0;
 }

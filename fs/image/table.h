@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers for things that are never taken back: a table that grows and never moves, so
- * that looking a number up takes no lock.
+ * Numbers that are never reused, each for a pointer. The table grows but never moves, so a
+ * lookup takes no lock.
  */
 #ifndef FS_IMAGE_TABLE_H
 #define FS_IMAGE_TABLE_H
@@ -18,11 +18,11 @@ struct table {
 	void **chunks[TABLE_CHUNKS];
 };
 
-/* Frees what the table itself has. */
+/* Frees the table, not the items. */
 void table_release(struct table *t);
-/* One more; *number is its own. The caller's lock. -ENOMEM, -ENOSPC. */
+/* Adds an item; *number is its number. Under a lock of the caller. -ENOMEM, -ENOSPC. */
 int table_add(struct table *t, void *item, uint32_t *number);
-/* NULL if there is none. Any thread. */
+/* NULL if no item has the number. Any thread. */
 void *table_get(const struct table *t, uint32_t number);
 uint32_t table_count(const struct table *t);
 

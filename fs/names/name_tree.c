@@ -86,7 +86,7 @@ static int add(struct name_tree *t, struct name *parent, enum name_kind kind,
 	n->next = *bucket;
 	*bucket = n->number;
 	*out = n;
-	/* One that the list lacks for want of memory can be looked up all the same. */
+	/* Out of memory, the name is not listed but can be looked up. */
 	if (parent && kind != NAME_IMAGE)
 		(void)add_child(&parent->dir, n->number);
 	return 0;
@@ -112,7 +112,7 @@ int name_tree_new(const char *prefix, uint32_t ttl, struct name_tree **out)
 	t->ttl = ttl;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->changed, NULL);
-	rc = table_add(&t->table, NULL, &number); /* nothing has the number 0 */
+	rc = table_add(&t->table, NULL, &number); /* number 0 is unused */
 	if (rc == 0)
 		rc = add(t, NULL, NAME_DIR, prefix, strlen(prefix), &top);
 	if (rc < 0) {
@@ -154,9 +154,9 @@ const char *name_tree_path(const struct name_tree *t, const struct name *dir, ch
 	for (; dir; dir = name_tree_get(t, dir->parent)) {
 		len = strlen(dir->text);
 		if (len == 0)
-			continue; /* the list of hosts */
+			continue; /* the top, if it lists hosts */
 		if (len + 1 > at)
-			break; /* too long for a reference: it leads nowhere */
+			break; /* too long for a reference */
 		if (out[at])
 			out[--at] = '/';
 		at -= len;
@@ -183,7 +183,7 @@ struct name *name_tree_shown(struct name_tree *t, const struct name *parent,
 	return dir && dir->dir.is_shown ? dir : NULL;
 }
 
-/* While a new list comes in, its tags are there beside the old ones. */
+/* While a new list is being fetched, its tags are in the tree beside the old ones. */
 static bool is_listed(struct name_tree *t, const struct name *dir, const struct name *n)
 {
 	if (n->kind == NAME_TAG)

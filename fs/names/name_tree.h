@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names of a namespace as far as they are known: hosts, path components, tags, images
- * by digest. Each has a number for ever, since nodes are made of numbers. Plain memory: asks
- * nobody. All under the tree's lock, but what says otherwise.
+ * The known names of a namespace: hosts, path components, tags, images by digest. Numbers
+ * of names are never reused, because node ids encode them. Plain memory, no network. The
+ * caller holds the tree's lock, unless a call says otherwise.
  */
 #ifndef FS_NAMES_NAME_TREE_H
 #define FS_NAMES_NAME_TREE_H
@@ -40,21 +40,21 @@ struct name_dir {
 	size_t n;
 
 	bool is_repository; /* it answered as one */
-	bool is_shown;	    /* listed in its parent: it answered, or the catalog has it */
-	bool is_checked;    /* whether it is there was asked */
+	bool is_shown;	    /* its parent lists it: it answered, or is in the catalog */
+	bool is_checked;    /* a registry was asked whether it exists */
 	uint32_t checked_at;
 
-	bool is_listed; /* its tags were asked for */
+	bool is_listed; /* its tags were fetched */
 	uint32_t listed_at;
-	uint32_t listing; /* counts the lists of tags: tags of older ones are gone */
-	bool is_busy;	  /* somebody asks for them, or, of a host, for the catalog */
+	uint32_t listing; /* counts lists of tags: tags of older lists are gone */
+	bool is_busy;	  /* a thread has the turn: name_tree_take_turn() */
 
 	/* Of a host: */
-	bool has_catalog; /* one was got */
-	bool no_catalog;  /* none is offered */
+	bool has_catalog; /* one was fetched */
+	bool no_catalog;  /* the host offers none */
 	uint32_t catalog_at;
-	uint32_t cataloguing; /* counts the catalogs */
-	uint32_t catalogued;  /* of any directory: the last that had it */
+	uint32_t cataloguing; /* counts fetched catalogs */
+	uint32_t catalogued;  /* of any directory: the last catalog that had it */
 
 	struct timespec changed; /* its mtime */
 };
@@ -63,7 +63,7 @@ struct name_tag {
 	struct digest digest;
 	bool has_digest;
 	uint32_t resolved_at;
-	uint32_t generation; /* a new node each time that a new digest may be told */
+	uint32_t generation; /* part of its node, new with each possible new digest */
 	uint32_t listing;
 	int64_t seen; /* when it was first seen: its mtime */
 };
@@ -78,60 +78,57 @@ struct name {
 		struct name_tag tag;
 		uint32_t image; /* number of the view */
 	};
-	char text[]; /* behind what is of the kind */
+	char text[];
 };
 
 #define NAME_BUCKETS 16384
 
 struct name_tree {
-	uint32_t ttl; /* seconds that what was asked holds */
+	uint32_t ttl; /* seconds for which answers hold */
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a directory is busy no more */
+	pthread_cond_t changed; /* name_tree_end_turn() */
 	struct table table;	/* readable without the lock, too */
 	uint32_t buckets[NAME_BUCKETS];
 };
 
-/* @prefix: what the top stands for, "HOST/PATH"; "" for the list of hosts. -ENOMEM. */
+/* @prefix: the reference of the top, "HOST/PATH"; "" for the list of hosts. -ENOMEM. */
 int name_tree_new(const char *prefix, uint32_t ttl, struct name_tree **out);
-/* NULL is fine. Its origins are closed. */
+/* NULL is fine. Closes the sources of its repositories. */
 void name_tree_free(struct name_tree *t);
 
-/* NULL if there is none. Needs no lock: number, parent, kind and text never change. */
+/* NULL if no name has the number. No lock: number, parent, kind and text never change. */
 struct name *name_tree_get(const struct name_tree *t, uint32_t number);
-/* NULL if it is not known. */
+/* NULL if it is unknown. */
 struct name *name_tree_find(struct name_tree *t, const struct name *parent,
 			    enum name_kind kind, const char *text, size_t len);
-/* The same, made if need be. -ENOMEM, -ENOSPC. */
+/* The same; adds an unknown name. -ENOMEM, -ENOSPC. */
 int name_tree_add(struct name_tree *t, struct name *parent, enum name_kind kind,
 		  const char *text, size_t len, struct name **out);
-/* What a directory stands for, "HOST/PATH". @out has NAME_PATH_MAX bytes. Needs no lock. */
+/* The reference of a directory, "HOST/PATH". @out has NAME_PATH_MAX bytes. No lock. */
 const char *name_tree_path(const struct name_tree *t, const struct name *dir, char *out);
 
-/*
- * The directory of that name, if it is listed. NULL if not. A tag of the same name is not
- * seen beside it.
- */
+/* The directory of that name, if it is listed; it hides a tag of the same name. Or NULL. */
 struct name *name_tree_shown(struct name_tree *t, const struct name *parent,
 			     const char *text, size_t len);
 /*
- * The next child of @dir after the number @after (0 to begin) that is to be listed: no two
- * of one name. NULL at the end.
+ * The next child of @dir after the number @after (0 to begin) that is listed, each name
+ * once. NULL at the end.
  */
 struct name *name_tree_next(struct name_tree *t, const struct name *dir, uint32_t after);
-/* Are the tags of a directory known, as of not long ago? */
+/* Whether the tags of a directory were fetched recently. */
 bool name_tree_is_listed(const struct name_tree *t, const struct name *dir);
-/* Does something asked at that time still hold? */
+/* Whether an answer of that time still holds. */
 bool name_tree_holds(const struct name_tree *t, uint32_t asked_at);
 /* The host above a directory, or NULL. */
 struct name *name_tree_host(struct name_tree *t, struct name *dir);
-/* It has answered: it and what is around it are listed. */
+/* Lists the directory, which has answered, and those around it. */
 void name_tree_show(struct name_tree *t, struct name *dir);
-/* The children of a directory are others now. */
+/* Gives the directory a new time: its children have changed. */
 void name_tree_touch(struct name *dir);
 /*
- * One thread at a time asks for the list of a directory, or the catalog of a host: waits
- * for another one that does. True: it is this thread's turn, until
- * name_tree_end_turn(); false: @is_done says that nothing is to be asked any more.
+ * One thread at a time fetches the tags of a directory or the catalog of a host: waits for
+ * the thread that has the turn. True: the caller has it now, until name_tree_end_turn();
+ * false: @is_done() says that there is nothing to fetch.
  */
 bool name_tree_take_turn(struct name_tree *t, struct name *dir,
 			 bool (*is_done)(const struct name_tree *t,

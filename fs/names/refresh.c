@@ -31,13 +31,13 @@ static int seen_errno(int rc)
 	return rc == -ENOENT ? rc : context_errno(rc);
 }
 
-/* May @dir be a repository at all? */
+/* Whether @dir is deep enough to be a repository. */
 static bool may_have_tags(const struct name *dir, const char *path)
 {
 	return dir->dir.depth >= (namespace_is_hub(path) ? 3 : 2);
 }
 
-/* Of the repository that @dir is. Asks nobody. */
+/* The source of the repository @dir, kept in the tree. No network. */
 static int open_repository(struct namespace *ns, struct name *dir,
 			   struct image_source **out, struct err *e)
 {
@@ -135,7 +135,7 @@ static int refresh_tags(struct namespace *ns, struct name *dir, struct err *e)
 	return rc;
 }
 
-/* What is refused, or not there, is a directory still if something is below it. */
+/* A name that is no repository, or is refused, is still a directory if it has names. */
 static int judge_tags(struct namespace *ns, struct name *dir, int rc)
 {
 	struct name_tree *t = ns->tree;
@@ -172,7 +172,6 @@ static int refresh_run_list(struct task *task)
 
 /* ONE TAG */
 
-/* Adds the image to the repository. */
 static int add_image(struct namespace *ns, struct name *dir, const struct digest *d,
 		     struct err *e)
 {
@@ -211,7 +210,7 @@ static void forget_tag(struct name_tree *t, struct name *dir, const char *text)
 	pthread_mutex_unlock(&t->lock);
 }
 
-/* The tag, with its digest, as it is now. */
+/* Asks for the digest of a tag and puts both into the tree. */
 static int resolve_tag(struct namespace *ns, struct name *dir, const char *text,
 		       struct err *e)
 {
@@ -233,7 +232,7 @@ static int resolve_tag(struct namespace *ns, struct name *dir, const char *text,
 	pthread_mutex_lock(&t->lock);
 	rc = name_tree_add(t, dir, NAME_TAG, text, strlen(text), &tag);
 	if (rc == 0) {
-		/* Another digest is another node: the kernel keeps the link of the old. */
+		/* Another digest, another node: the kernel caches the link of the old one. */
 		if (tag->tag.resolved_at && !digest_equal(&tag->tag.digest, &d))
 			tag->tag.generation++;
 		tag->tag.digest = d;
@@ -259,7 +258,7 @@ static int refresh_run_tag(struct task *task)
 	return seen_errno(rc);
 }
 
-/* WHAT A NAME IS */
+/* TAG OR DIRECTORY */
 
 static int add_dir(struct namespace *ns, struct name *parent, const char *text,
 		   bool is_repository)
@@ -318,9 +317,9 @@ static int probe(struct namespace *ns, struct name *parent, const char *text,
 }
 
 /*
- * A directory: a repository, or something around repositories. Where there is no catalog
- * only the first can be asked about, and what might be the second is taken for it, unless
- * it would be below a repository; on docker.io, whose names have two parts, it is known.
+ * A directory is a repository or a part of a path to one. Without a catalog only the first
+ * can be asked about; any other name is taken for the second, unless it would be below a
+ * repository. On docker.io, whose names have two parts, the depth decides.
  */
 static int find_dir(struct namespace *ns, struct name *parent, const char *text,
 		    struct err *e)
@@ -335,7 +334,7 @@ static int find_dir(struct namespace *ns, struct name *parent, const char *text,
 	rc = probe(ns, parent, text, e);
 	if (rc == 0)
 		return add_dir(ns, parent, text, true);
-	if (ns->context->options->client.offline) /* below may be what the store knows */
+	if (ns->context->options->client.offline) /* the store may know names below */
 		return add_dir(ns, parent, text, false);
 	if ((rc != -ENOENT && rc != -EACCES && rc != -ENOTSUP) || namespace_is_hub(path))
 		return rc;
@@ -395,7 +394,7 @@ static int refresh_run_image(struct task *task)
 	struct digest d;
 	int rc = open_reference(ns, r->name, '@', r->text, &o, &e);
 
-	/* Its documents are then in the store: loading it asks for them no more. */
+	/* This puts its documents into the store: loading it needs no more requests. */
 	if (rc == 0)
 		rc = image_source_resolve(o, &ns->context->options->platform, &img, &e);
 	image_free(img);
@@ -408,8 +407,6 @@ static int refresh_run_image(struct task *task)
 		namespace_warn(ns, rc, &e);
 	return seen_errno(rc);
 }
-
-/* STARTING */
 
 static void refresh_release(struct task *t)
 {
