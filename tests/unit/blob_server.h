@@ -275,7 +275,7 @@ struct bench {
 
 static void bench_open(struct bench *b, unsigned timeout)
 {
-	struct client_options options = {.timeout = timeout};
+	struct client_options options = {.timeout = timeout, .insecure = true};
 	struct descriptor d = {.size = SIZE, .digest.alg = DIGEST_SHA256};
 	char name[64];
 	struct reference ref;
