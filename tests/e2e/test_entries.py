@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import struct
-import subprocess
 import tarfile
 
 import pytest
