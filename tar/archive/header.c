@@ -49,20 +49,20 @@ static uint32_t sum_bytes(const uint8_t *block)
 static bool sum_is_right(const uint8_t *block)
 {
 	uint32_t sum = sum_bytes(block) + SUM_LEN * ' ', high = 0;
-	int64_t said;
+	int64_t stated;
 	size_t i;
 
 	for (i = 0; i < SUM_LEN; i++)
 		sum -= block[SUM_AT + i];
-	if (!header_number(block + SUM_AT, SUM_LEN, &said))
+	if (!header_number(block + SUM_AT, SUM_LEN, &stated))
 		return false;
-	if (said == (int64_t)sum)
+	if (stated == (int64_t)sum)
 		return true;
 	for (i = 0; i < HEADER_SIZE; i++) {
 		if (i < SUM_AT || i >= SUM_AT + SUM_LEN)
 			high += block[i] >> 7;
 	}
-	return said == (int64_t)sum - 256 * (int64_t)high;
+	return stated == (int64_t)sum - 256 * (int64_t)high;
 }
 
 bool header_is_zero(const uint8_t block[HEADER_SIZE])

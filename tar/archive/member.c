@@ -63,10 +63,10 @@ void member_names(const struct member *m, char joined[MEMBER_PATH_MAX],
 }
 
 /* The value from pax, else from the header, if an unsigned 32-bit field can hold it. */
-static int take_id(const struct pax_number *said, int64_t written, const char *what,
-		   uint32_t *out, struct err *e)
+static int take_id(const struct pax_number *from_pax, int64_t from_header,
+		   const char *what, uint32_t *out, struct err *e)
 {
-	int64_t v = said->is_set ? (int64_t)said->value : written;
+	int64_t v = from_pax->is_set ? (int64_t)from_pax->value : from_header;
 
 	if (v < 0 || v > UINT32_MAX)
 		return err_set(e, -EBADMSG, "the %s %lld is negative or beyond 32 bits",

@@ -53,7 +53,10 @@ int tree_add_span(struct tree *t, const struct span *sp);
 /* The entries so far, including implied ones. */
 uint32_t tree_count(const struct tree *t);
 
-/* Sorts and writes. Of @info the fields of the maker are used. 0 or negative errno. Only tree_free() may follow. */
+/*
+ * Sorts and writes. Of @info, the fields of the maker are used. 0 or negative errno. Only
+ * tree_free() may follow.
+ */
 int tree_finish(struct tree *t, const struct index_info *info, struct err *e);
 
 #endif

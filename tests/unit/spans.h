@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests and fuzz targets of the decoder: a first pass that keeps all it is given,
- * and the property that matters: what spans give is what the pass gave.
+ * For tests and fuzz targets of the decoder: a pass that keeps all output, and the
+ * property that matters: each span decodes to its part of that output.
  */
 #ifndef TESTS_UNIT_SPANS_H
 #define TESTS_UNIT_SPANS_H
@@ -28,7 +28,7 @@ struct pass {
 	struct err err;
 };
 
-/* Of many lengths, down to a byte. */
+/* Of many lengths, down to one byte. */
 static int pass_room(void *arg, void **room, size_t *len)
 {
 	struct pass *p = arg;
@@ -79,7 +79,7 @@ static int pass_span(void *arg, const struct span *sp)
 static const struct decoder_ops pass_ops = {
 	.room = pass_room, .output = pass_output, .span = pass_span};
 
-/* Sizes of the pieces that the input is fed in: @piece, or random ones below -@piece. */
+/* Sizes of the pieces of input: @piece, or random ones below -@piece. */
 static size_t piece_size(long piece, uint64_t *random, size_t left)
 {
 	size_t n = (size_t)piece;
@@ -91,7 +91,7 @@ static size_t piece_size(long piece, uint64_t *random, size_t left)
 	return n < left ? n : left;
 }
 
-/* A first pass; @zlib: gzip by zlib, whatever else is there. Gives p->rc. */
+/* Runs a pass; @zlib decodes gzip with zlib even if ISA-L is there. Returns p->rc. */
 static int pass_run(struct pass *p, const void *data, size_t len, long piece, int zlib)
 {
 	const uint8_t *in = data;
@@ -130,7 +130,10 @@ static void pass_release(struct pass *p)
 	*p = (struct pass){0};
 }
 
-/* Do the spans cover the output in order, and does each give its part? NULL, or what is wrong. */
+/*
+ * Checks that the spans cover the output in order and that each decodes to its part.
+ * Returns NULL or what is wrong.
+ */
 __attribute__((unused)) static const char *pass_check(const struct pass *p,
 						      const void *data, size_t len)
 {
@@ -143,7 +146,7 @@ __attribute__((unused)) static const char *pass_check(const struct pass *p,
 		exit(1);
 	for (i = 0; i < p->n_spans && !wrong; i++) {
 		const struct span *sp = &p->spans[i];
-		/* Exactly as many bytes as there should be, so that ASan sees one more. */
+		/* Exactly the right size, so that ASan detects one byte more. */
 		uint8_t *out = malloc((size_t)sp->out_len);
 
 		if (!out)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tar archives made by hand, for tests: a header is made, fields of it are written
- * over, and it is added with its checksum.
+ * Builds tar archives for tests: make a header, overwrite fields of it, and append it
+ * with its checksum.
  */
-#ifndef TESTS_UNIT_ARCHIVE_H
-#define TESTS_UNIT_ARCHIVE_H
+#ifndef TESTS_UNIT_TARBALL_H
+#define TESTS_UNIT_TARBALL_H
 
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static inline void archive_init(struct buf *a)
 	buf_init(a, 64 << 20);
 }
 
-/* A test that has no memory for its input has nothing to say. */
+/* Without memory for its input, a test is skipped. */
 static inline void archive_add(struct buf *a, const void *data, size_t len)
 {
 	if (buf_append(a, data, len) < 0)
@@ -35,7 +35,7 @@ static inline void archive_zeros(struct buf *a, size_t len)
 	archive_add(a, zeros, len);
 }
 
-/* A field of a header: its place and length. */
+/* A field of a header: its offset and length. */
 #define AT_MODE	    100, 8
 #define AT_UID	    108, 8
 #define AT_GID	    116, 8
@@ -116,7 +116,7 @@ static inline void archive_entry(struct buf *a, const char *name, char type,
 	archive_content(a, content, strlen(content));
 }
 
-/* "LEN KEY=VALUE\n" into a body of records. */
+/* Appends "LEN KEY=VALUE\n" to a body of records. */
 static inline void pax_add(struct buf *body, const char *key, const void *value,
 			   size_t len)
 {
@@ -138,7 +138,7 @@ static inline void pax_add_text(struct buf *body, const char *key, const char *v
 	pax_add(body, key, value, strlen(value));
 }
 
-/* The body as an extended header of @type; it is empty afterwards. */
+/* Appends the body as an extended header of @type, and clears it. */
 static inline void archive_meta(struct buf *a, char type, struct buf *body)
 {
 	uint8_t h[HEADER_SIZE];

@@ -24,7 +24,7 @@
 #define N_FILES 24
 
 static struct buf plain;   /* the archive */
-static struct buf content; /* of all files, one behind the other */
+static struct buf content; /* of all files, one behind another */
 
 static struct {
 	size_t off, len; /* in content */
@@ -102,7 +102,7 @@ static inline void make_forms(void)
 		     "a digest");
 }
 
-/* A blob that counts, and does what it is told. */
+/* A blob that counts its readers and misbehaves on request. */
 struct blob {
 	struct source source;
 	const char *bytes;
@@ -110,7 +110,7 @@ struct blob {
 	unsigned fail;		  /* preads to fail, atomic */
 	bool *cancel;		  /* set in the middle of a stream */
 	unsigned slow_us;	  /* before each piece of a stream */
-	unsigned *stall;	  /* a stream says here that it goes no further */
+	unsigned *stall;	  /* a stream sets this and then stops */
 	bool held;		  /* preads wait, under the mutex */
 	unsigned waiting;
 	pthread_mutex_t mutex;
@@ -189,7 +189,7 @@ static inline int blob_stream(struct source *s, uint64_t off, struct stream **ou
 
 static inline void blob_release(struct source *s)
 {
-	(void)s; /* a test's own: looked at when the layer is gone */
+	(void)s; /* on the stack of the test, which checks it after the layer is freed */
 }
 
 static inline void blob_init(struct blob *b, const void *bytes, size_t size)
@@ -222,11 +222,11 @@ static inline void blob_wait_for_reader(struct blob *b)
 	pthread_mutex_unlock(&b->mutex);
 }
 
-/* What is open, for a leak checker to find when a failed check ends the test early. */
+/* Open objects, for a leak checker to find when a failed check ends the test early. */
 static struct store *volatile last_store;
 static struct layer *volatile last_layer;
 
-/* A layer of form @f; loaded, or the reason why not. */
+/* Creates and loads a layer of form @f. Returns the result of loading. */
 static inline int load_form(struct store *s, const struct form *f, struct blob *b,
 			    struct layer **out, struct err *e)
 {
@@ -247,7 +247,7 @@ static inline struct store *open_store(const char *name)
 
 /* Reading */
 
-/* Decoded bytes as a reader of the mount gets them. 0, or what failed. */
+/* Reads decoded bytes as a mount does. 0 or a negative errno. */
 static inline int read_decoded(struct layer *l, uint64_t off, size_t len, char *out)
 {
 	struct layer_data d;
@@ -317,7 +317,7 @@ static inline bool all_is_right(struct layer *l, bool back)
 	return right == N_FILES;
 }
 
-/* Any part of the archive, across spans. */
+/* Random parts of the archive, across spans. */
 static inline bool parts_are_right(struct layer *l, unsigned seed, unsigned n)
 {
 	char room[10000];
@@ -335,7 +335,7 @@ static inline bool parts_are_right(struct layer *l, unsigned seed, unsigned n)
 	return right;
 }
 
-/* A file of the layer's in the store. */
+/* The path of a layer's file in the store. */
 static const char *stored(const char *store, const struct form *f, const char *file)
 {
 	char name[300], hex[DIGEST_TEXT_MAX];

@@ -29,7 +29,7 @@ static struct index *new_index(uint32_t n, uint64_t len)
 	return ix;
 }
 
-/* As fills.c does it, if nothing but what was begun is there. */
+/* Like span_cache.c, if only what was started is available. */
 static struct ahead_reader *miss(struct ahead *a, const struct index *ix, uint32_t span)
 {
 	struct ahead_reader *r = ahead_on_miss(a, ix, span);

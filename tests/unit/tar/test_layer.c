@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whole layers of each kind, with a store in a folder: what is read is what the archive
- * has, however the store was treated, and no byte is fetched in vain.
+ * Whole layers of each kind, with a store in a folder: reading returns the archive,
+ * however the store was treated, and no byte is fetched needlessly.
  */
 #include "tar/layer.h"
 
@@ -14,7 +14,7 @@
 
 #include "tests/unit/tar/layers.h"
 
-/* A layer in a store, loaded anew: read, counted, compared. */
+/* A layer in a store, loaded again: read, counted, compared. */
 static void check(const char *store, const struct form *f, unsigned streams,
 		  bool may_fetch, const char *what)
 {
@@ -279,7 +279,7 @@ static void test_private(void)
 	store_close(s);
 }
 
-/* Loads in a child, and leaves how often it streamed. */
+/* Loads in a child process, and reports how often it streamed. */
 static pid_t load_elsewhere(const struct form *f, unsigned *streams, unsigned *right,
 			    unsigned *stall)
 {
@@ -338,7 +338,10 @@ int main(void)
 	int i;
 
 	layers_init();
-	/* First, while there is one thread to fork; tests/unit/oom counts in one process. */
+	/*
+	 * First, while there is one thread to fork; tests/unit/oom counts in one
+	 * process.
+	 */
 	if (!getenv("OOM_SITE"))
 		test_processes();
 	for (i = 0; i < N_FORMS; i++)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Readers of spans that wait, run at the same time, or meet a store that is full. */
+/* Readers of spans that wait, run concurrently, or meet a full store. */
 #include "tar/span_cache.h"
 
 #include "tests/unit/tar/layers.h"
 
-/* Loaded, with all of its data gone: each span has to be fetched. */
+/* Loaded, with all of its data removed: each span has to be fetched. */
 static struct layer *without_data(const char *store, struct store *s,
 				  const struct form *f, struct blob *b)
 {

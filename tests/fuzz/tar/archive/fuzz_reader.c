@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An archive gives the same entries and content in the same order, the same outcome and
- * the same sentence, however it is cut into pieces, and when it is scanned. What it gives
- * keeps to the contract: names without NUL, extents that ascend and add up, content that
- * is where the entry says.
+ * However an archive is cut into pieces, and also if it is scanned, the report is the
+ * same: the same entries and content in the same order, the same result, the same
+ * sentence. And the report keeps the contract: names without NUL, extents that ascend
+ * and add up, content at the stated offset.
  *
- * The last 8 bytes say how to cut, the others are the archive. Headers in it get the
- * checksum that they need: a fuzzer would never guess it.
+ * The last 8 bytes are the cuts, the others are the archive. Headers in it get the
+ * right checksum, which a fuzzer would never guess.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -22,23 +22,23 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-struct told {
+struct report {
 	const uint8_t *archive;
 	size_t size;
-	uint64_t sum; /* of all that was told */
-	uint64_t at;  /* of the content that comes next */
+	uint64_t sum; /* of everything reported */
+	uint64_t at;  /* offset of the next content */
 	uint64_t left;
 };
 
-/* What does not hold ends the run. */
+/* A violation ends the run. */
 static void need(bool holds)
 {
 	if (!holds)
 		abort();
 }
 
-/* FNV-1a: the pieces of a content add up to the same as the whole. */
-static void add(struct told *t, const void *data, size_t len)
+/* FNV-1a: pieces of content give the same as the whole. */
+static void add(struct report *t, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 
@@ -46,19 +46,19 @@ static void add(struct told *t, const void *data, size_t len)
 		t->sum = (t->sum ^ *p++) * 0x100000001b3;
 }
 
-static void add_number(struct told *t, uint64_t v)
+static void add_number(struct report *t, uint64_t v)
 {
 	add(t, &v, sizeof(v));
 }
 
-static void add_text(struct told *t, const char *text, size_t len)
+static void add_text(struct report *t, const char *text, size_t len)
 {
 	add_number(t, len);
 	need(!memchr(text, '\0', len));
 	add(t, text, len);
 }
 
-static void add_map(struct told *t, const struct tar_entry *e)
+static void add_map(struct report *t, const struct tar_entry *e)
 {
 	uint64_t end = 0, sum = 0;
 	size_t i;
@@ -76,7 +76,7 @@ static void add_map(struct told *t, const struct tar_entry *e)
 		need(e->n_extents == 0 && e->size == e->stored);
 }
 
-static void add_xattrs(struct told *t, const struct tar_entry *e)
+static void add_xattrs(struct report *t, const struct tar_entry *e)
 {
 	size_t i, j;
 
@@ -92,7 +92,7 @@ static void add_xattrs(struct told *t, const struct tar_entry *e)
 
 static int on_entry(void *arg, const struct tar_entry *e)
 {
-	struct told *t = arg;
+	struct report *t = arg;
 
 	need(t->left == 0 && e->path_len > 0);
 	need((e->mode & ~(uint32_t)(S_IFMT | 07777)) == 0 && e->mtime_ns < 1000000000);
@@ -117,7 +117,7 @@ static int on_entry(void *arg, const struct tar_entry *e)
 
 static int on_content(void *arg, const void *data, size_t len)
 {
-	struct told *t = arg;
+	struct report *t = arg;
 
 	need(len > 0 && len <= t->left && t->at + len <= t->size);
 	need(memcmp(t->archive + t->at, data, len) == 0);
@@ -127,8 +127,11 @@ static int on_content(void *arg, const void *data, size_t len)
 	return 0;
 }
 
-/* Each cut is used in turn; 0 means the rest. The pieces are copies, so that ASan guards them. */
-static int tell(struct told *t, const uint8_t *cuts, struct err *e)
+/*
+ * The cuts are used in turn; 0 means the rest. The pieces are copies, so that ASan
+ * guards them.
+ */
+static int feed(struct report *t, const uint8_t *cuts, struct err *e)
 {
 	static const struct reader_ops ops = {on_entry, on_content};
 	struct reader *r = NULL;
@@ -157,10 +160,10 @@ static int tell(struct told *t, const uint8_t *cuts, struct err *e)
 	return rc;
 }
 
-/* The content is taken from where the entry says that it is, as far as the file goes. */
+/* Takes the content from where the entry says it is, as far as the file reaches. */
 static int on_scanned(void *arg, const struct tar_entry *e)
 {
-	struct told *t = arg;
+	struct report *t = arg;
 	int rc = on_entry(arg, e);
 
 	if (rc == 0 && e->stored > 0 && e->data < t->size) {
@@ -172,7 +175,7 @@ static int on_scanned(void *arg, const struct tar_entry *e)
 	return rc;
 }
 
-static int scan(struct told *t, struct err *e)
+static int scan(struct report *t, struct err *e)
 {
 	struct source *file = NULL;
 	int rc = source_memory(t->archive, t->size, &file);
@@ -183,14 +186,16 @@ static int scan(struct told *t, struct err *e)
 	return rc;
 }
 
-static void need_same(const struct told *a, const struct err *ae, const struct told *b,
-		      const struct err *be)
+static void need_same(const struct report *a, const struct err *ae,
+		      const struct report *b, const struct err *be)
 {
 	need(a->sum == b->sum && a->at == b->at);
 	need(strcmp(ae->text, be->text) == 0);
 }
 
-/* A header is known by how nearly all writers end the field of the checksum. */
+/*
+ * Recognises a header by the end of its checksum field, as nearly all writers leave it.
+ */
 static void mend_sums(uint8_t *archive, size_t size)
 {
 	char text[8];
@@ -212,7 +217,7 @@ static void mend_sums(uint8_t *archive, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct err whole_err = {""}, part_err = {""}, scan_err = {""};
-	struct told whole = {0}, part, scanned;
+	struct report whole = {0}, part, scanned;
 	uint8_t *archive;
 	int rc;
 
@@ -225,8 +230,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	whole.archive = archive;
 	whole.size = size - CUTS;
 	part = scanned = whole;
-	rc = tell(&whole, NULL, &whole_err);
-	need(rc == tell(&part, data + size - CUTS, &part_err));
+	rc = feed(&whole, NULL, &whole_err);
+	need(rc == feed(&part, data + size - CUTS, &part_err));
 	need((rc < 0) == (whole_err.text[0] != '\0'));
 	need_same(&whole, &whole_err, &part, &part_err);
 	need(rc == scan(&scanned, &scan_err));

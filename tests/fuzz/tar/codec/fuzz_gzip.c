@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A gzip stream, decoded by both engines: whatever passes, its spans give the same
- * bytes again, and if the engines agree that it is good they agree on what it is.
+ * A gzip stream, decoded by both engines. If a pass succeeds, its spans decode to the
+ * same bytes; if both engines succeed, their output is the same.
  *
- * The first byte says how it is fed. Is the second 0, the rest is a stream but for its
- * magic; else it is deflate streams, of which members with right checksums are made:
- * few inputs would come past those by chance.
+ * The first byte is the size of the pieces. If the second is 0, the rest is a stream
+ * without its magic. Else it is deflate streams, which become members with right
+ * checksums: few inputs would get past those by chance.
  */
 #include <stdint.h>
 
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t header[10] = {0x1f, 0x8b, 8};
 
-/* Appends one member; gives how much of @data its deflate stream takes. */
+/* Appends one member. Returns how much of @data its deflate stream takes. */
 static size_t put_member(const uint8_t *data, size_t size, uint8_t *to, size_t *len)
 {
 	static uint8_t out[OUTPUT_MAX];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A span from a hostile index, over hostile bytes: it loads or it does not. The digest
- * is made to fit where the bytes are compressed ones, or nothing would be decoded.
+ * A span from a hostile index over hostile bytes: loading succeeds or fails. A digest
+ * of compressed bytes is made to match, because nothing would be decoded otherwise.
  *
  *	kind, bits, flags, in[2], in_len[2], out_len[3], skip[3], window_len[2]
  *	window
@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data += sp.window_len;
 	size -= sp.window_len;
 
-	/* Of their own, so that ASan sees one byte too many. */
+	/* A copy, so that ASan detects one byte too many. */
 	layer = malloc(size + 1);
 	memcpy(layer, data, size);
 	if (source_memory(layer, size, &blob) < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Anything but gzip, fed as the first byte says: whatever passes, its spans give the
- * same bytes again.
+ * Anything but gzip, in pieces of the size in the first byte. If a pass succeeds, its
+ * spans decode to the same bytes.
  */
 #include <stdint.h>
 
@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define OUTPUT_MAX (12u << 20) /* room for a frame that is a long one */
+#define OUTPUT_MAX (12u << 20) /* room for a long frame */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

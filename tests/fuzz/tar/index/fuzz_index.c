@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An index file, less the zeros behind its head. Its head, checksums and bounds are made
- * good, so that what is hostile is met behind them; then all of it is asked for.
+ * An index file without the zeros behind its head. Its head, checksums and bounds are
+ * corrected, so that hostile contents are reached; then everything in it is queried.
  */
 #include <stdint.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Sections where the input says, as far as there is room. */
+/* Puts sections where the input says, if they fit. */
 static void mend_sections(struct index_head *head, uint64_t body)
 {
 	static const uint32_t row_sizes[N_SECTIONS] = {

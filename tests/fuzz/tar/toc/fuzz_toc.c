@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A table of contents. However it is cut into pieces, the same becomes of it; and an index
- * that is made of it is whole: its spans are one behind another, cover what it says, and
- * lie before the table.
+ * A table of contents. However it is cut into pieces, the result is the same. An index
+ * made from it is consistent: its spans are one behind another, cover the stated size,
+ * and lie before the table.
  *
- * The last byte says how to cut; the others are JSON.
+ * The last byte is the cut; the others are JSON.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static void check_spans(const struct index *ix, const struct toc_facts *facts)
 	need(rc == -ENOENT && out == facts->decoded_size && facts->prefetch <= out);
 }
 
-/* What became of it, as a code and text. */
+/* The result, as a code and text. */
 static int make(const uint8_t *json, size_t len, size_t piece, struct answers *a)
 {
 	const struct toc_options options = {SPAN_GZIP, PLANT_BLOB_SIZE, piece % 2};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A layer that says it carries a table: a byte for the form, 24 for a place, then the blob. No
- * digest can be right, so nothing may come of it but an error, whatever is on the way there.
+ * A layer with an embedded table: a byte for the form, 24 for its place, then the blob.
+ * No digest can match, so the only possible result is an error.
  */
 #include <errno.h>
 #include <stdint.h>

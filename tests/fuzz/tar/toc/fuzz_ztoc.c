@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A zTOC of a layer as large as it says. What is made of it is a whole index, whose spans
- * are in order and in the layer, and whose files are in what the spans cover.
+ * A zTOC of a layer of the stated size. An index made from it is consistent: its spans
+ * are in order and inside the layer, and its files are inside what the spans cover.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static void need(bool holds)
 		abort();
 }
 
-/* A gzip header without fields, and zeros. */
+/* A gzip header without optional fields, and zeros. */
 static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off,
 			  struct err *e)
 {

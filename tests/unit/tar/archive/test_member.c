@@ -36,7 +36,7 @@ static bool is_link(const struct tar_entry *t, const char *link)
 	return t->link_len == strlen(link) && memcmp(t->link, link, t->link_len) == 0;
 }
 
-/* Each row has what the one before has and one thing more, which wins. */
+/* Each row adds one thing to the row before, and the addition wins. */
 static void test_names(void)
 {
 	static struct pax none, pax, sparse;

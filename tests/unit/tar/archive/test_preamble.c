@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Is a file's content where somebody says that it is? */
+/* Is the content of a file at a stated offset? */
 #include <errno.h>
 
 #include "base/err.h"
@@ -25,7 +25,7 @@ static void add_content(size_t len)
 	archive_zeros(&tar, len + (HEADER_SIZE - len % HEADER_SIZE) % HEADER_SIZE);
 }
 
-/* Where what follows is. */
+/* The offset of what follows. */
 static uint64_t add_header(const char *name, char type, size_t size)
 {
 	uint8_t h[HEADER_SIZE];
@@ -122,7 +122,7 @@ static void test_records(void)
 	is_int(check(sized, 901, "sized"), -EBADMSG, "and another");
 }
 
-/* An xattr of some size before it, so that the records are many blocks. */
+/* A preceding xattr of some size, so that the records take many blocks. */
 static void test_long_records(void)
 {
 	static char value[30001];

@@ -3,7 +3,7 @@
 #include <glob.h>
 #include <limits.h>
 
-#include "tests/unit/tar/archive/told.h"
+#include "tests/unit/tar/archive/report.h"
 
 static void test_plain(void)
 {
@@ -64,7 +64,7 @@ static void test_types(void)
 		{"n/", '\0', 2, "d0644 0:0 0 n/\n"},
 		{"n/", '0', 0, "d0644 0:0 0 n/\n"},
 		{"n/", 'Z', 0, "-0644 0:0 0 n/\n"},
-		/* Content that is not there. */
+		/* Content of types that have none. */
 		{"n", '1', 2, "h0644 0:0 0 n -> target\n"},
 		{"n", '2', 2, "l0644 0:0 0 n -> target\n"},
 		{"n", '3', 2, "c0644 0:0 0 n\n"},
@@ -277,7 +277,7 @@ static void test_long(void)
 {
 	size_t len = (1 << 20) - 15;
 	char *path = malloc(len + 1);
-	struct told told;
+	struct report report;
 
 	if (!path)
 		exit(77);
@@ -285,29 +285,29 @@ static void test_long(void)
 	path[len] = '\0';
 	archive_pax(&archive, "path", path);
 	archive_entry(&archive, "f", '0', "x");
-	tell(&told, 1000, 0);
-	is_int(told.rc, 0, "a path of 1 MiB: %s", told.err.text);
-	ok(told.log.len > len && strstr(told.log.data, path), "is told whole");
-	buf_release(&told.log);
+	read_archive(&report, 1000, 0);
+	is_int(report.rc, 0, "a path of 1 MiB: %s", report.err.text);
+	ok(report.log.len > len && strstr(report.log.data, path), "is report whole");
+	buf_release(&report.log);
 	buf_clear(&archive);
 	free(path);
 }
 
 static void test_callbacks(void)
 {
-	struct told told;
+	struct report report;
 
 	archive_entry(&archive, "a", '5', "");
 	archive_entry(&archive, "b", '5', "");
-	tell(&told, 2000, -ECANCELED);
-	is_int(told.rc, -ECANCELED, "what the callback says is what is returned");
-	is_int(told.entries, 1, "and it is not called again");
-	is_text(told.err.text, "", "without a sentence of the reader's");
-	buf_release(&told.log);
-	tell(&told, SCAN, -ECANCELED);
-	is_int(told.rc, -ECANCELED, "the same of a scan");
-	is_int(told.entries, 1, "which ends there");
-	buf_release(&told.log);
+	read_archive(&report, 2000, -ECANCELED);
+	is_int(report.rc, -ECANCELED, "what the callback says is what is returned");
+	is_int(report.entries, 1, "and it is not called again");
+	is_text(report.err.text, "", "without a sentence of the reader's");
+	buf_release(&report.log);
+	read_archive(&report, SCAN, -ECANCELED);
+	is_int(report.rc, -ECANCELED, "the same of a scan");
+	is_int(report.entries, 1, "which ends there");
+	buf_release(&report.log);
 	buf_clear(&archive);
 }
 
@@ -325,7 +325,7 @@ static bool load(const char *path, struct buf *out)
 	return true;
 }
 
-/* What GNU tar, bsdtar and git wrote; beside it, what must be told of it. */
+/* Archives of GNU tar, bsdtar and git, each with its expected report beside it. */
 static void test_good_files(void)
 {
 	char path[PATH_MAX];
@@ -352,7 +352,7 @@ static void test_good_files(void)
 /* Each breaks the rule that it is named after. */
 static void test_bad_files(void)
 {
-	struct told told;
+	struct report report;
 	glob_t g;
 	size_t i;
 
@@ -361,11 +361,11 @@ static void test_bad_files(void)
 		return;
 	for (i = 0; i < g.gl_pathc; i++) {
 		ok(load(g.gl_pathv[i], &archive), "%s", g.gl_pathv[i]);
-		tell(&told, archive.len, 0);
-		ok(told.rc == -EBADMSG || told.rc == -E2BIG || told.rc == -ENOTSUP,
+		read_archive(&report, archive.len, 0);
+		ok(report.rc == -EBADMSG || report.rc == -E2BIG || report.rc == -ENOTSUP,
 		   "is refused");
-		buf_release(&told.log);
-		expect(g.gl_pathv[i], told.rc, NULL);
+		buf_release(&report.log);
+		expect(g.gl_pathv[i], report.rc, NULL);
 	}
 	globfree(&g);
 }

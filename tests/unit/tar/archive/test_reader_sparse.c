@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sparse files in each of GNU's forms. */
-#include "tests/unit/tar/archive/told.h"
+#include "tests/unit/tar/archive/report.h"
 
 static void gnu_header(uint8_t *h, const char *name, unsigned size, unsigned real)
 {

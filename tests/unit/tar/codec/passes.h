@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Decodes data of every kind with both engines, and checks the output and each span.
- */
+/* Decodes input with both engines and checks the output and each span. */
 #ifndef TESTS_UNIT_TAR_CODEC_PASSES_H
 #define TESTS_UNIT_TAR_CODEC_PASSES_H
 
@@ -17,7 +15,7 @@
 
 static struct buf plain;
 
-/* Passes with both engines; @piece as for pass_run(). Gives the number of spans. */
+/* @piece is as for pass_run(). Returns the number of spans. */
 static inline size_t check(const char *name, const void *in, size_t len, const void *want,
 			   size_t want_len, long piece)
 {

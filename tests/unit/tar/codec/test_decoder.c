@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The property: whatever made the layer, and however it is fed, the pass gives its
- * content, and each span gives its slice. And: what is cut short or damaged is
+ * The property: whatever made the layer, and however it is fed, a pass returns its
+ * content, and each span returns its slice. Input that is cut short or damaged is
  * -EBADMSG, or does not matter.
  */
 #include <unistd.h>
@@ -55,14 +55,14 @@ static void test_bomb(void)
 	free(zeros);
 }
 
-/* @may_end: lengths at which the data may stop, for it is whole there. */
+/* @may_end: lengths at which the data may stop, because it is complete there. */
 static void try_cuts(const char *name, const struct buf *b, size_t want_len,
 		     const size_t *may_end, size_t n_ends)
 {
 	size_t cut, i, wrong = 0;
 	int zlib;
 
-	/* What is shorter is no gzip yet. */
+	/* Shorter input is not recognised as gzip. */
 	for (cut = 4; cut < b->len; cut += cut < 300 || b->len - cut < 300 ? 1 : 101) {
 		bool whole = false;
 
@@ -82,7 +82,7 @@ static void try_cuts(const char *name, const struct buf *b, size_t want_len,
 	is_int(wrong, 0, "%s: cut anywhere it is -EBADMSG", name);
 }
 
-/* What passes all checks has the right content, or at least spans that agree with it. */
+/* If a pass succeeds, the content is right, or at least the spans agree with it. */
 static void try_flips(const char *name, const struct buf *b, const void *want,
 		      size_t want_len)
 {
@@ -148,7 +148,7 @@ static void test_damage(void)
 	buf_release(&b);
 }
 
-/* What a callback gives back ends the pass and is its result. */
+/* An error of a callback ends the pass and is its result. */
 static void test_callback(void)
 {
 	static const struct gzip_form gzip = {.level = 1};
@@ -198,7 +198,7 @@ static void write_file(const char *path, const char *text)
 		exit(1);
 }
 
-/* What most layers are made with: Go's own compressor. */
+/* Most layers are made with Go's own compressor. */
 static const char go_program[] = "package main\n"
 				 "import (\"compress/gzip\"; \"io\"; \"os\")\n"
 				 "func main() {\n"
@@ -207,10 +207,10 @@ static const char go_program[] = "package main\n"
 				 "	w.Close()\n"
 				 "}\n";
 
-/* What the programs of this machine make. */
+/* The output of the programs on this machine. */
 static void test_programs(void)
 {
-	/* what takes long to compress gets less */
+	/* slow compressors get less */
 	static const struct {
 		const char *program, *command;
 		size_t len;

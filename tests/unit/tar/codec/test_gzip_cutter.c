@@ -64,7 +64,7 @@ static void test_gzip(void)
 	}
 }
 
-/* Blocks that hold nothing, more of them than input is kept: the window stays whole. */
+/* More empty blocks than input is kept: the window is not stripped. */
 static void test_empty_blocks(void)
 {
 	static const struct gzip_form form = {.level = 6};

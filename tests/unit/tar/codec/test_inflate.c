@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each engine finds block boundaries from which each engine goes on; and each tells
- * exactly where a stream ends.
+ * Each engine finds block boundaries at which each engine can continue, and each
+ * reports exactly where a stream ends.
  */
 #include <errno.h>
 
@@ -16,7 +16,7 @@ static struct buf plain;
 static const char *const names[] = {
 	[INFLATE_FASTEST] = "fastest", [INFLATE_ZLIB] = "zlib"};
 
-/* Does the stream go on with the content at @at, when it is entered at @bit? */
+/* Does the stream continue with the content at @at when it is entered at @bit? */
 static bool goes_on(enum inflate_choice engine, const struct buf *raw, uint64_t bit,
 		    size_t at)
 {
@@ -46,7 +46,7 @@ static bool goes_on(enum inflate_choice engine, const struct buf *raw, uint64_t 
 	return good;
 }
 
-/* Decodes @raw, with junk after it, in pieces, and stops at every block it can. */
+/* Decodes @raw, with junk after it, in pieces, and stops at every possible block. */
 static void walk(const char *what, enum inflate_choice engine, const struct buf *raw,
 		 size_t piece)
 {
@@ -148,7 +148,7 @@ static void test_bad(void)
 				exit(1);
 			is_int(inflate_run(f, &flow, false), -EBADMSG, "%s, %s",
 			       rows[i].what, names[engine]);
-			/* an engine is as new after any failure */
+			/* after a failure an engine can be used again */
 			flow = (struct flow){(const uint8_t *)"\x03\0", 2, out,
 					     sizeof(out)};
 			if (inflate_start(f, NULL, 0, 0, 0) < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Spans as gzip_cutter.c cuts them, of a raw deflate stream that ends a block on a byte
- * at each cut. What the sealer makes of one is right if the span can then be loaded.
+ * boundary at each cut. A sealed span is right if it can be loaded.
  */
 #include "tar/codec/sealer.h"
 
@@ -16,11 +16,11 @@
 #define N_SPANS	 5
 #define SPAN_LEN 100000
 
-/* The stream, and where its parts begin. */
+/* The stream and the offsets of its parts. */
 static struct buf plain, packed;
 static size_t starts[N_SPANS + 1];
 
-/* All but the first part refer to what was before them. */
+/* All parts but the first refer to the output before them. */
 static void make_stream(void)
 {
 	static uint8_t out[2 * SPAN_LEN];
@@ -45,12 +45,12 @@ static void make_stream(void)
 	deflateEnd(&s);
 }
 
-/* What was given, and where that ends. */
+/* The reported spans and where they end. */
 struct taken {
 	struct span spans[N_SPANS];
 	uint8_t windows[N_SPANS][WINDOW_PACKED_MAX];
 	size_t n;
-	size_t max; /* the next one is -ENOSPC */
+	size_t max; /* the next span is answered with -ENOSPC */
 };
 
 static struct taken taken;
@@ -137,7 +137,7 @@ static void check_spans(size_t piece)
 	sealer_free(s);
 }
 
-/* What makes other output than it should has its whole window. */
+/* A span whose output differs keeps its whole window. */
 static void check_whole_window(void)
 {
 	const struct span sp = {.kind = SPAN_DEFLATE, .in_len = 7, .out_len = 1};
@@ -165,7 +165,7 @@ static void check_refusal(void)
 
 	for (i = 0; rc == 0 && i < 3; i++)
 		rc = put_span(s, i, SPAN_LEN);
-	/* Which call is told depends on how far the thread is. */
+	/* Which call returns the error depends on how far the thread is. */
 	for (i = 0; rc == 0 && i < 1000; i++)
 		rc = sealer_put(s, SEALER_INPUT, packed.data, packed.len);
 	is_int(rc, -ENOSPC, "who gives is told that no more is taken");

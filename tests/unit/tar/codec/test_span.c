@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Spans that are made up, wrong or hostile; the good ones are in test_decoder.c. */
+/* Synthetic, wrong and hostile spans; the good ones are in test_decoder.c. */
 #include <errno.h>
 
 #include "base/digest.h"
@@ -109,7 +109,7 @@ static void test_chunk(void)
 	free(out);
 }
 
-/* More than is fetched at once, and, with a skip, read as a stream. */
+/* More than one fetch; with a skip, read as a stream. */
 static void test_large(void)
 {
 	static const struct zstd_form zstd = {.level = -5};
@@ -253,7 +253,10 @@ static int take_part(void *arg, size_t i, const void *out)
 	return 0;
 }
 
-/* Each part of a long frame needs more of it than the one before; one decoding makes all. */
+/*
+ * Each part of a long frame needs more input than the part before; one decoding gives
+ * all.
+ */
 static void test_parts(size_t len, const char *what)
 {
 	static const struct zstd_form zstd = {.level = 1};

@@ -71,7 +71,7 @@ static void test_zstd_mixed(void)
 	buf_release(&b);
 }
 
-/* A frame that wants 256 MiB of history; and one that wants a dictionary. */
+/* A frame that needs 256 MiB of history, and one that needs a dictionary. */
 static void test_zstd_refused(void)
 {
 	static const struct {
@@ -95,7 +95,7 @@ static void test_zstd_refused(void)
 		 {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x00, 0x07, 0, 0},
 		 -EBADMSG},
 	};
-	/* frames of the library's own past, which it still reads */
+	/* frames of the library's old formats, which it still decodes */
 	static const uint8_t old[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x00, 0x01,
 				      0,    0,	  0x27, 0xb5, 0x2f, 0xfd};
 	struct pass p = {0};

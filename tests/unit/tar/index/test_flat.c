@@ -78,7 +78,7 @@ static void test_attributes(void)
 	ok(e.xattrs == 0 && !e.digest, "has nothing");
 	index_close(ix);
 
-	plant_begin(&p); /* told again: what was said before is no more */
+	plant_begin(&p); /* repeated: the earlier attributes are gone */
 	plant_must(plant_add(&p, &d), "d");
 	plant_line(&p, "d d");
 	ix = plant_open(&p);
@@ -357,7 +357,7 @@ static void test_many(void)
 	free(order);
 }
 
-/* What is left out is counted without end, and named while there is room. */
+/* All entries that are left out are counted; some are named. */
 static void test_skipped(void)
 {
 	const char *text;

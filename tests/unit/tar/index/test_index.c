@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Damage: whatever happens to the file, an answer is the same as before or -EBADMSG,
- * and nothing crashes. What undamaged indexes say is test_tree.c's.
+ * and nothing crashes. The answers of undamaged indexes are in test_tree.c and
+ * test_flat.c.
  */
 #include "tar/index/index.h"
 
@@ -94,7 +95,7 @@ static const char *line_end(const char *line)
 	return line + strcspn(line, "\n");
 }
 
-/* Each line is the same or "bad"; what hangs from a bad entry is not asked. */
+/* Each line is the same or "bad"; nothing below a bad entry is queried. */
 static bool is_part_of(const char *got, const char *want)
 {
 	while (*got && *want) {

@@ -5,9 +5,7 @@
 #include "tests/unit/plant.h"
 #include "tests/unit/test.h"
 
-/*
- * Each: what it is about, the entries, and the tree, by the rules of tree.h.
- */
+/* Each case has a title, the entries, and the tree by the rules of tree.h. */
 static const struct {
 	const char *what, *entries, *tree;
 } cases[] = {
@@ -186,7 +184,7 @@ static void test_cases(void)
 	}
 }
 
-/* Chains as long as they may be, and one more. */
+/* Chains of the greatest length, and one longer. */
 static void test_chains(void)
 {
 	struct index *ix;
@@ -226,7 +224,7 @@ static void test_chains(void)
 	   "is one inode");
 	index_close(ix);
 
-	/* A symlink that grows the way to walk without an end. */
+	/* A symlink that lengthens the path without end. */
 	plant_begin(&p);
 	plant_line(&p, "l a a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p");
 	plant_line(&p, "f a/x");
@@ -236,7 +234,7 @@ static void test_chains(void)
 	index_close(ix);
 }
 
-/* A path of @len bytes of parts of @part bytes. */
+/* A path of @len bytes, in components of @part bytes. */
 static char *long_path(size_t len, size_t part)
 {
 	char *path = malloc(len + 1);

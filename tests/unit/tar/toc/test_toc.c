@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables of contents by rule: what is made of the entries, which spans there are, and
- * which tables are refused.
+ * Tables of contents by rule: the entries and spans that they become, and which tables
+ * are refused.
  */
 #include "tar/codec/span.h"
 #include "tar/toc/toc.h"
@@ -9,13 +9,13 @@
 #include "tests/unit/plant.h"
 #include "tests/unit/test.h"
 
-/* Digests of nothing in particular. */
+/* Arbitrary digests. */
 #define HEX15 "000000000000000000000000000000000000000000000000000000000000000"
 #define D(x)  "\"sha256:" HEX15 #x "\""
 
 #define END 100000
 
-/* What a table becomes: its tree, its spans. */
+/* The result of a table: its tree and its spans. */
 static int read_pieces(const char *json, size_t piece, bool has_landmarks,
 		       struct plant *p, struct toc_facts *facts, struct err *e)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A layer by its zTOC and the same layer streamed: the same entries, the same bytes. The
- * zTOCs of tests/data/ztoc/good are of layer.tar.gz: library.ztoc by SOCI's own library,
- * old.ztoc in the oldest form, plain.ztoc of the tar without gzip.
+ * A layer by its zTOC and the same layer streamed: the same entries, the same bytes.
+ * The zTOCs of tests/data/ztoc/good are of layer.tar.gz: library.ztoc by SOCI's own
+ * library, old.ztoc in the oldest form, plain.ztoc of the tar without gzip.
  */
 #include "tar/toc/ztoc.h"
 
@@ -78,7 +78,7 @@ static struct digest digest_for(const struct buf *b)
 	return d;
 }
 
-/* Loads it, by the zTOC if there is one. */
+/* Loads the layer, by the zTOC if there is one. */
 static struct layer *load(const struct buf *blob, const struct buf *ztoc,
 			  const struct digest *want)
 {
@@ -190,7 +190,7 @@ static int parse(const void *data, size_t len, struct source *blob)
 	const struct blob_reader f = {blob, NULL, &bytes, NULL};
 	struct ztoc_facts facts;
 	struct plant p;
-	char *copy = malloc(len + 1); /* so that a sanitizer sees its end */
+	char *copy = malloc(len + 1); /* so that a sanitizer detects an overrun */
 	int rc;
 
 	plant_must(copy ? 0 : -ENOMEM, "memory");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a tar reader reports is written down as text, one line for each entry, so that tables
- * can state what they expect. Every archive is also read in pieces of other sizes and scanned,
- * which must report the same.
+ * Turns the reports of a tar reader into text, one line for each entry, so that tables
+ * can state what they expect. Every archive is also read in pieces of other sizes and
+ * scanned, which must give the same report.
  */
-#ifndef TESTS_UNIT_TAR_ARCHIVE_TOLD_H
-#define TESTS_UNIT_TAR_ARCHIVE_TOLD_H
+#ifndef TESTS_UNIT_TAR_ARCHIVE_REPORT_H
+#define TESTS_UNIT_TAR_ARCHIVE_REPORT_H
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -18,12 +18,12 @@
 
 static struct buf archive;
 
-struct told {
+struct report {
 	struct buf log;
 	int rc;
 	struct err err;
 	size_t entries;
-	int refuse; /* what the entry callback returns */
+	int refuse; /* result of the entry callback */
 };
 
 static inline void log_entry(struct buf *b, const struct tar_entry *t)
@@ -60,105 +60,108 @@ static uint64_t content_left;
 
 static inline int on_entry(void *arg, const struct tar_entry *t)
 {
-	struct told *told = arg;
+	struct report *report = arg;
 
-	told->entries++;
+	report->entries++;
 	content_left = t->stored;
-	log_entry(&told->log, t);
-	return told->refuse;
+	log_entry(&report->log, t);
+	return report->refuse;
 }
 
 static inline int on_content(void *arg, const void *data, size_t len)
 {
-	struct told *told = arg;
+	struct report *report = arg;
 
 	if (len == 0 || len > content_left)
 		return -EPROTO;
 	content_left -= len;
-	buf_append(&told->log, data, len);
+	buf_append(&report->log, data, len);
 	if (content_left == 0)
-		buf_append(&told->log, "\n", 1);
+		buf_append(&report->log, "\n", 1);
 	return 0;
 }
 
 static const struct reader_ops ops = {on_entry, on_content};
 
-static inline void feed_pieces(struct told *told, size_t piece)
+static inline void feed_pieces(struct report *report, size_t piece)
 {
 	struct reader *r = NULL;
 	size_t pos;
 
-	told->rc = reader_new(&ops, told, &r);
-	for (pos = 0; told->rc == 0 && pos < archive.len; pos += piece) {
+	report->rc = reader_new(&ops, report, &r);
+	for (pos = 0; report->rc == 0 && pos < archive.len; pos += piece) {
 		size_t len = archive.len - pos < piece ? archive.len - pos : piece;
-		/* Memory of its own, gone afterwards: nothing may look back into it. */
+		/* A copy, freed afterwards: the reader must not use it later. */
 		char *lent = malloc(len);
 
 		if (!lent)
 			exit(77);
 		memcpy(lent, archive.data + pos, len);
-		told->rc = reader_feed(r, lent, len, &told->err);
+		report->rc = reader_feed(r, lent, len, &report->err);
 		memset(lent, 0xee, len);
 		free(lent);
 	}
-	if (told->rc == 0)
-		told->rc = reader_finish(r, &told->err);
+	if (report->rc == 0)
+		report->rc = reader_finish(r, &report->err);
 	reader_free(r);
 }
 
-/* Adds the content from where the entry says that it is, as far as the archive goes. */
+/* Adds the content from where the entry says it is, as far as the archive reaches. */
 static inline int on_scanned(void *arg, const struct tar_entry *t)
 {
-	struct told *told = arg;
+	struct report *report = arg;
 	int rc = on_entry(arg, t);
 
 	if (rc == 0 && t->stored > 0 && t->data < archive.len) {
 		uint64_t len = archive.len - t->data;
 
-		rc = on_content(told, archive.data + t->data,
+		rc = on_content(report, archive.data + t->data,
 				len < t->stored ? len : t->stored);
 	}
 	return rc;
 }
 
-static inline void scan_source(struct told *told)
+static inline void scan_source(struct report *report)
 {
 	struct source *file = NULL;
 
 	if (source_memory(archive.data, archive.len, &file) < 0)
 		exit(77);
-	told->rc = reader_scan(file, on_scanned, told, &told->err);
+	report->rc = reader_scan(file, on_scanned, report, &report->err);
 	source_unref(file);
 }
 
 #define SCAN 0
 
 /* Reads the archive in pieces of @piece bytes, or scans it. */
-static inline void tell(struct told *told, size_t piece, int refuse)
+static inline void read_archive(struct report *report, size_t piece, int refuse)
 {
-	*told = (struct told){.refuse = refuse};
-	buf_init(&told->log, 64 << 20);
+	*report = (struct report){.refuse = refuse};
+	buf_init(&report->log, 64 << 20);
 	if (piece == SCAN)
-		scan_source(told);
+		scan_source(report);
 	else
-		feed_pieces(told, piece);
+		feed_pieces(report, piece);
 }
 
-/* The archive, whole, in pieces and scanned, gives @rc and, unless it is NULL, @log. */
+/*
+ * Reads the archive whole, in pieces and by a scan, and expects @rc and, unless it is
+ * NULL, @log.
+ */
 static inline void expect(const char *what, int rc, const char *log)
 {
 	static const size_t pieces[] = {SCAN, 1, 7, 511, 512, 513, 1024, 10240};
-	struct told whole, part;
+	struct report whole, part;
 	size_t i;
 
-	tell(&whole, archive.len ? archive.len : 1, 0);
+	read_archive(&whole, archive.len ? archive.len : 1, 0);
 	is_int(whole.rc, rc, "%s", what);
 	if (log)
-		is_text(buf_text(&whole.log), log, "%s: as told", what);
+		is_text(buf_text(&whole.log), log, "%s: as report", what);
 	ok((rc < 0) == (whole.err.text[0] != '\0'), "%s: sentence: %s", what,
 	   whole.err.text);
 	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-		tell(&part, pieces[i], 0);
+		read_archive(&part, pieces[i], 0);
 		ok(part.rc == whole.rc && part.log.len == whole.log.len &&
 			   memcmp(buf_text(&part.log), buf_text(&whole.log),
 				  part.log.len) == 0 &&
@@ -172,13 +175,13 @@ static inline void expect(const char *what, int rc, const char *log)
 
 static inline void expect_sentence(const char *what, int rc, const char *part)
 {
-	struct told told;
+	struct report report;
 
-	tell(&told, 700, 0);
-	is_int(told.rc, rc, "%s", what);
-	if (!ok(strstr(told.err.text, part), "%s: says \"%s\"", what, part))
-		printf("# it says: %s\n", told.err.text);
-	buf_release(&told.log);
+	read_archive(&report, 700, 0);
+	is_int(report.rc, rc, "%s", what);
+	if (!ok(strstr(report.err.text, part), "%s: says \"%s\"", what, part))
+		printf("# it says: %s\n", report.err.text);
+	buf_release(&report.log);
 	expect(what, rc, NULL);
 }
 
