@@ -11,11 +11,11 @@
 struct buf;
 
 /*
- * Decodes @text[0..*len) in place and sets *len to what it became. The padding may be
- * missing. False for anything that is not base64; then the text holds nothing to rely on.
+ * Decodes @text[0..*len) in place and sets *len to the new length. The padding may be
+ * missing. False, with unspecified content of @text, if it is not base64.
  */
 bool base64_decode(char *text, size_t *len);
-/* Appends what @data is in base64, padded. 0, -ENOMEM, -E2BIG. */
+/* Appends @data encoded as padded base64. 0, -ENOMEM or -E2BIG. */
 int base64_append(struct buf *out, const void *data, size_t len);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUF_FIRST 256 /* most texts fit: one allocation */
+#define BUF_FIRST 256 /* one allocation is enough for most texts */
 
 void buf_init(struct buf *b, size_t max)
 {

@@ -30,7 +30,7 @@ const char *digest_alg_name(enum digest_alg alg)
 	return algs[alg].name;
 }
 
-/* Lower case only: two spellings of one digest would be two cache keys. */
+/* Lower case only: the same digest in upper case would be another cache key. */
 static int hex_value(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Digests as the image spec writes them (image-spec descriptor.md, "Digests"),
- * and the hashing that makes them. The only file that knows OpenSSL.
+ * Digests (image-spec descriptor.md, "Digests"), and the computation of hashes. The only
+ * file that knows OpenSSL.
  */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 enum digest_alg {
-	DIGEST_NONE, /* all zero bytes are no digest */
+	DIGEST_NONE, /* zeroed memory is no digest */
 	DIGEST_SHA256,
 	DIGEST_SHA384,
 	DIGEST_SHA512,
@@ -32,29 +32,29 @@ size_t digest_size(enum digest_alg alg);
 const char *digest_alg_name(enum digest_alg alg);
 
 /*
- * "alg:hex" of exactly @len characters, lower-case hex of the algorithm's length.
- * 0, -EBADMSG for what is no digest, -ENOTSUP for one of an unknown algorithm.
+ * Parses @len characters "ALG:HEX", with lower-case hex of the algorithm's length. 0, -EBADMSG
+ * if it is not a digest, -ENOTSUP if the algorithm is unknown.
  */
 int digest_parse(const char *text, size_t len, struct digest *out);
-/* Gives @out, which has DIGEST_TEXT_MAX bytes, back. */
+/* Writes "ALG:HEX" to @out, of DIGEST_TEXT_MAX bytes, and returns it. */
 const char *digest_format(const struct digest *d, char *out);
-/* The hex part alone; the same buffer size. */
+/* The same, HEX alone. */
 const char *digest_hex(const struct digest *d, char *out);
-/* DIGEST_NONE equals nothing, itself included. */
+/* DIGEST_NONE is equal to nothing, not even to itself. */
 bool digest_equal(const struct digest *a, const struct digest *b);
 
-/* The digest of a whole run of bytes. 0 or -ENOMEM. */
+/* The digest of @data. 0 or -ENOMEM. */
 int digest_of(enum digest_alg alg, const void *data, size_t len, struct digest *out);
 
-/* Hashing piece by piece. One thread at a time. */
+/* Hashing in pieces. One thread at a time. */
 struct hasher;
 
 int hasher_new(enum digest_alg alg, struct hasher **out);
 void hasher_free(struct hasher *h);
 void hasher_update(struct hasher *h, const void *data, size_t len);
-/* Gives the digest of all since the start, and starts again. */
+/* The digest of all bytes so far; the hasher starts again. */
 void hasher_finish(struct hasher *h, struct digest *out);
-/* Gives the digest of all since the start, and goes on. */
+/* The digest of all bytes so far; the hasher continues. */
 void hasher_peek(const struct hasher *h, struct digest *out);
 
 #endif

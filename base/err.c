@@ -7,7 +7,7 @@
 
 #include "base/control.h"
 
-/* Foreign text ends up in these sentences: a terminal must not obey it. */
+/* Sentences contain foreign text, which must not control a terminal. */
 static void make_printable(char *text)
 {
 	const char *end = text + strlen(text);

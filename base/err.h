@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One sentence about a failure, for a person; the errno beside it is for the
+ * One sentence about a failure, for people; the errno that is returned with it is for the
  * program.
  *
- * A function that talks to the outside takes an optional `struct err *` last.
- * The innermost failure writes the sentence; callers may put words before it.
- * Fixed size, no allocation: an error path cannot fail.
+ * A function that deals with the outside takes an optional `struct err *` as its last
+ * parameter. The innermost failure writes the sentence; callers may prefix it. The size is
+ * fixed and nothing is allocated, so an error path cannot fail.
  *
- * The errno vocabulary: EBADMSG what cannot be parsed or has the wrong digest,
- * EIO transport, EACCES refused, ENOENT absent, E2BIG over a ceiling, ENOTSUP a
- * form that is not read, ENOMEM.
+ * Errnos: EBADMSG cannot be parsed, or wrong digest; EIO transport; EACCES refused; ENOENT
+ * absent; E2BIG above a ceiling; ENOTSUP a form that is not supported; ENOMEM.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
@@ -25,12 +24,13 @@ struct err {
  *
  *	return err_set(e, -EBADMSG, "%s: not a digest", text);
  *
- * @e may be NULL. What does not fit is cut. No full stop at the end, no newline.
+ * @e may be NULL. A long sentence is truncated, and control characters become "?". No full
+ * stop or newline at its end.
  */
 int err_set(struct err *e, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Puts "@fmt: " before the sentence that is there; returns @code. @e may be NULL. */
+/* Inserts "PREFIX: " before the sentence; returns @code. @e may be NULL. */
 int err_prefix(struct err *e, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 /*
- * Another page in the place of the one that is gone, and the access is tried again. mmap() is
- * a bare system call here, and may be made in a handler.
+ * Maps a new page in place of the lost one; the access is then repeated. mmap() is a plain
+ * system call, so a signal handler may make it.
  */
 static void on_fault(int number, siginfo_t *info, void *context)
 {
@@ -18,7 +18,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
 	int saved = errno;
 
 	(void)context;
-	/* Broken memory is another thing: then the access is tried again to end us. */
+	/* For broken memory: the access is repeated with the default action, which ends us. */
 	if (info->si_code != BUS_ADRERR ||
 	    mmap(at, page, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mapped files that lose their bytes: cut short by another process, or on a disk that fails.
- * Touching what is gone is a SIGBUS, which would end us.
+ * Mapped files that lose bytes: truncated by another process, or on a failing disk. An access to
+ * such a page raises SIGBUS, which would end the process.
  */
 #ifndef BASE_FAULT_H
 #define BASE_FAULT_H
 
 /*
- * From now on such a page reads as zeros, and keeps in this process what is written to it.
- * Who maps a file has to know zeros from what he expects. Once, before there are threads.
+ * Makes such pages read as zeros; writes to them stay in this process. Code that maps a
+ * file has to recognise zeros as damage. To be called once, before there are threads.
  */
 void fault_init(void);
 

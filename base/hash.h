@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 64 bits of what something is: SipHash-2-4 (Aumasson and Bernstein, 2012), taken word
- * by word. A fifth of the cost of SHA-256 for a few dozen bytes, and, unlike a
- * checksum, with no way back from a result to what gives it but to try.
+ * A 64-bit hash: SipHash-2-4 (Aumasson and Bernstein, 2012), fed in words. It has a fifth
+ * of the cost of SHA-256 for a few dozen bytes. Unlike a checksum, it cannot be inverted other
+ * than by trial.
  *
- * A hash is no digest: 2^64 tries find another thing of the same number.
+ * It is not a digest: 2^64 trials find a second input with the same hash.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
@@ -16,12 +16,12 @@ struct hash {
 	uint64_t v[4];
 };
 
-/* Any key: what has another one has another number. */
+/* Different keys give different hash functions. */
 void hash_init(struct hash *h, uint64_t key0, uint64_t key1);
 void hash_word(struct hash *h, uint64_t word);
-/* Their number goes in too, so that two texts in a row are not two others. */
+/* The length is hashed, too, so that ("ab", "c") and ("a", "bc") differ. */
 void hash_bytes(struct hash *h, const void *bytes, size_t len);
-/* The number. The hash is used up. */
+/* The result. The hash must not be used again. */
 uint64_t hash_end(struct hash *h);
 
 #endif

@@ -251,7 +251,7 @@ static int json_grow(struct json *j)
 }
 
 /* A new value in the innermost container, or the root. NULL: out of memory. */
-static struct json *add(struct builder *b, enum json_type type)
+static struct json *json_add(struct builder *b, enum json_type type)
 {
 	struct json *parent = b->depth ? b->stack[b->depth - 1] : NULL;
 	struct json *j = calloc(1, sizeof(*j));
@@ -303,7 +303,7 @@ static int build(void *arg, const struct json_event *ev)
 		b->depth--;
 		return 0;
 	}
-	j = add(b, ev->type);
+	j = json_add(b, ev->type);
 	if (!j)
 		return -ENOMEM;
 	if (ev->kind == JSON_EVENT_OPEN)

@@ -12,7 +12,7 @@ void jsonwrite_init(struct jsonwrite *w, struct buf *out)
 	*w = (struct jsonwrite){.out = out, .after = ':'};
 }
 
-static void put(struct jsonwrite *w, const char *text, size_t len)
+static void jsonwrite_put(struct jsonwrite *w, const char *text, size_t len)
 {
 	if (w->failed == 0)
 		w->failed = buf_append(w->out, text, len);
@@ -22,16 +22,16 @@ static void new_line(struct jsonwrite *w)
 {
 	unsigned i;
 
-	put(w, "\n", 1);
+	jsonwrite_put(w, "\n", 1);
 	for (i = 0; i < w->depth; i++)
-		put(w, "    ", 4);
+		jsonwrite_put(w, "    ", 4);
 }
 
 /* What stands before a value, or a key. */
 static void begin(struct jsonwrite *w)
 {
 	if (w->after == ',')
-		put(w, ",", 1);
+		jsonwrite_put(w, ",", 1);
 	if (w->after != ':')
 		new_line(w);
 }
@@ -39,7 +39,7 @@ static void begin(struct jsonwrite *w)
 static void put_value(struct jsonwrite *w, const char *text)
 {
 	begin(w);
-	put(w, text, strlen(text));
+	jsonwrite_put(w, text, strlen(text));
 	w->after = ',';
 }
 
@@ -53,14 +53,14 @@ static void put_string(struct jsonwrite *w, const char *text)
 
 int jsonwrite_finish(struct jsonwrite *w)
 {
-	put(w, "\n", 1);
+	jsonwrite_put(w, "\n", 1);
 	return w->failed;
 }
 
 void jsonwrite_open(struct jsonwrite *w, char bracket)
 {
 	begin(w);
-	put(w, &bracket, 1);
+	jsonwrite_put(w, &bracket, 1);
 	w->depth++;
 	w->after = bracket;
 }
@@ -70,14 +70,14 @@ void jsonwrite_close(struct jsonwrite *w, char bracket)
 	w->depth--;
 	if (w->after == ',')
 		new_line(w);
-	put(w, &bracket, 1);
+	jsonwrite_put(w, &bracket, 1);
 	w->after = ',';
 }
 
 void jsonwrite_key(struct jsonwrite *w, const char *key)
 {
 	put_string(w, key);
-	put(w, ": ", 2);
+	jsonwrite_put(w, ": ", 2);
 	w->after = ':';
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON texts, indented by four spaces a level, as Docker's commands print them.
+ * Writing JSON, indented by four spaces per level, as Docker's commands print it.
  *
- * A writer puts the commas and line ends; its failures stick, so that a text is written
- * down without a test a line, and asked for at its end.
+ * The writer adds commas and line ends. It remembers its first failure, so callers need to
+ * check only jsonwrite_finish().
  */
 #ifndef BASE_JSONWRITE_H
 #define BASE_JSONWRITE_H
@@ -17,26 +17,26 @@ struct jsonwrite {
 	struct buf *out;
 	unsigned depth;
 	int failed; /* 0, -ENOMEM, -E2BIG */
-	char after; /* the last thing written: '{', '[', ':' or ',' (a value) */
+	char after; /* what was written last: '{', '[', ':' or ',' (a value) */
 };
 
 /* Appends to @out, which is borrowed. */
 void jsonwrite_init(struct jsonwrite *w, struct buf *out);
-/* Ends the text with a line end. 0, -ENOMEM, -E2BIG. */
+/* Adds the last line end. 0, -ENOMEM or -E2BIG. */
 int jsonwrite_finish(struct jsonwrite *w);
 
-/* '{' or '[', and its other half. */
+/* @bracket is '{' or '[', and '}' or ']'. */
 void jsonwrite_open(struct jsonwrite *w, char bracket);
 void jsonwrite_close(struct jsonwrite *w, char bracket);
-/* Of an object: a value must follow. */
+/* A value must follow. */
 void jsonwrite_key(struct jsonwrite *w, const char *key);
 
-/* NULL is null. */
+/* NULL is written as null. */
 void jsonwrite_text(struct jsonwrite *w, const char *text);
 void jsonwrite_number(struct jsonwrite *w, int64_t n);
 /*
- * Any value; NULL is null. A number that is not whole, and a text with a NUL inside,
- * cannot be told from null in a tree, and are null.
+ * Any value; NULL is written as null. So are numbers that are not whole and strings that
+ * contain a NUL, because a tree does not have them.
  */
 void jsonwrite_value(struct jsonwrite *w, const struct json *value);
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Numbers from outside: little-endian loads and stores that need no alignment,
- * arithmetic that says when it does not fit, decimal text.
- */
+/* Foreign numbers: unaligned little-endian loads, checked arithmetic, decimal text. */
 #ifndef BASE_NUM_H
 #define BASE_NUM_H
 
@@ -36,7 +33,7 @@ static inline uint64_t get_le64(const void *p)
 	return le64toh(v);
 }
 
-/* false, and *out untouched, when the result does not fit. */
+/* False, and *out is not changed, if the sum does not fit. */
 static inline bool add_fits(uint64_t a, uint64_t b, uint64_t *out)
 {
 	uint64_t sum;
@@ -48,8 +45,8 @@ static inline bool add_fits(uint64_t a, uint64_t b, uint64_t *out)
 }
 
 /*
- * Of sizes that are told, not used: sparse files may say that they are of any. At most
- * INT64_MAX, so that it can be an off_t, too.
+ * For sizes that are only displayed, because sparse files may claim any size. At most INT64_MAX,
+ * so that the sum fits an off_t.
  */
 static inline uint64_t add_sizes(uint64_t a, uint64_t b)
 {
@@ -58,7 +55,7 @@ static inline uint64_t add_sizes(uint64_t a, uint64_t b)
 	return add_fits(a, b, &sum) && sum <= INT64_MAX ? sum : INT64_MAX;
 }
 
-/* Is [off, off + len) inside [0, size)? */
+/* Whether [off, off + len) is inside [0, size). */
 static inline bool range_fits(uint64_t off, uint64_t len, uint64_t size)
 {
 	return off <= size && len <= size - off;
@@ -71,12 +68,12 @@ static inline uint64_t round_up(uint64_t v, uint64_t unit)
 }
 
 /*
- * Decimal digits, all of @text[0..len), at least one, no sign or space.
- * false, and *out untouched, for anything else and for a value above @max.
+ * Parses @text[0..len), which must be decimal digits alone, at least one. False, and *out is
+ * not changed, for anything else and for a value above @max.
  */
 bool num_parse(const char *text, size_t len, uint64_t max, uint64_t *out);
 
-/* A size as a person writes it: digits and an optional K, M, G or T (powers of 1024). */
+/* Parses a size: digits and an optional K, M, G or T (powers of 1024). */
 bool num_parse_size(const char *text, uint64_t *out);
 
 #endif

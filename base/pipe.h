@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes from one thread to another, in a ring of a few large chunks: the writer
+ * Passes bytes from one thread to another in a ring of a few large chunks: the writer
  * waits when all are full, the reader when all are empty.
  */
 #ifndef BASE_PIPE_H
@@ -12,24 +12,23 @@
 struct pipe;
 
 int pipe_new(size_t chunk, unsigned n_chunks, struct pipe **out);
-/* Both sides must have stopped. NULL is fine. */
+/* Both sides must have ended. NULL is fine. */
 void pipe_free(struct pipe *p);
 
-/* Writer: 0, or what the reader ended with. */
+/* Writer: appends a copy. 0, or the @rc of pipe_stop(). */
 int pipe_write(struct pipe *p, const void *data, size_t len);
 /*
- * Writer: memory to write to, at least a byte, until pipe_fill() says how much of it is
- * there now. It can still be read until the next call of either. 0, or what the reader
- * ended with.
+ * Writer: lends memory, at least one byte, to be filled; pipe_fill() says how much of it was.
+ * The writer may read it until the next call of either. 0, or the @rc of pipe_stop().
  */
 int pipe_room(struct pipe *p, void **room, size_t *len);
 void pipe_fill(struct pipe *p, size_t len);
-/* Writer: no more comes; @rc is 0, or the negative errno that the reader gets then. */
+/* Writer: the end of the data; @rc is 0, or a negative errno for the reader. */
 void pipe_end(struct pipe *p, int rc);
 
-/* Reader: the next chunk, lent until the next call; its length, 0 at the end, or -errno. */
+/* Reader: lends the next chunk until the next call. Its length, 0 at the end, or -errno. */
 ssize_t pipe_next(struct pipe *p, const void **data);
-/* Reader: wants no more; the writer gets @rc, a negative errno. */
+/* Reader: stops reading; the writer gets @rc, a negative errno. */
 void pipe_stop(struct pipe *p, int rc);
 
 #endif

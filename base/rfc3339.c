@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/rfc3339.h"
 
-/* What is left to read. */
+/* The rest of the text. */
 struct rest {
 	const char *at;
 	const char *end;
@@ -44,7 +44,7 @@ static bool take_fraction(struct rest *r, uint32_t *ns)
 	return r->at > start;
 }
 
-/* Seconds that the zone is ahead of UTC. */
+/* Seconds by which the zone is ahead of UTC. */
 static bool take_zone(struct rest *r, int *ahead)
 {
 	bool is_behind = r->at < r->end && *r->at == '-';
@@ -61,9 +61,8 @@ static bool take_zone(struct rest *r, int *ahead)
 }
 
 /*
- * Days from the epoch to a date of the Gregorian calendar. Years are counted from
- * March, so that the day that some have more is the last: then the days before month m
- * are (153 m + 2) / 5.
+ * Days from the epoch to a date of the Gregorian calendar. Years begin in March, so a leap
+ * day is the last day of its year, and the days before month m are (153 m + 2) / 5.
  */
 static int64_t days_to(int year, int month, int day)
 {

@@ -185,7 +185,7 @@ int source_slice(struct source *base, uint64_t off, uint64_t len, struct source 
 	return 0;
 }
 
-/* A stream made of preads, for sources that have no better one. */
+/* A stream of preads, for sources without a stream of their own. */
 
 #define CHUNK (256 * 1024)
 

@@ -41,8 +41,8 @@ static int note_read(struct store *s, const char *file, struct buf *out)
 		rc = -ENOENT;
 	if (rc == 0)
 		rc = note_hash(content.data + HEX_LEN, content.len - HEX_LEN, hex);
-	if (rc == 0 && (memcmp(content.data, hex, HEX_LEN) ||
-			memcmp(content.data + HEX_LEN, file, HEX_LEN)))
+	if (rc == 0 && (memcmp(content.data, hex, HEX_LEN) != 0 ||
+			memcmp(content.data + HEX_LEN, file, HEX_LEN) != 0))
 		rc = -ENOENT;
 	if (rc == 0)
 		rc = buf_append(out, content.data + NOTE_HEAD, content.len - NOTE_HEAD);

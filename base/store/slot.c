@@ -160,8 +160,8 @@ static int no_progress(const struct slot *sl, struct err *e)
 	char hex[DIGEST_TEXT_MAX];
 
 	return err_set(e, -ETIMEDOUT,
-		       "%s/layers/%s/%s/lock is locked by a process that got no further "
-		       "for %u seconds",
+		       "%s/layers/%s/%s/lock is locked by a process that has made no "
+		       "progress for %u seconds",
 		       sl->store->dir, digest_alg_name(sl->layer.alg),
 		       digest_hex(&sl->layer, hex), sl->store->patience);
 }

@@ -182,14 +182,13 @@ int store_trouble(const struct store *s, struct err *e)
 	if (rc == 0)
 		return 0;
 	if (rc == -ENOSPC)
-		return err_set(
-			e, rc,
-			"the cache %s is full: what it cannot take is fetched again "
-			"when it is needed",
-			s->dir);
+		return err_set(e, rc,
+			       "the cache %s is full; data that does not fit is fetched "
+			       "again when needed",
+			       s->dir);
 	return err_set(e, rc,
-		       "cannot write to the cache %s: %s; what it cannot take is fetched "
-		       "again when it is needed",
+		       "cannot write to the cache %s: %s; data that is not stored is "
+		       "fetched again when needed",
 		       s->dir, strerror(-rc));
 }
 

@@ -150,7 +150,8 @@ int helper_run(const char *const *argv, const char *input, unsigned seconds,
 	}
 	close(pipe_out[0]);
 	if (rc == -ETIMEDOUT)
-		return err_set(e, rc, "%s: not done after %u seconds", argv[0], seconds);
+		return err_set(e, rc, "%s: not finished after %u seconds", argv[0],
+			       seconds);
 	return rc < 0 ? err_set(e, rc, "%s: cannot be run: %s", argv[0], strerror(-rc))
 		      : 0;
 }

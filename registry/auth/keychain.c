@@ -46,7 +46,7 @@ static int parse_answer(const struct buf *answer, const char *program,
 	int rc = json_parse(answer->data ? answer->data : "", answer->len, &j, NULL);
 
 	if (rc < 0)
-		return err_set(e, -EACCES, "%s: its answer is no JSON", program);
+		return err_set(e, -EACCES, "%s: its answer is not JSON", program);
 	user = json_member_string(j, "Username");
 	secret = json_member_string(j, "Secret");
 	if (secret && secret[0] && user && strcmp(user, "<token>") == 0) {
@@ -86,7 +86,7 @@ static int run_helper(const char *suffix, const char *server, struct credential 
 		if (!strstr(buf_text(&answer), "credentials not found"))
 			rc = err_set(e, -EACCES, "%s: %.200s", program,
 				     answer.len ? buf_text(&answer)
-						: "failed without a word");
+						: "failed without a message");
 	} else {
 		rc = parse_answer(&answer, program, out, e);
 	}

@@ -134,7 +134,8 @@ static int parse_token(const struct buf *body, struct token *out, struct err *e)
 	/* With a line break, the server could add fields to our requests. */
 	if (!text || !text[0] || strpbrk(text, "\r\n")) {
 		json_free(j);
-		return err_set(e, -EBADMSG, "the token server's answer holds no token");
+		return err_set(e, -EBADMSG,
+			       "the token server's answer contains no token");
 	}
 	if (json_member_int(j, "expires_in", &seconds) && seconds <= 0)
 		seconds = TOKEN_SECONDS;
@@ -156,14 +157,15 @@ static int check_realm(const struct token_request *tr, struct err *e)
 	if (strncasecmp(c->realm, "https://", 8) == 0)
 		return 0;
 	if (strncasecmp(c->realm, "http://", 7) != 0)
-		return err_set(e, -EACCES,
-			       "the registry names a token server that is no URL: %.200s",
-			       c->realm);
+		return err_set(
+			e, -EACCES,
+			"the registry names a token server that is not a URL: %.200s",
+			c->realm);
 	if (secret && strncmp(tr->base, "https://", 8) == 0)
 		return err_set(
 			e, -EACCES,
-			"the registry wants our password sent in the clear to %.200s, "
-			"which is not done",
+			"the registry asks for the password in the clear at %.200s; it is "
+			"not sent",
 			c->realm);
 	return 0;
 }

@@ -78,7 +78,8 @@ static int read_certificates(const char *path, char **out, struct err *e)
 	buf_init(&text, CERTIFICATES_MAX);
 	rc = paths_read(path, &text);
 	if (rc == 0 && !strstr(buf_text(&text), "-----BEGIN"))
-		rc = err_set(e, -EINVAL, "%s: holds no certificate in PEM form", path);
+		rc = err_set(e, -EINVAL, "%s: contains no certificate in PEM format",
+			     path);
 	else if (rc < 0)
 		rc = err_set(e, -EINVAL, "%s: %s", path, strerror(-rc));
 	else
@@ -138,7 +139,7 @@ static int add_certificate(struct endpoint *ep, const char *folder, const char *
 	memcpy(key, path, len);
 	strcpy(key + len, ".key");
 	if (!paths_exists(key))
-		return err_set(e, -EINVAL, "%s: has no key beside it", path);
+		return err_set(e, -EINVAL, "%s: there is no .key file beside it", path);
 	ep->cert_file = strdup(path);
 	ep->key_file = strdup(key);
 	return ep->cert_file && ep->key_file ? 0 : out_of_memory(e);
@@ -243,15 +244,17 @@ static int add_name(struct search *s, const char *name, bool insecure)
 	int rc;
 
 	if (!s->ref->path[0] && slash && slash[1])
-		return err_set(s->e, -ENOTSUP,
-			       "registries.conf leads to %.200s, a part of a registry",
-			       name);
+		return err_set(
+			s->e, -ENOTSUP,
+			"registries.conf maps the registry to %.200s, a part of one",
+			name);
 	if (!slash || !reference_is_host(name, len) ||
 	    (slash[1] && !reference_is_path(slash + 1, strlen(slash + 1))))
-		return err_set(s->e, -EINVAL,
-			       "registries.conf leads to %.200s, which is no name of "
-			       "an image",
-			       name);
+		return err_set(
+			s->e, -EINVAL,
+			"registries.conf maps the name to %.200s, which is not the "
+			"name of an image",
+			name);
 	host = strndup(name, len);
 	rc = host ? add_host(s, host, slash + 1, insecure) : out_of_memory(s->e);
 	free(host);

@@ -110,8 +110,7 @@ static int on_header(struct hosts_parser *rd, struct toml_host *h, const char *n
 	char *line;
 
 	if (!name[0] || strpbrk(name, ": \t\r\n") || strpbrk(value, "\r\n"))
-		return err_set(rd->e, -EINVAL, "not a header that can be sent: %.80s",
-			       name);
+		return err_set(rd->e, -EINVAL, "not a valid header: %.80s", name);
 	if (h->n_headers == TOML_HEADERS_MAX)
 		return err_set(rd->e, -EINVAL, "more than %d headers", TOML_HEADERS_MAX);
 	line = malloc(size);
@@ -152,7 +151,7 @@ static int on_dial_timeout(struct hosts_parser *rd, struct toml_host *h, const c
 	}
 	if (*at || !(all >= 1 && all <= 3600000))
 		return err_set(rd->e, -EINVAL,
-			       "dial_timeout: not a duration, as 200ms: %.40s", text);
+			       "dial_timeout: not a duration such as 200ms: %.40s", text);
 	h->dial_ms = (unsigned)all;
 	return 0;
 }

@@ -73,11 +73,11 @@ int short_name_expand(const struct registries *r, const char *text,
 		rc = candidates_add_alias(&c, r, text);
 		has_alias = c.n > 0;
 		if (rc == 0 && !has_alias && r->is_enforcing && r->n_search > 1)
-			rc = err_set(e, -EINVAL,
-				     "%s: of which host? registries.conf has %zu to look "
-				     "in, and "
-				     "its short-name-mode lets none be guessed",
-				     text, r->n_search);
+			rc = err_set(
+				e, -EINVAL,
+				"%s: ambiguous: registries.conf has %zu hosts to search, "
+				"and its short-name-mode is \"enforcing\"",
+				text, r->n_search);
 		for (i = 0; !has_alias && rc == 0 && i < r->n_search; i++)
 			rc = candidates_add(&c, r->search[i], text);
 	}

@@ -78,7 +78,7 @@ static int end_of_line(struct parser *p)
 {
 	skip_blanks(p);
 	if (p->at < p->end && *p->at != '\n' && *p->at != '\r' && *p->at != '#')
-		return toml_error(p, "something is left after the value");
+		return toml_error(p, "unexpected text after the value");
 	return 0;
 }
 
@@ -87,7 +87,7 @@ static int end_of_line(struct parser *p)
 static int toml_put(struct parser *p, char *out, size_t *n, char c)
 {
 	if (*n + 1 >= TOML_TEXT_MAX)
-		return toml_error(p, "a text that is too long");
+		return toml_error(p, "a string that is too long");
 	out[(*n)++] = c;
 	return 0;
 }
@@ -98,7 +98,7 @@ static int toml_put_utf8(struct parser *p, char *out, size_t *n, uint32_t c)
 	int size = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4, i, rc = 0;
 
 	if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return toml_error(p, "an escape that is no character");
+		return toml_error(p, "an escape that is not a character");
 	if (size == 1)
 		return toml_put(p, out, n, (char)c);
 	for (i = size - 1; i >= 0 && rc == 0; i--) {
@@ -130,7 +130,7 @@ static int parse_escape(struct parser *p, char *out, size_t *n)
 		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
 			v = v << 4 | (uint32_t)((c | 0x20) - 'a' + 10);
 		else
-			return toml_error(p, "an escape that is no character");
+			return toml_error(p, "an escape that is not a character");
 	}
 	return toml_put_utf8(p, out, n, v);
 }
@@ -151,7 +151,7 @@ static int parse_string(struct parser *p, char *out)
 		p->at++;
 	while (rc == 0) {
 		if (p->at >= p->end || (!many && *p->at == '\n'))
-			return toml_error(p, "a text without its closing quote");
+			return toml_error(p, "a string without its closing quote");
 		if (many ? toml_starts(p, close) : *p->at == quote)
 			break;
 		if (*p->at == '\\' && quote == '"') {
@@ -164,7 +164,7 @@ static int parse_string(struct parser *p, char *out)
 			else
 				rc = parse_escape(p, out, &n);
 		} else if (*p->at == '\0') {
-			rc = toml_error(p, "a NUL in a text");
+			rc = toml_error(p, "a NUL in a string");
 		} else {
 			rc = toml_put(p, out, &n, *p->at++);
 		}
@@ -271,7 +271,7 @@ static int parse_inline_table(struct parser *p, bool in_array, unsigned level)
 			p->at++;
 			skip_space(p);
 		} else if (rc == 0 && toml_peek(p) != '}') {
-			rc = toml_error(p, "an inline table without its end");
+			rc = toml_error(p, "an inline table without its closing brace");
 		}
 	}
 	if (rc == 0)
@@ -293,7 +293,7 @@ static int parse_array(struct parser *p, unsigned level)
 			p->at++;
 			skip_space(p);
 		} else if (rc == 0 && toml_peek(p) != ']') {
-			rc = toml_error(p, "an array without its end");
+			rc = toml_error(p, "an array without its closing bracket");
 		}
 	}
 	if (rc == 0)
@@ -314,7 +314,7 @@ static int parse_plain(struct parser *p, size_t at)
 	if (strcmp(p->text, "true") == 0 || strcmp(p->text, "false") == 0)
 		return toml_emit(p, TOML_BOOL, at, p->text, p->text[0] == 't');
 	if (!strchr("+-0123456789in", p->text[0]))
-		return toml_error(p, "a text without quotes");
+		return toml_error(p, "a string without quotes");
 	return toml_emit(p, TOML_OTHER, at, p->text, false);
 }
 
@@ -348,7 +348,7 @@ static int parse_header(struct parser *p)
 	p->depth = 0;
 	rc = parse_key(p);
 	if (rc == 0 && !toml_starts(p, many ? "]]" : "]"))
-		rc = toml_error(p, "a table's name without its end");
+		rc = toml_error(p, "a table name without its closing bracket");
 	if (rc < 0)
 		return rc;
 	p->at += many ? 2 : 1;

@@ -511,7 +511,7 @@ int http_begin(struct http *h, const struct http_request *rq, struct transfer **
 		rc = set_up_transfer(t, rq);
 	if (rc < 0)
 		err_set(e, rc,
-			rc == -EINVAL ? "not a URL that can be asked: %.200s"
+			rc == -EINVAL ? "not an http or https URL: %.200s"
 				      : "out of memory",
 			rq->url);
 	else

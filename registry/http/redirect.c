@@ -42,7 +42,7 @@ static int redirect_step(struct buf *url, const char *location, struct err *e)
 	rc = http_url_join(buf_text(url), location, &next);
 	if (rc < 0) {
 		buf_release(&next);
-		return err_set(e, -EIO, "redirected to what is no URL: %.200s", location);
+		return err_set(e, -EIO, "redirected to an invalid URL: %.200s", location);
 	}
 	buf_release(url);
 	*url = next;

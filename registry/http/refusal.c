@@ -119,5 +119,6 @@ int refuse_coding(const struct transfer *t, struct err *e)
 	if (!coding || strcasecmp(coding, "identity") == 0)
 		return 0;
 	return err_set(e, -EBADMSG,
-		       "sent in the coding \"%.40s\", which was not asked for", coding);
+		       "sent with the content coding \"%.40s\", which was not requested",
+		       coding);
 }

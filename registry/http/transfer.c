@@ -174,7 +174,7 @@ int transfer_await(struct transfer *t, int64_t *until, struct err *e)
 		t->driver->move_up(t->driver, t);
 	pthread_mutex_lock(&t->lock);
 	if (!await_start(t, queued, *until))
-		rc = err_set(e, -ETIMEDOUT, "%s: it answers nobody", t->origin);
+		rc = err_set(e, -ETIMEDOUT, "%s: it answers no request", t->origin);
 	*until += time_of_others(t, queued);
 	while (rc == 0 && !t->has_head && !t->done) {
 		if (!transfer_wait(t, *until) && !t->has_head && !t->done)
@@ -202,8 +202,7 @@ ssize_t transfer_next(struct transfer *t, const void **data, size_t max, int64_t
 		t->driver->wake(t->driver); /* the pause can end */
 	while (ring_is_empty(&t->ring) && !t->done && rc == 0) {
 		if (!transfer_wait(t, until) && ring_is_empty(&t->ring) && !t->done)
-			rc = err_set(e, -ETIMEDOUT, "%s: the answer stopped coming",
-				     t->origin);
+			rc = err_set(e, -ETIMEDOUT, "%s: the answer stalled", t->origin);
 	}
 	if (rc == 0 && !ring_is_empty(&t->ring))
 		rc = (ssize_t)ring_lend(&t->ring, max, data);
@@ -237,10 +236,11 @@ int transfer_read_all(struct transfer *t, struct buf *body, int64_t until, struc
 
 	while ((n = transfer_next(t, &data, RING_SMALL, until, e)) > 0) {
 		if (buf_append(body, data, (size_t)n) < 0)
-			return err_set(e, -E2BIG,
-				       "%s: an answer of over %zu bytes, too large for "
-				       "what was asked",
-				       t->origin, body->max);
+			return err_set(
+				e, -E2BIG,
+				"%s: an answer of more than %zu bytes, too large for "
+				"this request",
+				t->origin, body->max);
 	}
 	return (int)n;
 }

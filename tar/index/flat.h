@@ -41,8 +41,8 @@ int flat_add_extents(struct flat *f, const struct tar_entry *e, uint64_t *off);
 /* Writes the row to @w, which must be in the section UNITS. */
 int flat_add_span(struct flat *f, struct writer *w, const struct span *sp);
 /*
- * Counts an entry that is left out, and keeps a line "PATH: REASON" while there is room; a
- * long path is shortened. Always 0, because leaving out an entry is no failure.
+ * Counts an entry that is left out, and keeps a line "PATH: REASON" while there is room;
+ * a long path is shortened. Always 0, because leaving out an entry is no failure.
  */
 int flat_skip(struct flat *f, const char *path, size_t len, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -134,7 +134,7 @@ static void test_challenges(void)
 		{"no password in the clear", "https://x.y", REALM, NULL, 0, "Bearer t1",
 		 "/token?scope=repository%3Aa%2Fb%3Apull", ""},
 		{"a realm that is no URL", "@", "Bearer realm=\"here\"", NULL, -EACCES,
-		 "no URL", "", ""},
+		 "not a URL", "", ""},
 	};
 	struct err e;
 	struct auth *a;

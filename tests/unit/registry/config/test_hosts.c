@@ -171,7 +171,7 @@ static void test_certificates(void)
 	write_file(".config/containers/certs.d/c.y:5000/ca.crt",
 		   "-----BEGIN CERTIFICATE-----\n");
 	write_file(".config/containers/certs.d/c.y:5000/me.cert", "x");
-	ok(strstr(asked("c.y:5000/a", false), "has no key"), "half a pair: %s",
+	ok(strstr(asked("c.y:5000/a", false), "no .key file"), "half a pair: %s",
 	   asked("c.y:5000/a", false));
 	write_file(".config/containers/certs.d/c.y:5000/me.key", "x");
 	is_text(asked("c.y:5000/a", false), "https://c.y:5000/v2/a ca client",
