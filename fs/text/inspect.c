@@ -34,35 +34,42 @@ static const char *shorten_name(const char *name)
 							   : name + sizeof(library) - 1;
 }
 
+/* A list of one name, @name and @suffix; empty unless @is_shown. */
+static void write_name_list(struct jsonwrite *w, const char *key, bool is_shown,
+			    const char *name, size_t len, const char *suffix)
+{
+	char *text = NULL;
+
+	jsonwrite_key(w, key);
+	jsonwrite_open(w, '[');
+	if (is_shown && asprintf(&text, "%.*s%s", (int)len, name, suffix) < 0) {
+		text = NULL;
+		w->failed = -ENOMEM;
+	}
+	if (text)
+		jsonwrite_text(w, text);
+	jsonwrite_close(w, ']');
+	free(text);
+}
+
 /* RepoTags and RepoDigests. An image on disk has no repository. */
 static void write_names(struct jsonwrite *w, const struct image *img)
 {
 	const struct descriptor *d = img->has_index ? &img->index_descriptor
 						    : &img->manifest_descriptor;
-	const char *name = shorten_name(img->name), *slash, *tag;
-	char digest[DIGEST_TEXT_MAX];
-	int len = (int)strcspn(name, "@");
-	char *text = NULL;
+	const char *name = shorten_name(img->name), *path, *tag;
+	bool has_repository = !source_name_is_local(img->name);
+	size_t len = strcspn(name, "@");
+	char digest[DIGEST_TEXT_MAX + 1] = "@";
 
-	slash = memrchr(name, '/', (size_t)len);
-	tag = memchr(slash ? slash : name, ':',
-		     (size_t)(name + len - (slash ? slash : name)));
-	jsonwrite_key(w, "RepoTags");
-	jsonwrite_open(w, '[');
-	if (!source_name_is_local(img->name) && tag &&
-	    asprintf(&text, "%.*s", len, name) >= 0)
-		jsonwrite_text(w, text);
-	jsonwrite_close(w, ']');
-	free(text);
-	text = NULL;
-	jsonwrite_key(w, "RepoDigests");
-	jsonwrite_open(w, '[');
-	if (!source_name_is_local(img->name) &&
-	    asprintf(&text, "%.*s@%s", tag ? (int)(tag - name) : len, name,
-		     digest_format(&d->digest, digest)) >= 0)
-		jsonwrite_text(w, text);
-	jsonwrite_close(w, ']');
-	free(text);
+	path = memrchr(name, '/', len);
+	if (!path)
+		path = name;
+	tag = memchr(path, ':', (size_t)(name + len - path));
+	digest_format(&d->digest, digest + 1);
+	write_name_list(w, "RepoTags", has_repository && tag, name, len, "");
+	write_name_list(w, "RepoDigests", has_repository, name,
+			tag ? (size_t)(tag - name) : len, digest);
 }
 
 /* Writes a member of the config, if there is one, under the name that it has here. */
