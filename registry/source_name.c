@@ -129,7 +129,6 @@ const char *source_name_tag(const char *name, size_t *len)
 	if (!colon || colon + 1 == end || colon[1] == '@' ||
 	    memchr(colon, '/', (size_t)(end - colon)))
 		return NULL;
-
 	*len = (size_t)(end - colon) - 1;
 	return colon + 1;
 }
