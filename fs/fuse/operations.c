@@ -29,6 +29,9 @@
 /* As Linux limits them (XATTR_SIZE_MAX, XATTR_LIST_MAX). */
 #define XATTR_MAX 65536
 
+/* Requests that the kernel makes in the background, such as readahead, at one time. */
+#define BACKGROUND_MAX 4096
+
 static const struct nodes *nodes_of(fuse_req_t req)
 {
 	return ((struct served *)fuse_req_userdata(req))->nodes;
@@ -91,9 +94,17 @@ static void on_init(void *arg, struct fuse_conn_info *conn)
 	 */
 	if (n->has_xattrs && (c->options->default_permissions || c->uid == 0))
 		want(conn, FUSE_CAP_POSIX_ACL);
-	/* Readahead hides the latency of the network. */
-	conn->max_background = 64;
-	conn->congestion_threshold = 48;
+	/*
+	 * The kernel waits for an asynchronous direct read whatever signal comes. It interrupts
+	 * a synchronous one.
+	 */
+	do_not_want(conn, FUSE_CAP_ASYNC_DIO);
+	/*
+	 * Readahead hides the latency of the network. Readahead of any number of files that are
+	 * not in the store must leave room: that of stored files would queue behind it.
+	 */
+	conn->max_background = BACKGROUND_MAX;
+	conn->congestion_threshold = BACKGROUND_MAX / 4 * 3;
 	s->ready(s->arg);
 }
 
@@ -125,7 +136,27 @@ static void fill_entry(const struct nodes *n, const struct item *item,
 	e->entry_timeout = item->is_live ? 0 : lasts(item);
 }
 
-/* WAITS */
+/*
+ * REQUESTS
+ *
+ * libfuse's worker tries each request with an impatient waiter. If that fails with -EINTR, the
+ * request would have to wait: it is copied, and another thread does the work again (deferred.h).
+ */
+
+struct request {
+	struct deferred deferred;
+	fuse_req_t req;
+	struct served *served;
+	/* Does the work and replies. 0, or -EINTR for an impatient waiter: not replied. */
+	int (*work)(struct request *r);
+	struct waiter waiter;
+	fuse_ino_t node;
+	const char *name; /* NULL: it has none; a copy, once it is deferred */
+	size_t size;
+	off_t off;
+	int whence;
+	bool plus;
+};
 
 static void on_interrupt(fuse_req_t req, void *arg)
 {
@@ -138,66 +169,138 @@ static void watch(struct waiter *w, bool on)
 	fuse_req_interrupt_func(w->arg, on ? on_interrupt : NULL, on ? w : NULL);
 }
 
-static struct waiter waiter_of(fuse_req_t req)
+static void run_deferred(struct deferred *d)
 {
-	return (struct waiter){
-		.all = &nodes_of(req)->context->waiters,
+	struct request *r = (struct request *)d;
+
+	r->work(r);
+	free((char *)r->name);
+	free(r);
+}
+
+static void defer(const struct request *from)
+{
+	struct request *r = malloc(sizeof(*r));
+	int rc = -ENOMEM;
+
+	if (r) {
+		*r = *from;
+		r->deferred.work = run_deferred;
+		r->waiter.is_impatient = false;
+		r->name = from->name ? strdup(from->name) : NULL;
+		if (r->name || !from->name)
+			rc = deferred_add(&r->served->deferred, &r->deferred);
+	}
+	if (rc == 0)
+		return;
+	fuse_reply_err(from->req, -rc);
+	if (r)
+		free((char *)r->name);
+	free(r);
+}
+
+static void serve(struct request *r)
+{
+	r->served = fuse_req_userdata(r->req);
+	r->waiter = (struct waiter){
+		.all = &r->served->nodes->context->waiters,
 		.watch = watch,
-		.arg = req,
+		.arg = r->req,
+		.is_impatient = true,
 	};
+	if (r->work(r) < 0)
+		defer(r);
+}
+
+/* Is the request to be deferred, in place of being answered? */
+static bool has_to_wait(const struct request *r, ssize_t rc)
+{
+	return rc == -EINTR && r->waiter.is_impatient;
+}
+
+/* EIO for a wait that the mount has ended: many programs repeat a call after EINTR. */
+static void reply_error(const struct request *r, ssize_t rc)
+{
+	if (rc == -EINTR && r->waiter.is_given_up)
+		rc = -EIO;
+	fuse_reply_err(r->req, (int)-rc);
+}
+
+static int do_lookup(struct request *r)
+{
+	const struct nodes *nodes = r->served->nodes;
+	struct fuse_entry_param e;
+	struct item item = {0};
+	int rc = nodes_lookup(nodes, r->node, r->name, &r->waiter, &item);
+
+	if (has_to_wait(r, rc))
+		return rc;
+	if (rc < 0 && rc != -ENOENT) {
+		reply_error(r, rc);
+		return 0;
+	}
+	if (rc == -ENOENT) /* node 0: a negative name, which mostly never expires */
+		item = (struct item){.expires = item.expires, .seconds = item.seconds};
+	fill_entry(nodes, &item, &e);
+	fuse_reply_entry(r->req, &e);
+	return 0;
 }
 
 static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	const struct nodes *n = nodes_of(req);
-	struct waiter w = waiter_of(req);
-	struct fuse_entry_param e;
-	struct item item = {0};
-	int rc;
+	struct request r = {.req = req, .work = do_lookup, .node = parent, .name = name};
 
 	count(req, OP_LOOKUP);
-	rc = nodes_lookup(n, parent, name, &w, &item);
-	if (rc < 0 && rc != -ENOENT) {
-		fuse_reply_err(req, -rc);
-		return;
+	serve(&r);
+}
+
+static int do_getattr(struct request *r)
+{
+	const struct nodes *nodes = r->served->nodes;
+	struct item item;
+	int rc = nodes_describe(nodes, r->node, &r->waiter, &item);
+
+	if (has_to_wait(r, rc))
+		return rc;
+	if (rc < 0) {
+		reply_error(r, rc);
+		return 0;
 	}
-	if (rc == -ENOENT) /* node 0: a negative name, which mostly never expires */
-		item = (struct item){.expires = item.expires, .seconds = item.seconds};
-	fill_entry(n, &item, &e);
-	fuse_reply_entry(req, &e);
+	own(nodes, &item.attr);
+	fuse_reply_attr(r->req, &item.attr, lasts(&item));
+	return 0;
 }
 
 static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
-	const struct nodes *n = nodes_of(req);
-	struct waiter w = waiter_of(req);
-	struct item item;
-	int rc;
+	struct request r = {.req = req, .work = do_getattr, .node = node};
 
 	(void)fi;
 	count(req, OP_GETATTR);
-	rc = nodes_describe(n, node, &w, &item);
-	if (rc < 0) {
-		fuse_reply_err(req, -rc);
-		return;
-	}
-	own(n, &item.attr);
-	fuse_reply_attr(req, &item.attr, lasts(&item));
+	serve(&r);
+}
+
+static int do_readlink(struct request *r)
+{
+	char text[PATH_MAX];
+	int rc = nodes_readlink(r->served->nodes, r->node, text, sizeof(text),
+				&r->waiter);
+
+	if (has_to_wait(r, rc))
+		return rc;
+	if (rc < 0)
+		reply_error(r, rc);
+	else
+		fuse_reply_readlink(r->req, text);
+	return 0;
 }
 
 static void on_readlink(fuse_req_t req, fuse_ino_t node)
 {
-	const struct nodes *n = nodes_of(req);
-	struct waiter w = waiter_of(req);
-	char text[PATH_MAX];
-	int rc;
+	struct request r = {.req = req, .work = do_readlink, .node = node};
 
 	count(req, OP_READLINK);
-	rc = nodes_readlink(n, node, text, sizeof(text), &w);
-	if (rc < 0)
-		fuse_reply_err(req, -rc);
-	else
-		fuse_reply_readlink(req, text);
+	serve(&r);
 }
 
 /* DIRECTORIES */
@@ -230,10 +333,8 @@ static size_t add_name(fuse_req_t req, char *buf, size_t size, const char *name,
 }
 
 /* As many names as fit into @buf: the number of bytes. */
-static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t size,
-			  off_t off, bool plus)
+static ssize_t list_names(struct request *r, char *buf)
 {
-	struct waiter w = waiter_of(req);
 	struct node_list *l = NULL;
 	struct item item;
 	const char *name;
@@ -241,10 +342,11 @@ static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t siz
 	size_t done = 0, len;
 	int rc;
 
-	rc = nodes_list_open(nodes_of(req), node, (uint64_t)off, &w, &l);
+	rc = nodes_list_open(r->served->nodes, r->node, (uint64_t)r->off, &r->waiter, &l);
 	while (rc == 0 && (rc = nodes_list_next(l, &name, &item, &cookie)) > 0) {
-		len = add_name(req, buf + done, size - done, name, &item, cookie, plus);
-		if (len > size - done)
+		len = add_name(r->req, buf + done, r->size - done, name, &item, cookie,
+			       r->plus);
+		if (len > r->size - done)
 			break;
 		done += len;
 		rc = 0;
@@ -254,33 +356,47 @@ static ssize_t list_names(fuse_req_t req, fuse_ino_t node, char *buf, size_t siz
 	return rc < 0 && done == 0 ? rc : (ssize_t)done;
 }
 
-static void reply_names(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
-			bool plus)
+static int do_readdir(struct request *r)
 {
-	char *buf = malloc(size);
-	ssize_t n = buf ? list_names(req, node, buf, size, off, plus) : -ENOMEM;
+	char *buf = malloc(r->size);
+	ssize_t n = buf ? list_names(r, buf) : -ENOMEM;
 
+	if (has_to_wait(r, n)) {
+		free(buf);
+		return -EINTR;
+	}
 	if (n < 0)
-		fuse_reply_err(req, (int)-n);
+		reply_error(r, n);
 	else
-		fuse_reply_buf(req, buf, (size_t)n);
+		fuse_reply_buf(r->req, buf, (size_t)n);
 	free(buf);
+	return 0;
 }
 
 static void on_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		       struct fuse_file_info *fi)
 {
+	struct request r = {
+		.req = req, .work = do_readdir, .node = node, .size = size, .off = off};
+
 	(void)fi;
 	count(req, OP_READDIR);
-	reply_names(req, node, size, off, false);
+	serve(&r);
 }
 
 static void on_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 			   struct fuse_file_info *fi)
 {
+	struct request r = {.req = req,
+			    .work = do_readdir,
+			    .node = node,
+			    .size = size,
+			    .off = off,
+			    .plus = true};
+
 	(void)fi;
 	count(req, OP_READDIRPLUS);
-	reply_names(req, node, size, off, true);
+	serve(&r);
 }
 
 /* FILES */
@@ -299,72 +415,113 @@ static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	fuse_reply_open(req, fi);
 }
 
+static int do_read(struct request *r)
+{
+	struct served *s = r->served;
+	char *buf = malloc(r->size);
+	ssize_t n = buf ? nodes_read(s->nodes, r->node, buf, r->size, (uint64_t)r->off,
+				     &r->waiter)
+			: -ENOMEM;
+
+	if (has_to_wait(r, n)) {
+		free(buf);
+		return -EINTR;
+	}
+	if (n > 0 && r->off == 0)
+		pusher_on_read(&s->pusher, r->node);
+	if (n < 0)
+		reply_error(r, n);
+	else
+		fuse_reply_buf(r->req, buf, (size_t)n);
+	free(buf);
+	return 0;
+}
+
 static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	struct served *s = fuse_req_userdata(req);
-	struct waiter w = waiter_of(req);
-	char *buf = malloc(size);
-	ssize_t n;
+	struct request r = {
+		.req = req, .work = do_read, .node = node, .size = size, .off = off};
 
 	(void)fi;
 	count(req, OP_READ);
-	n = buf ? nodes_read(s->nodes, node, buf, size, (uint64_t)off, &w) : -ENOMEM;
-	if (n > 0 && off == 0)
-		pusher_on_read(&s->pusher, node);
-	if (n < 0)
-		fuse_reply_err(req, (int)-n);
+	serve(&r);
+}
+
+static int do_lseek(struct request *r)
+{
+	const struct nodes *nodes = r->served->nodes;
+	off_t rc = -ENOSYS;
+
+	/* Without holes the kernel knows the answers itself. */
+	if (nodes->has_sparse)
+		rc = nodes_seek(nodes, r->node, r->off, r->whence, &r->waiter);
+	if (has_to_wait(r, rc))
+		return -EINTR;
+	if (rc < 0)
+		reply_error(r, rc);
 	else
-		fuse_reply_buf(req, buf, (size_t)n);
-	free(buf);
+		fuse_reply_lseek(r->req, rc);
+	return 0;
 }
 
 static void on_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence,
 		     struct fuse_file_info *fi)
 {
-	const struct nodes *n = nodes_of(req);
-	struct waiter w = waiter_of(req);
-	off_t rc = -ENOSYS;
+	struct request r = {
+		.req = req, .work = do_lseek, .node = node, .off = off, .whence = whence};
 
 	(void)fi;
 	count(req, OP_LSEEK);
-	/* After ENOSYS the kernel answers by itself, as for files without holes. */
-	if (n->has_sparse)
-		rc = nodes_seek(n, node, off, whence, &w);
-	if (rc < 0)
-		fuse_reply_err(req, (int)-rc);
-	else
-		fuse_reply_lseek(req, rc);
+	serve(&r);
 }
 
 /* EXTENDED ATTRIBUTES AND TOTALS */
 
-static void reply_xattr(fuse_req_t req, ssize_t n, const char *buf, size_t size)
+static void reply_xattr(const struct request *r, ssize_t n, const char *buf)
 {
 	if (n < 0)
-		fuse_reply_err(req, (int)-n);
-	else if (size == 0)
-		fuse_reply_xattr(req, (size_t)n);
+		reply_error(r, n);
+	else if (r->size == 0)
+		fuse_reply_xattr(r->req, (size_t)n);
 	else
-		fuse_reply_buf(req, buf, (size_t)n);
+		fuse_reply_buf(r->req, buf, (size_t)n);
+}
+
+/* getxattr if the request has a name, else listxattr. */
+static int do_xattr(struct request *r)
+{
+	const struct nodes *nodes = r->served->nodes;
+	char *buf = NULL;
+	ssize_t n = -ENOSYS;
+
+	if (nodes->has_xattrs) {
+		buf = malloc(r->size + 1);
+		n = -ENOMEM;
+	}
+	if (buf)
+		n = r->name ? nodes_getxattr(nodes, r->node, r->name, buf, r->size,
+					     &r->waiter)
+			    : nodes_listxattr(nodes, r->node, buf, r->size, &r->waiter);
+	if (has_to_wait(r, n)) {
+		free(buf);
+		return -EINTR;
+	}
+	reply_xattr(r, n, buf);
+	free(buf);
+	return 0;
 }
 
 static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
 {
-	const struct nodes *n = nodes_of(req);
-	struct waiter w = waiter_of(req);
-	char *buf = NULL;
-	ssize_t len = -ENOSYS;
+	struct request r = {.req = req,
+			    .work = do_xattr,
+			    .node = node,
+			    .name = name,
+			    .size = size < XATTR_MAX ? size : XATTR_MAX};
 
 	count(req, OP_GETXATTR);
-	if (size > XATTR_MAX)
-		size = XATTR_MAX;
-	if (n->has_xattrs) {
-		buf = malloc(size + 1);
-		len = buf ? nodes_getxattr(n, node, name, buf, size, &w) : -ENOMEM;
-	}
-	reply_xattr(req, len, buf, size);
-	free(buf);
+	serve(&r);
 }
 
 /*
@@ -373,20 +530,13 @@ static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_
  */
 static void on_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 {
-	const struct nodes *n = nodes_of(req);
-	struct waiter w = waiter_of(req);
-	char *buf = NULL;
-	ssize_t len = -ENOSYS;
+	struct request r = {.req = req,
+			    .work = do_xattr,
+			    .node = node,
+			    .size = size < XATTR_MAX ? size : XATTR_MAX};
 
 	count(req, OP_LISTXATTR);
-	if (size > XATTR_MAX)
-		size = XATTR_MAX;
-	if (n->has_xattrs) {
-		buf = malloc(size + 1);
-		len = buf ? nodes_listxattr(n, node, buf, size, &w) : -ENOMEM;
-	}
-	reply_xattr(req, len, buf, size);
-	free(buf);
+	serve(&r);
 }
 
 static void on_statfs(fuse_req_t req, fuse_ino_t node)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "fs/fuse/deferred.h"
 #include "fs/fuse/push.h"
 
 struct fuse_lowlevel_ops;
@@ -21,7 +22,9 @@ struct served {
 	/* What the kernel is capable of: */
 	bool no_open;
 	bool no_opendir;
+	bool has_replied; /* atomic: to INIT, which is first */
 	struct pusher pusher;
+	struct deferred_queue deferred;
 };
 
 const struct fuse_lowlevel_ops *ops_table(void);

@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <fuse_lowlevel.h>
@@ -21,12 +23,14 @@
 #include "base/err.h"
 #include "fs/options/log.h"
 #include "fs/image/context.h"
+#include "fs/fuse/detached.h"
 #include "fs/fuse/operations.h"
+#include "fs/fuse/parallel.h"
 #include "fs/node/nodes.h"
 #include "fs/options/options.h"
 
-/* A request that waits for the network occupies a thread. */
-#define THREADS_MAX 32
+/* Requests that have to wait leave these workers (deferred.h). */
+#define THREADS_MAX 10
 
 /* The kernel limits them to a page. */
 #define ARGS_MAX 4096
@@ -63,36 +67,30 @@ static struct fuse_session *new_session(struct served *s)
 	return se;
 }
 
+/* How often, and for how long, waits are ended once the mount is detached. */
+#define CANCEL_MS    100
+#define CANCEL_TIMES 20
+
 struct watch {
 	struct served *served;
 	struct fuse_session *session;
 	pthread_t main;
 	pthread_t thread;
-	bool ended; /* atomic: the loop has been left */
+	int signals; /* signalfd */
+	int ending;  /* eventfd: the loop has been left */
+	struct detached detached;
 };
 
-static bool has_ended(const struct watch *w)
+static bool has_ended(const struct watch *w, int timeout_ms)
 {
-	return __atomic_load_n(&w->ended, __ATOMIC_SEQ_CST);
+	struct pollfd fd = {.fd = w->ending, .events = POLLIN};
+
+	return poll(&fd, 1, timeout_ms) > 0;
 }
 
-static void *watch_signals(void *arg)
+/* A signal came: makes the loop end. */
+static void end_loop(struct watch *w)
 {
-	struct timespec pause = {.tv_nsec = 20 * 1000000};
-	struct watch *w = arg;
-	sigset_t set;
-	int signal;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGUSR1); /* end_watch(): the loop has ended by itself */
-	do {
-		sigwait(&set, &signal);
-	} while (signal == SIGUSR1 && !has_ended(w)); /* from elsewhere: ignored */
-	if (signal == SIGUSR1)
-		return NULL;
 	waiters_close(&w->served->nodes->context->waiters);
 	pusher_close(&w->served->pusher);
 	fuse_session_exit(w->session);
@@ -100,11 +98,49 @@ static void *watch_signals(void *arg)
 	 * The loop sees that when its wait is interrupted. A signal that comes just before
 	 * the wait is lost, so it is repeated.
 	 */
-	while (!has_ended(w)) {
+	do {
 		pthread_kill(w->main, SIGUSR2);
-		nanosleep(&pause, NULL);
+	} while (!has_ended(w, 20));
+}
+
+/*
+ * The mount was detached (umount -l). Processes that wait for the network would keep it, and
+ * this daemon, alive: end their waits. The kernel repeats what readahead failed to read, so do
+ * it more than once. Later requests are served as before.
+ */
+static void cancel_for_a_while(struct watch *w)
+{
+	unsigned i;
+
+	for (i = 0; i < CANCEL_TIMES && !has_ended(w, CANCEL_MS); i++)
+		waiters_cancel_all(&w->served->nodes->context->waiters);
+}
+
+static void *watch_session(void *arg)
+{
+	struct watch *w = arg;
+	struct pollfd fds[] = {
+		{.fd = w->ending, .events = POLLIN},
+		{.fd = w->signals, .events = POLLIN},
+		{.fd = w->detached.fd, .events = POLLPRI},
+	};
+
+	for (;;) {
+		if (poll(fds, 3, -1) < 0)
+			continue;
+		if (fds[0].revents)
+			return NULL;
+		if (fds[1].revents) {
+			end_loop(w);
+			return NULL;
+		}
+		if (fds[2].revents && detached_check(&w->detached)) {
+			fds[2].fd = -1;
+			cancel_for_a_while(w);
+		} else if (has_ended(w, CANCEL_MS)) { /* mounts may change all the time */
+			return NULL;
+		}
 	}
-	return NULL;
 }
 
 static void ignore(int signal)
@@ -112,31 +148,49 @@ static void ignore(int signal)
 	(void)signal;
 }
 
-static int start_watch(struct watch *w)
+static int start_watch(struct watch *w, const char *mountpoint)
 {
 	struct sigaction nothing = {.sa_handler = ignore};
 	sigset_t set;
-	int rc;
+	int rc = 0;
 
 	sigaction(SIGUSR2, &nothing, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
 	w->main = pthread_self();
-	rc = pthread_create(&w->thread, NULL, watch_signals, w);
-	if (rc != 0)
-		return -rc;
+	w->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	w->ending = eventfd(0, EFD_CLOEXEC);
+	if (w->signals < 0 || w->ending < 0)
+		rc = -errno;
+	detached_open(&w->detached, mountpoint);
+	if (rc == 0)
+		rc = -pthread_create(&w->thread, NULL, watch_session, w);
+	if (rc < 0)
+		return rc;
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	return 0;
 }
 
-static void end_watch(struct watch *w)
+/* Also of what start_watch() did by halves: @is_running is whether it succeeded. */
+static void end_watch(struct watch *w, bool is_running)
 {
-	__atomic_store_n(&w->ended, true, __ATOMIC_SEQ_CST);
-	pthread_kill(w->thread, SIGUSR1);
-	pthread_join(w->thread, NULL);
+	if (is_running) {
+		eventfd_write(w->ending, 1);
+		pthread_join(w->thread, NULL);
+	}
+	detached_close(&w->detached);
+	if (w->signals >= 0)
+		close(w->signals);
+	if (w->ending >= 0)
+		close(w->ending);
 }
 
-static int run_loop(struct served *s, struct fuse_session *se, struct err *e)
+static int run_loop(struct served *s, struct fuse_session *se, const char *mountpoint,
+		    struct err *e)
 {
 	struct watch w = {.served = s, .session = se};
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
@@ -145,10 +199,12 @@ static int run_loop(struct served *s, struct fuse_session *se, struct err *e)
 	if (!config)
 		return err_set(e, -ENOMEM, "out of memory");
 	fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
-	rc = start_watch(&w);
+	rc = start_watch(&w, mountpoint);
 	if (rc == 0) {
 		rc = fuse_session_loop_mt(se, config);
-		end_watch(&w);
+		end_watch(&w, true);
+	} else {
+		end_watch(&w, false);
 	}
 	fuse_loop_cfg_destroy(config);
 	return rc < 0 ? err_set(e, rc, "the session with the kernel failed: %s",
@@ -209,6 +265,8 @@ static struct fuse_session *mounted_session(struct served *s, struct err *e)
 	capture_begin(&capture);
 	se = new_session(s);
 	is_mounted = se && fuse_session_mount(se, c->mountpoint) == 0;
+	if (is_mounted)
+		parallel_set_up(se);
 	capture_end(&capture, why, sizeof(why));
 	if (is_mounted) {
 		if (why[0])
@@ -232,9 +290,13 @@ int session_run(const struct nodes *n, void (*ready)(void *arg), void *arg, stru
 	if (!se)
 		return -EIO;
 	pusher_init(&s.pusher, n, se);
-	rc = run_loop(&s, se, e);
+	deferred_init(&s.deferred);
+	rc = run_loop(&s, se, n->context->mountpoint, e);
+	waiters_close(&n->context->waiters);
+	deferred_close(&s.deferred);
 	fuse_session_unmount(se);
 	fuse_session_destroy(se);
 	pusher_release(&s.pusher);
+	deferred_release(&s.deferred);
 	return rc;
 }

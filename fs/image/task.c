@@ -30,6 +30,11 @@ int task_run(struct workers *ws, struct task *t, struct waiter *w)
 	int rc;
 
 	t->workers = ws;
+	/* An impatient caller comes back, and the task would run twice. */
+	if (w && w->is_impatient) {
+		t->release(t);
+		return -EINTR;
+	}
 	rc = workers_start(ws, task_work, t);
 	if (rc < 0) {
 		t->release(t);

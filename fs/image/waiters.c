@@ -22,14 +22,17 @@ void waiters_release(struct waiters *ws)
 
 const bool *waiter_begin(struct waiter *w, struct layer *layer)
 {
+	static const bool yes = true;
 	struct waiters *ws;
 
 	if (!w)
 		return NULL;
+	if (w->is_impatient)
+		return &yes;
 	ws = w->all;
 	w->layer = layer;
 	pthread_mutex_lock(&ws->lock);
-	w->cancelled = ws->closed;
+	w->cancelled = w->is_given_up = ws->closed;
 	w->next = ws->first;
 	w->link = &ws->first;
 	if (w->next)
@@ -44,7 +47,7 @@ void waiter_end(struct waiter *w)
 {
 	struct waiters *ws;
 
-	if (!w)
+	if (!w || w->is_impatient)
 		return;
 	ws = w->all;
 	w->watch(w, false);
@@ -72,13 +75,27 @@ void waiter_cancel(struct waiter *w)
 		layer_wake(w->layer);
 }
 
-void waiters_close(struct waiters *ws)
+static void cancel_all(struct waiters *ws)
 {
 	struct waiter *w;
 
+	for (w = ws->first; w; w = w->next) {
+		w->is_given_up = true;
+		waiter_cancel(w);
+	}
+}
+
+void waiters_cancel_all(struct waiters *ws)
+{
+	pthread_mutex_lock(&ws->lock);
+	cancel_all(ws);
+	pthread_mutex_unlock(&ws->lock);
+}
+
+void waiters_close(struct waiters *ws)
+{
 	pthread_mutex_lock(&ws->lock);
 	ws->closed = true;
-	for (w = ws->first; w; w = w->next)
-		waiter_cancel(w);
+	cancel_all(ws);
 	pthread_mutex_unlock(&ws->lock);
 }

@@ -20,7 +20,9 @@ typedef void waiter_watch_fn(struct waiter *w, bool on);
 struct waiter {
 	struct waiters *all;
 	waiter_watch_fn *watch;
-	void *arg; /* for watch */
+	void *arg;	   /* for watch */
+	bool is_impatient; /* does not wait: what would have to wait ends with -EINTR */
+	bool is_given_up;  /* the mount has ended the wait, not the reader */
 
 	/* Private: */
 	struct layer *layer; /* to be woken; may be NULL */
@@ -52,7 +54,9 @@ void waiter_pause(pthread_cond_t *changed, pthread_mutex_t *lock);
 
 /* Ends this wait. It must not end by itself meanwhile. */
 void waiter_cancel(struct waiter *w);
-/* Ends all waits, and those that begin later. */
+/* Gives up all waits that there are now. */
+void waiters_cancel_all(struct waiters *ws);
+/* Gives up all waits, and those that begin later. */
 void waiters_close(struct waiters *ws);
 
 #endif
