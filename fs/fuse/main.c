@@ -97,7 +97,7 @@ static int wait_for_loader(struct program *p, struct loader *l)
 		signal = next_signal(100);
 		if (left == INT_MAX &&
 		    ((signal && signal != SIGUSR1) || daemon_is_orphan(&p->daemon))) {
-			context_cancel(&p->mount.context);
+			context_end(&p->mount.context);
 			left = GRACE_SECONDS * 1000;
 		} else if (left < INT_MAX && signal == 0) {
 			left -= 100;

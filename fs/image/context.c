@@ -70,6 +70,13 @@ void context_cancel(struct context *c)
 	__atomic_store_n(&c->is_cancelled, true, __ATOMIC_SEQ_CST);
 }
 
+void context_end(struct context *c)
+{
+	context_cancel(c);
+	if (c->client)
+		client_cancel(c->client);
+}
+
 bool context_is_cancelled(const struct context *c)
 {
 	return __atomic_load_n(&c->is_cancelled, __ATOMIC_SEQ_CST);

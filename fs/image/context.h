@@ -68,6 +68,8 @@ void context_close(struct context *c);
 
 /* Whatever is being loaded ends early, with -EINTR. */
 void context_cancel(struct context *c);
+/* The same, and every transfer ends: the network is not needed any more. */
+void context_end(struct context *c);
 bool context_is_cancelled(const struct context *c);
 
 /*

@@ -111,7 +111,7 @@ int images_load_first(struct images *is, struct err *e)
 
 void images_close(struct images *is)
 {
-	context_cancel(is->context);
+	context_end(is->context);
 	workers_close(is->workers);
 	if (is->is_first_loaded)
 		view_unpin(is->first);

@@ -188,7 +188,7 @@ static int send_request(const struct token_request *tr, const struct http_reques
 	struct buf url;
 	int rc;
 
-	retry_init(&retry, until);
+	retry_init(&retry, tr->http, until);
 	buf_init(&url, HTTP_URL_MAX);
 	do {
 		const struct http_head *head;

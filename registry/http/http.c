@@ -27,6 +27,7 @@
 #include <curl/curl.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
 #include "registry/http/host.h"
@@ -41,7 +42,9 @@
 struct http {
 	struct transfer_driver driver;
 	pthread_mutex_t lock;
+	pthread_cond_t cancelled;
 	bool has_thread, stop; /* under the lock */
+	bool is_cancelled;     /* atomic */
 	pthread_t thread;
 	struct queue queue;
 	CURLM *multi;
@@ -177,6 +180,11 @@ static void start_transfer(struct http *h, struct transfer *t)
 		end_transfer(h, t, CURLE_OUT_OF_MEMORY);
 }
 
+static bool is_cancelled(const struct http *h)
+{
+	return __atomic_load_n(&h->is_cancelled, __ATOMIC_SEQ_CST);
+}
+
 static void start_queued(struct http *h)
 {
 	struct transfer *t;
@@ -184,7 +192,7 @@ static void start_queued(struct http *h)
 
 	for (turn = TURN_SMALL; turn <= TURN_SPARE; turn++) {
 		while ((t = queue_take(&h->queue, turn))) {
-			if (transfer_is_closed(t))
+			if (transfer_is_closed(t) || is_cancelled(h))
 				transfer_finish(t, -ECANCELED);
 			else
 				start_transfer(h, t);
@@ -201,7 +209,7 @@ static void serve_readers(struct http *h)
 		enum transfer_wish wish = transfer_wish(t);
 
 		next = t->next;
-		if (wish == TRANSFER_END) {
+		if (wish == TRANSFER_END || is_cancelled(h)) {
 			stop_transfer(h, t);
 			transfer_finish(t, -ECANCELED);
 		} else if (wish == TRANSFER_RESUME) {
@@ -294,6 +302,7 @@ int http_new(unsigned connections, struct http **out, struct err *e)
 	}
 	h->driver = (struct transfer_driver){driver_wake, driver_move_up, driver_drop};
 	pthread_mutex_init(&h->lock, NULL);
+	clock_cond_init(&h->cancelled);
 	queue_init(&h->queue, connections ? connections : CONNECTIONS_DEFAULT);
 	h->multi = curl_multi_init();
 	if (!h->multi) {
@@ -323,8 +332,29 @@ void http_free(struct http *h)
 	curl_multi_cleanup(h->multi);
 	curl_global_cleanup();
 	queue_release(&h->queue);
+	pthread_cond_destroy(&h->cancelled);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
+}
+
+void http_cancel(struct http *h)
+{
+	pthread_mutex_lock(&h->lock);
+	__atomic_store_n(&h->is_cancelled, true, __ATOMIC_SEQ_CST);
+	pthread_cond_broadcast(&h->cancelled);
+	pthread_mutex_unlock(&h->lock);
+	curl_multi_wakeup(h->multi);
+}
+
+bool http_sleep(struct http *h, int64_t ms)
+{
+	int64_t until = clock_ms() + ms;
+
+	pthread_mutex_lock(&h->lock);
+	while (!h->is_cancelled && clock_cond_wait(&h->cancelled, &h->lock, until))
+		;
+	pthread_mutex_unlock(&h->lock);
+	return !is_cancelled(h);
 }
 
 void http_stats(struct http *h, struct http_stats *out)
@@ -504,6 +534,8 @@ int http_begin(struct http *h, const struct http_request *rq, struct transfer **
 	struct transfer *t = NULL;
 	int rc;
 
+	if (is_cancelled(h))
+		return err_set(e, -ECANCELED, "the mount ends");
 	if (rq->spare && __atomic_load_n(&h->spares, __ATOMIC_RELAXED) >= SPARES_MAX)
 		return -EAGAIN;
 	rc = new_transfer(h, rq, &t);

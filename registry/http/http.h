@@ -50,6 +50,13 @@ int http_new(unsigned connections, struct http **out, struct err *e);
 /* All transfers must be closed before. NULL is fine. */
 void http_free(struct http *h);
 void http_stats(struct http *h, struct http_stats *out);
+/*
+ * Ends every transfer, now and later, with -ECANCELED: nobody needs an answer any more. Any
+ * thread.
+ */
+void http_cancel(struct http *h);
+/* Sleeps for @ms. False, at once, after http_cancel(). */
+bool http_sleep(struct http *h, int64_t ms);
 /* Counts a request that is made because another one failed. */
 void http_count_retry(struct http *h);
 

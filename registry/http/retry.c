@@ -6,13 +6,14 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "registry/http/http.h"
 
 #define FIRST_MS 250
 #define LAST_MS	 10000
 
-void retry_init(struct retry *r, int64_t until)
+void retry_init(struct retry *r, struct http *h, int64_t until)
 {
-	*r = (struct retry){.until = until};
+	*r = (struct retry){.http = h, .until = until};
 }
 
 /* Random, between half and all of FIRST_MS, 2 FIRST_MS, 4 FIRST_MS, ... */
@@ -29,7 +30,6 @@ static int64_t wait_ms(unsigned tries)
 bool retry_wait(struct retry *r, int64_t retry_after)
 {
 	int64_t ms = wait_ms(r->tries++);
-	struct timespec ts;
 
 	if (retry_after > INT32_MAX)
 		return false;
@@ -37,10 +37,7 @@ bool retry_wait(struct retry *r, int64_t retry_after)
 		ms = retry_after * 1000;
 	if (ms > r->until - clock_ms())
 		return false;
-	ts = (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
-		;
-	return true;
+	return http_sleep(r->http, ms);
 }
 
 bool retry_is_worth(int status)

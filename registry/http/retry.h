@@ -9,12 +9,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct http;
+
 struct retry {
+	struct http *http;
 	int64_t until;	/* clock_ms() */
 	unsigned tries; /* failures since the start, or since the last progress */
 };
 
-void retry_init(struct retry *r, int64_t until);
+/* @h is borrowed. */
+void retry_init(struct retry *r, struct http *h, int64_t until);
 /*
  * Counts a failure and waits, at least @retry_after seconds. Returns false immediately if
  * the wait would end after the deadline; the failure is then final.

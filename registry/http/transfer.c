@@ -139,7 +139,8 @@ static bool transfer_wait(struct transfer *t, int64_t until)
 
 static int transfer_failure(struct transfer *t, struct err *e)
 {
-	return err_set(e, t->rc, "%s: %s", t->origin, t->why);
+	return err_set(e, t->rc, "%s: %s", t->origin,
+		       t->rc == -ECANCELED ? "the mount ends" : t->why);
 }
 
 /* The part of the time since @queued in which the host served others. */

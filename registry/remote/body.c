@@ -31,7 +31,8 @@ int body_get(struct remote *r, const struct remote_request *rq, struct buf *byte
 	bool again;
 	int rc;
 
-	retry_init(&retry, rq->is_extra ? clock_ms() + EXTRA_MS : remote_deadline(r));
+	retry_init(&retry, remote_http(r),
+		   rq->is_extra ? clock_ms() + EXTRA_MS : remote_deadline(r));
 	do {
 		again = false;
 		buf_clear(bytes);

@@ -58,6 +58,11 @@ void client_free(struct client *c)
 	free(c);
 }
 
+void client_cancel(struct client *c)
+{
+	http_cancel(c->http);
+}
+
 void client_stats(struct client *c, struct client_stats *out)
 {
 	struct http_stats s;

@@ -40,6 +40,9 @@ int client_new(const struct client_options *options, struct store *store,
 /* All its image sources must be closed. Accepts NULL. */
 void client_free(struct client *c);
 
+/* Ends every transfer, and refuses new ones, with -ECANCELED. Any thread. */
+void client_cancel(struct client *c);
+
 /* Counters since the client was made. */
 struct client_stats {
 	uint64_t requests;

@@ -113,7 +113,7 @@ static int page_get(struct remote *r, const char *what, enum name_page_kind kind
 	struct retry retry;
 	int rc;
 
-	retry_init(&retry, remote_deadline(r));
+	retry_init(&retry, remote_http(r), remote_deadline(r));
 	for (;;) {
 		t = NULL;
 		rc = remote_open(r, &rq, &retry.until, NULL, &t, e);

@@ -164,13 +164,14 @@ static int give_up(struct range_reader *r, ssize_t rc, int64_t since, struct err
 
 ssize_t range_reader_next(struct range_reader *r, const void **data, struct err *e)
 {
+	struct remote *remote = blob_fetch_remote(r->fetch);
 	int64_t since = clock_ms(), start;
 	struct retry retry;
 	ssize_t n = 0;
 
 	if (r->at == r->end)
 		return 0;
-	retry_init(&retry, remote_deadline(blob_fetch_remote(r->fetch)));
+	retry_init(&retry, remote_http(remote), remote_deadline(remote));
 	for (;;) {
 		if (r->now.transfer && r->now.at == r->now.end)
 			response_close(&r->now);

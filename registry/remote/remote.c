@@ -368,7 +368,7 @@ static int peer_request(struct remote *r, size_t i, const struct remote_request 
 	struct attempt a = {.remote = r, .peer = &r->peers[i]};
 	int rc;
 
-	retry_init(&a.retry, *until);
+	retry_init(&a.retry, r->http, *until);
 	buf_init(&a.first, HTTP_URL_MAX);
 	buf_init(&a.url, HTTP_URL_MAX);
 	rc = request_url(a.peer->at, rq->what, &a.first);
@@ -456,7 +456,7 @@ int remote_open(struct remote *r, const struct remote_request *rq, int64_t *unti
 	if (r->offline)
 		return err_set(e, -EIO,
 			       "not in the cache, and -o offline allows no requests");
-	retry_init(&rounds, *until);
+	retry_init(&rounds, r->http, *until);
 	do {
 		rc = request_round(r, rq, until, url, out, e);
 		rounds.until = *until;
