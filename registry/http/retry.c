@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "registry/http/http.h"

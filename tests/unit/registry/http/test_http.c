@@ -230,6 +230,43 @@ static void test_queue(void)
 	http_free(h);
 }
 
+static void *cancel_later(void *arg)
+{
+	struct timespec time = {.tv_nsec = 100000000};
+
+	nanosleep(&time, NULL);
+	http_cancel(arg);
+	return NULL;
+}
+
+static void test_cancel(void)
+{
+	struct http *h = new_http(1);
+	struct transfer *first = NULL, *t = NULL;
+	int64_t start = clock_ms();
+	const void *data;
+	struct err e = {""};
+	pthread_t thread;
+	ssize_t n;
+
+	is_int(get(h, "/head", false, &first, &e), 0,
+	       "a head, and a body that does not come");
+	if (pthread_create(&thread, NULL, cancel_later, h) != 0)
+		exit(1);
+	is_int(get(h, "/small", false, &t, &e), -ECANCELED, "what is queued ends: %s",
+	       e.text);
+	do {
+		n = transfer_next(first, &data, 100, start + 10000, &e);
+	} while (n > 0);
+	is_int(n, -ECANCELED, "and what is under way: %s", e.text);
+	is_int(get(h, "/small", false, &t, &e), -ECANCELED, "nothing more begins");
+	ok(!http_sleep(h, 10000), "nobody sleeps");
+	ok(clock_ms() < start + 3000, "all of it at once");
+	transfer_close(first);
+	pthread_join(thread, NULL);
+	http_free(h);
+}
+
 static void test_head(void)
 {
 	const struct http_head *head;
@@ -345,6 +382,7 @@ int main(void)
 	test_head();
 	test_bulk();
 	test_queue();
+	test_cancel();
 	test_refusals();
 	test_urls();
 	shutdown(listener, SHUT_RDWR);
