@@ -138,7 +138,7 @@ int name_item_status(struct namespace *ns, uint32_t number, struct item *out)
 
 	if (number && snapshots_read(ns->snapshots, number, NULL, 0, 0, &len) < 0)
 		return -ESTALE;
-	clock_gettime(CLOCK_REALTIME, &now);
+	now = clock_realtime();
 	begin(ns, number ? name_item_node(NAME_ROW_STATUS, 0, number) : 0, S_IFREG | 0444,
 	      identity_path(top, "status.json", 11), out);
 	out->attr.st_size = (off_t)len;

@@ -222,7 +222,7 @@ struct name *name_tree_host(struct name_tree *t, struct name *dir)
 
 void name_tree_touch(struct name *dir)
 {
-	clock_gettime(CLOCK_REALTIME, &dir->dir.changed);
+	dir->dir.changed = clock_realtime();
 }
 
 void name_tree_show(struct name_tree *t, struct name *dir)

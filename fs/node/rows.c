@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "fs/image/context.h"
 #include "fs/image/images.h"
 #include "fs/image/item.h"
@@ -366,7 +367,7 @@ static int describe_live(const struct nodes *nodes, const struct view *v,
 
 	if (n->entry && snapshots_read(nodes->snapshots, n->entry, NULL, 0, 0, &len) < 0)
 		return -ESTALE;
-	clock_gettime(CLOCK_REALTIME, &now);
+	now = clock_realtime();
 	view_item_file(v, node, view_item_ino(v, n, false), now.tv_sec, len, out);
 	out->attr.st_mtim = out->attr.st_atim = out->attr.st_ctim = now;
 	out->is_live = true;
