@@ -151,6 +151,7 @@ lint:
 
 # What protects the release build: PIE, RELRO, stack protector, FORTIFY_SOURCE, CET.
 hardening-check: all
+	$(if $(SAN),$(error hardening-check: of the release build, so without SAN=))
 	$(Q)tests/hardening $(PROGRAMS)
 
 format-check:
