@@ -5,8 +5,6 @@
 
 #include "fs/node/node_ops.h"
 
-extern const struct node_ops file_ops;
-
 /*
  * The size of a regular file of one name whose bytes are in the store and verified; 0 if it
  * is another kind of file, is empty, has holes or over @max bytes, or has to be fetched.

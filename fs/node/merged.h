@@ -5,8 +5,6 @@
 
 #include "fs/node/node_ops.h"
 
-extern const struct node_ops merged_ops;
-
 /* The root of the tree, as rootfs/. The image is pinned and has a merge. */
 int merged_describe_root(const struct nodes *n, const struct view *v, struct item *out);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/node/name.h"
-
+/* Names of a namespace as nodes: hosts, parts of paths, tags, .peelfs at the top. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "fs/names/name_tree.h"
 #include "fs/names/namespace.h"
 #include "fs/names/refresh.h"
+#include "fs/node/node_ops.h"
 
 /* The name that a node stands for, or NULL. */
 static struct name *name_of(const struct located *at, enum name_kind kind)

@@ -99,4 +99,7 @@ struct node_ops {
 	int (*xattrs)(const struct located *at, struct xattr_run *out);
 };
 
+/* Each is in the source of that name. */
+extern const struct node_ops synthetic_ops, file_ops, merged_ops, raw_ops, name_ops;
+
 #endif

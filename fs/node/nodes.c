@@ -12,10 +12,6 @@
 #include "fs/options/options.h"
 #include "fs/node/file.h"
 #include "fs/node/located.h"
-#include "fs/node/merged.h"
-#include "fs/node/name.h"
-#include "fs/node/raw.h"
-#include "fs/node/synthetic.h"
 #include "fs/node/xattrs.h"
 
 /* "." and "..", whose cookies come before those of the kind. */

@@ -9,8 +9,6 @@
 
 #include "fs/node/node_ops.h"
 
-extern const struct node_ops raw_ops;
-
 /* The root of layer @number of the image, which is pinned. */
 int raw_describe_root(const struct nodes *n, struct view *v, uint32_t number,
 		      struct item *out);

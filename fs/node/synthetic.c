@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/node/synthetic.h"
-
+/* The rows of an image (rows.h) as nodes. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "fs/names/name_item.h"
 #include "fs/node/located.h"
 #include "fs/node/merged.h"
+#include "fs/node/node_ops.h"
 #include "fs/node/raw.h"
 #include "fs/node/rows.h"
 
