@@ -16,6 +16,7 @@
 #include "registry/http/redirect.h"
 #include "registry/http/refusal.h"
 #include "registry/http/retry.h"
+#include "registry/http/url.h"
 
 /* Tokens of 10 KiB exist; other clients accept answers up to 1 MiB. */
 #define TOKEN_ANSWER_MAX (1u << 20)
@@ -65,7 +66,7 @@ static int append_scopes(struct buf *url, const char *scopes)
 
 		memcpy(one, scopes, len);
 		one[len] = '\0';
-		rc = http_url_query(url, "scope", one);
+		rc = url_query(url, "scope", one);
 		scopes += len;
 	}
 	return rc;
@@ -79,11 +80,11 @@ static int write_get(const struct token_request *tr, struct http_request *rq,
 	int rc = buf_append_text(url, c->realm);
 
 	if (rc == 0 && c->service[0])
-		rc = http_url_query(url, "service", c->service);
+		rc = url_query(url, "service", c->service);
 	if (rc == 0)
 		rc = append_scopes(url, c->scope);
 	if (rc == 0 && tr->cred->user && tr->cred->password) {
-		rc = http_url_query(url, "account", tr->cred->user);
+		rc = url_query(url, "account", tr->cred->user);
 		if (rc == 0)
 			rc = token_basic(tr->cred, &basic);
 		*authorization = basic.value;
@@ -111,7 +112,7 @@ static int write_post(const struct token_request *tr, struct http_request *rq,
 	for (i = 0; i < sizeof(fields) / sizeof(fields[0]) && rc == 0; i++) {
 		rc = buf_printf(form, "&%s=", fields[i].name);
 		if (rc == 0)
-			rc = http_escape(form, fields[i].value);
+			rc = url_escape(form, fields[i].value);
 	}
 	rq->url = c->realm;
 	rq->form = buf_text(form);

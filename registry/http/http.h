@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HTTP requests, made by one thread that drives curl. The only file that knows curl.
+ * HTTP requests, made by one thread that drives curl. Apart from url.c, http.c is the
+ * only file that knows curl.
  *
  * One exchange is one request and one answer: redirects, challenges and retries are the
  * callers'. The body passes through a ring, which holds the sender back when the reader
@@ -30,7 +31,6 @@
 
 #include "registry/http/transfer.h"
 
-struct buf;
 struct err;
 struct http;
 
@@ -96,16 +96,5 @@ int http_open(struct http *h, const struct http_request *rq, int64_t *until,
 /* Queues the request; transfer_await() is to follow. -EAGAIN: too many spare ones. */
 int http_begin(struct http *h, const struct http_request *rq, struct transfer **out,
 	       struct err *e);
-
-/* URLs */
-
-/* Appends @link as an absolute URL, resolved against @base (RFC 3986, 5). Or -EINVAL. */
-int http_url_join(const char *base, const char *link, struct buf *out);
-/* Appends "scheme://host:port" of @url, normalised. -EINVAL for anything but http(s). */
-int http_url_origin(const char *url, struct buf *out);
-/* Appends "?name=value" or "&name=value", with the value escaped. */
-int http_url_query(struct buf *url, const char *name, const char *value);
-/* Appends @text escaped as the value of a form. */
-int http_escape(struct buf *out, const char *text);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "registry/http/url.h"
 
 /* A registry needs one or two. */
 #define HOPS_MAX 8
@@ -25,7 +26,7 @@ static bool is_same_origin(const char *a, const char *b)
 
 	buf_init(&oa, HTTP_URL_MAX);
 	buf_init(&ob, HTTP_URL_MAX);
-	same = http_url_origin(a, &oa) == 0 && http_url_origin(b, &ob) == 0 &&
+	same = url_origin(a, &oa) == 0 && url_origin(b, &ob) == 0 &&
 	       strcmp(buf_text(&oa), buf_text(&ob)) == 0;
 	buf_release(&oa);
 	buf_release(&ob);
@@ -39,7 +40,7 @@ static int redirect_step(struct buf *url, const char *location, struct err *e)
 	int rc;
 
 	buf_init(&next, HTTP_URL_MAX);
-	rc = http_url_join(buf_text(url), location, &next);
+	rc = url_join(buf_text(url), location, &next);
 	if (rc < 0) {
 		buf_release(&next);
 		return err_set(e, -EIO, "redirected to an invalid URL: %.200s", location);

@@ -17,6 +17,7 @@
 #include "registry/http/http.h"
 #include "registry/http/refusal.h"
 #include "registry/http/retry.h"
+#include "registry/http/url.h"
 #include "registry/image/reference.h"
 #include "registry/remote/client.h"
 #include "registry/remote/remote.h"
@@ -174,7 +175,7 @@ static int paging_guess_next(struct paging *l, const struct page *p)
 	if (l->has_links || p->said != PAGE_NAMES || p->count == 0)
 		return 0;
 	rc = buf_printf(&l->next, "%s?n=%d", list_path(l->kind), PAGE_NAMES);
-	return rc < 0 ? rc : http_url_query(&l->next, "last", page_last_name(p));
+	return rc < 0 ? rc : url_query(&l->next, "last", page_last_name(p));
 }
 
 static int paging_take(struct paging *l, const struct page *p, struct err *e)

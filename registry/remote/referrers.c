@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "registry/http/http.h"
+#include "registry/http/url.h"
 #include "registry/image/document_kind.h"
 #include "registry/image/manifest.h"
 #include "registry/remote/body.h"
@@ -65,7 +66,7 @@ static int referrers_first_page(const struct referrers_query *q, struct buf *wha
 	char text[DIGEST_TEXT_MAX];
 	int rc = buf_printf(what, "referrers/%s", digest_format(q->of, text));
 
-	return rc == 0 && q->type ? http_url_query(what, "artifactType", q->type) : rc;
+	return rc == 0 && q->type ? url_query(what, "artifactType", q->type) : rc;
 }
 
 /* Gets the page @what; @next gets the one that follows it. */

@@ -16,6 +16,7 @@
 #include "registry/http/redirect.h"
 #include "registry/http/refusal.h"
 #include "registry/http/retry.h"
+#include "registry/http/url.h"
 #include "registry/image/reference.h"
 #include "registry/remote/client.h"
 
@@ -357,7 +358,7 @@ static int request_url(const struct endpoint *ep, const char *what, struct buf *
 			    ep->path[0] ? "/" : "", what);
 
 	if (rc == 0 && ep->stands_for)
-		rc = http_url_query(url, "ns", ep->stands_for);
+		rc = url_query(url, "ns", ep->stands_for);
 	return rc;
 }
 

@@ -320,52 +320,6 @@ static void test_refusals(void)
 	http_free(h);
 }
 
-static void test_urls(void)
-{
-	static const struct {
-		const char *base, *link, *want; /* NULL: refused */
-	} rows[] = {
-		{"http://a/b/c?d", "/e", "http://a/e"},
-		{"http://a/b/c?d", "e?f=g", "http://a/b/e?f=g"},
-		{"http://a:5/b/", "//h/i", "http://h/i"},
-		{"http://a/b", "https://x:443/y?z=1%2F2", "https://x:443/y?z=1%2F2"},
-		{"http://a/b/c", "../e", "http://a/e"},
-		{"http://a/b", "http://", NULL},
-	};
-	static const struct {
-		const char *url, *want;
-	} origins[] = {
-		{"HTTP://Host/x", "http://host:80"},
-		{"https://host:443/", "https://host:443"},
-		{"https://host", "https://host:443"},
-		{"http://u:p@host:8080/x@y", "http://host:8080"},
-		{"http://[::1]:5000/", "http://[::1]:5000"},
-		{"ftp://host/", NULL},
-	};
-	struct buf b;
-	size_t i;
-	int rc;
-
-	buf_init(&b, HTTP_URL_MAX);
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		buf_clear(&b);
-		rc = http_url_join(rows[i].base, rows[i].link, &b);
-		is_text(rc < 0 ? NULL : buf_text(&b), rows[i].want, "%s on %s",
-			rows[i].link, rows[i].base);
-	}
-	for (i = 0; i < sizeof(origins) / sizeof(origins[0]); i++) {
-		buf_clear(&b);
-		rc = http_url_origin(origins[i].url, &b);
-		is_text(rc < 0 ? NULL : buf_text(&b), origins[i].want, "%s",
-			origins[i].url);
-	}
-	buf_clear(&b);
-	buf_append_text(&b, "http://a/t?x=y");
-	http_url_query(&b, "s", "a b:c/&");
-	is_text(buf_text(&b), "http://a/t?x=y&s=a%20b%3Ac%2F%26", "a query");
-	buf_release(&b);
-}
-
 int main(void)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET,
@@ -384,7 +338,6 @@ int main(void)
 	test_queue();
 	test_cancel();
 	test_refusals();
-	test_urls();
 	shutdown(listener, SHUT_RDWR);
 	pthread_join(thread, NULL);
 	close(listener);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* URLs, by the same parser as the requests. */
+#ifndef REGISTRY_HTTP_URL_H
+#define REGISTRY_HTTP_URL_H
+
+struct buf;
+
+/* Appends @link as an absolute URL, resolved against @base (RFC 3986, 5). Or -EINVAL. */
+int url_join(const char *base, const char *link, struct buf *out);
+/* Appends "scheme://host:port" of @url, normalised. -EINVAL for anything but http(s). */
+int url_origin(const char *url, struct buf *out);
+/* Appends "?name=value" or "&name=value", with the value escaped. */
+int url_query(struct buf *url, const char *name, const char *value);
+/* Appends @text escaped as the value of a form. */
+int url_escape(struct buf *out, const char *text);
+
+#endif
