@@ -10,8 +10,8 @@
  * layer, or in a directory that is not listed yet, ends a run.
  *
  * Pushing waits for pages of the file that are locked by a read of it which another thread
- * is to answer. No signal ends that wait: if no thread is left to answer, it lasts for
- * ever. So a read is answered after the files behind it were pushed: a single reader is
+ * is to answer. No signal ends that wait: if no thread is left to answer, it never ends.
+ * So a read is answered after the files behind it were pushed: a single reader is
  * never waited for. There is one pusher at a time, so two cannot wait for each other, and
  * pushing ends before answering does. A kill -9 can still hit that moment if several read
  * the same files at one time; then umount -f helps.

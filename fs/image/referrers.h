@@ -47,8 +47,8 @@ void referrers_init(struct referrers *rs);
 void referrers_release(struct referrers *rs);
 
 /*
- * Asks @source for the referrers of @img and, with @of_index, for those of its index; whoever
- * signs an image for many platforms signs the index. One thread, once.
+ * Asks @source for the referrers of @img and, with @of_index, for those of its index: an
+ * image for several platforms is signed by its index. One thread, once.
  */
 int referrers_fetch(struct referrers *rs, struct image_source *source,
 		    const struct image *img, bool of_index, struct log *log,
