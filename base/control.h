@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Control characters in foreign text, which must not reach a terminal: those of ASCII, and
- * U+0080 to U+009F, which are the two bytes C2 80 to C2 9F in UTF-8.
+ * Control characters in foreign text, which must not reach a terminal: those of ASCII (C0 and
+ * DEL), U+0080 to U+009F (C1), and those that change the direction of writing, U+202A to
+ * U+202E and U+2066 to U+2069. The text is UTF-8.
  */
 #ifndef BASE_CONTROL_H
 #define BASE_CONTROL_H
 
 #include <stddef.h>
 
-/* The length of the control character at @p < @end: 1 or 2; 0 if it is another character. */
-static inline size_t control_len(const char *p, const char *end)
-{
-	unsigned char c = (unsigned char)*p, next = end - p > 1 ? (unsigned char)p[1] : 0;
+/*
+ * The length of the control character at @p < @end: 1 to 3, and its number in *@code, which
+ * may be NULL; 0 if it is another character.
+ */
+size_t control_len(const char *p, const char *end, unsigned *code);
 
-	if (c == 0xc2 && next >= 0x80 && next < 0xa0)
-		return 2;
-	return c < ' ' || c == 0x7f;
-}
+/* Replaces each control character of @text, also line ends and tabs, by one "?". In place. */
+void control_mask(char *text);
 
 #endif

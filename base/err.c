@@ -7,19 +7,6 @@
 
 #include "base/control.h"
 
-/* Sentences contain foreign text, which must not control a terminal. */
-static void make_printable(char *text)
-{
-	const char *end = text + strlen(text);
-
-	while (text < end) {
-		size_t n = control_len(text, end);
-
-		memset(text, '?', n);
-		text += n ? n : 1;
-	}
-}
-
 int err_set(struct err *e, int code, const char *fmt, ...)
 {
 	va_list ap;
@@ -29,7 +16,7 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	make_printable(e->text);
+	control_mask(e->text);
 	return code;
 }
 
@@ -54,6 +41,6 @@ int err_prefix(struct err *e, int code, const char *fmt, ...)
 		memcpy(e->text + len, old.text, strnlen(old.text, room));
 		e->text[len + strnlen(old.text, room)] = '\0';
 	}
-	make_printable(e->text);
+	control_mask(e->text);
 	return code;
 }

@@ -19,6 +19,7 @@
 
 #include "base/array.h"
 #include "base/buf.h"
+#include "base/control.h"
 #include "base/err.h"
 
 /* Small, as there may be millions: which member of the union counts is told by type. */
@@ -462,10 +463,10 @@ static size_t utf8_length(const unsigned char *p, size_t left)
 	return n;
 }
 
-static int append_escaped(struct buf *b, unsigned char c)
+static int append_escaped(struct buf *b, unsigned c)
 {
 	static const char plain[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
-	const char *at = memchr(plain, c, sizeof(plain) - 1);
+	const char *at = c < 0x80 ? memchr(plain, (int)c, sizeof(plain) - 1) : NULL;
 
 	if (at)
 		return buf_printf(b, "\\%c", letter[at - plain]);
@@ -474,23 +475,23 @@ static int append_escaped(struct buf *b, unsigned char c)
 
 int json_append_string(struct buf *b, const char *text, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)text, *end = p + len, *run = p;
+	const char *p = text, *end = p + len, *run = p;
 	int rc = buf_append_text(b, "\"");
 
 	while (rc == 0 && p < end) {
-		size_t n = utf8_length(p, (size_t)(end - p));
-		bool plain = n > 1 || (n == 1 && *p >= ' ' && *p != '"' && *p != '\\' &&
-				       *p != 0x7f);
+		size_t n = utf8_length((const unsigned char *)p, (size_t)(end - p));
+		unsigned code = (unsigned char)*p;
 
-		if (plain) {
+		if (n > 0 && code != '"' && code != '\\' && !control_len(p, end, &code)) {
 			p += n;
 			continue;
 		}
 		rc = buf_append(b, run, (size_t)(p - run));
 		if (rc == 0)
-			rc = n ? append_escaped(b, *p)
+			rc = n ? append_escaped(b, code)
 			       : buf_append_text(b, "\xef\xbf\xbd");
-		run = ++p;
+		p += n ? n : 1;
+		run = p;
 	}
 	if (rc == 0)
 		rc = buf_append(b, run, (size_t)(p - run));

@@ -99,7 +99,10 @@ int json_stream_feed(struct json_stream *js, const void *data, size_t len, struc
 /* The end of the bytes: -EBADMSG if they were not one complete document. */
 int json_stream_finish(struct json_stream *js, struct err *e);
 
-/* Appends @text as a JSON string with quotes and escapes; bad UTF-8 becomes U+FFFD. */
+/*
+ * Appends @text as a JSON string with quotes and escapes, also for what control_len() finds;
+ * bad UTF-8 becomes U+FFFD.
+ */
 int json_append_string(struct buf *b, const char *text, size_t len);
 
 #endif

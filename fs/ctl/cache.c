@@ -41,9 +41,9 @@ static int list_layer(void *arg, const struct slot_info *info)
 
 	if (info->last_read && localtime_r(&last, &tm))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
-	printf("%s  %9.1f  %9.1f  %-16s%s\n", digest_format(&info->digest, text),
-	       to_mib(info->index_bytes), to_mib(info->data_bytes), when,
-	       info->in_use ? "  mounted" : "");
+	ctl_print("%s  %9.1f  %9.1f  %-16s%s", digest_format(&info->digest, text),
+		  to_mib(info->index_bytes), to_mib(info->data_bytes), when,
+		  info->in_use ? "  mounted" : "");
 	totals->layers++;
 	totals->index_bytes += info->index_bytes;
 	totals->data_bytes += info->data_bytes;
@@ -54,11 +54,11 @@ static int list_layers(struct store *s)
 {
 	struct totals totals = {0};
 
-	printf("%-71s  index/MiB   data/MiB  last read\n", "layer");
+	ctl_print("%-71s  index/MiB   data/MiB  last read", "layer");
 	if (store_list(s, list_layer, &totals) < 0)
 		return 1;
-	printf("%u layers, %.1f MiB of indexes, %.1f MiB of data in %s\n", totals.layers,
-	       to_mib(totals.index_bytes), to_mib(totals.data_bytes), store_dir(s));
+	ctl_print("%u layers, %.1f MiB of indexes, %.1f MiB of data in %s", totals.layers,
+		  to_mib(totals.index_bytes), to_mib(totals.data_bytes), store_dir(s));
 	return 0;
 }
 
@@ -75,7 +75,7 @@ static void print_damage(void *arg, const char *sentence)
 {
 	const struct check *c = arg;
 
-	printf("%s: %s\n", c->layer, sentence);
+	ctl_print("%s: %s", c->layer, sentence);
 }
 
 static int check_layer(void *arg, const struct slot_info *info)
@@ -87,7 +87,7 @@ static int check_layer(void *arg, const struct slot_info *info)
 	c->layers++;
 	rc = audit_layer(&c->audit, c->store, &info->digest);
 	if (rc < 0)
-		fprintf(stderr, "peelctl: %s: %s\n", c->layer, strerror(-rc));
+		ctl_error("%s: %s", c->layer, strerror(-rc));
 	return rc;
 }
 
@@ -100,10 +100,10 @@ static int verify_store(struct store *s)
 	if (store_list(s, check_layer, &c) < 0 || store_check_documents(s, &bad) < 0)
 		return 1;
 	if (bad)
-		printf("%u damaged documents were removed\n", bad);
+		ctl_print("%u damaged documents were removed", bad);
 	bad += c.audit.bad;
-	printf("%u layers, %.1f MiB of data: %u damaged\n", c.layers,
-	       to_mib(c.audit.bytes), bad);
+	ctl_print("%u layers, %.1f MiB of data: %u damaged", c.layers,
+		  to_mib(c.audit.bytes), bad);
 	return bad ? 1 : 0;
 }
 
@@ -117,11 +117,9 @@ static int prune_store(struct store *s, const char *size)
 	if (size && !num_parse_size(size, &keep))
 		return ctl_usage("cache prune: %s: expected a size, as in 500M or 20G",
 				 size);
-	if (store_prune(s, keep, &freed, &e) < 0) {
-		fprintf(stderr, "peelctl: %s\n", e.text);
-		return 1;
-	}
-	printf("freed %.1f MiB\n", to_mib(freed));
+	if (store_prune(s, keep, &freed, &e) < 0)
+		return ctl_error("%s", e.text);
+	ctl_print("freed %.1f MiB", to_mib(freed));
 	return 0;
 }
 
@@ -147,9 +145,9 @@ static int check_dir(const char *dir)
 {
 	if (store_is_at(dir))
 		return 0;
-	fprintf(stderr, "peelctl: %s: %s\n", dir,
-		access(dir, R_OK | X_OK) < 0 ? strerror(errno) : "not a store of peelfs");
-	return 1;
+	return ctl_error("%s: %s", dir,
+			 access(dir, R_OK | X_OK) < 0 ? strerror(errno)
+						      : "not a store of peelfs");
 }
 
 static int run_cache(char **words)
@@ -169,10 +167,8 @@ static int run_cache(char **words)
 		status = check_dir(dir);
 	if (status != 0)
 		return status;
-	if (store_open(dir, &s, &e) < 0) {
-		fprintf(stderr, "peelctl: %s\n", e.text);
-		return 1;
-	}
+	if (store_open(dir, &s, &e) < 0)
+		return ctl_error("%s", e.text);
 	if (strcmp(command, "list") == 0)
 		status = list_layers(s);
 	else if (strcmp(command, "verify") == 0)

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A command of peelctl, and how it prints. Images, registries and the mounts of other users
+ * supply much of what is printed, so control characters in it become "?".
+ */
 #ifndef FS_CTL_CTL_H
 #define FS_CTL_CTL_H
 
-/* A command of peelctl. Each has a source of its own; peelctl.c lists them. */
+/* Each command has a source of its own; peelctl.c lists them. */
 struct ctl_command {
 	const char *name;
 	const char *usage; /* lines with the words after "peelctl", for the help */
@@ -14,7 +18,11 @@ struct ctl_command {
 	int (*run)(char **words);
 };
 
-/* Prints what is wrong with the words and where help is. The exit status, 1. */
+/* Prints one line to stdout. */
+void ctl_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Prints "peelctl: " and what went wrong to stderr. The exit status, 1. */
+int ctl_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same for wrong words, and says where help is. */
 int ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -27,11 +27,11 @@ static void print_layers(const struct view *v)
 
 	for (i = 0; i < v->n_own; i++) {
 		mount_layer_progress(v->own[i], &p);
-		printf("%s  %-8s  %-12s %8.1f MiB  %8.1f MiB fetched  %u entries\n",
-		       digest_format(&v->own[i]->descriptor.digest, text),
-		       status_from(v->image_source, &p), index_basis_name(p.basis),
-		       (double)p.blob_size / (1 << 20), (double)p.fetched / (1 << 20),
-		       p.entries);
+		ctl_print("%s  %-8s  %-12s %8.1f MiB  %8.1f MiB fetched  %u entries",
+			  digest_format(&v->own[i]->descriptor.digest, text),
+			  status_from(v->image_source, &p), index_basis_name(p.basis),
+			  (double)p.blob_size / (1 << 20), (double)p.fetched / (1 << 20),
+			  p.entries);
 	}
 }
 
@@ -55,7 +55,7 @@ static int index_image(const struct options *options, struct log *log)
 	if (rc == 0)
 		print_layers(images.first);
 	else
-		fprintf(stderr, "peelctl: %s\n", e.text);
+		ctl_error("%s", e.text);
 	if (rc == 0 && images.first->n_broken)
 		rc = -1;
 	images_close(&images);
@@ -100,14 +100,11 @@ static int run_index(char **words)
 		return ctl_usage("index: %s",
 				 rc < 0 ? e.text : "expected only -o and a source");
 	}
-	if (source_name_is_namespace(options.source)) {
-		fprintf(stderr,
-			"peelctl: %s: a name that ends in a slash is not an image\n",
-			options.source);
-		rc = -1;
-	} else {
+	if (source_name_is_namespace(options.source))
+		rc = -ctl_error("%s: a name that ends in a slash is not an image",
+				options.source);
+	else
 		rc = index_image(&options, &log);
-	}
 	options_release(&options);
 	return rc < 0 ? 1 : 0;
 }

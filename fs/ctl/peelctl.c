@@ -71,9 +71,7 @@ int main(int argc, char **argv)
 	fault_init();
 	umask(077); /* as peelfs */
 	status = run_command(argc, argv);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "peelctl: cannot write: %s\n", strerror(errno));
-		return 1;
-	}
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return ctl_error("cannot write: %s", strerror(errno));
 	return status;
 }

@@ -35,6 +35,11 @@ static const char *get_image(const struct json *j)
 	return get_text(j, get_text(j, "image")[0] ? "image" : "namespace");
 }
 
+static const char *plural(int64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static double get_mib(const struct json *j, const char *key)
 {
 	return (double)get_number(j, key) / (1 << 20);
@@ -43,17 +48,20 @@ static double get_mib(const struct json *j, const char *key)
 static void print_layer(size_t i, const struct json *l)
 {
 	const char *hex = strchr(get_text(l, "digest"), ':');
+	char skipped[48] = "", errors[48] = "";
 
-	printf("%5zu  %.12s  %-8s  %-12s %8.1f  %11.1f  %7" PRId64, i + 1,
-	       hex ? hex + 1 : "", get_text(l, "state"), get_text(l, "from"),
-	       get_mib(l, "size"), get_mib(l, "fetched"), get_number(l, "entries"));
 	if (get_number(l, "skipped"))
-		printf("  %" PRId64 " not shown", get_number(l, "skipped"));
+		snprintf(skipped, sizeof(skipped), "  %" PRId64 " not shown",
+			 get_number(l, "skipped"));
 	if (get_number(l, "errors"))
-		printf("  %" PRId64 " errors", get_number(l, "errors"));
-	printf("\n");
+		snprintf(errors, sizeof(errors), "  %" PRId64 " error%s",
+			 get_number(l, "errors"), plural(get_number(l, "errors")));
+	ctl_print("%5zu  %.12s  %-8s  %-12s %8.1f  %11.1f  %7" PRId64 "%s%s", i + 1,
+		  hex ? hex + 1 : "", get_text(l, "state"), get_text(l, "from"),
+		  get_mib(l, "size"), get_mib(l, "fetched"), get_number(l, "entries"),
+		  skipped, errors);
 	if (get_text(l, "error")[0])
-		printf("       %s\n", get_text(l, "error"));
+		ctl_print("       %s", get_text(l, "error"));
 }
 
 static void print_image(const struct json *j)
@@ -61,35 +69,41 @@ static void print_image(const struct json *j)
 	const struct json *layers = json_member(j, "layers");
 	size_t i;
 
-	printf("image     %s\nmanifest  %s\nplatform  %s\n", get_image(j),
-	       get_text(j, "manifest"), get_text(j, "platform"));
-	printf("\nlayer  digest        state     index        size/MiB  fetched/MiB  "
-	       "entries\n");
+	ctl_print("image     %s", get_image(j));
+	ctl_print("manifest  %s", get_text(j, "manifest"));
+	ctl_print("platform  %s", get_text(j, "platform"));
+	ctl_print("%s", "");
+	ctl_print("layer  digest        state     index        size/MiB  fetched/MiB  "
+		  "entries");
 	for (i = 0; i < json_count(layers); i++)
 		print_layer(i, json_item(layers, i));
-	printf("\n");
+	ctl_print("%s", "");
 }
 
 static void print_status(const struct json *j)
 {
 	const struct json *net = json_member(j, "network"),
 			  *images = json_member(j, "images");
+	int64_t requests = get_number(net, "requests"),
+		errors = get_number(net, "errors"), retries = get_number(net, "retries");
 
-	if (json_member(j, "namespace"))
-		printf("namespace %s\nimages    %" PRId64 " seen, %" PRId64 " loaded\n",
-		       get_text(j, "namespace"), get_number(images, "seen"),
-		       get_number(images, "loaded"));
-	else
+	if (json_member(j, "namespace")) {
+		ctl_print("namespace %s", get_text(j, "namespace"));
+		ctl_print("images    %" PRId64 " seen, %" PRId64 " loaded",
+			  get_number(images, "seen"), get_number(images, "loaded"));
+	} else {
 		print_image(j);
-	printf("state     %s\nstore     %s\n", get_text(j, "state"),
-	       get_text(j, "store")[0] ? get_text(j, "store") : "none");
+	}
+	ctl_print("state     %s", get_text(j, "state"));
+	ctl_print("store     %s",
+		  get_text(j, "store")[0] ? get_text(j, "store") : "none");
 	if (get_text(j, "storeWarning")[0])
-		printf("          %s\n", get_text(j, "storeWarning"));
-	printf("network   %" PRId64 " requests, %.1f MiB, %" PRId64 " errors, %" PRId64
-	       " retries\nerrors    %" PRId64 "\n",
-	       get_number(net, "requests"), get_mib(net, "bytes"),
-	       get_number(net, "errors"), get_number(net, "retries"),
-	       get_number(j, "errors"));
+		ctl_print("          %s", get_text(j, "storeWarning"));
+	ctl_print("network   %" PRId64 " request%s, %.1f MiB, %" PRId64
+		  " error%s, %" PRId64 " retr%s",
+		  requests, plural(requests), get_mib(net, "bytes"), errors,
+		  plural(errors), retries, retries == 1 ? "y" : "ies");
+	ctl_print("errors    %" PRId64, get_number(j, "errors"));
 }
 
 static int read_status(const char *mountpoint, struct buf *b, struct json **out)
@@ -102,18 +116,23 @@ static int read_status(const char *mountpoint, struct buf *b, struct json **out)
 static int print_mount(const char *mountpoint, bool raw)
 {
 	struct json *j = NULL;
+	const char *text;
 	struct buf b;
+	size_t len;
 	int rc = read_status(mountpoint, &b, &j);
 
 	if (rc < 0)
-		fprintf(stderr, "peelctl: %s: %s\n", mountpoint,
-			rc == -ENOENT && access(mountpoint, F_OK) < 0
-				? strerror(-rc)
-				: mount_file_explain(rc));
-	else if (raw)
-		fputs(buf_text(&b), stdout);
-	else
+		ctl_error("%s: %s", mountpoint,
+			  rc == -ENOENT && access(mountpoint, F_OK) < 0
+				  ? strerror(-rc)
+				  : mount_file_explain(rc));
+	else if (!raw)
 		print_status(j);
+	for (text = buf_text(&b); raw && rc == 0 && *text;
+	     text += len + (text[len] != 0)) {
+		len = strcspn(text, "\n");
+		ctl_print("%.*s", (int)len, text);
+	}
 	json_free(j);
 	buf_release(&b);
 	return rc < 0 ? 1 : 0;
@@ -133,12 +152,12 @@ static int list_mount(void *arg, const struct mountinfo *m)
 		return 0; /* a part of one, mounted elsewhere too */
 	rc = read_status(m->mountpoint, &b, &j);
 	if (rc < 0)
-		printf("%s  %s  %s\n", m->mountpoint, m->source, mount_file_explain(rc));
+		ctl_print("%s  %s  %s", m->mountpoint, m->source, mount_file_explain(rc));
 	else
-		printf("%s  %s  %s  %.1f MiB fetched, %" PRId64 " errors\n",
-		       m->mountpoint, get_image(j)[0] ? get_image(j) : m->source,
-		       get_text(j, "state"), get_mib(j, "fetchedBytes"),
-		       get_number(j, "errors"));
+		ctl_print("%s  %s  %s  %.1f MiB fetched, %" PRId64 " error%s",
+			  m->mountpoint, get_image(j)[0] ? get_image(j) : m->source,
+			  get_text(j, "state"), get_mib(j, "fetchedBytes"),
+			  get_number(j, "errors"), plural(get_number(j, "errors")));
 	if (rc < 0 && rc != -EACCES && rc != -ENOENT)
 		*status = 1;
 	json_free(j);

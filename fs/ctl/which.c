@@ -7,23 +7,125 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mountinfo.h"
 #include "base/store/slot.h"
 #include "base/store/store.h"
 #include "fs/ctl/mount_file.h"
-#include "fs/ctl/mount_path.h"
 #include "fs/image/status.h"
 #include "fs/tree/merge.h"
 #include "fs/tree/node.h"
 #include "registry/image/image.h"
 #include "tar/index/index.h"
+
+/* THE MOUNT OF A PATH */
+
+/*
+ * Follows symlinks in all components but the last, because the file may be one itself; in
+ * "x/", "." and "..", the last too.
+ */
+static int make_absolute(const char *path, char *out)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char *parent, real[PATH_MAX];
+	int rc = 0;
+
+	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return realpath(path, out) ? 0 : -errno;
+	parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	if (!parent)
+		return -ENOMEM;
+	if (!realpath(parent, real))
+		rc = -errno;
+	else if (snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "", name) >=
+		 PATH_MAX)
+		rc = -ENAMETOOLONG;
+	free(parent);
+	return rc;
+}
+
+/* The part of @path below @top, with its slash, or ""; NULL if it is elsewhere. */
+static const char *find_below(const char *path, const char *top)
+{
+	size_t len = strcmp(top, "/") ? strlen(top) : 0;
+
+	if (strncmp(path, top, len) != 0 || (path[len] && path[len] != '/'))
+		return NULL;
+	return path + len;
+}
+
+struct search {
+	const char *path;
+	dev_t device;
+	size_t longest;
+	bool is_found;
+	char *inside;
+	char *mountpoint;
+};
+
+/* The innermost mount that has the path decides where it is in the file system. */
+static int match_path(void *arg, const struct mountinfo *m)
+{
+	struct search *s = arg;
+	const char *rest = find_below(s->path, m->mountpoint);
+
+	if (m->device != s->device || !rest || strlen(m->mountpoint) < s->longest)
+		return 0;
+	s->longest = strlen(m->mountpoint);
+	s->is_found = true;
+	if (snprintf(s->inside, PATH_MAX, "%s%s",
+		     strcmp(m->root, "/") == 0 ? "" : m->root, rest) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+/* Where the whole file system is mounted, not a part of it. */
+static int match_whole(void *arg, const struct mountinfo *m)
+{
+	struct search *s = arg;
+
+	if (m->device == s->device && strcmp(m->root, "/") == 0 &&
+	    strlen(m->mountpoint) < PATH_MAX)
+		strcpy(s->mountpoint, m->mountpoint);
+	return 0;
+}
+
+/*
+ * Finds the mount of peelfs that has @path, and gives a mount point of the whole file system
+ * and the path inside it, each in PATH_MAX bytes. @mountpoint is "" if only a part of the
+ * file system is visible. 0, -EXDEV if the path is in no mount of peelfs, or another
+ * negative errno.
+ */
+static int find_mount(const char *path, char *mountpoint, char *inside)
+{
+	struct search s = {.inside = inside, .mountpoint = mountpoint};
+	char full[PATH_MAX];
+	struct stat st;
+	int rc = make_absolute(path, full);
+
+	if (rc < 0)
+		return rc;
+	if (lstat(full, &st) < 0)
+		return -errno;
+	s.path = full;
+	s.device = st.st_dev;
+	mountpoint[0] = '\0';
+	rc = mountinfo_each(match_path, &s);
+	if (rc == 0 && !s.is_found)
+		rc = -EXDEV;
+	return rc < 0 ? rc : mountinfo_each(match_whole, &s);
+}
+
+/* AN IMAGE OF A MOUNT */
 
 /* One image of a mount. */
 struct mounted_image {
@@ -51,12 +153,6 @@ static void image_close(struct mounted_image *img)
 	buf_release(&img->config_text);
 }
 
-static int fail(const char *path, const char *why)
-{
-	fprintf(stderr, "peelctl: %s: %s\n", path, why);
-	return -EINVAL;
-}
-
 static const char *layer_digest(const struct mounted_image *img, size_t i)
 {
 	const char *text;
@@ -82,12 +178,10 @@ static int open_layer(struct mounted_image *img, size_t i)
 	if (rc >= 0)
 		rc = index_open(rc, &digest, &ix, &e);
 	slot_close(slot);
-	if (rc < 0) {
-		fprintf(stderr,
-			"peelctl: layer %s: cannot read its index from the cache: %s\n",
-			layer_digest(img, i), e.text[0] ? e.text : strerror(-rc));
-		return rc;
-	}
+	if (rc < 0)
+		return -ctl_error("layer %s: cannot read its index from the cache: %s",
+				  layer_digest(img, i),
+				  e.text[0] ? e.text : strerror(-rc));
 	img->layers[i] = (struct tree_layer){
 		.index = ix,
 		.mount_number = (uint32_t)i,
@@ -104,19 +198,17 @@ static int open_layers(struct mounted_image *img)
 	struct err e = {""};
 	int rc;
 
-	if (!dir || !dir[0]) {
-		fprintf(stderr, "peelctl: %s has no cache that could be read\n",
-			img->top);
-		return -ENOENT;
-	}
+	if (!dir || !dir[0])
+		return -ctl_error("%s has no cache that could be read", img->top);
 	/* Any process can mount something that calls itself peelfs. */
 	if (n > NODE_LAYERS_MAX)
-		return fail(img->top, "too many layers");
+		return -ctl_error("%s: too many layers", img->top);
+	/* store_open() would make a store that was removed again. */
+	if (!store_is_at(dir))
+		return -ctl_error("%s: not a store of peelfs", dir);
 	rc = store_open(dir, &img->store, &e);
-	if (rc < 0) {
-		fprintf(stderr, "peelctl: %s\n", e.text);
-		return rc;
-	}
+	if (rc < 0)
+		return -ctl_error("%s", e.text);
 	img->layers = calloc(n + 1, sizeof(*img->layers));
 	if (!img->layers)
 		return -ENOMEM;
@@ -126,8 +218,8 @@ static int open_layers(struct mounted_image *img)
 		return rc; /* printed already */
 	rc = merge_new(img->layers, n, 0, &img->merge);
 	if (rc < 0)
-		fprintf(stderr, "peelctl: the layers of %s cannot be merged: %s\n",
-			img->top, strerror(-rc));
+		ctl_error("the layers of %s cannot be merged: %s", img->top,
+			  strerror(-rc));
 	return rc;
 }
 
@@ -150,15 +242,6 @@ static const char *find_step(const struct mounted_image *img, uint32_t layer)
 	return n == img->n ? text : NULL;
 }
 
-/* On one line and without control characters: it is foreign text. */
-static void print_step(const char *step)
-{
-	printf("  step     ");
-	for (; *step; step++)
-		putchar((unsigned char)*step < ' ' || *step == 0x7f ? '?' : *step);
-	putchar('\n');
-}
-
 static void print_origin(const struct mounted_image *img, const char *path,
 			 const struct attributes *s)
 {
@@ -166,19 +249,19 @@ static void print_origin(const struct mounted_image *img, const char *path,
 	char text[DIGEST_TEXT_MAX];
 	const char *step;
 
-	printf("%s\n", path);
+	ctl_print("%s", path);
 	if (!s->is_described) {
-		printf("  layer    none has an entry for this directory\n");
+		ctl_print("  layer    none has an entry for this directory");
 		return;
 	}
-	printf("  layer    %u of %zu, %s\n", s->layer + 1, img->n,
-	       layer_digest(img, s->layer));
+	ctl_print("  layer    %u of %zu, %s", s->layer + 1, img->n,
+		  layer_digest(img, s->layer));
 	step = find_step(img, s->layer);
 	if (step)
-		print_step(step);
+		ctl_print("  step     %s", step);
 	if (s->entry.digest) {
 		memcpy(content.bytes, s->entry.digest, 32);
-		printf("  content  %s\n", digest_format(&content, text));
+		ctl_print("  content  %s", digest_format(&content, text));
 	}
 }
 
@@ -264,26 +347,29 @@ static int print_file(const char *path)
 	struct attributes attributes;
 	char inside[PATH_MAX];
 	const char *rest;
-	int rc = mount_path_find(path, img.top, inside);
+	int rc = find_mount(path, img.top, inside);
 
 	if (rc < 0)
-		return fail(path, rc == -EXDEV ? "not in a peelfs mount" : strerror(-rc));
+		return -ctl_error("%s: %s", path,
+				  rc == -EXDEV ? "not in a peelfs mount" : strerror(-rc));
 	if (!img.top[0])
-		return fail(path, "only a part of its mount is visible here, "
-				  "without the status");
+		return -ctl_error("%s: only a part of its mount is visible here, "
+				  "without the status",
+				  path);
 	buf_init(&img.status_text, STATUS_MAX);
 	buf_init(&img.config_text, DOCUMENT_MAX);
 	rc = find_image(&img, inside, &rest);
 	if (rc < 0)
-		fail(img.top, mount_file_explain(rc));
+		ctl_error("%s: %s", img.top, mount_file_explain(rc));
 	else if (!rest)
-		rc = fail(path, "not below rootfs/, or in a mount with layout=rootfs");
+		rc = -ctl_error("%s: not below rootfs/, or in a mount with layout=rootfs",
+				path);
 	if (rc == 0)
 		rc = open_layers(&img);
 	if (rc == 0) {
 		rc = find_attributes(&img, rest, &attributes);
 		if (rc < 0)
-			fail(path, strerror(-rc));
+			ctl_error("%s: %s", path, strerror(-rc));
 		else
 			print_origin(&img, path, &attributes);
 	}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <syslog.h>
 
+#include "base/control.h"
 #include "base/err.h"
 
 void log_init(struct log *l, bool verbose)
@@ -26,6 +27,7 @@ __attribute__((format(printf, 3, 0))) static void log_message(struct log *l, int
 	char text[ERR_TEXT_MAX + 128];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
+	control_mask(text);
 	if (__atomic_load_n(&l->to_syslog, __ATOMIC_ACQUIRE))
 		syslog(level, "%s", text);
 	else

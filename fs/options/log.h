@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Messages for users: to stderr at first, to syslog once the process is in the background.
- * Any thread.
+ * Control characters in a message become "?". Any thread.
  */
 #ifndef FS_OPTIONS_LOG_H
 #define FS_OPTIONS_LOG_H

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/control.h"
 
-static int append_control(struct buf *out, unsigned char c)
+static int append_control(struct buf *out, unsigned c)
 {
 	if (c == '\n' || c == '\r')
 		return buf_append_text(out, c == '\n' ? "\\n" : "\\r");
@@ -16,15 +16,16 @@ static int append_control(struct buf *out, unsigned char c)
 int dockerfile_line_append(struct buf *out, const char *text, size_t len)
 {
 	const char *p = text, *from = text, *end = text + len;
+	unsigned code;
 	size_t n;
 	int rc = 0;
 
 	while (rc == 0 && p < end) {
-		n = *p == '\t' ? 0 : control_len(p, end);
+		n = *p == '\t' ? 0 : control_len(p, end, &code);
 		if (n > 0) {
 			rc = buf_append(out, from, (size_t)(p - from));
 			if (rc == 0)
-				rc = append_control(out, (unsigned char)p[n - 1]);
+				rc = append_control(out, code);
 			from = p + n;
 		}
 		p += n ? n : 1;

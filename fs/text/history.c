@@ -152,7 +152,7 @@ static int add_cell(struct buf *out, const char *text, size_t width)
 	to = room;
 	memset(to, ' ', width);
 	while (text < end) {
-		size_t n = control_len(text, end);
+		size_t n = control_len(text, end, NULL);
 
 		if (n == 0)
 			*to = *text;

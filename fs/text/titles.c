@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/control.h"
 #include "base/digest.h"
 #include "registry/image/image.h"
 
@@ -23,19 +24,20 @@ const char *title_of_layer(const struct image *img, uint32_t i, char *out)
 
 bool title_clean(const char *text, char *name)
 {
-	size_t i, len = strlen(text);
+	size_t n, len = strlen(text);
+	const char *end;
+	char *to = name;
 
 	if (len > NAME_MAX) {
 		len = NAME_MAX;
 		while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
 			len--; /* the middle of a character in UTF-8 */
 	}
-	for (i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		name[i] = c < ' ' || c == 0x7f || c == '/' ? '_' : (char)c;
+	for (end = text + len; text < end; text += n ? n : 1) {
+		n = control_len(text, end, NULL);
+		*to++ = n || *text == '/' ? '_' : *text;
 	}
-	name[len] = '\0';
+	*to = '\0';
 	return len > 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 

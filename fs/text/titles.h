@@ -25,8 +25,8 @@ struct image;
 const char *title_of_layer(const struct image *img, uint32_t i, char *out);
 
 /*
- * Makes one name of @text, in @name of NAME_MAX + 1 bytes: slashes and control characters
- * become '_', and a long text is cut between two characters. False if nothing is left
+ * Makes one name of @text, in @name of NAME_MAX + 1 bytes: a slash or a control character
+ * becomes '_', and a long text is cut between two characters. False if nothing is left
  * that could be a name.
  */
 bool title_clean(const char *text, char *name);

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/control.h"
 #include "base/num.h"
 #include "tar/archive/entry.h"
 #include "tar/codec/span.h"
@@ -160,15 +161,11 @@ int flat_skip(struct flat *f, const char *path, size_t len, const char *fmt, ...
 	int n = snprintf(line, sizeof(line), "%.*s%s: ", len > 120 ? 120 : (int)len, path,
 			 len > 120 ? "..." : "");
 	va_list ap;
-	char *p;
 
 	va_start(ap, fmt);
 	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
 	va_end(ap);
-	for (p = line; *p; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?'; /* one line each, whatever the names contain */
-	}
+	control_mask(line); /* one line each, whatever the names contain */
 	(void)buf_printf(&f->skipped, "%s\n", line);
 	f->n_skipped++;
 	return 0;

@@ -176,24 +176,16 @@ IMAGES = {
     "RepoTags": of_repo_tags,
     "JSON": of_json,
 }
-WRONG_IMAGES = ("hard link", "long name", "long folder", "sparse", "attribute", "steps",
-                "media type", "tags", "titles", "RepoTags", "os", "architecture", "platform")
-WRONG_LOGS = ("hard link", "long name", "long folder", "sparse", "attribute", "tags", "RepoTags",
-              "platform")
 
 
-def rows(table, wrong):
-    return [pytest.param(name, marks=[todo("raw")] if name in wrong else []) for name in table]
-
-
-@pytest.mark.parametrize("name", rows(IMAGES, WRONG_IMAGES))
+@pytest.mark.parametrize("name", IMAGES)
 def test_texts_of_an_image(images, tmp_path, name):
     source = IMAGES[name](images)
     for what, text in all_of(source, tmp_path):
         assert_clean(text, what)
 
 
-@pytest.mark.parametrize("name", rows(IMAGES, WRONG_LOGS))
+@pytest.mark.parametrize("name", IMAGES)
 def test_texts_in_the_foreground(images, name):
     """The log of -f is a terminal, too; -d traces the names of files."""
     with foreground(IMAGES[name](images), arguments=("-f", "-d", "-v"), wait=False) as m:
@@ -257,10 +249,9 @@ REGISTRIES = {
         'Bearer realm="http://[%s/"'), "scheme": challenge("%s"),
     "referrers": referrers,
 }
-WRONG_REGISTRIES = set(REGISTRIES) - {"Content-Type", "token", "scheme"}
 
 
-@pytest.mark.parametrize("name", rows(REGISTRIES, WRONG_REGISTRIES))
+@pytest.mark.parametrize("name", REGISTRIES)
 def test_texts_of_a_registry(images, tmp_path, name):
     with badregistry.running(images) as b:
         source = b.image("team/app", [layer(file("f", "1"), directory("d"))])
@@ -294,7 +285,6 @@ def test_texts_of_a_store(images, tmp_path):
             assert_clean(ctl(*words, str(cache)), words)
 
 
-@todo("raw")
 def test_texts_of_another_mount(images, tmp_path):
     """A file system that says it is ours: with the root file system at the mount point the image
     itself can have a .peelfs/status.json."""
@@ -313,7 +303,6 @@ def test_texts_of_another_mount(images, tmp_path):
             assert_clean(text)
 
 
-@todo("raw")
 def test_place_of_another_mount(images, tmp_path):
     """And its mount point has a name."""
     base = tmp_path / "x"

@@ -39,7 +39,7 @@ static void test_printable(void)
 		{"h\xc3\xa4\xe2\x82\xac", "h\xc3\xa4\xe2\x82\xac"},
 		{"\xc2\x9b"
 		 "31m",
-		 "??31m"},
+		 "?31m"},
 		{"\xc2\xa0", "\xc2\xa0"},
 		{"\xc2", "\xc2"},
 		{"\xff\xfe", "\xff\xfe"},

@@ -25,6 +25,10 @@ static void check_clean(void)
 		{"../../etc/passwd", ".._.._etc_passwd"},
 		{"/etc/passwd", "_etc_passwd"},
 		{"a\nb\033[31m\x7f", "a_b_[31m_"},
+		{"a\xc2\x9b"
+		 "b\xe2\x80\xae"
+		 "c\xe2\x81\xa6",
+		 "a_b_c_"},
 		{"sp ace \\ \"q\"", "sp ace \\ \"q\""},
 		{"\xc3\xa9t\xc3\xa9", "\xc3\xa9t\xc3\xa9"},
 		{"-rf", "-rf"},
