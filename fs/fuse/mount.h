@@ -13,7 +13,7 @@
 #include "fs/image/context.h"
 #include "fs/image/images.h"
 #include "fs/image/layers.h"
-#include "fs/image/snapshots.h"
+#include "fs/image/status.h"
 #include "fs/image/workers.h"
 #include "fs/node/nodes.h"
 

@@ -78,7 +78,7 @@ struct layers {
 	struct lazy_set set; /* its lock guards the table and the buckets, too */
 	uint32_t buckets[LAYER_BUCKETS]; /* by digest: number + 1 */
 	struct layer_sums closed;	 /* under the set's lock */
-	unsigned n_threads;		 /* atomic: threads of layer_group.c */
+	unsigned n_threads;		 /* atomic: threads of layers_pin() */
 	pthread_mutex_t extra_lock;
 	struct lazy_set raw_blobs; /* used by raw_blobs.c alone */
 };
@@ -119,6 +119,14 @@ int mount_layer_open(struct mount_layer *l, struct err *e);
  */
 int mount_layer_pin(struct mount_layer *l, struct waiter *w);
 void mount_layer_unpin(struct mount_layer *l);
+
+/*
+ * Opens and pins all of @list, or none; the largest first, by several threads at once.
+ * @fail_fast: the first failure cancels whatever the mount is loading.
+ * 0, also if layers are broken; else the error of one that failed, and a sentence.
+ */
+int layers_pin(struct mount_layer *const *list, size_t n, bool fail_fast, struct err *e);
+void layers_unpin(struct mount_layer *const *list, size_t n);
 
 /* Where its bytes are. It need not be pinned. Borrowed. */
 struct image_source *mount_layer_source(const struct mount_layer *l);

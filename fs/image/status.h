@@ -3,13 +3,15 @@
 #ifndef FS_IMAGE_STATUS_H
 #define FS_IMAGE_STATUS_H
 
+#include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct buf;
 struct image_source;
 struct images;
 struct layer_progress;
-struct snapshots;
 struct view;
 
 /* Some hundred bytes for each of a thousand layers, with sentences. */
@@ -25,7 +27,33 @@ const char *status_from(const struct image_source *source,
 int status_render(struct view *v, struct buf *out);
 /* The same about a whole namespace. */
 int status_render_all(struct images *is, struct buf *out);
-/* Takes a snapshot of the text, of @v or, if that is NULL, of all. 0, -ENOMEM, -E2BIG. */
+/*
+ * The kernel opens and caches files by node without asking, so a changing file needs a new
+ * node each time: a lookup of its name takes a snapshot, whose size and bytes never change.
+ * Only the last few are kept.
+ */
+#define N_SNAPSHOTS 32
+
+struct snapshot {
+	uint32_t number;
+	char *text;
+	size_t len;
+};
+
+struct snapshots {
+	pthread_mutex_t lock;
+	struct snapshot ring[N_SNAPSHOTS]; /* under lock */
+	uint32_t n;			   /* under lock: taken so far */
+};
+
+void snapshots_init(struct snapshots *ss);
+void snapshots_release(struct snapshots *ss);
+
+/* Copies from a snapshot; its length in *len if not NULL. -ESTALE: it is gone. */
+ssize_t snapshots_read(struct snapshots *ss, uint32_t number, void *buf, size_t size,
+		       uint64_t off, size_t *len);
+/* Takes a snapshot of the text, of @v or, if that is NULL, of all; its number, from 1. 0, -ENOMEM,
+ * -E2BIG. */
 int status_snapshot(struct snapshots *ss, struct images *is, struct view *v,
 		    uint32_t *number);
 

@@ -9,15 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/num.h"
-#include "fs/image/external_tocs.h"
-#include "fs/image/layer_group.h"
+#include "base/store/slot.h"
+#include "fs/image/context.h"
+#include "fs/image/item.h"
 #include "fs/image/layers.h"
 #include "fs/options/log.h"
 #include "fs/options/options.h"
 #include "fs/text/facts.h"
+#include "fs/tree/identity.h"
 #include "fs/tree/merge.h"
 #include "fs/tree/node.h"
 #include "registry/image_source.h"
@@ -156,6 +159,51 @@ static int find_layers(struct view *v, const struct image *img)
 	return rc;
 }
 
+static bool has_index(struct context *c, const struct descriptor *d)
+{
+	struct slot *slot;
+	int fd;
+
+	if (slot_open(c->store, &d->digest, &slot) < 0)
+		return false;
+	fd = slot_open_index(slot);
+	if (fd >= 0)
+		close(fd);
+	slot_close(slot);
+	return fd >= 0;
+}
+
+/* SOCI is for gzip and plain tar; a layer with an embedded table does not need one. */
+static bool may_have_table(const struct descriptor *d)
+{
+	return !strstr(d->media_type, "zstd") && !descriptor_annotation(d, ESTARGZ_KEY);
+}
+
+/*
+ * Adds the tables of contents that a registry keeps beside the layers (SOCI), if -o index=
+ * allows it. Nothing but the digest may decide what an image that was asked for by it
+ * contains. The registry is asked only if a layer that may have a table has no index in the
+ * store.
+ */
+static void find_tocs(const struct view *v, struct image *img)
+{
+	struct context *c = v->context;
+	/* Images of a namespace are resolved by digest. */
+	bool may_ask = false,
+	     is_pinned = v->source || image_source_is_pinned(v->image_source);
+	struct err e = {""};
+	size_t i;
+
+	if (c->options->tables == TABLES_NONE ||
+	    (c->options->tables == TABLES_AUTO && is_pinned))
+		return;
+	for (i = 0; i < img->n_layers && !may_ask; i++)
+		may_ask = may_have_table(&img->layers[i]) &&
+			  !has_index(c, &img->layers[i]);
+	if (image_source_find_tocs(v->image_source, img, may_ask, &e) < 0)
+		log_info(c->log, "%s", e.text);
+}
+
 static int find_image(struct view *v, struct err *e)
 {
 	struct image *img = NULL;
@@ -171,11 +219,8 @@ static int find_image(struct view *v, struct err *e)
 	}
 	if (rc < 0)
 		return rc;
-	/* Images of a namespace are resolved by digest. */
 	if (!img->is_artifact)
-		external_tocs_find(v->context, v->image_source,
-				   v->source || image_source_is_pinned(v->image_source),
-				   img);
+		find_tocs(v, img);
 	return find_layers(v, img);
 }
 
@@ -381,7 +426,7 @@ int view_load(struct view *v, struct err *e)
 	if (rc == 0)
 		rc = check_platform(v, e);
 	if (rc == 0)
-		rc = layer_group_pin(v->own, v->n_own, is_first, e);
+		rc = layers_pin(v->own, v->n_own, is_first, e);
 	if (rc < 0)
 		return rc;
 	v->has_layers = true;
@@ -394,7 +439,7 @@ void view_unload(struct view *v)
 	texts_release(&v->texts);
 	merge_free(v->merge);
 	if (v->has_layers)
-		layer_group_unpin(v->own, v->n_own);
+		layers_unpin(v->own, v->n_own);
 	free(v->layers);
 	free(v->own);
 	image_free(v->image);
@@ -405,4 +450,53 @@ void view_unload(struct view *v)
 	v->n_own = 0;
 	v->n_broken = 0;
 	v->content_size = v->n_entries = 0;
+}
+
+/* ATTRIBUTES */
+
+uint64_t view_item_ino(const struct view *v, const struct node *row, bool has_parameter)
+{
+	uint64_t seed = node_seed(v->around ? &v->digest
+					    : &v->image->manifest_descriptor.digest);
+	uint64_t place = identity_path(IDENTITY_ROOT, v->path, strlen(v->path));
+	uint64_t sum = node_ino_add(node_ino_add(place, seed, 0), seed, row->layer);
+
+	return node_ino_end(has_parameter ? node_ino_add(sum, seed, row->entry) : sum);
+}
+
+static void fill(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
+		 uint32_t mode, size_t size, struct item *out)
+{
+	struct stat *st = &out->attr;
+
+	memset(out, 0, sizeof(*out));
+	out->node = node;
+	st->st_ino = ino;
+	st->st_mode = mode;
+	st->st_nlink = 1;
+	st->st_uid = v->context->uid;
+	st->st_gid = v->context->gid;
+	st->st_mtim.tv_sec = time;
+	st->st_atim = st->st_ctim = st->st_mtim;
+	st->st_size = (off_t)size;
+	st->st_blocks = (blkcnt_t)((size + 511) / 512);
+}
+
+void view_item_dir(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
+		   struct item *out)
+{
+	fill(v, node, ino, time, S_IFDIR | 0555, 0, out);
+}
+
+void view_item_file(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
+		    size_t size, struct item *out)
+{
+	fill(v, node, ino, time, S_IFREG | 0444, size, out);
+}
+
+void view_item_top(const struct view *v, struct item *out)
+{
+	struct node top = {.image = v->number, .entry = 1};
+
+	view_item_dir(v, node_pack(&top), view_item_ino(v, &top, false), v->created, out);
 }

@@ -23,9 +23,11 @@ struct context;
 struct err;
 struct image_source;
 struct images;
+struct item;
 struct layers;
 struct merge;
 struct mount_layer;
+struct node;
 
 struct view {
 	struct lazy lazy;
@@ -90,5 +92,24 @@ bool view_has_index_blobs(const struct view *v);
 /* Fetch the list, which is then never fetched again; failures as they are. Pinned. */
 int view_fetch_referrers(struct view *v, struct err *e);
 int view_fetch_index_blobs(struct view *v, struct err *e);
+
+/* Attributes of the directories and documents that the mount adds to an image. */
+
+/*
+ * st_ino of a row (node.h) of the image: made of the image's digest, of its place in the
+ * mount, which its texts tell, of the row and, with @has_parameter, of the parameter. The
+ * image must be pinned unless it is inside a directory (view->around).
+ */
+uint64_t view_item_ino(const struct view *v, const struct node *row, bool has_parameter);
+/* A directory, or a file of @size bytes, of the time @time. Read-only. */
+void view_item_dir(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
+		   struct item *out);
+void view_item_file(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
+		    size_t size, struct item *out);
+/*
+ * The top directory of an image that is inside another directory. It is known without
+ * loading the image, which need not be pinned.
+ */
+void view_item_top(const struct view *v, struct item *out);
 
 #endif

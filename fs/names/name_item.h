@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct image_source;
 struct item;
 struct name;
 struct namespace;
@@ -40,5 +41,15 @@ int name_item_status(struct namespace *ns, uint32_t snapshot, struct item *out);
 void name_item_none(struct namespace *ns, struct item *out);
 /* Any node that is a name, as it is now. -ESTALE. */
 int name_item_describe(struct namespace *ns, const struct node *node, struct item *out);
+
+/*
+ * Adds an image that exists to its repository @dir, and shows the repository. @source has
+ * its blobs and must outlive the mount. 0, -ENOMEM, -ENOSPC, -EBADMSG for a bad digest.
+ */
+int name_image_add(struct namespace *ns, struct name *dir, const char *digest,
+		   struct image_source *source);
+/* The top directory of an image that was added; false if it was not. */
+bool name_image_find(struct namespace *ns, struct name *dir, const char *digest,
+		     struct item *out);
 
 #endif

@@ -6,7 +6,6 @@
 
 #include "base/digest.h"
 #include "fs/image/item.h"
-#include "fs/names/name_image.h"
 #include "fs/names/name_item.h"
 #include "fs/names/name_tree.h"
 #include "fs/names/namespace.h"

@@ -13,7 +13,7 @@
 #include "fs/options/options.h"
 #include "fs/image/task.h"
 #include "fs/names/name_catalog.h"
-#include "fs/names/name_image.h"
+#include "fs/names/name_item.h"
 #include "fs/names/name_tree.h"
 #include "fs/names/namespace.h"
 #include "registry/image/reference.h"

@@ -6,7 +6,6 @@
 
 #include "base/digest.h"
 #include "fs/image/item.h"
-#include "fs/image/snapshots.h"
 #include "fs/image/status.h"
 #include "fs/names/name_item.h"
 #include "fs/names/name_lookup.h"

@@ -9,10 +9,11 @@
 
 #include "fs/image/context.h"
 #include "fs/image/item.h"
+#include "fs/image/layers.h"
 #include "fs/options/options.h"
 #include "fs/node/file.h"
 #include "fs/node/located.h"
-#include "fs/node/xattrs.h"
+#include "tar/layer.h"
 
 /* "." and "..", whose cookies come before those of the kind. */
 #define N_DOTS 2
@@ -214,6 +215,79 @@ ssize_t nodes_stored_size(const struct nodes *n, uint64_t id, size_t max,
 }
 
 /* EXTENDED ATTRIBUTES */
+
+/* Overlayfs keeps its state in these; those of a layer below it would mislead it. */
+static bool is_shown_xattr(const struct xattr *x)
+{
+	static const char *const hidden[] = {"trusted.overlay.", "user.overlay."};
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		size_t len = strlen(hidden[i]);
+
+		if (x->name_len >= len && memcmp(x->name, hidden[i], len) == 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * `ls -l` asks for these of every file, and the kernel does not cache the answer. But it
+ * remembers -EOPNOTSUPP for labels and asks no more.
+ */
+static int no_xattr(const char *name)
+{
+	return strcmp(name, "security.selinux") == 0 ? -EOPNOTSUPP : -ENODATA;
+}
+
+static ssize_t xattrs_get(const struct nodes *n, const struct xattr_run *run,
+			  const char *name, void *buf, size_t size)
+{
+	uint64_t pos = run->pos;
+	struct xattr x;
+	int rc;
+
+	while (pos != 0) {
+		rc = index_xattr(layer_index(run->layer->layer), &pos, &x);
+		if (rc < 0)
+			return located_index_failed(n, run->layer, rc);
+		if (x.name_len != strlen(name) || memcmp(x.name, name, x.name_len) != 0 ||
+		    !is_shown_xattr(&x))
+			continue;
+		if (size == 0)
+			return (ssize_t)x.value_len;
+		if (x.value_len > size)
+			return -ERANGE;
+		memcpy(buf, x.value, x.value_len);
+		return (ssize_t)x.value_len;
+	}
+	return no_xattr(name);
+}
+
+static ssize_t xattrs_list(const struct nodes *n, const struct xattr_run *run, char *buf,
+			   size_t size)
+{
+	uint64_t pos = run->pos;
+	struct xattr x;
+	size_t len = 0;
+	int rc;
+
+	while (pos != 0) {
+		rc = index_xattr(layer_index(run->layer->layer), &pos, &x);
+		if (rc < 0)
+			return located_index_failed(n, run->layer, rc);
+		if (!is_shown_xattr(&x))
+			continue;
+		if (size > 0) {
+			if (x.name_len + 1 > size - len)
+				return -ERANGE;
+			memcpy(buf + len, x.name, x.name_len);
+			buf[len + x.name_len] = '\0';
+		}
+		len += x.name_len + 1;
+	}
+	return (ssize_t)len;
+}
 
 /* The pins are released by the caller. */
 static int find_xattrs(const struct nodes *n, uint64_t id, struct waiter *w,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Documents of an image never change, so the kernel caches them like any file. The status
- * does change: snapshots.h.
+ * does change: status.h.
  */
 #include "fs/node/rows.h"
 
@@ -17,8 +17,7 @@
 #include "fs/image/item.h"
 #include "fs/image/layers.h"
 #include "fs/options/options.h"
-#include "fs/image/snapshots.h"
-#include "fs/image/view_item.h"
+#include "fs/image/status.h"
 #include "fs/node/node_ops.h"
 #include "fs/text/oci_layout.h"
 #include "fs/text/titles.h"

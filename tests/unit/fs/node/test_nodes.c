@@ -12,7 +12,7 @@
 #include "fs/image/images.h"
 #include "fs/image/item.h"
 #include "fs/image/layers.h"
-#include "fs/image/snapshots.h"
+#include "fs/image/status.h"
 #include "fs/image/workers.h"
 #include "fs/names/namespace.h"
 #include "fs/options/log.h"
