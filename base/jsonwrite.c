@@ -97,6 +97,14 @@ void jsonwrite_number(struct jsonwrite *w, int64_t n)
 	w->after = ',';
 }
 
+void jsonwrite_thousandths(struct jsonwrite *w, unsigned n)
+{
+	begin(w);
+	if (w->failed == 0)
+		w->failed = buf_printf(w->out, "%u.%03u", n / 1000, n % 1000);
+	w->after = ',';
+}
+
 static void put_container(struct jsonwrite *w, const struct json *value)
 {
 	bool is_object = json_type(value) == JSON_OBJECT;

@@ -34,6 +34,7 @@ void jsonwrite_key(struct jsonwrite *w, const char *key);
 /* NULL is written as null. */
 void jsonwrite_text(struct jsonwrite *w, const char *text);
 void jsonwrite_number(struct jsonwrite *w, int64_t n);
+void jsonwrite_thousandths(struct jsonwrite *w, unsigned n);
 /*
  * Any value; NULL is written as null. So are numbers that are not whole and strings that
  * contain a NUL, because a tree does not have them.

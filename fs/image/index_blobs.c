@@ -43,16 +43,11 @@ void index_blobs_init(struct index_blobs *bs)
 	lazy_init(&bs->lazy);
 }
 
-static void clear(struct index_blobs *bs)
+void index_blobs_release(struct index_blobs *bs)
 {
 	free(bs->list);
 	bs->list = NULL;
 	bs->n_list = 0;
-}
-
-void index_blobs_release(struct index_blobs *bs)
-{
-	clear(bs);
 }
 
 /* THE LIST */
@@ -263,7 +258,7 @@ int index_blobs_fetch(struct index_blobs *bs, const struct index_blobs_origin *o
 	int rc = resolve_all(&w);
 
 	if (rc < 0) {
-		clear(bs);
+		index_blobs_release(bs);
 		return rc;
 	}
 	sort_list(bs, o->image);
@@ -300,9 +295,4 @@ int index_blobs_file(struct index_blobs *bs, uint32_t i, struct layers *ls,
 uint32_t index_blobs_count(const struct index_blobs *bs)
 {
 	return __atomic_load_n(&bs->n, __ATOMIC_ACQUIRE);
-}
-
-const struct index_blob *index_blobs_get(const struct index_blobs *bs, uint32_t i)
-{
-	return &bs->list[i];
 }

@@ -56,9 +56,8 @@ void index_blobs_release(struct index_blobs *bs);
 int index_blobs_fetch(struct index_blobs *bs, const struct index_blobs_origin *o,
 		      struct err *e);
 
-/* How many are known. */
+/* How many of the list are known. */
 uint32_t index_blobs_count(const struct index_blobs *bs);
-const struct index_blob *index_blobs_get(const struct index_blobs *bs, uint32_t i);
 /* Blob @i as a file for raw_blob_read(), whose bytes are in @blobs. 0, -ENOMEM, -ENOSPC. */
 int index_blobs_file(struct index_blobs *bs, uint32_t i, struct layers *ls,
 		     struct image_source *blobs, struct mount_layer **out);

@@ -24,7 +24,7 @@ void referrers_init(struct referrers *rs)
 	lazy_init(&rs->lazy);
 }
 
-static void clear(struct referrers *rs)
+void referrers_release(struct referrers *rs)
 {
 	size_t i;
 
@@ -35,11 +35,6 @@ static void clear(struct referrers *rs)
 	rs->list = NULL;
 	rs->types = NULL;
 	rs->n_list = rs->n_types = 0;
-}
-
-void referrers_release(struct referrers *rs)
-{
-	clear(rs);
 }
 
 /* THE LIST */
@@ -166,7 +161,7 @@ int referrers_fetch(struct referrers *rs, struct image_source *source,
 	int rc = list_all(rs, source, img, of_index, log, e);
 
 	if (rc < 0) {
-		clear(rs);
+		referrers_release(rs);
 		return rc;
 	}
 	sort(rs);
@@ -183,14 +178,4 @@ uint32_t referrers_count(const struct referrers *rs)
 uint32_t referrers_types(const struct referrers *rs)
 {
 	return __atomic_load_n(&rs->n_known_types, __ATOMIC_ACQUIRE);
-}
-
-struct referrer *referrers_get(const struct referrers *rs, uint32_t i)
-{
-	return &rs->list[i];
-}
-
-const char *referrers_type(const struct referrers *rs, uint32_t type)
-{
-	return rs->types[type].name;
 }

@@ -54,11 +54,8 @@ int referrers_fetch(struct referrers *rs, struct image_source *source,
 		    const struct image *img, bool of_index, struct log *log,
 		    struct err *e);
 
-/* How many are known. */
+/* How many of the list and of types are known. */
 uint32_t referrers_count(const struct referrers *rs);
 uint32_t referrers_types(const struct referrers *rs);
-/* Numbers count from 0. */
-struct referrer *referrers_get(const struct referrers *rs, uint32_t i);
-const char *referrers_type(const struct referrers *rs, uint32_t type);
 
 #endif

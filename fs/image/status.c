@@ -2,13 +2,12 @@
 #include "fs/image/status.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/json.h"
+#include "base/jsonwrite.h"
 #include "base/store/store.h"
 #include "fs/tree/merge.h"
 #include "fs/image/context.h"
@@ -43,32 +42,23 @@ const char *status_from(const struct image_source *source, const struct layer_pr
 	return source && image_source_is_local(source) ? "disk" : "registry";
 }
 
-/* Appends "key": "text" and what follows. Failures stick in *r. */
-static void add_text(struct buf *out, int *r, const char *key, const char *text,
-		     const char *after)
+static uint64_t get(const uint64_t *counter)
 {
-	if (*r == 0)
-		*r = buf_printf(out, "\"%s\": ", key);
-	if (*r == 0)
-		*r = json_append_string(out, text, strlen(text));
-	if (*r == 0)
-		*r = buf_append_text(out, after);
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
-static void add_number(struct buf *out, int *r, const char *key, uint64_t n,
-		       const char *after)
+static void add_number(struct jsonwrite *w, const char *key, uint64_t n)
 {
-	if (*r == 0)
-		*r = buf_printf(out, "\"%s\": %" PRIu64 "%s", key, n, after);
+	jsonwrite_member_number(w, key, (int64_t)n);
 }
 
-static void add(struct buf *out, int *r, const char *text)
+static void begin(struct jsonwrite *w, const char *key, char bracket)
 {
-	if (*r == 0)
-		*r = buf_append_text(out, text);
+	jsonwrite_key(w, key);
+	jsonwrite_open(w, bracket);
 }
 
-static void add_layer(struct buf *out, int *r, const struct view *v,
+static void add_layer(struct jsonwrite *w, const struct view *v,
 		      const struct mount_layer *l)
 {
 	const struct index *ix;
@@ -77,160 +67,112 @@ static void add_layer(struct buf *out, int *r, const struct view *v,
 
 	mount_layer_progress(l, &p);
 	ix = p.state == LAYER_READY ? layer_index(l->layer) : NULL;
-	add(out, r, "    {");
-	add_text(out, r, "digest", digest_format(&l->descriptor.digest, digest),
-		 ",\n     ");
-	add_text(out, r, "mediaType", l->descriptor.media_type, ",\n     ");
-	add_text(out, r, "state", state_names[p.state], ", ");
-	add_text(out, r, "from", status_from(v->image_source, &p), ", ");
-	add_text(out, r, "index", ix ? index_basis_name(p.basis) : "", ", ");
-	add_text(out, r, "warning", p.warning ? p.warning : "", ",\n     ");
-	add_number(out, r, "size", l->descriptor.size, ", ");
-	add_number(out, r, "fetched", p.fetched, ",\n     ");
-	add_number(out, r, "spansRead", p.spans_read, ", ");
-	add_number(out, r, "entries", p.entries, ", ");
-	add_number(out, r, "skipped", ix ? index_info(ix)->n_skipped : 0, ", ");
-	add_number(out, r, "errors", __atomic_load_n(&l->failures.n, __ATOMIC_RELAXED),
-		   ", ");
-	if (*r == 0)
-		*r = buf_printf(out, "\"seconds\": %u.%03u, ", p.milliseconds / 1000,
-				p.milliseconds % 1000);
-	add_text(out, r, "error", mount_layer_why(l), "}");
+	jsonwrite_open(w, '{');
+	jsonwrite_member(w, "digest", digest_format(&l->descriptor.digest, digest));
+	jsonwrite_member(w, "mediaType", l->descriptor.media_type);
+	jsonwrite_member(w, "state", state_names[p.state]);
+	jsonwrite_member(w, "from", status_from(v->image_source, &p));
+	jsonwrite_member(w, "index", ix ? index_basis_name(p.basis) : "");
+	jsonwrite_member(w, "warning", p.warning ? p.warning : "");
+	add_number(w, "size", l->descriptor.size);
+	add_number(w, "fetched", p.fetched);
+	add_number(w, "spansRead", p.spans_read);
+	add_number(w, "entries", p.entries);
+	add_number(w, "skipped", ix ? index_info(ix)->n_skipped : 0);
+	add_number(w, "errors", get(&l->failures.n));
+	jsonwrite_key(w, "seconds");
+	jsonwrite_thousandths(w, p.milliseconds);
+	jsonwrite_member(w, "error", mount_layer_why(l));
+	jsonwrite_close(w, '}');
 }
 
-static void add_layers(struct buf *out, int *r, const struct view *v)
+static void add_image(struct jsonwrite *w, const struct view *v)
 {
-	size_t i;
-
-	add(out, r, "  \"layers\": [");
-	for (i = 0; i < v->image->n_layers; i++) {
-		add(out, r, i ? ",\n" : "\n");
-		add_layer(out, r, v, v->layers[i]);
-	}
-	add(out, r, "\n  ],\n");
-}
-
-/* Once for each layer, though the image may have it twice. */
-static void add_skipped(struct buf *out, int *r, const struct view *v)
-{
+	const struct image *img = v->image;
+	char platform[PLATFORM_TEXT_MAX], digest[DIGEST_TEXT_MAX];
 	uint64_t skipped = 0;
 	size_t i;
 
+	jsonwrite_member(w, "image", img->name);
+	jsonwrite_member(w, "manifest",
+			 digest_format(&img->manifest_descriptor.digest, digest));
+	jsonwrite_member(w, "platform", platform_format(&img->platform, '/', platform));
+	jsonwrite_member(w, "state", v->n_broken == 0 ? "ready" : "broken");
+	if (img->is_artifact)
+		jsonwrite_member(w, "artifactType",
+				 img->artifact_type ? img->artifact_type : "");
+	begin(w, "layers", '[');
+	for (i = 0; i < img->n_layers; i++)
+		add_layer(w, v, v->layers[i]);
+	jsonwrite_close(w, ']');
+	/* Once for each layer, though the image may have it twice. */
 	for (i = 0; i < v->n_own; i++) {
 		if (v->own[i]->loaded == 0 && !v->own[i]->is_file)
 			skipped += index_info(layer_index(v->own[i]->layer))->n_skipped;
 	}
-	add_number(out, r, "unboundLinks", v->merge ? merge_unbound(v->merge) : 0,
-		   ",\n  ");
-	add_number(out, r, "skippedEntries", skipped, ",\n  ");
+	add_number(w, "unboundLinks", v->merge ? merge_unbound(v->merge) : 0);
+	add_number(w, "skippedEntries", skipped);
 }
 
 /* Over all images that were seen. */
-static void add_sums(struct buf *out, int *r, struct images *is)
+static void add_sums(struct jsonwrite *w, struct images *is)
 {
-	uint64_t errors = __atomic_load_n(&is->context->failures.n, __ATOMIC_RELAXED);
-	struct layer_sums sums;
-
-	layers_sum(is->layers, &sums);
-	errors += sums.errors;
-	add_number(out, r, "fetchedBytes", sums.fetched, ",\n  ");
-	add_number(out, r, "decodedBytes", sums.decoded, ",\n  ");
-	add_number(out, r, "cacheHits", sums.hits, ",\n  ");
-	add_number(out, r, "errors", errors, ",\n");
-}
-
-static void add_network(struct buf *out, int *r, const struct context *c)
-{
-	struct client_stats s;
-
-	client_stats(c->client, &s);
-	add(out, r, "  \"network\": {");
-	add_number(out, r, "requests", s.requests, ", ");
-	add_number(out, r, "bytes", s.bytes, ", ");
-	add_number(out, r, "errors", s.errors, ", ");
-	add_number(out, r, "retries", s.retries, "},\n");
-}
-
-static void add_store(struct buf *out, int *r, const struct context *c)
-{
-	const char *dir = store_dir(c->store);
+	const char *dir = store_dir(is->context->store);
 	struct err trouble = {""};
-
-	(void)store_trouble(c->store, &trouble);
-	add_text(out, r, "store", dir ? dir : "", ",\n  ");
-	add_text(out, r, "storeWarning", trouble.text, "");
-}
-
-static void add_ops(struct buf *out, int *r, const struct context *c)
-{
-	size_t i;
-
-	add(out, r, "  \"operations\": {");
-	for (i = 0; i < N_OPS; i++)
-		add_number(out, r, op_names[i],
-			   __atomic_load_n(&c->ops[i], __ATOMIC_RELAXED),
-			   i + 1 < N_OPS ? ", " : "}\n");
-}
-
-static void add_images(struct buf *out, int *r, struct images *is)
-{
+	struct layer_sums sums;
 	uint64_t bytes, files;
 	size_t n;
 
+	(void)store_trouble(is->context->store, &trouble);
+	jsonwrite_member(w, "store", dir ? dir : "");
+	jsonwrite_member(w, "storeWarning", trouble.text);
+	layers_sum(is->layers, &sums);
+	add_number(w, "fetchedBytes", sums.fetched);
+	add_number(w, "decodedBytes", sums.decoded);
+	add_number(w, "cacheHits", sums.hits);
+	add_number(w, "errors", get(&is->context->failures.n) + sums.errors);
 	images_totals(is, &bytes, &files, &n);
-	add(out, r, "  \"images\": {");
-	add_number(out, r, "seen", table_count(&is->table), ", ");
-	add_number(out, r, "loaded", n, "},\n");
+	begin(w, "images", '{');
+	add_number(w, "seen", table_count(&is->table));
+	add_number(w, "loaded", n);
+	jsonwrite_close(w, '}');
 }
 
-/* The part about all images of the mount, and the end. */
-static void add_mount(struct buf *out, int *r, struct images *is)
+static void add_counts(struct jsonwrite *w, const struct context *c)
 {
-	add_sums(out, r, is);
-	add_images(out, r, is);
-	add_network(out, r, is->context);
-	add_ops(out, r, is->context);
-	add(out, r, "}\n");
+	struct client_stats s;
+	size_t i;
+
+	client_stats(c->client, &s);
+	begin(w, "network", '{');
+	add_number(w, "requests", s.requests);
+	add_number(w, "bytes", s.bytes);
+	add_number(w, "errors", s.errors);
+	add_number(w, "retries", s.retries);
+	jsonwrite_close(w, '}');
+	begin(w, "operations", '{');
+	for (i = 0; i < N_OPS; i++)
+		add_number(w, op_names[i], get(&c->ops[i]));
+	jsonwrite_close(w, '}');
 }
 
-int status_render(struct view *v, struct buf *out)
+int status_render(struct images *is, const struct view *v, struct buf *out)
 {
-	const struct image *img = v->image;
-	char platform[PLATFORM_TEXT_MAX], digest[DIGEST_TEXT_MAX];
-	int rc = 0;
+	struct jsonwrite w;
 
-	add(out, &rc, "{\n  ");
-	add_text(out, &rc, "version", PEELFS_VERSION, ",\n  ");
-	add_text(out, &rc, "image", img->name, ",\n  ");
-	add_text(out, &rc, "manifest",
-		 digest_format(&img->manifest_descriptor.digest, digest), ",\n  ");
-	add_text(out, &rc, "platform", platform_format(&img->platform, '/', platform),
-		 ",\n  ");
-	add_text(out, &rc, "state", v->n_broken == 0 ? "ready" : "broken", ",\n  ");
-	if (img->is_artifact)
-		add_text(out, &rc, "artifactType",
-			 img->artifact_type ? img->artifact_type : "", ",\n  ");
-	add_store(out, &rc, v->context);
-	add(out, &rc, ",\n");
-	add_layers(out, &rc, v);
-	add(out, &rc, "  ");
-	add_skipped(out, &rc, v);
-	add_mount(out, &rc, v->images);
-	return rc;
-}
-
-int status_render_all(struct images *is, struct buf *out)
-{
-	int rc = 0;
-
-	add(out, &rc, "{\n  ");
-	add_text(out, &rc, "version", PEELFS_VERSION, ",\n  ");
-	add_text(out, &rc, "namespace", is->context->options->source, ",\n  ");
-	add_text(out, &rc, "state", "ready", ",\n  ");
-	add_store(out, &rc, is->context);
-	add(out, &rc, ",\n  ");
-	add_mount(out, &rc, is);
-	return rc;
+	jsonwrite_init(&w, out);
+	jsonwrite_open(&w, '{');
+	jsonwrite_member(&w, "version", PEELFS_VERSION);
+	if (v) {
+		add_image(&w, v);
+	} else {
+		jsonwrite_member(&w, "namespace", is->context->options->source);
+		jsonwrite_member(&w, "state", "ready");
+	}
+	add_sums(&w, is);
+	add_counts(&w, is->context);
+	jsonwrite_close(&w, '}');
+	return jsonwrite_finish(&w);
 }
 
 /* SNAPSHOTS */
@@ -295,7 +237,7 @@ int status_snapshot(struct snapshots *ss, struct images *is, struct view *v,
 	int rc;
 
 	buf_init(&text, STATUS_MAX);
-	rc = v ? status_render(v, &text) : status_render_all(is, &text);
+	rc = status_render(is, v, &text);
 	if (rc == 0)
 		*number = snapshots_add(ss, &text);
 	buf_release(&text);

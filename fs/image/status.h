@@ -23,10 +23,11 @@ struct view;
  */
 const char *status_from(const struct image_source *source,
 			const struct layer_progress *p);
-/* Appends the JSON text about an image, which is pinned. 0, -ENOMEM, -E2BIG. */
-int status_render(struct view *v, struct buf *out);
-/* The same about a whole namespace. */
-int status_render_all(struct images *is, struct buf *out);
+/*
+ * Appends the JSON text about @v, which is pinned, or, with NULL, about a whole namespace.
+ * 0, -ENOMEM, -E2BIG.
+ */
+int status_render(struct images *is, const struct view *v, struct buf *out);
 /*
  * The kernel opens and caches files by node without asking, so a changing file needs a new
  * node each time: a lookup of its name takes a snapshot, whose size and bytes never change.

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads that load something for a mount, and one that frees what is idle. Closing waits
- * for all of them. Any thread.
+ * Threads that load something for a mount or ask the network for one request, and one that
+ * frees what is idle. Closing waits for all of them. Any thread.
  */
 #ifndef FS_IMAGE_WORKERS_H
 #define FS_IMAGE_WORKERS_H
 
 #include <pthread.h>
 #include <stdbool.h>
+
+struct waiter;
 
 struct workers {
 	pthread_mutex_t lock;
@@ -36,5 +38,23 @@ void workers_tidy_soon(struct workers *ws);
 int workers_start(struct workers *ws, void (*work)(void *arg), void *arg);
 /* Waits for all threads; no more can be started. */
 void workers_close(struct workers *ws);
+
+/* What a thread does for one request. The first member of a struct from malloc(). */
+struct task {
+	int (*run)(struct task *t);
+
+	/* Private: */
+	struct workers *workers;
+	bool is_done; /* under the lock of the workers */
+	bool is_left; /* the same: the wait was interrupted */
+	int result;
+};
+
+/*
+ * Runs @t, which it takes, in a thread of its own, so that the wait can be ended: the result
+ * of t->run(), -EINTR, -ENOMEM or -EAGAIN without a thread, -ECANCELED when the mount ends.
+ * After an interrupt the work goes on: what it learns serves the next request.
+ */
+int task_run(struct workers *ws, struct task *t, struct waiter *w);
 
 #endif

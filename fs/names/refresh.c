@@ -11,7 +11,7 @@
 #include "fs/image/context.h"
 #include "fs/image/images.h"
 #include "fs/options/options.h"
-#include "fs/image/task.h"
+#include "fs/image/workers.h"
 #include "fs/names/name_catalog.h"
 #include "fs/names/name_item.h"
 #include "fs/names/name_tree.h"
@@ -408,11 +408,6 @@ static int refresh_run_image(struct task *task)
 	return seen_errno(rc);
 }
 
-static void refresh_release(struct task *t)
-{
-	free(t);
-}
-
 static int refresh_start(struct namespace *ns, int (*run)(struct task *t),
 			 struct name *name, const char *text, struct waiter *w)
 {
@@ -422,7 +417,6 @@ static int refresh_start(struct namespace *ns, int (*run)(struct task *t),
 		return -ENOMEM;
 	r->ns = ns;
 	r->task.run = run;
-	r->task.release = refresh_release;
 	r->name = name;
 	strcpy(r->text, text);
 	return seen_errno(task_run(ns->images->workers, &r->task, w));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Asks registries about names of a namespace and puts the answers into its tree. Each call
- * may wait for the network, in a thread of its own (task.h), so that the wait can be ended
+ * may wait for the network, in a thread of its own (workers.h), so that the wait can be ended
  * with -EINTR. Failures are logged; an errno for a program. A failure of the network
  * removes nothing from the tree. Any thread.
  */

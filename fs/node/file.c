@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/node/file.h"
-
+/* Files of layers: everything but directories, whatever images show them. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -186,7 +185,7 @@ static int file_xattrs(const struct located *at, struct xattr_run *out)
 	return rc;
 }
 
-ssize_t file_stored_size(const struct located *at, size_t max)
+static ssize_t file_stored_size(const struct located *at, size_t max)
 {
 	const struct layer *l = at->layer->layer;
 	const struct index *ix = at->layer->loaded == 0 && l ? layer_index(l) : NULL;
@@ -210,6 +209,7 @@ const struct node_ops file_ops = {
 	.describe = file_describe,
 	.readlink = file_readlink,
 	.read = file_read,
+	.stored_size = file_stored_size,
 	.seek = file_seek,
 	.xattrs = file_xattrs,
 };

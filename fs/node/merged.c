@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/node/merged.h"
-
+/* Directories of the merged tree of an image. */
 #include <errno.h>
 #include <string.h>
 
@@ -35,11 +34,13 @@ static int describe_dir(const struct nodes *n, const struct merge *m,
 	return rc < 0 ? located_merge_failed(n, rc) : located_item(n, &a, out);
 }
 
-int merged_describe_root(const struct nodes *n, const struct view *v, struct item *out)
+static int merged_describe_root(const struct nodes *n, struct view *v, uint32_t number,
+				struct item *out)
 {
 	struct merged_dir *dir;
 	int rc = merge_root(v->merge, &dir);
 
+	(void)number;
 	if (rc < 0)
 		return located_merge_failed(n, rc);
 	rc = describe_dir(n, v->merge, dir, out);
@@ -152,6 +153,7 @@ static int merged_xattrs(const struct located *at, struct xattr_run *out)
 const struct node_ops merged_ops = {
 	.pin = located_pin_view,
 	.describe = merged_describe,
+	.describe_root = merged_describe_root,
 	.lookup = merged_lookup,
 	.list = merged_list,
 	.next = merged_next,

@@ -74,6 +74,9 @@ struct node_ops {
 	/* Sets and pins view or layer. NULL: the kind needs neither. May wait. */
 	int (*pin)(struct located *at, struct waiter *w);
 	int (*describe)(const struct located *at, struct item *out);
+	/* The root of the merged tree, or of layer @number, of @v, which is pinned. */
+	int (*describe_root)(const struct nodes *n, struct view *v, uint32_t number,
+			     struct item *out);
 
 	/* Of directories; NULL: -ENOTDIR. May wait. */
 	int (*lookup)(const struct located *at, const char *name, struct waiter *w,
@@ -93,6 +96,13 @@ struct node_ops {
 	/* As pread(2). NULL: -EISDIR. May wait. */
 	ssize_t (*read)(const struct located *at, void *buf, size_t size, uint64_t off,
 			struct waiter *w);
+	/*
+	 * The size of a regular file of one name whose bytes are in the store and verified;
+	 * 0 if it is another kind of file, is empty, has holes or over @max bytes, or has
+	 * to be fetched. Negative: the layer has no such entry, or its bytes are never
+	 * verified in the store. NULL: -EINVAL.
+	 */
+	ssize_t (*stored_size)(const struct located *at, size_t max);
 	/* SEEK_DATA or SEEK_HOLE of lseek(2). NULL: nodes of the kind have no holes. */
 	off_t (*seek)(const struct located *at, off_t off, int whence);
 	/* NULL: nodes of the kind have no xattrs. */

@@ -11,7 +11,6 @@
 #include "fs/image/item.h"
 #include "fs/image/layers.h"
 #include "fs/options/options.h"
-#include "fs/node/file.h"
 #include "fs/node/located.h"
 #include "tar/layer.h"
 
@@ -35,9 +34,11 @@ static void find_kind(const struct nodes *n, uint64_t id, struct located *at)
 	}
 }
 
-/* Pins what the node needs; located_release() in any case. */
-static int pin(struct located *at, struct waiter *w)
+/* Finds a node and pins what it needs; located_release() in any case. */
+static int locate(const struct nodes *n, uint64_t id, struct waiter *w,
+		  struct located *at)
 {
+	find_kind(n, id, at);
 	return at->ops->pin ? at->ops->pin(at, w) : 0;
 }
 
@@ -49,7 +50,7 @@ int nodes_describe(const struct nodes *n, uint64_t id, struct waiter *w, struct 
 	find_kind(n, id, &at);
 	if (at.ops->glance && at.ops->glance(n, &at.node, out))
 		return 0;
-	rc = pin(&at, w);
+	rc = locate(n, id, w, &at);
 	if (rc == 0)
 		rc = at.ops->describe(&at, out);
 	located_release(&at);
@@ -64,12 +65,9 @@ int nodes_lookup(const struct nodes *n, uint64_t parent, const char *name,
 
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
-	find_kind(n, parent, &at);
-	if (!at.ops->lookup)
-		return -ENOTDIR;
-	rc = pin(&at, w);
+	rc = locate(n, parent, w, &at);
 	if (rc == 0)
-		rc = at.ops->lookup(&at, name, w, out);
+		rc = at.ops->lookup ? at.ops->lookup(&at, name, w, out) : -ENOTDIR;
 	located_release(&at);
 	return rc;
 }
@@ -80,16 +78,14 @@ int nodes_list_open(const struct nodes *n, uint64_t id, uint64_t cookie, struct 
 		    struct node_list **out)
 {
 	struct node_list *l = calloc(1, sizeof(*l));
-	int rc = -ENOTDIR;
+	int rc;
 
 	if (!l)
 		return -ENOMEM;
 	l->cookie = cookie;
-	find_kind(n, id, &l->at);
-	if (l->at.ops->list)
-		rc = pin(&l->at, w);
+	rc = locate(n, id, w, &l->at);
 	if (rc == 0)
-		rc = l->at.ops->list(l, w);
+		rc = l->at.ops->list ? l->at.ops->list(l, w) : -ENOTDIR;
 	if (rc < 0)
 		nodes_list_close(l);
 	else
@@ -140,14 +136,10 @@ int nodes_readlink(const struct nodes *n, uint64_t id, char *buf, size_t size,
 		   struct waiter *w)
 {
 	struct located at;
-	int rc;
+	int rc = locate(n, id, w, &at);
 
-	find_kind(n, id, &at);
-	if (!at.ops->readlink)
-		return -EINVAL;
-	rc = pin(&at, w);
 	if (rc == 0)
-		rc = at.ops->readlink(&at, buf, size, w);
+		rc = at.ops->readlink ? at.ops->readlink(&at, buf, size, w) : -EINVAL;
 	located_release(&at);
 	return rc;
 }
@@ -156,14 +148,10 @@ ssize_t nodes_read(const struct nodes *n, uint64_t id, void *buf, size_t size,
 		   uint64_t off, struct waiter *w)
 {
 	struct located at;
-	ssize_t rc;
+	ssize_t rc = locate(n, id, w, &at);
 
-	find_kind(n, id, &at);
-	if (!at.ops->read)
-		return -EISDIR;
-	rc = pin(&at, w);
 	if (rc == 0)
-		rc = at.ops->read(&at, buf, size, off, w);
+		rc = at.ops->read ? at.ops->read(&at, buf, size, off, w) : -EISDIR;
 	located_release(&at);
 	return rc;
 }
@@ -189,8 +177,7 @@ off_t nodes_seek(const struct nodes *n, uint64_t id, off_t off, int whence,
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return -EINVAL;
-	find_kind(n, id, &at);
-	rc = pin(&at, w);
+	rc = locate(n, id, w, &at);
 	if (rc == 0)
 		rc = at.ops->seek ? at.ops->seek(&at, off, whence)
 				  : seek_plain(&at, off, whence);
@@ -202,14 +189,10 @@ ssize_t nodes_stored_size(const struct nodes *n, uint64_t id, size_t max,
 			  struct waiter *w)
 {
 	struct located at;
-	ssize_t rc;
+	ssize_t rc = locate(n, id, w, &at);
 
-	find_kind(n, id, &at);
-	if (at.ops != &file_ops)
-		return -EINVAL;
-	rc = pin(&at, w);
 	if (rc == 0)
-		rc = file_stored_size(&at, max);
+		rc = at.ops->stored_size ? at.ops->stored_size(&at, max) : -EINVAL;
 	located_release(&at);
 	return rc;
 }
@@ -299,7 +282,7 @@ static int find_xattrs(const struct nodes *n, uint64_t id, struct waiter *w,
 	find_kind(n, id, at);
 	if (!at->ops->xattrs)
 		return 0;
-	rc = pin(at, w);
+	rc = locate(n, id, w, at);
 	return rc < 0 ? rc : at->ops->xattrs(at, out);
 }
 

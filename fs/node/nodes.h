@@ -44,7 +44,7 @@ ssize_t nodes_read(const struct nodes *n, uint64_t node, void *buf, size_t size,
 /* SEEK_DATA and SEEK_HOLE of lseek(2). -ENXIO, -EINVAL. */
 off_t nodes_seek(const struct nodes *n, uint64_t node, off_t off, int whence,
 		 struct waiter *w);
-/* As file_stored_size(): what can be read without waiting. Negative for other nodes. */
+/* As node_ops.stored_size(): what can be read without waiting. Negative for other nodes. */
 ssize_t nodes_stored_size(const struct nodes *n, uint64_t node, size_t max,
 			  struct waiter *w);
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/node/raw.h"
-
+/*
+ * Directories of one layer as they are in its archive: nothing merged, whiteouts as the
+ * files they are. Its files are the nodes of the merged tree; its directories are NODE_RAW:
+ * image, number of the layer in it, entry. A broken layer has no such tree: -EIO.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -146,8 +149,8 @@ static int raw_describe_node(const struct nodes *n, struct view *v,
 	return raw_item(n, rc, &a, out);
 }
 
-int raw_describe_root(const struct nodes *n, struct view *v, uint32_t number,
-		      struct item *out)
+static int raw_describe_root(const struct nodes *n, struct view *v, uint32_t number,
+			     struct item *out)
 {
 	struct node root = {.kind = NODE_RAW, .image = v->number, .layer = number};
 
@@ -258,6 +261,7 @@ static int raw_xattrs(const struct located *at, struct xattr_run *out)
 const struct node_ops raw_ops = {
 	.pin = located_pin_view,
 	.describe = raw_describe,
+	.describe_root = raw_describe_root,
 	.lookup = raw_lookup,
 	.list = raw_list,
 	.next = raw_next,

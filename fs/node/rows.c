@@ -22,258 +22,181 @@
 #include "fs/text/oci_layout.h"
 #include "fs/text/titles.h"
 
-/* HOW OFTEN A ROW OCCURS */
-
-static uint32_t if_index(const struct view *v)
-{
-	return v->image->has_index;
-}
-
-static uint32_t if_image(const struct view *v)
-{
-	return !v->image->is_artifact;
-}
-
-static uint32_t if_artifact(const struct view *v)
-{
-	return v->image->is_artifact;
-}
-
-static uint32_t per_layer(const struct view *v)
-{
-	return if_image(v) ? (uint32_t)v->image->n_layers : 0;
-}
-
-static uint32_t per_file(const struct view *v)
-{
-	return if_artifact(v) ? (uint32_t)v->image->n_layers : 0;
-}
-
-static uint32_t per_platform(const struct view *v)
-{
-	return (uint32_t)view_n_platforms(v);
-}
-
-static uint32_t if_platforms(const struct view *v)
-{
-	return per_platform(v) > 0;
-}
-
-/* Referrers of a referrer are not shown. */
-static uint32_t if_referrers(const struct view *v)
-{
-	return !v->is_referrer && !v->context->options->client.offline;
-}
-
-static uint32_t type_of_referrer(const struct view *v, uint32_t i)
-{
-	return referrers_get(&v->referrers, i)->type + 1;
-}
-
-static uint32_t if_whole(const struct view *v)
-{
-	return view_has_index_blobs(v);
-}
-
-/* The directory shows those that are in use: is_in(). */
-static uint32_t per_algorithm(const struct view *v)
-{
-	(void)v;
-	return DIGEST_SHA512;
-}
-
-static uint32_t per_own(const struct view *v)
-{
-	return (uint32_t)v->n_own;
-}
+static const struct row {
+	/* with a parameter: what follows the parameter's own name */
+	const char *name;
+	enum row_number parent;
+	enum row_kind kind;
+	bool has_parameter;  /* there may be none or several: row_count() */
+	enum text_kind text; /* of ROW_IS_BYTES without a document */
+} rows[N_ROWS] = {
+	[ROW_TOP] = {"", ROW_TOP, ROW_IS_DIR},
+	[ROW_ROOTFS] = {"rootfs", ROW_TOP, ROW_IS_DIR, true},
+	[ROW_FILES] = {"files", ROW_TOP, ROW_IS_DIR, true},
+	[ROW_FILE] = {"", ROW_FILES, ROW_IS_BLOB, true},
+	[ROW_CONFIG] = {"config.json", ROW_TOP, ROW_IS_BYTES},
+	[ROW_MANIFEST] = {"manifest.json", ROW_TOP, ROW_IS_BYTES},
+	[ROW_INDEX] = {"index.json", ROW_TOP, ROW_IS_BYTES, true},
+	[ROW_INSPECT] = {"inspect.json", ROW_TOP, ROW_IS_BYTES, true, TEXT_INSPECT},
+	[ROW_HISTORY] = {"history", ROW_TOP, ROW_IS_BYTES, true, TEXT_HISTORY},
+	[ROW_DOCKERFILE] = {"Dockerfile", ROW_TOP, ROW_IS_BYTES, true, TEXT_DOCKERFILE},
+	[ROW_LAYERS] = {"layers", ROW_TOP, ROW_IS_DIR, true},
+	[ROW_LAYER] = {"", ROW_LAYERS, ROW_IS_DIR, true},
+	[ROW_LAYER_JSON] = {".json", ROW_LAYERS, ROW_IS_BYTES, true, TEXT_LAYER},
+	[ROW_PLATFORMS] = {"platforms", ROW_TOP, ROW_IS_DIR, true},
+	[ROW_PLATFORM] = {"", ROW_PLATFORMS, ROW_IS_DIR, true},
+	[ROW_REFERRERS] = {"referrers", ROW_TOP, ROW_IS_DIR, true},
+	[ROW_REFERRER_TYPE] = {"", ROW_REFERRERS, ROW_IS_DIR, true},
+	[ROW_REFERRER] = {"", ROW_REFERRER_TYPE, ROW_IS_DIR, true},
+	[ROW_OCI] = {"oci", ROW_TOP, ROW_IS_DIR},
+	[ROW_OCI_LAYOUT] = {"oci-layout", ROW_OCI, ROW_IS_BYTES, .text = TEXT_OCI_LAYOUT},
+	[ROW_OCI_INDEX] = {"index.json", ROW_OCI, ROW_IS_BYTES, .text = TEXT_OCI_INDEX},
+	[ROW_OCI_BLOBS] = {"blobs", ROW_OCI, ROW_IS_DIR},
+	[ROW_OCI_ALGORITHM] = {"", ROW_OCI_BLOBS, ROW_IS_DIR, true},
+	[ROW_OCI_WHOLE] = {"", ROW_OCI_ALGORITHM, ROW_IS_BYTES, true},
+	[ROW_OCI_MANIFEST] = {"", ROW_OCI_ALGORITHM, ROW_IS_BYTES},
+	[ROW_OCI_CONFIG] = {"", ROW_OCI_ALGORITHM, ROW_IS_BYTES, true},
+	[ROW_OCI_LAYER] = {"", ROW_OCI_ALGORITHM, ROW_IS_BLOB, true},
+	[ROW_OCI_OTHER] = {"", ROW_OCI_ALGORITHM, ROW_IS_BLOB, true},
+	[ROW_PEELFS] = {".peelfs", ROW_TOP, ROW_IS_DIR},
+	[ROW_STATUS] = {"status.json", ROW_PEELFS, ROW_IS_LIVE},
+};
 
 /* The config of an artifact may be one of its blobs, which is then shown once. */
-static uint32_t if_own_config(const struct view *v)
+static bool has_own_config(const struct view *v)
 {
 	size_t i;
 
 	for (i = 0; i < v->n_own; i++) {
 		if (digest_equal(&v->own[i]->descriptor.digest,
 				 &v->image->config_descriptor.digest))
-			return 0;
+			return false;
 	}
-	return 1;
+	return true;
 }
 
-static uint32_t per_type(const struct view *v)
+/* How often a row occurs; its parameter counts from 1. */
+static size_t row_count(const struct view *v, uint32_t row)
 {
-	return referrers_types(&v->referrers);
+	const struct image *img = v->image;
+
+	switch (row) {
+	case ROW_ROOTFS:
+	case ROW_INSPECT:
+	case ROW_HISTORY:
+	case ROW_DOCKERFILE:
+	case ROW_LAYERS:
+		return !img->is_artifact;
+	case ROW_FILES:
+		return img->is_artifact;
+	case ROW_LAYER:
+	case ROW_LAYER_JSON:
+		return img->is_artifact ? 0 : img->n_layers;
+	case ROW_FILE:
+		return img->is_artifact ? img->n_layers : 0;
+	case ROW_INDEX:
+		return img->has_index;
+	case ROW_PLATFORMS:
+		return view_n_platforms(v) > 0;
+	case ROW_PLATFORM:
+		return view_n_platforms(v);
+	case ROW_REFERRERS: /* those of a referrer are not shown */
+		return !v->is_referrer && !v->context->options->client.offline;
+	case ROW_REFERRER_TYPE:
+		return referrers_types(&v->referrers);
+	case ROW_REFERRER:
+		return referrers_count(&v->referrers);
+	case ROW_OCI_ALGORITHM: /* the directory shows those that are in use: is_in() */
+		return DIGEST_SHA512;
+	case ROW_OCI_WHOLE:
+		return view_has_index_blobs(v);
+	case ROW_OCI_CONFIG:
+		return has_own_config(v);
+	case ROW_OCI_LAYER:
+		return v->n_own;
+	case ROW_OCI_OTHER:
+		return index_blobs_count(&v->index_blobs);
+	default:
+		return 1;
+	}
 }
 
-static uint32_t per_referrer(const struct view *v)
+/* What a document has, or NULL: the row is a text. */
+static const struct buf *document_of(const struct image *img, uint32_t row)
 {
-	return referrers_count(&v->referrers);
+	switch (row) {
+	case ROW_CONFIG:
+	case ROW_OCI_CONFIG:
+		return &img->config;
+	case ROW_MANIFEST:
+	case ROW_OCI_MANIFEST:
+		return &img->manifest;
+	case ROW_INDEX:
+	case ROW_OCI_WHOLE:
+		return &img->index;
+	default:
+		return NULL;
+	}
 }
 
-static uint32_t per_index_blob(const struct view *v)
+/* The digest of a blob, which is its name unless it has a title, or NULL. @i is from 0. */
+static const struct digest *blob_of(const struct view *v, uint32_t row, uint32_t i,
+				    uint64_t *size)
 {
-	return index_blobs_count(&v->index_blobs);
-}
+	const struct descriptor *d;
 
-/* WHAT IS IN A ROW */
-
-static const struct buf *config_of(const struct image *img)
-{
-	return &img->config;
-}
-
-static const struct buf *manifest_of(const struct image *img)
-{
-	return &img->manifest;
-}
-
-static const struct buf *index_of(const struct image *img)
-{
-	return &img->index;
-}
-
-/* What is known of a blob before it is fetched. */
-struct blob {
-	const struct digest *digest;
-	uint64_t size;
-};
-
-static struct blob described(const struct descriptor *d)
-{
-	return (struct blob){&d->digest, d->size};
-}
-
-static struct blob manifest_blob(const struct view *v, uint32_t i)
-{
-	(void)i;
-	return described(&v->image->manifest_descriptor);
-}
-
-static struct blob index_blob(const struct view *v, uint32_t i)
-{
-	(void)i;
-	return described(&v->image->index_descriptor);
-}
-
-static struct blob config_blob(const struct view *v, uint32_t i)
-{
-	(void)i;
-	return described(&v->image->config_descriptor);
-}
-
-static struct blob layer_blob(const struct view *v, uint32_t i)
-{
-	return described(&v->own[i]->descriptor);
-}
-
-static struct blob blob_of_index(const struct view *v, uint32_t i)
-{
-	const struct index_blob *b = index_blobs_get(&v->index_blobs, i);
-
-	return (struct blob){&b->digest, b->size};
-}
-
-static struct blob file_blob(const struct view *v, uint32_t i)
-{
-	return described(&v->image->layers[i]);
-}
-
-static struct blob referrer_manifest(const struct view *v, uint32_t i)
-{
-	return described(&referrers_get(&v->referrers, i)->descriptor);
-}
-
-static const struct row {
-	/* with a parameter: what follows the parameter's own name */
-	const char *name;
-	enum row_number parent;
-	enum row_kind kind;
-	uint32_t (*count)(const struct view *v); /* NULL: one, without a parameter */
-	/* The parameter of its parent; NULL: there is one parent. */
-	uint32_t (*of)(const struct view *v, uint32_t i);
-	/* Of ROW_IS_BYTES; NULL: a text. */
-	const struct buf *(*document)(const struct image *img);
-	enum text_kind text;
-	/* Its name is its digest, unless it has a title. @i counts from 0. */
-	struct blob (*blob)(const struct view *v, uint32_t i);
-} rows[N_ROWS] = {
-	[ROW_TOP] = {"", ROW_TOP, ROW_IS_DIR},
-	[ROW_ROOTFS] = {"rootfs", ROW_TOP, ROW_IS_DIR, .count = if_image},
-	[ROW_FILES] = {"files", ROW_TOP, ROW_IS_DIR, .count = if_artifact},
-	[ROW_FILE] = {"", ROW_FILES, ROW_IS_BLOB, .count = per_file, .blob = file_blob},
-	[ROW_CONFIG] = {"config.json", ROW_TOP, ROW_IS_BYTES, .document = config_of},
-	[ROW_MANIFEST] = {"manifest.json", ROW_TOP, ROW_IS_BYTES,
-			  .document = manifest_of},
-	[ROW_INDEX] = {"index.json", ROW_TOP, ROW_IS_BYTES, .count = if_index,
-		       .document = index_of},
-	[ROW_INSPECT] = {"inspect.json", ROW_TOP, ROW_IS_BYTES, .count = if_image,
-			 .text = TEXT_INSPECT},
-	[ROW_HISTORY] = {"history", ROW_TOP, ROW_IS_BYTES, .count = if_image,
-			 .text = TEXT_HISTORY},
-	[ROW_DOCKERFILE] = {"Dockerfile", ROW_TOP, ROW_IS_BYTES, .count = if_image,
-			    .text = TEXT_DOCKERFILE},
-	[ROW_LAYERS] = {"layers", ROW_TOP, ROW_IS_DIR, .count = if_image},
-	[ROW_LAYER] = {"", ROW_LAYERS, ROW_IS_DIR, .count = per_layer},
-	[ROW_LAYER_JSON] = {".json", ROW_LAYERS, ROW_IS_BYTES, .count = per_layer,
-			    .text = TEXT_LAYER},
-	[ROW_PLATFORMS] = {"platforms", ROW_TOP, ROW_IS_DIR, .count = if_platforms},
-	[ROW_PLATFORM] = {"", ROW_PLATFORMS, ROW_IS_DIR, .count = per_platform},
-	[ROW_REFERRERS] = {"referrers", ROW_TOP, ROW_IS_DIR, .count = if_referrers},
-	[ROW_REFERRER_TYPE] = {"", ROW_REFERRERS, ROW_IS_DIR, .count = per_type},
-	[ROW_REFERRER] = {"", ROW_REFERRER_TYPE, ROW_IS_DIR, .count = per_referrer,
-			  .of = type_of_referrer, .blob = referrer_manifest},
-	[ROW_OCI] = {"oci", ROW_TOP, ROW_IS_DIR},
-	[ROW_OCI_LAYOUT] = {"oci-layout", ROW_OCI, ROW_IS_BYTES, .text = TEXT_OCI_LAYOUT},
-	[ROW_OCI_INDEX] = {"index.json", ROW_OCI, ROW_IS_BYTES, .text = TEXT_OCI_INDEX},
-	[ROW_OCI_BLOBS] = {"blobs", ROW_OCI, ROW_IS_DIR},
-	[ROW_OCI_ALGORITHM] = {"", ROW_OCI_BLOBS, ROW_IS_DIR, .count = per_algorithm},
-	[ROW_OCI_WHOLE] = {"", ROW_OCI_ALGORITHM, ROW_IS_BYTES, .count = if_whole,
-			   .document = index_of, .blob = index_blob},
-	[ROW_OCI_MANIFEST] = {"", ROW_OCI_ALGORITHM, ROW_IS_BYTES,
-			      .document = manifest_of, .blob = manifest_blob},
-	[ROW_OCI_CONFIG] = {"", ROW_OCI_ALGORITHM, ROW_IS_BYTES, .count = if_own_config,
-			    .document = config_of, .blob = config_blob},
-	[ROW_OCI_LAYER] = {"", ROW_OCI_ALGORITHM, ROW_IS_BLOB, .count = per_own,
-			   .blob = layer_blob},
-	[ROW_OCI_OTHER] = {"", ROW_OCI_ALGORITHM, ROW_IS_BLOB, .count = per_index_blob,
-			   .blob = blob_of_index},
-	[ROW_PEELFS] = {".peelfs", ROW_TOP, ROW_IS_DIR},
-	[ROW_STATUS] = {"status.json", ROW_PEELFS, ROW_IS_LIVE},
-};
-
-static uint32_t row_count(const struct view *v, uint32_t row)
-{
-	return rows[row].count ? rows[row].count(v) : 1;
+	switch (row) {
+	case ROW_FILE:
+		d = &v->image->layers[i];
+		break;
+	case ROW_REFERRER:
+		d = &v->referrers.list[i].descriptor;
+		break;
+	case ROW_OCI_WHOLE:
+		d = &v->image->index_descriptor;
+		break;
+	case ROW_OCI_MANIFEST:
+		d = &v->image->manifest_descriptor;
+		break;
+	case ROW_OCI_CONFIG:
+		d = &v->image->config_descriptor;
+		break;
+	case ROW_OCI_LAYER:
+		d = &v->own[i]->descriptor;
+		break;
+	case ROW_OCI_OTHER:
+		*size = v->index_blobs.list[i].size;
+		return &v->index_blobs.list[i].digest;
+	default:
+		return NULL;
+	}
+	*size = d->size;
+	return &d->digest;
 }
 
 /* @name has NAME_MAX + 1 bytes. */
 static void row_name(const struct view *v, uint32_t row, uint32_t parameter, char *name)
 {
 	char layer[LAYER_TITLE_MAX] = "";
+	uint32_t i = parameter - 1;
+	const struct digest *digest;
+	uint64_t size;
 
-	if (row == ROW_FILE) {
-		strcpy(name, v->texts.titles[parameter - 1]);
-		return;
-	}
-	if (row == ROW_OCI_ALGORITHM) {
+	if (row == ROW_FILE)
+		strcpy(name, v->texts.titles[i]);
+	else if (row == ROW_OCI_ALGORITHM)
 		strcpy(name, digest_alg_name((enum digest_alg)parameter));
-		return;
+	else if (row == ROW_REFERRER_TYPE)
+		strcpy(name, v->referrers.types[i].name);
+	else if (row == ROW_PLATFORM)
+		strcpy(name, v->texts.platform_names[i]);
+	else if ((digest = blob_of(v, row, i, &size)))
+		digest_hex(digest, name);
+	else {
+		if (row == ROW_LAYER || row == ROW_LAYER_JSON)
+			title_of_layer(v->image, i, layer);
+		snprintf(name, NAME_MAX + 1, "%s%s", layer, rows[row].name);
 	}
-	if (row == ROW_REFERRER_TYPE) {
-		strcpy(name, referrers_type(&v->referrers, parameter - 1));
-		return;
-	}
-	if (rows[row].blob) {
-		digest_hex(rows[row].blob(v, parameter - 1).digest, name);
-		return;
-	}
-	if (row == ROW_PLATFORM) {
-		strcpy(name, v->texts.platform_names[parameter - 1]);
-		return;
-	}
-	if (rows[row].count == per_layer)
-		title_of_layer(v->image, parameter - 1, layer);
-	snprintf(name, NAME_MAX + 1, "%s%s", layer, rows[row].name);
 }
 
 /* NODES */
@@ -303,17 +226,15 @@ int rows_blob(struct view *v, const struct node *n, struct mount_layer **out)
 
 int rows_bytes(const struct view *v, const struct node *n, const char **data, size_t *len)
 {
-	const struct row *row = &rows[n->layer];
+	const struct buf *doc = document_of(v->image, n->layer);
 	const struct text *text;
-	const struct buf *doc;
 
-	if (row->document) {
-		doc = row->document(v->image);
+	if (doc) {
 		*data = doc->data;
 		*len = doc->len;
 		return 0;
 	}
-	text = &v->texts.list[row->text][n->entry - 1];
+	text = &v->texts.list[rows[n->layer].text][n->entry - 1];
 	*data = text->data;
 	*len = text->len;
 	return text->failed;
@@ -327,9 +248,12 @@ static bool is_digest_of_nothing(const struct digest *d)
 }
 
 /* A manifest may claim that a blob is empty although its digest is another. */
-static size_t blob_length(struct blob b)
+static size_t blob_length(const struct view *v, const struct node *n)
 {
-	return b.size > 0 || is_digest_of_nothing(b.digest) ? b.size : 1;
+	uint64_t size = 0;
+	const struct digest *d = blob_of(v, n->layer, n->entry - 1, &size);
+
+	return size > 0 || is_digest_of_nothing(d) ? size : 1;
 }
 
 /*
@@ -347,7 +271,7 @@ static size_t bytes_length(const struct view *v, const struct node *n)
 static void describe_dir(const struct view *v, const struct node *n, int64_t time,
 			 struct item *out)
 {
-	bool has_parameter = rows[n->layer].count != NULL;
+	bool has_parameter = rows[n->layer].has_parameter;
 
 	view_item_dir(v, node_pack(n), view_item_ino(v, n, has_parameter), time, out);
 }
@@ -391,9 +315,8 @@ int rows_describe(const struct nodes *nodes, const struct view *v, const struct 
 	} else if (row->kind == ROW_IS_LIVE) {
 		return describe_live(nodes, v, n, out);
 	} else {
-		len = row->kind == ROW_IS_BLOB ? blob_length(row->blob(v, n->entry - 1))
-					       : bytes_length(v, n);
-		view_item_file(v, node_pack(n), view_item_ino(v, n, row->count != NULL),
+		len = row->kind == ROW_IS_BLOB ? blob_length(v, n) : bytes_length(v, n);
+		view_item_file(v, node_pack(n), view_item_ino(v, n, row->has_parameter),
 			       time, len, out);
 	}
 	return 0;
@@ -418,18 +341,22 @@ int rows_find(const struct view *v, const struct node *dir, const char *name,
 static bool is_in(const struct view *v, uint32_t row, uint32_t parameter,
 		  const struct node *dir)
 {
+	uint64_t size;
+
 	if (row == ROW_OCI_ALGORITHM)
-		return oci_layout_uses(v->image, if_whole(v), (enum digest_alg)parameter);
+		return oci_layout_uses(v->image, view_has_index_blobs(v),
+				       (enum digest_alg)parameter);
 	if (dir->layer == ROW_OCI_ALGORITHM)
-		return rows[row].blob(v, parameter - 1).digest->alg == dir->entry;
-	return !rows[row].of || rows[row].of(v, parameter - 1) == dir->entry;
+		return blob_of(v, row, parameter - 1, &size)->alg == dir->entry;
+	return row != ROW_REFERRER ||
+	       v->referrers.list[parameter - 1].type + 1 == dir->entry;
 }
 
 /* Moves *@parameter to the next one of the row in the directory. */
 static bool next_of_row(const struct view *v, uint32_t row, const struct node *dir,
 			uint32_t *parameter)
 {
-	uint32_t n = row_count(v, row);
+	size_t n = row_count(v, row);
 
 	while (*parameter < n) {
 		if (is_in(v, row, ++*parameter, dir))

@@ -11,9 +11,7 @@
 #include "fs/image/status.h"
 #include "fs/names/name_item.h"
 #include "fs/node/located.h"
-#include "fs/node/merged.h"
 #include "fs/node/node_ops.h"
-#include "fs/node/raw.h"
 #include "fs/node/rows.h"
 
 /* A row that stands for another tree, which is broken. */
@@ -58,7 +56,7 @@ static int platform_view(struct view *v, uint32_t i, struct view **out)
 
 static int referrer_view(struct view *v, uint32_t i, struct view **out)
 {
-	struct referrer *r = referrers_get(&v->referrers, i);
+	struct referrer *r = &v->referrers.list[i];
 	char path[NAME_MAX + DIGEST_TEXT_MAX + 32], hex[DIGEST_TEXT_MAX];
 	struct inner inner = {
 		.descriptor = &r->descriptor,
@@ -69,8 +67,7 @@ static int referrer_view(struct view *v, uint32_t i, struct view **out)
 		.path = path,
 	};
 
-	snprintf(path, sizeof(path), "referrers/%s/%s",
-		 referrers_type(&v->referrers, r->type),
+	snprintf(path, sizeof(path), "referrers/%s/%s", v->referrers.types[r->type].name,
 		 digest_hex(&r->descriptor.digest, hex));
 	return view_inner(v, &inner, &r->view, out);
 }
@@ -84,9 +81,9 @@ static int describe_row(const struct nodes *n, struct view *v, const struct node
 	int rc;
 
 	if (row->layer == ROW_ROOTFS && v->merge)
-		return merged_describe_root(n, v, out);
+		return merged_ops.describe_root(n, v, 0, out);
 	if (row->layer == ROW_LAYER && v->layers[i]->loaded == 0)
-		return raw_describe_root(n, v, i, out);
+		return raw_ops.describe_root(n, v, i, out);
 	if (row->layer != ROW_PLATFORM && row->layer != ROW_REFERRER)
 		return rows_describe(n, v, row, out);
 	rc = row->layer == ROW_PLATFORM ? platform_view(v, i, &inner)

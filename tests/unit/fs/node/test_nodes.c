@@ -240,13 +240,13 @@ static void check_image(void)
 		{"layers/*", 0, 0, -ENOENT, 4, -EINVAL, -EISDIR, 0, NONE, 0},
 		{"layers/*/d", 0, 0, -ENOENT, 3, -EINVAL, -EISDIR, 0, NONE, 0},
 		/* nodes that were never given out: of image or layer 1048575 */
-		{NULL, NO_ID << 42, LOST, LOST, LOST, -EINVAL, LOST, LOST, NONE, 0},
-		{NULL, UINT64_C(1) << 62 | NO_ID << 32, LOST, -ENOTDIR, -ENOTDIR, LOST,
-		 LOST, LOST, LOST, LOST},
-		{NULL, UINT64_C(2) << 62 | NO_ID << 42, LOST, LOST, LOST, -EINVAL,
-		 -EISDIR, LOST, LOST, LOST},
-		{NULL, UINT64_C(3) << 62 | NO_ID << 42, LOST, LOST, LOST, -EINVAL,
-		 -EISDIR, LOST, LOST, LOST},
+		{NULL, NO_ID << 42, LOST, LOST, LOST, LOST, LOST, LOST, NONE, 0},
+		{NULL, UINT64_C(1) << 62 | NO_ID << 32, LOST, LOST, LOST, LOST, LOST,
+		 LOST, LOST, LOST},
+		{NULL, UINT64_C(2) << 62 | NO_ID << 42, LOST, LOST, LOST, LOST, LOST,
+		 LOST, LOST, LOST},
+		{NULL, UINT64_C(3) << 62 | NO_ID << 42, LOST, LOST, LOST, LOST, LOST,
+		 LOST, LOST, LOST},
 	};
 	char source[PATH_MAX + 8];
 	struct nodes n;
