@@ -26,6 +26,7 @@
 
 #include <curl/curl.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -39,6 +40,7 @@
 #define CONNECTIONS_DEFAULT 8
 #define CONNECT_SECONDS	    10L
 #define SPARES_MAX	    6 /* 12 MiB of rings */
+#define SECRET_MIN	    4 /* a shorter text is in many messages by chance */
 
 struct http {
 	struct transfer_driver driver;
@@ -158,6 +160,16 @@ static void stop_transfer(struct http *h, struct transfer *t)
 	host_leave(t->host, t->bulk);
 }
 
+/* curl repeats the whole URL of a proxy that it cannot use, with the password in it. */
+static void hide_proxy(char *why)
+{
+	if (strncmp(why, "Unsupported proxy", 17) == 0 ||
+	    (strstr(why, "proxy") && (strchr(why, '@') || strstr(why, "://"))))
+		snprintf(why, TRANSFER_WHY_MAX,
+			 "the proxy's URL (https_proxy, http_proxy or all_proxy) is "
+			 "invalid or not supported");
+}
+
 static void end_transfer(struct http *h, struct transfer *t, CURLcode code)
 {
 	stop_transfer(h, t);
@@ -167,6 +179,7 @@ static void end_transfer(struct http *h, struct transfer *t, CURLcode code)
 		host_note_alive(t->host);
 	if (!t->why[0])
 		snprintf(t->why, sizeof(t->why), "%s", curl_easy_strerror(code));
+	hide_proxy(t->why);
 	transfer_finish(t, code == CURLE_OK && !t->has_head ? -EIO : errno_of(code));
 }
 
@@ -396,6 +409,42 @@ static int add_header(struct transfer *t, const char *name, const char *value)
 	return rc;
 }
 
+/* So that an error message of the server which repeats it is not shown. */
+static int keep_secret(struct transfer *t, const char *text, size_t len)
+{
+	return len < SECRET_MIN ? 0 : buf_append(&t->secrets, text, len + 1);
+}
+
+/* The value of a header field: "Basic BASE64", whose password is one more, or "Bearer TOKEN". */
+static int keep_credential(struct transfer *t, const char *value)
+{
+	const char *space = strchr(value, ' '), *word = space ? space + 1 : value;
+	char *plain = strdup(word), *colon;
+	size_t len = strlen(word);
+	int rc = plain ? keep_secret(t, word, len) : -ENOMEM;
+
+	if (rc == 0 && strncasecmp(value, "Basic ", 6) == 0 &&
+	    base64_decode(plain, &len)) {
+		plain[len] = '\0';
+		colon = strchr(plain, ':');
+		if (colon)
+			rc = keep_secret(t, colon + 1, strlen(colon + 1));
+	}
+	secret_free(plain);
+	return rc;
+}
+
+/* The last field of the form: the identity token (token.c). */
+static int keep_form(struct transfer *t, const char *form)
+{
+	const char *value = strrchr(form, '=');
+	char *plain = value ? curl_easy_unescape(t->easy, value + 1, 0, NULL) : NULL;
+	int rc = plain ? keep_secret(t, plain, strlen(plain)) : 0;
+
+	curl_free(plain);
+	return rc;
+}
+
 static int set_headers(struct transfer *t, const struct http_request *rq)
 {
 	const char *const *own = rq->tls ? rq->tls->headers : NULL;
@@ -408,10 +457,18 @@ static int set_headers(struct transfer *t, const struct http_request *rq)
 		rc = add_header(t, "Accept-Encoding", "identity");
 	if (rc == 0 && rq->authorization)
 		rc = add_header(t, "Authorization", rq->authorization);
+	if (rc == 0 && rq->authorization)
+		rc = keep_credential(t, rq->authorization);
+	if (rc == 0 && rq->form)
+		rc = keep_form(t, rq->form);
 	for (; rc == 0 && own && *own; own++) {
+		const char *value = *own + strcspn(*own, ":");
+
 		/* The answer to a challenge takes precedence over the configuration. */
 		if (!rq->authorization || strncasecmp(*own, "Authorization:", 14) != 0)
 			rc = add_line(t, *own);
+		if (rc == 0)
+			rc = keep_credential(t, value + strspn(value, ": "));
 	}
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 	return rc;
@@ -533,6 +590,7 @@ int http_begin(struct http *h, const struct http_request *rq, struct transfer **
 	       struct err *e)
 {
 	struct transfer *t = NULL;
+	char shown[URL_SHOWN_MAX];
 	int rc;
 
 	if (is_cancelled(h))
@@ -544,9 +602,8 @@ int http_begin(struct http *h, const struct http_request *rq, struct transfer **
 		rc = set_up_transfer(t, rq);
 	if (rc < 0)
 		err_set(e, rc,
-			rc == -EINVAL ? "not an http or https URL: %.200s"
-				      : "out of memory",
-			rq->url);
+			rc == -EINVAL ? "not an http or https URL: %s" : "out of memory",
+			url_show(rq->url, shown));
 	else
 		rc = enqueue(h, t, e);
 	if (rc == 0)

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "registry/http/head.h"
 #include "registry/http/ring.h"
 
@@ -43,6 +44,8 @@ struct transfer {
 	const struct transfer_driver *driver;
 	void *easy; /* curl's; the thread's, once queued */
 	struct curl_slist *headers;
+	struct buf
+		secrets; /* what was sent that no message may repeat: texts with their NUL */
 	struct host *host; /* once queued */
 	char *origin;	   /* "scheme://host:port" */
 	bool bulk;

@@ -36,6 +36,7 @@ static bool is_same_origin(const char *a, const char *b)
 /* Resolves @location against @url, in place. */
 static int redirect_step(struct buf *url, const char *location, struct err *e)
 {
+	char shown[URL_SHOWN_MAX];
 	struct buf next;
 	int rc;
 
@@ -43,7 +44,8 @@ static int redirect_step(struct buf *url, const char *location, struct err *e)
 	rc = url_join(buf_text(url), location, &next);
 	if (rc < 0) {
 		buf_release(&next);
-		return err_set(e, -EIO, "redirected to an invalid URL: %.200s", location);
+		return err_set(e, -EIO, "redirected to an invalid URL: %s",
+			       url_show(location, shown));
 	}
 	buf_release(url);
 	*url = next;

@@ -74,7 +74,8 @@ static const char *first_text(const char *a, const char *b)
 }
 
 /* From a registry's list of errors, or from the members that token servers send. */
-static void words_of(const struct json *j, char *out, size_t max)
+static void words_of(const struct transfer *t, const struct json *j, char *out,
+		     size_t max)
 {
 	const struct json *first = json_item(json_member(j, "errors"), 0);
 	const char *code = json_member_string(first, "code");
@@ -88,6 +89,11 @@ static void words_of(const struct json *j, char *out, size_t max)
 	}
 	code = first_text(code, NULL);
 	words = first_text(words, NULL);
+	if ((code && transfer_repeats(t, code)) ||
+	    (words && transfer_repeats(t, words))) {
+		code = NULL;
+		words = "its words are not shown, as they repeat a secret";
+	}
 	if (code || words)
 		snprintf(out, max, ": %.60s%s%.160s", code ? code : "",
 			 code && words ? ", " : "", words ? words : "");
@@ -104,7 +110,7 @@ int refusal(struct transfer *t, const char *host, int64_t until, struct err *e)
 	buf_init(&body, BODY_MAX);
 	if (transfer_read_all(t, &body, until, NULL) == 0 && body.len > 0 &&
 	    json_parse(body.data, body.len, &j, NULL) == 0)
-		words_of(j, words, sizeof(words));
+		words_of(t, j, words, sizeof(words));
 	json_free(j);
 	buf_release(&body);
 	snprintf(number, sizeof(number), "%d", status);

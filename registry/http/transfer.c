@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/secret.h"
 #include "registry/http/host.h"
 #include "registry/http/internal.h"
 
@@ -30,6 +32,7 @@ int transfer_new(const struct transfer_driver *driver, bool bulk, bool spare,
 	t->bulk = bulk;
 	t->is_spare = spare;
 	t->ring.size = spare ? HTTP_SPARE_MAX : bulk ? RING_BULK : RING_SMALL;
+	buf_init(&t->secrets, 4u << 20); /* tokens have up to 1 MiB */
 	pthread_mutex_init(&t->lock, NULL);
 	clock_cond_init(&t->moved);
 	*out = t;
@@ -43,6 +46,7 @@ void transfer_free(struct transfer *t)
 	pthread_mutex_destroy(&t->lock);
 	pthread_cond_destroy(&t->moved);
 	ring_release(&t->ring);
+	secret_release(&t->secrets);
 	free(t->origin);
 	free(t);
 }
@@ -228,6 +232,17 @@ void transfer_close(struct transfer *t)
 	pthread_mutex_unlock(&t->lock);
 	if (done)
 		transfer_free(t);
+}
+
+bool transfer_repeats(const struct transfer *t, const char *text)
+{
+	const char *p = buf_text(&t->secrets), *end = p + t->secrets.len;
+
+	for (; p < end; p += strlen(p) + 1) {
+		if (strstr(text, p))
+			return true;
+	}
+	return false;
 }
 
 int transfer_read_all(struct transfer *t, struct buf *body, int64_t until, struct err *e)

@@ -37,6 +37,11 @@ const struct http_head *transfer_head(const struct transfer *t);
  */
 ssize_t transfer_next(struct transfer *t, const void **data, size_t max, int64_t until,
 		      struct err *e);
+/*
+ * Whether @text, from the answer, contains a credential that was sent: no message may show
+ * it then.
+ */
+bool transfer_repeats(const struct transfer *t, const char *text);
 /* Appends the rest of the body to @body, up to its ceiling (-E2BIG). */
 int transfer_read_all(struct transfer *t, struct buf *body, int64_t until, struct err *e);
 /* Aborts the exchange if it is still under way. NULL is fine. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "registry/http/url.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -53,6 +55,31 @@ int url_origin(const char *url, struct buf *out)
 	curl_free(port);
 	curl_url_cleanup(u);
 	return rc;
+}
+
+const char *url_show(const char *url, char *out)
+{
+	size_t scheme = strcspn(url, ":/?#"), len, port;
+	const char *host = url + scheme, *at;
+
+	if (strncmp(host, "://", 3) != 0) {
+		snprintf(out, URL_SHOWN_MAX, "%.*s...",
+			 url[scheme] == ':' ? (int)scheme + 1 : 0, url);
+		return out;
+	}
+	host += 3;
+	len = strcspn(host, "/?#");
+	at = memrchr(host, '@', len);
+	len -= at ? (size_t)(at + 1 - host) : 0;
+	host = at ? at + 1 : host;
+	/* What is no port may be a password with a slash in it. */
+	for (port = len; port > 0 && isdigit((unsigned char)host[port - 1]); port--)
+		;
+	if (port == 0 || host[port - 1] != ':')
+		len = *host == '[' ? len : strcspn(host, ":/?#");
+	snprintf(out, URL_SHOWN_MAX, "%.*s://%.*s%s", (int)scheme, url, (int)len, host,
+		 host[len] ? "/..." : "");
+	return out;
 }
 
 int url_escape(struct buf *out, const char *text)

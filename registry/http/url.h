@@ -14,4 +14,12 @@ int url_query(struct buf *url, const char *name, const char *value);
 /* Appends @text escaped as the value of a form. */
 int url_escape(struct buf *out, const char *text);
 
+#define URL_SHOWN_MAX 256
+
+/*
+ * What a message may show of @url, which may be no URL at all: "scheme://host:port/...".
+ * The user, the path and the query may be secret. Returns @out, of URL_SHOWN_MAX bytes.
+ */
+const char *url_show(const char *url, char *out);
+
 #endif

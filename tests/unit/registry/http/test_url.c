@@ -51,8 +51,31 @@ static void test_urls(void)
 	buf_release(&b);
 }
 
+static void test_shown(void)
+{
+	static const struct {
+		const char *url, *shown;
+	} rows[] = {
+		{"https://host/path?signature=s", "https://host/..."},
+		{"http://me:pass@host:5000/path", "http://host:5000/..."},
+		{"http://me:pa/ss@host/path", "http://me/..."},
+		{"ftp://host?signature=s", "ftp://host/..."},
+		{"http://[bad/path", "http://[bad/..."},
+		{"http://[::1]:80", "http://[::1]:80"},
+		{"gopher:/path?signature=s", "gopher:..."},
+		{"/path?signature=s", "..."},
+		{"", "..."},
+	};
+	char out[URL_SHOWN_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		is_text(url_show(rows[i].url, out), rows[i].shown, "shown: row %zu", i);
+}
+
 int main(void)
 {
 	test_urls();
+	test_shown();
 	return test_done();
 }
