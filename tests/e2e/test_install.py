@@ -161,15 +161,26 @@ def is_known(word):
     return "unknown option" not in done.stderr
 
 
+def lists_of(text):
+    """The items of each list in it; those of lists inside an item are left out."""
+    found, depth = [], 0
+    for line in text.splitlines():
+        depth += line.startswith(".Bl ") - line.startswith(".El")
+        if line.startswith(".Bl ") and depth == 1:
+            found.append([])
+        elif line.startswith(".It Cm ") and depth == 1:
+            found[-1].append(line[len(".It "):])
+    return found
+
+
 def test_manual_has_the_options():
     """All of the help's, and nothing that the program does not know."""
     with open(os.path.join(TOP, "man/peelfs.1")) as f:
         text = f.read()
-    own, others = text.split("\nOptions of\n.Nm :\n")[1].split("\n.Sh ")[0].split("\n.El\n", 1)
-    heads = re.findall("^[.]It (Cm .*)", own, re.M)
-    names = {re.split("[= ]", word)[1] for head in heads for word in head.split(" , ")}
+    own, others = lists_of(text.split("\nOptions of\n.Nm :\n")[1].split("\n.Sh ")[0])[:2]
+    names = {re.split("[= ]", word)[1] for head in own for word in head.split(" , ")}
     assert names == options_of_help()
-    heads = re.findall("^[.]It Cm (.*)", others, re.M)
+    heads = [head[len("Cm "):] for head in others]
     names = {word.rstrip("=") for head in heads for word in head.split(" , ")} - {"...", "x-*"}
     assert len(names) > 10 and [word for word in names if not is_known(word)] == []
 
