@@ -12,15 +12,19 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <malloc.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,7 +33,6 @@
 #include "base/home.h"
 #include "base/secret.h"
 #include "fs/fuse/daemon.h"
-#include "fs/fuse/device.h"
 #include "fs/options/log.h"
 #include "fs/fuse/mount.h"
 #include "fs/options/options.h"
@@ -205,6 +208,88 @@ static int find_mountpoint(struct program *p)
 	return EXIT_SUCCESS;
 }
 
+/* Where libfuse looks for it: in one place, and then in PATH. */
+static bool has_fusermount(void)
+{
+	const char *path = getenv("PATH"), *end;
+	char name[PATH_MAX];
+
+	if (access("/usr/bin/fusermount3", X_OK) == 0)
+		return true;
+	for (; path && *path; path = *end ? end + 1 : end) {
+		end = strchrnul(path, ':');
+		snprintf(name, sizeof(name), "%.*s/fusermount3", (int)(end - path), path);
+		if (access(name, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool may_mount(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	return syscall(SYS_capget, &head, data) == 0 &&
+	       data[CAP_SYS_ADMIN / 32].effective & 1u << CAP_SYS_ADMIN % 32;
+}
+
+static bool is_allowed_by_conf(void)
+{
+	FILE *conf = fopen("/etc/fuse.conf", "re");
+	char line[256], word[32];
+	bool is = false;
+
+	while (conf && !is && fgets(line, sizeof(line), conf))
+		is = sscanf(line, "%31s", word) == 1 &&
+		     strcmp(word, "user_allow_other") == 0;
+	if (conf)
+		fclose(conf);
+	return is;
+}
+
+/* What fusermount3 would refuse, but only after the layers were loaded. */
+static int check_user(const char *mountpoint, bool allow_other, struct err *e)
+{
+	if (!has_fusermount())
+		return err_set(e, -ENOENT,
+			       "fusermount3 is missing, and without it only root can "
+			       "mount (install the package fuse3)");
+	if (access(mountpoint, W_OK) < 0)
+		return err_set(e, -errno,
+			       "you cannot write to it, so only root may mount there");
+	if (allow_other && !is_allowed_by_conf())
+		return err_set(e, -EPERM,
+			       "allow_other is for root alone, unless /etc/fuse.conf has "
+			       "user_allow_other");
+	return 0;
+}
+
+/*
+ * Whether this machine allows the mount: checked before the layers are loaded. A negative
+ * errno and a sentence if none can succeed: on this machine, or, for a user who needs
+ * fusermount3, at @mountpoint or with allow_other.
+ */
+static int check_device(const char *mountpoint, bool allow_other, struct err *e)
+{
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC), code = errno;
+
+	if (fd >= 0)
+		close(fd);
+	/* fusermount3, which is root, opens it for other users. */
+	if (fd < 0 &&
+	    (code == ENOENT || code == ENODEV || code == ENXIO || geteuid() == 0))
+		return err_set(e, -code,
+			       "this machine has no FUSE: /dev/fuse: %s (`modprobe fuse` "
+			       "as root; a container needs --device /dev/fuse)",
+			       strerror(code));
+	if (prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 0)
+		return err_set(e, -EPERM,
+			       "mounting is not permitted here (a container needs "
+			       "--cap-add SYS_ADMIN, and --device /dev/fuse)");
+	return geteuid() == 0 || may_mount() ? 0 : check_user(mountpoint, allow_other, e);
+}
+
 /* Opens descriptors 0, 1 and 2 if they are closed, so that no other file gets them. */
 static void fill_standard(void)
 {
@@ -248,7 +333,7 @@ static int start(struct program *p)
 
 	if (status != EXIT_SUCCESS)
 		return status;
-	if (device_check(p->mountpoint, p->options.allow_other, &e) < 0) {
+	if (check_device(p->mountpoint, p->options.allow_other, &e) < 0) {
 		log_error(&p->log, "cannot mount at %s: %s", p->mountpoint, e.text);
 		return EXIT_MOUNT;
 	}

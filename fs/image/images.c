@@ -74,8 +74,7 @@ void images_init(struct images *is, struct context *c, struct layers *ls,
 	is->workers = ws;
 	is->layers_max = open_max();
 	lazy_set_init(&is->set);
-	lazy_set_init(&is->referrers);
-	lazy_set_init(&is->index_blobs);
+	lazy_set_init(&is->lists);
 	workers_set_tidy(ws, images_tidy, is);
 }
 
@@ -130,8 +129,7 @@ void images_release(struct images *is)
 		view_free(table_get(&is->table, i));
 	table_release(&is->table);
 	lazy_set_release(&is->set);
-	lazy_set_release(&is->referrers);
-	lazy_set_release(&is->index_blobs);
+	lazy_set_release(&is->lists);
 	image_source_close(is->image_source);
 }
 
@@ -181,13 +179,18 @@ void images_totals(struct images *is, uint64_t *bytes, uint64_t *files, size_t *
 
 int images_add(struct images *is, const struct view *what, struct view **out)
 {
-	struct view *v;
-	int rc = view_new(what, is->context, is->layers, &v);
+	struct view *v = malloc(sizeof(*v));
+	int rc = -ENOSPC;
 
-	if (rc < 0)
-		return rc;
+	if (!v)
+		return -ENOMEM;
+	*v = *what;
+	lazy_init(&v->lazy);
+	referrers_init(&v->referrers);
+	index_blobs_init(&v->index_blobs);
 	v->images = is;
-	rc = -ENOSPC;
+	v->context = is->context;
+	v->mount_layers = is->layers;
 	pthread_mutex_lock(&is->set.lock);
 	if (table_count(&is->table) < NODE_IMAGES_MAX)
 		rc = table_add(&is->table, v, &v->number);
@@ -241,12 +244,11 @@ void view_unpin(struct view *v)
 /* LISTS THAT ARE FETCHED ONCE */
 
 /* Ends the making of a list; the view was pinned for the thread. */
-static void end_list(struct view *v, struct lazy_set *set, struct lazy *l, int rc,
-		     const struct err *e)
+static void end_list(struct view *v, struct lazy *l, int rc, const struct err *e)
 {
 	if (rc < 0)
 		rc = context_failed(v->context, NULL, rc, e->text);
-	lazy_made_unpinned(set, l, rc);
+	lazy_made_unpinned(&v->images->lists, l, rc);
 	view_unpin(v);
 }
 
@@ -256,7 +258,7 @@ static void make_referrers(void *arg)
 	struct err e = {"out of memory"};
 	int rc = view_fetch_referrers(v, &e);
 
-	end_list(v, &v->images->referrers, &v->referrers.lazy, rc, &e);
+	end_list(v, &v->referrers.lazy, rc, &e);
 }
 
 static void make_index_blobs(void *arg)
@@ -265,13 +267,14 @@ static void make_index_blobs(void *arg)
 	struct err e = {"out of memory"};
 	int rc = view_fetch_index_blobs(v, &e);
 
-	end_list(v, &v->images->index_blobs, &v->index_blobs.lazy, rc, &e);
+	end_list(v, &v->index_blobs.lazy, rc, &e);
 }
 
 /* The caller has pinned the view; the thread that makes the list pins it, too. */
-static int need_list(struct view *v, struct lazy_set *set, struct lazy *l,
-		     void (*make)(void *arg), struct waiter *w)
+static int need_list(struct view *v, struct lazy *l, void (*make)(void *arg),
+		     struct waiter *w)
 {
+	struct lazy_set *set = &v->images->lists;
 	int rc;
 
 	while ((rc = lazy_need(set, l, w)) == 1) {
@@ -289,13 +292,12 @@ static int need_list(struct view *v, struct lazy_set *set, struct lazy *l,
 
 int view_need_referrers(struct view *v, struct waiter *w)
 {
-	return need_list(v, &v->images->referrers, &v->referrers.lazy, make_referrers, w);
+	return need_list(v, &v->referrers.lazy, make_referrers, w);
 }
 
 int view_need_index_blobs(struct view *v, struct waiter *w)
 {
-	return need_list(v, &v->images->index_blobs, &v->index_blobs.lazy,
-			 make_index_blobs, w);
+	return need_list(v, &v->index_blobs.lazy, make_index_blobs, w);
 }
 
 /* IMAGES INSIDE AN IMAGE */

@@ -27,11 +27,10 @@ struct images {
 	struct layers *layers;
 	struct workers *workers;
 	struct table table;
-	struct lazy_set set;	     /* the loaded ones; its lock guards the table, too */
-	struct lazy_set referrers;   /* lists, which stay */
-	struct lazy_set index_blobs; /* lists, which stay */
-	size_t layers_max;	     /* open at a time, if idle */
-	struct view *first;	     /* image 0; NULL before images_open_first() */
+	struct lazy_set set;   /* the loaded ones; its lock guards the table, too */
+	struct lazy_set lists; /* of referrers and of an index; they stay */
+	size_t layers_max;     /* open at a time, if idle */
+	struct view *first;    /* image 0; NULL before images_open_first() */
 	struct image_source *image_source; /* of image 0 */
 	bool is_first_loaded;
 };
@@ -65,7 +64,7 @@ void images_progress(struct images *is, struct images_progress *out);
 /* Sums over the loaded images. */
 void images_totals(struct images *is, uint64_t *bytes, uint64_t *files, size_t *n);
 
-/* Adds an image; as view_new(). 0, -ENOMEM, -ENOSPC. */
+/* Adds an image: a copy of @what, whose path, source and entry it takes on success. 0, -ENOMEM, -ENOSPC. */
 int images_add(struct images *is, const struct view *what, struct view **out);
 /* NULL if no image has the number. */
 struct view *images_find(struct images *is, uint32_t number);

@@ -29,7 +29,9 @@ struct inner_index {
 /* While the list is made. */
 struct walk {
 	struct index_blobs *out;
-	const struct index_blobs_origin *origin;
+	const struct image *image; /* the mounted one */
+	struct image_source *source, *blobs;
+	struct layers *layers;
 	struct context *context;
 	struct err *err;
 	size_t n_images;
@@ -60,7 +62,7 @@ static int add_blob(struct walk *w, const struct digest *d, uint64_t size,
 	size_t n = bs->n_list;
 	int rc;
 
-	if (n == BLOBS_MAX || !oci_layout_uses(w->origin->image, true, d->alg))
+	if (n == BLOBS_MAX || !oci_layout_uses(w->image, true, d->alg))
 		return 0;
 	rc = array_grow(&bs->list, n, sizeof(*bs->list));
 	if (rc == 0)
@@ -71,12 +73,11 @@ static int add_blob(struct walk *w, const struct digest *d, uint64_t size,
 /* One with URLs may have to be fetched from there, so its whole descriptor is kept. */
 static int add_layer(struct walk *w, const struct descriptor *d)
 {
-	const struct index_blobs_origin *o = w->origin;
 	struct mount_layer *file = NULL;
 	int rc = 0;
 
 	if (d->n_urls > 0)
-		rc = layers_find(o->layers, d, true, 0, o->blobs, &file);
+		rc = layers_find(w->layers, d, true, 0, w->blobs, &file);
 	return rc < 0 ? rc : add_blob(w, &d->digest, d->size, INDEX_BLOB_LAYER, file);
 }
 
@@ -163,7 +164,7 @@ static bool is_left_out(int code)
 static int get_image(struct walk *w, const struct descriptor *d)
 {
 	struct image *img = NULL;
-	int rc = image_source_resolve_entry(w->origin->source, d, &img, w->err);
+	int rc = image_source_resolve_entry(w->source, d, &img, w->err);
 
 	if (rc < 0)
 		return rc;
@@ -187,7 +188,7 @@ static int get_index(struct walk *w, const struct descriptor *d)
 	if (i == INDEXES_MAX)
 		return err_set(w->err, -E2BIG, "there are more than %d indexes",
 			       INDEXES_MAX);
-	rc = image_source_document(w->origin->source, d, &new.document, w->err);
+	rc = image_source_document(w->source, d, &new.document, w->err);
 	if (rc < 0)
 		return rc;
 	w->indexes[w->n_indexes++] = new;
@@ -228,8 +229,7 @@ static int resolve_entries(struct walk *w, const struct buf *document)
 	}
 	for (i = 0; rc == 0 && i < n; i++) {
 		if (read_entry(json_item(list, i), &d) &&
-		    !digest_equal(&d.digest,
-				  &w->origin->image->manifest_descriptor.digest))
+		    !digest_equal(&d.digest, &w->image->manifest_descriptor.digest))
 			rc = resolve(w, &d);
 	}
 	json_free(index);
@@ -239,7 +239,7 @@ static int resolve_entries(struct walk *w, const struct buf *document)
 static int resolve_all(struct walk *w)
 {
 	size_t i;
-	int rc = resolve_entries(w, &w->origin->image->index);
+	int rc = resolve_entries(w, &w->image->index);
 
 	for (i = 0; rc == 0 && i < w->n_indexes; i++) {
 		rc = resolve_entries(w, &w->indexes[i].document);
@@ -251,17 +251,24 @@ static int resolve_all(struct walk *w)
 	return rc;
 }
 
-int index_blobs_fetch(struct index_blobs *bs, const struct index_blobs_origin *o,
-		      struct err *e)
+int index_blobs_fetch(struct index_blobs *bs, const struct image *img,
+		      struct image_source *source, struct image_source *blobs,
+		      struct layers *ls, struct err *e)
 {
-	struct walk w = {.out = bs, .origin = o, .context = o->layers->context, .err = e};
+	struct walk w = {.out = bs,
+			 .image = img,
+			 .source = source,
+			 .blobs = blobs,
+			 .layers = ls,
+			 .context = ls->context,
+			 .err = e};
 	int rc = resolve_all(&w);
 
 	if (rc < 0) {
 		index_blobs_release(bs);
 		return rc;
 	}
-	sort_list(bs, o->image);
+	sort_list(bs, img);
 	__atomic_store_n(&bs->n, (uint32_t)bs->n_list, __ATOMIC_RELEASE);
 	return 0;
 }

@@ -40,21 +40,18 @@ struct index_blobs {
 	uint32_t n; /* atomic: of list, once it is complete; else 0 */
 };
 
-/* Where the blobs come from. */
-struct index_blobs_origin {
-	const struct image *image;   /* the mounted one, which has the index */
-	struct image_source *source; /* resolves entries; may be closed afterwards */
-	struct image_source *blobs;  /* of layers_find() */
-	struct layers *layers;
-};
-
 void index_blobs_init(struct index_blobs *bs);
 /* No call may be under way. */
 void index_blobs_release(struct index_blobs *bs);
 
-/* Makes the list: one thread, once. Entries that are gone or unreadable are logged. */
-int index_blobs_fetch(struct index_blobs *bs, const struct index_blobs_origin *o,
-		      struct err *e);
+/*
+ * Makes the list from the index that @img has: one thread, once. @source resolves its
+ * entries and may be closed afterwards; @blobs is that of layers_find(). Entries that are
+ * gone or unreadable are logged.
+ */
+int index_blobs_fetch(struct index_blobs *bs, const struct image *img,
+		      struct image_source *source, struct image_source *blobs,
+		      struct layers *ls, struct err *e);
 
 /* How many of the list are known. */
 uint32_t index_blobs_count(const struct index_blobs *bs);

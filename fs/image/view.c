@@ -26,23 +26,6 @@
 #include "registry/image_source.h"
 #include "tar/layer.h"
 
-int view_new(const struct view *what, struct context *c, struct layers *ls,
-	     struct view **out)
-{
-	struct view *v = malloc(sizeof(*v));
-
-	if (!v)
-		return -ENOMEM;
-	*v = *what;
-	lazy_init(&v->lazy);
-	referrers_init(&v->referrers);
-	index_blobs_init(&v->index_blobs);
-	v->context = c;
-	v->mount_layers = ls;
-	*out = v;
-	return 0;
-}
-
 void view_free(struct view *v)
 {
 	descriptor_release(&v->entry);
@@ -109,13 +92,12 @@ int view_fetch_referrers(struct view *v, struct err *e)
 
 int view_fetch_index_blobs(struct view *v, struct err *e)
 {
-	struct index_blobs_origin from = {
-		.image = v->image, .blobs = v->image_source, .layers = v->mount_layers};
-	struct image_source *own;
-	int rc = open_source(v, &from.source, &own, e);
+	struct image_source *o, *own;
+	int rc = open_source(v, &o, &own, e);
 
 	if (rc == 0)
-		rc = index_blobs_fetch(&v->index_blobs, &from, e);
+		rc = index_blobs_fetch(&v->index_blobs, v->image, o, v->image_source,
+				       v->mount_layers, e);
 	image_source_close(own);
 	return rc < 0 ? err_prefix(e, rc, "the other images of %s", v->image->name) : 0;
 }
@@ -464,8 +446,8 @@ uint64_t view_item_ino(const struct view *v, const struct node *row, bool has_pa
 	return node_ino_end(has_parameter ? node_ino_add(sum, seed, row->entry) : sum);
 }
 
-static void fill(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
-		 uint32_t mode, size_t size, struct item *out)
+void view_item(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
+	       uint32_t mode, size_t size, struct item *out)
 {
 	struct stat *st = &out->attr;
 
@@ -482,21 +464,10 @@ static void fill(const struct view *v, uint64_t node, uint64_t ino, int64_t time
 	st->st_blocks = (blkcnt_t)((size + 511) / 512);
 }
 
-void view_item_dir(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
-		   struct item *out)
-{
-	fill(v, node, ino, time, S_IFDIR | 0555, 0, out);
-}
-
-void view_item_file(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
-		    size_t size, struct item *out)
-{
-	fill(v, node, ino, time, S_IFREG | 0444, size, out);
-}
-
 void view_item_top(const struct view *v, struct item *out)
 {
 	struct node top = {.image = v->number, .entry = 1};
 
-	view_item_dir(v, node_pack(&top), view_item_ino(v, &top, false), v->created, out);
+	view_item(v, node_pack(&top), view_item_ino(v, &top, false), v->created,
+		  S_IFDIR | 0555, 0, out);
 }

@@ -68,12 +68,6 @@ struct view {
 	uint64_t n_entries;
 };
 
-/*
- * Copies @what; takes its path, source and entry on success. The view has no number and no
- * images yet. -ENOMEM.
- */
-int view_new(const struct view *what, struct context *c, struct layers *ls,
-	     struct view **out);
 /* Unloaded. */
 void view_free(struct view *v);
 
@@ -101,11 +95,8 @@ int view_fetch_index_blobs(struct view *v, struct err *e);
  * image must be pinned unless it is inside a directory (view->around).
  */
 uint64_t view_item_ino(const struct view *v, const struct node *row, bool has_parameter);
-/* A directory, or a file of @size bytes, of the time @time. Read-only. */
-void view_item_dir(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
-		   struct item *out);
-void view_item_file(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
-		    size_t size, struct item *out);
+void view_item(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
+	       uint32_t mode, size_t size, struct item *out);
 /*
  * The top directory of an image that is inside another directory. It is known without
  * loading the image, which need not be pinned.

@@ -129,23 +129,16 @@ static int raw_item(const struct nodes *n, int rc, const struct attributes *a,
 	return rc < 0 ? rc : located_item(n, a, out);
 }
 
-static int raw_attributes(struct view *v, const struct node *dir, struct attributes *out)
+static int raw_describe_node(const struct nodes *n, struct view *v,
+			     const struct node *dir, struct item *out)
 {
 	struct mount_layer *l;
+	struct attributes a;
 	struct entry e;
 	int rc = raw_entry(v, dir, &l, &e);
 
 	if (rc == 0)
-		show_dir(v, dir, l, &e, out);
-	return rc;
-}
-
-static int raw_describe_node(const struct nodes *n, struct view *v,
-			     const struct node *dir, struct item *out)
-{
-	struct attributes a;
-	int rc = raw_attributes(v, dir, &a);
-
+		show_dir(v, dir, l, &e, &a);
 	return raw_item(n, rc, &a, out);
 }
 

@@ -273,7 +273,8 @@ static void describe_dir(const struct view *v, const struct node *n, int64_t tim
 {
 	bool has_parameter = rows[n->layer].has_parameter;
 
-	view_item_dir(v, node_pack(n), view_item_ino(v, n, has_parameter), time, out);
+	view_item(v, node_pack(n), view_item_ino(v, n, has_parameter), time,
+		  S_IFDIR | 0555, 0, out);
 }
 
 void rows_describe_around(const struct view *v, const struct node *n, struct item *out)
@@ -291,7 +292,8 @@ static int describe_live(const struct nodes *nodes, const struct view *v,
 	if (n->entry && snapshots_read(nodes->snapshots, n->entry, NULL, 0, 0, &len) < 0)
 		return -ESTALE;
 	now = clock_realtime();
-	view_item_file(v, node, view_item_ino(v, n, false), now.tv_sec, len, out);
+	view_item(v, node, view_item_ino(v, n, false), now.tv_sec, S_IFREG | 0444, len,
+		  out);
 	out->attr.st_mtim = out->attr.st_atim = out->attr.st_ctim = now;
 	out->is_live = true;
 	return 0;
@@ -316,8 +318,8 @@ int rows_describe(const struct nodes *nodes, const struct view *v, const struct 
 		return describe_live(nodes, v, n, out);
 	} else {
 		len = row->kind == ROW_IS_BLOB ? blob_length(v, n) : bytes_length(v, n);
-		view_item_file(v, node_pack(n), view_item_ino(v, n, row->has_parameter),
-			       time, len, out);
+		view_item(v, node_pack(n), view_item_ino(v, n, row->has_parameter), time,
+			  S_IFREG | 0444, len, out);
 	}
 	return 0;
 }
