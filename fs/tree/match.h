@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What one name of a merged directory is, decided from the layers that contribute to the
- * directory. The rules are at the top of merge.c. Pure.
+ * directory. The rules are at the top of match.c. Pure.
  */
 #ifndef FS_TREE_MATCH_H
 #define FS_TREE_MATCH_H

@@ -1,40 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * THE RULES
- *
- * A directory of the merged tree has contributors: the layers whose directory at that path
- * is part of it. A name in it is looked for in each of them, from the top layer down. What
- * a layer has under the name decides (match_name() and match_add() in match.c):
- *
- *	a file, symlink or device	It is shown, unless a higher layer has a directory of
- *					that name. Lower layers are hidden.
- *	a directory			It contributes, together with the directories of that
- *					name in lower layers, down to the first opaque one.
- *	an opaque directory		It contributes, and no lower layer does.
- *	a char device 0:0		A whiteout in overlayfs's form: lower layers are
- *					hidden.
- *	nothing, or a directory,	A whiteout: lower layers are hidden, but not this
- *	and a file ".wh.NAME"		layer's own directory.
- *	nothing				The next lower layer decides.
- *
- * So a whiteout hides only what is in lower layers, wherever it stood in its archive, and a
- * layer with both `.wh.d` and `d/` shows the new `d` alone.
- *
- * Owner, mode and times are those of the topmost entry that an archive really has. A
- * directory that is only implied by a path below it has none of its own. Then they may come
- * from a layer below an opaque directory: that hides the lower layers' children, not the
- * metadata of the directory itself.
- *
- * A hard link leads to what its own layer has at the path of its target, and else to what
- * the lower layers show there; a link without a target is not shown.
- *
- * THIS FILE
- *
- * applies the rules along paths, and finds the attributes of what they show. The node of a
- * directory gives an entry of its topmost contributor. The path of that entry, walked from
- * the root, gives all contributors. This costs one search per component and layer, some
- * microseconds, and the results used last are cached: no table grows with what was
- * visited.
+ * Applies the rules of match.c along paths, and finds the attributes of what they show. The
+ * node of a directory gives an entry of its topmost contributor. The path of that entry,
+ * walked from the root, gives all contributors. This costs one search per component and
+ * layer, some microseconds, and the results used last are cached: no table grows with what
+ * was visited.
  */
 #include "fs/tree/merge.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The merged tree of one image: what a container started from it would see. merge.c lists
- * the rules.
+ * The merged tree of one image: what a container started from it would see, by the rules at
+ * the top of match.c.
  *
  * Nothing is merged in advance. A directory is the ordered list of the layers that
  * contribute to it, found when it is first asked for; a name is looked for along that list.
