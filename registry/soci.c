@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/store/notes.h"
+#include "base/store/documents.h"
 #include "registry/image/document_kind.h"
 #include "registry/image/documents.h"
 #include "registry/image/manifest.h"

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,7 +14,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/source.h"
-#include "base/store/notes.h"
+#include "base/store/documents.h"
 #include "base/store/slot.h"
 #include "tar/archive/preamble.h"
 #include "tar/first_pass.h"
@@ -224,20 +223,15 @@ static void drop_index(struct layer *l)
 static int use_stored_index(struct layer *l)
 {
 	int fd = slot_open_index(l->slot), rc;
-	struct stat st;
 
 	if (fd < 0)
 		return -ENOENT;
-	if (fstat(fd, &st) < 0) {
-		close(fd);
-		return -ENOENT;
-	}
 	rc = use_index(l, fd, NULL);
 	/*
 	 * Between opening the index and the data, another process may have replaced the
 	 * index by one that has the data at other offsets.
 	 */
-	if (rc == 0 && !slot_has_index(l->slot, &st)) {
+	if (rc == 0 && !slot_has_index(l->slot)) {
 		drop_index(l);
 		slot_forget(l->slot);
 		l->data_fd = -1;

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A note's file is named by the SHA-256, in hex, of the note's name, and contains:
+ *
+ *	64 hex digits	SHA-256 of the rest
+ *	64 hex digits	the file's own name
+ *	a newline, and the note
+ */
 #include "base/store/documents.h"
 
 #include <dirent.h>
@@ -6,13 +13,63 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/digest.h"
+#include "base/fd.h"
+#include "base/store/files.h"
 #include "base/store/internal.h"
-#include "base/store/notes.h"
 #include "base/store/store.h"
+
+#define NOTE_MAX  4096
+#define HEX_LEN	  64
+#define NOTE_HEAD (2 * HEX_LEN + 1)
+
+/*
+ * Small files in @folder (relative to the store, two levels at most), written and read
+ * as a whole. -ENOENT also for a private store, and for a file of more than @max bytes.
+ */
+static int put_file(struct store *s, const char *folder, const char *name,
+		    const void *data, size_t len)
+{
+	int dir = -1, fd, rc;
+
+	if (!s->dir)
+		return -ENOENT;
+	fd = store_new_file(s);
+	if (fd < 0)
+		return fd;
+	rc = fd_write_all(fd, data, len, 0);
+	if (rc == 0)
+		rc = dir = files_open_below(s->fd, folder);
+	if (dir >= 0)
+		rc = store_give_name(s, fd, dir, name);
+	if (dir >= 0)
+		close(dir);
+	close(fd);
+	if (rc < 0)
+		store_note_trouble(s, rc);
+	return rc;
+}
+
+static int get_file(struct store *s, const char *folder, const char *name, size_t max,
+		    struct buf *out)
+{
+	int dir, rc;
+
+	if (!s->dir)
+		return -ENOENT;
+	dir = openat(s->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -ENOENT;
+	rc = files_read(dir, name, max, out);
+	close(dir);
+	return rc;
+}
+
+/* Documents */
 
 static void documents_folder(const struct digest *d, char *out, size_t size)
 {
@@ -27,7 +84,7 @@ int store_get_document(struct store *s, const struct digest *d, size_t max,
 	int rc;
 
 	documents_folder(d, folder, sizeof(folder));
-	rc = store_get_file(s, folder, digest_hex(d, hex), max, out);
+	rc = get_file(s, folder, digest_hex(d, hex), max, out);
 	if (rc == 0)
 		rc = digest_of(d->alg, buf_text(out), out->len, &have);
 	if (rc == 0 && !digest_equal(d, &have))
@@ -43,7 +100,72 @@ int store_put_document(struct store *s, const struct digest *d, const void *data
 	char folder[32], hex[DIGEST_TEXT_MAX];
 
 	documents_folder(d, folder, sizeof(folder));
-	return store_put_file(s, folder, digest_hex(d, hex), data, len);
+	return put_file(s, folder, digest_hex(d, hex), data, len);
+}
+
+/* Notes */
+
+static int note_hash(const char *text, size_t len, char *hex)
+{
+	struct digest d;
+	int rc = digest_of(DIGEST_SHA256, text, len, &d);
+
+	if (rc == 0)
+		digest_hex(&d, hex);
+	return rc;
+}
+
+static int note_read(struct store *s, const char *file, struct buf *out)
+{
+	char hex[DIGEST_TEXT_MAX];
+	struct buf content;
+	int rc;
+
+	buf_init(&content, NOTE_HEAD + NOTE_MAX);
+	rc = get_file(s, "names", file, content.max, &content);
+	if (rc == 0 && content.len < NOTE_HEAD)
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = note_hash(content.data + HEX_LEN, content.len - HEX_LEN, hex);
+	if (rc == 0 && (memcmp(content.data, hex, HEX_LEN) != 0 ||
+			memcmp(content.data + HEX_LEN, file, HEX_LEN) != 0))
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = buf_append(out, content.data + NOTE_HEAD, content.len - NOTE_HEAD);
+	buf_release(&content);
+	return rc;
+}
+
+int store_get_note(struct store *s, const char *name, struct buf *out)
+{
+	char file[DIGEST_TEXT_MAX];
+	int rc = note_hash(name, strlen(name), file);
+
+	return rc < 0 ? rc : note_read(s, file, out);
+}
+
+int store_put_note(struct store *s, const char *name, const char *text)
+{
+	char file[DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
+	struct buf rest, all;
+	int rc = note_hash(name, strlen(name), file);
+
+	if (rc < 0)
+		return rc;
+	if (strlen(text) > NOTE_MAX)
+		return -E2BIG;
+	buf_init(&rest, NOTE_HEAD + NOTE_MAX);
+	buf_init(&all, NOTE_HEAD + NOTE_MAX);
+	rc = buf_printf(&rest, "%s\n%s", file, text);
+	if (rc == 0)
+		rc = note_hash(rest.data, rest.len, hex);
+	if (rc == 0)
+		rc = buf_printf(&all, "%s%s", hex, rest.data);
+	if (rc == 0)
+		rc = put_file(s, "names", file, all.data, all.len);
+	buf_release(&rest);
+	buf_release(&all);
+	return rc;
 }
 
 /* Checking documents and notes */
@@ -57,11 +179,10 @@ static int check_file(struct store *s, const char *alg, const char *name)
 	int rc, len = snprintf(text, sizeof(text), "%s:%s", alg ? alg : "sha256", name);
 
 	if (len >= (int)sizeof(text) || digest_parse(text, (size_t)len, &digest) < 0)
-		return 0; /* not ours */
-	if (!alg)
-		return store_check_note(s, name);
+		return 0;		  /* not ours */
 	buf_init(&content, SIZE_MAX / 2); /* the file's size is the ceiling */
-	rc = store_get_document(s, &digest, content.max, &content);
+	rc = alg ? store_get_document(s, &digest, content.max, &content)
+		 : note_read(s, name, &content);
 	buf_release(&content);
 	return rc;
 }

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Manifests, indexes and configs, kept whole by their digest. */
+/*
+ * Documents: manifests, indexes and configs, kept whole by their digest.
+ *
+ * Notes: short texts under a name, such as the digest that a tag last had. A later note
+ * replaces an earlier one. A note's checksum detects damage, not forgery; only the mode
+ * of the store's directory prevents that.
+ */
 #ifndef BASE_STORE_DOCUMENTS_H
 #define BASE_STORE_DOCUMENTS_H
 
@@ -18,6 +24,11 @@ int store_get_document(struct store *s, const struct digest *d, size_t max,
 /* 0 or negative errno, which the caller may ignore. */
 int store_put_document(struct store *s, const struct digest *d, const void *data,
 		       size_t len);
+
+/* Appends the note to @out. -ENOENT also if it is damaged. */
+int store_get_note(struct store *s, const char *name, struct buf *out);
+/* @text has at most 4 KiB, else -E2BIG. */
+int store_put_note(struct store *s, const char *name, const char *text);
 
 /* Hashes all documents and notes, and removes the damaged ones, which *bad counts. */
 int store_check_documents(struct store *s, unsigned *bad);

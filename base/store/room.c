@@ -2,22 +2,283 @@
 /*
  * Counting what the store holds is a walk over all layers. So each count grants up to
  * ROOM_STEP bytes, and when the limit is reached, a tenth of it is freed at once.
+ *
+ * Spans are evicted from a layer only under an exclusive lock on its data file. A mount
+ * holds a shared lock while it has the layer open, so a reader never sees bytes vanish.
+ * The spans of all layers that can be locked are sorted by the minute of their last
+ * read, and punched out from the oldest on. The row is cleared first: a kill between
+ * the two, or in the middle of a first pass, leaves bytes that no row refers to. When
+ * no row of the layer refers to anything, its data file is truncated.
+ *
+ * Cost: a stat of two files for each layer in the store, and 12 bytes of memory for
+ * each span.
  */
 #include "base/store/room.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/array.h"
+#include "base/err.h"
 #include "base/fd.h"
-#include "base/store/evict.h"
 #include "base/store/files.h"
 #include "base/store/internal.h"
 #include "base/store/layers.h"
 #include "base/store/store.h"
 
 #define ROOM_STEP ((int64_t)64 << 20)
+
+/*
+ * A layer that is open for eviction. Layers are opened one at a time, because there may
+ * be more of them than a process may have descriptors.
+ */
+struct open_layer {
+	int data; /* locked; -1 */
+	struct slot_row *rows;
+	size_t n_rows;
+};
+
+/* False if there is no data, or a mount has it open. */
+static bool evict_open_layer(struct open_layer *layer, int dir)
+{
+	bool in_use;
+
+	*layer = (struct open_layer){.data = -1};
+	layer->data = layers_lock_data(dir, &in_use);
+	if (layer->data < 0)
+		return false;
+	layer->rows = layers_map_rows(dir, &layer->n_rows);
+	return true;
+}
+
+static void evict_close_layer(struct open_layer *layer)
+{
+	layers_unmap_rows(layer->rows, layer->n_rows);
+	if (layer->data >= 0)
+		close(layer->data);
+	*layer = (struct open_layer){.data = -1};
+}
+
+/* The longest hole punched at once. */
+#define PUNCH_MAX ((uint64_t)4 << 20)
+
+struct victim {
+	uint32_t used;
+	uint32_t layer; /* in eviction.layers */
+	uint32_t row;
+};
+
+struct eviction {
+	struct digest *layers;
+	size_t n_layers;
+	struct victim *victims;
+	size_t n_victims;
+	uint64_t held; /* bytes of all layers, in use or not */
+};
+
+static int add_victims(struct eviction *ev, const struct open_layer *layer)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < layer->n_rows; i++) {
+		uint32_t used = __atomic_load_n(&layer->rows[i].used, __ATOMIC_RELAXED);
+
+		if (used == 0)
+			continue;
+		rc = array_grow(&ev->victims, ev->n_victims, sizeof(*ev->victims));
+		if (rc == 0)
+			ev->victims[ev->n_victims++] = (struct victim){
+				used, (uint32_t)ev->n_layers, (uint32_t)i};
+	}
+	return rc;
+}
+
+static int note_open_layer(struct eviction *ev, const struct open_layer *layer,
+			   const struct digest *digest)
+{
+	size_t before = ev->n_victims;
+	int rc = add_victims(ev, layer);
+
+	if (rc < 0)
+		return rc;
+	if (ev->n_victims == before) /* no row refers to these bytes */
+		return ftruncate(layer->data, 0) < 0 ? -errno : 0;
+	rc = array_grow(&ev->layers, ev->n_layers, sizeof(*ev->layers));
+	if (rc == 0)
+		ev->layers[ev->n_layers++] = *digest;
+	return rc;
+}
+
+/* Counts a layer's bytes; its spans may be evicted if no mount has it open. */
+static int note_layer(void *arg, int dir, const struct digest *digest)
+{
+	struct open_layer layer;
+	struct eviction *ev = arg;
+	int rc = 0;
+
+	if (evict_open_layer(&layer, dir)) {
+		rc = note_open_layer(ev, &layer, digest);
+		evict_close_layer(&layer);
+	}
+	ev->held += layers_bytes(dir);
+	return rc;
+}
+
+/* The oldest first; spans of the same minute by layer, and in order. */
+static int by_age(const void *a, const void *b)
+{
+	const struct victim *va = a, *vb = b;
+
+	if (va->used != vb->used)
+		return va->used < vb->used ? -1 : 1;
+	if (va->layer != vb->layer)
+		return va->layer < vb->layer ? -1 : 1;
+	return va->row < vb->row ? -1 : va->row > vb->row;
+}
+
+/* False if a mount has opened the layer since it was noted, or it is gone. */
+static bool evict_reopen_layer(struct store *s, const struct digest *digest,
+			       struct open_layer *layer)
+{
+	char path[16 + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
+	bool is_held;
+	int dir;
+
+	snprintf(path, sizeof(path), "layers/%s/%s", digest_alg_name(digest->alg),
+		 digest_hex(digest, hex));
+	dir = openat(s->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	is_held = dir >= 0 && evict_open_layer(layer, dir);
+	if (dir >= 0)
+		close(dir);
+	return is_held;
+}
+
+static void subtract(struct eviction *ev, uint64_t bytes)
+{
+	ev->held -= bytes < ev->held ? bytes : ev->held;
+}
+
+/*
+ * A hole to be punched in the layer that is open. Adjacent spans are collected in one
+ * hole, because a hole smaller than a page frees nothing.
+ */
+struct punch {
+	uint64_t off;
+	uint64_t len; /* 0: none */
+};
+
+static void punch_out(struct eviction *ev, const struct open_layer *layer,
+		      struct punch *p)
+{
+	if (p->len > 0 &&
+	    fallocate(layer->data, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)p->off, (off_t)p->len) == 0)
+		subtract(ev, p->len);
+	p->len = 0;
+}
+
+static void evict_span(struct eviction *ev, struct open_layer *layer,
+		       const struct victim *v, struct punch *p)
+{
+	struct slot_row *row;
+
+	if (v->row >= layer->n_rows)
+		return;
+	row = &layer->rows[v->row];
+	if (__atomic_load_n(&row->used, __ATOMIC_RELAXED) != v->used)
+		return; /* read since */
+	__atomic_store_n(&row->used, 0, __ATOMIC_RELEASE);
+	if (p->off + p->len != row->off || p->len >= PUNCH_MAX)
+		punch_out(ev, layer, p);
+	if (p->len == 0)
+		p->off = row->off;
+	p->len += row->len;
+}
+
+static void evict_spans(struct store *s, struct eviction *ev, uint64_t keep)
+{
+	struct open_layer layer = {.data = -1};
+	struct punch punch = {0};
+	uint32_t current = UINT32_MAX;
+	bool is_held = false;
+	size_t i;
+
+	if (ev->n_victims > 0)
+		qsort(ev->victims, ev->n_victims, sizeof(*ev->victims), by_age);
+	for (i = 0; i < ev->n_victims && ev->held > keep + punch.len; i++) {
+		const struct victim *v = &ev->victims[i];
+
+		if (v->layer != current) {
+			if (is_held)
+				punch_out(ev, &layer, &punch);
+			evict_close_layer(&layer);
+			current = v->layer;
+			is_held = evict_reopen_layer(s, &ev->layers[current], &layer);
+		}
+		if (is_held)
+			evict_span(ev, &layer, v, &punch);
+	}
+	if (is_held)
+		punch_out(ev, &layer, &punch);
+	evict_close_layer(&layer);
+}
+
+/* Removes a whole layer, unless a mount has it open. */
+static int drop_layer(void *arg, int dir, const struct digest *digest)
+{
+	struct eviction *ev = arg;
+	bool in_use;
+	int data = layers_lock_data(dir, &in_use);
+
+	(void)digest;
+	if (in_use)
+		return 0;
+	subtract(ev, layers_bytes(dir));
+	(void)unlinkat(dir, "index", 0);
+	(void)unlinkat(dir, "spans", 0);
+	(void)unlinkat(dir, "data", 0);
+	if (data >= 0)
+		close(data);
+	return 0;
+}
+
+/* As store_prune(), but *held is the number of bytes that are left. */
+static int store_evict(struct store *s, uint64_t keep, uint64_t *held)
+{
+	struct eviction ev = {0};
+	int rc = layers_each(s, note_layer, &ev);
+
+	if (rc == 0 && ev.held > keep)
+		evict_spans(s, &ev, keep);
+	if (rc == 0 && keep == 0)
+		rc = layers_each(s, drop_layer, &ev);
+	*held = ev.held;
+	free(ev.layers);
+	free(ev.victims);
+	return rc;
+}
+
+int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e)
+{
+	uint64_t before = 0, held = 0;
+	int rc = layers_count(s, &before);
+
+	if (rc == 0)
+		rc = store_evict(s, keep, &held);
+	if (rc < 0)
+		return err_set(e, rc, "cannot prune %s: %s", s->dir, strerror(-rc));
+	/* others may write at the same time */
+	*freed = before > held ? before - held : 0;
+	return 0;
+}
+
+/* Room */
 
 /* Bytes that may be added while a twentieth of the disk stays free. */
 static int64_t disk_room(const struct store *s)
@@ -32,40 +293,41 @@ static int64_t disk_room(const struct store *s)
 	return free_bytes > reserve ? (int64_t)(free_bytes - reserve) : 0;
 }
 
-bool store_make_room(struct store *s, uint64_t len)
+int store_make_room(struct store *s, uint64_t len)
 {
 	uint64_t held = 0, keep;
 	int64_t room, on_disk;
+	int rc;
 
-	if (!s->dir)
-		return true;
-	if (__atomic_sub_fetch(&s->room, (int64_t)len, __ATOMIC_RELAXED) >= 0)
-		return true;
+	if (!s->dir || __atomic_sub_fetch(&s->room, (int64_t)len, __ATOMIC_RELAXED) >= 0)
+		return 0;
 	on_disk = disk_room(s);
-	if (layers_count(s, &held) < 0)
-		return false;
-	if (held + len > s->limit || on_disk < (int64_t)len) {
+	rc = layers_count(s, &held);
+	if (rc == 0 && (held + len > s->limit || on_disk < (int64_t)len)) {
 		keep = s->limit - s->limit / 10;
 		if (on_disk < (int64_t)len && held > len && held - len < keep)
 			keep = held - len;
-		if (store_evict(s, keep > len ? keep - len : 1, &held) < 0)
-			return false;
+		rc = store_evict(s, keep > len ? keep - len : 1, &held);
 		on_disk = disk_room(s);
 	}
+	if (rc < 0)
+		return rc;
 	room = held < s->limit ? (int64_t)(s->limit - held) : 0;
 	if (room > on_disk)
 		room = on_disk;
 	if (room < (int64_t)len)
-		return false;
+		return -ENOSPC;
 	room -= (int64_t)len;
 	__atomic_store_n(&s->room, room < ROOM_STEP ? room : ROOM_STEP, __ATOMIC_RELAXED);
-	return true;
+	return 0;
 }
 
 bool store_keep(struct store *s, int fd, const void *data, size_t len, uint64_t off)
 {
-	int rc = store_make_room(s, len) ? fd_write_all(fd, data, len, off) : -ENOSPC;
+	int rc = store_make_room(s, len);
 
+	if (rc == 0)
+		rc = fd_write_all(fd, data, len, off);
 	if (rc < 0)
 		store_note_trouble(s, rc);
 	return rc == 0;
@@ -91,11 +353,12 @@ static int allocate(int fd, uint64_t size)
 
 int store_new_copy(struct store *s, uint64_t size)
 {
-	int fd = -ENOSPC;
+	int fd;
 
 	if (size > INT64_MAX)
 		return -EFBIG;
-	if (store_make_room(s, size))
+	fd = store_make_room(s, size);
+	if (fd == 0)
 		fd = allocate(store_new_file(s), size);
 	return fd < 0 && s->dir ? allocate(files_new_temporary(), size) : fd;
 }

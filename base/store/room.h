@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing within the store's limit, which may need room to be made first. */
+/*
+ * Writing within the store's limit. Room is made by evicting the spans that were read
+ * longest ago.
+ */
 #ifndef BASE_STORE_ROOM_H
 #define BASE_STORE_ROOM_H
 
@@ -7,13 +10,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct err;
 struct store;
 
 /*
- * Whether @len more bytes may be written. Evicts if they do not fit, which may take a
- * while; false if that does not free enough.
+ * Evicts until the store holds at most @keep bytes, indexes only if @keep is 0. Layers
+ * that a mount has open stay, so more may be left. *freed is the number of bytes gained.
  */
-bool store_make_room(struct store *s, uint64_t len);
+int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e);
+/*
+ * Call it before writing @len more bytes. Evicts if they do not fit, which may take a
+ * while; -ENOSPC if that does not free enough.
+ */
+int store_make_room(struct store *s, uint64_t len);
 /* Makes room and writes at @off of @fd, a file of the store. */
 bool store_keep(struct store *s, int fd, const void *data, size_t len, uint64_t off);
 /*

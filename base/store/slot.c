@@ -10,7 +10,6 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -39,6 +38,7 @@ struct slot {
 	struct slot_row *rows; /* of `spans`, mapped */
 	size_t n_rows;
 	bool has_waited;       /* for the data, until the timeout */
+	struct stat index;     /* of the index that was opened or published last */
 	struct slot *next;     /* in store->held, while locked */
 	pthread_mutex_t mutex; /* for opening data */
 };
@@ -63,8 +63,10 @@ int slot_open(struct store *s, const struct digest *layer, struct slot **out)
 		snprintf(path, sizeof(path), "layers/%s/%s", digest_alg_name(layer->alg),
 			 digest_hex(layer, hex));
 		sl->dir = files_open_below(s->fd, path);
-		if (sl->dir < 0) /* a full disk must not make the layer fail */
+		if (sl->dir < 0) { /* a full disk must not make the layer fail */
+			store_note_trouble(s, sl->dir);
 			sl->dir = -1;
+		}
 	}
 	*out = sl;
 	return 0;
@@ -173,13 +175,17 @@ int slot_lock(struct slot *sl, const bool *cancelled, struct err *e)
 	if (sl->dir < 0)
 		return 0;
 	fd = files_open(sl->dir, "lock", O_RDWR | O_CREAT);
-	if (fd < 0) /* a full disk: several processes may index this layer */
+	if (fd < 0) { /* a full disk: several processes may index this layer */
+		store_note_trouble(sl->store, fd);
 		return 0;
+	}
 	rc = lock_patiently(sl->store, fd, LOCK_EX, cancelled);
 	if (rc == -EINTR || rc == -ETIMEDOUT) {
 		close(fd);
 		return rc == -EINTR ? err_set(e, rc, "interrupted") : no_progress(sl, e);
 	}
+	if (rc < 0) /* the file system has no locks */
+		store_note_trouble(sl->store, rc);
 	sl->lock = fd;
 	add_held(sl);
 	return 0;
@@ -210,25 +216,47 @@ void slot_make_private(struct slot *sl)
 
 int slot_open_index(struct slot *sl)
 {
-	return sl->dir < 0 ? -ENOENT : files_open(sl->dir, "index", O_RDONLY);
+	int fd = sl->dir < 0 ? -ENOENT : files_open(sl->dir, "index", O_RDONLY);
+
+	if (fd < 0 || fstat(fd, &sl->index) < 0)
+		sl->index = (struct stat){0};
+	return fd;
 }
 
-bool slot_has_index(const struct slot *sl, const struct stat *st)
+bool slot_has_index(const struct slot *sl)
 {
+	const struct stat *was = &sl->index;
 	struct stat now;
 
+	/* The time, because the number of a file that is gone is used again. */
 	return sl->dir >= 0 &&
 	       fstatat(sl->dir, "index", &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       now.st_dev == st->st_dev && now.st_ino == st->st_ino;
+	       now.st_dev == was->st_dev && now.st_ino == was->st_ino &&
+	       now.st_ctim.tv_sec == was->st_ctim.tv_sec &&
+	       now.st_ctim.tv_nsec == was->st_ctim.tv_nsec;
 }
 
+/*
+ * Without the lock, only the index that was opened is removed, and not while another
+ * process has the lock: that one judges the index itself, and may publish a new one.
+ */
 void slot_drop(struct slot *sl)
 {
+	int fd = -1;
+
 	if (sl->dir < 0)
 		return;
+	if (sl->lock < 0) {
+		fd = files_open(sl->dir, "lock", O_RDWR | O_CREAT);
+		if ((fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) || !slot_has_index(sl))
+			goto out;
+	}
 	(void)unlinkat(sl->dir, "index", 0);
 	(void)unlinkat(sl->dir, "data", 0);
 	(void)unlinkat(sl->dir, "spans", 0);
+out:
+	if (fd >= 0)
+		close(fd);
 }
 
 int slot_new_index(struct slot *sl)
@@ -238,7 +266,12 @@ int slot_new_index(struct slot *sl)
 
 int slot_publish_index(struct slot *sl, int fd)
 {
-	return sl->dir < 0 ? 0 : store_give_name(sl->store, fd, sl->dir, "index");
+	int rc = sl->dir < 0 ? 0 : store_give_name(sl->store, fd, sl->dir, "index");
+
+	/* it may be a copy of @fd */
+	if (rc < 0 || fstatat(sl->dir, "index", &sl->index, AT_SYMLINK_NOFOLLOW) < 0)
+		sl->index = (struct stat){0};
+	return rc;
 }
 
 static int open_data(struct slot *sl)
@@ -317,7 +350,7 @@ int slot_map(struct slot *sl, size_t n)
 /* Minutes since the epoch; 0 means "not there". */
 static uint32_t this_minute(void)
 {
-	return (uint32_t)(time(NULL) / 60);
+	return (uint32_t)(clock_realtime().tv_sec / 60);
 }
 
 bool slot_has_map(const struct slot *sl)
@@ -348,8 +381,7 @@ bool slot_is_sound(const struct slot *sl, size_t i, uint64_t off, uint32_t len)
 	const struct slot_row *row = &sl->rows[i];
 
 	return __atomic_load_n(&row->off, __ATOMIC_RELAXED) == off &&
-	       __atomic_load_n(&row->len, __ATOMIC_RELAXED) == len && row->zero == 0 &&
-	       __atomic_load_n(&row->used, __ATOMIC_RELAXED) <= this_minute();
+	       __atomic_load_n(&row->len, __ATOMIC_RELAXED) == len && row->zero == 0;
 }
 
 void slot_set_word(struct slot *sl, size_t i, uint32_t word)

@@ -16,7 +16,6 @@
 struct digest;
 struct err;
 struct slot;
-struct stat;
 struct store;
 
 /* 0 or -ENOMEM. The store is borrowed. */
@@ -47,13 +46,17 @@ void store_note_work(struct store *s);
 /* A descriptor of the index, owned by the caller, or -ENOENT. */
 int slot_open_index(struct slot *sl);
 /*
- * Whether the file of @st is still the index. If not, data and spans that were opened
- * in the meantime may belong to another index: slot_forget() them and start again.
+ * Whether the layer's index is still the one that this slot opened or published last. If
+ * not, data and spans that were opened in the meantime may belong to another index:
+ * slot_forget() them and start again.
  */
-bool slot_has_index(const struct slot *sl, const struct stat *st);
+bool slot_has_index(const struct slot *sl);
 /* Closes data and rows. */
 void slot_forget(struct slot *sl);
-/* Removes a damaged index, and the layer's data with it. */
+/*
+ * Removes a damaged index, and the layer's data with it. Without slot_lock(), only if
+ * slot_has_index(), and if no other process has the lock.
+ */
 void slot_drop(struct slot *sl);
 /*
  * A descriptor of a new unnamed file for the index, owned by the caller, or negative
@@ -82,7 +85,7 @@ bool slot_is_filled(const struct slot *sl, size_t i);
  * Span @i is now in bytes [off, off + len) of data; with @len 0, it is no longer there.
  */
 void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len);
-/* Whether the row of span @i, which is filled, has this place and a plausible time. */
+/* Whether the row of span @i, which is filled, has this place. */
 bool slot_is_sound(const struct slot *sl, size_t i, uint64_t off, uint32_t len);
 /* A word stored with span @i, for a checksum: to be set before the span is filled. */
 void slot_set_word(struct slot *sl, size_t i, uint32_t word);

@@ -11,10 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/digest.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/home.h"
 #include "base/store/files.h"
 #include "base/store/internal.h"
@@ -60,22 +58,18 @@ static int check_owner(int fd, const char *dir, const char *below, struct err *e
 	return 0;
 }
 
-bool store_is_at(const char *dir)
+static bool is_store(int fd)
 {
 	static const char *const names[] = {"documents", "layers"};
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool found = false;
 	struct stat st;
 	size_t i;
 
-	for (i = 0; i < 2 && fd >= 0; i++) {
+	for (i = 0; i < 2; i++) {
 		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISDIR(st.st_mode))
-			found = true;
+			return true;
 	}
-	if (fd >= 0)
-		close(fd);
-	return found;
+	return false;
 }
 
 int store_open_private(struct store **out, struct err *e)
@@ -92,45 +86,58 @@ int store_open_private(struct store **out, struct err *e)
 	return 0;
 }
 
-int store_open(const char *dir, struct store **out, struct err *e)
+static int open_dir(struct store *s, bool create, struct err *e)
 {
-	struct store *s = NULL;
-	int rc = store_open_private(&s, e);
+	int rc = create ? files_make_path(s->dir) : 0;
 
-	if (rc < 0)
-		return rc;
-	s->dir = dir ? strdup(dir) : default_dir();
-	if (!s->dir) {
-		rc = err_set(e, -ENOMEM, "out of memory");
-		goto fail;
-	}
-	rc = files_make_path(s->dir);
 	if (rc == 0) {
 		s->fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		rc = s->fd < 0 ? -errno : 0;
 	}
-	if (rc < 0) {
-		err_set(e, rc, "cannot use %s as the cache: %s", s->dir, strerror(-rc));
-		goto fail;
-	}
+	if (rc < 0)
+		return err_set(e, rc, "cannot use %s as the cache: %s", s->dir,
+			       strerror(-rc));
 	rc = check_owner(s->fd, s->dir, "", e);
 	if (rc < 0)
-		goto fail;
+		return rc;
+	if (!create && !is_store(s->fd))
+		return err_set(e, -ENOENT, "%s: not a store of peelfs", s->dir);
 	s->tmp = files_open_below(s->fd, "tmp");
-	if (s->tmp < 0) {
-		rc = err_set(e, s->tmp, "cannot write to the cache %s: %s", s->dir,
-			     strerror(-s->tmp));
-		goto fail;
-	}
+	if (s->tmp < 0)
+		return err_set(e, s->tmp, "cannot write to the cache %s: %s", s->dir,
+			       strerror(-s->tmp));
 	rc = check_owner(s->tmp, s->dir, "/tmp", e);
-	if (rc < 0)
-		goto fail;
-	files_clean(s->tmp);
-	*out = s;
-	return 0;
-fail:
-	store_close(s);
+	if (rc == 0)
+		files_clean(s->tmp);
 	return rc;
+}
+
+static int open_in(char *dir, bool create, struct store **out, struct err *e)
+{
+	struct store *s = NULL;
+	int rc = dir ? store_open_private(&s, e) : err_set(e, -ENOMEM, "out of memory");
+
+	if (rc < 0) {
+		free(dir);
+		return rc;
+	}
+	s->dir = dir;
+	rc = open_dir(s, create, e);
+	if (rc == 0)
+		*out = s;
+	else
+		store_close(s);
+	return rc;
+}
+
+int store_open(const char *dir, struct store **out, struct err *e)
+{
+	return open_in(dir ? strdup(dir) : default_dir(), true, out, e);
+}
+
+int store_open_existing(const char *dir, struct store **out, struct err *e)
+{
+	return open_in(strdup(dir), false, out, e);
 }
 
 void store_close(struct store *s)
@@ -234,43 +241,5 @@ int store_give_name(struct store *s, int fd, int dir, const char *name)
 
 	if (rc < 0)
 		store_note_trouble(s, rc);
-	return rc;
-}
-
-int store_put_file(struct store *s, const char *folder, const char *name,
-		   const void *data, size_t len)
-{
-	int dir = -1, fd, rc;
-
-	if (!s->dir)
-		return -ENOENT;
-	fd = store_new_file(s);
-	if (fd < 0)
-		return fd;
-	rc = fd_write_all(fd, data, len, 0);
-	if (rc == 0)
-		rc = dir = files_open_below(s->fd, folder);
-	if (dir >= 0)
-		rc = store_give_name(s, fd, dir, name);
-	if (dir >= 0)
-		close(dir);
-	close(fd);
-	if (rc < 0)
-		store_note_trouble(s, rc);
-	return rc;
-}
-
-int store_get_file(struct store *s, const char *folder, const char *name, size_t max,
-		   struct buf *out)
-{
-	int dir, rc;
-
-	if (!s->dir)
-		return -ENOENT;
-	dir = openat(s->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return -ENOENT;
-	rc = files_read(dir, name, max, out);
-	close(dir);
 	return rc;
 }

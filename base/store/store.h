@@ -3,7 +3,7 @@
  * The store: a cache on disk of what was read from registries, addressed by digest.
  *
  *	DIR/documents/ALG/HEX       a manifest, index or config, whole (documents.h)
- *	DIR/names/HEX               a short note, by the SHA-256 of its name (notes.h)
+ *	DIR/names/HEX               a short note, by the SHA-256 of its name (documents.h)
  *	DIR/layers/ALG/HEX/index    a layer's index; never changes once it has this name
  *	DIR/layers/ALG/HEX/data     the layer's decoded bytes at their offsets, sparse
  *	DIR/layers/ALG/HEX/spans    a row per span: where it is in data, and when it was
@@ -18,7 +18,7 @@
  * checks them. So a power cut costs a second fetch, but never shows a wrong byte.
  *
  * The store has a size limit. At the limit, the spans that were read longest ago are
- * punched out of `data` (evict.h), except in layers that a mount has open: a mount
+ * punched out of `data` (room.h), except in layers that a mount has open: a mount
  * holds a shared lock on the data file. Indexes are removed only when everything is. If
  * that is not enough, the store accepts no more data.
  *
@@ -31,7 +31,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct buf;
 struct err;
 struct store;
 
@@ -42,8 +41,8 @@ struct store;
  * (-EACCES), because bytes from it are shown after no more than a checksum.
  */
 int store_open(const char *dir, struct store **out, struct err *e);
-/* Whether @dir contains a store. Creates nothing. */
-bool store_is_at(const char *dir);
+/* The same for a directory that is a store already: -ENOENT for any other. */
+int store_open_existing(const char *dir, struct store **out, struct err *e);
 /*
  * A store for this process alone, in unnamed files that vanish with it: the fallback if
  * store_open() fails.
@@ -96,13 +95,4 @@ void store_note_trouble(struct store *s, int code);
 int store_new_index(struct store *s);
 /* Makes @fd the file @name in @dir, replacing an older one, after fsync. */
 int store_give_name(struct store *s, int fd, int dir, const char *name);
-/*
- * Small files in @folder (relative to the store, two levels at most), written and read
- * as a whole. -ENOENT also for a private store, and for a file of more than @max bytes.
- */
-int store_put_file(struct store *s, const char *folder, const char *name,
-		   const void *data, size_t len);
-int store_get_file(struct store *s, const char *folder, const char *name, size_t max,
-		   struct buf *out);
-
 #endif

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/ctl/cache.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/num.h"
 #include "base/store/documents.h"
-#include "base/store/evict.h"
 #include "base/store/layers.h"
+#include "base/store/room.h"
 #include "base/store/store.h"
 #include "tar/audit.h"
 
@@ -53,10 +51,12 @@ static int list_layer(void *arg, const struct slot_info *info)
 static int list_layers(struct store *s)
 {
 	struct totals totals = {0};
+	int rc;
 
 	ctl_print("%-71s  index/MiB   data/MiB  last read", "layer");
-	if (store_list(s, list_layer, &totals) < 0)
-		return 1;
+	rc = store_list(s, list_layer, &totals);
+	if (rc < 0)
+		return ctl_error("%s: %s", store_dir(s), strerror(-rc));
 	ctl_print("%u layers, %.1f MiB of indexes, %.1f MiB of data in %s", totals.layers,
 		  to_mib(totals.index_bytes), to_mib(totals.data_bytes), store_dir(s));
 	return 0;
@@ -81,24 +81,24 @@ static void print_damage(void *arg, const char *sentence)
 static int check_layer(void *arg, const struct slot_info *info)
 {
 	struct check *c = arg;
-	int rc;
 
 	digest_format(&info->digest, c->layer);
 	c->layers++;
-	rc = audit_layer(&c->audit, c->store, &info->digest);
-	if (rc < 0)
-		ctl_error("%s: %s", c->layer, strerror(-rc));
-	return rc;
+	return audit_layer(&c->audit, c->store, &info->digest);
 }
 
 static int verify_store(struct store *s)
 {
 	struct check c = {.store = s, .audit = {.on_bad = print_damage}};
 	unsigned bad = 0;
+	int rc;
 
 	c.audit.arg = &c;
-	if (store_list(s, check_layer, &c) < 0 || store_check_documents(s, &bad) < 0)
-		return 1;
+	rc = store_list(s, check_layer, &c);
+	if (rc == 0)
+		rc = store_check_documents(s, &bad);
+	if (rc < 0)
+		return ctl_error("%s: %s", store_dir(s), strerror(-rc));
 	if (bad)
 		ctl_print("%u damaged documents were removed", bad);
 	bad += c.audit.bad;
@@ -140,16 +140,6 @@ static int parse_words(char **words, const char *command, const char **dir,
 	return 0;
 }
 
-/* store_open() would make any directory a store. */
-static int check_dir(const char *dir)
-{
-	if (store_is_at(dir))
-		return 0;
-	return ctl_error("%s: %s", dir,
-			 access(dir, R_OK | X_OK) < 0 ? strerror(errno)
-						      : "not a store of peelfs");
-}
-
 static int run_cache(char **words)
 {
 	const char *dir = NULL, *size = NULL, *command = words[0];
@@ -163,11 +153,9 @@ static int run_cache(char **words)
 	    strcmp(command, "prune") != 0)
 		return ctl_usage("cache: unknown command %s", command);
 	status = parse_words(words + 1, command, &dir, &size);
-	if (status == 0 && dir)
-		status = check_dir(dir);
 	if (status != 0)
 		return status;
-	if (store_open(dir, &s, &e) < 0)
+	if ((dir ? store_open_existing(dir, &s, &e) : store_open(NULL, &s, &e)) < 0)
 		return ctl_error("%s", e.text);
 	if (strcmp(command, "list") == 0)
 		status = list_layers(s);

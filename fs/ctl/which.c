@@ -203,10 +203,7 @@ static int open_layers(struct mounted_image *img)
 	/* Any process can mount something that calls itself peelfs. */
 	if (n > NODE_LAYERS_MAX)
 		return -ctl_error("%s: too many layers", img->top);
-	/* store_open() would make a store that was removed again. */
-	if (!store_is_at(dir))
-		return -ctl_error("%s: not a store of peelfs", dir);
-	rc = store_open(dir, &img->store, &e);
+	rc = store_open_existing(dir, &img->store, &e);
 	if (rc < 0)
 		return -ctl_error("%s", e.text);
 	img->layers = calloc(n + 1, sizeof(*img->layers));

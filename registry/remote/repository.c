@@ -17,7 +17,6 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "base/store/documents.h"
-#include "base/store/notes.h"
 #include "registry/config/hosts.h"
 #include "registry/config/short_name.h"
 #include "registry/http/http.h"

@@ -38,8 +38,8 @@ def data_files(cache):
                 yield os.path.join(folder, name)
 
 
-def ctl(*words, timeout=60):
-    return run(*words, program=PEELCTL, timeout=timeout)
+def ctl(*words, timeout=60, env=None):
+    return run(*words, program=PEELCTL, timeout=timeout, env=env)
 
 
 def indexes(cache):

@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import subprocess
+import sysconfig
 
 import pytest
 
@@ -14,8 +15,11 @@ import carried
 import layout
 import test_soci
 from archive import directory, file, hardlink, layer, symlink, whiteout
-from mounting import PEELCTL, environment, mount
+from mounting import PEELCTL, SANITIZED, environment, mount
 from stores import contents, ctl, data_files, files_of, image_of, noise, same
+
+
+FAKETIME = "/usr/lib/%s/faketime/libfaketimeMT.so.1" % sysconfig.get_config_var("MULTIARCH")
 
 
 # peelctl
@@ -49,6 +53,27 @@ def test_verify_finds_damage(images, tmp_path):
     assert bad.returncode == 1 and "index is damaged" in bad.stdout
     with mount(source, cache=tmp_path / "c") as m:
         assert same(m.root, files)
+
+
+def back(hours):
+    """The environment of a program whose clock is so far behind."""
+    return environment(FAKETIME="-%dh" % hours, FAKETIME_DONT_FAKE_MONOTONIC="1",
+                       LD_PRELOAD=FAKETIME)
+
+
+@pytest.mark.skipif(SANITIZED, reason="two libraries want to be loaded first")
+def test_clock_set_back(images, tmp_path):
+    """Spans that were read in what is now the future are as good as any."""
+    files = contents(15, 4, 800000)
+    where = "--dir=%s" % (tmp_path / "c")
+    with mount(image_of(images, files), cache=tmp_path / "c") as m:
+        assert same(m.root, files)
+    good = ctl("cache", "verify", where)
+    past = ctl("cache", "verify", where, env=back(1))
+    assert past.returncode == 0 and past.stdout == good.stdout
+    with mount(image_of(images, files), cache=tmp_path / "c", env=back(1)) as m:
+        assert same(m.root, files)
+    assert ctl("cache", "verify", where).stdout == good.stdout
 
 
 def flip(path, at, bit):
@@ -152,6 +177,16 @@ def test_directory_of_another_use(images, tmp_path):
         assert ctl("cache", *words, "--dir=%s" % tmp_path).returncode == 0
     # The last is named as what a killed process leaves is.
     assert sorted(os.listdir(tmp_path / "tmp")) == ["0123456789abcdef.txt", "thesis"]
+
+
+def test_which_without_its_cache(images, tmp_path):
+    """A removed cache is not made anew by a question."""
+    with mount(images.image([layer(file("f", "1"))]), cache=tmp_path / "c") as m:
+        assert m.read("rootfs/f") == b"1"
+        shutil.rmtree(tmp_path / "c")
+        done = ctl("which", m.at("f"))
+        assert done.returncode == 1 and "cannot use %s as the cache" % (tmp_path / "c") in done.stderr
+        assert not (tmp_path / "c").exists()
 
 
 def test_directory_where_others_write(images, tmp_path):

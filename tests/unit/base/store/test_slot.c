@@ -16,7 +16,6 @@ static void test_slot(void)
 	struct digest d = digest_text("layer");
 	struct slot *one = NULL, *two = NULL;
 	char got[6] = "";
-	struct stat st;
 	int fd;
 
 	is_int(slot_open(s, &d, &one), 0, "a slot");
@@ -30,14 +29,14 @@ static void test_slot(void)
 	fd = slot_open_index(two);
 	ok(fd >= 0 && read(fd, got, 5) == 5, "it is there for all");
 	is_text(got, "first", "whole");
-	ok(fstat(fd, &st) == 0 && slot_has_index(one, &st), "and still is");
+	ok(slot_has_index(one) && slot_has_index(two), "and still is");
 
 	/* what has no place on this disk */
 	close(fd);
 	fd = memfd_create("test", MFD_CLOEXEC);
 	ok(fd >= 0 && write(fd, "other", 5) == 5, "another, made in memory");
 	is_int(slot_publish_index(two, fd), 0, "takes the first one's place");
-	ok(!slot_has_index(one, &st), "which is seen");
+	ok(!slot_has_index(one) && slot_has_index(two), "which is seen");
 	close(fd);
 	fd = slot_open_index(one);
 	ok(fd >= 0 && read(fd, got, 5) == 5, "for all");
@@ -63,13 +62,15 @@ static void test_slot(void)
 
 	ok(slot_data(one) >= 0 && pwrite(slot_data(one), "bytes", 5, 1000) == 5, "data");
 	is_int(slot_open(t, &d, &two), 0, "another comes later");
+	fd = slot_open_index(two);
+	close(fd);
 	is_int(slot_map(two, 130), 0, "with rows");
 	ok(slot_is_filled(two, 7), "finds what was filled");
 	ok(pread(slot_data(two), got, 5, 1000) == 5 && strcmp(got, "bytes") == 0,
 	   "and its bytes");
 	slot_drop(two);
 	is_int(slot_open_index(one), -ENOENT, "dropped");
-	ok(!slot_has_index(one, &st), "so it is not any index either");
+	ok(!slot_has_index(one), "so it is not any index either");
 	ok(pread(slot_data(one), got, 5, 1000) == 5,
 	   "whoever has the data open keeps it");
 	slot_forget(one);
@@ -109,6 +110,73 @@ static pid_t lock_elsewhere(const struct digest *d)
 		exit(1);
 	close(ends[0]);
 	return pid;
+}
+
+/* An index of one letter. */
+static bool publish(struct slot *slot, const char *letter)
+{
+	int fd = slot_new_index(slot);
+	bool is = fd >= 0 && write(fd, letter, 1) == 1 &&
+		  slot_publish_index(slot, fd) == 0;
+
+	close(fd);
+	return is;
+}
+
+static bool publish_elsewhere(const struct digest *d, const char *letter)
+{
+	struct slot *slot = NULL;
+	pid_t pid = fork();
+	int status = 1;
+
+	if (pid == 0)
+		_exit(slot_open(open_store("locks"), d, &slot) < 0 ||
+		      slot_lock(slot, NULL, NULL) < 0 || !publish(slot, letter));
+	return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static char letter_of(struct slot *slot)
+{
+	int fd = slot_open_index(slot);
+	char c = '-';
+
+	if (fd >= 0 && read(fd, &c, 1) == 1)
+		close(fd);
+	return c;
+}
+
+/* A damaged index is dropped, but not what another process has put in its place. */
+static void test_drop(void)
+{
+	struct digest d = digest_text("dropped");
+	struct store *s = open_store("locks");
+	struct slot *slot = NULL, *other = NULL;
+	pid_t holder;
+
+	is_int(slot_open(s, &d, &slot), 0, "a slot");
+	is_int(slot_open(s, &d, &other), 0, "and a look at it");
+	ok(publish(slot, "a"), "with an index");
+	slot_drop(slot);
+	is_int(letter_of(other), '-', "the index that was opened is dropped");
+	ok(publish(slot, "b") && publish_elsewhere(&d, "c"),
+	   "one is replaced by another process");
+	slot_drop(slot);
+	is_int(letter_of(other), 'c', "a newer one is not");
+	is_int(letter_of(slot), 'c', "it is opened");
+	holder = lock_elsewhere(&d);
+	slot_drop(slot);
+	is_int(letter_of(other), 'c', "and left to the process that has the lock");
+	kill(holder, SIGKILL);
+	waitpid(holder, NULL, 0);
+	slot_drop(slot);
+	is_int(letter_of(other), '-', "until it is gone");
+	ok(publish(other, "d"), "a last one");
+	is_int(slot_lock(slot, NULL, NULL), 0, "with the lock");
+	slot_drop(slot);
+	is_int(letter_of(other), '-', "everything is dropped");
+	slot_close(slot);
+	slot_close(other);
+	store_close(s);
 }
 
 static void *lock_and_tell(void *arg)
@@ -180,7 +248,9 @@ int main(void)
 {
 	place_make();
 	test_slot();
-	if (!getenv("OOM_SITE")) /* tests/unit/oom counts in one process */
+	if (!getenv("OOM_SITE")) { /* tests/unit/oom counts in one process */
 		test_lock();
+		test_drop();
+	}
 	return test_done();
 }
