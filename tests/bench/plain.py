@@ -171,11 +171,11 @@ def index_only(rig, reference):
             os.unlink(os.path.join(folder, name))
 
     @contextlib.contextmanager
-    def mounted(far):
+    def mounted(far, options=()):
         copy = rig.path("cache")
         shutil.copytree(cache, copy)
         try:
-            with rig.mounted(far, copy) as where:
+            with rig.mounted(far, copy, options) as where:
                 yield where
         finally:
             shutil.rmtree(copy)

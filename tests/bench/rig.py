@@ -137,7 +137,7 @@ class Rig:
                                    "cache": {"blobdescriptor": "inmemory"}},
                        "http": {"addr": "127.0.0.1:%d" % port}}, file)
         log = open(self.path("registry.log"), "w")
-        self.spawn(["docker-registry", "serve", config], stdout=log, stderr=log)
+        self.registry = self.spawn(["docker-registry", "serve", config], stdout=log, stderr=log)
         for _ in range(200):
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
