@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/fuse/deferred.h"
 
-#include <errno.h>
 #include <stddef.h>
-#include <time.h>
 
-/* More requests than that wait in the queue, in their order. */
+#include "base/clock.h"
+
+/* Further requests wait in the queue, in their order. */
 #define THREADS_MAX 2048
-/* A thread without work ends after that long. */
-#define IDLE_SECONDS 2
-/* Far more than any answer needs: an errno with its sentence, a path, curl is elsewhere. */
+/* A thread without work ends after this time. */
+#define IDLE_MS 2000
+/* No answer needs more than a few buffers of 8 KiB. Images load in threads of their own. */
 #define STACK_SIZE (256u * 1024)
 
 void deferred_init(struct deferred_queue *q)
 {
-	pthread_condattr_t attr;
-
 	pthread_mutex_init(&q->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&q->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&q->changed);
 	q->first = NULL;
 	q->end = &q->first;
 	q->n_threads = q->n_free = q->n_queued = 0;
@@ -33,24 +28,22 @@ void deferred_release(struct deferred_queue *q)
 	pthread_mutex_destroy(&q->lock);
 }
 
-/* The next request, waited for some seconds; NULL: none came. Under the lock. */
+/* The next request; NULL if none comes for IDLE_MS, or the queue is closed. Under the lock. */
 static struct deferred *take_next(struct deferred_queue *q)
 {
-	struct timespec until;
+	int64_t until = clock_ms() + IDLE_MS;
 	struct deferred *d;
-	int rc = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += IDLE_SECONDS;
-	while (!q->first && !q->is_closed && rc == 0)
-		rc = pthread_cond_timedwait(&q->changed, &q->lock, &until);
+	while (!q->first && !q->is_closed &&
+	       clock_cond_wait(&q->changed, &q->lock, until))
+		;
 	d = q->first;
-	if (d) {
-		q->first = d->next;
-		if (!q->first)
-			q->end = &q->first;
-		q->n_queued--;
-	}
+	if (!d)
+		return NULL;
+	q->first = d->next;
+	if (!q->first)
+		q->end = &q->first;
+	q->n_queued--;
 	return d;
 }
 
@@ -98,12 +91,10 @@ int deferred_add(struct deferred_queue *q, struct deferred *d)
 
 	pthread_mutex_lock(&q->lock);
 	d->next = NULL;
-	if (q->is_closed)
-		rc = -ENODEV;
-	else if (q->n_free <= q->n_queued && q->n_threads < THREADS_MAX)
+	if (q->n_free <= q->n_queued && q->n_threads < THREADS_MAX)
 		rc = start_thread(q);
 	/* Without a new thread the request waits for one of the others. */
-	if (rc == 0 || (!q->is_closed && q->n_threads > 0)) {
+	if (q->n_threads > 0) {
 		*q->end = d;
 		q->end = &d->next;
 		q->n_queued++;

@@ -2,10 +2,10 @@
 /*
  * Requests that have to wait: for the network, or for an image that is being loaded.
  *
- * libfuse has a small number of workers, and the kernel does not send the next request to a
- * worker that waits. So a worker first tries to answer at once, with a waiter that does not
- * wait. Where that is not possible, the request moves to a thread of its own, which does the
- * same work again and waits. Any number of waiting requests then delay nobody.
+ * libfuse has a small number of workers, and a worker that waits takes no other request. So a
+ * worker first tries to answer at once, with an impatient waiter (fs/image/waiters.h). Where
+ * that fails, the request moves to a thread of this queue, which does the same work again and
+ * waits. So waiting requests do not delay the others.
  *
  * The alternative, to reply from the completion of a transfer, would turn every path that may
  * wait into a state machine. A waiting thread costs some 20 KiB of memory.
@@ -16,17 +16,17 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* A request that waits for a thread, or has one. Embedded in what the work needs. */
+/* A request, as part of a larger structure with all that its work needs. */
 struct deferred {
-	struct deferred *next;
-	/* Does the work and replies; frees the request. In a thread of its own. */
+	struct deferred *next; /* in the queue */
+	/* Does the work, replies, and frees the request. In a thread of the queue. */
 	void (*work)(struct deferred *d);
 };
 
 struct deferred_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	struct deferred *first, **end; /* under lock: no thread has taken them yet */
+	struct deferred *first, **end; /* under lock: not taken by a thread yet */
 	unsigned n_queued;	       /* under lock */
 	unsigned n_threads, n_free; /* under lock; free: without a request, or starting */
 	bool is_closed;		    /* under lock */
@@ -37,14 +37,14 @@ void deferred_init(struct deferred_queue *q);
 void deferred_release(struct deferred_queue *q);
 
 /*
- * Hands @d over. 0, or a negative errno if there is no thread and none can be started; then
+ * Hands @d over: 0. Or a negative errno if the queue has no thread and cannot start one; then
  * @d is still the caller's.
  */
 int deferred_add(struct deferred_queue *q, struct deferred *d);
 
 /*
- * Waits until every request has been answered and every thread has ended. The caller has
- * ended all waits before, and adds nothing any more.
+ * Waits until every request has been answered and every thread has ended. The caller ends all
+ * waits before (waiters_close()), and adds no request afterwards.
  */
 void deferred_close(struct deferred_queue *q);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Notices a lazy unmount (umount -l): the mount is nowhere to be seen, but the kernel keeps the
- * file system until nobody uses it, and says nothing to the daemon.
+ * Notices a lazy unmount (umount -l): the mount point is gone, but the kernel keeps the file
+ * system while a process uses it, and does not tell the daemon.
  */
 #ifndef FS_FUSE_DETACHED_H
 #define FS_FUSE_DETACHED_H
@@ -10,16 +10,16 @@
 #include <sys/types.h>
 
 struct detached {
-	int fd;	   /* reports POLLPRI when mounts change; -1: nothing is noticed */
+	int fd;	   /* poll(2) reports POLLPRI when mounts change; -1: not watched */
 	dev_t dev; /* of the file system */
 };
 
-/* @mountpoint (absolute) is mounted, and stays valid meanwhile. Close it in any case. */
+/* @mountpoint is absolute, and mounted. Sets @d->fd to -1 if it cannot be found or watched. */
 void detached_open(struct detached *d, const char *mountpoint);
 void detached_close(struct detached *d);
 /*
- * Is the file system mounted nowhere in this mount namespace any more? Looks at all mounts, so
- * only after poll(2) has reported something for @d->fd.
+ * Is the file system no longer mounted anywhere in this mount namespace? Reads the list of all
+ * mounts: to be called only after poll(2) has reported a change.
  */
 bool detached_check(const struct detached *d);
 

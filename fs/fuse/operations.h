@@ -16,13 +16,13 @@ struct nodes;
 
 struct served {
 	const struct nodes *nodes;
-	/* Called once, when the kernel has been answered and requests can come. */
+	/* Called once, when the session with the kernel begins. */
 	void (*ready)(void *arg);
 	void *arg;
 	/* What the kernel is capable of: */
 	bool no_open;
 	bool no_opendir;
-	bool has_replied; /* atomic: to INIT, which is first */
+	bool has_replied; /* atomic: the reply to INIT, the first message, was written */
 	struct pusher pusher;
 	struct deferred_queue deferred;
 };

@@ -38,8 +38,7 @@ static ssize_t write_message(int fd, struct iovec *iov, int count, void *arg)
 {
 	struct served *s = arg;
 
-	if (!__atomic_load_n(&s->has_replied, __ATOMIC_RELAXED) &&
-	    !__atomic_exchange_n(&s->has_replied, true, __ATOMIC_SEQ_CST))
+	if (!__atomic_exchange_n(&s->has_replied, true, __ATOMIC_SEQ_CST))
 		add_flag(iov, count);
 	return writev(fd, iov, count);
 }
@@ -50,22 +49,21 @@ static ssize_t read_message(int fd, void *buf, size_t len, void *arg)
 	return read(fd, buf, len);
 }
 
-int parallel_set_up(struct fuse_session *se)
+void parallel_set_up(struct fuse_session *se)
 {
 	static const struct fuse_custom_io io = {
 		.writev = write_message,
 		.read = read_message,
 	};
 
-	return fuse_session_custom_io(se, &io, fuse_session_fd(se));
+	fuse_session_custom_io(se, &io, fuse_session_fd(se));
 }
 
 #else
 
-int parallel_set_up(struct fuse_session *se)
+void parallel_set_up(struct fuse_session *se)
 {
 	(void)se;
-	return 0;
 }
 
 #endif

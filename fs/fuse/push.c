@@ -9,12 +9,16 @@
  * The kernel refuses a file that it does not know yet. So a file that is hidden by an upper
  * layer, or in a directory that is not listed yet, ends a run.
  *
- * Pushing waits for pages of the file that are locked by a read of it which another thread
- * is to answer. No signal ends that wait: if no thread is left to answer, it never ends.
- * So a read is answered after the files behind it were pushed: a single reader is
- * never waited for. There is one pusher at a time, so two cannot wait for each other, and
- * pushing ends before answering does. A kill -9 can still hit that moment if several read
- * the same files at one time; then umount -f helps.
+ * Pushing waits for pages of the file that another read has locked, until that read has its
+ * answer. No signal ends that wait, and it has no end if no thread is left to answer. So:
+ *   - A read is answered after the files behind it were pushed. A single reader cannot be in
+ *     one of them.
+ *   - Only stored files are pushed, so the read that has locked a page need not wait for the
+ *     network (deferred.h).
+ *   - One thread pushes at a time, so two do not wait for each other.
+ *   - Pushing ends before answering does.
+ * A kill -9 can still hit the moment when several processes read the same files; then
+ * umount -f helps.
  */
 #include "fs/fuse/push.h"
 
@@ -61,7 +65,7 @@ void pusher_close(struct pusher *p)
 	pthread_mutex_unlock(&p->mutex);
 }
 
-/* If the bytes were evicted meanwhile, the wait for them ends with the mount. */
+/* If the bytes were evicted meanwhile, the wait for them ends at the end of the mount. */
 static void watch_nothing(struct waiter *w, bool on)
 {
 	(void)w;

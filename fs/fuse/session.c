@@ -67,7 +67,7 @@ static struct fuse_session *new_session(struct served *s)
 	return se;
 }
 
-/* How often, and for how long, waits are ended once the mount is detached. */
+/* Waits end every CANCEL_MS, and CANCEL_TIMES times, once the mount is detached. */
 #define CANCEL_MS    100
 #define CANCEL_TIMES 20
 
@@ -77,7 +77,7 @@ struct watch {
 	pthread_t main;
 	pthread_t thread;
 	int signals; /* signalfd */
-	int ending;  /* eventfd: the loop has been left */
+	int ending;  /* eventfd: the loop has ended */
 	struct detached detached;
 };
 
@@ -88,14 +88,14 @@ static bool has_ended(const struct watch *w, int timeout_ms)
 	return poll(&fd, 1, timeout_ms) > 0;
 }
 
-/* A signal came: makes the loop end. */
+/* A signal came: ends the loop. */
 static void end_loop(struct watch *w)
 {
 	waiters_close(&w->served->nodes->context->waiters);
 	pusher_close(&w->served->pusher);
 	fuse_session_exit(w->session);
 	/*
-	 * The loop sees that when its wait is interrupted. A signal that comes just before
+	 * The main thread notices when a signal interrupts its wait. One that comes just before
 	 * the wait is lost, so it is repeated.
 	 */
 	do {
@@ -105,8 +105,8 @@ static void end_loop(struct watch *w)
 
 /*
  * The mount was detached (umount -l). Processes that wait for the network would keep it, and
- * this daemon, alive: end their waits. The kernel repeats what readahead failed to read, so do
- * it more than once. Later requests are served as before.
+ * this daemon, alive, so their waits end. More than once, because the kernel repeats a read
+ * that failed as readahead. Later requests are served as before.
  */
 static void cancel_for_a_while(struct watch *w)
 {
@@ -175,13 +175,15 @@ static int start_watch(struct watch *w, const char *mountpoint)
 	return 0;
 }
 
-/* Also of what start_watch() did by halves: @is_running is whether it succeeded. */
-static void end_watch(struct watch *w, bool is_running)
+static void end_watch(struct watch *w)
 {
-	if (is_running) {
-		eventfd_write(w->ending, 1);
-		pthread_join(w->thread, NULL);
-	}
+	eventfd_write(w->ending, 1);
+	pthread_join(w->thread, NULL);
+}
+
+/* Also after start_watch() has failed. */
+static void release_watch(struct watch *w)
+{
 	detached_close(&w->detached);
 	if (w->signals >= 0)
 		close(w->signals);
@@ -202,10 +204,9 @@ static int run_loop(struct served *s, struct fuse_session *se, const char *mount
 	rc = start_watch(&w, mountpoint);
 	if (rc == 0) {
 		rc = fuse_session_loop_mt(se, config);
-		end_watch(&w, true);
-	} else {
-		end_watch(&w, false);
+		end_watch(&w);
 	}
+	release_watch(&w);
 	fuse_loop_cfg_destroy(config);
 	return rc < 0 ? err_set(e, rc, "the session with the kernel failed: %s",
 				strerror(-rc))
