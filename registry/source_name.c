@@ -2,7 +2,11 @@
 #include "registry/source_name.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "registry/disk/docker_archive.h"
@@ -78,6 +82,28 @@ const struct source_kind *source_name_kind(const char *source, const char **text
 	if (text)
 		*text = source + strlen(k->prefix);
 	return k;
+}
+
+void source_name_suggest(const char *source, struct err *e)
+{
+	const char *prefix = NULL, *text;
+	struct err old = *e;
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (source_name_kind(source, &text)->is_local || !e->text[0] ||
+	    stat(source, &st) < 0)
+		return;
+	if (S_ISREG(st.st_mode))
+		prefix = "docker-archive:";
+	snprintf(path, sizeof(path), "%s/index.json", source);
+	if (S_ISDIR(st.st_mode) && access(path, F_OK) == 0)
+		prefix = "oci:";
+	snprintf(path, sizeof(path), "%s/manifest.json", source);
+	if (S_ISDIR(st.st_mode) && !prefix && access(path, F_OK) == 0)
+		prefix = "dir:";
+	if (prefix)
+		err_set(e, 0, "%s; %s%s?", old.text, prefix, source);
 }
 
 int source_name_check(const char *source, struct err *e)

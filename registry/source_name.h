@@ -33,6 +33,12 @@ const struct source_kind *source_name_kind(const char *source, const char **text
 /* -EINVAL or -ENOTSUP with a sentence that says how to write it, if @source is no image. */
 int source_name_check(const char *source, struct err *e);
 
+/*
+ * Adds to the sentence about a reference that failed, if a file has this name, how the file
+ * is written as a source: "; docker-archive:small.tar?".
+ */
+void source_name_suggest(const char *source, struct err *e);
+
 /* Does @source name a registry or a part of one, that is: does it end in a slash? */
 bool source_name_is_namespace(const char *source);
 /* Is the image of this name (struct image) on disk? */

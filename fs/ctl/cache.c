@@ -115,7 +115,8 @@ static int prune_store(struct store *s, const char *size)
 	struct err e = {""};
 
 	if (size && !num_parse_size(size, &keep))
-		return ctl_usage("cache prune: %s: expected a size, as in 500M or 20G",
+		return ctl_usage("cache prune: %s: expected a size, as in 500M or 20G, "
+				 "up to 16777215T",
 				 size);
 	if (store_prune(s, keep, &freed, &e) < 0)
 		return ctl_error("%s", e.text);

@@ -55,6 +55,8 @@ static int index_image(const struct options *options, struct log *log)
 	if (rc == 0)
 		print_layers(images.first);
 	else
+		source_name_suggest(options->source, &e);
+	if (rc < 0)
 		ctl_error("%s", e.text);
 	if (rc == 0 && images.first->n_broken)
 		rc = -1;

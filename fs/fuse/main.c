@@ -31,6 +31,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/home.h"
+#include "base/mountinfo.h"
 #include "base/secret.h"
 #include "fs/fuse/daemon.h"
 #include "fs/options/log.h"
@@ -38,6 +39,7 @@
 #include "fs/options/options.h"
 #include "fs/fuse/progress.h"
 #include "fs/fuse/session.h"
+#include "registry/source_name.h"
 
 /* As mount(8). */
 #define EXIT_USAGE 1
@@ -180,17 +182,30 @@ static int run(struct program *p)
 		rc = load(p, &e);
 	if (rc == 0)
 		rc = session_run(&p->mount.nodes, on_ready, p, &e);
-	if (rc < 0)
+	if (rc < 0) {
+		source_name_suggest(p->options.source, &e);
 		log_error(&p->log, "%s", e.text[0] ? e.text : strerror(-rc));
+	}
 	status = rc < 0 ? EXIT_MOUNT : EXIT_SUCCESS;
 	finish(p, status);
 	return status;
+}
+
+/* -EEXIST if the mount is what is visible at @arg, its mount point and device. */
+static int match_mountpoint(void *arg, const struct mountinfo *m)
+{
+	const struct mountinfo *at = arg;
+
+	return m->device == at->device && strcmp(m->mountpoint, at->mountpoint) == 0
+		       ? -EEXIST
+		       : 0;
 }
 
 /* Checked before the layers are loaded, which may take long. */
 static int find_mountpoint(struct program *p)
 {
 	const char *given = p->options.mountpoint;
+	struct mountinfo at = {.mountpoint = p->mountpoint};
 	struct stat st;
 
 	if (!realpath(given, p->mountpoint) || stat(p->mountpoint, &st) < 0) {
@@ -199,6 +214,15 @@ static int find_mountpoint(struct program *p)
 				  ? " (a mount whose daemon has died; fusermount3 "
 				    "-u removes it)"
 				  : "");
+		return EXIT_MOUNT;
+	}
+	at.device = st.st_dev;
+	if (mountinfo_each(match_mountpoint, &at) < 0) {
+		log_error(
+			&p->log,
+			"cannot mount at %s: peelfs has mounted something there already; "
+			"fusermount3 -u %s removes it",
+			given, given);
 		return EXIT_MOUNT;
 	}
 	if (!S_ISDIR(st.st_mode)) {
@@ -277,6 +301,12 @@ static int check_device(const char *mountpoint, bool allow_other, struct err *e)
 	if (fd >= 0)
 		close(fd);
 	/* fusermount3, which is root, opens it for other users. */
+	if (fd < 0 && geteuid() == 0 && (code == EACCES || code == EPERM))
+		return err_set(
+			e, -code,
+			"this process may not open /dev/fuse: %s (a container needs "
+			"--device /dev/fuse)",
+			strerror(code));
 	if (fd < 0 &&
 	    (code == ENOENT || code == ENODEV || code == ENXIO || geteuid() == 0))
 		return err_set(e, -code,

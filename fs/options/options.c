@@ -6,6 +6,7 @@
 #include "fs/options/options.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,10 +73,10 @@ static const struct option {
 	 AT(layout)},
 	{"index", "auto|registry|none", "when to trust tables kept beside layers (SOCI)",
 	 CHOICE, AT(tables)},
-	{"ino", "content|unique", "unique: equal files have different inode numbers",
-	 CHOICE, AT(ino)},
+	{"ino", "content|unique", "equal files share an inode number, or never", CHOICE,
+	 AT(ino)},
 	{"cache_dir", "DIR", "where layers are kept", TEXT, AT(cache_dir)},
-	{"cache_size", "SIZE", "most that is kept there, as in 20G; default: 10G", SIZE,
+	{"cache_size", "SIZE", "most that all mounts keep there; default: 10G", SIZE,
 	 AT(cache_size)},
 	{"cache", "data|index|none", "keep everything, no contents, or nothing", CHOICE,
 	 AT(cache)},
@@ -209,14 +210,20 @@ static int apply_option(struct options *o, const struct option *option, const ch
 		return set_choice(field, option, value, e);
 	case OWNER:
 		if (!num_parse(value, strlen(value), OWNER_MAX, &number))
-			return err_set(e, -EINVAL, "%s: expected the number of a %s",
-				       text, option->name[0] == 'u' ? "user" : "group");
+			return err_set(
+				e, -EINVAL,
+				"%s: expected the number of a %s, from 0 to %" PRIu32,
+				text, option->name[0] == 'u' ? "user" : "group",
+				OWNER_MAX);
 		*(int64_t *)field = (int64_t)number;
 		break;
 	case SIZE:
 		if (!num_parse_size(value, &number) || number == 0)
-			return err_set(e, -EINVAL,
-				       "%s: expected a size, as in 500M or 20G", text);
+			return err_set(
+				e, -EINVAL,
+				"%s: expected a size, as in 500M or 20G, from 1 to "
+				"16777215T",
+				text);
 		*(uint64_t *)field = number;
 		break;
 	case PLATFORM:
@@ -240,6 +247,51 @@ static bool is_in_list(const char *list, const char *name, size_t len)
 	return false;
 }
 
+/* The number of letters to insert, remove or replace (Levenshtein), or NAME_DISTANCE_MAX. */
+#define NAME_DISTANCE_MAX 3
+
+static size_t name_distance(const char *name, const char *text, size_t len)
+{
+	size_t row[32], above, left, i, k, n = strlen(name);
+
+	if (n + 1 > sizeof(row) / sizeof(row[0]) || len > n + NAME_DISTANCE_MAX)
+		return NAME_DISTANCE_MAX;
+	for (i = 0; i <= n; i++)
+		row[i] = i;
+	for (k = 0; k < len; k++) {
+		above = row[0]++;
+		for (i = 1; i <= n; i++) {
+			left = row[i - 1] < row[i] ? row[i - 1] : row[i];
+			above += name[i - 1] != text[k];
+			left = left + 1 < above ? left + 1 : above;
+			above = row[i];
+			row[i] = left;
+		}
+	}
+	return row[n] < NAME_DISTANCE_MAX ? row[n] : NAME_DISTANCE_MAX;
+}
+
+/* @text: as given, with its dashes. The sentence names the option that was meant, if any. */
+static int refuse_unknown(const char *text, struct err *e)
+{
+	const char *name = text + strspn(text, "-");
+	size_t i, distance, len = strcspn(name, "=");
+	size_t least = len / 2 < NAME_DISTANCE_MAX ? len / 2 : NAME_DISTANCE_MAX;
+	const struct option *nearest = NULL;
+
+	for (i = 0; i < N_OPTIONS; i++) {
+		distance = name_distance(table[i].name, name, len);
+		if (distance < least) {
+			nearest = &table[i];
+			least = distance;
+		}
+	}
+	if (!nearest)
+		return err_set(e, -EINVAL, "unknown option %s", text);
+	return err_set(e, -EINVAL, "unknown option %s; -o %s%s%s?", text, nearest->name,
+		       nearest->value ? "=" : "", nearest->value ? nearest->value : "");
+}
+
 static int apply_mount8(struct options *o, const char *text, size_t len, bool is_root,
 			bool sloppy, struct err *e)
 {
@@ -254,7 +306,7 @@ static int apply_mount8(struct options *o, const char *text, size_t len, bool is
 	if (sloppy || is_in_list(ignored, text, len) || strncmp(text, "x-", 2) == 0 ||
 	    strncmp(text, "X-", 2) == 0)
 		return 0;
-	return err_set(e, -EINVAL, "unknown option %s", text);
+	return refuse_unknown(text, e);
 }
 
 static int set_option(struct options *o, const char *text, bool is_root, bool sloppy,
@@ -386,7 +438,7 @@ static int read_words(struct options *o, struct words *w, char **argv, struct er
 		else if (strcmp(arg, "--version") == 0)
 			o->action = OPTIONS_VERSION;
 		else if (arg[1] == '-')
-			rc = err_set(e, -EINVAL, "unknown option %s", arg);
+			rc = refuse_unknown(arg, e);
 		else
 			rc = read_letters(o, w, arg + 1, &next, e);
 	}

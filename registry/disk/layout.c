@@ -205,6 +205,13 @@ static int root_of_non_images(struct layout *l, const struct buf *index,
 	return rc;
 }
 
+static int parse_index(const struct buf *index, struct entries *out, struct err *e)
+{
+	int rc = entries_parse(index->data, index->len, out, e);
+
+	return rc < 0 ? err_prefix(e, rc, "index.json") : 0;
+}
+
 static int root_of_index(struct layout *l, struct buf *bytes, struct descriptor *out,
 			 struct err *e)
 {
@@ -218,7 +225,7 @@ static int root_of_index(struct layout *l, struct buf *bytes, struct descriptor 
 	if (rc == -ENOENT)
 		rc = err_set(e, rc, "not an OCI layout: it has no index.json");
 	if (rc == 0)
-		rc = entries_parse(index.data, index.len, &en, e);
+		rc = parse_index(&index, &en, e);
 	d = rc == 0 ? find_entry(l, &en) : NULL;
 	if (d) {
 		rc = read_root(l, d, bytes, out, e);

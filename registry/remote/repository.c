@@ -50,6 +50,17 @@ static const char accept_all[] = MEDIA_OCI_INDEX
 
 #define WHAT_MAX (sizeof("manifests/") + DIGEST_TEXT_MAX + REFERENCE_TAG_MAX)
 
+/* A 404. Few registries say what is missing: the reference implementation does not. */
+static void explain_missing(struct err *e)
+{
+	struct err old = *e;
+
+	err_set(e, 0, "%s (%s)", old.text,
+		strstr(old.text, "NAME_UNKNOWN")
+			? "there is no such repository"
+			: "it does not say whether the repository or the tag is missing");
+}
+
 /* With @media, which gets the Content-Type, this is a request for the root. */
 static int repository_get(struct repository *r, const char *what, const char *accept,
 			  struct buf *bytes, char **media, struct err *e)
@@ -59,8 +70,11 @@ static int repository_get(struct repository *r, const char *what, const char *ac
 		.accept = accept,
 		.by_tag = media && !r->reference.has_digest,
 	};
+	int rc = body_get(r->remote, &rq, bytes, media, NULL, e);
 
-	return body_get(r->remote, &rq, bytes, media, NULL, e);
+	if (rc == -ENOENT && rq.by_tag && e)
+		explain_missing(e);
+	return rc;
 }
 
 static int root_digest(struct repository *r, const struct buf *bytes,

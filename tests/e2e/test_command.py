@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The command line: exit codes, words, signals, and what is left behind."""
 import contextlib
+import json
 import os
 import pty
 import re
@@ -12,8 +13,9 @@ import time
 
 import pytest
 
+import badregistry
 from archive import file, layer
-from mounting import (PEELFS, SLOWER, environment, eventually, find_daemon, foreground, is_mounted,
+from mounting import (PEELCTL, PEELFS, SLOWER, environment, eventually, find_daemon, foreground, is_mounted,
                       mount, run, unmount)
 
 
@@ -66,6 +68,80 @@ def test_mount_point_that_is_none(source, tmp_path, what):
     done = run("-o", "cache_dir=%s" % (tmp_path / "cache"), source, str(path))
     assert done.returncode == 32
     assert str(path) in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_mount_over_a_mount(source, images, tmp_path):
+    """Refused before anything is fetched; another file system above it is no matter."""
+    with mount(source, cache=tmp_path / "cache") as m:
+        for path in (m.path, os.path.join(m.path, "rootfs", "..")):
+            done = run("-o", "cache_dir=%s" % (tmp_path / "other"), "none.invalid/a:t", path)
+            assert done.returncode == 32
+            assert re.fullmatch(r"peelfs: cannot mount at .*: peelfs has mounted something there "
+                                r"already; fusermount3 -u .* removes it\n", done.stderr)
+            assert not (tmp_path / "other").exists()
+        done = subprocess.run(["unshare", "-m", "sh", "-ec", """
+            mount -t tmpfs tmpfs "$3"
+            "$1" -o cache=none "$2" "$3"
+            cat "$3/rootfs/f"
+            fusermount3 -u "$3"
+            """, "sh", PEELFS, source, m.path], env=environment(), capture_output=True,
+                              text=True, timeout=60)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "1", "")
+
+
+@pytest.mark.parametrize("name, hint", [
+    ("small.tar", "docker-archive:small.tar"), ("./small.tar", "docker-archive:./small.tar"),
+    ("lay", "oci:lay"), ("plain", "dir:plain"), ("folder", None), ("nothing", None)])
+def test_file_in_place_of_a_reference(tmp_path, place, name, hint):
+    (tmp_path / "small.tar").write_text("")
+    for folder, inside in (("lay", "index.json"), ("plain", "manifest.json"), ("folder", "f")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / inside).write_text("{}")
+    options = "offline,cache_dir=%s" % (tmp_path / "cache")
+    for done in (run("-o", options, name, place, cwd=tmp_path),
+                 run("index", "-o", options, name, program=PEELCTL, cwd=tmp_path)):
+        assert done.returncode != 0
+        if hint:
+            assert done.stderr.endswith("; %s?\n" % hint), done.stderr
+        else:
+            assert "?" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"manifests":3}', "{}"])
+def test_broken_index_of_a_layout(images, place, text):
+    images.image([layer(file("f", "1"))])
+    with open(os.path.join(images.path, "index.json"), "w", encoding="utf-8") as f:
+        f.write(text)
+    done = run("-o", "cache=none", "oci:%s" % images.path, place)
+    assert done.returncode == 32 and "%s: index.json: " % images.path in done.stderr
+
+
+@pytest.mark.parametrize("code, about", [
+    ("NAME_UNKNOWN", "there is no such repository"),
+    ("MANIFEST_UNKNOWN", "does not say whether the repository or the tag is missing"),
+    (None, "does not say whether the repository or the tag is missing")])
+def test_missing_repository_or_tag(images, place, code, about):
+    """As far as the registry tells them apart."""
+    body = json.dumps({"errors": [{"code": code, "message": "m"}]} if code else {}).encode()
+    with badregistry.running(images) as b:
+        b.always = lambda request: (404, body, "application/json")
+        done = run("-o", "cache=none,timeout=4", "%s/team/app:t" % b.host, place)
+    assert done.returncode == 32 and about in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("limit", [8, 9, 10, 11, 12, 14])
+def test_few_files(source, place, tmp_path, limit):
+    """Whose limit it is, and how many are needed."""
+    done = subprocess.run(["bash", "-c", 'ulimit -n %d; exec "$@"' % limit, "-", PEELFS, "-o",
+                           "cache_dir=%s" % (tmp_path / "cache"), source, place],
+                          env=environment(), capture_output=True, text=True, timeout=60)
+    if is_mounted(place):
+        unmount(place)
+        assert eventually(lambda: not find_daemon(place))
+    if "oo many open files" in done.stderr:
+        assert "this process may open %d, see `ulimit -n`" % limit in done.stderr, done.stderr
+    else:
+        assert done.returncode == 0 or limit < 12, done.stderr
 
 
 def test_options_in_any_place(source, place, tmp_path):

@@ -211,6 +211,12 @@ NO_DEVICE = """
     mknod /dev/null c 1 3
     exec "$@"
 """
+FORBIDDEN_DEVICE = """
+    mount -t tmpfs -o nodev tmpfs /mnt
+    mknod /mnt/fuse c 10 229
+    mount --bind /mnt/fuse /dev/fuse
+    exec "$@"
+"""
 NO_FUSERMOUNT = """
     mount -t tmpfs tmpfs /mnt
     mkdir /mnt/upper /mnt/work
@@ -223,6 +229,7 @@ AS_NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"
 
 @pytest.mark.parametrize("script, before, about", [
     (NO_DEVICE, [], "no FUSE: /dev/fuse"), (NO_DEVICE, AS_NOBODY, "no FUSE: /dev/fuse"),
+    (FORBIDDEN_DEVICE, [], "may not open /dev/fuse: Permission denied (a container needs --device"),
     ('exec "$@"', ["setpriv", "--bounding-set", "-sys_admin"], "--cap-add SYS_ADMIN"),
     (NO_FUSERMOUNT, AS_NOBODY, "fusermount3 is missing")])
 def test_machine_without_fuse(fake, tmp_path, script, before, about):

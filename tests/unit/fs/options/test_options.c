@@ -145,6 +145,15 @@ int main(void)
 	refuse("-o uid=root x y", "number of a user");
 	refuse("-o gid=4294967295 x y", "number of a group");
 	refuse("-o uid=-1 x y", "uid=-1");
+	refuse("-o uid=4294967295 x y", "from 0 to 4294967294");
+	refuse("-o timeout=1000001 x y", "from 1 to 1000000");
+	refuse("-o cache_size=16777216T x y", "from 1 to 16777215T");
+	refuse("--platform x y", "--platform; -o platform=OS/ARCH[/VARIANT]?");
+	refuse("--platform=linux/arm64 x y", "-o platform=");
+	refuse("-o platfrom=linux/arm64 x y", "platfrom=linux/arm64; -o platform=");
+	refuse("-o insecur x y", "insecur; -o insecure?");
+	refuse("-o allow_others x y", "-o allow_other?");
+	refuse("-o cache_sizes=1 x y", "-o cache_size=SIZE?");
 	refuse("-o uid= x y", "uid");
 	refuse("x y -o remount,rw", "unmount it");
 	refuse("-s x y -o remount", "unmount it");
