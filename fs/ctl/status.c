@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -80,6 +81,24 @@ static void print_image(const struct json *j)
 	ctl_print("%s", "");
 }
 
+static void print_last_errors(const struct json *list)
+{
+	char when[32] = "";
+	struct tm tm;
+	time_t t;
+	size_t i;
+
+	for (i = 0; i < json_count(list); i++) {
+		const struct json *f = json_item(list, i);
+
+		t = (time_t)get_number(f, "time");
+		if (localtime_r(&t, &tm))
+			strftime(when, sizeof(when), "%F %T", &tm);
+		ctl_print("          %s  %s", when, get_text(f, "path"));
+		ctl_print("          %s", get_text(f, "error"));
+	}
+}
+
 static void print_status(const struct json *j)
 {
 	const struct json *net = json_member(j, "network"),
@@ -104,6 +123,7 @@ static void print_status(const struct json *j)
 		  requests, plural(requests), get_mib(net, "bytes"), errors,
 		  plural(errors), retries, retries == 1 ? "y" : "ies");
 	ctl_print("errors    %" PRId64, get_number(j, "errors"));
+	print_last_errors(json_member(j, "lastErrors"));
 }
 
 static int read_status(const char *mountpoint, struct buf *b, struct json **out)

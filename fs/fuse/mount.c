@@ -5,6 +5,7 @@
 
 #include "fs/options/options.h"
 #include "fs/names/namespace.h"
+#include "fs/names/refresh.h"
 #include "registry/source_name.h"
 
 int mount_open(struct mount *m, const struct options *options, struct log *log,
@@ -49,6 +50,8 @@ int mount_load(struct mount *m, struct err *e)
 		is_open_ended = rc == 0 && v->image->n_platforms > 0 &&
 				m->context.options->layout == LAYOUT_IMAGE;
 	}
+	if (m->namespace)
+		refresh_first(m->namespace);
 	m->nodes.has_xattrs = is_open_ended || v->has_xattrs;
 	m->nodes.has_sparse = is_open_ended || v->has_sparse;
 	return rc;

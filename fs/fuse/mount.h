@@ -38,7 +38,7 @@ struct mount {
  */
 int mount_open(struct mount *m, const struct options *options, struct log *log,
 	       const char *mountpoint, struct err *e);
-/* As images_load_first(); of a namespace there is nothing to load. */
+/* As images_load_first(); of a namespace the top is listed: refresh_first(). */
 int mount_load(struct mount *m, struct err *e);
 void mount_close(struct mount *m);
 

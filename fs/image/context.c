@@ -2,9 +2,12 @@
 #include "fs/image/context.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/control.h"
 #include "base/err.h"
 #include "base/store/store.h"
 #include "fs/options/log.h"
@@ -50,6 +53,7 @@ int context_open(struct context *c, const struct options *options, struct log *l
 	c->uid = getuid();
 	c->gid = getgid();
 	waiters_init(&c->waiters);
+	pthread_mutex_init(&c->lock, NULL);
 	rc = open_store(c, e);
 	if (rc == 0)
 		rc = client_new(&options->client, c->store, &c->client, e);
@@ -63,6 +67,7 @@ void context_close(struct context *c)
 	client_free(c->client);
 	store_close(c->store);
 	waiters_release(&c->waiters);
+	pthread_mutex_destroy(&c->lock);
 }
 
 void context_cancel(struct context *c)
@@ -89,7 +94,34 @@ int context_errno(int code)
 	return -EIO;
 }
 
-int context_failed(struct context *c, struct failures *f, int code, const char *why)
+void context_note(struct context *c, const char *path, const char *why)
+{
+	struct failure new = {.time = clock_realtime().tv_sec};
+	size_t len = strlen(path), i;
+
+	if (len >= sizeof(new.path))
+		path += len - sizeof(new.path) + 1;
+	snprintf(new.path, sizeof(new.path), "%s", path);
+	snprintf(new.why, sizeof(new.why), "%s", why);
+	control_mask(new.path);
+	control_mask(new.why);
+	pthread_mutex_lock(&c->lock);
+	for (i = 0; i < c->n_last; i++) {
+		if (strcmp(c->last[i].path, new.path) == 0 &&
+		    strcmp(c->last[i].why, new.why) == 0)
+			break;
+	}
+	if (i == c->n_last && i == N_LAST_FAILURES)
+		i = 0;
+	else if (i == c->n_last)
+		c->n_last++;
+	memmove(&c->last[i], &c->last[i + 1], (c->n_last - 1 - i) * sizeof(new));
+	c->last[c->n_last - 1] = new;
+	pthread_mutex_unlock(&c->lock);
+}
+
+int context_failed(struct context *c, struct failures *f, const char *path, int code,
+		   const char *why)
 {
 	unsigned bit = 1u << (-code & 31);
 
@@ -98,6 +130,7 @@ int context_failed(struct context *c, struct failures *f, int code, const char *
 	if (!f)
 		f = &c->failures;
 	__atomic_add_fetch(&f->n, 1, __ATOMIC_RELAXED);
+	context_note(c, path, why);
 	if (!(__atomic_fetch_or(&f->logged, bit, __ATOMIC_RELAXED) & bit))
 		log_error(c->log, "%s", why);
 	return context_errno(code);

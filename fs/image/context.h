@@ -12,10 +12,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/err.h"
 #include "fs/image/waiters.h"
 
 struct client;
-struct err;
 struct log;
 struct options;
 struct store;
@@ -43,6 +43,16 @@ struct failures {
 	uint64_t n;	 /* atomic */
 };
 
+/* A failure that a program saw as an errno, for the status. */
+struct failure {
+	int64_t time; /* seconds since 1970 */
+	char path
+		[256]; /* the end of where it was seen, in the mount or in a layer; or "" */
+	char why[ERR_TEXT_MAX];
+};
+
+#define N_LAST_FAILURES 8
+
 struct context {
 	const struct options *options;
 	struct log *log;
@@ -55,6 +65,9 @@ struct context {
 	struct failures failures; /* those that belong to no layer */
 	struct waiters waiters;
 	uint64_t ops[N_OPS]; /* atomic */
+	pthread_mutex_t lock;
+	struct failure last[N_LAST_FAILURES]; /* under lock: the newest at the end */
+	size_t n_last;			      /* under lock */
 };
 
 /*
@@ -72,11 +85,14 @@ void context_cancel(struct context *c);
 void context_end(struct context *c);
 bool context_is_cancelled(const struct context *c);
 
+/* Adds a failure to the last ones; the same again replaces the older one. */
+void context_note(struct context *c, const char *path, const char *why);
 /*
- * Counts a failure in @f (NULL: c->failures) and logs the sentence @why, once for each
- * errno. Neither is done for -EINTR and -ENOMEM. Returns context_errno(code).
+ * Counts a failure in @f (NULL: c->failures), notes it, and logs the sentence @why, once for
+ * each errno. None of it is done for -EINTR and -ENOMEM. Returns context_errno(code).
  */
-int context_failed(struct context *c, struct failures *f, int code, const char *why);
+int context_failed(struct context *c, struct failures *f, const char *path, int code,
+		   const char *why);
 /* The errno that a program sees: -EINTR, -ENOMEM and -EACCES as they are, else -EIO. */
 int context_errno(int code);
 

@@ -220,6 +220,7 @@ static void load_view(void *arg)
 		view_unload(v);
 		if (rc != -EINTR) {
 			__atomic_add_fetch(&is->context->failures.n, 1, __ATOMIC_RELAXED);
+			context_note(is->context, v->path, e.text);
 			log_error(is->context->log, "%s", e.text);
 		}
 	}
@@ -247,7 +248,7 @@ void view_unpin(struct view *v)
 static void end_list(struct view *v, struct lazy *l, int rc, const struct err *e)
 {
 	if (rc < 0)
-		rc = context_failed(v->context, NULL, rc, e->text);
+		rc = context_failed(v->context, NULL, v->path, rc, e->text);
 	lazy_made_unpinned(&v->images->lists, l, rc);
 	view_unpin(v);
 }

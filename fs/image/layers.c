@@ -247,7 +247,7 @@ static void make_unpinned(void *arg)
 	int rc = make_layer(l, &e);
 
 	if (rc < 0)
-		mount_layer_failed(l, rc, e.text);
+		mount_layer_failed(l, "", rc, e.text);
 	lazy_made_unpinned(&l->layers->set, &l->lazy, rc);
 }
 
@@ -262,9 +262,9 @@ void mount_layer_unpin(struct mount_layer *l)
 	lazy_unpin(&l->lazy);
 }
 
-int mount_layer_failed(struct mount_layer *l, int code, const char *why)
+int mount_layer_failed(struct mount_layer *l, const char *path, int code, const char *why)
 {
-	return context_failed(l->layers->context, &l->failures, code, why);
+	return context_failed(l->layers->context, &l->failures, path, code, why);
 }
 
 /*

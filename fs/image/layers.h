@@ -136,7 +136,8 @@ bool mount_layer_is_bad(int code);
 /* Why it is broken, or "". Pinned. */
 const char *mount_layer_why(const struct mount_layer *l);
 /* context_failed() for this layer. */
-int mount_layer_failed(struct mount_layer *l, int code, const char *why);
+int mount_layer_failed(struct mount_layer *l, const char *path, int code,
+		       const char *why);
 
 /* It need be neither pinned nor open. */
 void mount_layer_progress(const struct mount_layer *l, struct layer_progress *out);

@@ -116,7 +116,7 @@ static void make_raw_blob(void *arg)
 	if (rc < 0) {
 		err_prefix(&e, rc, "%s %s", l->is_file ? "blob" : "layer",
 			   digest_format(&l->descriptor.digest, digest));
-		mount_layer_failed(l, rc, e.text);
+		mount_layer_failed(l, digest, rc, e.text);
 	}
 	/* A blob that does not match its digest is not fetched again by each reader. */
 	rc = rc < 0 && rc != -EBADMSG ? rc : 0;

@@ -138,6 +138,23 @@ static void add_sums(struct jsonwrite *w, struct images *is)
 	jsonwrite_close(w, '}');
 }
 
+static void add_last_failures(struct jsonwrite *w, struct context *c)
+{
+	size_t i;
+
+	begin(w, "lastErrors", '[');
+	pthread_mutex_lock(&c->lock);
+	for (i = 0; i < c->n_last; i++) {
+		jsonwrite_open(w, '{');
+		jsonwrite_member_number(w, "time", c->last[i].time);
+		jsonwrite_member(w, "path", c->last[i].path);
+		jsonwrite_member(w, "error", c->last[i].why);
+		jsonwrite_close(w, '}');
+	}
+	pthread_mutex_unlock(&c->lock);
+	jsonwrite_close(w, ']');
+}
+
 static void add_counts(struct jsonwrite *w, const struct context *c)
 {
 	struct client_stats s;
@@ -170,6 +187,7 @@ int status_render(struct images *is, const struct view *v, struct buf *out)
 		jsonwrite_member(&w, "state", "ready");
 	}
 	add_sums(&w, is);
+	add_last_failures(&w, is->context);
 	add_counts(&w, is->context);
 	jsonwrite_close(&w, '}');
 	return jsonwrite_finish(&w);

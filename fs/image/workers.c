@@ -175,7 +175,8 @@ int task_run(struct workers *ws, struct task *t, struct waiter *w)
 	}
 	cancelled = waiter_begin(w, NULL);
 	pthread_mutex_lock(&ws->lock);
-	while (!t->is_done && !waiter_is_cancelled(cancelled))
+	while (!t->is_done && !waiter_is_cancelled(cancelled) &&
+	       (!t->until || clock_ms() < t->until))
 		waiter_pause(&ws->changed, &ws->lock);
 	is_done = t->is_done;
 	t->is_left = !is_done;

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct waiter;
 
@@ -42,6 +43,7 @@ void workers_close(struct workers *ws);
 /* What a thread does for one request. The first member of a struct from malloc(). */
 struct task {
 	int (*run)(struct task *t);
+	int64_t until; /* clock_ms() when the wait ends, too, or 0 */
 
 	/* Private: */
 	struct workers *workers;

@@ -2,6 +2,7 @@
 #include "fs/names/namespace.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,10 +105,26 @@ bool namespace_is_hub(const char *path)
 	return len == 9 && memcmp(path, "docker.io", 9) == 0;
 }
 
-void namespace_warn(struct namespace *ns, int rc, const struct err *e)
+void namespace_note(struct namespace *ns, const struct name *name, const char *text,
+		    const struct err *e)
+{
+	size_t len = strlen(name_tree_get(ns->tree, NAME_TOP)->text);
+	char full[NAME_PATH_MAX], path[NAME_PATH_MAX + NAME_MAX + 3];
+	const char *below;
+
+	name_tree_path(ns->tree, name, full);
+	below = full + len + (full[len] == '/');
+	snprintf(path, sizeof(path), "/%s%s%s", below, below[0] && text[0] ? "/" : "",
+		 text);
+	context_note(ns->context, path, e->text);
+}
+
+void namespace_warn(struct namespace *ns, const struct name *name, const char *text,
+		    int rc, const struct err *e)
 {
 	if (rc == -ENOENT || rc == -EINTR)
 		return;
 	__atomic_add_fetch(&ns->context->failures.n, 1, __ATOMIC_RELAXED);
+	namespace_note(ns, name, text, e);
 	log_warn(ns->context->log, "%s", e->text);
 }

@@ -28,6 +28,7 @@
 struct context;
 struct err;
 struct images;
+struct name;
 struct name_tree;
 struct snapshots;
 
@@ -55,7 +56,14 @@ bool namespace_is_host(const char *text, size_t len);
  * two components.
  */
 bool namespace_is_hub(const char *path);
-/* Counts and logs a failure to ask a registry, unless it is -ENOENT or -EINTR. */
-void namespace_warn(struct namespace *ns, int rc, const struct err *e);
+/*
+ * Counts, notes and logs a failure to ask a registry about @text in @name (may be ""), unless
+ * it is -ENOENT or -EINTR.
+ */
+void namespace_warn(struct namespace *ns, const struct name *name, const char *text,
+		    int rc, const struct err *e);
+/* Notes it for the status alone. */
+void namespace_note(struct namespace *ns, const struct name *name, const char *text,
+		    const struct err *e);
 
 #endif

@@ -21,6 +21,8 @@
 
 /* A host that offers no catalog is asked again after so long. */
 #define NO_CATALOG_SECONDS 3600
+/* For so long a mount waits for a registry that it could do without. */
+#define FIRST_MS 3000
 
 struct refresh {
 	struct task task;
@@ -172,17 +174,18 @@ static int refresh_catalog(struct namespace *ns, struct name *dir, struct err *e
 			hide_gone(t, host);
 			name_tree_show(t, host);
 		} else if (rc == -ENOTSUP || rc == -ENOENT || rc == -EACCES) {
-			if (rc == -EACCES && !host->dir.no_catalog)
-				log_warn(ns->context->log,
-					 "what %s has is not listed: %s", host->text,
-					 e->text);
+			if (rc == -EACCES) {
+				namespace_note(ns, host, "", e);
+				if (!host->dir.no_catalog)
+					log_warn(ns->context->log, "%s", e->text);
+			}
 			host->dir.no_catalog = !host->dir.has_catalog;
 			rc = 0;
 		}
 		name_tree_end_turn(t, host);
 	}
 	if (rc < 0 && host->dir.has_catalog) {
-		namespace_warn(ns, rc, e);
+		namespace_warn(ns, host, "", rc, e);
 		rc = 0;
 	}
 	if (rc == 0 && !host->dir.has_catalog)
@@ -254,7 +257,7 @@ static int refresh_tags(struct namespace *ns, struct name *dir, struct err *e)
 	}
 	if (rc < 0 && dir->dir.is_listed && rc != -ENOENT && rc != -EACCES) {
 		if (rc != -ENOTSUP)
-			namespace_warn(ns, rc, e);
+			namespace_warn(ns, dir, "", rc, e);
 		rc = 0;
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -292,7 +295,7 @@ static int refresh_run_list(struct task *task)
 	if (rc == 0)
 		rc = tags;
 	if (rc < 0)
-		namespace_warn(ns, rc, &e);
+		namespace_warn(ns, r->name, r->text, rc, &e);
 	return seen_errno(rc);
 }
 
@@ -380,7 +383,7 @@ static int refresh_run_tag(struct task *task)
 	int rc = resolve_tag(ns, dir, r->name->text, &e);
 
 	if (rc < 0)
-		namespace_warn(ns, rc, &e);
+		namespace_warn(ns, r->name, r->text, rc, &e);
 	return seen_errno(rc);
 }
 
@@ -504,7 +507,7 @@ static int refresh_run_child(struct task *task)
 	    reference_is_path(r->text, strlen(r->text)))
 		rc = find_dir(ns, r->name, r->text, &e);
 	if (rc < 0)
-		namespace_warn(ns, rc, &e);
+		namespace_warn(ns, r->name, r->text, rc, &e);
 	return seen_errno(rc);
 }
 
@@ -530,12 +533,13 @@ static int refresh_run_image(struct task *task)
 	if (rc == 0)
 		rc = add_image(ns, r->name, &d, &e);
 	if (rc < 0)
-		namespace_warn(ns, rc, &e);
+		namespace_warn(ns, r->name, r->text, rc, &e);
 	return seen_errno(rc);
 }
 
 static int refresh_start(struct namespace *ns, int (*run)(struct task *t),
-			 struct name *name, const char *text, struct waiter *w)
+			 struct name *name, const char *text, int64_t until,
+			 struct waiter *w)
 {
 	struct refresh *r = calloc(1, sizeof(*r) + strlen(text) + 1);
 
@@ -543,6 +547,7 @@ static int refresh_start(struct namespace *ns, int (*run)(struct task *t),
 		return -ENOMEM;
 	r->ns = ns;
 	r->task.run = run;
+	r->task.until = until;
 	r->name = name;
 	strcpy(r->text, text);
 	return seen_errno(task_run(ns->images->workers, &r->task, w));
@@ -550,22 +555,30 @@ static int refresh_start(struct namespace *ns, int (*run)(struct task *t),
 
 int refresh_list(struct namespace *ns, struct name *dir, struct waiter *w)
 {
-	return refresh_start(ns, refresh_run_list, dir, "", w);
+	return refresh_start(ns, refresh_run_list, dir, "", 0, w);
 }
 
 int refresh_child(struct namespace *ns, struct name *dir, const char *text,
 		  struct waiter *w)
 {
-	return refresh_start(ns, refresh_run_child, dir, text, w);
+	return refresh_start(ns, refresh_run_child, dir, text, 0, w);
 }
 
 int refresh_tag(struct namespace *ns, struct name *tag, struct waiter *w)
 {
-	return refresh_start(ns, refresh_run_tag, tag, "", w);
+	return refresh_start(ns, refresh_run_tag, tag, "", 0, w);
 }
 
 int refresh_image(struct namespace *ns, struct name *dir, const char *digest,
 		  struct waiter *w)
 {
-	return refresh_start(ns, refresh_run_image, dir, digest, w);
+	return refresh_start(ns, refresh_run_image, dir, digest, 0, w);
+}
+
+void refresh_first(struct namespace *ns)
+{
+	struct name *top = name_tree_get(ns->tree, NAME_TOP);
+
+	if (top->dir.depth > 0 && !ns->context->options->client.offline)
+		refresh_start(ns, refresh_run_list, top, "", clock_ms() + FIRST_MS, NULL);
 }

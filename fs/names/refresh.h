@@ -14,6 +14,11 @@ struct waiter;
 
 /* The names in a directory: the catalog of its host, its own tags. */
 int refresh_list(struct namespace *ns, struct name *dir, struct waiter *w);
+/*
+ * Lists the top while messages still go to the terminal, so that a registry that refuses or
+ * cannot be reached is named there. For some seconds at most.
+ */
+void refresh_first(struct namespace *ns);
 /* Finds out whether @text is a tag or a directory in @dir. -ENOENT: neither. */
 int refresh_child(struct namespace *ns, struct name *dir, const char *text,
 		  struct waiter *w);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files of layers: everything but directories, whatever images show them. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,6 +92,22 @@ static int read_piece(struct layer *l, char *buf, size_t *len, uint64_t off,
 		      : 0;
 }
 
+/* The path of an entry in its layer, or the end of it. @out has NAME_MAX + 1 bytes. */
+static const char *entry_path(const struct index *ix, struct entry e, char *out)
+{
+	size_t at = NAME_MAX;
+
+	out[at] = '\0';
+	while (e.id != 0 && e.name_len < at) {
+		at -= e.name_len;
+		memcpy(out + at, e.name, e.name_len);
+		out[--at] = '/';
+		if (index_entry(ix, e.parent, &e) < 0)
+			break;
+	}
+	return out + at;
+}
+
 /*
  * Assembles the bytes from what the layer gives span by span, with zeros for holes: as many
  * as there are. They are read from the store's file into the reply, not spliced into the
@@ -102,6 +119,7 @@ static ssize_t content_read(struct mount_layer *l, const struct entry *file, voi
 	uint64_t len, data;
 	size_t done = 0, piece;
 	struct err e = {"the index of a layer is damaged"};
+	char path[NAME_MAX + 1];
 	int rc = 0;
 
 	if (off >= file->size)
@@ -125,7 +143,10 @@ static ssize_t content_read(struct mount_layer *l, const struct entry *file, voi
 			break;
 		done += piece;
 	}
-	return rc < 0 ? mount_layer_failed(l, rc, e.text) : (ssize_t)done;
+	return rc < 0 ? mount_layer_failed(l,
+					   entry_path(layer_index(l->layer), *file, path),
+					   rc, e.text)
+		      : (ssize_t)done;
 }
 
 static off_t content_seek(struct mount_layer *l, const struct entry *file, off_t off,
@@ -140,7 +161,7 @@ static off_t content_seek(struct mount_layer *l, const struct entry *file, off_t
 		len = file->size - at;
 		rc = index_extent(layer_index(l->layer), file, at, &len, &data);
 		if (rc < 0)
-			return mount_layer_failed(l, rc,
+			return mount_layer_failed(l, "", rc,
 						  "the index of a layer is damaged");
 		if ((data == HOLE) == (whence == SEEK_HOLE))
 			return (off_t)at;

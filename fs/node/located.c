@@ -48,7 +48,7 @@ void located_release(struct located *at)
 
 int located_index_failed(const struct nodes *n, struct mount_layer *l, int code)
 {
-	return context_failed(n->context, l ? &l->failures : NULL, code,
+	return context_failed(n->context, l ? &l->failures : NULL, "", code,
 			      "the index of a layer is damaged");
 }
 

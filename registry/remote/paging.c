@@ -231,7 +231,8 @@ int paging_names(struct remote *r, enum name_page_kind kind, name_fn *fn, void *
 static int not_offered(const char *host, int rc, struct err *e)
 {
 	if (rc == -EACCES || rc == -ENOENT || rc == -ENOTSUP)
-		return err_prefix(e, -ENOTSUP, "%s does not list its repositories", host);
+		return err_prefix(e, rc == -EACCES ? rc : -ENOTSUP,
+				  "%s does not list its repositories", host);
 	return rc;
 }
 

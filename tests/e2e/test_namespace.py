@@ -6,13 +6,17 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
+import time
 
 import pytest
 
+import badregistry
 import layout
 from archive import directory, file, layer
 from mounting import eventually, mount, run
+from stores import ctl
 
 BASE = layer(directory("etc"), file("etc/shared", "s" * 100000))
 
@@ -432,3 +436,43 @@ def test_many_images_cost_little(fake, images):
         # All of them are still good: an image is loaded again.
         for n in (0, 27, count - 1):
             assert text(m.path, "app/v%d/rootfs/d/f7" % n) == "x"
+
+
+def test_login_is_missing(images):
+    """Said on the terminal: the mount is in the background when the list turns out empty."""
+    with badregistry.running(images) as b:
+        b.always = lambda request: (401, b"{}", "application/json",
+                                    {"WWW-Authenticate": 'Basic realm="here"'})
+        with mount(b.host + "/", "timeout=5", quiet=False) as m:
+            assert b.host in m.stderr and "log in" in m.stderr, m.stderr
+            assert m.stderr.count("\n") == 1
+            assert os.listdir(m.path) == [".peelfs"]
+            last = m.status()["lastErrors"]
+            assert [f["path"] for f in last] == ["/"] and "log in" in last[0]["error"]
+
+
+def test_registry_is_gone():
+    """It is named by the mount, which does not wait for it."""
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        silent = "127.0.0.1:%d" % s.getsockname()[1]
+        before = time.monotonic()
+        with mount(silent + "/", "insecure", "timeout=30", quiet=False):
+            assert time.monotonic() - before < 6
+    with mount(silent + "/", "insecure", "timeout=5", quiet=False) as m:
+        assert silent in m.stderr
+
+
+def test_last_errors(images):
+    """What a reader sees as EIO has its reason in the status."""
+    with badregistry.running(images) as b:
+        b.image("team/app", [BASE])
+        with mount(b.host + "/", "timeout=2", quiet=False) as m:
+            b.always = lambda request: (500, b"out of order", "text/plain")
+            start = time.time()
+            assert error(os.stat, m.path + "/team/other") == errno.EIO
+            last = m.status()["lastErrors"][-1]
+            assert last["path"] == "/team", last
+            assert start - 2 < last["time"] < time.time() + 2 and b.host in last["error"]
+            said = ctl("status", m.path).stdout
+            assert last["path"] in said and last["error"] in said
+            assert time.strftime("%Y-%m-%d %H:", time.localtime(last["time"])) in said
