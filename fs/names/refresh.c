@@ -176,7 +176,8 @@ static int refresh_catalog(struct namespace *ns, struct name *dir, struct err *e
 		} else if (rc == -ENOTSUP || rc == -ENOENT || rc == -EACCES) {
 			if (rc == -EACCES) {
 				namespace_note(ns, host, "", e);
-				if (!host->dir.no_catalog)
+				/* Who names a part of a host does not ask for the rest. */
+				if (!host->dir.no_catalog && host->dir.depth == 1)
 					log_warn(ns->context->log, "%s", e->text);
 			}
 			host->dir.no_catalog = !host->dir.has_catalog;

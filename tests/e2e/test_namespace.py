@@ -348,7 +348,8 @@ def test_platforms_inside(images, new_registry):
 # Failures
 
 def test_a_registry_that_is_not_there(tmp_path):
-    with mount("localhost:1/", "timeout=2") as m:
+    with mount("localhost:1/", "timeout=2", quiet=False) as m:
+        assert "localhost:1" in m.stderr
         assert error(os.listdir, m.path) == errno.EIO
         assert error(os.stat, m.path + "/app:v1/rootfs") == errno.EIO
         assert m.status()["errors"] >= 2
@@ -371,7 +372,8 @@ def test_what_is_known_stays_while_the_registry_fails(fake, images):
 def test_refused(fake, images):
     fill(fake, images, "team/app", [1])
     fake.status = 403
-    with mount(fake.host + "/team/app/") as m:
+    with mount(fake.host + "/team/app/", quiet=False) as m:
+        assert m.stderr.count("\n") == 1 and "403" in m.stderr, m.stderr
         assert error(os.listdir, m.path) == errno.EACCES
         assert error(os.stat, m.path + "/x:v1") == errno.EACCES
 
