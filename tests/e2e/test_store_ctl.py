@@ -6,8 +6,10 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sysconfig
+import time
 
 import pytest
 
@@ -15,7 +17,7 @@ import carried
 import layout
 import test_soci
 from archive import directory, file, hardlink, layer, symlink, whiteout
-from mounting import PEELCTL, SANITIZED, environment, mount
+from mounting import PEELCTL, SANITIZED, environment, eventually, mount
 from stores import contents, ctl, data_files, files_of, image_of, noise, same
 
 
@@ -58,7 +60,7 @@ def test_verify_finds_damage(images, tmp_path):
 def back(hours):
     """The environment of a program whose clock is so far behind."""
     return environment(FAKETIME="-%dh" % hours, FAKETIME_DONT_FAKE_MONOTONIC="1",
-                       LD_PRELOAD=FAKETIME)
+                       FAKETIME_FORCE_MONOTONIC_FIX="0", LD_PRELOAD=FAKETIME)
 
 
 @pytest.mark.skipif(SANITIZED, reason="two libraries want to be loaded first")
@@ -74,6 +76,34 @@ def test_clock_set_back(images, tmp_path):
     with mount(image_of(images, files), cache=tmp_path / "c", env=back(1)) as m:
         assert same(m.root, files)
     assert ctl("cache", "verify", where).stdout == good.stdout
+
+
+@pytest.mark.skipif(SANITIZED, reason="two libraries want to be loaded first")
+def test_clock_set_back_while_something_is_waited_for(fake, tmp_path):
+    """Waits are as long as they would have been, and can be ended; so for what is loaded."""
+    steps = tmp_path / "steps"
+    steps.write_text("+0")
+    source = fake.image("x", [layer(file("f", "1"))])
+    env = {**back(0), "FAKETIME_TIMESTAMP_FILE": str(steps), "FAKETIME_NO_CACHE": "1"}
+    del env["FAKETIME"]
+    with mount("%s/" % fake.host, "timeout=60", env=env) as m:
+        fake.silent_always = True
+        fake.silent.set()
+        path = "%s/%s" % (m.path, source.split("/", 1)[1])
+        ask = ["ls", path + "/rootfs"]
+        first = subprocess.Popen(ask, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert eventually(lambda: fake.waiting > 0)
+        (tmp_path / "step").write_text("-1h")
+        os.replace(tmp_path / "step", steps)
+        time.sleep(0.3)
+        begun = time.monotonic()
+        first.send_signal(signal.SIGINT)
+        first.wait(20)
+        assert time.monotonic() - begun < 1
+        second = subprocess.Popen(ask, stdout=subprocess.PIPE)
+        time.sleep(0.3)
+        fake.silent.clear()
+        assert second.communicate(timeout=20)[0] == b"f\n"
 
 
 def flip(path, at, bit):
