@@ -493,7 +493,7 @@ static int decoded_read(void *arg, void *buf, size_t len, uint64_t off, struct e
 		if (data.fd < 0)
 			memcpy(to, data.mem, piece);
 		else if (fd_read_all(data.fd, to, piece, data.off) < 0)
-			rc = err_set(e, -EIO, "cannot read from the cache");
+			rc = err_set(e, -EIO, "cannot read from the store");
 		layer_unget(rd->layer, &data);
 		to += piece;
 		off += piece;

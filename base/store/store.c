@@ -95,7 +95,7 @@ static int open_dir(struct store *s, bool create, struct err *e)
 		rc = s->fd < 0 ? -errno : 0;
 	}
 	if (rc < 0)
-		return err_set(e, rc, "cannot use %s as the cache: %s", s->dir,
+		return err_set(e, rc, "cannot use %s as the store: %s", s->dir,
 			       strerror(-rc));
 	rc = check_owner(s->fd, s->dir, "", e);
 	if (rc < 0)
@@ -104,7 +104,7 @@ static int open_dir(struct store *s, bool create, struct err *e)
 		return err_set(e, -ENOENT, "%s: not a store of peelfs", s->dir);
 	s->tmp = files_open_below(s->fd, "tmp");
 	if (s->tmp < 0)
-		return err_set(e, s->tmp, "cannot write to the cache %s: %s", s->dir,
+		return err_set(e, s->tmp, "cannot write to the store %s: %s", s->dir,
 			       strerror(-s->tmp));
 	rc = check_owner(s->tmp, s->dir, "/tmp", e);
 	if (rc == 0)
@@ -190,11 +190,11 @@ int store_trouble(const struct store *s, struct err *e)
 		return 0;
 	if (rc == -ENOSPC)
 		return err_set(e, rc,
-			       "the cache %s is full; data that does not fit is fetched "
+			       "the store %s is full; data that does not fit is fetched "
 			       "again when needed",
 			       s->dir);
 	return err_set(e, rc,
-		       "cannot write to the cache %s: %s; data that is not stored is "
+		       "cannot write to the store %s: %s; data that is not stored is "
 		       "fetched again when needed",
 		       s->dir, strerror(-rc));
 }

@@ -114,6 +114,6 @@ static int run_index(char **words)
 const struct ctl_command index_command = {
 	"index",
 	"index [-o OPT[,OPT...]] SOURCE",
-	"  index     load the layers of an image into the cache, without a mount\n",
+	"  index     load the layers of an image into the store, without a mount\n",
 	run_index,
 };

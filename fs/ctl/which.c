@@ -179,7 +179,7 @@ static int open_layer(struct mounted_image *img, size_t i)
 		rc = index_open(rc, &digest, &ix, &e);
 	slot_close(slot);
 	if (rc < 0)
-		return -ctl_error("layer %s: cannot read its index from the cache: %s",
+		return -ctl_error("layer %s: cannot read its index from the store: %s",
 				  layer_digest(img, i),
 				  e.text[0] ? e.text : strerror(-rc));
 	img->layers[i] = (struct tree_layer){
@@ -199,7 +199,7 @@ static int open_layers(struct mounted_image *img)
 	int rc;
 
 	if (!dir || !dir[0])
-		return -ctl_error("%s has no cache that could be read", img->top);
+		return -ctl_error("%s has no store that could be read", img->top);
 	/* Any process can mount something that calls itself peelfs. */
 	if (n > NODE_LAYERS_MAX)
 		return -ctl_error("%s: too many layers", img->top);

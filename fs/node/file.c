@@ -88,7 +88,7 @@ static int read_piece(struct layer *l, char *buf, size_t *len, uint64_t off,
 	else
 		rc = fd_read_all(data.fd, buf, *len, data.off);
 	layer_unget(l, &data);
-	return rc < 0 ? err_set(e, rc, "cannot read from the cache: %s", strerror(-rc))
+	return rc < 0 ? err_set(e, rc, "cannot read from the store: %s", strerror(-rc))
 		      : 0;
 }
 

@@ -456,7 +456,7 @@ int remote_open(struct remote *r, const struct remote_request *rq, int64_t *unti
 
 	if (r->offline)
 		return err_set(e, -EIO,
-			       "not in the cache, and -o offline allows no requests");
+			       "not in the store, and -o offline allows no requests");
 	retry_init(&rounds, r->http, *until);
 	do {
 		rc = request_round(r, rq, until, url, out, e);

@@ -31,12 +31,15 @@ int remote_new(struct client *c, const struct reference *ref, struct remote **ou
 void remote_free(struct remote *r);
 
 /*
- * The deadline of one wait that begins now, retries included: the client's timeout. After a
- * wait that failed it is near for as long as that wait lasted: those who try again do not wait
- * in full again, but notice soon when the network is back.
+ * The deadline of one wait that begins now, retries included: the client's timeout. For that
+ * long after remote_note_failure() it is only 2 seconds away: who tries again does not wait in
+ * full again, but notices soon when the network is back.
  */
 int64_t remote_deadline(const struct remote *r);
-/* Records that a wait that began at @since failed; that bytes arrive. */
+/*
+ * Records that a wait that began at @since failed, which counts if it took more than half of
+ * the timeout; that bytes arrive.
+ */
 void remote_note_failure(struct remote *r, int64_t since);
 void remote_note_progress(struct remote *r);
 /* The deadline of one try: a third of the timeout, so that a stalled one can be repeated. */

@@ -290,7 +290,7 @@ static int repository_tag_digest(struct backend *b, struct digest *out, struct e
 			warn_stale(r, e);
 		rc = 0;
 	} else if (r->offline) {
-		err_set(e, rc, "not in the cache, and -o offline allows no requests");
+		err_set(e, rc, "not in the store, and -o offline allows no requests");
 	}
 	if (rc == 0)
 		*out = d.digest;

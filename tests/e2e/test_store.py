@@ -175,7 +175,7 @@ def test_store_is_removed_under_a_mount(fake, tmp_path):
         are_right(m, blobs_of(m))
         found = m.status()
         assert found["errors"] == 0 and found["network"]["errors"] == before
-        assert "cannot write to the cache" in found["storeWarning"]
+        assert "cannot write to the store" in found["storeWarning"]
         m.log.seek(0)
         assert m.log.read().decode().count(found["storeWarning"]) == 1
 

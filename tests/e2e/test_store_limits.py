@@ -57,7 +57,7 @@ def test_full_disk_is_told(fake, tmp_path, kept, size):
                 found = m.status()
                 assert found["errors"] == 0 and found["network"]["errors"] == before
                 assert found["store"] == str(disk)
-                assert "the cache %s is full" % disk in found["storeWarning"]
+                assert "the store %s is full" % disk in found["storeWarning"]
                 assert found["storeWarning"] in ctl("status", m.path).stdout
                 m.log.seek(0)
                 assert m.log.read().decode() == "peelfs: %s\n" % found["storeWarning"]
