@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A progress bar on the terminal while image 0 is loaded. One thread. */
+/*
+ * How far image 0 is loaded, as a bar on the terminal. Without a terminal, -v gives a line
+ * every ten seconds. One thread.
+ */
 #ifndef FS_FUSE_PROGRESS_H
 #define FS_FUSE_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "registry/image/reference.h"
 
 struct images;
 struct log;
@@ -12,12 +17,18 @@ struct log;
 struct progress {
 	struct images *images;
 	struct log *log;
-	bool is_shown; /* stderr is a terminal */
+	char host[REFERENCE_HOST_MAX + 1]; /* the registry; "": the image is on disk */
+	bool is_terminal;		   /* stderr is one */
 	bool is_drawn;
-	uint64_t start; /* ms */
+	/* ms: */
+	int64_t start;
+	int64_t moved; /* when something came last */
+	int64_t told;  /* the last line without a terminal */
+	uint64_t seen; /* bytes that had come by then */
 };
 
 void progress_init(struct progress *p, struct images *images, struct log *log);
+/* To be called several times a second. */
 void progress_draw(struct progress *p);
 void progress_wipe(struct progress *p);
 

@@ -580,6 +580,12 @@ void refresh_first(struct namespace *ns)
 {
 	struct name *top = name_tree_get(ns->tree, NAME_TOP);
 
-	if (top->dir.depth > 0 && !ns->context->options->client.offline)
-		refresh_start(ns, refresh_run_list, top, "", clock_ms() + FIRST_MS, NULL);
+	if (top->dir.depth == 0 || ns->context->options->client.offline ||
+	    refresh_start(ns, refresh_run_list, top, "", clock_ms() + FIRST_MS, NULL) ==
+		    0)
+		return;
+	/* The first reader is to get the errno, too. */
+	pthread_mutex_lock(&ns->tree->lock);
+	top->dir.is_listed = false;
+	pthread_mutex_unlock(&ns->tree->lock);
 }

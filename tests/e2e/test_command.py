@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -298,6 +299,27 @@ def test_progress_on_a_terminal(images, fake, place, tmp_path):
     assert unmount(place)
     assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
     assert re.search(rb"\r[^\r]*\d+\.\d+/2\.\d MiB +\d+\.\d MiB/s +layer [01]/2", out), out
+
+
+def test_progress_names_a_silent_registry(images, fake, place, tmp_path):
+    """On a terminal, and with -v in a line every ten seconds without one."""
+    fake.silent_always = True
+    fake.silent.set()
+    threading.Timer(4, fake.silent.clear).start()
+    fake.pace = 1 << 19
+    reference = fake.image("slow", [layer(file("f", os.urandom(3 << 20)))])
+    out, code = on_terminal("-o", "cache_dir=%s" % (tmp_path / "c"), reference, place)
+    assert code == 0, out
+    pid = find_daemon(place)
+    assert unmount(place)
+    assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
+    host = reference.split("/")[0].encode()
+    assert re.search(rb"\rwaiting for " + host + rb", [23] s", out), out
+    assert re.search(rb"layer 0/1  \d+ s left", out), out
+    fake.silent.set()
+    threading.Timer(11, fake.silent.clear).start()
+    with mount(reference, arguments=("-v",), quiet=False) as m:
+        assert re.search(r"^peelfs: waiting for %s, \d+ s$" % host.decode(), m.stderr, re.M), m.stderr
     assert out.rpartition(b"\r")[2].strip() in (b"", b"\x1b[K"), out
 
 
