@@ -365,7 +365,9 @@ static int do_readdir(struct request *r)
 		free(buf);
 		return -EINTR;
 	}
-	if (n < 0)
+	if (n == -ENODATA) /* less than a name: an end, but the kernel does not keep it */
+		fuse_reply_buf(r->req, "", 1);
+	else if (n < 0)
 		reply_error(r, n);
 	else
 		fuse_reply_buf(r->req, buf, (size_t)n);

@@ -131,7 +131,10 @@ static int synthetic_lookup(const struct located *at, const char *name, struct w
 
 static int synthetic_list(struct node_list *l, struct waiter *w)
 {
-	return is_stand_in(&l->at.node) ? -EIO : need_names(&l->at, w);
+	int rc = is_stand_in(&l->at.node) ? -EIO : need_names(&l->at, w);
+
+	/* The status has the reason; `ls -R` goes on. */
+	return rc == -EIO && l->at.node.layer == ROW_REFERRERS ? -ENODATA : rc;
 }
 
 static int synthetic_next(struct node_list *l, struct item *out)

@@ -179,6 +179,19 @@ def test_mount_of_another_user(user, images):
         shutil.rmtree(base)
 
 
+def test_status_counts_in_words(images, fake, tmp_path):
+    """One request, not "1 requests"."""
+    source = fake.image("a", IMAGE)
+    with mount(source, cache=tmp_path / "c"):
+        pass
+    with mount(source, cache=tmp_path / "c") as m:
+        text = ctl("status", m.path).stdout
+        n = m.status()["network"]["requests"]
+    assert re.search(r"network   %d request%s, \S+ MiB, 0 errors, 0 retries\n"
+                     % (n, "" if n == 1 else "s"), text), text
+    assert n == 1
+
+
 def test_status_of_a_namespace(images, registry):
     reference = registry.push(images.image(IMAGE), "told/of", "t")
     with mount(registry.host + "/told/") as m:

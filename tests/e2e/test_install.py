@@ -58,11 +58,15 @@ PACKAGE = """
     test /sbin/mount.peelfs -ef /usr/bin/peelfs
     peelfs -V
     peelctl -V
-    mount -t peelfs -o cache_dir=/cache "$2" "$3"
+    mount -t peelfs "$2" "$3"
     cat "$3/rootfs/f"
     findmnt -no FSTYPE "$3"
     umount "$3"
+    test -d /var/cache/peelfs/layers
+    dpkg --no-triggers -r peelfs >&2
+    test -d /var/cache/peelfs/layers
     dpkg --no-triggers -P peelfs >&2
+    [ ! -e /var/cache/peelfs ] || echo "left: the cache"
     while read -r f; do
         if [ -L "$f" ] || [ -f "$f" ]; then echo "left: $f"; fi
     done < /list

@@ -10,7 +10,7 @@ import pytest
 
 import layout
 from archive import file, layer
-from mounting import SLOWER, eventually, mount
+from mounting import PEELCTL, SLOWER, eventually, mount
 from test_artifacts import Artifacts
 
 IMAGE = [layer(file("f", "1"))]
@@ -292,6 +292,23 @@ def test_registry_that_fails(images, fake, artifacts):
             except OSError:
                 return None
         assert eventually(listed, 30) == ["application_spdx+json"]
+
+
+def test_registry_that_is_down(images, fake, artifacts):
+    """Empty, with the reason in the status, so that `ls -R` goes on; and asked again later."""
+    image = images.manifest(IMAGE)
+    of = refers(artifacts, image, SBOM, b"one")
+    publish(fake, images, of)
+    fake.referrers[image["digest"]] = 500
+    with mount(publish(fake, images, image), "timeout=2", quiet=False) as m:
+        assert os.listdir(m.path + "/referrers") == []
+        done = subprocess.run(["ls", "-R", m.path + "/referrers"], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert any("what refers to" in str(e) for e in m.status()["lastErrors"])
+        shown = subprocess.run([PEELCTL, "status", m.path], capture_output=True, text=True).stdout
+        assert "what refers to" in shown
+        fake.referrers[image["digest"]] = [of]
+        assert eventually(lambda: os.listdir(m.path + "/referrers") == ["application_spdx+json"], 30)
 
 
 def test_wait_is_interrupted(images, fake, artifacts):
