@@ -35,11 +35,6 @@ void layers_init(struct layers *ls, struct context *context, struct workers *wor
 
 /* NUMBERS */
 
-static uint32_t *bucket_of(struct layers *ls, const struct digest *d)
-{
-	return &ls->buckets[node_seed(d) % LAYER_BUCKETS];
-}
-
 static bool same_text(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
@@ -107,7 +102,7 @@ int layers_find(struct layers *ls, const struct descriptor *d, bool is_file,
 		uint64_t image, struct image_source *image_source,
 		struct mount_layer **out)
 {
-	uint32_t *bucket = bucket_of(ls, &d->digest), i;
+	uint32_t *bucket = &ls->buckets[node_seed(&d->digest) % LAYER_BUCKETS], i;
 	struct mount_layer *l = NULL;
 	int rc = 0;
 

@@ -11,7 +11,7 @@
 #include "fs/image/context.h"
 #include "fs/image/layers.h"
 #include "fs/options/options.h"
-#include "fs/node/located.h"
+#include "fs/node/node_ops.h"
 #include "fs/tree/identity.h"
 #include "fs/tree/merge.h"
 #include "tar/layer.h"

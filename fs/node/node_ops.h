@@ -16,6 +16,7 @@
 
 #include "fs/tree/node.h"
 
+struct attributes;
 struct context;
 struct images;
 struct item;
@@ -111,5 +112,27 @@ struct node_ops {
 
 /* Each is in the source of that name. */
 extern const struct node_ops synthetic_ops, file_ops, merged_ops, raw_ops, name_ops;
+
+/* What the kinds share: pins, failures, attributes of what an archive has. */
+
+/* The kinds: enum node_kind, and names of a namespace. */
+#define NODE_NAME  4
+#define NODE_KINDS 5
+
+/* Unpacks a node id and tells its kind. */
+unsigned located_kind(const struct nodes *n, uint64_t id, struct node *out);
+
+/* For node_ops.pin: the image or the layer of the node. -ESTALE, and as view_pin(). */
+int located_pin_view(struct located *at, struct waiter *w);
+int located_pin_layer(struct located *at, struct waiter *w);
+/* Unpins. Also if pinning failed. */
+void located_release(struct located *at);
+
+/* Counts and logs a damaged index; @l NULL: it is not known whose. An errno for a program. */
+int located_index_failed(const struct nodes *n, struct mount_layer *l, int code);
+/* The same for errors of the merge; -ENOENT stays. */
+int located_merge_failed(const struct nodes *n, int code);
+/* What the kernel is told about an entry of a layer, which is pinned. 0, -EIO. */
+int located_item(const struct nodes *n, const struct attributes *a, struct item *out);
 
 #endif

@@ -11,7 +11,7 @@
 #include "fs/image/item.h"
 #include "fs/image/layers.h"
 #include "fs/options/options.h"
-#include "fs/node/located.h"
+#include "fs/node/node_ops.h"
 #include "tar/layer.h"
 
 /* "." and "..", whose cookies come before those of the kind. */
@@ -214,15 +214,6 @@ static bool is_shown_xattr(const struct xattr *x)
 	return true;
 }
 
-/*
- * `ls -l` asks for these of every file, and the kernel does not cache the answer. But it
- * remembers -EOPNOTSUPP for labels and asks no more.
- */
-static int no_xattr(const char *name)
-{
-	return strcmp(name, "security.selinux") == 0 ? -EOPNOTSUPP : -ENODATA;
-}
-
 static ssize_t xattrs_get(const struct nodes *n, const struct xattr_run *run,
 			  const char *name, void *buf, size_t size)
 {
@@ -244,7 +235,11 @@ static ssize_t xattrs_get(const struct nodes *n, const struct xattr_run *run,
 		memcpy(buf, x.value, x.value_len);
 		return (ssize_t)x.value_len;
 	}
-	return no_xattr(name);
+	/*
+	 * `ls -l` asks for it of every file, and the kernel does not cache the answer. But
+	 * after -EOPNOTSUPP for a label it asks no more.
+	 */
+	return strcmp(name, "security.selinux") == 0 ? -EOPNOTSUPP : -ENODATA;
 }
 
 static ssize_t xattrs_list(const struct nodes *n, const struct xattr_run *run, char *buf,

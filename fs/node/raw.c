@@ -13,7 +13,7 @@
 #include "fs/image/layers.h"
 #include "fs/options/options.h"
 #include "fs/image/view.h"
-#include "fs/node/located.h"
+#include "fs/node/node_ops.h"
 #include "fs/node/rows.h"
 #include "fs/tree/identity.h"
 #include "fs/tree/match.h"

@@ -10,7 +10,6 @@
 #include "fs/image/raw_blobs.h"
 #include "fs/image/status.h"
 #include "fs/names/name_item.h"
-#include "fs/node/located.h"
 #include "fs/node/node_ops.h"
 #include "fs/node/rows.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/node/located.h"
+#include "fs/node/node_ops.h"
 
 #include <errno.h>
 #include <string.h>
