@@ -215,7 +215,7 @@ def test_which_without_its_cache(images, tmp_path):
         assert m.read("rootfs/f") == b"1"
         shutil.rmtree(tmp_path / "c")
         done = ctl("which", m.at("f"))
-        assert done.returncode == 1 and "cannot use %s as the cache" % (tmp_path / "c") in done.stderr
+        assert done.returncode == 1 and "cannot use %s as the store" % (tmp_path / "c") in done.stderr
         assert not (tmp_path / "c").exists()
 
 
