@@ -150,14 +150,30 @@ def make_images(registry, images, rng):
     return found + [(registry.bad.host + "/weather/", inside)]
 
 
-# --- readers
+# --- readers: each gives what is wrong, or None
+
+def same(got, want):
+    if got == want:
+        return None
+    if isinstance(got, int):
+        return "size %d, not %d" % (got, want)
+    at = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(map(len, (got, want))))
+    return "%d bytes, not %d; other from %d" % (len(got), len(want), at)
+
+
+def read_from(fd, at, size):
+    """All of it up to the end of the file: a read ends early where an error is, and gives what
+    was before."""
+    page, done = memoryview(mmap.mmap(-1, size)), 0
+    while done < size and (n := os.preadv(fd, [page[done:]], at + done)):
+        done += n
+    return page[:done].tobytes()
+
 
 def read_direct(path, want, rng):
     at = rng.randrange(len(want) // 4096 + 1) * 4096
-    page = mmap.mmap(-1, 8192)
     fd = os.open(path, os.O_RDONLY | os.O_DIRECT)
-    n = os.preadv(fd, [page], at)
-    return page[:n] == want[at:at + 8192]
+    return same(read_from(fd, at, 8192), want[at:at + 8192])
 
 
 def read_some(path, want, rng):
@@ -165,25 +181,31 @@ def read_some(path, want, rng):
     if rng.random() < 0.5:
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     at, size = rng.randrange(len(want) + 1), rng.choice((1, 4096, 65536))
-    return os.pread(fd, size, at) == want[at:at + size]
+    return same(read_from(fd, at, size), want[at:at + size])
 
 
 def read_all(path, want, _):
     with open(path, "rb") as f:
-        return f.read() == want
+        return same(f.read(), want)
 
 
 def look(path, want, _):
-    return os.path.basename(path) in os.listdir(os.path.dirname(path)) and \
-        os.lstat(path).st_size == len(want)
+    if os.path.basename(path) not in os.listdir(os.path.dirname(path)):
+        return "it is not listed"
+    return same(os.lstat(path).st_size, len(want))
 
 
-def read_and_exit(path, want, seed):
-    """Never returns."""
+def read_and_exit(path, want, seed, report):
+    """Never returns. What is wrong is in the file REPORT."""
     status = WRONG
     try:
         rng = random.Random(seed)
-        if rng.choice((read_direct, read_some, read_some, read_all, look))(path, want, rng):
+        read = rng.choice((read_direct, read_some, read_some, read_all, look))
+        wrong = read(path, want, rng)
+        if wrong:
+            with open(report, "a") as f:
+                f.write("%s: %s\n" % (read.__name__, wrong))
+        else:
             status = 0
     except OSError as error:
         status = error.errno
@@ -220,6 +242,7 @@ class Herd:
         self.lies = dict.fromkeys(slots, 0)   # before the daemon began
         self.readers = {}                     # pid: Reader
         self.counts = dict.fromkeys(("right", "failed", "interrupted", "ends"), 0)
+        self.report = os.path.join(base, "herd.report")
         self.longest = 0.0
 
     def complain(self, reader, text):
@@ -233,7 +256,7 @@ class Herd:
         sky = self.sky.get()
         pid = os.fork()
         if pid == 0:
-            read_and_exit(os.path.join(slot.path, path), self.truth[slot][path], seed)
+            read_and_exit(os.path.join(slot.path, path), self.truth[slot][path], seed, self.report)
         self.readers[pid] = Reader(slot, os.path.join(slot.path, path), pid, sky)
 
     def judge(self, reader, status):
@@ -242,7 +265,10 @@ class Herd:
         elif status == 0:
             self.counts["right"] += 1
         elif status == WRONG or status < 0:
-            self.complain(reader, "wrong bytes" if status == WRONG else "status %d" % status)
+            words = "status %d" % status
+            with contextlib.suppress(OSError):
+                words += ": " + open(self.report).read()
+            self.complain(reader, words)
         elif reader.has_to_succeed(self.sky.get(), self.lies[reader.slot]):
             self.complain(reader, errno.errorcode.get(status, status))
         else:
@@ -340,10 +366,13 @@ class Herd:
             self.turn_over()
         time.sleep(self.rng.random() * 0.05)
 
-    def end(self):
+    def kill(self):
         for reader in self.readers.values():
             with contextlib.suppress(ProcessLookupError):
                 reader.interrupt(signal.SIGKILL)
+
+    def end(self):
+        self.kill()
         until = time.monotonic() + BOUND
         while self.readers and time.monotonic() < until:
             self.see_off()
@@ -366,8 +395,11 @@ def work(slots, truth, sky, base, seed, end, note):
     herd = Herd(slots, truth, sky, base, seed)
     for slot in slots:
         slot.turn += 1
-    while time.time() < end:
-        note("%d readers, %s, weather %r" % (len(herd.readers), herd.words(), sky.get()))
-        herd.step()
-    herd.end()
+    try:
+        while time.time() < end:
+            note("%d readers, %s, weather %r" % (len(herd.readers), herd.words(), sky.get()))
+            herd.step()
+        herd.end()
+    finally:
+        herd.kill()
     note("herd: " + herd.words())
