@@ -92,7 +92,7 @@ void name_item_dir(struct namespace *ns, struct name *dir, struct item *out)
 	else if (dir->dir.is_listed)
 		name_tree_touch(dir);
 	else if (host && host->dir.has_catalog &&
-		 !name_tree_holds(t, host->dir.catalog_at))
+		 !name_tree_holds(t, host, host->dir.catalog_at))
 		name_tree_touch(dir);
 	begin(ns, name_item_node(NAME_ROW_DIR, 0, dir->number), S_IFDIR | 0555,
 	      dir->dir.ino, out);

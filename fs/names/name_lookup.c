@@ -64,8 +64,8 @@ static int lookup_digest(struct namespace *ns, struct name *parent, const char *
 }
 
 /* A tag that was listed or resolved recently. @stale: or ever. Under the lock. */
-static struct name *known_tag(struct name_tree *t, const struct name *dir,
-			      const char *text, bool stale)
+static struct name *known_tag(struct name_tree *t, struct name *dir, const char *text,
+			      bool stale)
 {
 	struct name *tag = name_tree_find(t, dir, NAME_TAG, text, strlen(text));
 	bool is_listed;
@@ -77,8 +77,9 @@ static struct name *known_tag(struct name_tree *t, const struct name *dir,
 		return tag;
 	if (is_listed && name_tree_is_listed(t, dir))
 		return tag;
-	return tag->tag.has_digest && name_tree_holds(t, tag->tag.resolved_at) ? tag
-									       : NULL;
+	return tag->tag.has_digest && name_tree_holds(t, dir, tag->tag.resolved_at)
+		       ? tag
+		       : NULL;
 }
 
 static bool find_tag(struct namespace *ns, struct name *dir, const char *text,
@@ -127,15 +128,16 @@ static bool is_known_dir(struct name_tree *t, struct name *dir, bool stale)
 		return true;
 	if (!dir->dir.is_checked && !dir->dir.is_shown)
 		return false;
-	if (stale || (dir->dir.is_checked && name_tree_holds(t, dir->dir.checked_at)))
+	if (stale ||
+	    (dir->dir.is_checked && name_tree_holds(t, dir, dir->dir.checked_at)))
 		return true;
 	host = name_tree_host(t, dir);
-	return dir->dir.catalogued && name_tree_holds(t, host->dir.catalog_at);
+	return dir->dir.catalogued && name_tree_holds(t, host, host->dir.catalog_at);
 }
 
 /* A listed directory hides a tag, whichever was asked about last. Under the lock. */
-static struct name *known_dir(struct name_tree *t, const struct name *parent,
-			      const char *text, bool stale)
+static struct name *known_dir(struct name_tree *t, struct name *parent, const char *text,
+			      bool stale)
 {
 	struct name *dir = name_tree_find(t, parent, NAME_DIR, text, strlen(text));
 

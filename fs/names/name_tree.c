@@ -165,14 +165,25 @@ const char *name_tree_path(const struct name_tree *t, const struct name *dir, ch
 	return memmove(out, out + at, NAME_PATH_MAX - at);
 }
 
-bool name_tree_holds(const struct name_tree *t, uint32_t asked_at)
+bool name_tree_holds(struct name_tree *t, struct name *dir, uint32_t asked_at)
 {
-	return clock_seconds() - asked_at < t->ttl;
+	const struct name *host = name_tree_host(t, dir);
+	uint32_t now = clock_seconds();
+
+	return now - asked_at < t->ttl || (host && now < host->dir.failing_until);
 }
 
-bool name_tree_is_listed(const struct name_tree *t, const struct name *dir)
+bool name_tree_is_listed(struct name_tree *t, struct name *dir)
 {
-	return dir->dir.is_listed && name_tree_holds(t, dir->dir.listed_at);
+	return dir->dir.is_listed && name_tree_holds(t, dir, dir->dir.listed_at);
+}
+
+void name_tree_note_failure(struct name_tree *t, struct name *dir, uint32_t seconds)
+{
+	struct name *host = name_tree_host(t, dir);
+
+	if (host)
+		host->dir.failing_until = seconds ? clock_seconds() + seconds : 0;
 }
 
 struct name *name_tree_shown(struct name_tree *t, const struct name *parent,
@@ -238,8 +249,7 @@ void name_tree_show(struct name_tree *t, struct name *dir)
 }
 
 bool name_tree_take_turn(struct name_tree *t, struct name *dir,
-			 bool (*is_done)(const struct name_tree *t,
-					 const struct name *dir))
+			 bool (*is_done)(struct name_tree *t, struct name *dir))
 {
 	while (dir->dir.is_busy)
 		pthread_cond_wait(&t->changed, &t->lock);

@@ -44,7 +44,8 @@ struct name_dir {
 	bool is_checked;    /* a registry was asked whether it exists */
 	uint32_t checked_at;
 
-	bool is_listed; /* its tags were fetched */
+	bool is_listed;	 /* its tags were fetched */
+	bool is_refused; /* then: they were refused */
 	uint32_t listed_at;
 	uint32_t listing; /* counts lists of tags: tags of older lists are gone */
 	bool is_busy;	  /* a thread has the turn: name_tree_take_turn() */
@@ -53,8 +54,10 @@ struct name_dir {
 	bool has_catalog; /* one was fetched */
 	bool no_catalog;  /* the host offers none */
 	uint32_t catalog_at;
-	uint32_t cataloguing; /* counts fetched catalogs */
-	uint32_t catalogued;  /* of any directory: the last catalog that had it */
+	uint32_t
+		failing_until; /* it does not answer: no question is repeated until then */
+	uint32_t cataloguing;  /* counts fetched catalogs */
+	uint32_t catalogued;   /* of any directory: the last catalog that had it */
 
 	struct timespec changed; /* its mtime */
 };
@@ -116,9 +119,14 @@ struct name *name_tree_shown(struct name_tree *t, const struct name *parent,
  */
 struct name *name_tree_next(struct name_tree *t, const struct name *dir, uint32_t after);
 /* Whether the tags of a directory were fetched recently. */
-bool name_tree_is_listed(const struct name_tree *t, const struct name *dir);
-/* Whether an answer of that time still holds. */
-bool name_tree_holds(const struct name_tree *t, uint32_t asked_at);
+bool name_tree_is_listed(struct name_tree *t, struct name *dir);
+/*
+ * Whether an answer about @dir, or about a tag in it, of that time still holds. While its host
+ * does not answer, any does.
+ */
+bool name_tree_holds(struct name_tree *t, struct name *dir, uint32_t asked_at);
+/* Notes that the host of @dir answered (@seconds 0), or did not: it is left alone for so long. */
+void name_tree_note_failure(struct name_tree *t, struct name *dir, uint32_t seconds);
 /* The host above a directory, or NULL. */
 struct name *name_tree_host(struct name_tree *t, struct name *dir);
 /* Lists the directory, which has answered, and those around it. */
@@ -131,8 +139,7 @@ void name_tree_touch(struct name *dir);
  * false: @is_done() says that there is nothing to fetch.
  */
 bool name_tree_take_turn(struct name_tree *t, struct name *dir,
-			 bool (*is_done)(const struct name_tree *t,
-					 const struct name *dir));
+			 bool (*is_done)(struct name_tree *t, struct name *dir));
 void name_tree_end_turn(struct name_tree *t, struct name *dir);
 
 #endif

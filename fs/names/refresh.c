@@ -18,6 +18,7 @@
 #include "fs/names/namespace.h"
 #include "registry/image/reference.h"
 #include "registry/image_source.h"
+#include "registry/remote/client.h"
 
 /* A host that offers no catalog is asked again after so long. */
 #define NO_CATALOG_SECONDS 3600
@@ -30,6 +31,27 @@ struct refresh {
 	struct name *name;
 	char text[];
 };
+
+/*
+ * A host that does not answer is not asked again about known names for as long as a wait may last:
+ * a path has several of them. It is again once it has answered anything else. Under the lock.
+ */
+static void note_answer(struct namespace *ns, struct name *dir, int rc)
+{
+	unsigned timeout = client_timeout(ns->context->client);
+
+	name_tree_note_failure(ns->tree, dir, rc == -EIO ? timeout : 0);
+}
+
+/* The same where success proves nothing, since the store may know the answer. Takes the lock. */
+static void note_failure(struct namespace *ns, struct name *dir, int rc)
+{
+	if (rc != -EIO)
+		return;
+	pthread_mutex_lock(&ns->tree->lock);
+	note_answer(ns, dir, rc);
+	pthread_mutex_unlock(&ns->tree->lock);
+}
 
 static int seen_errno(int rc)
 {
@@ -125,12 +147,12 @@ static void hide_gone(struct name_tree *t, const struct name *host)
 	}
 }
 
-static bool is_catalogued(const struct name_tree *t, const struct name *host)
+static bool is_catalogued(struct name_tree *t, struct name *host)
 {
 	uint32_t age = clock_seconds() - host->dir.catalog_at;
 
 	return (host->dir.no_catalog && age < NO_CATALOG_SECONDS) ||
-	       (host->dir.has_catalog && age < t->ttl);
+	       (host->dir.has_catalog && name_tree_holds(t, host, host->dir.catalog_at));
 }
 
 static int get_catalog(struct namespace *ns, struct name *host, struct err *e)
@@ -166,6 +188,7 @@ static int refresh_catalog(struct namespace *ns, struct name *dir, struct err *e
 		pthread_mutex_unlock(&t->lock);
 		rc = get_catalog(ns, host, e);
 		pthread_mutex_lock(&t->lock);
+		note_answer(ns, host, rc);
 		host->dir.catalog_at = clock_seconds();
 		host->dir.cataloguing++;
 		if (rc == 0) {
@@ -233,6 +256,7 @@ static void note_tags(struct name_tree *t, struct name *dir, int rc)
 	if (rc < 0 && !is_none)
 		return;
 	dir->dir.is_listed = true;
+	dir->dir.is_refused = rc == -EACCES;
 	dir->dir.listed_at = clock_seconds();
 	dir->dir.listing++;
 	if (rc == -ENOENT)
@@ -253,8 +277,12 @@ static int refresh_tags(struct namespace *ns, struct name *dir, struct err *e)
 		pthread_mutex_unlock(&t->lock);
 		rc = get_tags(ns, dir, e);
 		pthread_mutex_lock(&t->lock);
+		note_answer(ns, dir, rc);
 		note_tags(t, dir, rc);
 		name_tree_end_turn(t, dir);
+	} else if (dir->dir.is_refused) {
+		rc = err_set(e, -EACCES, "the tags of %s were refused a moment ago",
+			     dir->text);
 	}
 	if (rc < 0 && dir->dir.is_listed && rc != -ENOENT && rc != -EACCES) {
 		if (rc != -ENOTSUP)
@@ -353,6 +381,7 @@ static int resolve_tag(struct namespace *ns, struct name *dir, const char *text,
 	if (rc == 0)
 		rc = image_source_tag_digest(o, &d, e);
 	image_source_close(o);
+	note_failure(ns, dir, rc);
 	if (rc == 0)
 		rc = add_image(ns, dir, &d, e);
 	if (rc == -ENOENT)
@@ -462,6 +491,7 @@ static int find_dir(struct namespace *ns, struct name *parent, const char *text,
 		return parent->dir.depth == 1 ? add_dir(ns, parent, text, false)
 					      : -ENOENT;
 	rc = probe(ns, parent, text, e);
+	note_failure(ns, parent, rc);
 	if (rc == 0)
 		return add_dir(ns, parent, text, true);
 	if (ns->context->options->client.offline) /* the store may know names below */

@@ -110,11 +110,13 @@ static int name_parent(struct node_list *l, struct item *out)
 /* The digest of a tag, if it is known and recent. @stale: or not recent. */
 static bool known_digest(struct name_tree *t, struct name *tag, bool stale, char *digest)
 {
+	struct name *dir = name_tree_get(t, tag->parent);
 	bool is;
 
 	pthread_mutex_lock(&t->lock);
 	is = tag->tag.resolved_at &&
-	     (stale || (tag->tag.has_digest && name_tree_holds(t, tag->tag.resolved_at)));
+	     (stale ||
+	      (tag->tag.has_digest && name_tree_holds(t, dir, tag->tag.resolved_at)));
 	if (is)
 		digest_format(&tag->tag.digest, digest);
 	pthread_mutex_unlock(&t->lock);

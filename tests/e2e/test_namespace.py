@@ -15,7 +15,7 @@ import pytest
 import badregistry
 import layout
 from archive import directory, file, layer
-from mounting import eventually, mount, run
+from mounting import SLOWER, eventually, mount, run
 from stores import ctl
 
 BASE = layer(directory("etc"), file("etc/shared", "s" * 100000))
@@ -478,3 +478,22 @@ def test_last_errors(images):
             said = ctl("status", m.path).stdout
             assert last["path"] in said and last["error"] in said
             assert time.strftime("%Y-%m-%d %H:", time.localtime(last["time"])) in said
+
+
+def test_silent_registry_holds_up_nobody_twice(fake, images):
+    """What is known serves at once, after the one wait that told that nobody answers."""
+    fill(fake, images, "own/img", [1])
+    with mount(fake.host + "/", "timeout=2", "tag_ttl=1", quiet=False) as m:
+        path = m.path + "/own/img/v1/config.json"
+        whole = text(path)
+        assert os.listdir(m.path + "/own/img") == ["v1"]
+        time.sleep(1.5)
+        fake.silent_always = True
+        fake.silent.set()
+        assert text(path) == whole
+        begun = time.monotonic()
+        for _ in range(3):
+            assert text(path) == whole
+            assert os.listdir(m.path + "/own/img")
+        assert time.monotonic() - begun < 1.5 * SLOWER
+        fake.silent.clear()
