@@ -16,17 +16,20 @@
 
 /* FETCHING */
 
-/* Copies the whole stream into @fd and verifies that it is the blob of @d. */
-static int copy_stream(struct context *c, struct stream *st, int fd,
-		       const struct descriptor *d, struct err *e)
+/* Copies the whole of @source into @fd and verifies that it is the blob of @d. */
+static int copy_blob(struct context *c, struct source *source, int fd,
+		     const struct descriptor *d, struct err *e)
 {
 	struct hasher *hasher = NULL;
+	struct stream *st = NULL;
 	struct digest found;
 	const void *data;
 	uint64_t size = 0;
 	ssize_t n = 0;
 	int rc = hasher_new(d->digest.alg, &hasher);
 
+	if (rc == 0)
+		rc = source_stream(source, 0, &st, e);
 	while (rc == 0 && size <= d->size && (n = stream_next(st, &data, e)) > 0) {
 		hasher_update(hasher, data, (size_t)n);
 		if ((uint64_t)n <= d->size - size)
@@ -44,6 +47,7 @@ static int copy_stream(struct context *c, struct stream *st, int fd,
 		if (size != d->size || !digest_equal(&found, &d->digest))
 			rc = err_set(e, -EBADMSG, "its bytes do not have its digest");
 	}
+	stream_close(st);
 	hasher_free(hasher);
 	return rc;
 }
@@ -84,7 +88,6 @@ static int fetch_blob(struct mount_layer *l, struct err *e)
 	struct context *c = l->layers->context;
 	const struct descriptor *d = &l->descriptor;
 	struct source *source = NULL;
-	struct stream *st = NULL;
 	int rc, fd = -1;
 
 	if (descriptor_is_document(d) && d->size <= DOCUMENT_MAX)
@@ -93,10 +96,10 @@ static int fetch_blob(struct mount_layer *l, struct err *e)
 	if (rc == 0)
 		rc = fd = new_file(c, d->size, e);
 	if (rc >= 0)
-		rc = source_stream(source, 0, &st, e);
-	if (rc == 0)
-		rc = copy_stream(c, st, fd, d, e);
-	stream_close(st);
+		rc = copy_blob(c, source, fd, d, e);
+	/* The transfer may have damaged it. The second time the blob is to blame. */
+	if (rc == -EBADMSG)
+		rc = copy_blob(c, source, fd, d, e);
 	source_unref(source);
 	if (rc < 0 && fd >= 0)
 		close(fd);

@@ -32,6 +32,7 @@ struct auth {
 	struct credential cred;
 	bool has_cred;	    /* the credential was looked up */
 	bool is_refused;    /* the last value made of it */
+	bool is_accepted;   /* the value was, at least once */
 	struct err trouble; /* why the lookup failed; "" if it did not */
 };
 
@@ -179,7 +180,9 @@ static int value_copy(const char *value, char **out, struct err *e)
 static void scope_of(const struct auth *a, char scope[CHALLENGE_SCOPE_MAX])
 {
 	/* A name is 255 characters at most. */
-	snprintf(scope, CHALLENGE_SCOPE_MAX, "repository:%.1024s:pull", a->repository);
+	snprintf(scope, CHALLENGE_SCOPE_MAX,
+		 a->repository[0] ? "repository:%.1024s:pull" : "registry:catalog:*",
+		 a->repository);
 }
 
 static struct challenge *challenge_copy(const struct challenge *c)
@@ -249,6 +252,40 @@ int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **o
 	return rc;
 }
 
+/* Called with the lock: the value was refused. */
+static void drop_value(struct auth *a)
+{
+	a->is_refused = a->value &&
+			(a->cred.registry_token || strncmp(a->value, "Basic ", 6) == 0);
+	a->is_accepted = false;
+	secret_free(a->value);
+	a->value = NULL;
+}
+
+void auth_accepted(struct auth *a, const char *used)
+{
+	pthread_mutex_lock(&a->lock);
+	a->is_accepted |= used && a->value && strcmp(used, a->value) == 0;
+	pthread_mutex_unlock(&a->lock);
+}
+
+bool auth_renew(struct auth *a, const char *used)
+{
+	bool is_new = false;
+
+	pthread_mutex_lock(&a->lock);
+	while (a->fetching)
+		pthread_cond_wait(&a->changed, &a->lock);
+	if (a->challenge && a->value && strcmp(used, a->value) != 0) {
+		is_new = true;
+	} else if (a->challenge && a->value && a->is_accepted) {
+		drop_value(a);
+		is_new = true;
+	}
+	pthread_mutex_unlock(&a->lock);
+	return is_new;
+}
+
 int auth_refused(struct auth *a, const char *used, const char *challenge)
 {
 	struct challenge c, *copy;
@@ -256,9 +293,8 @@ int auth_refused(struct auth *a, const char *used, const char *challenge)
 
 	if (rc < 0)
 		return rc;
-	if (!c.scope[0] && !a->repository[0])
-		strcpy(c.scope, "registry:catalog:*");
-	else if (!c.scope[0])
+	/* A scope that names no repository is as good as none. */
+	if (!c.scope[0] || strncmp(c.scope, "repository::", 12) == 0)
 		scope_of(a, c.scope);
 	copy = challenge_copy(&c);
 	if (!copy)
@@ -268,9 +304,7 @@ int auth_refused(struct auth *a, const char *used, const char *challenge)
 		pthread_cond_wait(&a->changed, &a->lock);
 	/* Otherwise the value was renewed after the request was sent. */
 	if (!a->value || (used && strcmp(used, a->value) == 0)) {
-		a->is_refused = used != NULL;
-		secret_free(a->value);
-		a->value = NULL;
+		drop_value(a);
 		free(a->challenge);
 		a->challenge = copy;
 		copy = NULL;

@@ -12,6 +12,7 @@
 #ifndef REGISTRY_AUTH_AUTH_H
 #define REGISTRY_AUTH_AUTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,5 +56,12 @@ int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **o
  * @challenge. 0: call auth_get() again; -ENOENT: that is no challenge; -ENOMEM.
  */
 int auth_refused(struct auth *a, const char *used, const char *challenge);
+/* Reports that a request with @used was answered. */
+void auth_accepted(struct auth *a, const char *used);
+/*
+ * Reports that a request with @used was refused without a word about the right to make it.
+ * True: @used was accepted before and has perhaps expired; auth_get() makes another value.
+ */
+bool auth_renew(struct auth *a, const char *used);
 
 #endif

@@ -36,26 +36,30 @@ static char *copy_text(const char *text)
 
 /* Entries of auths */
 
-/* NULL if @text is not base64. NULs after a password end the string. */
+/* NULL if @text is not base64, perhaps in lines. NULs after a password end the string. */
 static char *decode_auth(const char *text)
 {
-	size_t max = strlen(text), len = max;
+	size_t max = strlen(text), len = 0;
 	char *out = malloc(max + 1);
 
 	if (!out)
 		return NULL;
-	memcpy(out, text, max);
+	for (; *text; text++) {
+		if (*text != '\r' && *text != '\n')
+			out[len++] = *text;
+	}
 	if (!base64_decode(out, &len))
 		len = 0;
 	explicit_bzero(out + len, max + 1 - len); /* the rest of @text, or all of it */
-	if (len > 0 || max == 0)
+	if (len > 0)
 		return out;
 	free(out);
 	return NULL;
 }
 
-/* 0, or -ENOENT for an empty entry, which helpers leave behind. */
-static int read_entry(const struct json *entry, struct credential *out)
+/* 0; -ENOENT for an empty entry, which helpers leave behind; -EACCES: it cannot be read. */
+static int read_entry(const struct json *entry, const char *key, struct credential *out,
+		      struct err *e)
 {
 	const char *auth = json_member_string(entry, "auth");
 	char *plain = auth && auth[0] ? decode_auth(auth) : NULL, *colon;
@@ -75,7 +79,11 @@ static int read_entry(const struct json *entry, struct credential *out)
 	secret_free(plain);
 	if (credential_is_empty(&c)) {
 		credential_release(&c);
-		return -ENOENT;
+		if (!auth || !auth[0] || colon)
+			return -ENOENT;
+		return err_set(e, -EACCES,
+			       "the \"auth\" of %s is not the base64 of user:password",
+			       key);
 	}
 	*out = c;
 	return 0;
@@ -121,25 +129,31 @@ static bool is_host_key(const char *key, const char *host)
 }
 
 static int find_in_auths(const struct json *auths, const char *host, const char *path,
-			 struct credential *out)
+			 struct credential *out, struct err *e)
 {
 	char key[REFERENCE_TEXT_MAX];
 	char *slash;
 	size_t i;
+	int rc;
 
 	snprintf(key, sizeof(key), "%s/%s", host, path);
 	for (;;) {
-		if (read_entry(json_member(auths, key), out) == 0)
-			return 0;
+		rc = read_entry(json_member(auths, key), key, out, e);
+		if (rc != -ENOENT)
+			return rc;
 		slash = strrchr(key, '/');
 		if (!slash)
 			break;
 		*slash = '\0';
 	}
 	for (i = 0; i < json_count(auths); i++) {
-		if (json_key(auths, i) && is_host_key(json_key(auths, i), host) &&
-		    read_entry(json_value(auths, i), out) == 0)
-			return 0;
+		const char *host_key = json_key(auths, i);
+
+		rc = host_key && is_host_key(host_key, host)
+			     ? read_entry(json_value(auths, i), host_key, out, e)
+			     : -ENOENT;
+		if (rc != -ENOENT)
+			return rc;
 	}
 	return -ENOENT;
 }
@@ -188,7 +202,7 @@ static int find_in_json(const struct credential_query *q, const struct json *j,
 		rc = ask_helper(q, store, out, e);
 	/* ~/.dockercfg has no "auths" around its map. */
 	if (rc == -ENOENT)
-		rc = find_in_auths(auths ? auths : j, q->host, q->path, out);
+		rc = find_in_auths(auths ? auths : j, q->host, q->path, out, e);
 	return rc;
 }
 

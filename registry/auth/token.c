@@ -185,18 +185,17 @@ static int send_request(const struct token_request *tr, const struct http_reques
 {
 	struct transfer *t = NULL;
 	struct retry retry;
-	bool foreign, again;
-	struct buf url;
+	struct place place;
+	bool again;
 	int rc;
 
 	retry_init(&retry, tr->http, until);
-	buf_init(&url, HTTP_URL_MAX);
+	place_init(&place);
 	do {
 		const struct http_head *head;
 
 		t = NULL;
-		rc = http_follow(tr->http, rq, elsewhere, &retry.until, &url, &foreign,
-				 &t, e);
+		rc = http_follow(tr->http, rq, elsewhere, &retry.until, &place, &t, e);
 		if (rc < 0) {
 			/* After -EIO the server is known to exist; else three tries. */
 			again = retry_is_worth_error(rc) &&
@@ -218,28 +217,26 @@ static int send_request(const struct token_request *tr, const struct http_reques
 		}
 		transfer_close(t);
 	} while (again);
-	buf_release(&url);
+	place_release(&place);
 	return rc;
 }
 
-int token_fetch(const struct token_request *tr, int64_t until, struct token *out,
-		struct err *e)
+/* By the OAuth2 form with @by_post, else with the password or anonymously. */
+static int fetch_by(const struct token_request *tr, bool by_post, int64_t until,
+		    struct token *out, struct err *e)
 {
 	const struct challenge *c = tr->challenge;
 	struct http_request rq = {.tls = is_under(c->realm, tr->base)
 						 ? tr->tls->registry
 						 : tr->tls->elsewhere};
-	struct buf url, form, body;
+	struct buf text, body;
 	char *authorization = NULL;
-	int rc = check_realm(tr, e);
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	buf_init(&url, HTTP_URL_MAX);
-	buf_init(&form, 128u << 10);
+	buf_init(&text, by_post ? 128u << 10 : HTTP_URL_MAX);
 	buf_init(&body, TOKEN_ANSWER_MAX);
-	rc = tr->cred->identity_token ? write_post(tr, &rq, &form)
-				      : write_get(tr, &rq, &url, &authorization);
+	rc = by_post ? write_post(tr, &rq, &text)
+		     : write_get(tr, &rq, &text, &authorization);
 	if (rc < 0)
 		err_set(e, rc, "cannot write a request to the token server %.200s",
 			c->realm);
@@ -247,15 +244,30 @@ int token_fetch(const struct token_request *tr, int64_t until, struct token *out
 		rc = send_request(tr, &rq, tr->tls->elsewhere, until, &body, e);
 	if (rc == 0)
 		rc = parse_token(&body, out, e);
+	secret_free(authorization);
+	secret_release(&text);
+	secret_release(&body);
+	return rc;
+}
+
+int token_fetch(const struct token_request *tr, int64_t until, struct token *out,
+		struct err *e)
+{
+	const struct credential *cred = tr->cred;
+	int rc = check_realm(tr, e);
+
+	if (rc < 0)
+		return rc;
+	rc = fetch_by(tr, cred->identity_token != NULL, until, out, e);
+	/* Not all servers that know users take identity tokens. */
+	if (cred->identity_token && cred->user && cred->password &&
+	    (rc == -ENOENT || rc == -EACCES || rc == -ENOTSUP || rc == -EBADMSG))
+		rc = fetch_by(tr, false, until, out, e);
 	/* Many token servers answer 404 for a repository that does not exist. */
 	if (rc == -ENOENT)
 		rc = -EACCES;
 	else if (rc == -ECONNREFUSED || rc == -EPROTO || rc == -ETIMEDOUT ||
 		 rc == -ELOOP || rc == -EKEYREJECTED)
 		rc = err_prefix(e, -EIO, "no token");
-	secret_free(authorization);
-	secret_release(&form);
-	secret_release(&body);
-	buf_release(&url);
 	return rc;
 }

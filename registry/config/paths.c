@@ -29,6 +29,27 @@ int paths_config(char *out, const char *rest)
 			    snprintf(out, PATH_MAX, "%s/.config/%s", home_dir(), rest));
 }
 
+int paths_fix_environment(void)
+{
+	static const char *const names[] = {"REGISTRY_AUTH_FILE", "DOCKER_CONFIG",
+					    "CONTAINERS_REGISTRIES_CONF"};
+	char folder[PATH_MAX], path[PATH_MAX];
+	int rc = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]) && rc == 0; i++) {
+		const char *value = getenv(names[i]);
+
+		if (!value || !value[0] || value[0] == '/')
+			continue;
+		rc = getcwd(folder, sizeof(folder)) ? paths_join(path, folder, value)
+						    : -errno;
+		if (rc == 0 && setenv(names[i], path, 1) < 0)
+			rc = -errno;
+	}
+	return rc;
+}
+
 int paths_join(char *out, const char *folder, const char *name)
 {
 	return path_checked(out, snprintf(out, PATH_MAX, "%s/%s", folder, name));

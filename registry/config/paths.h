@@ -12,6 +12,11 @@ struct buf;
 
 /* "$XDG_CONFIG_HOME/REST", by default "~/.config/REST". */
 int paths_config(char *out, const char *rest);
+/*
+ * Makes the variables of the environment that name such files absolute, as they are read later,
+ * perhaps in another directory. To be called while the program has one thread. -ENAMETOOLONG.
+ */
+int paths_fix_environment(void);
 /* "FOLDER/NAME". */
 int paths_join(char *out, const char *folder, const char *name);
 

@@ -5,7 +5,8 @@
  *	oci:DIR[:TAG]		an OCI layout (image-spec image-layout.md): index.json names
  *				the images, blobs/ALG/HEX are the bytes
  *	oci-archive:FILE[:TAG]	a tar archive of an OCI layout
- *	dir:DIR			skopeo's form: manifest.json, and blobs named by HEX alone
+ *	dir:DIR			skopeo's form: manifest.json, and blobs named by HEX alone,
+ *				or by ALG-HEX if ALG is not sha256
  *
  * A tag is an annotation of an entry in index.json.
  */
@@ -59,14 +60,16 @@ static int layout_read_file(struct layout *l, const char *path, struct buf *out,
 	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
 }
 
-/* "blobs/sha256/HEX", or bare "HEX" */
+/* "blobs/sha256/HEX", or bare "HEX" or "sha512-HEX" */
 static void layout_blob_path(const struct layout *l, const struct digest *d, char *out,
 			     size_t max)
 {
 	char hex[DIGEST_TEXT_MAX];
 
 	if (l->is_plain)
-		snprintf(out, max, "%s", digest_hex(d, hex));
+		snprintf(out, max, "%s%s%s",
+			 d->alg == DIGEST_SHA256 ? "" : digest_alg_name(d->alg),
+			 d->alg == DIGEST_SHA256 ? "" : "-", digest_hex(d, hex));
 	else
 		snprintf(out, max, "blobs/%s/%s", digest_alg_name(d->alg),
 			 digest_hex(d, hex));

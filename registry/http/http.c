@@ -15,6 +15,7 @@
  */
 #include "registry/http/http.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -66,7 +67,6 @@ static struct http *http_of(const struct transfer_driver *d)
 static void copy_head(struct transfer *t)
 {
 	struct curl_header *field;
-	curl_off_t seconds = 0;
 	const char *name;
 	size_t i, n;
 
@@ -76,8 +76,12 @@ static void copy_head(struct transfer *t)
 		       CURLHE_OK)
 			head_add(&t->head, i, field->value);
 	}
-	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &seconds);
-	t->head.retry_after = seconds;
+	/* curl would take the 880 of "880.092µs", which Docker and GitHub send, for seconds. */
+	if (curl_easy_header(t->easy, "Retry-After", 0, CURLH_HEADER, -1, &field) ==
+		    CURLHE_OK &&
+	    (isalpha((unsigned char)field->value[0]) ||
+	     field->value[strspn(field->value, "0123456789")] == '\0'))
+		curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &t->head.retry_after);
 }
 
 static void on_head_end(struct transfer *t)
@@ -461,6 +465,8 @@ static int set_headers(struct transfer *t, const struct http_request *rq)
 		rc = keep_credential(t, rq->authorization);
 	if (rc == 0 && rq->form)
 		rc = keep_form(t, rq->form);
+	if (rc == 0 && rq->referer)
+		rc = add_header(t, "Referer", rq->referer);
 	for (; rc == 0 && own && *own; own++) {
 		const char *value = *own + strcspn(*own, ":");
 

@@ -17,6 +17,7 @@
  *	-EKEYREJECTED	TLS, but a certificate that is not trusted, theirs or ours
  *	-ETIMEDOUT	too slow
  *	-EIO		broken off, or not HTTP
+ *	-EBADE		not an answer to this request (for callers; not from here)
  *	-E2BIG		a body over the ceiling of its reader
  *	-EINVAL		not an http or https URL
  *
@@ -78,7 +79,8 @@ struct http_request {
 	const char *url;
 	const char *accept;
 	const char *authorization; /* secret */
-	const char *form;	   /* secret; makes it a POST */
+	const char *referer;
+	const char *form; /* secret; makes it a POST */
 	bool head;
 	bool has_range;
 	uint64_t first, last; /* inclusive; last may be HTTP_TO_THE_END */

@@ -62,7 +62,7 @@ static int refusal_errno(int status)
 	case 501:
 		return -ENOTSUP;
 	case 416:
-		return -EBADMSG;
+		return -EBADE;
 	default:
 		return -EIO;
 	}
@@ -118,13 +118,19 @@ int refusal(struct transfer *t, const char *host, int64_t until, struct err *e)
 		       known ? known : number, words);
 }
 
+bool is_gzip_coding(const char *coding)
+{
+	return coding &&
+	       (strcasecmp(coding, "gzip") == 0 || strcasecmp(coding, "x-gzip") == 0);
+}
+
 int refuse_coding(const struct transfer *t, struct err *e)
 {
 	const char *coding = transfer_head(t)->content_encoding;
 
 	if (!coding || strcasecmp(coding, "identity") == 0)
 		return 0;
-	return err_set(e, -EBADMSG,
+	return err_set(e, -EBADE,
 		       "sent with the content coding \"%.40s\", which was not requested",
 		       coding);
 }

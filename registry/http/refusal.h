@@ -6,6 +6,7 @@
 #ifndef REGISTRY_HTTP_REFUSAL_H
 #define REGISTRY_HTTP_REFUSAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -14,14 +15,16 @@ struct transfer;
 /*
  * Reads a few KiB of the body and writes the sentence: "HOST answers 404 Not Found:
  * MANIFEST_UNKNOWN, ...". Returns -ENOENT for 404 and 410, -EACCES for 401, 403 and 407,
- * -EBADMSG for 416, -ENOTSUP for 405 and 501, else -EIO.
+ * -EBADE for 416, -ENOTSUP for 405 and 501, else -EIO.
  */
 int refusal(struct transfer *t, const char *host, int64_t until, struct err *e);
 
 /*
- * -EBADMSG with a sentence if the body has a content coding. None was requested, and byte
- * offsets in it would be meaningless. Else 0.
+ * -EBADE, for an answer that is not what was requested, with a sentence if the body has a
+ * content coding: byte offsets in it would be meaningless. Else 0.
  */
 int refuse_coding(const struct transfer *t, struct err *e);
+/* Is it one that is also said of files which end in .gz? @coding may be NULL. */
+bool is_gzip_coding(const char *coding);
 
 #endif

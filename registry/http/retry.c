@@ -2,6 +2,7 @@
 #include "registry/http/retry.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
@@ -9,6 +10,10 @@
 
 #define FIRST_MS 250
 #define LAST_MS	 10000
+
+/* Some machine on the way may answer wrongly, or may not have a blob yet; not for long. */
+#define MALFORMED_MAX 6
+#define MISSING_MAX   3
 
 void retry_init(struct retry *r, struct http *h, int64_t until)
 {
@@ -39,6 +44,19 @@ bool retry_wait(struct retry *r, int64_t retry_after)
 	return http_sleep(r->http, ms);
 }
 
+bool retry_error(struct retry *r, int rc)
+{
+	unsigned most = rc == -EBADE	? MALFORMED_MAX
+			: rc == -ENOENT ? MISSING_MAX
+					: UINT_MAX;
+
+	if ((!retry_is_worth_error(rc) && (rc != -ENOENT || !r->is_blob)) ||
+	    r->tries >= most || !retry_wait(r, 0))
+		return false;
+	http_count_retry(r->http);
+	return true;
+}
+
 bool retry_is_worth(int status)
 {
 	return status == 408 || status == 429 || (status >= 500 && status != 501);
@@ -47,5 +65,6 @@ bool retry_is_worth(int status)
 bool retry_is_worth_error(int rc)
 {
 	/* EPROTO: the connection was reset during the TLS handshake. */
-	return rc == -EIO || rc == -ETIMEDOUT || rc == -ECONNREFUSED || rc == -EPROTO;
+	return rc == -EIO || rc == -ETIMEDOUT || rc == -ECONNREFUSED || rc == -EPROTO ||
+	       rc == -EBADE;
 }

@@ -15,6 +15,7 @@ struct retry {
 	struct http *http;
 	int64_t until;	/* clock_ms() */
 	unsigned tries; /* failures since the start, or since the last progress */
+	bool is_blob;	/* named by digest: -ENOENT is worth another try, too */
 };
 
 /* @h is borrowed. */
@@ -24,9 +25,14 @@ void retry_init(struct retry *r, struct http *h, int64_t until);
  * the wait would end after the deadline; the failure is then final.
  */
 bool retry_wait(struct retry *r, int64_t retry_after);
+/*
+ * The same after a failed exchange: also false if @rc shows that another try is pointless, or
+ * after a few tries for a malformed answer (-EBADE). Counts a retry.
+ */
+bool retry_error(struct retry *r, int rc);
 /* Whether a request that was answered with this status should be repeated. */
 bool retry_is_worth(int status);
-/* The same for a failed exchange's errno (http.h). */
+/* Is it an errno of transport (http.h, refusal.h)? Callers outside get -EIO for all. */
 bool retry_is_worth_error(int rc);
 
 #endif

@@ -70,6 +70,13 @@ static const char *static_media(const char *type)
 	return "";
 }
 
+static bool is_there(const struct json *j, const char *key)
+{
+	const struct json *member = json_member(j, key);
+
+	return member && json_type(member) != JSON_NULL;
+}
+
 int document_kind(const void *data, size_t len, const char *media_type,
 		  enum document_kind *kind, const char **media, struct err *e)
 {
@@ -82,7 +89,12 @@ int document_kind(const void *data, size_t len, const char *media_type,
 		return rc;
 	type = json_member_string(j, "mediaType");
 	own = document_kind_of(type);
-	if (served != DOCUMENT_UNKNOWN && own != DOCUMENT_UNKNOWN && served != own) {
+	if (is_there(j, "layers") && is_there(j, "manifests")) {
+		/* Readers would see two trees for one digest (CVE-2021-41190). */
+		rc = err_set(e, -EBADMSG,
+			     "the document has both \"layers\" and \"manifests\"");
+	} else if (served != DOCUMENT_UNKNOWN && own != DOCUMENT_UNKNOWN &&
+		   served != own) {
 		rc = err_set(
 			e, -EBADMSG,
 			"the document is served as %.80s, but its mediaType is %.80s",

@@ -34,7 +34,7 @@ enum document_kind document_kind_of(const char *media_type);
  * The kind of a document: by its own "mediaType" member, else by @media_type, else by the
  * members it has. @media_type may be NULL or uninformative (some registries send
  * text/plain). *media gets the media type that holds, a static text, "" if unknown.
- * -EBADMSG: not JSON, or the document contradicts @media_type.
+ * -EBADMSG: not JSON, or the document contradicts @media_type or itself.
  */
 int document_kind(const void *data, size_t len, const char *media_type,
 		  enum document_kind *kind, const char **media, struct err *e);

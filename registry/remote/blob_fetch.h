@@ -34,13 +34,13 @@ int blob_fetch_new(struct remote *remote, const struct descriptor *d,
 void blob_fetch_free(struct blob_fetch *f);
 
 struct remote *blob_fetch_remote(const struct blob_fetch *f);
-/* Has a host answered a range request with the whole blob? */
+/* Was the last range request answered with the whole blob? */
 bool blob_fetch_lacks_ranges(const struct blob_fetch *f);
 
 /*
  * Requests [first, end) and waits for the head of the response, until *@until. If the whole
  * blob comes instead, the response extends to its end. @bulk: see http.h. Errors: as
- * remote_open(); -EBADMSG: not the requested range, or another size than the descriptor's.
+ * remote_open(); -EBADE: not the requested range, or another size than the descriptor's.
  */
 int blob_fetch_request(struct blob_fetch *f, uint64_t first, uint64_t end, bool bulk,
 		       int64_t *until, struct response *out, struct err *e);

@@ -8,13 +8,19 @@
 struct buf;
 struct err;
 
+struct body {
+	struct buf *bytes;  /* borrowed */
+	char *media, *link; /* the fields Content-Type and Link, owned; NULL: absent */
+};
+
 /*
- * Requests @rq and reads the body to @bytes, which is cleared first; a broken transfer is
- * repeated. *@media gets the Content-Type and *@link the Link field in new texts, or NULL if
- * absent; both pointers may be NULL. Errors: as remote_open(); -E2BIG: over the ceiling of
- * @bytes.
+ * Requests @rq and reads the body to @out->bytes, which is cleared first. A broken transfer is
+ * repeated, and so is an answer that is not what was requested: one without the size or
+ * digest of @rq->wanted, or one that is no JSON for @rq->is_document. The second well-formed
+ * answer with a wrong digest is given to the caller. Errors: as remote_open(); -E2BIG: over the
+ * ceiling of @out->bytes.
  */
-int body_get(struct remote *r, const struct remote_request *rq, struct buf *bytes,
-	     char **media, char **link, struct err *e);
+int body_get(struct remote *r, const struct remote_request *rq, struct body *out,
+	     struct err *e);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "registry/auth/auths.h"
 #include "registry/config/hosts.h"
+#include "registry/config/paths.h"
 #include "registry/http/http.h"
 
 #define TIMEOUT_DEFAULT 60
@@ -36,7 +37,11 @@ int client_new(const struct client_options *options, struct store *store,
 	c->store = store;
 	c->offline = options->offline;
 	c->timeout = options->timeout ? options->timeout : TIMEOUT_DEFAULT;
-	rc = http_new(options->connections, &c->http, e);
+	rc = paths_fix_environment();
+	if (rc < 0)
+		err_set(e, rc, "the environment: %s", strerror(-rc));
+	else
+		rc = http_new(options->connections, &c->http, e);
 	if (rc == 0)
 		rc = hosts_new(options->cacert, options->insecure, &c->hosts, e);
 	if (rc == 0)

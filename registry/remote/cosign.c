@@ -72,19 +72,21 @@ static int cosign_ask(struct remote *r, const struct referrers_query *q,
 		.by_tag = true,
 		.is_extra = q->is_extra,
 	};
-	char *media = NULL;
+	struct body body = {0};
 	struct buf bytes;
 	int rc;
 
 	snprintf(what, sizeof(what), "manifests/%s-%s.%s", digest_alg_name(q->of->alg),
 		 digest_hex(q->of, hex), suffix);
 	buf_init(&bytes, DOCUMENT_MAX);
-	rc = body_get(r, &rq, &bytes, &media, NULL, e);
+	body.bytes = &bytes;
+	rc = body_get(r, &rq, &body, e);
 	if (rc == 0)
-		rc = cosign_report(r, q, &bytes, media, e);
+		rc = cosign_report(r, q, &bytes, body.media, e);
 	if (rc == -ENOENT || rc == -EBADMSG || rc == -ENOTSUP)
 		rc = 0;
-	free(media);
+	free(body.media);
+	free(body.link);
 	buf_release(&bytes);
 	return rc;
 }

@@ -96,6 +96,7 @@ static int begin_part(struct range_reader *r, int64_t *until, struct err *e)
 	}
 	if (end == 0)
 		end = part_end(r, r->at);
+	r->from = r->at;
 	rc = blob_fetch_request(r->fetch, r->at, end, r->bulk, until, &r->now, e);
 	if (rc < 0)
 		return rc;
@@ -106,7 +107,6 @@ static int begin_part(struct range_reader *r, int64_t *until, struct err *e)
 		r->mode = RANGE_SINGLE;
 		r->now.end = r->end;
 	}
-	r->from = r->at;
 	if (r->n_ahead == 0)
 		r->requested = r->now.end;
 	if (r->began == 0)
@@ -140,13 +140,12 @@ static void request_ahead(struct range_reader *r)
 		;
 }
 
-/* After a failure: can reading continue at the byte reached? */
+/* After a failure, also an early end (0): can reading continue at the byte reached? */
 static bool may_retry(struct range_reader *r, struct retry *retry, ssize_t rc)
 {
-	if ((rc != 0 && !retry_is_worth_error((int)rc)) || !retry_wait(retry, 0))
-		return false;
-	http_count_retry(remote_http(blob_fetch_remote(r->fetch)));
-	return true;
+	if (r->at == r->from)
+		remote_next_host(blob_fetch_remote(r->fetch));
+	return retry_error(retry, rc == 0 ? -EIO : (int)rc);
 }
 
 /* Callers get one error for all of transport: -EIO. */
@@ -172,6 +171,7 @@ ssize_t range_reader_next(struct range_reader *r, const void **data, struct err 
 	if (r->at == r->end)
 		return 0;
 	retry_init(&retry, remote_http(remote), remote_deadline(remote));
+	retry.is_blob = true;
 	for (;;) {
 		if (r->now.transfer && r->now.at == r->now.end)
 			response_close(&r->now);
@@ -179,8 +179,11 @@ ssize_t range_reader_next(struct range_reader *r, const void **data, struct err 
 			n = begin_part(r, &retry.until, e);
 			if (n == -ESPIPE)
 				return n;
+			/* All other errors have been retried as often as useful. */
+			if ((n == -EBADE || n == -ENOENT) && may_retry(r, &retry, n))
+				continue;
 			if (n < 0)
-				break; /* it has been retried as often as useful */
+				break;
 		}
 		request_ahead(r);
 		start = clock_ns();

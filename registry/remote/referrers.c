@@ -46,15 +46,23 @@ int referrers_by_tag(struct remote *r, const struct referrers_query *q, struct e
 		.by_tag = true,
 		.is_extra = q->is_extra,
 	};
+	struct body body = {0};
+	struct digest own;
 	struct buf page;
 	int rc;
 
 	snprintf(what, sizeof(what), "manifests/%s-%.64s", digest_alg_name(q->of->alg),
 		 digest_hex(q->of, hex));
 	buf_init(&page, DOCUMENT_MAX);
-	rc = body_get(r, &rq, &page, NULL, NULL, e);
+	body.bytes = &page;
+	rc = body_get(r, &rq, &body, e);
 	if (rc == 0)
+		rc = digest_of(q->of->alg, page.data, page.len, &own);
+	/* Some registries take the tag for the digest, and answer with the image itself. */
+	if (rc == 0 && !digest_equal(&own, q->of))
 		rc = referrers_report(&page, q, e);
+	free(body.media);
+	free(body.link);
 	if (rc == -ENOENT || rc == -EBADMSG)
 		rc = 0; /* no such tag, or one of something else: no referrers */
 	buf_release(&page);
@@ -78,14 +86,16 @@ static int referrers_get_page(struct remote *r, const struct referrers_query *q,
 		.what = what,
 		.accept = MEDIA_OCI_INDEX,
 		.by_tag = true,
+		.may_lack = true,
 		.is_extra = q->is_extra,
 	};
-	char *link = NULL;
-	int rc = body_get(r, &rq, page, NULL, &link, e);
+	struct body body = {.bytes = page};
+	int rc = body_get(r, &rq, &body, e);
 
 	if (rc == 0)
-		rc = paging_next(what, link, next, e);
-	free(link);
+		rc = paging_next(what, body.link, next, e);
+	free(body.media);
+	free(body.link);
 	return rc;
 }
 

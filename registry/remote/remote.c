@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
@@ -34,6 +34,10 @@
  * uses may be limited, and curl repeats a request when a kept connection breaks at once.
  */
 #define EXPIRED_MAX 2
+
+/* How often a new token is tried again, and the tries that the waits begin with: 1 to 2 s. */
+#define EARLY_MAX   2
+#define EARLY_TRIES 3
 
 /* An endpoint and what is known about it. */
 struct peer {
@@ -179,9 +183,12 @@ struct attempt {
 	struct retry retry;
 	unsigned challenges; /* answered so far */
 	unsigned expired;    /* signed URLs refused so far */
-	struct buf first;    /* the URL at the registry */
-	struct buf url;	     /* the final URL */
-	bool foreign;	     /* it is at another host */
+	unsigned early;	     /* how often its new token was not accepted yet */
+	bool is_renewed;     /* what an unclear refusal might have meant */
+	bool whole;	     /* without the range, which was refused */
+	bool was_whole;
+	struct buf first; /* the URL at the registry */
+	struct place *place;
 };
 
 /* Sends the request with its Authorization. Time in the queue moves the deadline. */
@@ -193,7 +200,7 @@ static int attempt_send(struct attempt *a, const struct remote_request *rq, char
 		.accept = rq->accept,
 		.head = rq->head,
 		.bulk = rq->bulk,
-		.has_range = rq->has_range,
+		.has_range = rq->has_range && !a->whole,
 		.first = rq->first,
 		.last = rq->last,
 		.tls = &a->peer->at->tls,
@@ -206,8 +213,8 @@ static int attempt_send(struct attempt *a, const struct remote_request *rq, char
 		return rc;
 	http.authorization = *used;
 	until = before = remote_try_deadline(a->remote, a->retry.until);
-	rc = http_follow(a->remote->http, &http, a->remote->foreign_tls, &until, &a->url,
-			 &a->foreign, out, e);
+	rc = http_follow(a->remote->http, &http, a->remote->foreign_tls, &until, a->place,
+			 out, e);
 	a->retry.until += until - before;
 	return rc;
 }
@@ -282,26 +289,90 @@ static int attempt_describe(const struct attempt *a, int rc, struct err *e)
 	}
 }
 
-/* Handles a response other than 200 and 206. True: try again. */
+/*
+ * After a 401 to a token that was just issued: it may become valid soon, where the clock of one
+ * of the registry's machines is late. Hosts that say what is wrong are believed.
+ */
+static bool attempt_await_token(struct attempt *a, const struct remote_request *rq,
+				const struct http_head *head, const char *used)
+{
+	if (!used || strncmp(used, "Bearer ", 7) != 0 || rq->may_hide || rq->head ||
+	    (head->challenge && strstr(head->challenge, "insufficient_scope")) ||
+	    a->early++ == EARLY_MAX)
+		return false;
+	a->retry.tries = EARLY_TRIES;
+	return retry_wait(&a->retry, 0);
+}
+
+/* Can another request be answered better, with a right or a URL that is new? *rc: 0 then. */
+static bool attempt_renew(struct attempt *a, const struct remote_request *rq,
+			  const struct http_head *head, const char *used, int *rc,
+			  struct err *e)
+{
+	int status = head->status;
+
+	*rc = 0;
+	if (a->place->foreign)
+		return (status == 401 || status == 403) && a->expired++ < EXPIRED_MAX;
+	if (status == 401 && a->challenges++ < CHALLENGES_MAX) {
+		*rc = attempt_authorize(a, head, used, e);
+		return *rc == 0;
+	}
+	if (status == 401)
+		return attempt_await_token(a, rq, head, used);
+	/* Some registries do not say that a token or password has expired. */
+	if ((status != 400 && status != 403) || !used || head->challenge || a->is_renewed)
+		return false;
+	a->is_renewed = true;
+	return auth_renew(a->peer->lease->auth, used);
+}
+
+/*
+ * Firewalls and old proxies refuse ranges: then the blob is requested without one, once. A
+ * server error is repeated before, for it may be a passing one.
+ */
+static bool attempt_drop_range(struct attempt *a, const struct remote_request *rq,
+			       int status)
+{
+	bool is_refused = status == 206 || status == 400 || status == 403 ||
+			  status == 416 || status == 501 ||
+			  (status >= 500 && a->retry.tries > 0);
+
+	a->whole = rq->has_range && !a->was_whole && is_refused;
+	a->was_whole |= a->whole;
+	return a->whole;
+}
+
+/* Handles a response that is not the requested one. True: try again. */
 static bool attempt_judge(struct attempt *a, const struct remote_request *rq,
 			  struct transfer *t, const char *used, int *rc, struct err *e)
 {
 	const struct http_head *head = transfer_head(t);
-	const char *host = a->foreign ? "the host that the registry redirects to"
-				      : a->peer->at->name;
+	const char *host = a->place->foreign ? "the host that the registry redirects to"
+					     : a->peer->at->name;
 
-	if (head->status == 401 && !a->foreign && a->challenges++ < CHALLENGES_MAX) {
-		*rc = attempt_authorize(a, head, used, e);
-		return *rc == 0;
-	}
-	if (head->status == 403 && a->foreign && a->expired++ < EXPIRED_MAX) {
-		*rc = 0;
+	if (attempt_renew(a, rq, head, used, rc, e) ||
+	    (*rc == 0 && attempt_drop_range(a, rq, head->status)))
 		return true;
-	}
-	*rc = refusal(t, host, remote_try_deadline(a->remote, a->retry.until), e);
+	if (*rc == 0)
+		*rc = refusal(t, host, remote_try_deadline(a->remote, a->retry.until), e);
 	if (*rc == -EACCES && rq->may_hide && used && strcmp(host, "docker.io") == 0)
 		*rc = err_prefix(e, -ENOENT, "not found, or access is denied");
-	return retry_is_worth(head->status) && retry_wait(&a->retry, head->retry_after);
+	if (rq->may_lack && (head->status == 400 || head->status == 406))
+		*rc = -ENOTSUP;
+	if (rq->head && *rc != -ENOMEM)
+		*rc = -ESTALE;
+	return !rq->head && retry_is_worth(head->status) &&
+	       retry_wait(&a->retry, head->retry_after);
+}
+
+/* Several parts in one body are never requested. */
+static bool is_wanted(const struct http_head *head)
+{
+	return head->status == 200 ||
+	       (head->status == 206 &&
+		(!head->content_type ||
+		 strncasecmp(head->content_type, "multipart/", 10) != 0));
 }
 
 /* A TLS server answers plain HTTP with 400. */
@@ -330,13 +401,15 @@ static int attempt_run(struct attempt *a, const struct remote_request *rq,
 			again = retry_is_worth_error(rc) && has_answered(a->peer) &&
 				retry_wait(&a->retry, 0);
 		} else {
-			int status = transfer_head(t)->status;
+			const struct http_head *head = transfer_head(t);
 
-			if (status != 400 || !is_plain_http(a->peer->at))
+			if (head->status != 400 || !is_plain_http(a->peer->at))
 				__atomic_store_n(&a->peer->has_answered, true,
 						 __ATOMIC_RELAXED);
 			again = false;
-			if (status != 200 && status != 206) {
+			if (is_wanted(head)) {
+				auth_accepted(a->peer->lease->auth, used);
+			} else {
 				again = attempt_judge(a, rq, t, used, &rc, e);
 				transfer_close(t);
 				t = NULL;
@@ -363,26 +436,19 @@ static int request_url(const struct endpoint *ep, const char *what, struct buf *
 }
 
 static int peer_request(struct remote *r, size_t i, const struct remote_request *rq,
-			int64_t *until, struct buf *url, struct transfer **out,
+			int64_t *until, struct place *place, struct transfer **out,
 			struct err *e)
 {
-	struct attempt a = {.remote = r, .peer = &r->peers[i]};
+	struct attempt a = {.remote = r, .peer = &r->peers[i], .place = place};
 	int rc;
 
 	retry_init(&a.retry, r->http, *until);
 	buf_init(&a.first, HTTP_URL_MAX);
-	buf_init(&a.url, HTTP_URL_MAX);
 	rc = request_url(a.peer->at, rq->what, &a.first);
 	if (rc == 0)
 		rc = attempt_run(&a, rq, out, e);
 	*until = a.retry.until;
-	if (rc == 0 && url) {
-		buf_clear(url);
-		if (a.foreign)
-			rc = buf_append_text(url, buf_text(&a.url));
-	}
 	buf_release(&a.first);
-	buf_release(&a.url);
 	return rc;
 }
 
@@ -416,7 +482,7 @@ static bool other_has_answered(const struct remote *r, size_t at)
  * itself, which is last; that of a guess that failed too says less than the one before.
  */
 static int request_round(struct remote *r, const struct remote_request *rq,
-			 int64_t *until, struct buf *url, struct transfer **out,
+			 int64_t *until, struct place *place, struct transfer **out,
 			 struct err *e)
 {
 	size_t start = __atomic_load_n(&r->current, __ATOMIC_RELAXED), n = r->endpoints.n,
@@ -433,7 +499,7 @@ static int request_round(struct remote *r, const struct remote_request *rq,
 		if (!endpoint_serves(ep, rq) || (i > 0 && other_has_answered(r, at)))
 			continue;
 		share = before = peer_deadline(&r->peers[at], *until, n - i);
-		now = peer_request(r, at, rq, &share, url, out, &one);
+		now = peer_request(r, at, rq, &share, place, out, &one);
 		*until += share - before;
 		if (now == 0) {
 			__atomic_store_n(&r->current, at, __ATOMIC_RELAXED);
@@ -447,9 +513,20 @@ static int request_round(struct remote *r, const struct remote_request *rq,
 	return rc;
 }
 
-int remote_open(struct remote *r, const struct remote_request *rq, int64_t *until,
-		struct buf *url, struct transfer **out, struct err *e)
+void remote_next_host(struct remote *r)
 {
+	size_t now = __atomic_load_n(&r->current, __ATOMIC_RELAXED), at = now;
+
+	do
+		at = (at + 1) % r->endpoints.n;
+	while (at != now && other_has_answered(r, at));
+	__atomic_store_n(&r->current, at, __ATOMIC_RELAXED);
+}
+
+int remote_open(struct remote *r, const struct remote_request *rq, int64_t *until,
+		struct place *place, struct transfer **out, struct err *e)
+{
+	struct place own;
 	int64_t began = clock_ms();
 	struct retry rounds;
 	int rc;
@@ -457,12 +534,14 @@ int remote_open(struct remote *r, const struct remote_request *rq, int64_t *unti
 	if (r->offline)
 		return err_set(e, -EIO,
 			       "not in the store, and -o offline allows no requests");
+	place_init(&own);
 	retry_init(&rounds, r->http, *until);
 	do {
-		rc = request_round(r, rq, until, url, out, e);
+		rc = request_round(r, rq, until, place ? place : &own, out, e);
 		rounds.until = *until;
 	} while (rc == -EIO && !remote_has_answered(r) &&
 		 rounds.tries + 1 < FIRST_TRIES && retry_wait(&rounds, 0));
+	place_release(&own);
 	if (rc == -EIO)
 		remote_note_failure(r, began);
 	return rc;

@@ -14,9 +14,10 @@
 
 #include "registry/http/http.h"
 
-struct buf;
 struct err;
 struct client;
+struct descriptor;
+struct place; /* http/redirect.h */
 struct reference;
 struct remote;
 struct store;
@@ -61,18 +62,25 @@ struct remote_request {
 	bool by_tag;
 	/* refusal of accepted credentials by a host that hides what is missing: -ENOENT */
 	bool may_hide;
-	bool is_extra; /* for body_get(): not essential, give up after a few seconds */
+	bool may_lack;	  /* 400 and 406 mean that the path is unknown: -ENOTSUP */
+	bool is_document; /* for body_get(): the body is JSON */
+	const struct descriptor
+		*wanted; /* for body_get(): its digest and size; may be NULL */
+	bool is_extra;	 /* for body_get(): not essential, give up after a few seconds */
 	bool has_range;
 	uint64_t first, last; /* see http.h */
 };
 
 /*
- * Makes the request until it is answered with 200 or 206, or *@until passes. @url, if not NULL,
- * gets the final URL if that is at another host, else "". -ENOENT: not there; -EACCES: refused;
- * -ENOTSUP: the method is not allowed; -EBADMSG: a range past the end; -EIO: all else.
+ * Makes the request until it is answered with 200 or 206, or *@until passes. A range that is
+ * refused is dropped: a 200 then. @place, which may be NULL, gets the final URL. -ENOENT: not
+ * there; -EACCES: refused; -ENOTSUP: the method is not allowed; -EBADE: a range past the end;
+ * -ESTALE: the host refuses HEAD, and GET may help; -EIO: all else.
  */
 int remote_open(struct remote *r, const struct remote_request *rq, int64_t *until,
-		struct buf *url, struct transfer **out, struct err *e);
+		struct place *place, struct transfer **out, struct err *e);
+/* The host that answered last gave a wrong body: the next request begins with another one. */
+void remote_next_host(struct remote *r);
 /*
  * Makes the request at the host that answered last and does not wait for the response, as
  * http_begin(). It is not examined and redirects are not followed. May wait for a token.

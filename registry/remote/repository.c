@@ -21,6 +21,7 @@
 #include "registry/config/short_name.h"
 #include "registry/http/http.h"
 #include "registry/image/document_kind.h"
+#include "registry/image/documents.h"
 #include "registry/image/reference.h"
 #include "registry/remote/blob.h"
 #include "registry/remote/body.h"
@@ -59,22 +60,6 @@ static void explain_missing(struct err *e)
 		strstr(old.text, "NAME_UNKNOWN")
 			? "there is no such repository"
 			: "it does not say whether the repository or the tag is missing");
-}
-
-/* With @media, which gets the Content-Type, this is a request for the root. */
-static int repository_get(struct repository *r, const char *what, const char *accept,
-			  struct buf *bytes, char **media, struct err *e)
-{
-	struct remote_request rq = {
-		.what = what,
-		.accept = accept,
-		.by_tag = media && !r->reference.has_digest,
-	};
-	int rc = body_get(r->remote, &rq, bytes, media, NULL, e);
-
-	if (rc == -ENOENT && rq.by_tag && e)
-		explain_missing(e);
-	return rc;
 }
 
 static int root_digest(struct repository *r, const struct buf *bytes,
@@ -160,7 +145,7 @@ static bool root_from_store(struct repository *r, struct buf *bytes, struct desc
 	return true;
 }
 
-/* Digest and media type by HEAD. -ESTALE: HEAD does not give them. */
+/* Digest and media type by HEAD. -ESTALE: HEAD does not give them, or is refused. */
 static int head_digest(struct repository *r, const char *what, struct descriptor *out,
 		       struct err *e)
 {
@@ -171,8 +156,6 @@ static int head_digest(struct repository *r, const char *what, struct descriptor
 	struct transfer *t = NULL;
 	int rc = remote_open(r->remote, &rq, &until, NULL, &t, e);
 
-	if (rc == -ENOTSUP || (rc == -EIO && remote_has_answered(r->remote)))
-		return -ESTALE; /* some hosts do not support HEAD */
 	if (rc < 0)
 		return rc;
 	head = transfer_head(t);
@@ -188,9 +171,23 @@ static int head_digest(struct repository *r, const char *what, struct descriptor
 static int root_from_registry(struct repository *r, const char *what, struct buf *bytes,
 			      struct descriptor *out, struct err *e)
 {
+	const struct descriptor wanted = {.digest = r->reference.digest,
+					  .size = DOCUMENT_SIZE_UNKNOWN};
+	const struct remote_request rq = {
+		.what = what,
+		.accept = accept_all,
+		.by_tag = !r->reference.has_digest,
+		.is_document = true,
+		.wanted = r->reference.has_digest ? &wanted : NULL,
+	};
+	struct body body = {.bytes = bytes};
 	struct descriptor d = {0};
-	int rc = repository_get(r, what, accept_all, bytes, &d.media_type, e);
+	int rc = body_get(r->remote, &rq, &body, e);
 
+	d.media_type = body.media;
+	free(body.link);
+	if (rc == -ENOENT && rq.by_tag && e)
+		explain_missing(e);
 	if (rc == 0)
 		rc = root_digest(r, bytes, &d, e);
 	if (rc < 0) {
@@ -378,11 +375,21 @@ static int repository_document(struct backend *b, const struct descriptor *d,
 	enum document_kind kind = document_kind_of(d->media_type);
 	bool manifest = kind == DOCUMENT_INDEX || kind == DOCUMENT_MANIFEST;
 	char text[DIGEST_TEXT_MAX], what[WHAT_MAX];
+	const struct remote_request rq = {
+		.what = what,
+		.accept = manifest ? accept_all : NULL,
+		.is_document = manifest,
+		.wanted = d,
+	};
+	struct body body = {.bytes = bytes};
+	int rc;
 
 	snprintf(what, sizeof(what), "%s/%s", manifest ? "manifests" : "blobs",
 		 digest_format(&d->digest, text));
-	return repository_get((struct repository *)b, what, manifest ? accept_all : NULL,
-			      bytes, NULL, e);
+	rc = body_get(((struct repository *)b)->remote, &rq, &body, e);
+	free(body.media);
+	free(body.link);
+	return rc;
 }
 
 static int repository_blob(struct backend *b, const struct descriptor *d,

@@ -126,18 +126,10 @@ WHERE = {"first-pass": first_pass, "ranges": ranges, "table-estargz": table("est
          "chunk-chunked": chunk("storage"), "raw": raw, "config": config}
 # What is not right yet: both ways, but for "registry:..." alone.
 WRONG = {
-    "first-pass": ("the layer is broken, or the mount refused",
-                   "page coding 404 empty-200 lengths two-lengths flipped"),
-    "table-estargz": ("all of the layer is fetched",
-                      "page coding 404 empty-200 flipped wrong-start wrong-total 416"),
-    "table-chunked": ("all of the layer is fetched",
-                      "page coding 404 empty-200 flipped wrong-start wrong-total 416"),
-    "chunk-estargz": ("the table is not believed again",
-                      "page coding empty-200 flipped wrong-start wrong-total registry:416"),
-    "chunk-chunked": ("the table is not believed again",
-                      "page coding empty-200 wrong-start wrong-total registry:416"),
-    "raw": ("the read fails", "page coding 404 empty-200 lengths two-lengths flipped"),
-    "config": ("the mount is refused", "page coding 404 empty-200 lengths flipped"),
+    "first-pass": ("the layer is broken", "flipped"),
+    "table-estargz": ("all of the layer is fetched", "flipped"),
+    "table-chunked": ("all of the layer is fetched", "flipped"),
+    "chunk-estargz": ("the table is not believed again", "flipped"),
 }
 
 
@@ -167,9 +159,7 @@ def test_once(bad, tmp_path, where, name):
 
 
 @pytest.mark.parametrize("names", [
-    pytest.param(["page", "page", "page"], marks=todo("EIO")),
-    pytest.param(["416", "404", "wrong start"], marks=todo("EIO")),
-    pytest.param(["no bytes", "coding", "503"], marks=todo("EIO")),
+    ["page", "page", "page"], ["416", "404", "wrong start"], ["no bytes", "coding", "503"],
     ["empty 200", "reset", "lengths"]], ids="-".join)
 def test_one_after_another(bad, tmp_path, names):
     d = bad.images.layer(TAR)
@@ -186,7 +176,6 @@ def test_one_after_another(bad, tmp_path, names):
 
 # Documents that are no blobs
 
-@pytest.mark.xfail(strict=True, reason="the mount is refused")
 @pytest.mark.parametrize("name", ["page", "coding", "empty 200", "lengths", "flipped"])
 @pytest.mark.parametrize("by", ["tag", "digest"])
 def test_manifest(near, by, name, tmp_path):
@@ -202,8 +191,8 @@ def test_manifest(near, by, name, tmp_path):
 
 # An answer from elsewhere
 
-@pytest.mark.xfail(strict=True, reason="the registry is not asked for another URL")
-@pytest.mark.parametrize("name", ["page", "coding", "empty 200", "404", "flipped"])
+@pytest.mark.parametrize("name", ["page", "coding", "empty 200", "404",
+                                  pytest.param("flipped", marks=todo("blamed at the first"))])
 def test_a_store_that_stays_wrong(near, name, tmp_path):
     """One of several behind an address, say: only a new URL leads to another."""
     near.redirect = True
@@ -228,7 +217,6 @@ def refused(source, *options, where):
     return done.stderr
 
 
-@pytest.mark.xfail(strict=True, reason="the layer is taken for damaged, or not asked for again")
 @pytest.mark.parametrize("name", ["page", "coding", "404", "empty 200", "lengths"])
 def test_what_does_not_end_is_no_damage(near, name, tmp_path):
     """The sentence is of the registry, in bounded time; nothing is mounted, for another
@@ -289,8 +277,7 @@ def asleep(m, path):
 
 
 @pytest.mark.parametrize("name", [
-    "503", "drop", "404", *(pytest.param(name, marks=todo("the layer stays broken"))
-                            for name in ("page", "coding", "empty 200", "lengths"))])
+    "503", "drop", "404", "page", "coding", "empty 200", "lengths"])
 @pytest.mark.parametrize("how", ["namespace", "platforms"])
 def test_heals(near, how, name):
     """A layer that was asked for in vain is there as soon as it can be had."""
@@ -315,7 +302,7 @@ def test_heals(near, how, name):
 
 # By number
 
-@pytest.mark.xfail(strict=True, reason="mounts fail, and tables are forgotten")
+@pytest.mark.xfail(strict=False, reason="flipped bytes are blamed at the first")
 @pytest.mark.limit(60)
 @pytest.mark.parametrize("form", ["gzip", "estargz"])
 def test_every_seventh_answer(bad, form, tmp_path):

@@ -18,8 +18,8 @@ static void test_tag_digest(void)
 		{"a:t", 0, true, 0, 0, 2, "HEAD that tells no digest"},
 		{"a:t", 405, false, 0, 0, 2, "HEAD refused"},
 		{"a:t", 501, true, 0, 0, 2, "HEAD unknown"},
-		{"a:u", 0, false, 0, -ENOENT, 1, "no such tag"},
-		{"a:t", 0, false, 403, -EACCES, 1, "refused"},
+		{"a:u", 0, false, 0, -ENOENT, 2, "no such tag"},
+		{"a:t", 0, false, 403, -EACCES, 2, "refused"},
 	};
 	struct digest want, got;
 	struct client *c = client_start();

@@ -71,8 +71,9 @@ static void test_auths(void)
 		{"{\"auths\":{\"x.y:5000\":{\"auth\":\"dTpw\"}}}", "x.y:5000", "a",
 		 "u:p"},
 		{"{\"auths\":{\"x.y\":{}}}", "x.y", "a", NULL},
-		{"{\"auths\":{\"x.y\":{\"auth\":\"!!\"}}}", "x.y", "a", NULL},
-		{"{\"auths\":{\"x.y\":{\"auth\":\"dQ==\"}}}", "x.y", "a", NULL},
+		{"{\"auths\":{\"x.y\":{\"auth\":\"!!\"}}}", "x.y", "a", "?"},
+		{"{\"auths\":{\"x.y\":{\"auth\":\"dQ==\"}}}", "x.y", "a", "?"},
+		{"{\"auths\":{\"x.y\":{\"auth\":\"dT\\r\\npw\\n\"}}}", "x.y", "a", "u:p"},
 		{"{\"auths\":null}", "x.y", "a", NULL},
 		{"{\"auths\":{\"x.y\":{\"identitytoken\":\"T\",\"auth\":\"Og==\"}}}",
 		 "x.y", "a", "identity T"},
@@ -102,8 +103,11 @@ static void test_auths(void)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		q = query(NULL, rows[i].host, rows[i].path);
 		rc = credentials_in(&q, rows[i].text, strlen(rows[i].text), &c, NULL);
-		is_int(rc, rows[i].want ? 0 : -ENOENT, "%s for %s", rows[i].text,
-		       rows[i].host);
+		is_int(rc,
+		       !rows[i].want		? -ENOENT
+		       : rows[i].want[0] == '?' ? -EACCES
+						: 0,
+		       "%s for %s", rows[i].text, rows[i].host);
 		if (rc < 0)
 			continue;
 		if (c.identity_token)

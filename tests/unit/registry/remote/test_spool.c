@@ -130,14 +130,16 @@ static void test_spool_fails(void)
 	unsigned char got[10];
 	struct bench b = {0};
 	struct err e = {""};
+	unsigned asked;
 
 	spool_open(&b, "I4", 4);
 	ok(reads_part(&b, 1), "what came is there");
 	is_int(source_pread(b.blob, got, 10, SIZE - 10, &e), -ENOENT,
 	       "what did not is gone: %s", e.text);
 	ok(e.text[0] != '\0', "with a sentence");
+	asked = near.asked;
 	ok(reads_part(&b, 1), "what came is there still");
-	is_int(near.asked, 2, "and asks nothing");
+	is_int(near.asked, asked, "and asks nothing");
 	script(&near, "i");
 	is_int(source_pread(b.blob, got, 10, SIZE - 10, &e), 10, "another try: %s",
 	       e.text);
