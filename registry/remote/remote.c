@@ -23,6 +23,12 @@
 /* Enough for a connection, TLS and a response over any working network. */
 #define SHORT_WAIT_MS 2000
 
+/* The kernel repeats a read that failed at once: so soon, a wait is no longer than this. */
+#define REPEAT_MS 400
+
+/* Short waits are enough for so many timeouts; then one is long again. */
+#define FULL_AGAIN 10
+
 /* Rounds over all peers while none has ever answered: they may not exist. */
 #define FIRST_TRIES 3
 
@@ -56,6 +62,8 @@ struct remote {
 	struct peer *peers;    /* one per endpoint */
 	size_t current;	       /* atomic: the peer that answered last */
 	int64_t failing_until; /* atomic: until then waits are short; 0: they are not */
+	int64_t failed_at;     /* atomic: when the last wait failed */
+	int64_t full_at;       /* atomic: when the last one in full did */
 };
 
 void remote_free(struct remote *r)
@@ -116,19 +124,26 @@ int64_t remote_deadline(const struct remote *r)
 {
 	int64_t now = clock_ms(), wait = (int64_t)r->timeout * 1000;
 
-	if (wait > SHORT_WAIT_MS &&
-	    now < __atomic_load_n(&r->failing_until, __ATOMIC_RELAXED))
-		wait = SHORT_WAIT_MS;
-	return now + wait;
+	if (now >= __atomic_load_n(&r->failing_until, __ATOMIC_RELAXED))
+		return now + wait;
+	if (now < __atomic_load_n(&r->failed_at, __ATOMIC_RELAXED) + REPEAT_MS)
+		return now + REPEAT_MS;
+	return now + (wait < SHORT_WAIT_MS ? wait : SHORT_WAIT_MS);
 }
 
 void remote_note_failure(struct remote *r, int64_t since)
 {
 	int64_t now = clock_ms(), wait = (int64_t)r->timeout * 1000;
 
-	/* An immediate refusal or a short wait does not count: the host may be slow. */
 	if (now - since > wait / 2)
-		__atomic_store_n(&r->failing_until, now + wait, __ATOMIC_RELAXED);
+		__atomic_store_n(&r->full_at, now, __ATOMIC_RELAXED);
+	/* An immediate refusal does not count, nor a short wait for long: the host may be slow. */
+	else if (now - since < SHORT_WAIT_MS / 2 ||
+		 since >= __atomic_load_n(&r->failing_until, __ATOMIC_RELAXED) ||
+		 now - __atomic_load_n(&r->full_at, __ATOMIC_RELAXED) > FULL_AGAIN * wait)
+		return;
+	__atomic_store_n(&r->failed_at, now, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->failing_until, now + wait, __ATOMIC_RELAXED);
 }
 
 void remote_note_progress(struct remote *r)

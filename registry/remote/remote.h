@@ -33,13 +33,13 @@ void remote_free(struct remote *r);
 
 /*
  * The deadline of one wait that begins now, retries included: the client's timeout. For that
- * long after remote_note_failure() it is only 2 seconds away: who tries again does not wait in
- * full again, but notices soon when the network is back.
+ * long after remote_note_failure() it is only 2 seconds away, and at first less: a reader
+ * that tries again does not wait in full again, but notices soon when the network is back.
  */
 int64_t remote_deadline(const struct remote *r);
 /*
  * Records that a wait that began at @since failed, which counts if it took more than half of
- * the timeout; that bytes arrive.
+ * the timeout, or a second after another one that counted; that bytes arrive.
  */
 void remote_note_failure(struct remote *r, int64_t since);
 void remote_note_progress(struct remote *r);

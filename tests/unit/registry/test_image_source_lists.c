@@ -67,7 +67,8 @@ static void test_lists(void)
 		if (rows[i].asked)
 			is_int(n_asked, rows[i].asked, "requests");
 		is_int(image_source_catalog(c, host, on_name, &repositories, &e),
-		       rows[i].status ? -ENOTSUP : rows[i].rc, "as a catalog %s", e.text);
+		       rows[i].status && rows[i].rc != -EACCES ? -ENOTSUP : rows[i].rc,
+		       "as a catalog %s", e.text);
 		ok(repositories.n == rows[i].told && repositories.in_order,
 		   "the same names");
 		image_source_close(o);
