@@ -93,7 +93,8 @@ int image_source_find_tocs(struct image_source *s, struct image *img, bool may_a
  * request; a tag causes a request each time (HEAD, or GET if that gives no digest). The
  * result is unverified until an image of that digest is resolved. If the registry is
  * unreachable or refuses, the result is the last digest that the store knows, and the client
- * reports a warning. -ENOENT: no such tag.
+ * reports a warning. 0; 1: the registry was unreachable, and this is what the store knows;
+ * -ENOENT: no such tag.
  */
 int image_source_tag_digest(struct image_source *s, struct digest *out, struct err *e);
 

@@ -381,7 +381,9 @@ static int resolve_tag(struct namespace *ns, struct name *dir, const char *text,
 	if (rc == 0)
 		rc = image_source_tag_digest(o, &d, e);
 	image_source_close(o);
-	note_failure(ns, dir, rc);
+	note_failure(ns, dir, rc == 1 ? -EIO : rc);
+	if (rc == 1)
+		rc = 0;
 	if (rc == 0)
 		rc = add_image(ns, dir, &d, e);
 	if (rc == -ENOENT)

@@ -285,14 +285,14 @@ static int repository_tag_digest(struct backend *b, struct digest *out, struct e
 	if ((rc == -EIO || rc == -EACCES) && recall_tag(r, &d)) {
 		if (!r->offline)
 			warn_stale(r, e);
-		rc = 0;
+		rc = rc == -EIO && !r->offline;
 	} else if (r->offline) {
 		err_set(e, rc, "not in the store, and -o offline allows no requests");
 	}
-	if (rc == 0)
+	if (rc >= 0)
 		*out = d.digest;
 	descriptor_release(&d);
-	return rc < 0 ? err_prefix(e, rc, "%s", r->backend.name) : 0;
+	return rc < 0 ? err_prefix(e, rc, "%s", r->backend.name) : rc;
 }
 
 /* The root of the candidate in use. */

@@ -483,7 +483,7 @@ def test_last_errors(images):
 def test_silent_registry_holds_up_nobody_twice(fake, images):
     """What is known serves at once, after the one wait that told that nobody answers."""
     fill(fake, images, "own/img", [1])
-    with mount(fake.host + "/", "timeout=2", "tag_ttl=1", quiet=False) as m:
+    with mount(fake.host + "/", "timeout=4", "tag_ttl=1", quiet=False) as m:
         path = m.path + "/own/img/v1/config.json"
         whole = text(path)
         assert os.listdir(m.path + "/own/img") == ["v1"]
