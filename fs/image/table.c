@@ -30,6 +30,11 @@ int table_add(struct table *t, void *item, uint32_t *number)
 	return 0;
 }
 
+void table_set(struct table *t, uint32_t number, void *item)
+{
+	t->chunks[number / TABLE_CHUNK][number % TABLE_CHUNK] = item;
+}
+
 void *table_get(const struct table *t, uint32_t number)
 {
 	if (number >= table_count(t))

@@ -22,7 +22,9 @@ struct table {
 void table_release(struct table *t);
 /* Adds an item; *number is its number. Under a lock of the caller. -ENOMEM, -ENOSPC. */
 int table_add(struct table *t, void *item, uint32_t *number);
-/* NULL if no item has the number. Any thread. */
+/* Another item for a number that was added, under the same lock. */
+void table_set(struct table *t, uint32_t number, void *item);
+/* NULL if no item has the number. Any thread, if the item is never replaced. */
 void *table_get(const struct table *t, uint32_t number);
 uint32_t table_count(const struct table *t);
 

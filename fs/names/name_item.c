@@ -170,13 +170,11 @@ int name_item_describe(struct namespace *ns, const struct node *node, struct ite
 	}
 	if (node->layer == NAME_ROW_STATUS)
 		return name_item_status(ns, node->entry, out);
-	name = name_tree_get(t, node->entry);
-	if (!name)
-		return -ESTALE;
 	pthread_mutex_lock(&t->lock);
-	if (node->layer == NAME_ROW_DIR && name->kind == NAME_DIR)
+	name = name_tree_get(t, node->entry);
+	if (name && node->layer == NAME_ROW_DIR && name->kind == NAME_DIR)
 		name_item_dir(ns, name, out);
-	else if (node->layer >= NAME_ROW_TAG && name->kind == NAME_TAG)
+	else if (name && node->layer >= NAME_ROW_TAG && name->kind == NAME_TAG)
 		name_item_tag(ns, name, (enum name_row)node->layer, out);
 	else
 		rc = -ESTALE;

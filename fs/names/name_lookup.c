@@ -26,21 +26,25 @@ static bool is_noise(const char *name)
 	return false;
 }
 
-/* The repository that the first @len bytes name in @parent, where there can be one. */
-static int repository_of(struct namespace *ns, struct name *parent, const char *text,
-			 size_t len, struct name **out)
+/* The repository that the first @len bytes name in @parent, where there can be one. Pinned. */
+static int pin_repository(struct namespace *ns, struct name *parent, const char *text,
+			  size_t len, struct name **out)
 {
 	struct name_tree *t = ns->tree;
-	int rc;
+	int rc = 0;
 
-	*out = parent;
-	if (len == 0) /* "@DIGEST" of the top itself */
-		return parent->parent || parent->dir.depth < 2 ? -ENOENT : 0;
-	if (parent->dir.depth == 0 || memchr(text, '/', len) ||
-	    !reference_is_path(text, len))
+	*out = NULL;
+	if (len == 0 ? parent->parent || parent->dir.depth < 2
+		     : parent->dir.depth == 0 || memchr(text, '/', len) ||
+			       !reference_is_path(text, len))
 		return -ENOENT;
 	pthread_mutex_lock(&t->lock);
-	rc = name_tree_add(t, parent, NAME_DIR, text, len, out);
+	if (len == 0) /* "@DIGEST" of the top itself */
+		*out = parent;
+	else
+		rc = name_tree_add(t, parent, NAME_DIR, text, len, out);
+	if (rc == 0)
+		(*out)->pins++;
 	pthread_mutex_unlock(&t->lock);
 	return rc;
 }
@@ -54,12 +58,13 @@ static int lookup_digest(struct namespace *ns, struct name *parent, const char *
 
 	if (digest_parse(at + 1, strlen(at + 1), &d) < 0 || d.alg != DIGEST_SHA256)
 		return -ENOENT;
-	rc = repository_of(ns, parent, name, (size_t)(at - name), &dir);
-	if (rc < 0 || name_image_find(ns, dir, at + 1, out))
-		return rc;
-	rc = refresh_image(ns, dir, at + 1, w);
-	if (rc == 0 && !name_image_find(ns, dir, at + 1, out))
-		rc = -ENOENT;
+	rc = pin_repository(ns, parent, name, (size_t)(at - name), &dir);
+	if (rc == 0 && !name_image_find(ns, dir, at + 1, out)) {
+		rc = refresh_image(ns, dir, at + 1, w);
+		if (rc == 0 && !name_image_find(ns, dir, at + 1, out))
+			rc = -ENOENT;
+	}
+	name_tree_unpin(ns->tree, dir);
 	return rc;
 }
 
@@ -96,27 +101,45 @@ static bool find_tag(struct namespace *ns, struct name *dir, const char *text,
 	return tag != NULL;
 }
 
+/* Asks the registry for a tag. */
+static int ask_for_tag(struct namespace *ns, struct name *dir, const char *text,
+		       struct waiter *w)
+{
+	struct name_tree *t = ns->tree;
+	struct name *tag;
+	int rc;
+
+	pthread_mutex_lock(&t->lock);
+	rc = name_tree_add(t, dir, NAME_TAG, text, strlen(text), &tag);
+	if (rc == 0)
+		tag->pins++;
+	pthread_mutex_unlock(&t->lock);
+	if (rc < 0)
+		return rc;
+	rc = refresh_tag(ns, tag, w);
+	name_tree_unpin(t, tag);
+	return rc;
+}
+
 static int lookup_tagged(struct namespace *ns, struct name *parent, const char *name,
 			 const char *colon, struct waiter *w, struct item *out)
 {
-	struct name_tree *t = ns->tree;
-	struct name *dir, *tag;
+	struct name *dir;
 	int rc;
 
 	if (colon == name || !reference_is_tag(colon + 1, strlen(colon + 1)))
 		return -ENOENT;
-	rc = repository_of(ns, parent, name, (size_t)(colon - name), &dir);
-	if (rc < 0 || find_tag(ns, dir, colon + 1, NAME_ROW_TAGGED, false, out))
-		return rc;
-	pthread_mutex_lock(&t->lock);
-	rc = name_tree_add(t, dir, NAME_TAG, colon + 1, strlen(colon + 1), &tag);
-	pthread_mutex_unlock(&t->lock);
-	if (rc == 0)
-		rc = refresh_tag(ns, tag, w);
-	if ((rc == 0 || rc == -EIO) &&
-	    find_tag(ns, dir, colon + 1, NAME_ROW_TAGGED, true, out))
-		return 0;
-	return rc == 0 ? -ENOENT : rc;
+	rc = pin_repository(ns, parent, name, (size_t)(colon - name), &dir);
+	if (rc == 0 && !find_tag(ns, dir, colon + 1, NAME_ROW_TAGGED, false, out)) {
+		rc = ask_for_tag(ns, dir, colon + 1, w);
+		if ((rc == 0 || rc == -EIO) &&
+		    find_tag(ns, dir, colon + 1, NAME_ROW_TAGGED, true, out))
+			rc = 0;
+		else if (rc == 0)
+			rc = -ENOENT;
+	}
+	name_tree_unpin(ns->tree, dir);
+	return rc;
 }
 
 /* Whether its existence need not be asked about again. Under the lock. */

@@ -10,9 +10,44 @@
 #include "fs/tree/identity.h"
 #include "registry/image_source.h"
 
+/* A name's number is its slot in the table and, above that, how often the slot was used. */
+#define SLOT_MASK (TABLE_ITEMS_MAX - 1)
+/* Names that are looked at for one to forget. */
+#define FORGET_STEPS 64
+
+struct name *name_tree_at(const struct name_tree *t, uint32_t slot)
+{
+	return table_get(&t->table, slot);
+}
+
 struct name *name_tree_get(const struct name_tree *t, uint32_t number)
 {
-	return number ? table_get(&t->table, number) : NULL;
+	struct name *n = name_tree_at(t, number & SLOT_MASK);
+
+	return n && n->number == number ? n : NULL;
+}
+
+struct name *name_tree_pin(struct name_tree *t, uint32_t number)
+{
+	struct name *n;
+
+	pthread_mutex_lock(&t->lock);
+	n = name_tree_get(t, number);
+	if (n) {
+		n->pins++;
+		n->is_recent = true;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return n;
+}
+
+void name_tree_unpin(struct name_tree *t, struct name *n)
+{
+	if (!n)
+		return;
+	pthread_mutex_lock(&t->lock);
+	n->pins--;
+	pthread_mutex_unlock(&t->lock);
 }
 
 static uint32_t *bucket_of(struct name_tree *t, const struct name *parent,
@@ -33,19 +68,104 @@ struct name *name_tree_find(struct name_tree *t, const struct name *parent,
 	for (; number; number = n->next) {
 		n = name_tree_get(t, number);
 		if (n->kind == kind && n->parent == parent->number &&
-		    strlen(n->text) == len && memcmp(n->text, text, len) == 0)
+		    strlen(n->text) == len && memcmp(n->text, text, len) == 0) {
+			n->is_recent = true;
 			return n;
+		}
 	}
 	return NULL;
 }
 
-static int add_child(struct name_dir *dir, uint32_t number)
+/* Where the children begin whose numbers are greater. */
+static size_t children_after(const struct name_dir *d, uint32_t number)
 {
-	int rc = array_grow(&dir->children, dir->n, sizeof(*dir->children));
+	size_t low = 0, high = d->n, mid;
 
-	if (rc == 0)
-		dir->children[dir->n++] = number;
-	return rc;
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (d->children[mid] <= number)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static int add_child(struct name_dir *d, uint32_t number)
+{
+	size_t at = children_after(d, number);
+	int rc = array_grow(&d->children, d->n, sizeof(*d->children));
+
+	if (rc < 0)
+		return rc;
+	memmove(d->children + at + 1, d->children + at,
+		(d->n++ - at) * sizeof(*d->children));
+	d->children[at] = number;
+	return 0;
+}
+
+static void free_name(struct name *n)
+{
+	if (n->kind == NAME_DIR) {
+		image_source_close(n->dir.image_source);
+		free(n->dir.children);
+	}
+	free(n);
+}
+
+/* Whether nobody uses the name, and no registry is known to have it. */
+static bool can_be_forgotten(const struct name_tree *t, const struct name *n)
+{
+	if (n->pins > 0 || n->kind == NAME_IMAGE)
+		return false;
+	if (n->kind == NAME_DIR)
+		return !n->dir.is_shown && n->dir.n == 0 && !n->dir.is_busy;
+	return !n->tag.resolved_at &&
+	       (!n->tag.listing ||
+		n->tag.listing < name_tree_get(t, n->parent)->dir.listing);
+}
+
+static void take_out(struct name_tree *t, const struct name *n)
+{
+	struct name *parent = name_tree_get(t, n->parent);
+	struct name_dir *d = &parent->dir;
+	uint32_t *link = bucket_of(t, parent, n->kind, n->text, strlen(n->text));
+	size_t end = children_after(d, n->number);
+
+	while (*link != n->number)
+		link = &name_tree_get(t, *link)->next;
+	*link = n->next;
+	memmove(d->children + end - 1, d->children + end,
+		(d->n-- - end) * sizeof(*d->children));
+}
+
+/*
+ * A slot for a new name: once there are many, that of one that was not used since the
+ * last round. 0: none was found.
+ */
+static uint32_t forget_one(struct name_tree *t)
+{
+	uint32_t n_slots = table_count(&t->table), number;
+	unsigned i;
+
+	for (i = 0; i < FORGET_STEPS && n_slots > NAMES_MANY; i++) {
+		struct name *n;
+
+		t->hand = t->hand + 1 < n_slots ? t->hand + 1 : 1;
+		n = name_tree_at(t, t->hand);
+		if (!can_be_forgotten(t, n))
+			continue;
+		if (n->is_recent) {
+			n->is_recent = false;
+			continue;
+		}
+		number = n->number;
+		take_out(t, n);
+		table_set(&t->table, t->hand, NULL);
+		free_name(n);
+		return number + TABLE_ITEMS_MAX;
+	}
+	return 0;
 }
 
 static struct name *new_name(const struct name *parent, enum name_kind kind,
@@ -69,6 +189,16 @@ static struct name *new_name(const struct name *parent, enum name_kind kind,
 	return n;
 }
 
+/* Gives the name a number. */
+static int add_to_table(struct name_tree *t, struct name *n)
+{
+	n->number = forget_one(t);
+	if (n->number == 0)
+		return table_add(&t->table, n, &n->number);
+	table_set(&t->table, n->number & SLOT_MASK, n);
+	return 0;
+}
+
 static int add(struct name_tree *t, struct name *parent, enum name_kind kind,
 	       const char *text, size_t len, struct name **out)
 {
@@ -78,17 +208,22 @@ static int add(struct name_tree *t, struct name *parent, enum name_kind kind,
 
 	if (!n)
 		return -ENOMEM;
-	rc = table_add(&t->table, n, &n->number);
+	if (parent)
+		parent->pins++;
+	rc = add_to_table(t, n);
+	/* An image keeps its directory. */
+	if (parent && (rc < 0 || kind != NAME_IMAGE))
+		parent->pins--;
 	if (rc < 0) {
-		free(n);
+		free_name(n);
 		return rc;
 	}
+	n->is_recent = true;
 	n->next = *bucket;
 	*bucket = n->number;
 	*out = n;
-	/* Out of memory, the name is not listed but can be looked up. */
-	if (parent && kind != NAME_IMAGE)
-		(void)add_child(&parent->dir, n->number);
+	if (parent && kind != NAME_IMAGE && add_child(&parent->dir, n->number) < 0)
+		n->pins++; /* not listed, but can be looked up */
 	return 0;
 }
 
@@ -133,13 +268,8 @@ void name_tree_free(struct name_tree *t)
 
 	if (!t)
 		return;
-	for (i = 1; (n = name_tree_get(t, i)); i++) {
-		if (n->kind == NAME_DIR) {
-			image_source_close(n->dir.image_source);
-			free(n->dir.children);
-		}
-		free(n);
-	}
+	for (i = 1; (n = name_tree_at(t, i)); i++)
+		free_name(n);
 	table_release(&t->table);
 	pthread_cond_destroy(&t->changed);
 	pthread_mutex_destroy(&t->lock);
@@ -206,18 +336,11 @@ static bool is_listed(struct name_tree *t, const struct name *dir, const struct 
 struct name *name_tree_next(struct name_tree *t, const struct name *dir, uint32_t after)
 {
 	const struct name_dir *d = &dir->dir;
-	size_t low = 0, high = d->n, mid;
+	size_t at = children_after(d, after);
 	struct name *n;
 
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if (d->children[mid] <= after)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	for (; low < d->n; low++) {
-		n = name_tree_get(t, d->children[low]);
+	for (; at < d->n; at++) {
+		n = name_tree_get(t, d->children[at]);
 		if (is_listed(t, dir, n))
 			return n;
 	}

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The known names of a namespace: hosts, path components, tags, images by digest. Numbers
- * of names are never reused, because node ids encode them. Plain memory, no network. The
- * caller holds the tree's lock, unless a call says otherwise.
+ * of names are not reused, because node ids encode them: after 1,024 times at the earliest.
+ * Plain memory, no network. The caller holds the tree's lock, unless a call says otherwise.
+ *
+ * Any name that looks like a host or a part of a path can be looked up. So once there are
+ * many names, those that no registry is known to have are forgotten, the ones that were not
+ * used for long first. Their nodes are stale from then on, and the kernel looks the name up
+ * again. A pinned name and those around it stay.
  */
 #ifndef FS_NAMES_NAME_TREE_H
 #define FS_NAMES_NAME_TREE_H
@@ -72,6 +77,8 @@ struct name_tag {
 };
 
 struct name {
+	uint32_t pins;	/* name_tree_pin(), or it has images */
+	bool is_recent; /* used since the last round of forgetting */
 	uint32_t number;
 	uint32_t parent;
 	uint32_t next; /* in its bucket */
@@ -85,12 +92,15 @@ struct name {
 };
 
 #define NAME_BUCKETS 16384
+/* Above that, names are forgotten: at 200 bytes each they occupy 3 MiB. */
+#define NAMES_MANY 16384u
 
 struct name_tree {
 	uint32_t ttl; /* seconds for which answers hold */
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* name_tree_end_turn() */
-	struct table table;	/* readable without the lock, too */
+	struct table table;
+	uint32_t hand; /* the slot that was looked at last for a name to forget */
 	uint32_t buckets[NAME_BUCKETS];
 };
 
@@ -99,8 +109,16 @@ int name_tree_new(const char *prefix, uint32_t ttl, struct name_tree **out);
 /* NULL is fine. Closes the sources of its repositories. */
 void name_tree_free(struct name_tree *t);
 
-/* NULL if no name has the number. No lock: number, parent, kind and text never change. */
+/*
+ * NULL if no name has the number. For a pinned name, and those around it, without the lock,
+ * too: number, parent, kind and text never change.
+ */
 struct name *name_tree_get(const struct name_tree *t, uint32_t number);
+/* The same, and it stays until name_tree_unpin(); NULL is fine there. Without the lock. */
+struct name *name_tree_pin(struct name_tree *t, uint32_t number);
+void name_tree_unpin(struct name_tree *t, struct name *n);
+/* All names: those in the slots from 1 to the first NULL. */
+struct name *name_tree_at(const struct name_tree *t, uint32_t slot);
 /* NULL if it is unknown. */
 struct name *name_tree_find(struct name_tree *t, const struct name *parent,
 			    enum name_kind kind, const char *text, size_t len);

@@ -27,8 +27,10 @@
 
 struct refresh {
 	struct task task;
+	int (*run)(struct task *task);
 	struct namespace *ns;
-	struct name *name;
+	uint32_t number;   /* of the name */
+	struct name *name; /* pinned while it runs */
 	char text[];
 };
 
@@ -137,7 +139,7 @@ static void hide_gone(struct name_tree *t, const struct name *host)
 	struct name *n;
 	uint32_t i;
 
-	for (i = NAME_TOP + 1; (n = name_tree_get(t, i)); i++) {
+	for (i = NAME_TOP + 1; (n = name_tree_at(t, i)); i++) {
 		if (n->kind != NAME_DIR || !n->dir.catalogued ||
 		    name_tree_host(t, n) != host ||
 		    n->dir.catalogued == host->dir.cataloguing)
@@ -570,6 +572,21 @@ static int refresh_run_image(struct task *task)
 	return seen_errno(rc);
 }
 
+/* The name is known by its number before, because this may begin after an interrupt. */
+static int refresh_run(struct task *task)
+{
+	struct refresh *r = (struct refresh *)task;
+	struct name_tree *t = r->ns->tree;
+	int rc;
+
+	r->name = name_tree_pin(t, r->number);
+	if (!r->name)
+		return -ESTALE;
+	rc = r->run(task);
+	name_tree_unpin(t, r->name);
+	return rc;
+}
+
 static int refresh_start(struct namespace *ns, int (*run)(struct task *t),
 			 struct name *name, const char *text, int64_t until,
 			 struct waiter *w)
@@ -579,9 +596,10 @@ static int refresh_start(struct namespace *ns, int (*run)(struct task *t),
 	if (!r)
 		return -ENOMEM;
 	r->ns = ns;
-	r->task.run = run;
+	r->task.run = refresh_run;
+	r->run = run;
 	r->task.until = until;
-	r->name = name;
+	r->number = name->number;
 	strcpy(r->text, text);
 	return seen_errno(task_run(ns->images->workers, &r->task, w));
 }

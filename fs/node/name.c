@@ -17,13 +17,7 @@
 /* The name that a node stands for, or NULL. */
 static struct name *name_of(const struct located *at, enum name_kind kind)
 {
-	struct name_tree *t = at->nodes->namespace->tree;
-	bool is_tag = at->node.layer >= NAME_ROW_TAG;
-	struct name *name = NULL;
-
-	if (kind == NAME_TAG ? is_tag : at->node.layer == NAME_ROW_DIR)
-		name = name_tree_get(t, at->node.entry);
-	return name && name->kind == kind ? name : NULL;
+	return at->name && at->name->kind == kind ? at->name : NULL;
 }
 
 static int name_describe(const struct located *at, struct item *out)
@@ -159,6 +153,7 @@ static ssize_t name_read(const struct located *at, void *buf, size_t size, uint6
 }
 
 const struct node_ops name_ops = {
+	.pin = located_pin_name,
 	.describe = name_describe,
 	.lookup = name_node_lookup,
 	.list = name_list,

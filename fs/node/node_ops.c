@@ -9,6 +9,8 @@
 #include "fs/image/item.h"
 #include "fs/image/layers.h"
 #include "fs/names/name_item.h"
+#include "fs/names/name_tree.h"
+#include "fs/names/namespace.h"
 #include "fs/tree/merge.h"
 #include "tar/layer.h"
 
@@ -38,12 +40,26 @@ int located_pin_view(struct located *at, struct waiter *w)
 	return rc;
 }
 
+int located_pin_name(struct located *at, struct waiter *w)
+{
+	unsigned row = at->node.layer;
+	bool is_tag = row >= NAME_ROW_TAG;
+
+	(void)w;
+	if (row != NAME_ROW_DIR && !is_tag)
+		return 0;
+	at->name = name_tree_pin(at->nodes->namespace->tree, at->node.entry);
+	return at->name && (at->name->kind == NAME_TAG) == is_tag ? 0 : -ESTALE;
+}
+
 void located_release(struct located *at)
 {
 	if (at->layer)
 		mount_layer_unpin(at->layer);
 	if (at->view)
 		view_unpin(at->view);
+	if (at->name)
+		name_tree_unpin(at->nodes->namespace->tree, at->name);
 }
 
 int located_index_failed(const struct nodes *n, struct mount_layer *l, int code)

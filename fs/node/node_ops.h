@@ -24,6 +24,7 @@ struct layers;
 struct listing;
 struct merged_dir;
 struct mount_layer;
+struct name;
 struct namespace;
 struct snapshots;
 struct view;
@@ -47,6 +48,7 @@ struct located {
 	uint64_t id;
 	struct node node;
 	bool is_root;		   /* of a merged tree that is the top of the mount */
+	struct name *name;	   /* NULL if the node is no name, or .peelfs */
 	struct view *view;	   /* NULL if the kind needs no image */
 	struct mount_layer *layer; /* NULL if the kind needs no layer */
 };
@@ -122,9 +124,10 @@ extern const struct node_ops synthetic_ops, file_ops, merged_ops, raw_ops, name_
 /* Unpacks a node id and tells its kind. */
 unsigned located_kind(const struct nodes *n, uint64_t id, struct node *out);
 
-/* For node_ops.pin: the image or the layer of the node. -ESTALE, and as view_pin(). */
+/* For node_ops.pin: the image, layer or name of the node. -ESTALE, and as view_pin(). */
 int located_pin_view(struct located *at, struct waiter *w);
 int located_pin_layer(struct located *at, struct waiter *w);
+int located_pin_name(struct located *at, struct waiter *w);
 /* Unpins. Also if pinning failed. */
 void located_release(struct located *at);
 

@@ -125,6 +125,27 @@ def test_all_registries(stocked):
         assert eventually(lambda: sorted(os.listdir(m.path)) == sorted([".peelfs", stocked.host]))
 
 
+def test_names_without_end(stocked):
+    """Any name like a host's is one, but a crawler does not fill the memory with them."""
+    with mount("/") as m:
+        known = text(m.path, stocked.host, "team/app/v1/rootfs/version")
+        inside = os.open(m.path + "/h0.example", os.O_PATH)
+        for n in range(30000):
+            os.stat("%s/h%d.example" % (m.path, n))
+        before = m.memory("RssAnon")
+        for n in range(30000, 90000):
+            os.stat("%s/h%d.example" % (m.path, n))
+        assert m.memory("RssAnon") < before + (8 << 20)
+        assert os.path.isdir(m.path + "/h0.example")
+        with contextlib.suppress(OSError):
+            os.listdir(inside)
+        os.close(inside)
+        assert text(m.path, stocked.host, "team/app/v1/rootfs/version") == known
+        for n in range(20):
+            assert error(os.stat, "%s/%s/team/app:none%d" % (m.path, stocked.host, n)) == \
+                errno.ENOENT
+
+
 def test_what_is_not_there(stocked):
     with mount(stocked.host + "/") as m:
         before = m.status()["network"]["requests"]

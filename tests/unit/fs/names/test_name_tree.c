@@ -144,11 +144,55 @@ static void check_one_name(void)
 	name_tree_free(t);
 }
 
+/* What any reader can ask for is bounded; what is known or in use stays. */
+static void check_forgetting(void)
+{
+	struct name_tree *t = NULL;
+	struct name *top, *shown, *around, *below, *pinned, *n = NULL;
+	uint32_t first, i, good = 0;
+	char text[32];
+
+	ok(name_tree_new("", 60, &t) == 0, "all registries");
+	top = name_tree_get(t, NAME_TOP);
+	first = add(t, top, NAME_DIR, "first.x")->number;
+	shown = add(t, top, NAME_DIR, "shown.x");
+	name_tree_show(t, shown);
+	around = add(t, top, NAME_DIR, "around.x");
+	below = add(t, around, NAME_DIR, "below");
+	name_tree_add(t, below, NAME_IMAGE, "sha256:1", 8, &n);
+	pinned = name_tree_pin(t, add(t, top, NAME_DIR, "pinned.x")->number);
+	ok(!name_tree_pin(t, 99), "no name, no pin");
+	for (i = 0; i < 3 * NAMES_MANY; i++) {
+		snprintf(text, sizeof(text), "h%u.x", i);
+		good += name_tree_add(t, top, NAME_DIR, text, strlen(text), &n) == 0 &&
+			name_tree_get(t, n->number) == n &&
+			name_tree_find(t, top, NAME_DIR, text, strlen(text)) == n;
+	}
+	is_int(good, 3 * NAMES_MANY, "many are looked up");
+	ok(top->dir.n < NAMES_MANY + NAMES_MANY / 16, "of which %zu are kept",
+	   top->dir.n);
+	ok(!name_tree_get(t, first) && !name_tree_find(t, top, NAME_DIR, "first.x", 7),
+	   "an old one is forgotten");
+	for (i = 1; i < top->dir.n && top->dir.children[i - 1] < top->dir.children[i];)
+		i++;
+	is_int(i, top->dir.n, "the others are in order");
+	ok(name_tree_find(t, top, NAME_DIR, "shown.x", 7) == shown, "a known one stays");
+	ok(name_tree_find(t, around, NAME_DIR, "below", 5) == below &&
+		   name_tree_find(t, top, NAME_DIR, "around.x", 8) == around,
+	   "one with an image, and what is around it");
+	ok(name_tree_find(t, top, NAME_DIR, "pinned.x", 8) == pinned, "and a pinned one");
+	name_tree_unpin(t, pinned);
+	n = add(t, top, NAME_DIR, "first.x");
+	ok(n->number != first, "the old one is another now");
+	name_tree_free(t);
+}
+
 int main(void)
 {
 	check_numbers();
 	check_prefixes();
 	check_lists();
 	check_one_name();
+	check_forgetting();
 	return test_done();
 }
