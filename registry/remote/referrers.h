@@ -11,5 +11,10 @@ struct remote;
 int referrers_by_api(struct remote *r, const struct referrers_query *q, struct err *e);
 /* The same by the tag that clients maintain where there is no API. */
 int referrers_by_tag(struct remote *r, const struct referrers_query *q, struct err *e);
+/*
+ * The same for cosign's tags. One request per tag; the store keeps the manifests. A tag that is
+ * missing or names something else is not an error.
+ */
+int referrers_by_cosign(struct remote *r, const struct referrers_query *q, struct err *e);
 
 #endif

@@ -164,7 +164,8 @@ static bool has_answered(const struct peer *p)
 	return __atomic_load_n(&p->has_answered, __ATOMIC_RELAXED);
 }
 
-bool remote_has_answered(const struct remote *r)
+/* Has any of the hosts ever answered anything? */
+static bool any_has_answered(const struct remote *r)
 {
 	size_t i;
 
@@ -554,8 +555,8 @@ int remote_open(struct remote *r, const struct remote_request *rq, int64_t *unti
 	do {
 		rc = request_round(r, rq, until, place ? place : &own, out, e);
 		rounds.until = *until;
-	} while (rc == -EIO && !remote_has_answered(r) &&
-		 rounds.tries + 1 < FIRST_TRIES && retry_wait(&rounds, 0));
+	} while (rc == -EIO && !any_has_answered(r) && rounds.tries + 1 < FIRST_TRIES &&
+		 retry_wait(&rounds, 0));
 	place_release(&own);
 	if (rc == -EIO)
 		remote_note_failure(r, began);

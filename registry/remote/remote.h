@@ -45,8 +45,6 @@ void remote_note_failure(struct remote *r, int64_t since);
 void remote_note_progress(struct remote *r);
 /* The deadline of one try: a third of the timeout, so that a stalled one can be repeated. */
 int64_t remote_try_deadline(const struct remote *r, int64_t until);
-/* Has any of the hosts ever answered anything? */
-bool remote_has_answered(const struct remote *r);
 struct http *remote_http(struct remote *r);
 /* May be NULL. */
 struct store *remote_store(const struct remote *r);

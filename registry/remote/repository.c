@@ -26,7 +26,6 @@
 #include "registry/remote/blob.h"
 #include "registry/remote/body.h"
 #include "registry/remote/client.h"
-#include "registry/remote/cosign.h"
 #include "registry/remote/paging.h"
 #include "registry/remote/referrers.h"
 #include "registry/remote/remote.h"
@@ -468,7 +467,7 @@ static int repository_referrers(struct backend *b, const struct referrers_query 
 	if (rc == -ENOSYS)
 		rc = referrers_by_tag(r->remote, q, e);
 	if (rc == 0 && !q->is_extra)
-		rc = cosign_referrers(r->remote, q, e);
+		rc = referrers_by_cosign(r->remote, q, e);
 	return rc; /* callers name the image */
 }
 
