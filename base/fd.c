@@ -2,40 +2,32 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <unistd.h>
 
-int fd_write_all(int fd, const void *data, size_t len, uint64_t off)
+static int move_all(int fd, char *at, size_t len, uint64_t off, bool is_write)
 {
-	const char *from = data;
-
 	while (len > 0) {
-		ssize_t n = pwrite(fd, from, len, (off_t)off);
+		ssize_t n = is_write ? pwrite(fd, at, len, (off_t)off)
+				     : pread(fd, at, len, (off_t)off);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
-		from += n;
+		at += n;
 		off += (size_t)n;
 		len -= (size_t)n;
 	}
 	return 0;
 }
 
+int fd_write_all(int fd, const void *data, size_t len, uint64_t off)
+{
+	return move_all(fd, (char *)(uintptr_t)data, len, off, true);
+}
+
 int fd_read_all(int fd, void *buf, size_t len, uint64_t off)
 {
-	char *to = buf;
-
-	while (len > 0) {
-		ssize_t n = pread(fd, to, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		to += n;
-		off += (size_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return move_all(fd, buf, len, off, false);
 }

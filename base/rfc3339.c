@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/rfc3339.h"
 
+#include <time.h>
+
 /* The rest of the text. */
 struct rest {
 	const char *at;
@@ -60,39 +62,27 @@ static bool take_zone(struct rest *r, int *ahead)
 	return true;
 }
 
-/*
- * Days from the epoch to a date of the Gregorian calendar. Years begin in March, so a leap
- * day is the last day of its year, and the days before month m are (153 m + 2) / 5.
- */
-static int64_t days_to(int year, int month, int day)
-{
-	int64_t y = month <= 2 ? year - 1 : year;
-	int m = (month + 9) % 12;
-	int64_t leaps = (y + 400) / 4 - (y + 400) / 100 + (y + 400) / 400;
-
-	/* 719468 days from 0000-03-01 to 1970-01-01; 97 leap years in the 400 added */
-	return 365 * y + leaps - 97 + (153 * m + 2) / 5 + day - 1 - 719468;
-}
-
 bool rfc3339_parse(const char *text, size_t len, int64_t *sec, uint32_t *ns)
 {
 	struct rest r = {text, text + len};
-	int year, month, day, hour, minute, second, ahead;
+	struct tm tm = {0};
+	int ahead;
 	uint32_t fraction = 0;
 
-	if (!take_number(&r, 4, 0, 9999, &year) || !take_char(&r, "-") ||
-	    !take_number(&r, 2, 1, 12, &month) || !take_char(&r, "-") ||
-	    !take_number(&r, 2, 1, 31, &day) || !take_char(&r, "Tt ") ||
-	    !take_number(&r, 2, 0, 23, &hour) || !take_char(&r, ":") ||
-	    !take_number(&r, 2, 0, 59, &minute) || !take_char(&r, ":") ||
-	    !take_number(&r, 2, 0, 60, &second))
+	if (!take_number(&r, 4, 0, 9999, &tm.tm_year) || !take_char(&r, "-") ||
+	    !take_number(&r, 2, 1, 12, &tm.tm_mon) || !take_char(&r, "-") ||
+	    !take_number(&r, 2, 1, 31, &tm.tm_mday) || !take_char(&r, "Tt ") ||
+	    !take_number(&r, 2, 0, 23, &tm.tm_hour) || !take_char(&r, ":") ||
+	    !take_number(&r, 2, 0, 59, &tm.tm_min) || !take_char(&r, ":") ||
+	    !take_number(&r, 2, 0, 60, &tm.tm_sec))
 		return false;
 	if (take_char(&r, ".") && !take_fraction(&r, &fraction))
 		return false;
 	if (!take_zone(&r, &ahead) || r.at != r.end)
 		return false;
-	*sec = days_to(year, month, day) * 86400 + hour * 3600 + minute * 60 + second -
-	       ahead;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	*sec = timegm(&tm) - ahead;
 	if (ns)
 		*ns = fraction;
 	return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing within the store's limit. Room is made by evicting the spans that were read
- * longest ago.
+ * The layers that a store contains, and writing within its limit. Room is made by
+ * evicting the spans that were read longest ago.
  */
 #ifndef BASE_STORE_ROOM_H
 #define BASE_STORE_ROOM_H
@@ -10,8 +10,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digest.h"
+
 struct err;
 struct store;
+
+struct slot_info {
+	struct digest digest;
+	uint64_t index_bytes; /* on the disk */
+	uint64_t data_bytes;  /* on the disk */
+	uint64_t last_read;   /* seconds since the epoch, to the minute; 0: never */
+	bool in_use;	      /* a mount has it open */
+};
+
+/* Calls @fn for each layer; a negative return ends the walk and is returned. */
+int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *info),
+	       void *arg);
 
 /*
  * Evicts until the store holds at most @keep bytes, indexes only if @keep is 0. Layers

@@ -12,7 +12,6 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "base/store/documents.h"
-#include "base/store/layers.h"
 #include "base/store/room.h"
 #include "base/store/store.h"
 #include "tar/audit.h"
