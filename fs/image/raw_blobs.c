@@ -98,7 +98,7 @@ static int fetch_blob(struct mount_layer *l, struct err *e)
 	if (rc >= 0)
 		rc = copy_blob(c, source, fd, d, e);
 	/* The transfer may have damaged it. The second time the blob is to blame. */
-	if (rc == -EBADMSG)
+	if (rc == -EBADMSG && fd >= 0)
 		rc = copy_blob(c, source, fd, d, e);
 	source_unref(source);
 	if (rc < 0 && fd >= 0)
