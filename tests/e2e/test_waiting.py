@@ -15,6 +15,10 @@ from archive import file, layer
 from mounting import (SLOWER, abort_connection, connection_of, eventually, foreground,
                       mount)
 
+# A wait for the registry lasts 60 s here. What does not wait is much faster than this on any
+# machine; `make bench` measures how fast.
+PATIENCE = 10
+
 N_FILES = 200
 NOISE = random.Random(3).randbytes(N_FILES * 20000)
 
@@ -99,12 +103,12 @@ def test_waiting_reads_delay_nobody(half, n, kind):
                 assert os.pread(fd, 4, 0) == b"here"
                 os.close(fd)
             took = slowest(ask)
-            assert took < 2 * SLOWER
+            assert took < PATIENCE * SLOWER
             begun = time.monotonic()
             child.send_signal(signal.SIGINT)
             child.wait(30)
             took = time.monotonic() - begun
-            assert took < 2 * SLOWER
+            assert took < PATIENCE * SLOWER
 
 
 WAYS = {
@@ -129,7 +133,7 @@ def test_daemon_ends_with_its_mount(half, way):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 m.child.wait(8 * SLOWER)
             assert m.child.poll() is not None
-            assert time.monotonic() - begun < 3 * SLOWER
+            assert time.monotonic() - begun < PATIENCE * SLOWER
 
 
 @pytest.mark.parametrize("end", ["answer", "SIGKILL"])
