@@ -159,6 +159,9 @@ static int sink_init(struct sink *s, struct first_pass *p)
 	memset(s, 0, sizeof(*s));
 	s->pass = p;
 	s->file = TREE_NO_FILE;
+	/* An earlier pass may have left other bytes where this one has holes. */
+	if (p->data_fd >= 0 && ftruncate(p->data_fd, 0) < 0)
+		return -errno;
 	rc = pipe_new(CHUNK, N_CHUNKS, &s->pipe);
 	if (rc == 0)
 		rc = tree_new(p->index_fd, &s->tree);
@@ -248,7 +251,7 @@ static void blob_hash_release(struct blob_hash *h)
 	pipe_free(h->pipe);
 }
 
-static int check_blob(const struct first_pass *p, struct blob_hash *hash, struct err *e)
+static int check_blob(struct first_pass *p, struct blob_hash *hash, struct err *e)
 {
 	char want[DIGEST_TEXT_MAX], have[DIGEST_TEXT_MAX];
 	struct digest d;
@@ -259,7 +262,8 @@ static int check_blob(const struct first_pass *p, struct blob_hash *hash, struct
 			(unsigned long long)p->done, (unsigned long long)p->blob->size);
 	blob_hash_stop(hash);
 	hasher_finish(hash->hasher, &d);
-	if (digest_equal(&d, p->digest))
+	p->is_proven = digest_equal(&d, p->digest);
+	if (p->is_proven)
 		return 0;
 	return err_set(e, -EBADMSG, "its bytes have the digest %s, not %s",
 		       digest_format(&d, have), digest_format(p->digest, want));
@@ -351,6 +355,11 @@ int first_pass_run(struct first_pass *p, struct err *e)
 	struct sink sink;
 	int rc;
 
+	__atomic_store_n(&p->done, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->decoded, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->entries, 0, __ATOMIC_RELAXED);
+	p->stored = 0;
+	p->is_proven = false;
 	rc = sink_init(&sink, p);
 	if (rc == 0)
 		rc = blob_hash_start(&hash, p->digest->alg);

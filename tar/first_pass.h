@@ -32,13 +32,16 @@ struct first_pass {
 	/* the store of data_fd: for space and for store_note_work(); borrowed */
 	struct store *store;
 	const bool *cancelled; /* may be NULL */
-	/*
-	 * Zero at first. Updated during the pass, atomically; any thread may read them.
-	 */
+	/* Updated during the pass, atomically; any thread may read them. */
 	uint64_t done;	  /* compressed bytes */
 	uint64_t decoded; /* bytes */
 	uint32_t entries;
-	/* A result besides the index: the decoded bytes below this are in data_fd. */
+	/*
+	 * Results besides the index. The whole blob was read and has its digest, so an error is
+	 * the image's fault and not the transfer's.
+	 */
+	bool is_proven;
+	/* The decoded bytes below this are in data_fd. */
 	uint64_t stored;
 };
 

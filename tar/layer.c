@@ -25,6 +25,7 @@
 
 /* An index of this many entries has about 6 MiB: half a millisecond. */
 #define VERIFY_ENTRIES_MAX 50000
+#define VERIFY_MAX	   (16u << 20)
 
 struct layer {
 	struct store *store; /* borrowed */
@@ -45,7 +46,6 @@ struct layer {
 	bool was_stored;
 	bool is_distrusted; /* a chunk did not match its table; atomic */
 	uint32_t milliseconds;
-	struct err error;
 	struct err warning;
 };
 
@@ -110,11 +110,6 @@ const struct index *layer_index(const struct layer *l)
 	return l->index;
 }
 
-const char *layer_error(const struct layer *l)
-{
-	return layer_state_get(l) == LAYER_BROKEN ? l->error.text : "";
-}
-
 void layer_progress(const struct layer *l, struct layer_progress *out)
 {
 	uint64_t by_pass = __atomic_load_n(&l->pass.done, __ATOMIC_RELAXED), by_spans;
@@ -165,7 +160,8 @@ static int open_index(const struct layer *l, int fd, struct index **out, struct 
 	 * So the whole index is verified, unless it is one of the few large ones that
 	 * would take milliseconds.
 	 */
-	else if (index_info(ix)->n_entries <= VERIFY_ENTRIES_MAX && index_verify(ix) < 0)
+	else if (index_info(ix)->n_entries <= VERIFY_ENTRIES_MAX &&
+		 index_info(ix)->file_size <= VERIFY_MAX && index_verify(ix) < 0)
 		rc = err_set(e, -EBADMSG, "the index is damaged");
 	if (rc < 0)
 		index_close(ix);
@@ -309,11 +305,13 @@ static void toc_distrust(struct layer *l)
 	slot_drop(l->slot);
 }
 
-/*
- * Makes the index from the table of contents. A failure other than -EINTR becomes the
- * warning.
- */
-static int use_toc_index(struct layer *l, const bool *cancelled, struct err *e)
+/* Is it an error about bytes that arrived, and not one of getting them? */
+static bool is_content_error(int rc)
+{
+	return rc == -EBADMSG || rc == -E2BIG || rc == -ENOTSUP || rc == -ENOENT;
+}
+
+static int use_toc(struct layer *l, const bool *cancelled, struct err *e)
 {
 	const struct blob_reader fetch = {l->blob, cancelled, &l->toc_fetched, l->store};
 	struct err why = {""};
@@ -328,15 +326,26 @@ static int use_toc_index(struct layer *l, const bool *cancelled, struct err *e)
 	if (rc == 0)
 		span_cache_prefetch(l->spans, prefetch);
 	close(fd);
-	if (rc == -EINTR)
-		return err_set(e, rc, "%s", why.text);
+	return rc < 0 ? err_set(e, rc, "%s", why.text) : 0;
+}
+
+/*
+ * Makes the index from the table of contents. The transfer may have damaged the table, so
+ * it is read once more. A failure other than -EINTR becomes the warning.
+ */
+static int use_toc_index(struct layer *l, const bool *cancelled, struct err *e)
+{
+	struct err why = {""};
+	int rc = use_toc(l, cancelled, &why);
+
+	if (is_content_error(rc))
+		rc = use_toc(l, cancelled, &why);
 	if (rc < 0)
-		err_set(&l->warning, rc, "%s", why.text);
+		*(rc == -EINTR ? e : &l->warning) = why;
 	return rc;
 }
 
-/* Makes the index by streaming the whole layer. */
-static int build_index(struct layer *l, const bool *cancelled, struct err *e)
+static int stream_layer(struct layer *l, const bool *cancelled, struct err *e)
 {
 	int fd, rc = new_index(l, &fd, e);
 
@@ -353,6 +362,19 @@ static int build_index(struct layer *l, const bool *cancelled, struct err *e)
 		rc = use_new_index(l, fd, e);
 	close(fd);
 	return rc;
+}
+
+/*
+ * Makes the index by streaming the whole layer. The transfer may have damaged the bytes, so
+ * the layer is blamed at the second time, unless the blob has its digest.
+ */
+static int build_index(struct layer *l, const bool *cancelled, struct err *e)
+{
+	int rc = stream_layer(l, cancelled, e);
+
+	if (!is_content_error(rc) || l->pass.is_proven)
+		return rc;
+	return stream_layer(l, cancelled, e);
 }
 
 static int make_index(struct layer *l, const bool *cancelled, struct err *e)
@@ -422,14 +444,13 @@ int layer_load(struct layer *l, const bool *cancelled, struct err *e)
 {
 	char text[DIGEST_TEXT_MAX];
 	int64_t start = clock_ms();
-	int rc = get_index(l, cancelled, &l->error);
+	struct err why = {""};
+	int rc = get_index(l, cancelled, &why);
 
 	if (rc < 0) {
-		if (!l->error.text[0])
-			err_set(&l->error, rc, "%s", strerror(-rc));
-		err_prefix(&l->error, rc, "layer %s", digest_format(&l->digest, text));
 		layer_state_set(l, LAYER_BROKEN);
-		return err_set(e, rc, "%s", l->error.text);
+		return err_set(e, rc, "layer %s: %s", digest_format(&l->digest, text),
+			       why.text[0] ? why.text : strerror(-rc));
 	}
 	l->milliseconds = (uint32_t)(clock_ms() - start);
 	layer_state_set(l, LAYER_READY);

@@ -75,14 +75,12 @@ void layer_free(struct layer *l);
  * progress (slot_lock()), the layer is loaded without the store, and progress has a
  * warning.
  *
- * After a failure the layer is LAYER_BROKEN, and layer_error() has the sentence.
+ * After a failure the layer is LAYER_BROKEN.
  */
 int layer_load(struct layer *l, const bool *cancelled, struct err *e);
 
 const struct digest *layer_digest(const struct layer *l);
 void layer_progress(const struct layer *l, struct layer_progress *out);
-/* Why the layer is broken; "" if it is not. */
-const char *layer_error(const struct layer *l);
 /* NULL until LAYER_READY. Borrowed. */
 const struct index *layer_index(const struct layer *l);
 

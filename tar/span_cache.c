@@ -76,6 +76,8 @@ struct span_cache {
 	unsigned threads;
 	bool is_full;	 /* the data file takes no more, so reading ahead is useless */
 	uint64_t *ready; /* one bit for each span */
+	uint64_t *
+		wrong; /* the same, for spans that do not match their table of contents */
 	struct ahead ahead;
 	/* spans [prefetch, prefetch_end) are still to be prefetched */
 	uint32_t prefetch;
@@ -97,11 +99,12 @@ int span_cache_new(const struct index *ix, struct source *blob,
 
 	if (!c)
 		return -ENOMEM;
-	c->ready = calloc(index_info(ix)->n_spans / 64 + 1, sizeof(*c->ready));
+	c->ready = calloc(index_info(ix)->n_spans / 64 + 1, 2 * sizeof(*c->ready));
 	if (!c->ready) {
 		free(c);
 		return -ENOMEM;
 	}
+	c->wrong = c->ready + index_info(ix)->n_spans / 64 + 1;
 	c->index = ix;
 	c->blob = blob;
 	c->file = *file;
@@ -188,7 +191,7 @@ static void span_mark_ready(void *arg, uint32_t span, const struct span *sp)
 static int fill_single(struct span_cache *c, struct span_fill *f)
 {
 	struct span sp;
-	int rc = index_span(c->index, f->first, &sp);
+	int rc = index_span(c->index, f->first, &sp), tries = 0;
 	char *mem;
 
 	if (rc < 0)
@@ -203,8 +206,10 @@ static int fill_single(struct span_cache *c, struct span_fill *f)
 		return 0;
 	}
 	__atomic_fetch_add(&c->n_loaded, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&c->n_fetched, sp.in_len, __ATOMIC_RELAXED);
-	rc = span_load(&sp, c->blob, mem, &f->err);
+	do { /* twice: the transfer may have damaged the bytes */
+		__atomic_fetch_add(&c->n_fetched, sp.in_len, __ATOMIC_RELAXED);
+		rc = span_load(&sp, c->blob, mem, &f->err);
+	} while (rc == -EBADMSG && ++tries < 2);
 	if (rc == 0 && !span_file_save(&c->file, f->first, &sp, mem)) {
 		f->mem = mem;
 		f->mem_len = sp.out_len;
@@ -284,6 +289,9 @@ static void *fill_main(void *arg)
 	if (f->kind == FILL_PREFETCH && rc == 0)
 		prefetch_next(c);
 	f->rc = f->n == 1 ? rc : 0;
+	/* Nothing mends that, unless it is the registry that has other bytes now. */
+	if (f->rc == -EBADMSG && index_info(c->index)->basis != BASIS_STREAM)
+		c->wrong[f->first / 64] |= UINT64_C(1) << (f->first % 64);
 	f->is_done = true;
 	if (f->mem) {
 		c->is_full = true;
@@ -517,6 +525,10 @@ static int span_cache_get_locked(struct span_cache *c, uint32_t span,
 		struct span_fill *f = fill_find(c, span);
 		int rc = 0;
 
+		if (c->wrong[span / 64] >> (span % 64) & 1)
+			return err_set(e, -EBADMSG,
+				       "span %u does not match the table of contents",
+				       span);
 		/*
 		 * After a run that did not bring the span, neither start nor await
 		 * another run: there may be one after another, and all may fail as slowly
