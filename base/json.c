@@ -30,7 +30,8 @@ struct json {
 	uint32_t count;	 /* of a container; see is_full() */
 	union {
 		int64_t number;
-		char *text; /* NULL if the string holds a NUL */
+		/* NULL if the string holds a NUL; also of a number without has_number */
+		char *text;
 		struct {
 			struct json **values;
 			char **keys; /* of an object: as many as values */
@@ -75,7 +76,7 @@ static int on_bool(void *arg, int value)
 /* yajl checked the grammar; what has a fraction or an exponent is not whole here. */
 static int on_number(void *arg, const char *text, size_t len)
 {
-	struct json_event ev = {.type = JSON_NUMBER};
+	struct json_event ev = {.type = JSON_NUMBER, .text = text, .len = len};
 	char digits[32], *end;
 
 	if (len < sizeof(digits)) {
@@ -311,11 +312,11 @@ static int build(void *arg, const struct json_event *ev)
 		b->stack[b->depth++] = j;
 	else if (ev->type == JSON_BOOL)
 		j->truth = ev->truth;
-	if (ev->type == JSON_NUMBER) {
-		j->has_number = ev->is_whole;
+	if (ev->type == JSON_NUMBER && ev->is_whole) {
+		j->has_number = true;
 		j->number = ev->number;
-	}
-	if (ev->type == JSON_STRING && !memchr(ev->text, '\0', ev->len)) {
+	} else if (ev->type == JSON_NUMBER ||
+		   (ev->type == JSON_STRING && !memchr(ev->text, '\0', ev->len))) {
 		j->text = copy_text(ev->text, ev->len);
 		return j->text ? 0 : -ENOMEM;
 	}
@@ -356,7 +357,7 @@ void json_free(struct json *j)
 		free(j->values);
 	if (j->type == JSON_OBJECT)
 		free(j->keys);
-	if (j->type == JSON_STRING)
+	if (j->type == JSON_STRING || (j->type == JSON_NUMBER && !j->has_number))
 		free(j->text);
 	free(j);
 }
@@ -420,6 +421,11 @@ bool json_int(const struct json *j, int64_t *out)
 bool json_member_int(const struct json *j, const char *key, int64_t *out)
 {
 	return json_int(json_member(j, key), out);
+}
+
+const char *json_number_text(const struct json *j)
+{
+	return j && j->type == JSON_NUMBER && !j->has_number ? j->text : NULL;
 }
 
 bool json_is_true(const struct json *j)

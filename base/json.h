@@ -56,6 +56,8 @@ const char *json_member_string(const struct json *j, const char *key);
 /* A whole number that fits; else false, and *out is not changed. */
 bool json_int(const struct json *j, int64_t *out);
 bool json_member_int(const struct json *j, const char *key, int64_t *out);
+/* The text of a number that is not whole, or does not fit; NULL for others. */
+const char *json_number_text(const struct json *j);
 /* True only for the value true. */
 bool json_is_true(const struct json *j);
 
@@ -71,7 +73,7 @@ struct json_event {
 	enum json_event_kind kind;
 	enum json_type type; /* except for a key */
 	size_t depth;	     /* open containers around it, itself not counted */
-	/* of a key or string; lent for the call, not NUL-terminated */
+	/* of a key, string or number; lent for the call, not NUL-terminated */
 	const char *text;
 	size_t len;
 	bool is_whole; /* a number that is whole and fits */

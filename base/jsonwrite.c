@@ -134,7 +134,7 @@ void jsonwrite_value(struct jsonwrite *w, const struct json *value)
 		if (json_int(value, &n))
 			jsonwrite_number(w, n);
 		else
-			put_value(w, "null");
+			put_value(w, json_number_text(value));
 		break;
 	case JSON_STRING:
 		jsonwrite_text(w, json_string(value));

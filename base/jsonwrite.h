@@ -36,8 +36,8 @@ void jsonwrite_text(struct jsonwrite *w, const char *text);
 void jsonwrite_number(struct jsonwrite *w, int64_t n);
 void jsonwrite_thousandths(struct jsonwrite *w, unsigned n);
 /*
- * Any value; NULL is written as null. So are numbers that are not whole and strings that
- * contain a NUL, because a tree does not have them.
+ * Any value; NULL is written as null. So are strings that contain a NUL, because a tree does
+ * not have them.
  */
 void jsonwrite_value(struct jsonwrite *w, const struct json *value);
 

@@ -252,7 +252,9 @@ static void log_skipped(struct log *log, const struct layer *l)
 	if (index_info(ix)->n_skipped == 0 || index_skipped(ix, &text, &len) < 0)
 		return;
 	end = memchr(text, '\n', len);
-	log_warn(log, "layer %s: %u entries cannot be shown, the first of them %.*s",
+	log_warn(log,
+		 "layer %s: %u entries or attributes cannot be shown, the first "
+		 "of them %.*s",
 		 digest_format(layer_digest(l), digest), index_info(ix)->n_skipped,
 		 (int)(end ? end - text : (ptrdiff_t)len), text);
 	for (; len > 0; text += line, len -= line) {

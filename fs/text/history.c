@@ -26,8 +26,10 @@ static void read_steps(struct history *h, const struct json *list, size_t n_laye
 {
 	size_t i, made = 0;
 
+	for (i = 0; i < h->n_left_out; i++)
+		made += !json_is_true(json_member(json_item(list, i), "empty_layer"));
 	for (i = 0; i < h->n; i++) {
-		const struct json *j = json_item(list, i);
+		const struct json *j = json_item(list, h->n_left_out + i);
 		bool is_empty = json_is_true(json_member(j, "empty_layer"));
 
 		h->steps[i] = (struct step){
@@ -53,8 +55,12 @@ int history_init(struct history *h, const struct image *img)
 	if (rc < 0)
 		return rc;
 	list = json_member(h->config, "history");
-	if (list && json_type(list) == JSON_ARRAY && json_count(list) <= STEPS_MAX)
+	if (list && json_type(list) == JSON_ARRAY)
 		h->n = json_count(list);
+	if (h->n > STEPS_MAX) {
+		h->n_left_out = h->n - STEPS_MAX;
+		h->n = STEPS_MAX;
+	}
 	h->steps = calloc((h->n ? h->n : img->n_layers) + 1, sizeof(*h->steps));
 	if (!h->steps)
 		return -ENOMEM;
@@ -207,5 +213,8 @@ int history_render(const struct image_facts *f, struct buf *out)
 		fill_row(f, i, id, &s, cells);
 		rc = add_row(out, cells, widths);
 	}
+	if (rc == 0 && f->history->n_left_out > 0)
+		rc = buf_printf(out, "and %zu more before them\n",
+				f->history->n_left_out);
 	return rc;
 }

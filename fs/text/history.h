@@ -33,11 +33,12 @@ struct history {
 	struct json *config; /* the image's config, parsed */
 	struct step *steps;  /* oldest first */
 	size_t n;
+	size_t n_left_out; /* older steps, above STEPS_MAX */
 };
 
 /*
- * Parses the config of @img. A config without a history, or with more than STEPS_MAX
- * steps, gives one empty step for each layer. If the steps that make a layer are not as
+ * Parses the config of @img. Of more than STEPS_MAX steps the last ones are given. A config
+ * without a history gives one empty step for each layer. If the steps that make a layer are not as
  * many as the layers, all steps have NO_LAYER. 0, -ENOMEM, -EBADMSG; call
  * history_release() in any case.
  */

@@ -52,7 +52,22 @@ static void write_name_list(struct jsonwrite *w, const char *key, bool is_shown,
 	free(text);
 }
 
-/* RepoTags and RepoDigests. An image on disk has no repository. */
+/* The names that an archive gives its image. */
+static void write_tags(struct jsonwrite *w, const char *tags)
+{
+	char *copy = strdup(tags), *rest = copy, *tag;
+
+	if (!copy)
+		w->failed = -ENOMEM;
+	jsonwrite_key(w, "RepoTags");
+	jsonwrite_open(w, '[');
+	while ((tag = strsep(&rest, "\n")) && *tag)
+		jsonwrite_text(w, shorten_name(tag));
+	jsonwrite_close(w, ']');
+	free(copy);
+}
+
+/* RepoTags and RepoDigests. An image on disk has no repository, but perhaps names. */
 static void write_names(struct jsonwrite *w, const struct image *img)
 {
 	const struct descriptor *d = img->has_index ? &img->index_descriptor
@@ -67,7 +82,10 @@ static void write_names(struct jsonwrite *w, const struct image *img)
 		path = name;
 	tag = memchr(path, ':', (size_t)(name + len - path));
 	digest_format(&d->digest, digest + 1);
-	write_name_list(w, "RepoTags", has_repository && tag, name, len, "");
+	if (img->tags)
+		write_tags(w, img->tags);
+	else
+		write_name_list(w, "RepoTags", has_repository && tag, name, len, "");
 	write_name_list(w, "RepoDigests", has_repository, name,
 			tag ? (size_t)(tag - name) : len, digest);
 }

@@ -106,7 +106,7 @@ static int add_member(void *arg, const struct tar_entry *entry)
 	struct archive *a = arg;
 	int rc;
 
-	if (!S_ISREG(entry->mode) && !entry->link)
+	if ((!S_ISREG(entry->mode) && !entry->link) || entry->is_fragment)
 		return 0;
 	if (a->n == MEMBERS_MAX)
 		return err_set(a->err, -E2BIG, "more than %d members", MEMBERS_MAX);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/err.h"
 #include "base/json.h"
@@ -37,6 +38,19 @@ struct docker_archive {
 	struct blob_place *blobs; /* the layers, then the config */
 	size_t n_blobs;
 };
+
+/* As Go's decoder, which reads this file in Docker: without regard to case. */
+static const struct json *find_member(const struct json *j, const char *key)
+{
+	const struct json *value = json_member(j, key);
+	size_t i;
+
+	for (i = 0; !value && json_key(j, i); i++) {
+		if (strcasecmp(json_key(j, i), key) == 0)
+			value = json_value(j, i);
+	}
+	return value;
+}
 
 /* Choice of the image */
 
@@ -65,7 +79,7 @@ static const struct json *find_image(const struct docker_archive *da,
 		return end > da->wanted + 1 && !*end ? json_item(images, i) : NULL;
 	}
 	for (i = 0; i < json_count(images); i++) {
-		const struct json *tags = json_member(json_item(images, i), "RepoTags");
+		const struct json *tags = find_member(json_item(images, i), "RepoTags");
 
 		for (j = 0; j < json_count(tags); j++) {
 			const char *tag = json_string(json_item(tags, j));
@@ -86,7 +100,7 @@ static int no_such_image(const struct docker_archive *da, const struct json *ima
 
 	buf_init(&list, ERR_TEXT_MAX / 2);
 	for (i = 0; i < json_count(images); i++) {
-		const struct json *tags = json_member(json_item(images, i), "RepoTags");
+		const struct json *tags = find_member(json_item(images, i), "RepoTags");
 
 		for (j = 0; j < json_count(tags); j++) {
 			const char *tag = json_string(json_item(tags, j));
@@ -247,7 +261,7 @@ static int add_layers(struct docker_archive *da, const struct json *layers,
 static int write_manifest(struct docker_archive *da, const struct json *image,
 			  const struct buf *config, struct buf *out, struct err *e)
 {
-	const char *path = json_member_string(image, "Config");
+	const char *path = json_string(find_member(image, "Config"));
 	struct config c = {0};
 	struct digest d;
 	int rc = config_parse(config->data, config->len, &c, e);
@@ -263,7 +277,7 @@ static int write_manifest(struct docker_archive *da, const struct json *image,
 	if (rc == 0)
 		rc = buf_append_text(out, ",\"layers\":[");
 	if (rc == 0)
-		rc = add_layers(da, json_member(image, "Layers"), &c, out, e);
+		rc = add_layers(da, find_member(image, "Layers"), &c, out, e);
 	if (rc == 0)
 		rc = buf_append_text(out, "]}");
 	if (rc == 0)
@@ -296,11 +310,31 @@ static void forget_blobs(struct docker_archive *da)
 	da->n_blobs = 0;
 }
 
+static int set_tags(struct docker_archive *da, const struct json *image)
+{
+	const struct json *tags = find_member(image, "RepoTags");
+	struct buf list;
+	size_t i;
+	int rc = 0;
+
+	buf_init(&list, DOCUMENT_MAX);
+	for (i = 0; rc == 0 && i < json_count(tags); i++) {
+		const char *tag = json_string(json_item(tags, i));
+
+		if (tag && !strchr(tag, '\n'))
+			rc = buf_printf(&list, "%s\n", tag);
+	}
+	free(da->backend.tags);
+	da->backend.tags = strdup(buf_text(&list));
+	buf_release(&list);
+	return rc < 0 || da->backend.tags ? rc : -ENOMEM;
+}
+
 static int build_manifest(struct docker_archive *da, const struct json *images,
 			  struct buf *bytes, struct err *e)
 {
 	const struct json *image = find_image(da, images);
-	const char *path = json_member_string(image, "Config");
+	const char *path = json_string(find_member(image, "Config"));
 	struct buf config;
 	int rc;
 
@@ -313,6 +347,8 @@ static int build_manifest(struct docker_archive *da, const struct json *images,
 	rc = read_member(da, path, &config, e);
 	if (rc == 0)
 		rc = write_manifest(da, image, &config, bytes, e);
+	if (rc == 0)
+		rc = set_tags(da, image);
 	buf_release(&config);
 	return rc;
 }
@@ -390,6 +426,7 @@ static void docker_archive_close(struct backend *b)
 	archive_free(da->archive);
 	free(da->wanted);
 	free(b->name);
+	free(b->tags);
 	free(da);
 }
 

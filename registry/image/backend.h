@@ -80,6 +80,7 @@ struct backend {
 	const struct backend_ops *ops;
 	/* the source in full, for messages and as image->name; owned */
 	char *name;
+	char *tags;	     /* image->tags, set by root(); owned */
 	struct store *store; /* borrowed; may be NULL */
 	bool is_local;	     /* on disk, so the store need not keep its documents */
 	bool is_pinned;	     /* the reference has a digest */

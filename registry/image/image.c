@@ -44,5 +44,6 @@ void image_free(struct image *img)
 	free(img->platforms);
 	free(img->diff_ids);
 	free(img->name);
+	free(img->tags);
 	free(img);
 }

@@ -30,6 +30,8 @@ struct image {
 	char *artifact_type; /* or NULL */
 	/* the source in full: "docker.io/library/nginx:1.27", "oci:dir:tag" */
 	char *name;
+	/* the names that the archive of `docker save` gives it, one a line; else NULL */
+	char *tags;
 	bool has_index;
 	struct buf index; /* the image index that the reference named, if it did */
 	struct buf manifest;

@@ -218,7 +218,9 @@ static int parse_manifest(const struct json *j, struct manifest *m, struct err *
 	rc = descriptor_parse(config, &m->config, "the config", e);
 	if (rc < 0)
 		return rc;
-	if (!layers || json_type(layers) != JSON_ARRAY)
+	/* Some tools write null for no layers. */
+	if (!layers ||
+	    (json_type(layers) != JSON_ARRAY && json_type(layers) != JSON_NULL))
 		return err_set(e, -EBADMSG, "the manifest has no list of layers");
 	if (annotations_parse(json_member(j, "annotations"), &m->annotations,
 			      &m->n_annotations) < 0)

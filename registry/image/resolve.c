@@ -50,6 +50,7 @@ struct search {
 	/* the result; owned */
 	struct descriptor found;
 	struct buf manifest;
+	struct buf platforms; /* those that did not match, as a text; cut if it is long */
 };
 
 static int search_index(struct search *s, const struct entries *en, struct err *e);
@@ -72,6 +73,14 @@ static int search_take(struct search *s, const struct descriptor *d, struct buf 
 	return 0;
 }
 
+static void note_platform(struct search *s, const struct descriptor *d)
+{
+	char text[PLATFORM_TEXT_MAX];
+
+	(void)buf_printf(&s->platforms, "%s%s", s->platforms.len ? ", " : "",
+			 platform_format(&d->platform, '/', text));
+}
+
 static int search_best(struct search *s, const struct entries *en, struct err *e)
 {
 	const struct descriptor *best = NULL;
@@ -87,6 +96,8 @@ static int search_best(struct search *s, const struct entries *en, struct err *e
 		    !d->has_platform)
 			continue;
 		score = platform_match(s->want, &d->platform);
+		if (score == 0)
+			note_platform(s, d);
 		if (score > most) {
 			most = score;
 			best = d;
@@ -112,8 +123,10 @@ static int search_nested(struct search *s, const struct entries *en, struct err 
 
 		if (document_kind_of(d->media_type) != DOCUMENT_INDEX)
 			continue;
-		if (d->has_platform && !platform_match(s->want, &d->platform))
+		if (d->has_platform && !platform_match(s->want, &d->platform)) {
+			note_platform(s, d);
 			continue;
+		}
 		if (s->depth == NESTING_MAX)
 			return err_set(e, -E2BIG,
 				       "image indexes nested deeper than %d levels",
@@ -192,26 +205,14 @@ static int search_index(struct search *s, const struct entries *en, struct err *
 	return rc;
 }
 
-static int no_match(const struct entries *en, const struct platform *want, struct err *e)
+static int no_match(const struct search *s, struct err *e)
 {
 	char text[PLATFORM_TEXT_MAX];
-	struct buf list;
-	size_t i;
-	int rc;
 
-	buf_init(&list, ERR_TEXT_MAX / 2); /* the list is cut if it is longer */
-	for (i = 0; i < en->n; i++) {
-		if (en->list[i].has_platform &&
-		    buf_printf(&list, "%s%s", list.len ? ", " : "",
-			       platform_format(&en->list[i].platform, '/', text)) < 0)
-			break;
-	}
-	rc = err_set(e, -ENOENT,
-		     "no image for %s, only for %s (choose one with -o platform=)",
-		     platform_format(want, '/', text),
-		     list.len ? buf_text(&list) : "no known platform");
-	buf_release(&list);
-	return rc;
+	return err_set(e, -ENOENT,
+		       "no image for %s, only for %s (choose one with -o platform=)",
+		       platform_format(s->want, '/', text),
+		       s->platforms.len ? buf_text(&s->platforms) : "no known platform");
 }
 
 /* Putting the image together */
@@ -300,11 +301,13 @@ static int image_choose(struct backend *b, const struct buf *root,
 
 	if (rc < 0)
 		return rc;
+	buf_init(&s.platforms, ERR_TEXT_MAX / 2);
 	rc = search_index(&s, &en, e);
 	img->manifest = s.manifest;
 	img->manifest_descriptor = s.found;
 	if (rc == -ENOENT)
-		rc = no_match(&en, want, e);
+		rc = no_match(&s, e);
+	buf_release(&s.platforms);
 	if (rc == 0) {
 		img->has_index = true;
 		rc = copy_root(root, d, media, &img->index, &img->index_descriptor);
@@ -470,7 +473,8 @@ static int resolve(struct backend *b, const struct buf *root, const struct descr
 	if (!img)
 		return out_of_memory(e);
 	img->name = strdup(b->name);
-	if (!img->name)
+	img->tags = b->tags ? strdup(b->tags) : NULL;
+	if (!img->name || !img->tags != !b->tags)
 		rc = out_of_memory(e);
 	else if (entry)
 		rc = image_build_entry(b, root, d, entry, img, e);

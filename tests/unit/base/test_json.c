@@ -127,11 +127,10 @@ static int write_event(void *arg, const struct json_event *ev)
 	struct buf *b = arg;
 	int rc = buf_printf(b, "%zu%s", ev->depth, marks[ev->kind]);
 
-	if (rc == 0 && ev->text)
+	if (rc == 0 && ev->type == JSON_NUMBER && ev->is_whole)
+		rc = buf_printf(b, "%lld", (long long)ev->number);
+	else if (rc == 0 && ev->text)
 		rc = buf_printf(b, "%.*s", (int)ev->len, ev->text);
-	else if (rc == 0 && ev->kind == JSON_EVENT_VALUE && ev->type == JSON_NUMBER)
-		rc = ev->is_whole ? buf_printf(b, "%lld", (long long)ev->number)
-				  : buf_append_text(b, "broken");
 	else if (rc == 0 && ev->kind == JSON_EVENT_VALUE)
 		rc = buf_append_text(b, ev->type == JSON_NULL ? "null"
 					: ev->truth	      ? "true"
@@ -166,7 +165,7 @@ static void test_stream(void)
 	static const char text[] =
 		"{\"a\": [1, -2.5, \"x\\ny\", {\"b\": null}], \"c\": true} ";
 	static const char want[] =
-		"0<object\n1key a\n1<array\n2=1\n2=broken\n2=x\ny\n2<object\n"
+		"0<object\n1key a\n1<array\n2=1\n2=-2.5\n2=x\ny\n2<object\n"
 		"3key b\n3=null\n2>object\n1>array\n1key c\n1=true\n0>object\n";
 	static const char *const bad[] = {"",	  " ",		"{",  "{} {}",
 					  "[1,]", "[\"\xff\"]", "nul"};
