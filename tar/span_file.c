@@ -33,7 +33,7 @@ int span_file_load(const struct span_file *f, uint32_t i, const struct span *sp,
 	if (rc == 0 && !span_file_check(f->slot, i, sp, mem))
 		rc = -EBADMSG;
 	if (rc < 0)
-		span_file_drop(f, i);
+		slot_set_filled(f->slot, i, 0, 0);
 	return rc;
 }
 
@@ -61,7 +61,7 @@ int span_file_load_run(const struct span_file *f, const struct index *ix, uint32
 		    span_file_check(f->slot, i, &sp, mem + (sp.out - begin.out)))
 			good(arg, i, &sp);
 		else
-			span_file_drop(f, i);
+			slot_set_filled(f->slot, i, 0, 0);
 	}
 	free(mem);
 	return rc;
@@ -80,9 +80,4 @@ bool span_file_save(const struct span_file *f, uint32_t i, const struct span *sp
 void span_file_mark(const struct span_file *f, uint32_t i, const struct span *sp)
 {
 	slot_set_filled(f->slot, i, sp->out, (uint32_t)sp->out_len);
-}
-
-void span_file_drop(const struct span_file *f, uint32_t i)
-{
-	slot_set_filled(f->slot, i, 0, 0);
 }

@@ -41,9 +41,8 @@ int span_file_load_run(const struct span_file *f, const struct index *ix, uint32
 /* Writes the bytes of span @i, but no row. false if the store does not take them. */
 bool span_file_save(const struct span_file *f, uint32_t i, const struct span *sp,
 		    const void *mem);
-/* Sets the row of a span whose bytes were written; clears it. */
+/* Sets the row of a span whose bytes were written. */
 void span_file_mark(const struct span_file *f, uint32_t i, const struct span *sp);
-void span_file_drop(const struct span_file *f, uint32_t i);
 
 /*
  * Are these bytes span @i? By the digest or checksum in the index or, if the index has

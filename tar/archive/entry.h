@@ -41,6 +41,10 @@ struct tar_entry {
 	size_t n_extents;
 	const struct tar_xattr *xattrs; /* in the order of the archive, no name twice */
 	size_t n_xattrs;
+	size_t n_lost;	  /* xattrs that Linux cannot have */
+	const char *lost; /* the name of one of them */
+	/* the rest of a file that begins in another archive: it cannot be shown */
+	bool is_fragment;
 };
 
 #endif

@@ -207,8 +207,6 @@ enum header_kind header_kind(const struct header *h)
 	case 'K':
 		return HEADER_LONG_LINK;
 	case 'A': /* Solaris: an ACL */
-	case 'D': /* GNU: the names in a directory, in incremental dumps */
-	case 'M': /* GNU: the continuation of a file from another volume */
 	case 'N': /* GNU: long names, before L existed */
 	case 'V': /* GNU: the label of the volume */
 		return HEADER_VENDOR;
@@ -227,6 +225,7 @@ uint32_t header_file_type(const struct header *h)
 	case '4':
 		return S_IFBLK;
 	case '5':
+	case 'D': /* GNU: its content is the names in it, in incremental dumps */
 		return S_IFDIR;
 	case '6':
 		return S_IFIFO;

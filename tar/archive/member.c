@@ -62,7 +62,10 @@ void member_names(const struct member *m, char joined[MEMBER_PATH_MAX],
 	}
 }
 
-/* The value from pax, else from the header, if an unsigned 32-bit field can hold it. */
+/*
+ * The value from pax, else from the header, if an unsigned 32-bit field can hold it. No owner
+ * is UINT32_MAX: chown(2) then leaves it as it is, so to unpackers it is root.
+ */
 static int take_id(const struct pax_number *from_pax, int64_t from_header,
 		   const char *what, uint32_t *out, struct err *e)
 {
@@ -71,8 +74,16 @@ static int take_id(const struct pax_number *from_pax, int64_t from_header,
 	if (v < 0 || v > UINT32_MAX)
 		return err_set(e, -EBADMSG, "the %s %lld is negative or beyond 32 bits",
 			       what, (long long)v);
-	*out = (uint32_t)v;
+	*out = v == UINT32_MAX ? 0 : (uint32_t)v;
 	return 0;
+}
+
+/* UINT32_MAX for a number that no device has. */
+static uint32_t device_number(const struct pax_number *from_pax, int64_t from_header)
+{
+	int64_t v = from_pax->is_set ? (int64_t)from_pax->value : from_header;
+
+	return v < 0 || v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
 }
 
 static int set_ids(const struct member *m, struct tar_entry *t, struct err *e)
@@ -84,12 +95,11 @@ static int set_ids(const struct member *m, struct tar_entry *t, struct err *e)
 	if (rc < 0)
 		return rc;
 	rc = take_id(&p->gid, h->gid, "gid", &t->gid, e);
-	if (rc < 0 || (h->type != '3' && h->type != '4'))
-		return rc;
-	rc = take_id(&p->dev_major, h->dev_major, "device", &t->rdev_major, e);
-	if (rc < 0)
-		return rc;
-	return take_id(&p->dev_minor, h->dev_minor, "device", &t->rdev_minor, e);
+	if (rc == 0 && (h->type == '3' || h->type == '4')) {
+		t->rdev_major = device_number(&p->dev_major, h->dev_major);
+		t->rdev_minor = device_number(&p->dev_minor, h->dev_minor);
+	}
+	return rc;
 }
 
 /*
@@ -116,9 +126,12 @@ int member_stat(const struct member *m, struct tar_entry *out, struct err *e)
 	out->mode = type | h->mode;
 	if (type == S_IFREG && header_has_content(h))
 		out->size = out->stored = size;
+	out->is_fragment = h->type == 'M'; /* GNU: continued from another volume */
 	out->mtime = p->mtime.is_set ? p->mtime.sec : h->mtime;
 	out->mtime_ns = p->mtime.is_set ? p->mtime.ns : 0;
 	out->xattrs = p->xattrs;
 	out->n_xattrs = p->n_xattrs;
+	out->n_lost = p->n_lost;
+	out->lost = p->lost;
 	return set_ids(m, out, e);
 }

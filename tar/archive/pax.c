@@ -7,10 +7,12 @@
 #include "base/base64.h"
 #include "base/err.h"
 #include "base/num.h"
+#include "tar/archive/acl.h"
 #include "tar/archive/sparse.h"
 
 #define SCHILY	   "SCHILY.xattr."
 #define LIBARCHIVE "LIBARCHIVE.xattr."
+#define ACL	   "SCHILY.acl."
 
 int pax_next(char *body, size_t len, size_t *pos, struct pax_record *out, struct err *e)
 {
@@ -102,6 +104,13 @@ static size_t percent_decode(char *text, size_t len)
 	return to;
 }
 
+static int lose_xattr(struct pax *p, const char *name)
+{
+	p->n_lost++;
+	p->lost = name;
+	return 0;
+}
+
 /*
  * Adds or replaces an xattr. An empty value is a value here: other keys then fall back to
  * the header, but a header has no xattrs. Writers of LIBARCHIVE.xattr also write
@@ -115,15 +124,14 @@ static int set_xattr(struct pax *p, const char *name, size_t name_len, const cha
 	if (name_len == 0 || memchr(name, '\0', name_len))
 		return err_set(e, -EBADMSG, "an xattr's name is empty or has a NUL");
 	if (name_len > PAX_MAX_XATTR_NAME || len > PAX_MAX_XATTR_VALUE)
-		return err_set(e, -E2BIG, "the xattr %.32s is longer than Linux allows",
-			       name);
+		return lose_xattr(p, name);
 	for (i = 0; i < p->n_xattrs; i++) {
 		if (strcmp(p->xattrs[i].name, name) == 0)
 			break;
 		names += strlen(p->xattrs[i].name) + 1;
 	}
 	if (i == PAX_MAX_XATTRS || names > PAX_MAX_XATTR_NAMES)
-		return err_set(e, -E2BIG, "there are more xattrs than a file can have");
+		return lose_xattr(p, name);
 	if (i == p->n_xattrs)
 		p->n_xattrs++;
 	else if (is_decoded && !p->is_decoded[i])
@@ -149,6 +157,26 @@ static int take_xattr(struct pax *p, struct pax_record *r, struct err *e)
 	}
 	name[name_len] = '\0';
 	return set_xattr(p, name, name_len, r->value, r->value_len, is_decoded, e);
+}
+
+/* Both forms are in libarchive's and star's archives; the text becomes what Linux has. */
+static int take_acl(struct pax *p, struct pax_record *r, struct err *e)
+{
+	const char *kind = r->key + strlen(ACL);
+	size_t kind_len = r->key_len - strlen(ACL), room = (size_t)(r->value - r->key);
+	const char *name;
+
+	if (kind_len == 6 && memcmp(kind, "access", 6) == 0)
+		name = "system.posix_acl_access";
+	else if (kind_len == 7 && memcmp(kind, "default", 7) == 0)
+		name = "system.posix_acl_default";
+	else
+		return 0; /* NFSv4 ACLs, which Linux has not */
+	if (r->value_len == 0)
+		return 0;
+	if (!acl_pack(r->key, room, &r->value_len))
+		return lose_xattr(p, name);
+	return set_xattr(p, name, strlen(name), r->key, r->value_len, true, e);
 }
 
 static int take_map(struct pax *p, const struct pax_record *r, struct sparse_map *map,
@@ -283,6 +311,8 @@ int pax_parse(struct pax *p, char *body, size_t len, struct sparse_map *map,
 			rc = take_known(p, k, &r, map, e);
 		else if (begins_with(&r, SCHILY) || begins_with(&r, LIBARCHIVE))
 			rc = take_xattr(p, &r, e);
+		else if (begins_with(&r, ACL))
+			rc = take_acl(p, &r, e);
 		if (rc < 0)
 			return rc;
 	}

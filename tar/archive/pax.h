@@ -69,6 +69,8 @@ struct pax {
 	bool has_map;			   /* in form 0.0 or 0.1 */
 	struct pax_text holes;		   /* SUN.holesdata: another sparse form */
 	size_t n_xattrs;
+	size_t n_lost;	  /* xattrs over a limit, and ACLs that are not understood */
+	const char *lost; /* the name of the last of them */
 	struct tar_xattr xattrs[PAX_MAX_XATTRS];
 	bool is_decoded[PAX_MAX_XATTRS]; /* was encoded, as LIBARCHIVE.xattr */
 };
@@ -91,8 +93,8 @@ void pax_clear(struct pax *p);
 
 /*
  * Parses all records of a body. @p and @map are cleared first; after a failure their
- * contents are undefined. Errors: -EBADMSG; -E2BIG for xattrs over a ceiling or too many
- * extents; -ENOMEM. Unknown keys are skipped.
+ * contents are undefined. Errors: -EBADMSG; -E2BIG for too many extents; -ENOMEM. Unknown
+ * keys are skipped, and so are xattrs over a limit.
  */
 int pax_parse(struct pax *p, char *body, size_t len, struct sparse_map *map,
 	      struct err *e);

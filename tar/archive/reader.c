@@ -71,6 +71,7 @@ struct reader {
 	struct sparse_map map;
 
 	struct tar_entry entry;
+	uint64_t unused; /* bytes of content that are not part of the entry */
 	char joined[MEMBER_PATH_MAX];
 	char path_text[PATH_TEXT_MAX];
 };
@@ -275,6 +276,11 @@ static void note_path(struct reader *r)
 	r->path_text[len] = '\0';
 }
 
+static uint64_t content_size(const struct reader *r, const struct header *h)
+{
+	return r->pax.size.is_set ? r->pax.size.value : h->size;
+}
+
 /* Starts an entry. Returns 1 if it can be reported, 0 if more must be read first. */
 static int begin_entry(struct reader *r, const struct header *h, const uint8_t *block,
 		       struct err *e)
@@ -288,12 +294,13 @@ static int begin_entry(struct reader *r, const struct header *h, const uint8_t *
 	int rc;
 
 	r->entry = (struct tar_entry){0};
+	r->unused = h->type == 'D' ? content_size(r, h) : 0;
 	member_names(&m, r->joined, &r->entry);
 	note_path(r);
 	rc = member_stat(&m, &r->entry, e);
 	if (rc < 0)
 		return rc;
-	if (!S_ISREG(r->entry.mode) || r->entry.is_hardlink)
+	if (!S_ISREG(r->entry.mode) || r->entry.is_hardlink || r->entry.is_fragment)
 		return 1;
 	if (r->pax.holes.data)
 		return err_set(e, -ENOTSUP,
@@ -335,7 +342,7 @@ static int take_header(struct reader *r, const uint8_t *block, struct err *e)
 	case HEADER_LONG_LINK:
 		return begin_meta(r, &r->long_link, h.size, e);
 	case HEADER_VENDOR:
-		begin_skipping(r, r->pax.size.is_set ? r->pax.size.value : h.size);
+		begin_skipping(r, content_size(r, &h));
 		forget_pending(r);
 		return 0;
 	case HEADER_ENTRY:
@@ -356,7 +363,7 @@ static int report_entry(struct reader *r)
 	r->left = r->entry.stored;
 	r->state = IN_CONTENT;
 	if (r->left == 0)
-		begin_padding(r);
+		begin_skipping(r, r->unused);
 	return 0;
 }
 

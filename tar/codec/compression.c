@@ -20,14 +20,3 @@ enum compression compression_of(const void *data, size_t len)
 		return COMPRESSION_ZSTD;
 	return COMPRESSION_PLAIN;
 }
-
-const char *compression_name(enum compression c)
-{
-	static const char *const names[] = {
-		[COMPRESSION_PLAIN] = "plain",
-		[COMPRESSION_GZIP] = "gzip",
-		[COMPRESSION_ZSTD] = "zstd",
-	};
-
-	return names[c];
-}

@@ -9,7 +9,5 @@ enum compression { COMPRESSION_PLAIN, COMPRESSION_GZIP, COMPRESSION_ZSTD };
 
 /* @data is the beginning of a layer: at least 4 bytes, unless the layer is shorter. */
 enum compression compression_of(const void *data, size_t len);
-/* "plain", "gzip" or "zstd" */
-const char *compression_name(enum compression c);
 
 #endif

@@ -33,7 +33,7 @@ enum part {
 	PART_BODY,
 	PART_TRAILER,
 	PART_BETWEEN,
-	PART_PADDING,
+	PART_BEHIND,
 };
 
 enum flag {
@@ -102,7 +102,7 @@ uint32_t gzip_crc(const struct gzip *g)
 
 bool gzip_is_between(const struct gzip *g)
 {
-	return g->part == PART_BETWEEN || g->part == PART_PADDING;
+	return (g->part == PART_BETWEEN && g->n_got == 0) || g->part == PART_BEHIND;
 }
 
 static void gzip_take_header(struct gzip *g, struct flow *flow, size_t n)
@@ -231,13 +231,15 @@ static int gzip_run_trailer(struct gzip *g, struct flow *flow, struct err *e)
 	return GZIP_MEMBER;
 }
 
-static int gzip_run_padding(struct flow *flow, struct err *e)
+/* What does not begin like a member, padding or junk, is ignored, as gzip(1) does it. */
+static void gzip_run_between(struct gzip *g, struct flow *flow)
 {
-	for (; flow->in_len > 0; flow->in++, flow->in_len--) {
-		if (*flow->in != 0)
-			return err_set(e, -EBADMSG, "gzip: junk after the last member");
+	if (g->n_got == 0 && *flow->in != 0x1f) {
+		g->part = PART_BEHIND;
+	} else if (gzip_collect(g, flow, 2)) {
+		g->part = g->got[1] == 0x8b ? PART_FIXED : PART_BEHIND;
+		g->n_got = g->part == PART_FIXED ? 2 : 0;
 	}
-	return GZIP_MORE;
 }
 
 int gzip_run(struct gzip *g, struct flow *flow, bool stop, struct err *e)
@@ -250,16 +252,18 @@ int gzip_run(struct gzip *g, struct flow *flow, bool stop, struct err *e)
 		/* The body may hold back output, so it runs without input, too. */
 		if (flow->in_len == 0 && was != PART_BODY && was != PART_TRAILER)
 			break;
-		if (was == PART_BETWEEN)
-			g->part = *flow->in == 0 ? PART_PADDING : PART_FIXED;
-		else if (was == PART_PADDING)
-			rc = gzip_run_padding(flow, e);
-		else if (was == PART_BODY)
+		if (was == PART_BETWEEN) {
+			gzip_run_between(g, flow);
+		} else if (was == PART_BEHIND) {
+			flow->in += flow->in_len;
+			flow->in_len = 0;
+		} else if (was == PART_BODY) {
 			rc = gzip_run_body(g, flow, stop, e);
-		else if (was == PART_TRAILER)
+		} else if (was == PART_TRAILER) {
 			rc = gzip_run_trailer(g, flow, e);
-		else
+		} else {
 			rc = gzip_run_header(g, flow, e);
+		}
 		if (g->part == was && (flow->in_len == 0 || flow->out_len == 0))
 			break;
 	}

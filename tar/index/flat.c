@@ -28,33 +28,50 @@
 #include "tar/index/nodes.h"
 #include "tar/index/writer.h"
 
-/*
- * Ceilings. Equal lists of xattrs are shared, so they take a few KiB on real layers, and
- * one list for each file at worst. Extents take three words for each hole.
- */
-#define XATTRS_MAX  (256u << 20)
-#define EXTENTS_MAX (256u << 20)
-#define WINDOWS_MAX \
-	((size_t)1 << 30) /* 32 KiB for each MiB, unpacked, of a layer of 32 GiB */
+#define LIST_MAX  (64u << 20) /* more than any reader reports of one entry */
 #define SPANS_MAX (INDEX_ENTRIES_MAX * sizeof(uint32_t)) /* a file has one or more */
 
 void flat_init(struct flat *f, size_t skipped_max)
 {
 	memset(f, 0, sizeof(*f));
-	buf_init(&f->xattrs, XATTRS_MAX);
-	buf_init(&f->extents, EXTENTS_MAX);
+	buf_init(&f->list, LIST_MAX);
+	buf_init(&f->last, LIST_MAX);
 	buf_init(&f->spans, SPANS_MAX);
-	buf_init(&f->windows, WINDOWS_MAX);
 	buf_init(&f->skipped, skipped_max);
 }
 
 void flat_release(struct flat *f)
 {
-	buf_release(&f->xattrs);
-	buf_release(&f->extents);
+	buf_release(&f->list);
+	buf_release(&f->last);
 	buf_release(&f->spans);
-	buf_release(&f->windows);
 	buf_release(&f->skipped);
+}
+
+/* Writes an item of UNITS. Returns its unit. */
+static uint32_t put_units(struct writer *w, const void *data, size_t len)
+{
+	static const char zeros[INDEX_UNIT];
+	uint64_t at = writer_tell(w);
+
+	writer_append(w, data, len);
+	writer_append(w, zeros, -len % INDEX_UNIT);
+	return (uint32_t)(at / INDEX_UNIT) + 1;
+}
+
+/* Linux has xattrs in these name spaces only. */
+static bool is_linux_xattr(const char *name)
+{
+	static const char *const spaces[] = {"user.", "trusted.", "security.", "system."};
+	size_t i;
+
+	for (i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++) {
+		size_t len = strlen(spaces[i]);
+
+		if (strncmp(name, spaces[i], len) == 0 && name[len])
+			return true;
+	}
+	return false;
 }
 
 static int append_xattr(struct buf *b, const struct tar_xattr *x)
@@ -73,46 +90,51 @@ static int append_xattr(struct buf *b, const struct tar_xattr *x)
 	return rc;
 }
 
-int flat_add_xattrs(struct flat *f, const struct tar_xattr *xattrs, size_t n,
-		    uint32_t *off)
+int flat_add_xattrs(struct flat *f, struct writer *w, const struct tar_xattr *xattrs,
+		    size_t n, uint32_t *unit)
 {
+	struct buf swap = f->last;
 	uint32_t len = 0;
-	size_t start, i;
-	int rc = 0;
+	size_t i;
+	int rc;
 
-	if (f->xattrs.len == 0)
-		/* offset 0 means none */
-		rc = buf_append(&f->xattrs, &len, sizeof(len));
-	start = f->xattrs.len;
-	if (rc == 0)
-		rc = buf_append(&f->xattrs, &len, sizeof(len));
-	for (i = 0; rc == 0 && i < n; i++)
-		rc = append_xattr(&f->xattrs, &xattrs[i]);
+	buf_clear(&f->list);
+	rc = buf_append(&f->list, &len, sizeof(len));
+	for (i = 0; rc == 0 && i < n; i++) {
+		if (is_linux_xattr(xattrs[i].name))
+			rc = append_xattr(&f->list, &xattrs[i]);
+	}
 	if (rc < 0)
 		return rc;
-	len = (uint32_t)(f->xattrs.len - start - sizeof(len));
-	memcpy(f->xattrs.data + start, &len, sizeof(len));
-
-	if (f->last_xattrs && start - f->last_xattrs == f->xattrs.len - start &&
-	    memcmp(f->xattrs.data + f->last_xattrs, f->xattrs.data + start,
-		   len + sizeof(len)) == 0)
-		f->xattrs.len = start;
-	else
-		f->last_xattrs = start;
-	*off = (uint32_t)f->last_xattrs;
+	*unit = 0;
+	len = (uint32_t)(f->list.len - sizeof(len));
+	if (len == 0)
+		return 0;
+	memcpy(f->list.data, &len, sizeof(len));
+	if (f->list.len != f->last.len ||
+	    memcmp(f->list.data, f->last.data, f->list.len) != 0) {
+		f->xattrs_len += f->list.len;
+		if (f->xattrs_len > FLAT_XATTRS_MAX)
+			return -E2BIG;
+		f->last_unit = put_units(w, f->list.data, f->list.len);
+		f->last = f->list;
+		f->list = swap;
+	}
+	*unit = f->last_unit;
 	return 0;
 }
 
-int flat_add_extents(struct flat *f, const struct tar_entry *e, uint64_t *off)
+int flat_add_extents(struct flat *f, struct writer *w, const struct tar_entry *e,
+		     uint64_t *unit)
 {
-	uint64_t head[2] = {0, e->stored};
-	uint64_t data = e->data, at = f->extents.len;
+	uint64_t head[2] = {0, e->stored}, data = e->data;
 	size_t i;
 	int rc;
 
 	for (i = 0; i < e->n_extents; i++)
 		head[0] += e->extents[i].len > 0;
-	rc = buf_append(&f->extents, head, sizeof(head));
+	buf_clear(&f->list);
+	rc = buf_append(&f->list, head, sizeof(head));
 	for (i = 0; rc == 0 && i < e->n_extents; i++) {
 		struct index_extent_row row = {e->extents[i].off, e->extents[i].len,
 					       data};
@@ -121,23 +143,24 @@ int flat_add_extents(struct flat *f, const struct tar_entry *e, uint64_t *off)
 		if (row.len == 0)
 			continue;
 		data += row.len;
-		rc = buf_append(&f->extents, &row, sizeof(row));
+		rc = buf_append(&f->list, &row, sizeof(row));
 	}
+	f->extents_len += f->list.len;
+	if (rc == 0 && f->extents_len > FLAT_EXTENTS_MAX)
+		rc = -E2BIG;
 	if (rc == 0)
-		*off = at;
+		*unit = put_units(w, f->list.data, f->list.len);
 	return rc;
 }
 
 int flat_add_span(struct flat *f, struct writer *w, const struct span *sp)
 {
-	uint32_t unit = (uint32_t)(writer_tell(w) / INDEX_UNIT) + 1;
 	struct index_span_row row = {
 		.in = sp->in,
 		.in_len = sp->in_len,
 		.out = sp->out,
 		.out_len = (uint32_t)sp->out_len,
 		.skip = sp->skip,
-		.window = f->windows.len,
 		.window_len = (uint32_t)sp->window_len,
 		.crc = sp->crc,
 		.kind = (uint8_t)sp->kind,
@@ -145,14 +168,13 @@ int flat_add_span(struct flat *f, struct writer *w, const struct span *sp)
 		.has_crc = sp->has_crc,
 		.digest_is_of_output = sp->digest_is_of_output,
 	};
-	int rc = buf_append(&f->windows, sp->window, sp->window_len);
+	uint32_t unit;
 
+	if (sp->window_len > 0)
+		row.window = put_units(w, sp->window, sp->window_len);
 	memcpy(row.digest, sp->digest, sizeof(row.digest));
-	if (rc == 0)
-		rc = buf_append(&f->spans, &unit, sizeof(unit));
-	if (rc == 0)
-		writer_append(w, &row, sizeof(row));
-	return rc;
+	unit = put_units(w, &row, sizeof(row));
+	return buf_append(&f->spans, &unit, sizeof(unit));
 }
 
 int flat_skip(struct flat *f, const char *path, size_t len, const char *fmt, ...)
@@ -277,13 +299,20 @@ static void order_number(struct nodes *ns, struct order *o)
 			o->first[inode] = o->n;
 			o->list[o->n++] = inode;
 		}
+		/* A whiteout is no name of a file. */
+		if ((ns->rows[id].flags & ENTRY_WHITEOUT) && !node_is_dir(&ns->rows[id]))
+			continue;
 		ns->rows[inode].nlink++;
 		if (id != 0 && node_is_dir(&ns->rows[id]))
 			ns->rows[ns->rows[id].parent].nlink++;
 	}
-	for (i = 0; i < o->n_named; i++) {
-		if (node_is_dir(&ns->rows[o->list[i]]))
-			ns->rows[o->list[i]].nlink++; /* its own `.` */
+	for (i = 0; i < o->n; i++) {
+		struct index_row *row = &ns->rows[o->list[i]];
+
+		if (node_is_dir(row))
+			row->nlink++; /* its own `.` */
+		else if (row->nlink == 0)
+			row->nlink = 1;
 	}
 }
 
@@ -314,7 +343,7 @@ static int write_rows(const struct nodes *ns, const struct order *o, struct writ
 		struct index_row row = ns->rows[o->list[i]];
 		bool is_link = row.inode != o->list[i];
 
-		row.flags &= (uint8_t)~NODE_DEAD;
+		row.flags &= (uint16_t)~NODE_DEAD;
 		row.parent = i < o->n_named ? o->first[row.parent] : 0;
 		row.inode = o->first[row.inode];
 		/* so that a listing knows the type without a second lookup */
@@ -322,6 +351,8 @@ static int write_rows(const struct nodes *ns, const struct order *o, struct writ
 			row.mode = ns->rows[o->list[row.inode]].mode;
 		if (row.xattrs)
 			head->has_xattrs = 1;
+		if (row.flags & ENTRY_SPARSE)
+			head->has_sparse = 1;
 		if (S_ISREG(row.mode) && !is_link)
 			head->content_size = add_sizes(head->content_size, row.size);
 		if (row.flags & ENTRY_FOREIGN)
@@ -364,10 +395,7 @@ int flat_write(struct flat *f, struct nodes *ns, struct writer *w,
 	if (rc < 0)
 		goto out;
 	write_section(w, SECTION_STRINGS, &ns->strings);
-	write_section(w, SECTION_XATTRS, &f->xattrs);
-	write_section(w, SECTION_EXTENTS, &f->extents);
 	write_section(w, SECTION_SPANS, &f->spans);
-	write_section(w, SECTION_WINDOWS, &f->windows);
 	write_section(w, SECTION_FOREIGN, &foreign);
 	write_section(w, SECTION_SKIPPED, &f->skipped);
 	rc = writer_finish(w, &head);

@@ -19,13 +19,21 @@ struct tar_entry;
 struct tar_xattr;
 struct writer;
 
+/*
+ * Ceilings. Equal lists of xattrs are mostly shared, so they take a few KiB on real layers.
+ * Extents take three words for each hole.
+ */
+#define FLAT_XATTRS_MAX	 (256u << 20)
+#define FLAT_EXTENTS_MAX (256u << 20)
+
 struct flat {
-	struct buf xattrs;
-	/* where the last list begins: neighbours often have equal lists */
-	size_t last_xattrs;
-	struct buf extents;
-	struct buf spans; /* u32 each: the number of the row's first unit */
-	struct buf windows;
+	struct buf list; /* of xattrs or extents, while it is made */
+	/* the last list of xattrs, and its unit: neighbours often have equal lists */
+	struct buf last;
+	uint32_t last_unit;
+	uint64_t xattrs_len; /* bytes of all lists */
+	uint64_t extents_len;
+	struct buf spans; /* u32 each: the row's unit */
 	struct buf skipped;
 	uint32_t n_skipped;
 };
@@ -34,11 +42,14 @@ struct flat {
 void flat_init(struct flat *f, size_t skipped_max);
 void flat_release(struct flat *f);
 
-/* 0, -E2BIG or -ENOMEM. *off is the value for the row. */
-int flat_add_xattrs(struct flat *f, const struct tar_xattr *xattrs, size_t n,
-		    uint32_t *off);
-int flat_add_extents(struct flat *f, const struct tar_entry *e, uint64_t *off);
-/* Writes the row to @w, which must be in the section UNITS. */
+/*
+ * These write to @w, which must be in the section UNITS. 0, -E2BIG or -ENOMEM. *unit is the
+ * value for the row; 0 if Linux has none of the xattrs.
+ */
+int flat_add_xattrs(struct flat *f, struct writer *w, const struct tar_xattr *xattrs,
+		    size_t n, uint32_t *unit);
+int flat_add_extents(struct flat *f, struct writer *w, const struct tar_entry *e,
+		     uint64_t *unit);
 int flat_add_span(struct flat *f, struct writer *w, const struct span *sp);
 /*
  * Counts an entry that is left out, and keeps a line "PATH: REASON" while there is room;

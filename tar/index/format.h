@@ -13,14 +13,16 @@
  *			  later entry, but not the hard links made before.
  *		STRINGS   names and link texts, unterminated, no order
  *		UNITS     of 32 bytes, in the order in which the archive was read, so that
- *			  they need no memory: SHA-256 of contents, one unit each, and
- *			  struct index_span_row, three. Unit i has the number i + 1.
- *		XATTRS    lists:  u32 bytes that follow, then for each xattr
- *			  u16 name length, u16 zero, u32 value length, name, value;
- *			  begins with 4 bytes of zero, so that 0 can mean "none"
- *		EXTENTS   lists:  u64 n, u64 stored bytes, n x struct index_extent_row
- *		SPANS     u32 each, the number of the row, in order of `out`
- *		WINDOWS   packed windows
+ *			  they need no memory. Unit i has the number i + 1. Each item begins
+ *			  at a unit:
+ *			    SHA-256 of contents
+ *			    struct index_span_row
+ *			    packed windows
+ *			    lists of xattrs: u32 bytes that follow, then for each xattr
+ *			      u16 name length, u16 zero, u32 value length, name, value
+ *			    lists of extents: u64 n, u64 stored bytes, n x struct
+ *			      index_extent_row
+ *		SPANS     u32 each, the unit of the row, in order of `out`
  *		FOREIGN   u32 entry numbers
  *		SKIPPED   lines of text
  *
@@ -45,7 +47,7 @@
 
 #define INDEX_MAGIC \
 	UINT64_C(0x3158444e49454550) /* "PEEINDX1" on a little-endian machine */
-#define INDEX_VERSION	  3
+#define INDEX_VERSION	  4
 #define INDEX_END	  0x21444e45 /* "END!" */
 #define INDEX_HEAD_SIZE	  4096
 #define INDEX_BLOCK_SHIFT 16
@@ -57,18 +59,17 @@
  * needs about 1 GiB; a malicious archive is stopped there.
  */
 #define INDEX_ENTRIES_MAX (8u << 20)
-#define INDEX_NAME_MAX \
-	255 /* the limit of every file system that images are unpacked to */
-#define INDEX_PATH_MAX 4095 /* PATH_MAX without its NUL: no tool can name a longer path */
+/* The limit of every file system that images are unpacked to. Whiteouts may have 4 more. */
+#define INDEX_NAME_MAX	 255
+#define INDEX_MARKER	 ".wh."
+#define INDEX_MARKER_LEN 4
+#define INDEX_PATH_MAX	 4095 /* PATH_MAX without its NUL: no tool can name a longer path */
 
 enum index_section {
 	SECTION_ENTRIES,
 	SECTION_STRINGS,
 	SECTION_UNITS,
-	SECTION_XATTRS,
-	SECTION_EXTENTS,
 	SECTION_SPANS,
-	SECTION_WINDOWS,
 	SECTION_FOREIGN,
 	SECTION_SKIPPED,
 	N_SECTIONS,
@@ -96,30 +97,31 @@ struct index_head {
 	uint8_t digest_alg;
 	uint8_t basis; /* enum index_basis */
 	uint8_t toc_alg;
-	uint8_t zero[3];
+	uint8_t has_sparse;
+	uint8_t zero[2];
 	uint8_t digest[64];
 	uint8_t toc[64]; /* digest of the table that the index was made from */
 };
 
 struct index_row {
 	uint64_t size;
-	/* regular: decoded offset, or offset of the EXTENTS list if ENTRY_SPARSE */
+	/* regular: decoded offset, or the unit of the extents if ENTRY_SPARSE */
 	uint64_t data;
 	int64_t mtime;
 	uint32_t mtime_ns;
-	uint16_t mode; /* S_IFMT and 07777 */
-	uint8_t flags; /* enum entry_flag */
-	uint8_t name_len;
+	uint16_t mode;	    /* S_IFMT and 07777 */
+	uint16_t flags : 7; /* enum entry_flag */
+	uint16_t name_len : 9;
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t parent;
 	uint32_t inode;
 	uint32_t nlink;
-	uint32_t a;    /* first child; rdev major; offset of the link text in STRINGS */
-	uint32_t b;    /* number of children; rdev minor; length of the link text */
-	uint32_t name; /* offset in STRINGS */
-	uint32_t xattrs;
-	uint32_t digest; /* number of its unit; 0 if none */
+	uint32_t a;	 /* first child; rdev major; offset of the link text in STRINGS */
+	uint32_t b;	 /* number of children; rdev minor; length of the link text */
+	uint32_t name;	 /* offset in STRINGS */
+	uint32_t xattrs; /* these two are units; 0 if none */
+	uint32_t digest;
 };
 
 struct index_extent_row {
@@ -133,7 +135,7 @@ struct index_span_row {
 	uint64_t in_len;
 	uint64_t out;
 	uint64_t skip;
-	uint64_t window; /* offset in WINDOWS */
+	uint32_t window; /* unit */
 	uint32_t window_len;
 	uint32_t out_len;
 	uint32_t crc;
@@ -141,11 +143,11 @@ struct index_span_row {
 	uint8_t bits;
 	uint8_t has_crc;
 	uint8_t digest_is_of_output;
-	uint64_t zero;
+	uint32_t zero[3];
 	uint8_t digest[32];
 };
 
-_Static_assert(sizeof(struct index_head) == 352, "index_head is a file format");
+_Static_assert(sizeof(struct index_head) == 304, "index_head is a file format");
 _Static_assert(sizeof(struct index_row) == 72, "index_row is a file format");
 _Static_assert(sizeof(struct index_extent_row) == 24,
 	       "index_extent_row is a file format");

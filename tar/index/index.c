@@ -49,12 +49,13 @@ int index_open(int fd, const struct digest *blob, struct index **out, struct err
 		.blob_size = head->blob_size,
 		.decoded_size = head->decoded_size,
 		.content_size = head->content_size,
+		.file_size = head->file_size,
 		.n_entries = index_map_rows(&ix->map, SECTION_ENTRIES),
 		.n_spans = index_map_rows(&ix->map, SECTION_SPANS),
 		.n_foreign = index_map_rows(&ix->map, SECTION_FOREIGN),
 		.n_skipped = head->n_skipped,
 		.has_xattrs = head->has_xattrs,
-		.has_sparse = head->sections[SECTION_EXTENTS].len > 0,
+		.has_sparse = head->has_sparse,
 		.compression = (enum compression)head->compression,
 	};
 	memcpy(ix->info.toc.bytes, head->toc, sizeof(head->toc));
@@ -95,13 +96,14 @@ static bool row_is_sane(const struct index *ix, uint32_t id, const struct index_
 	return id > 0;
 }
 
-/* Returns @n units, beginning with number @first. There is no number 0. */
-static const void *units_at(const struct index *ix, uint32_t first, uint32_t n)
+/* Returns [off, off + len) of the item that begins at @unit. There is no unit 0. */
+static const void *units_at(const struct index *ix, uint64_t unit, uint64_t off,
+			    uint64_t len)
 {
-	return first ? index_map_at(&ix->map, SECTION_UNITS,
-				    (uint64_t)(first - 1) * INDEX_UNIT,
-				    (uint64_t)n * INDEX_UNIT)
-		     : NULL;
+	return unit && unit <= UINT32_MAX
+		       ? index_map_at(&ix->map, SECTION_UNITS,
+				      (unit - 1) * INDEX_UNIT + off, len)
+		       : NULL;
 }
 
 static int entry_set_strings(const struct index *ix, const struct index_row *row,
@@ -118,7 +120,7 @@ static int entry_set_strings(const struct index *ix, const struct index_row *row
 			return -EBADMSG;
 	}
 	if (row->digest) {
-		out->digest = units_at(ix, row->digest, 1);
+		out->digest = units_at(ix, row->digest, 0, INDEX_UNIT);
 		if (!out->digest)
 			return -EBADMSG;
 	}
@@ -198,11 +200,11 @@ int index_find(const struct index *ix, const struct entry *dir, const char *name
 int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out)
 {
 	/*
-	 * A position is the offset of a list and, in the upper half, how far the walk is
-	 * in it. So it is one number, and starts as the number in the row.
+	 * A position is the unit of a list and, in the upper half, how far the walk is in
+	 * it. So it is one number, and starts as the number in the row.
 	 */
 	uint64_t list = *pos & UINT32_MAX, done = *pos >> 32;
-	const unsigned char *p = index_map_at(&ix->map, SECTION_XATTRS, list, 4);
+	const unsigned char *p = units_at(ix, list, 0, 4);
 	uint16_t name_len;
 	uint32_t value_len, list_len;
 	uint64_t rest;
@@ -212,7 +214,7 @@ int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out)
 	memcpy(&list_len, p, sizeof(list_len));
 	if (!range_fits(done, 8, list_len))
 		return -EBADMSG;
-	p = index_map_at(&ix->map, SECTION_XATTRS, list + 4 + done, 8);
+	p = units_at(ix, list, 4 + done, 8);
 	if (!p)
 		return -EBADMSG;
 	memcpy(&name_len, p, sizeof(name_len));
@@ -220,8 +222,7 @@ int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out)
 	rest = list_len - done - 8;
 	if (!range_fits(name_len, value_len, rest))
 		return -EBADMSG;
-	p = index_map_at(&ix->map, SECTION_XATTRS, list + 4 + done + 8,
-			 (uint64_t)name_len + value_len);
+	p = units_at(ix, list, 4 + done + 8, (uint64_t)name_len + value_len);
 	if (!p)
 		return -EBADMSG;
 	out->name = (const char *)p;
@@ -234,20 +235,18 @@ int index_xattr(const struct index *ix, uint64_t *pos, struct xattr *out)
 }
 
 /* The list of a sparse file: returns its rows and their number, or NULL. */
-static const struct index_extent_row *extent_list(const struct index *ix, uint64_t off,
+static const struct index_extent_row *extent_list(const struct index *ix, uint64_t unit,
 						  uint64_t *n, uint64_t *stored)
 {
-	const uint64_t *list = index_map_at(&ix->map, SECTION_EXTENTS, off,
-					    2 * sizeof(uint64_t));
+	const uint64_t *list = units_at(ix, unit, 0, 2 * sizeof(*list));
 
-	if (!list || off % 8 != 0 ||
-	    list[0] > ix->map.head.sections[SECTION_EXTENTS].len /
-			      sizeof(struct index_extent_row))
+	if (!list || list[0] > ix->map.head.sections[SECTION_UNITS].len /
+				       sizeof(struct index_extent_row))
 		return NULL;
 	*n = list[0];
 	*stored = list[1];
-	return index_map_at(&ix->map, SECTION_EXTENTS, off + 2 * sizeof(uint64_t),
-			    *n * sizeof(struct index_extent_row));
+	return units_at(ix, unit, 2 * sizeof(*list),
+			*n * sizeof(struct index_extent_row));
 }
 
 static int check_decoded_range(const struct index *ix, uint64_t data, uint64_t len)
@@ -330,8 +329,7 @@ static const struct index_span_row *span_row_at(const struct index *ix, uint32_t
 	const uint32_t *first = index_map_at(
 		&ix->map, SECTION_SPANS, (uint64_t)i * sizeof(*first), sizeof(*first));
 
-	return first ? units_at(ix, *first, sizeof(struct index_span_row) / INDEX_UNIT)
-		     : NULL;
+	return first ? units_at(ix, *first, 0, sizeof(struct index_span_row)) : NULL;
 }
 
 int index_span(const struct index *ix, uint32_t i, struct span *out)
@@ -358,8 +356,7 @@ int index_span(const struct index *ix, uint32_t i, struct span *out)
 	};
 	memcpy(out->digest, row->digest, sizeof(out->digest));
 	if (row->window_len > 0) {
-		out->window = index_map_at(&ix->map, SECTION_WINDOWS, row->window,
-					   row->window_len);
+		out->window = units_at(ix, row->window, 0, row->window_len);
 		if (!out->window)
 			return -EBADMSG;
 	}

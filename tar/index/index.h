@@ -33,8 +33,8 @@ enum entry_flag {
 	ENTRY_IMPLIED = 1 << 0, /* a directory that is not in the archive */
 	/* a directory that hides the same directory of lower layers */
 	ENTRY_OPAQUE = 1 << 1,
-	ENTRY_WHITEOUT =
-		1 << 2, /* ".wh.NAME" or char 0:0: hides a name of lower layers */
+	/* ".wh.NAME" or char 0:0: hides a name of lower layers */
+	ENTRY_WHITEOUT = 1 << 2,
 	ENTRY_WHITEOUTS = 1 << 3, /* a directory with whiteouts among its children */
 	ENTRY_SPARSE = 1 << 4,
 	/*
@@ -102,6 +102,7 @@ struct index_info {
 	struct digest toc; /* of the table; DIGEST_NONE if BASIS_STREAM */
 	/* computed */
 	uint64_t content_size; /* sum of the sizes of the regular files */
+	uint64_t file_size;    /* of the index */
 	uint32_t n_entries;
 	uint32_t n_spans;
 	uint32_t n_foreign; /* number of entries with ENTRY_FOREIGN */

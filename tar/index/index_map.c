@@ -17,10 +17,7 @@ static const uint32_t row_sizes[N_SECTIONS] = {
 	[SECTION_ENTRIES] = sizeof(struct index_row),
 	[SECTION_STRINGS] = 1,
 	[SECTION_UNITS] = INDEX_UNIT,
-	[SECTION_XATTRS] = 1,
-	[SECTION_EXTENTS] = 8,
 	[SECTION_SPANS] = sizeof(uint32_t),
-	[SECTION_WINDOWS] = 1,
 	[SECTION_FOREIGN] = sizeof(uint32_t),
 	[SECTION_SKIPPED] = 1,
 };

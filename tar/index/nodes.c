@@ -77,6 +77,7 @@ int nodes_init(struct nodes *ns)
 	int rc;
 
 	memset(ns, 0, sizeof(*ns));
+	ns->max = INDEX_ENTRIES_MAX;
 	if (getrandom(&ns->seed, sizeof(ns->seed), GRND_NONBLOCK) < 0)
 		ns->seed = (uintptr_t)ns;   /* early at boot: better than nothing */
 	buf_init(&ns->strings, UINT32_MAX); /* rows have 32 bits for an offset */
@@ -125,7 +126,9 @@ uint32_t nodes_find(const struct nodes *ns, uint32_t parent, const char *name, s
 int nodes_add_text(struct nodes *ns, const char *text, size_t len, uint32_t *off)
 {
 	uint32_t at = (uint32_t)ns->strings.len;
-	int rc = buf_append(&ns->strings, text, len);
+	int rc = ns->strings.len + len > NODES_TEXT_MIN + (size_t)ns->n * NODES_TEXT_EACH
+			 ? -E2BIG
+			 : buf_append(&ns->strings, text, len);
 
 	if (rc == 0)
 		*off = at;
@@ -138,7 +141,7 @@ int nodes_add(struct nodes *ns, uint32_t parent, const char *name, size_t len,
 	uint32_t *bucket, at = 0;
 	int rc = 0;
 
-	if (ns->n >= INDEX_ENTRIES_MAX)
+	if (ns->n >= ns->max)
 		return -E2BIG;
 	if (ns->n == ns->cap)
 		rc = nodes_grow(ns);
@@ -150,7 +153,7 @@ int nodes_add(struct nodes *ns, uint32_t parent, const char *name, size_t len,
 		.parent = parent,
 		.inode = ns->n,
 		.name = at,
-		.name_len = (uint8_t)len,
+		.name_len = (uint16_t)(len & 0x1ff),
 	};
 	bucket = bucket_of(ns, parent, name, len);
 	ns->chain[ns->n] = *bucket;

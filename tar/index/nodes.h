@@ -20,12 +20,13 @@
 /*
  * In row.flags, next to enum entry_flag, and never written: no name leads to this node.
  */
-#define NODE_DEAD 0x80
+#define NODE_DEAD 0x40
 
 struct nodes {
 	struct index_row *rows;
 	uint32_t *chain; /* the next node in the same bucket */
 	uint32_t n;
+	uint32_t max; /* INDEX_ENTRIES_MAX, or less */
 	uint32_t cap;
 	uint32_t *buckets; /* their number is a power of two */
 	uint32_t n_buckets;
@@ -48,6 +49,13 @@ int nodes_add(struct nodes *ns, uint32_t parent, const char *name, size_t len,
 	      uint32_t *id);
 /* Removes the name of a node. */
 void nodes_kill(struct nodes *ns, uint32_t id);
+/*
+ * Names and link texts may take NODES_TEXT_MIN bytes, and NODES_TEXT_EACH for each node. Real
+ * ones are below 50 on average; a malicious archive is stopped there, because they are in
+ * memory.
+ */
+#define NODES_TEXT_MIN	(32u << 20)
+#define NODES_TEXT_EACH 128
 /* Appends a text to `strings`. -E2BIG or -ENOMEM. */
 int nodes_add_text(struct nodes *ns, const char *text, size_t len, uint32_t *off);
 /* Frees what lookups need. No lookup may follow. */

@@ -16,6 +16,7 @@
 #include "tar/index/flat.h"
 #include "tar/index/index.h"
 #include "tar/index/nodes.h"
+#include "tar/index/whiteouts.h"
 #include "tar/index/writer.h"
 
 /* The kernel's own limit: a longer chain of symlinks leads nowhere. */
@@ -26,6 +27,10 @@
  * large.
  */
 #define WALK_MAX (16 * 1024)
+
+/* The kernel's dev_t has 12 and 20 bits. */
+#define DEVICE_MAJOR_MAX 0xfff
+#define DEVICE_MINOR_MAX 0xfffff
 
 /* Enough text to see what is wrong. The count tells how often. */
 #define SKIPPED_MAX (16 * 1024)
@@ -85,6 +90,11 @@ void tree_free(struct tree *t)
 	free(t);
 }
 
+void tree_set_max(struct tree *t, uint32_t n)
+{
+	t->nodes.max = n;
+}
+
 uint32_t tree_count(const struct tree *t)
 {
 	return t->nodes.n;
@@ -129,6 +139,30 @@ static size_t clean_path(const char *path, size_t len, char *out)
 	}
 	out[n] = '\0';
 	return n;
+}
+
+/*
+ * The archive has a file, and later something below its path. Other tools refuse such an
+ * archive; here the later entry is shown.
+ */
+static void lose_file(struct tree *t, uint32_t node)
+{
+	char path[INDEX_PATH_MAX + 1];
+	size_t at = sizeof(path);
+	uint32_t id;
+
+	for (id = node; id != 0; id = t->nodes.rows[id].parent) {
+		const struct index_row *row = &t->nodes.rows[id];
+
+		if (row->name_len + 1u > at)
+			break;
+		at -= row->name_len + 1u;
+		path[at] = '/';
+		memcpy(path + at + 1, t->nodes.strings.data + row->name, row->name_len);
+	}
+	flat_skip(&t->flat, path + at + 1, sizeof(path) - at - 1,
+		  "a file that a later entry uses as a directory");
+	nodes_kill(&t->nodes, node);
 }
 
 enum walk_mode {
@@ -188,7 +222,7 @@ static int walk_path(struct tree *t, const char *path, size_t len, enum walk_mod
 			if (mode == WALK_FIND)
 				return -ENOENT;
 			if (row)
-				nodes_kill(&t->nodes, node);
+				lose_file(t, node);
 			rc = add_implied(t, dir, name, part, &node);
 			if (rc < 0)
 				return rc;
@@ -277,7 +311,9 @@ static int fill_row(struct tree *t, struct index_row *row, const struct tar_entr
 		row->data = e->data;
 		if (e->is_sparse) {
 			row->flags |= ENTRY_SPARSE;
-			rc = flat_add_extents(&t->flat, e, &row->data);
+			pthread_mutex_lock(&t->mutex);
+			rc = flat_add_extents(&t->flat, t->writer, e, &row->data);
+			pthread_mutex_unlock(&t->mutex);
 			if (rc < 0)
 				return rc;
 		}
@@ -299,7 +335,10 @@ static int fill_row(struct tree *t, struct index_row *row, const struct tar_entr
 	}
 	if (e->n_xattrs == 0)
 		return 0;
-	return flat_add_xattrs(&t->flat, e->xattrs, e->n_xattrs, &row->xattrs);
+	pthread_mutex_lock(&t->mutex);
+	rc = flat_add_xattrs(&t->flat, t->writer, e->xattrs, e->n_xattrs, &row->xattrs);
+	pthread_mutex_unlock(&t->mutex);
+	return rc;
 }
 
 /*
@@ -312,7 +351,7 @@ static int place_node(struct tree *t, uint32_t dir, const char *name, size_t len
 	uint32_t old = nodes_find(&t->nodes, dir, name, len);
 
 	if (old != NODE_NONE && is_dir && node_is_dir(&t->nodes.rows[old])) {
-		t->nodes.rows[old].flags &= (uint8_t)~ENTRY_IMPLIED;
+		t->nodes.rows[old].flags &= (uint16_t)~ENTRY_IMPLIED;
 		*out = old;
 		return 0;
 	}
@@ -369,16 +408,78 @@ static int add_root(struct tree *t, const struct tar_entry *e)
 	if (e->is_hardlink || !S_ISDIR(e->mode))
 		return flat_skip(&t->flat, e->path, e->path_len,
 				 "the root can only be a directory");
-	t->nodes.rows[0].flags &= (uint8_t)~ENTRY_IMPLIED;
+	t->nodes.rows[0].flags &= (uint16_t)~ENTRY_IMPLIED;
 	return fill_row(t, &t->nodes.rows[0], e);
+}
+
+/* Returns why no file system can have the entry at the cleaned path, or NULL. */
+static const char *why_impossible(const struct tar_entry *e, const char *name,
+				  size_t name_len)
+{
+	size_t most = INDEX_NAME_MAX;
+
+	if (e->is_fragment)
+		return "the rest of a file that begins in another archive";
+	if (whiteout_is_marker(name, name_len))
+		most += INDEX_MARKER_LEN; /* which are not part of the hidden name */
+	if (name_len > most)
+		return "a name of more than 255 bytes";
+	if (e->is_hardlink)
+		return NULL;
+	if (S_ISLNK(e->mode) && (e->link_len == 0 || e->link_len > INDEX_PATH_MAX))
+		return e->link_len ? "a symlink to a name that is too long"
+				   : "a symlink to nothing";
+	if ((S_ISCHR(e->mode) || S_ISBLK(e->mode)) &&
+	    (e->rdev_major > DEVICE_MAJOR_MAX || e->rdev_minor > DEVICE_MINOR_MAX))
+		return "a device number that Linux does not have";
+	return NULL;
+}
+
+static int add_named(struct tree *t, const struct tar_entry *e, const char *path,
+		     size_t len, uint32_t *file)
+{
+	const char *name, *why;
+	size_t name_len, dirs = dir_len(path, len, &name, &name_len);
+	uint32_t dir, id;
+	int rc;
+
+	why = why_impossible(e, name, name_len);
+	if (why)
+		return flat_skip(&t->flat, path, len, "%s", why);
+	rc = parent_of(t, path, dirs, &dir);
+	if (rc == -ENAMETOOLONG || rc == -ELOOP)
+		return flat_skip(&t->flat, path, len, "its directory is invalid: %s",
+				 strerror(-rc));
+	if (rc == 0 && e->is_hardlink)
+		return add_link(t, dir, name, name_len, e);
+	if (rc == 0)
+		rc = place_node(t, dir, name, name_len, S_ISDIR(e->mode), &id);
+	if (rc == 0)
+		rc = fill_row(t, &t->nodes.rows[id], e);
+	if (rc == 0 && S_ISREG(e->mode))
+		*file = id;
+	return rc;
+}
+
+static int refuse_size(const struct tree *t, struct err *e)
+{
+	if (t->flat.xattrs_len > FLAT_XATTRS_MAX)
+		return err_set(e, -E2BIG, "more than %u MiB of extended attributes",
+			       FLAT_XATTRS_MAX >> 20);
+	if (t->flat.extents_len > FLAT_EXTENTS_MAX)
+		return err_set(e, -E2BIG, "more than %u MiB of maps of sparse files",
+			       FLAT_EXTENTS_MAX >> 20);
+	if (t->nodes.n >= t->nodes.max)
+		return err_set(e, -E2BIG, "more than %u entries", t->nodes.max);
+	return err_set(e, -E2BIG,
+		       "names and links of more than %u MiB and %u bytes for each entry",
+		       NODES_TEXT_MIN >> 20, NODES_TEXT_EACH);
 }
 
 int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct err *err)
 {
 	char path[INDEX_PATH_MAX + 1];
-	size_t len, name_len, dirs;
-	const char *name;
-	uint32_t dir, id;
+	size_t len;
 	int rc;
 
 	*file = TREE_NO_FILE;
@@ -386,35 +487,13 @@ int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct e
 		return flat_skip(&t->flat, e->path, e->path_len, "a path of %zu bytes",
 				 e->path_len);
 	len = clean_path(e->path, e->path_len, path);
-	if (len == 0)
-		return add_root(t, e);
-	dirs = dir_len(path, len, &name, &name_len);
-	if (name_len > INDEX_NAME_MAX)
-		return flat_skip(&t->flat, path, len, "a name of %zu bytes", name_len);
-	if (!e->is_hardlink && S_ISLNK(e->mode) &&
-	    (e->link_len == 0 || e->link_len > INDEX_PATH_MAX))
-		return flat_skip(&t->flat, path, len, "a symlink to a name of %zu bytes",
-				 e->link_len);
-	rc = parent_of(t, path, dirs, &dir);
-	if (rc == -ENAMETOOLONG || rc == -ELOOP)
-		return flat_skip(&t->flat, path, len, "its directory is invalid: %s",
-				 strerror(-rc));
-	if (rc == 0 && e->is_hardlink)
-		rc = add_link(t, dir, name, name_len, e);
-	else if (rc == 0) {
-		rc = place_node(t, dir, name, name_len, S_ISDIR(e->mode), &id);
-		if (rc == 0)
-			rc = fill_row(t, &t->nodes.rows[id], e);
-		if (rc == 0 && S_ISREG(e->mode))
-			*file = id;
+	rc = len == 0 ? add_root(t, e) : add_named(t, e, path, len, file);
+	if (rc == 0 && e->n_lost > 0) {
+		flat_skip(&t->flat, path, len,
+			  "its attribute %.64s is not one that Linux can have", e->lost);
+		t->flat.n_skipped += (uint32_t)e->n_lost - 1;
 	}
-	if (rc == -E2BIG)
-		return err_set(
-			err, rc,
-			"more than %u entries, or names and attributes of more than "
-			"4 GiB",
-			INDEX_ENTRIES_MAX);
-	return rc;
+	return rc == -E2BIG ? refuse_size(t, err) : rc;
 }
 
 void tree_set_digest(struct tree *t, uint32_t file, const uint8_t sha256[32])
@@ -466,7 +545,7 @@ static int bind_late(struct tree *t, uint32_t id)
 			break;
 	}
 	if (hops < SYMLINKS_MAX && !node_is_dir(&t->nodes.rows[target])) {
-		row->flags &= (uint8_t)~ENTRY_FOREIGN;
+		row->flags &= (uint16_t)~ENTRY_FOREIGN;
 		row->a = row->b = 0;
 		row->inode = target;
 		return 0;
@@ -501,44 +580,13 @@ static int bind_all(struct tree *t)
 	return 0;
 }
 
-/*
- * Marks entries that hide names of lower layers: by their own name, or because overlayfs
- * uses them as whiteouts, since some archives are copies of its upper directory. Most
- * whiteouts there are hard links to one file, so this runs after all links are resolved.
- */
-static void mark_whiteouts(struct tree *t)
-{
-	struct index_row *rows = t->nodes.rows;
-	uint32_t i;
-
-	for (i = 1; i < t->nodes.n; i++) {
-		const char *name = t->nodes.strings.data + rows[i].name;
-		const struct index_row *inode = &rows[rows[i].inode];
-		struct index_row *dir = &rows[rows[i].parent];
-
-		if (rows[i].flags & NODE_DEAD)
-			continue;
-		if (rows[i].name_len < 4 || memcmp(name, ".wh.", 4) != 0) {
-			if (!S_ISCHR(inode->mode) || inode->a != 0 || inode->b != 0)
-				continue;
-		} else if (rows[i].name_len == 12 &&
-			   memcmp(name, ".wh..wh..opq", 12) == 0) {
-			rows[i].flags |= ENTRY_WHITEOUT;
-			dir->flags |= ENTRY_OPAQUE;
-			continue;
-		}
-		rows[i].flags |= ENTRY_WHITEOUT;
-		dir->flags |= ENTRY_WHITEOUTS;
-	}
-}
-
 int tree_finish(struct tree *t, const struct index_info *info, struct err *e)
 {
 	int rc = bind_all(t);
 
 	if (rc < 0)
 		return rc;
-	mark_whiteouts(t);
+	whiteouts_mark(&t->nodes);
 	rc = flat_write(&t->flat, &t->nodes, t->writer, info);
 	if (rc < 0)
 		return err_set(e, rc, "cannot write the index: %s", strerror(-rc));

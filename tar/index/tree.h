@@ -20,7 +20,8 @@
  * directory, a cycle of hard links) are left out, counted, and described in a line of
  * text.
  *
- * Costs about 110 bytes of memory for an entry, and 4 for a span. One thread at a time;
+ * Costs about 110 bytes of memory for an entry, and 4 for a span. Xattrs, extents, windows
+ * and digests are written at once. One thread at a time;
  * only tree_add_span() may be called from another one.
  */
 #ifndef TAR_INDEX_TREE_H
@@ -37,6 +38,9 @@ struct tree;
 /* @fd is an empty file, borrowed; tree_finish() turns it into an index. */
 int tree_new(int fd, struct tree **out);
 void tree_free(struct tree *t);
+
+/* Lowers the ceiling of the number of entries from INDEX_ENTRIES_MAX. */
+void tree_set_max(struct tree *t, uint32_t n);
 
 #define TREE_NO_FILE UINT32_MAX
 

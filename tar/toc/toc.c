@@ -15,7 +15,8 @@
  * Redundant values must agree: pieces must cover their file without gap or overlap, and
  * the only piece of a file must have the file's digest.
  *
- * Memory: one file with its pieces, the pieces that share a member, and the tree.
+ * Memory: one file with its pieces, the pieces that share a member, and the tree, each with
+ * a ceiling.
  */
 #include "tar/toc/toc.h"
 
@@ -37,8 +38,11 @@
 #define ENTRIES_DEPTH 1
 #define KEY_DEPTH     3
 
-/* Pieces of one file or in one member: more than a table under TOC_SIZE_MAX can have. */
-#define PIECES_MAX ((size_t)8 << 20)
+/*
+ * Pieces of one file or in one member, which are in memory. The smallest that are common have
+ * 64 KiB. A layer with more is streamed.
+ */
+#define PIECES_MAX ((size_t)400 << 10)
 
 /* A piece of the current file. */
 struct toc_piece {
@@ -150,7 +154,7 @@ static int add_span(struct toc *t, const struct toc_piece *p, uint64_t len, uint
 	rc = buf_append(&t->waiting, &new, sizeof(new));
 	if (rc == 0)
 		t->out += len;
-	return rc;
+	return rc == -E2BIG ? toc_refuse(t, rc, "has too many pieces in a member") : rc;
 }
 
 /* The current file */
@@ -277,6 +281,8 @@ static int add_entry(struct toc *t, const struct toc_entry *from, struct tar_ent
 	te->xattrs = xattrs;
 	te->n_xattrs = from->n_xattrs;
 	rc = tree_add(t->tree, te, &file, &t->err);
+	if (rc == -E2BIG)
+		err_prefix(&t->err, rc, "its table of contents");
 	te->xattrs = NULL;
 	if (rc == 0 && file != TREE_NO_FILE && te->size > 0 &&
 	    from->digest.alg != DIGEST_NONE)
@@ -326,7 +332,9 @@ static int add_piece(struct toc *t)
 		.is_zeros = en->is_zeros,
 	};
 
-	return buf_append(&t->pieces, &p, sizeof(p));
+	int rc = buf_append(&t->pieces, &p, sizeof(p));
+
+	return rc == -E2BIG ? toc_refuse(t, rc, "has too many pieces of a file") : rc;
 }
 
 static int take_file(struct toc *t)

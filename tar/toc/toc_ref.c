@@ -12,6 +12,12 @@
 #include "tar/toc/toc.h"
 #include "tar/toc/ztoc.h"
 
+/*
+ * A table may be small when it is compressed, so it may not describe as many entries as a layer
+ * can have: the builder needs about 100 MiB for these. A layer with more is streamed.
+ */
+#define ENTRIES_MAX (1u << 20)
+
 static int parse_digest(const char *text, struct digest *out, struct err *e)
 {
 	int rc = digest_parse(text, strlen(text), out);
@@ -91,8 +97,10 @@ int toc_ref_make_index(const struct toc_ref *t, const struct blob_reader *r,
 	struct tree *tree = NULL;
 	int rc = tree_new(index_fd, &tree);
 
-	if (rc == 0)
+	if (rc == 0) {
+		tree_set_max(tree, ENTRIES_MAX);
 		rc = toc_ref_read(t, r, tree, &compression, &toc, e);
+	}
 	if (rc == 0) {
 		info = (struct index_info){
 			.blob = *blob,

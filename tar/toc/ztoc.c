@@ -219,7 +219,9 @@ static int take_file(struct ztoc *z, const struct fb_table *file)
 		rc = take_xattrs(z, file, &te);
 	if (!S_ISLNK(te.mode) && !te.is_hardlink)
 		te.link = NULL;
-	return rc < 0 ? rc : tree_add(z->tree, &te, &number, z->e);
+	if (rc == 0)
+		rc = tree_add(z->tree, &te, &number, z->e);
+	return rc == -E2BIG ? err_prefix(z->e, rc, "its table of contents") : rc;
 }
 
 static int take_files(struct ztoc *z, const struct fb_table *root)

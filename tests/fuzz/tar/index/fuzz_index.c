@@ -23,10 +23,7 @@ static void mend_sections(struct index_head *head, uint64_t body)
 		[SECTION_ENTRIES] = sizeof(struct index_row),
 		[SECTION_STRINGS] = 1,
 		[SECTION_UNITS] = INDEX_UNIT,
-		[SECTION_XATTRS] = 1,
-		[SECTION_EXTENTS] = 8,
 		[SECTION_SPANS] = sizeof(uint32_t),
-		[SECTION_WINDOWS] = 1,
 		[SECTION_FOREIGN] = 4,
 		[SECTION_SKIPPED] = 1,
 	};

@@ -199,10 +199,10 @@ static void test_kinds(void)
 		{'L', HEADER_LONG_NAME, S_IFREG, true},
 		{'K', HEADER_LONG_LINK, S_IFREG, true},
 		{'V', HEADER_VENDOR, S_IFREG, true},
-		{'M', HEADER_VENDOR, S_IFREG, true},
+		{'M', HEADER_ENTRY, S_IFREG, true},
 		{'N', HEADER_VENDOR, S_IFREG, true},
 		{'A', HEADER_VENDOR, S_IFREG, true},
-		{'D', HEADER_VENDOR, S_IFREG, true},
+		{'D', HEADER_ENTRY, S_IFDIR, true},
 	};
 	size_t i;
 

@@ -122,14 +122,8 @@ static void test_padding(void)
 	for (i = 0; i < 300000; i++)
 		maker_append(&b, "\0\0\0", 3);
 	check("padding", b.data, b.len, plain.data, 4000000, -5000);
-	maker_append(&b, "x", 1);
-	for (i = 0; i < 2; i++) {
-		struct pass p = {0};
-
-		is_int(pass_run(&p, b.data, b.len, 1 << 30, (int)i), -EBADMSG,
-		       "junk behind padding");
-		pass_release(&p);
-	}
+	maker_append(&b, "x\x1f\x8b", 3);
+	check("junk behind padding", b.data, b.len, plain.data, 4000000, -5000);
 	buf_release(&b);
 }
 

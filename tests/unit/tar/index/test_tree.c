@@ -22,7 +22,7 @@ static const struct {
 	{"dots that mean nothing", "f ...\nf .a\nf a.\nf ..b\nf c..",
 	 "d / I\nf ... #1\nf ..b #4\nf .a #2\nf a. #3\nf c.. #5\n"},
 	{"in order of bytes", "f b\nf a-b\nf a\nf a/x\nf B\nf \xff\nf ab",
-	 "d / I\nf B #5\nd a I\nf a/x #4\nf a-b #2\nf ab #7\nf b #1\nf \xff #6\n"},
+	 "d / I\nf B #5\nd a I\nf a/x #4\nf a-b #2\nf ab #7\nf b #1\nf \xff #6\nskipped 1\n"},
 
 	/* Types */
 	{"each type", "d d\nf f 5\nl l to\nc c 1:3\nb b 8:0\np p",
@@ -33,9 +33,9 @@ static const struct {
 	{"missing parents", "f a/b/c", "d / I\nd a I\nd a/b I\nf a/b/c #1\n"},
 	{"a parent told later", "f a/b/c\nd a/b\nd a",
 	 "d / I\nd a #3\nd a/b #2\nf a/b/c #1\n"},
-	{"a parent that is a file", "f a\nf a/b", "d / I\nd a I\nf a/b #2\n"},
+	{"a parent that is a file", "f a\nf a/b", "d / I\nd a I\nf a/b #2\nskipped 1\n"},
 	{"a parent that was a file, with links", "f a\nh b a\nf a/c",
-	 "d / I\nd a I\nf a/c #3\nf b #1\n"},
+	 "d / I\nd a I\nf a/c #3\nf b #1\nskipped 1\n"},
 	{"a parent that is a symlink", "d r\nl s r\nf s/x",
 	 "d / I\nd r #1\nf r/x #3\nl s #2 -> r\n"},
 	{"an absolute one", "d r\nd a\nl a/s /r\nf a/s/x",
@@ -52,7 +52,8 @@ static const struct {
 	 "d / I\nd r I\nd r/q #1\nd r/x I\nf r/x/y #4\nl s #2 -> r/q\nl t #3 -> s/../x\n"},
 	{"one that leads nowhere", "l s a/b\nf s/x",
 	 "d / I\nd a I\nd a/b I\nf a/b/x #2\nl s #1 -> a/b\n"},
-	{"one to a file", "f a\nl s a\nf s/x", "d / I\nd a I\nf a/x #3\nl s #2 -> a\n"},
+	{"one to a file", "f a\nl s a\nf s/x",
+	 "d / I\nd a I\nf a/x #3\nl s #2 -> a\nskipped 1\n"},
 	{"one in a circle", "l a b\nl b a\nl c c\nf a/x\nf c/x\nf d",
 	 "d / I\nl a #1 -> b\nl b #2 -> a\nl c #3 -> c\nf d #6\nskipped 2\n"},
 	{"one that has another name", "d r\nl s r\nh t s\nf t/x",
@@ -64,7 +65,7 @@ static const struct {
 	{"a directory above that changes", "d p/q\nf p/q/1\nl p r\nf p/q/2",
 	 "d / I\nl p #3 -> r\nd r I\nd r/q I\nf r/q/2 #4\n"},
 	{"a directory that was a file for a while", "d p\nf p/1\nf p\nf p/2",
-	 "d / I\nd p I\nf p/2 #4\n"},
+	 "d / I\nd p I\nf p/2 #4\nskipped 1\n"},
 
 	/* Replacing */
 	{"a file by a file", "f a\nf a", "d / I\nf a #2\n"},
@@ -115,7 +116,7 @@ static const struct {
 	{"by others", "h b nope\nh c b\nh d c",
 	 "d / I\n? b -> nope\n? c -> nope\n? d -> nope\n"},
 	{"to a lower layer's, replaced", "h b nope\nf b/x\nh c nope\nl c x",
-	 "d / I\nd b I\nf b/x #2\nl c #4 -> x\n"},
+	 "d / I\nd b I\nf b/x #2\nl c #4 -> x\nskipped 1\n"},
 
 	/* Whiteouts */
 	{"a whiteout", "d a\nf a/.wh.b\nf a/b",
@@ -133,12 +134,18 @@ static const struct {
 	{"one of overlayfs", "c a 0:0\nc b 0:1\nb d 0:0",
 	 "d / Iw\nc a #1 W\nc b #2\nb d #3\n"},
 	{"shared by names", "d x\nc x/a 0:0\nh b x/a\nh late z\nc z 0:0",
-	 "d / Iw\nc b #2 x2 W\nc late #5 x2 W\nd x #1 w\nc x/a #2 x2 W\nc z #5 x2 W\n"},
+	 "d / Iw\nc b #2 W\nc late #5 W\nd x #1 w\nc x/a #2 W\nc z #5 W\n"},
 	{"that becomes a file", "c a 0:0\nf a", "d / I\nf a #2\n"},
 	{"other names of a marker are none", "f .wh.a\nh b .wh.a",
-	 "d / Iw\nf .wh.a #1 x2 W\nf b #1 x2\n"},
+	 "d / Iw\nf .wh.a #1 W\nf b #1\n"},
 	{"a marker may be a link", "f a\nh .wh.b a\nh .wh.c nope",
-	 "d / Iw\nf .wh.b #1 x2 W\n? .wh.c W -> nope\nf a #1 x2\n"},
+	 "d / Iw\nf .wh.b #1 W\nf .wh.c W\nf a #1\n"},
+	{"beside one below", "f .wh.t\nf t/.wh.t", "d / Iw\nf .wh.t #1 W\n"},
+	{"beside one below, later", "f t/u/.wh.x\nf .wh.t", "d / Iw\nf .wh.t #2 W\n"},
+	{"beside something below", "f .wh.t\nf t/.wh.t\nd t/u",
+	 "d / Iw\nf .wh.t #1 W\nd t Iw\nf t/.wh.t #2 W\nd t/u #3\n"},
+	{"beside a directory of the archive", "f .wh.t\nd t\nf t/.wh.t",
+	 "d / Iw\nf .wh.t #1 W\nd t #2 w\nf t/.wh.t #3 W\n"},
 };
 
 static void show(const char *who, const char *text)
