@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/ctl/cache.h"
+#include "fs/ctl/ctl.h"
 
 #include <inttypes.h>
 #include <stdbool.h>

@@ -6,7 +6,7 @@
 #ifndef FS_CTL_CTL_H
 #define FS_CTL_CTL_H
 
-/* Each command has a source of its own; peelctl.c lists them. */
+/* Each command has a source of its own. */
 struct ctl_command {
 	const char *name;
 	const char *usage; /* lines with the words after "peelctl", for the help */
@@ -17,6 +17,9 @@ struct ctl_command {
 	 */
 	int (*run)(char **words);
 };
+
+extern const struct ctl_command status_command, which_command, index_command,
+	cache_command;
 
 /* Prints one line to stdout. */
 void ctl_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

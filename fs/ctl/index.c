@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/ctl/index.h"
+#include "fs/ctl/ctl.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -6,11 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/fault.h"
-#include "fs/ctl/cache.h"
 #include "fs/ctl/ctl.h"
-#include "fs/ctl/index.h"
-#include "fs/ctl/status.h"
-#include "fs/ctl/which.h"
 
 static const struct ctl_command *const commands[] = {
 	&status_command,

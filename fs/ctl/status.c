@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/ctl/status.h"
+#include "fs/ctl/ctl.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,15 +3,17 @@
  * Only the mount's documents are read: the layers' indexes are in the store, and merging them
  * here gives what the mount shows.
  */
-#include "fs/ctl/which.h"
+#include "fs/ctl/ctl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/digest.h"
@@ -30,27 +32,28 @@
 /* THE MOUNT OF A PATH */
 
 /*
- * Follows symlinks in all components but the last, because the file may be one itself; in
- * "x/", "." and "..", the last too.
+ * The absolute path and the device of a file. A symlink is not followed if it is the file
+ * itself; in "x/", the last is.
  */
-static int make_absolute(const char *path, char *out)
+static int make_absolute(const char *path, char *out, dev_t *device)
 {
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	char *parent, real[PATH_MAX];
-	int rc = 0;
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char link[sizeof("/proc/self/fd/") + 12];
+	struct stat st;
+	ssize_t n;
 
-	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return realpath(path, out) ? 0 : -errno;
-	parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	if (!parent)
-		return -ENOMEM;
-	if (!realpath(parent, real))
-		rc = -errno;
-	else if (snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "", name) >=
-		 PATH_MAX)
-		rc = -ENAMETOOLONG;
-	free(parent);
-	return rc;
+	if (fd < 0)
+		return -errno;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = fstat(fd, &st) < 0 ? -1 : readlink(link, out, PATH_MAX);
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	if (n < 0 || n == PATH_MAX)
+		return n < 0 ? (int)n : -ENAMETOOLONG;
+	out[n] = '\0';
+	*device = st.st_dev;
+	return 0;
 }
 
 /* The part of @path below @top, with its slash, or ""; NULL if it is elsewhere. */
@@ -107,17 +110,12 @@ static int match_whole(void *arg, const struct mountinfo *m)
  */
 static int find_mount(const char *path, char *mountpoint, char *inside)
 {
-	struct search s = {.inside = inside, .mountpoint = mountpoint};
 	char full[PATH_MAX];
-	struct stat st;
-	int rc = make_absolute(path, full);
+	struct search s = {.path = full, .inside = inside, .mountpoint = mountpoint};
+	int rc = make_absolute(path, full, &s.device);
 
 	if (rc < 0)
 		return rc;
-	if (lstat(full, &st) < 0)
-		return -errno;
-	s.path = full;
-	s.device = st.st_dev;
 	mountpoint[0] = '\0';
 	rc = mountinfo_each(match_path, &s);
 	if (rc == 0 && !s.is_found)

@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <syslog.h>
 
 #include "base/control.h"
 #include "base/err.h"
@@ -21,12 +20,16 @@ void log_to_syslog(struct log *l)
 	__atomic_store_n(&l->to_syslog, true, __ATOMIC_RELEASE);
 }
 
-__attribute__((format(printf, 3, 0))) static void log_message(struct log *l, int level,
-							      const char *fmt, va_list ap)
+void log_message(struct log *l, int level, const char *fmt, ...)
 {
 	char text[ERR_TEXT_MAX + 128];
+	va_list ap;
 
+	if (level == LOG_INFO && !l->is_verbose)
+		return;
+	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
 	control_mask(text);
 	if (__atomic_load_n(&l->to_syslog, __ATOMIC_ACQUIRE))
 		syslog(level, "%s", text);
@@ -35,33 +38,4 @@ __attribute__((format(printf, 3, 0))) static void log_message(struct log *l, int
 		fprintf(stderr, "%speelfs: %s\n",
 			__atomic_load_n(&l->has_bar, __ATOMIC_RELAXED) ? "\r\033[K" : "",
 			text);
-}
-
-void log_error(struct log *l, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	log_message(l, LOG_ERR, fmt, ap);
-	va_end(ap);
-}
-
-void log_warn(struct log *l, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	log_message(l, LOG_WARNING, fmt, ap);
-	va_end(ap);
-}
-
-void log_info(struct log *l, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!l->is_verbose)
-		return;
-	va_start(ap, fmt);
-	log_message(l, LOG_INFO, fmt, ap);
-	va_end(ap);
 }

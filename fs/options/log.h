@@ -7,6 +7,7 @@
 #define FS_OPTIONS_LOG_H
 
 #include <stdbool.h>
+#include <syslog.h>
 
 struct log {
 	bool to_syslog;
@@ -18,9 +19,12 @@ void log_init(struct log *l, bool verbose);
 /* All further messages go to syslog. */
 void log_to_syslog(struct log *l);
 
-void log_error(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void log_warn(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Only if is_verbose. */
-void log_info(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* @level: as for syslog(). LOG_INFO: only if is_verbose. */
+void log_message(struct log *l, int level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#define log_error(l, ...) log_message(l, LOG_ERR, __VA_ARGS__)
+#define log_warn(l, ...)  log_message(l, LOG_WARNING, __VA_ARGS__)
+#define log_info(l, ...)  log_message(l, LOG_INFO, __VA_ARGS__)
 
 #endif

@@ -49,13 +49,10 @@ static int append_copied(const char *text, struct buf *out)
 	static const char *const kinds[] = {"file:", "dir:", "multi:"};
 	const char *in = strstr(text, " in ");
 	size_t i;
-	int rc;
 
 	for (i = 0; in && i < 3; i++) {
-		if (strncmp(text, kinds[i], strlen(kinds[i])) != 0)
-			continue;
-		rc = buf_append(out, text, (size_t)(in - text));
-		return rc < 0 ? rc : buf_append_text(out, in + 3);
+		if (strncmp(text, kinds[i], strlen(kinds[i])) == 0)
+			return buf_printf(out, "%.*s%s", (int)(in - text), text, in + 3);
 	}
 	return buf_append_text(out, text);
 }
@@ -103,40 +100,28 @@ static void trim(char **text)
 static int append_build_arguments(char **text, const char *shell, struct buf *out)
 {
 	char *from = *text + strcspn(*text, " "), *end = strstr(from, shell);
-	struct buf line;
-	int rc;
 
 	if (**text != '|' || !isdigit((unsigned char)(*text)[1]) || !*shell || !end)
 		return 0;
-	buf_init(&line, out->max);
-	rc = buf_append_text(&line, "# build arguments:");
-	if (rc == 0)
-		rc = buf_append(&line, from, (size_t)(end - from));
-	if (rc == 0)
-		rc = dockerfile_line_append(out, buf_text(&line), line.len);
-	buf_release(&line);
 	*text = end;
-	return rc;
+	return dockerfile_line_printf(out, "# build arguments:%.*s", (int)(end - from),
+				      from);
 }
 
 static int append_run(struct instructions *t, char *text, struct buf *out)
 {
 	const char *shell = buf_text(&t->shell);
 	size_t len = t->shell.len;
-	struct buf line;
 	int rc = append_build_arguments(&text, shell, out);
 
 	if (len > 0 && strncmp(text, shell, len) == 0 && text[len] == ' ')
 		text += len;
 	trim(&text);
-	if (rc < 0 || dockerfile_line_is_script(text))
-		return rc < 0 ? rc : dockerfile_line_script(out, text);
-	buf_init(&line, out->max);
-	rc = buf_printf(&line, "RUN %s", text);
-	if (rc == 0)
-		rc = dockerfile_line_append(out, buf_text(&line), line.len);
-	buf_release(&line);
-	return rc;
+	if (rc < 0)
+		return rc;
+	return dockerfile_line_is_script(text)
+		       ? dockerfile_line_script(out, text)
+		       : dockerfile_line_printf(out, "RUN %s", text);
 }
 
 static int append_instruction(struct instructions *t, const struct instruction *in,
@@ -233,27 +218,19 @@ static int add_head(const char *name, const struct json *config, struct buf *out
 {
 	const struct json *labels = json_member(config, "Labels");
 	const char *base, *digest;
-	struct buf line;
 	int rc;
 
 	base = json_member_string(labels, "org.opencontainers.image.base.name");
 	digest = json_member_string(labels, "org.opencontainers.image.base.digest");
-	buf_init(&line, out->max);
-	rc = buf_printf(&line, "# A reconstruction from the history and config of %s;",
-			name);
-	if (rc == 0)
-		rc = dockerfile_line_append(out, buf_text(&line), line.len);
+	rc = dockerfile_line_printf(
+		out, "# A reconstruction from the history and config of %s;", name);
 	if (rc == 0)
 		rc = buf_append_text(out,
 				     "# the file that it was built with is not known.\n");
-	buf_clear(&line);
 	if (rc == 0 && is_base(base))
-		rc = buf_printf(
-			&line, "# Base image, whose steps are among these: %s%s%s", base,
+		rc = dockerfile_line_printf(
+			out, "# Base image, whose steps are among these: %s%s%s", base,
 			is_base(digest) ? "@" : "", is_base(digest) ? digest : "");
-	if (rc == 0 && line.len > 0)
-		rc = dockerfile_line_append(out, buf_text(&line), line.len);
-	buf_release(&line);
 	return rc < 0 ? rc : buf_append_text(out, "FROM scratch\n");
 }
 

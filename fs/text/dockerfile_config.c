@@ -63,63 +63,69 @@ static void write_pairs(struct writer *w, const char *word, const struct json *l
 	buf_release(&pair);
 }
 
-static void write_text(struct writer *w, const char *word, const char *member)
+static void write_text(struct writer *w, const char *word, const char *text)
 {
-	const char *text = json_member_string(w->config, member);
-
-	if (!text || !*text || instructions_has_word(w->t, word))
-		return;
 	begin_line(w, word);
 	if (w->rc == 0)
 		w->rc = buf_append_text(&w->line, text);
 	end_line(w);
 }
 
-/* The texts of an array, or the keys of an object, as a JSON list. */
+static void write_member(struct writer *w, const char *word, const char *member)
+{
+	const char *text = json_member_string(w->config, member);
+
+	if (text && *text && !instructions_has_word(w->t, word))
+		write_text(w, word, text);
+}
+
+/* The text of an array, or key of an object; "" for what is none. */
+static const char *item_text(const struct json *list, size_t i)
+{
+	const char *text = json_key(list, i);
+
+	if (!text)
+		text = json_string(json_item(list, i));
+	return text ? text : "";
+}
+
+/* As a JSON list, from item @i on. */
+static void append_list(struct writer *w, const struct json *list, size_t i)
+{
+	const char *text, *before = "[";
+
+	for (; w->rc == 0 && i < json_count(list); i++, before = ", ") {
+		text = item_text(list, i);
+		w->rc = buf_append_text(&w->line, before);
+		if (w->rc == 0)
+			w->rc = json_append_string(&w->line, text, strlen(text));
+	}
+	if (w->rc == 0 && *before == ',')
+		w->rc = buf_append_text(&w->line, "]");
+}
+
 static void write_list(struct writer *w, const char *word, const char *member)
 {
 	const struct json *list = json_member(w->config, member);
-	const char *before = "[";
-	size_t i;
 
 	if (json_count(list) == 0 || instructions_has_word(w->t, word))
 		return;
 	begin_line(w, word);
-	for (i = 0; w->rc == 0 && i < json_count(list); i++) {
-		const char *text = json_key(list, i);
-
-		if (!text)
-			text = json_string(json_item(list, i));
-		w->rc = buf_append_text(&w->line, before);
-		if (w->rc == 0)
-			w->rc = json_append_string(&w->line, text ? text : "",
-						   text ? strlen(text) : 0);
-		before = ", ";
-	}
-	if (w->rc == 0)
-		w->rc = buf_append_text(&w->line, "]");
+	append_list(w, list, 0);
 	end_line(w);
 }
 
-/* A line for each text of an array, or key of an object. */
+/* A line for each. */
 static void write_each(struct writer *w, const char *word, const char *member)
 {
 	const struct json *list = json_member(w->config, member);
+	const char *text;
 	size_t i;
 
 	for (i = 0; w->rc == 0 && i < json_count(list); i++) {
-		const char *text = json_key(list, i);
-		size_t len;
-
-		if (!text)
-			text = json_string(json_item(list, i));
-		len = text ? strlen(text) : 0;
-		if (len == 0 || instructions_has_key(w->t, word, text, len))
-			continue;
-		begin_line(w, word);
-		if (w->rc == 0)
-			w->rc = buf_append_text(&w->line, text);
-		end_line(w);
+		text = item_text(list, i);
+		if (*text && !instructions_has_key(w->t, word, text, strlen(text)))
+			write_text(w, word, text);
 	}
 }
 
@@ -131,8 +137,7 @@ static void write_health(struct writer *w)
 					       {"StartInterval", "start-interval"}};
 	const struct json *health = json_member(w->config, "Healthcheck");
 	const struct json *test = json_member(health, "Test");
-	const char *kind = json_string(json_item(test, 0)), *text;
-	const char *before = "[";
+	const char *kind = json_string(json_item(test, 0));
 	size_t i;
 	int64_t n;
 
@@ -148,20 +153,10 @@ static void write_health(struct writer *w)
 		w->rc = buf_printf(&w->line, "--retries=%lld ", (long long)n);
 	if (w->rc == 0)
 		w->rc = buf_append_text(&w->line, strcmp(kind, "NONE") ? "CMD " : "NONE");
-	for (i = 1; w->rc == 0 && i < json_count(test); i++) {
-		text = json_string(json_item(test, i));
-		if (strcmp(kind, "CMD") != 0) {
-			w->rc = buf_append_text(&w->line, text ? text : "");
-			break;
-		}
-		w->rc = buf_append_text(&w->line, before);
-		if (w->rc == 0)
-			w->rc = json_append_string(&w->line, text ? text : "",
-						   text ? strlen(text) : 0);
-		before = ", ";
-	}
-	if (w->rc == 0 && *before == ',')
-		w->rc = buf_append_text(&w->line, "]");
+	if (strcmp(kind, "CMD") == 0)
+		append_list(w, test, 1);
+	else if (w->rc == 0)
+		w->rc = buf_append_text(&w->line, item_text(test, 1));
 	end_line(w);
 }
 
@@ -176,9 +171,9 @@ int dockerfile_config_append(const struct json *config, struct instructions *t,
 	write_pairs(&w, "LABEL", json_member(config, "Labels"));
 	write_each(&w, "EXPOSE", "ExposedPorts");
 	write_list(&w, "VOLUME", "Volumes");
-	write_text(&w, "USER", "User");
-	write_text(&w, "WORKDIR", "WorkingDir");
-	write_text(&w, "STOPSIGNAL", "StopSignal");
+	write_member(&w, "USER", "User");
+	write_member(&w, "WORKDIR", "WorkingDir");
+	write_member(&w, "STOPSIGNAL", "StopSignal");
 	write_list(&w, "SHELL", "Shell");
 	write_health(&w);
 	write_list(&w, "ENTRYPOINT", "Entrypoint");

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/text/dockerfile_line.h"
 
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -33,6 +37,22 @@ int dockerfile_line_append(struct buf *out, const char *text, size_t len)
 	if (rc == 0)
 		rc = buf_append(out, from, (size_t)(end - from));
 	return rc < 0 ? rc : buf_append_text(out, "\n");
+}
+
+int dockerfile_line_printf(struct buf *out, const char *fmt, ...)
+{
+	char *line;
+	va_list ap;
+	int rc, len;
+
+	va_start(ap, fmt);
+	len = vasprintf(&line, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		return -ENOMEM;
+	rc = dockerfile_line_append(out, line, (size_t)len);
+	free(line);
+	return rc;
 }
 
 /* Whether the next line would be part of this one. Two backslashes stand for one. */
@@ -99,9 +119,7 @@ int dockerfile_line_pair(struct buf *out, const char *pair)
 
 	if (!value || !value[strcspn(value, " \t\r\n\"'\\$#")])
 		return buf_append_text(out, pair);
-	rc = buf_append(out, pair, (size_t)(++value - pair));
-	if (rc == 0)
-		rc = buf_append_text(out, "\"");
+	rc = buf_printf(out, "%.*s=\"", (int)(value++ - pair), pair);
 	for (; rc == 0 && *value; value++) {
 		if (strchr("\"\\$", *value))
 			rc = buf_append_text(out, "\\");

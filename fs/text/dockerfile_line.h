@@ -17,6 +17,9 @@ struct buf;
 
 /* Exactly one line, whatever is in the text. */
 int dockerfile_line_append(struct buf *out, const char *text, size_t len);
+/* The same of a formatted text. */
+int dockerfile_line_printf(struct buf *out, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* The same, where a backslash at the end must not join the next line: @line may grow. */
 int dockerfile_line_instruction(struct buf *out, struct buf *line);
 

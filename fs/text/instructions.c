@@ -17,35 +17,20 @@
 
 #define SHELL "/bin/sh -c"
 
-static uint64_t hash_word_only(const char *word)
+/*
+ * Of a word; of a variable, label, port or trigger, @key; or of it and its value. What is NULL
+ * is not hashed.
+ */
+static uint64_t hash_of(const char *word, const char *key, size_t len, const char *value)
 {
 	struct hash h;
 
 	hash_init(&h, 0, 0);
 	hash_bytes(&h, word, strlen(word));
-	return hash_end(&h);
-}
-
-/* Of a variable, label, port or trigger. */
-static uint64_t hash_key(const char *word, const char *text, size_t len)
-{
-	struct hash h;
-
-	hash_init(&h, 0, 0);
-	hash_bytes(&h, word, strlen(word));
-	hash_bytes(&h, text, len);
-	return hash_end(&h);
-}
-
-static uint64_t hash_pair(const char *word, const char *key, size_t len,
-			  const char *value)
-{
-	struct hash h;
-
-	hash_init(&h, 0, 0);
-	hash_bytes(&h, word, strlen(word));
-	hash_bytes(&h, key, len);
-	hash_bytes(&h, value, strlen(value));
+	if (key)
+		hash_bytes(&h, key, len);
+	if (value)
+		hash_bytes(&h, value, strlen(value));
 	return hash_end(&h);
 }
 
@@ -54,8 +39,7 @@ static uint64_t hash_text(const char *word, const char *pair)
 {
 	size_t len = strcspn(pair, "=");
 
-	return pair[len] ? hash_pair(word, pair, len, pair + len + 1)
-			 : hash_key(word, pair, len);
+	return hash_of(word, pair, len, pair[len] ? pair + len + 1 : NULL);
 }
 
 static int compare_hashes(const void *a, const void *b)
@@ -95,14 +79,14 @@ static size_t port_len(const char *port, size_t len)
 /* The keys A and c of `A=b c="d e"`. The first may have blanks in it, or no value: "A b". */
 static int add_pairs(struct hash_set *given, const char *word, const char *p)
 {
-	int rc = hash_set_add(given, hash_key(word, p, strcspn(p, "=")));
+	int rc = hash_set_add(given, hash_of(word, p, strcspn(p, "="), NULL));
 	bool is_first = true, is_quoted;
 	size_t len;
 
 	while (rc == 0 && *(p += strspn(p, " "))) {
 		len = strcspn(p, "= ");
 		if (is_first || p[len] == '=')
-			rc = hash_set_add(given, hash_key(word, p, len));
+			rc = hash_set_add(given, hash_of(word, p, len, NULL));
 		is_first = false;
 		for (is_quoted = false; *p && (*p != ' ' || is_quoted); p++) {
 			if (*p == '"')
@@ -121,7 +105,7 @@ static int add_ports(struct hash_set *given, const char *word, const char *p)
 
 	for (; rc == 0 && *(p += strspn(p, " ")); p += len) {
 		len = strcspn(p, " ");
-		rc = hash_set_add(given, hash_key(word, p, port_len(p, len)));
+		rc = hash_set_add(given, hash_of(word, p, port_len(p, len), NULL));
 	}
 	return rc;
 }
@@ -143,7 +127,7 @@ static int set_shell(struct instructions *t, const char *argument)
 
 int instructions_add(struct instructions *t, const char *word, const char *argument)
 {
-	int rc = hash_set_add(&t->given, hash_word_only(word));
+	int rc = hash_set_add(&t->given, hash_of(word, NULL, 0, NULL));
 
 	if (rc < 0)
 		return rc;
@@ -153,7 +137,7 @@ int instructions_add(struct instructions *t, const char *word, const char *argum
 		return add_ports(&t->given, word, argument);
 	if (strcmp(word, "ONBUILD") == 0)
 		return hash_set_add(&t->given,
-				    hash_key(word, argument, strlen(argument)));
+				    hash_of(word, argument, strlen(argument), NULL));
 	return strcmp(word, "SHELL") == 0 ? set_shell(t, argument) : 0;
 }
 
@@ -178,7 +162,7 @@ int instructions_init(struct instructions *t, const struct json *config)
 		text = json_string(json_value(labels, i));
 		if (key && text)
 			rc = hash_set_add(&t->config_pairs,
-					  hash_pair("LABEL", key, strlen(key), text));
+					  hash_of("LABEL", key, strlen(key), text));
 	}
 	hash_set_sort(&t->config_pairs);
 	return rc;
@@ -204,7 +188,7 @@ bool instructions_is_config_pair(const struct instructions *t, const char *word,
 
 bool instructions_has_word(const struct instructions *t, const char *word)
 {
-	return hash_set_has(&t->given, hash_word_only(word));
+	return hash_set_has(&t->given, hash_of(word, NULL, 0, NULL));
 }
 
 bool instructions_has_key(const struct instructions *t, const char *word, const char *key,
@@ -212,5 +196,5 @@ bool instructions_has_key(const struct instructions *t, const char *word, const 
 {
 	if (strcmp(word, "EXPOSE") == 0)
 		len = port_len(key, len);
-	return hash_set_has(&t->given, hash_key(word, key, len));
+	return hash_set_has(&t->given, hash_of(word, key, len, NULL));
 }

@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 
 #include "base/array.h"
-#include "fs/tree/dir_cache.h"
 #include "fs/tree/identity.h"
 #include "fs/tree/links.h"
 #include "fs/tree/match.h"

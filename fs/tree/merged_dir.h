@@ -30,4 +30,19 @@ struct merged_dir *merged_dir_ref(struct merged_dir *dir);
 /* NULL is fine. */
 void merged_dir_unref(struct merged_dir *dir);
 
+/*
+ * The directories that were used last. Their number is fixed, however many directories the
+ * kernel knows.
+ */
+struct dir_cache;
+
+/* 0 or -ENOMEM. */
+int dir_cache_new(struct dir_cache **out);
+/* No call may be under way. NULL is fine. */
+void dir_cache_free(struct dir_cache *c);
+/* A new reference, which the caller owns, or NULL. */
+struct merged_dir *dir_cache_get(struct dir_cache *c, uint64_t node);
+/* Takes a reference of its own. */
+void dir_cache_put(struct dir_cache *c, struct merged_dir *dir);
+
 #endif
