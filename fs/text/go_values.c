@@ -105,9 +105,8 @@ int go_values_words(const char *text, struct buf *out)
 	while ((rc = next_word(&text, &word)) > 0) {
 		const char *w = buf_text(&word), *end = strstr(w, ":{}");
 
-		rc = out->len > start ? buf_append_text(out, " ") : 0;
-		if (rc == 0)
-			rc = buf_append(out, w, end ? (size_t)(end - w) : strlen(w));
+		rc = buf_printf(out, "%s%.*s", out->len > start ? " " : "",
+				(int)(end ? (size_t)(end - w) : strlen(w)), w);
 		if (rc < 0)
 			break;
 	}

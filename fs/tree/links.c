@@ -5,16 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-void links_init(struct links *l)
-{
-	memset(l, 0, sizeof(*l));
-}
-
 void links_release(struct links *l)
 {
 	free(l->list);
 	free(l->targets);
-	links_init(l);
+	memset(l, 0, sizeof(*l));
 }
 
 int links_reserve(struct links *l, uint32_t n)

@@ -32,7 +32,7 @@ struct target {
 	uint32_t n;
 };
 
-void links_init(struct links *l);
+/* All zeros is an empty one. */
 void links_release(struct links *l);
 /* Makes room for @n more. 0 or -ENOMEM. */
 int links_reserve(struct links *l, uint32_t n);

@@ -22,7 +22,7 @@
 
 struct merge {
 	uint32_t image;
-	struct dir_cache *cache;
+	struct dir_cache cache;
 	struct links links;
 	uint64_t *dir_seeds; /* a layer's part in the st_ino of directories */
 	size_t n;
@@ -183,7 +183,7 @@ static int make_dir(struct merge *m, const struct match *match, uint64_t path,
 						   .entry = match->entry.id};
 	memcpy(dir->contributors, match->contributors,
 	       match->n * sizeof(dir->contributors[0]));
-	dir_cache_put(m->cache, dir);
+	dir_cache_put(&m->cache, dir);
 	*out = dir;
 	return 0;
 }
@@ -196,7 +196,7 @@ int merge_dir(struct merge *m, struct place at, struct merged_dir **out)
 
 	if (m->n > 0 ? at.layer >= m->n : at.entry != 0)
 		return -ENOENT;
-	*out = dir_cache_get(m->cache, dir_node(m, &at, 1));
+	*out = dir_cache_get(&m->cache, dir_node(m, &at, 1));
 	if (*out)
 		return 0;
 	rc = m->n > 0 ? find_place(m, at, &match, &path) : find_root(m, 0, &match);
@@ -460,21 +460,18 @@ int merge_new(const struct tree_layer *layers, size_t n, uint32_t image,
 		return -ENOMEM;
 	m->image = image;
 	m->n = n;
-	links_init(&m->links);
+	dir_cache_init(&m->cache);
 	if (n > 0)
 		memcpy(m->layers, layers, n * sizeof(*layers));
 	m->dir_seeds = calloc(n + 1, sizeof(*m->dir_seeds));
-	if (!m->dir_seeds)
-		goto out;
-	rc = dir_cache_new(&m->cache);
-	if (rc < 0)
-		goto out;
-	seed_dirs(m);
+	if (m->dir_seeds) {
+		rc = 0;
+		seed_dirs(m);
+	}
 	for (i = 0; rc == 0 && i < n; i++)
 		rc = bind_layer(m, i);
 	if (rc == 0)
 		rc = links_count(&m->links, m->layers);
-out:
 	if (rc < 0)
 		merge_free(m);
 	else
@@ -486,7 +483,7 @@ void merge_free(struct merge *m)
 {
 	if (!m)
 		return;
-	dir_cache_free(m->cache);
+	dir_cache_release(&m->cache);
 	links_release(&m->links);
 	free(m->dir_seeds);
 	free(m);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/tree/merged_dir.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,42 +33,24 @@ void merged_dir_unref(struct merged_dir *dir)
  * and a few comparisons.
  */
 
-#define N_SETS 256 /* a power of two */
-#define N_WAYS 4
-
-struct dir_cache {
-	pthread_mutex_t lock;
-	struct merged_dir *sets[N_SETS][N_WAYS]; /* under lock */
-};
-
-int dir_cache_new(struct dir_cache **out)
+void dir_cache_init(struct dir_cache *c)
 {
-	struct dir_cache *c = calloc(1, sizeof(*c));
-
-	if (!c)
-		return -ENOMEM;
+	memset(c, 0, sizeof(*c));
 	pthread_mutex_init(&c->lock, NULL);
-	*out = c;
-	return 0;
 }
 
-void dir_cache_free(struct dir_cache *c)
+void dir_cache_release(struct dir_cache *c)
 {
-	size_t i, j;
+	size_t i;
 
-	if (!c)
-		return;
-	for (i = 0; i < N_SETS; i++) {
-		for (j = 0; j < N_WAYS; j++)
-			merged_dir_unref(c->sets[i][j]);
-	}
+	for (i = 0; i < DIR_CACHE_SETS * DIR_CACHE_WAYS; i++)
+		merged_dir_unref(c->sets[i / DIR_CACHE_WAYS][i % DIR_CACHE_WAYS]);
 	pthread_mutex_destroy(&c->lock);
-	free(c);
 }
 
 static struct merged_dir **find_set(struct dir_cache *c, uint64_t node)
 {
-	return c->sets[(node * 0x9e3779b97f4a7c15u) >> 56 & (N_SETS - 1)];
+	return c->sets[(node * 0x9e3779b97f4a7c15u) >> 56 & (DIR_CACHE_SETS - 1)];
 }
 
 /* Moves the first @i of the set one place back and puts @dir in front. */
@@ -86,7 +66,7 @@ struct merged_dir *dir_cache_get(struct dir_cache *c, uint64_t node)
 	size_t i;
 
 	pthread_mutex_lock(&c->lock);
-	for (i = 0; i < N_WAYS && set[i]; i++) {
+	for (i = 0; i < DIR_CACHE_WAYS && set[i]; i++) {
 		if (set[i]->node == node) {
 			dir = merged_dir_ref(set[i]);
 			move_first(set, i, dir);
@@ -104,7 +84,7 @@ void dir_cache_put(struct dir_cache *c, struct merged_dir *dir)
 
 	pthread_mutex_lock(&c->lock);
 	/* Two threads may have made the same one: the newer takes the place. */
-	for (i = 0; i < N_WAYS - 1 && set[i] && set[i]->node != dir->node; i++)
+	for (i = 0; i < DIR_CACHE_WAYS - 1 && set[i] && set[i]->node != dir->node; i++)
 		;
 	old = set[i];
 	move_first(set, i, merged_dir_ref(dir));

@@ -6,6 +6,7 @@
 #ifndef FS_TREE_MERGED_DIR_H
 #define FS_TREE_MERGED_DIR_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,16 +31,21 @@ struct merged_dir *merged_dir_ref(struct merged_dir *dir);
 /* NULL is fine. */
 void merged_dir_unref(struct merged_dir *dir);
 
+#define DIR_CACHE_SETS 256 /* a power of two */
+#define DIR_CACHE_WAYS 4
+
 /*
  * The directories that were used last. Their number is fixed, however many directories the
  * kernel knows.
  */
-struct dir_cache;
+struct dir_cache {
+	pthread_mutex_t lock;
+	struct merged_dir *sets[DIR_CACHE_SETS][DIR_CACHE_WAYS]; /* under lock */
+};
 
-/* 0 or -ENOMEM. */
-int dir_cache_new(struct dir_cache **out);
-/* No call may be under way. NULL is fine. */
-void dir_cache_free(struct dir_cache *c);
+void dir_cache_init(struct dir_cache *c);
+/* No call may be under way. */
+void dir_cache_release(struct dir_cache *c);
 /* A new reference, which the caller owns, or NULL. */
 struct merged_dir *dir_cache_get(struct dir_cache *c, uint64_t node);
 /* Takes a reference of its own. */
