@@ -27,7 +27,6 @@
 
 #include <curl/curl.h>
 
-#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -41,7 +40,6 @@
 #define CONNECTIONS_DEFAULT 8
 #define CONNECT_SECONDS	    10L
 #define SPARES_MAX	    6 /* 12 MiB of rings */
-#define SECRET_MIN	    4 /* a shorter text is in many messages by chance */
 
 struct http {
 	struct transfer_driver driver;
@@ -413,42 +411,6 @@ static int add_header(struct transfer *t, const char *name, const char *value)
 	return rc;
 }
 
-/* So that an error message of the server which repeats it is not shown. */
-static int keep_secret(struct transfer *t, const char *text, size_t len)
-{
-	return len < SECRET_MIN ? 0 : buf_append(&t->secrets, text, len + 1);
-}
-
-/* The value of a header field: "Basic BASE64", whose password is one more, or "Bearer TOKEN". */
-static int keep_credential(struct transfer *t, const char *value)
-{
-	const char *space = strchr(value, ' '), *word = space ? space + 1 : value;
-	char *plain = strdup(word), *colon;
-	size_t len = strlen(word);
-	int rc = plain ? keep_secret(t, word, len) : -ENOMEM;
-
-	if (rc == 0 && strncasecmp(value, "Basic ", 6) == 0 &&
-	    base64_decode(plain, &len)) {
-		plain[len] = '\0';
-		colon = strchr(plain, ':');
-		if (colon)
-			rc = keep_secret(t, colon + 1, strlen(colon + 1));
-	}
-	secret_free(plain);
-	return rc;
-}
-
-/* The last field of the form: the identity token (token.c). */
-static int keep_form(struct transfer *t, const char *form)
-{
-	const char *value = strrchr(form, '=');
-	char *plain = value ? curl_easy_unescape(t->easy, value + 1, 0, NULL) : NULL;
-	int rc = plain ? keep_secret(t, plain, strlen(plain)) : 0;
-
-	curl_free(plain);
-	return rc;
-}
-
 static int set_headers(struct transfer *t, const struct http_request *rq)
 {
 	const char *const *own = rq->tls ? rq->tls->headers : NULL;
@@ -462,9 +424,9 @@ static int set_headers(struct transfer *t, const struct http_request *rq)
 	if (rc == 0 && rq->authorization)
 		rc = add_header(t, "Authorization", rq->authorization);
 	if (rc == 0 && rq->authorization)
-		rc = keep_credential(t, rq->authorization);
+		rc = transfer_keep_credential(t, rq->authorization);
 	if (rc == 0 && rq->form)
-		rc = keep_form(t, rq->form);
+		rc = transfer_keep_form(t, rq->form);
 	if (rc == 0 && rq->referer)
 		rc = add_header(t, "Referer", rq->referer);
 	for (; rc == 0 && own && *own; own++) {
@@ -474,7 +436,7 @@ static int set_headers(struct transfer *t, const struct http_request *rq)
 		if (!rq->authorization || strncasecmp(*own, "Authorization:", 14) != 0)
 			rc = add_line(t, *own);
 		if (rc == 0)
-			rc = keep_credential(t, value + strspn(value, ": "));
+			rc = transfer_keep_credential(t, value + strspn(value, ": "));
 	}
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 	return rc;

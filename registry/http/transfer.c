@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
 #include "registry/http/host.h"
 #include "registry/http/internal.h"
+#include "registry/http/url.h"
 
 #define RING_SMALL (128u << 10) /* a document, or a span or two */
 #define RING_BULK  (1u << 20)	/* some ms of a fast link, so that a decoder can run */
@@ -232,6 +235,48 @@ void transfer_close(struct transfer *t)
 	pthread_mutex_unlock(&t->lock);
 	if (done)
 		transfer_free(t);
+}
+
+/* What was sent */
+
+#define SECRET_MIN 4 /* a shorter text is in many messages by chance */
+
+/* So that an error message of the server which repeats it is not shown. */
+static int keep_secret(struct transfer *t, const char *text, size_t len)
+{
+	return len < SECRET_MIN ? 0 : buf_append(&t->secrets, text, len + 1);
+}
+
+int transfer_keep_credential(struct transfer *t, const char *value)
+{
+	const char *space = strchr(value, ' '), *word = space ? space + 1 : value;
+	char *plain = strdup(word), *colon;
+	size_t len = strlen(word);
+	int rc = plain ? keep_secret(t, word, len) : -ENOMEM;
+
+	if (rc == 0 && strncasecmp(value, "Basic ", 6) == 0 &&
+	    base64_decode(plain, &len)) {
+		plain[len] = '\0';
+		colon = strchr(plain, ':');
+		if (colon)
+			rc = keep_secret(t, colon + 1, strlen(colon + 1));
+	}
+	secret_free(plain);
+	return rc;
+}
+
+int transfer_keep_form(struct transfer *t, const char *form)
+{
+	const char *value = strrchr(form, '=');
+	struct buf plain;
+	int rc;
+
+	buf_init(&plain, 1u << 20);
+	rc = value ? url_unescape(&plain, value + 1) : 0;
+	if (rc == 0)
+		rc = keep_secret(t, buf_text(&plain), plain.len);
+	secret_release(&plain);
+	return rc;
 }
 
 bool transfer_repeats(const struct transfer *t, const char *text)

@@ -38,6 +38,13 @@ const struct http_head *transfer_head(const struct transfer *t);
 ssize_t transfer_next(struct transfer *t, const void **data, size_t max, int64_t until,
 		      struct err *e);
 /*
+ * Keep what no message may show: the value of a header field, "Basic BASE64" with the
+ * password in it or "Bearer TOKEN"; and the last field of a form, the identity token. 0,
+ * -ENOMEM, -E2BIG. Before the transfer is queued.
+ */
+int transfer_keep_credential(struct transfer *t, const char *value);
+int transfer_keep_form(struct transfer *t, const char *form);
+/*
  * Whether @text, from the answer, contains a credential that was sent: no message may show
  * it then.
  */

@@ -91,6 +91,15 @@ int url_escape(struct buf *out, const char *text)
 	return rc;
 }
 
+int url_unescape(struct buf *out, const char *text)
+{
+	char *plain = curl_easy_unescape(NULL, text, 0, NULL);
+	int rc = plain ? buf_append_text(out, plain) : -ENOMEM;
+
+	curl_free(plain);
+	return rc;
+}
+
 int url_query(struct buf *url, const char *name, const char *value)
 {
 	int rc = buf_printf(url, "%c%s=", strchr(buf_text(url), '?') ? '&' : '?', name);

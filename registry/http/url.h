@@ -11,8 +11,9 @@ int url_join(const char *base, const char *link, struct buf *out);
 int url_origin(const char *url, struct buf *out);
 /* Appends "?name=value" or "&name=value", with the value escaped. */
 int url_query(struct buf *url, const char *name, const char *value);
-/* Appends @text escaped as the value of a form. */
+/* Appends @text escaped as the value of a form; and the other way round. */
 int url_escape(struct buf *out, const char *text);
+int url_unescape(struct buf *out, const char *text);
 
 #define URL_SHOWN_MAX 256
 

@@ -48,6 +48,9 @@ static void test_urls(void)
 	buf_append_text(&b, "http://a/t?x=y");
 	url_query(&b, "s", "a b:c/&");
 	is_text(buf_text(&b), "http://a/t?x=y&s=a%20b%3Ac%2F%26", "a query");
+	buf_clear(&b);
+	url_unescape(&b, "a%20b%3Ac%2F%26");
+	is_text(buf_text(&b), "a b:c/&", "and its value again");
 	buf_release(&b);
 }
 
