@@ -14,14 +14,12 @@
 #include "fs/options/options.h"
 #include "fs/image/workers.h"
 #include "fs/names/name_item.h"
+#include "fs/names/name_list.h"
 #include "fs/names/name_tree.h"
 #include "fs/names/namespace.h"
 #include "registry/image/reference.h"
 #include "registry/image_source.h"
-#include "registry/remote/client.h"
 
-/* A host that offers no catalog is asked again after so long. */
-#define NO_CATALOG_SECONDS 3600
 /* For so long a mount waits for a registry that it could do without. */
 #define FIRST_MS 3000
 
@@ -34,27 +32,6 @@ struct refresh {
 	char text[];
 };
 
-/*
- * A host that does not answer is not asked again about known names for as long as a wait may last:
- * a path has several of them. It is again once it has answered anything else. Under the lock.
- */
-static void note_answer(struct namespace *ns, struct name *dir, int rc)
-{
-	unsigned timeout = client_timeout(ns->context->client);
-
-	name_tree_note_failure(ns->tree, dir, rc == -EIO ? timeout : 0);
-}
-
-/* The same where success proves nothing, since the store may know the answer. Takes the lock. */
-static void note_failure(struct namespace *ns, struct name *dir, int rc)
-{
-	if (rc != -EIO)
-		return;
-	pthread_mutex_lock(&ns->tree->lock);
-	note_answer(ns, dir, rc);
-	pthread_mutex_unlock(&ns->tree->lock);
-}
-
 static int seen_errno(int rc)
 {
 	return rc == -ENOENT ? rc : context_errno(rc);
@@ -64,235 +41,6 @@ static int seen_errno(int rc)
 static bool may_have_tags(const struct name *dir, const char *path)
 {
 	return dir->dir.depth >= (namespace_is_hub(path) ? 3 : 2);
-}
-
-/* The source of the repository @dir, kept in the tree. No network. */
-static int open_repository(struct namespace *ns, struct name *dir,
-			   struct image_source **out, struct err *e)
-{
-	struct name_tree *t = ns->tree;
-	char path[NAME_PATH_MAX];
-	struct image_source *o = NULL;
-	int rc;
-
-	pthread_mutex_lock(&t->lock);
-	*out = dir->dir.image_source;
-	pthread_mutex_unlock(&t->lock);
-	if (*out)
-		return 0;
-	rc = image_source_open(name_tree_path(t, dir, path), ns->context->client, &o, e);
-	if (rc < 0)
-		return rc;
-	pthread_mutex_lock(&t->lock);
-	if (!dir->dir.image_source) {
-		dir->dir.image_source = o;
-		o = NULL;
-	}
-	*out = dir->dir.image_source;
-	pthread_mutex_unlock(&t->lock);
-	image_source_close(o);
-	return 0;
-}
-
-/* THE CATALOG OF A HOST */
-
-struct catalog {
-	struct name_tree *tree;
-	struct name *host; /* or the top, if that is below a host */
-	const char *below; /* its path inside the host, "" or "team/" */
-};
-
-/* One repository of the host, by its path from the host on. */
-static int add_repository(void *arg, const char *path)
-{
-	struct catalog *c = arg;
-	struct name_tree *t = c->tree;
-	struct name *dir = c->host;
-	size_t len = strlen(c->below);
-	int rc = 0;
-
-	if (strncmp(path, c->below, len) != 0)
-		return 0;
-	path += len;
-	pthread_mutex_lock(&t->lock);
-	while (rc == 0 && *path) {
-		len = strcspn(path, "/");
-		rc = name_tree_add(t, dir, NAME_DIR, path, len, &dir);
-		if (rc < 0)
-			break;
-		dir->dir.is_checked = true;
-		dir->dir.checked_at = clock_seconds();
-		dir->dir.catalogued = c->host->dir.cataloguing + 1;
-		path += len + (path[len] == '/');
-	}
-	if (rc == 0 && dir != c->host) {
-		dir->dir.is_repository = true;
-		name_tree_show(t, dir);
-	}
-	pthread_mutex_unlock(&t->lock);
-	return rc;
-}
-
-/* Hides what the last catalog had and this one lacks. Under the lock. */
-static void hide_gone(struct name_tree *t, const struct name *host)
-{
-	struct name *n;
-	uint32_t i;
-
-	for (i = NAME_TOP + 1; (n = name_tree_at(t, i)); i++) {
-		if (n->kind != NAME_DIR || !n->dir.catalogued ||
-		    name_tree_host(t, n) != host ||
-		    n->dir.catalogued == host->dir.cataloguing)
-			continue;
-		n->dir.is_shown = n->dir.is_checked = n->dir.is_repository = false;
-		n->dir.catalogued = 0;
-	}
-}
-
-static bool is_catalogued(struct name_tree *t, struct name *host)
-{
-	uint32_t age = clock_seconds() - host->dir.catalog_at;
-
-	return (host->dir.no_catalog && age < NO_CATALOG_SECONDS) ||
-	       (host->dir.has_catalog && name_tree_holds(t, host, host->dir.catalog_at));
-}
-
-static int get_catalog(struct namespace *ns, struct name *host, struct err *e)
-{
-	char path[NAME_PATH_MAX], below[NAME_PATH_MAX] = "";
-	struct catalog c = {ns->tree, host, below};
-	size_t len;
-
-	name_tree_path(ns->tree, host, path);
-	if (namespace_is_hub(path))
-		return -ENOTSUP;
-	len = strcspn(path, "/");
-	if (path[len])
-		snprintf(below, sizeof(below), "%s/", path + len + 1);
-	path[len] = '\0';
-	return image_source_catalog(ns->context->client, path, add_repository, &c, e);
-}
-
-/*
- * Brings the tree up to date with the catalog of the host of @dir, unless that was done
- * recently or another thread does it, which is waited for. -ENOTSUP: the host offers none.
- * A failure leaves an older catalog in place and is then only logged.
- */
-static int refresh_catalog(struct namespace *ns, struct name *dir, struct err *e)
-{
-	struct name_tree *t = ns->tree;
-	struct name *host;
-	int rc = 0;
-
-	pthread_mutex_lock(&t->lock);
-	host = name_tree_host(t, dir);
-	if (name_tree_take_turn(t, host, is_catalogued)) {
-		pthread_mutex_unlock(&t->lock);
-		rc = get_catalog(ns, host, e);
-		pthread_mutex_lock(&t->lock);
-		note_answer(ns, host, rc);
-		host->dir.catalog_at = clock_seconds();
-		host->dir.cataloguing++;
-		if (rc == 0) {
-			host->dir.has_catalog = true;
-			host->dir.no_catalog = false;
-			hide_gone(t, host);
-			name_tree_show(t, host);
-		} else if (rc == -ENOTSUP || rc == -ENOENT || rc == -EACCES) {
-			if (rc == -EACCES) {
-				namespace_note(ns, host, "", e);
-				/* Who names a part of a host does not ask for the rest. */
-				if (!host->dir.no_catalog && host->dir.depth == 1)
-					log_warn(ns->context->log, "%s", e->text);
-			}
-			host->dir.no_catalog = !host->dir.has_catalog;
-			rc = 0;
-		}
-		name_tree_end_turn(t, host);
-	}
-	if (rc < 0 && host->dir.has_catalog) {
-		namespace_warn(ns, host, "", rc, e);
-		rc = 0;
-	}
-	if (rc == 0 && !host->dir.has_catalog)
-		rc = -ENOTSUP;
-	pthread_mutex_unlock(&t->lock);
-	return rc;
-}
-
-/* TAGS */
-
-struct listing_tags {
-	struct namespace *ns;
-	struct name *dir;
-};
-
-static int add_tag(void *arg, const char *text)
-{
-	struct listing_tags *l = arg;
-	struct name_tree *t = l->ns->tree;
-	struct name *tag;
-	int rc;
-
-	pthread_mutex_lock(&t->lock);
-	rc = name_tree_add(t, l->dir, NAME_TAG, text, strlen(text), &tag);
-	if (rc == 0)
-		tag->tag.listing = l->dir->dir.listing + 1;
-	pthread_mutex_unlock(&t->lock);
-	return rc;
-}
-
-static int get_tags(struct namespace *ns, struct name *dir, struct err *e)
-{
-	struct listing_tags l = {ns, dir};
-	struct image_source *o;
-	int rc = open_repository(ns, dir, &o, e);
-
-	return rc < 0 ? rc : image_source_tags(o, add_tag, &l, e);
-}
-
-static void note_tags(struct name_tree *t, struct name *dir, int rc)
-{
-	bool is_none = rc == -ENOENT || rc == -EACCES || rc == -ENOTSUP;
-
-	if (rc < 0 && !is_none)
-		return;
-	dir->dir.is_listed = true;
-	dir->dir.is_refused = rc == -EACCES;
-	dir->dir.listed_at = clock_seconds();
-	dir->dir.listing++;
-	if (rc == -ENOENT)
-		dir->dir.is_repository = false;
-	if (rc == 0) {
-		dir->dir.is_repository = true;
-		name_tree_show(t, dir);
-	}
-}
-
-static int refresh_tags(struct namespace *ns, struct name *dir, struct err *e)
-{
-	struct name_tree *t = ns->tree;
-	int rc = 0;
-
-	pthread_mutex_lock(&t->lock);
-	if (name_tree_take_turn(t, dir, name_tree_is_listed)) {
-		pthread_mutex_unlock(&t->lock);
-		rc = get_tags(ns, dir, e);
-		pthread_mutex_lock(&t->lock);
-		note_answer(ns, dir, rc);
-		note_tags(t, dir, rc);
-		name_tree_end_turn(t, dir);
-	} else if (dir->dir.is_refused) {
-		rc = err_set(e, -EACCES, "the tags of %s were refused a moment ago",
-			     dir->text);
-	}
-	if (rc < 0 && dir->dir.is_listed && rc != -ENOENT && rc != -EACCES) {
-		if (rc != -ENOTSUP)
-			namespace_warn(ns, dir, "", rc, e);
-		rc = 0;
-	}
-	pthread_mutex_unlock(&t->lock);
-	return rc;
 }
 
 /* A name that is no repository, or is refused, is still a directory if it has names. */
@@ -318,11 +66,11 @@ static int refresh_run_list(struct task *task)
 	int rc, tags = 0;
 
 	name_tree_path(ns->tree, r->name, path);
-	rc = refresh_catalog(ns, r->name, &e);
+	rc = name_list_catalog(ns, r->name, &e);
 	if (rc == -ENOTSUP)
 		rc = 0;
 	if (rc == 0 && may_have_tags(r->name, path))
-		tags = judge_tags(ns, r->name, refresh_tags(ns, r->name, &e));
+		tags = judge_tags(ns, r->name, name_list_tags(ns, r->name, &e));
 	if (rc == 0)
 		rc = tags;
 	if (rc < 0)
@@ -337,7 +85,7 @@ static int add_image(struct namespace *ns, struct name *dir, const struct digest
 {
 	char digest[DIGEST_TEXT_MAX];
 	struct image_source *o;
-	int rc = open_repository(ns, dir, &o, e);
+	int rc = name_list_open_repository(ns, dir, &o, e);
 
 	return rc < 0 ? rc : name_image_add(ns, dir, digest_format(d, digest), o);
 }
@@ -383,7 +131,7 @@ static int resolve_tag(struct namespace *ns, struct name *dir, const char *text,
 	if (rc == 0)
 		rc = image_source_tag_digest(o, &d, e);
 	image_source_close(o);
-	note_failure(ns, dir, rc == 1 ? -EIO : rc);
+	name_list_note_failure(ns, dir, rc == 1 ? -EIO : rc);
 	if (rc == 1)
 		rc = 0;
 	if (rc == 0)
@@ -495,14 +243,14 @@ static int find_dir(struct namespace *ns, struct name *parent, const char *text,
 		return parent->dir.depth == 1 ? add_dir(ns, parent, text, false)
 					      : -ENOENT;
 	rc = probe(ns, parent, text, e);
-	note_failure(ns, parent, rc);
+	name_list_note_failure(ns, parent, rc);
 	if (rc == 0)
 		return add_dir(ns, parent, text, true);
 	if (ns->context->options->client.offline) /* the store may know names below */
 		return add_dir(ns, parent, text, false);
 	if ((rc != -ENOENT && rc != -EACCES && rc != -ENOTSUP) || namespace_is_hub(path))
 		return rc;
-	catalog = refresh_catalog(ns, parent, e);
+	catalog = name_list_catalog(ns, parent, e);
 	if (catalog == 0)
 		return is_in_catalog(ns, parent, text) ? add_dir(ns, parent, text, false)
 						       : -ENOENT;
