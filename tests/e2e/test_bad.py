@@ -166,10 +166,12 @@ def test_layer_that_is_missing(images, fake, tmp_path):
 
 
 @pytest.mark.parametrize("by", [-1, 1, 10 ** 9])
-def test_layer_of_another_size_in_a_registry(images, fake, by):
+def test_layer_of_another_size_in_a_registry(images, fake, tmp_path, by):
+    """A length proves no damage: a proxy may have answered. So whoever tries again may have it."""
     data = layout.compress(layer(file("other", b"line\n" * 20000)), "gzip")
     source, digest = with_layer(images, data, "gzip", size=len(data) + by)
-    assert_broken(fake.tag("size", "t", images.read(images.tags[0]), layout.MANIFEST), digest)
+    fails(fake.tag("size", "t", images.read(images.tags[0]), layout.MANIFEST), "timeout=3",
+          words=[digest[7:19]], where=tmp_path)
 
 
 def test_layer_damaged_in_the_registry(images, registry):
