@@ -15,7 +15,7 @@ import pytest
 import badregistry
 import layout
 from archive import directory, file, layer
-from mounting import SLOWER, eventually, mount, run
+from mounting import SANITIZED, SLOWER, eventually, mount, run
 from stores import ctl
 
 BASE = layer(directory("etc"), file("etc/shared", "s" * 100000))
@@ -135,7 +135,8 @@ def test_names_without_end(stocked):
         before = m.memory("RssAnon")
         for n in range(30000, 90000):
             os.stat("%s/h%d.example" % (m.path, n))
-        assert m.memory("RssAnon") < before + (8 << 20)
+        # A sanitizer keeps what is freed for a while.
+        assert SANITIZED or m.memory("RssAnon") < before + (8 << 20)
         assert os.path.isdir(m.path + "/h0.example")
         with contextlib.suppress(OSError):
             os.listdir(inside)
