@@ -113,7 +113,7 @@ check: deps
 unit: $(UNIT) $(REPLAY)
 
 check-unit: $(UNIT)
-	prove -j$$(($$(nproc) + 2)) $(UNIT) tests/unit/test_layers.sh
+	prove -j$$(nproc) $(UNIT) tests/unit/test_layers.sh
 
 check-fuzz: $(REPLAY)
 	$(Q)tests/fuzz/replay-all $(B)
