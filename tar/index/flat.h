@@ -4,8 +4,8 @@
  * collected while the archive is read. At the end the nodes are ordered, numbered and
  * written.
  */
-#ifndef TAR_INDEX_FLATTEN_H
-#define TAR_INDEX_FLATTEN_H
+#ifndef TAR_INDEX_FLAT_H
+#define TAR_INDEX_FLAT_H
 
 #include <stddef.h>
 #include <stdint.h>
