@@ -22,7 +22,7 @@
 #include "base/control.h"
 #include "base/err.h"
 
-/* Small, as there may be millions: which member of the union counts is told by type. */
+/* Small, as there may be millions: type says which member of the union counts. */
 struct json {
 	uint8_t type;
 	bool truth;

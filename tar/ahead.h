@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readahead: tracks who reads a layer where, and how much to fetch for each reader.
+ * Readahead: tracks where each reader of a layer is, and how much to fetch for each reader.
  *
  * A read at a new place is a new reader. It gets one span, or as many small spans as cost
  * no more than the request itself. A reader is sequential if it then asks for the next

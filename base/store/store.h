@@ -14,7 +14,7 @@
  *
  * A file gets its name by rename, after fsync. If the process is killed, at worst a
  * file in tmp/ remains, which a later open removes. `data` and `spans` are written in
- * place: a row is set after its bytes are written, and whoever reads the bytes back
+ * place: a row is set after its bytes are written, and a reader of the bytes
  * checks them. So a power cut costs a second fetch, but never shows a wrong byte.
  *
  * The store has a size limit. At the limit, the spans that were read longest ago are

@@ -36,7 +36,7 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 }
 
 /*
- * The kernel is told only once that there are no xattrs or holes, and for images that are
+ * The kernel learns only once that there are no xattrs or holes, and for images that are
  * loaded later it is not known.
  */
 int mount_load(struct mount *m, struct err *e)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel is told about a node. */
+/* The attributes of a node, as a reply to the kernel has them. */
 #ifndef FS_IMAGE_ITEM_H
 #define FS_IMAGE_ITEM_H
 

@@ -227,7 +227,9 @@ int mount_layer_open(struct mount_layer *l, struct err *e)
 	int rc = lazy_need(&l->layers->set, &l->lazy, NULL);
 
 	if (rc < 0)
-		return err_set(e, rc, "a layer could not be had a moment ago");
+		return err_set(
+			e, rc,
+			"loading a layer failed a few seconds ago; it will be tried again");
 	if (rc == 1) {
 		rc = make_layer(l, e);
 		lazy_made(&l->layers->set, &l->lazy, rc);

@@ -57,7 +57,8 @@ static int new_file(struct context *c, uint64_t size, struct err *e)
 	int fd = store_new_copy(c->store, size);
 
 	if (fd < 0)
-		err_set(e, fd, "there is no file to be had for it: %s", strerror(-fd));
+		err_set(e, fd, "cannot create a temporary file for it: %s",
+			strerror(-fd));
 	return fd;
 }
 

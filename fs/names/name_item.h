@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel is told about a name of a namespace: its node, its attributes, and for
+ * The reply to the kernel about a name of a namespace: its node, its attributes, and for
  * how long they hold. No network; any thread.
  *
  * Node ids are those of synthetic rows of image 0, which a namespace does not have, and of

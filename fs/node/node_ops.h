@@ -135,7 +135,7 @@ void located_release(struct located *at);
 int located_index_failed(const struct nodes *n, struct mount_layer *l, int code);
 /* The same for errors of the merge; -ENOENT stays. */
 int located_merge_failed(const struct nodes *n, int code);
-/* What the kernel is told about an entry of a layer, which is pinned. 0, -EIO. */
+/* Describes an entry of a layer, which is pinned, for a reply. 0, -EIO. */
 int located_item(const struct nodes *n, const struct attributes *a, struct item *out);
 
 #endif
