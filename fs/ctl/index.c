@@ -10,12 +10,10 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "fs/options/log.h"
-#include "fs/image/context.h"
-#include "fs/image/images.h"
 #include "fs/image/layers.h"
 #include "fs/options/options.h"
 #include "fs/image/status.h"
-#include "fs/image/workers.h"
+#include "fs/node/mount.h"
 #include "registry/source_name.h"
 #include "tar/layer.h"
 
@@ -38,33 +36,21 @@ static void print_layers(const struct view *v)
 /* Loads the image and prints its layers. 0, or -1: said why. */
 static int index_image(const struct options *options, struct log *log)
 {
-	struct context context;
-	struct workers workers;
-	struct layers layers;
-	struct images images;
+	struct mount mount;
 	struct err e = {""};
-	int rc = context_open(&context, options, log, NULL, &e);
+	int rc = mount_open(&mount, options, log, NULL, &e);
 
-	workers_init(&workers);
-	layers_init(&layers, &context, &workers);
-	images_init(&images, &context, &layers, &workers);
 	if (rc == 0)
-		rc = images_open_first(&images, options->source, &e);
+		rc = mount_load(&mount, &e);
 	if (rc == 0)
-		rc = images_load_first(&images, &e);
-	if (rc == 0)
-		print_layers(images.first);
+		print_layers(mount.images.first);
 	else
 		source_name_suggest(options->source, &e);
 	if (rc < 0)
 		ctl_error("%s", e.text);
-	if (rc == 0 && images.first->n_broken)
+	if (rc == 0 && mount.images.first->n_broken)
 		rc = -1;
-	images_close(&images);
-	images_release(&images);
-	layers_release(&layers);
-	workers_release(&workers);
-	context_close(&context);
+	mount_close(&mount);
 	return rc;
 }
 

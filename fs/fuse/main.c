@@ -35,7 +35,7 @@
 #include "base/secret.h"
 #include "fs/fuse/daemon.h"
 #include "fs/options/log.h"
-#include "fs/fuse/mount.h"
+#include "fs/node/mount.h"
 #include "fs/options/options.h"
 #include "fs/fuse/progress.h"
 #include "fs/fuse/session.h"

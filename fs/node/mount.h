@@ -7,8 +7,8 @@
  *	...		served by m->nodes
  *	mount_close()
  */
-#ifndef FS_FUSE_MOUNT_H
-#define FS_FUSE_MOUNT_H
+#ifndef FS_NODE_MOUNT_H
+#define FS_NODE_MOUNT_H
 
 #include "fs/image/context.h"
 #include "fs/image/images.h"
@@ -33,7 +33,7 @@ struct mount {
 };
 
 /*
- * @options, @log and @mountpoint (absolute) are borrowed until mount_close(), which is to
+ * @options, @log and @mountpoint (absolute; NULL: nothing is mounted) are borrowed until mount_close(), which is to
  * be called in any case. A negative errno and a sentence.
  */
 int mount_open(struct mount *m, const struct options *options, struct log *log,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/fuse/mount.h"
+#include "fs/node/mount.h"
 
 #include <string.h>
 
