@@ -1,11 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/ctl/ctl.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/control.h"
+
+/* The store survives an end at any moment. */
+static void fail_output(int code)
+{
+	if (code == EPIPE) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	ctl_error("cannot write: %s", strerror(code));
+	_exit(1);
+}
+
+void ctl_write(const void *data, size_t len)
+{
+	if (fwrite(data, 1, len, stdout) != len)
+		fail_output(errno);
+}
+
+void ctl_end_output(void)
+{
+	if (ferror(stdout) || fflush(stdout) != 0 || fclose(stdout) != 0)
+		fail_output(errno);
+}
 
 __attribute__((format(printf, 3, 0))) static void print_line(FILE *f, const char *end,
 							     const char *fmt, va_list ap)
@@ -17,7 +44,9 @@ __attribute__((format(printf, 3, 0))) static void print_line(FILE *f, const char
 		return;
 	}
 	control_mask(text);
-	fprintf(f, "%s%s%s\n", f == stderr ? "peelctl: " : "", text, end);
+	if (fprintf(f, "%s%s%s\n", f == stderr ? "peelctl: " : "", text, end) < 0 &&
+	    f == stdout)
+		fail_output(errno);
 	free(text);
 }
 

@@ -6,6 +6,8 @@
 #ifndef FS_CTL_CTL_H
 #define FS_CTL_CTL_H
 
+#include <stddef.h>
+
 /* Each command has a source of its own. */
 struct ctl_command {
 	const char *name;
@@ -20,6 +22,16 @@ struct ctl_command {
 
 extern const struct ctl_command status_command, which_command, index_command,
 	cache_command;
+
+/*
+ * Output. If stdout cannot be written to, the program ends there: quietly if its reader has
+ * left, else with a sentence and status 1.
+ */
+
+/* Writes bytes to stdout as they are. */
+void ctl_write(const void *data, size_t len);
+/* Ends the output: everything is written and stdout is closed. */
+void ctl_end_output(void);
 
 /* Prints one line to stdout. */
 void ctl_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -12,6 +12,8 @@ void log_init(struct log *l, bool verbose)
 	l->to_syslog = false;
 	l->is_verbose = verbose;
 	l->has_bar = false;
+	l->program = NULL;
+	l->on_error = NULL;
 }
 
 void log_to_syslog(struct log *l)
@@ -31,11 +33,15 @@ void log_message(struct log *l, int level, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	control_mask(text);
+	if (level == LOG_ERR && l->on_error) {
+		l->on_error(l->arg, text);
+		return;
+	}
 	if (__atomic_load_n(&l->to_syslog, __ATOMIC_ACQUIRE))
 		syslog(level, "%s", text);
 	else
 		/* Erases a bar first; it is drawn again below the message. */
-		fprintf(stderr, "%speelfs: %s\n",
+		fprintf(stderr, "%s%s: %s\n",
 			__atomic_load_n(&l->has_bar, __ATOMIC_RELAXED) ? "\r\033[K" : "",
-			text);
+			l->program ? l->program : "peelfs", text);
 }

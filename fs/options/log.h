@@ -12,7 +12,11 @@
 struct log {
 	bool to_syslog;
 	bool is_verbose;
-	bool has_bar; /* a progress bar is on the terminal's last line */
+	bool has_bar;	     /* a progress bar is on the terminal's last line */
+	const char *program; /* what messages on stderr begin with; NULL: peelfs */
+	/* Gets each LOG_ERR, which is then not written. Any thread. NULL: all is written. */
+	void (*on_error)(void *arg, const char *sentence);
+	void *arg;
 };
 
 void log_init(struct log *l, bool verbose);

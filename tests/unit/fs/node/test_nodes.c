@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/digest.h"
 #include "base/err.h"
 #include "fs/image/context.h"
 #include "fs/image/images.h"
@@ -17,6 +16,7 @@
 #include "fs/names/namespace.h"
 #include "fs/options/log.h"
 #include "fs/options/options.h"
+#include "tests/unit/oci_dir.h"
 #include "tests/unit/place.h"
 #include "tests/unit/tarball.h"
 #include "tests/unit/test.h"
@@ -34,30 +34,6 @@ static struct snapshots snapshots;
 
 /* AN IMAGE ON DISK */
 
-static void write_file(const char *name, const void *data, size_t len)
-{
-	FILE *f = fopen(place_path(name), "we");
-
-	if (!f || fwrite(data, 1, len, f) != len || fclose(f) != 0)
-		exit(1);
-}
-
-/* Its digest, in one of a few buffers that take turns. */
-static const char *write_blob(const void *data, size_t len)
-{
-	static char texts[4][DIGEST_TEXT_MAX];
-	static unsigned turn;
-	char *text = texts[turn++ % 4], name[PATH_MAX];
-	struct digest d;
-
-	if (digest_of(DIGEST_SHA256, data, len, &d) < 0)
-		exit(1);
-	digest_format(&d, text);
-	snprintf(name, sizeof(name), "blobs/sha256/%s", strchr(text, ':') + 1);
-	write_file(name, data, len);
-	return text;
-}
-
 static void make_layer(struct buf *tar)
 {
 	uint8_t h[HEADER_SIZE];
@@ -73,37 +49,10 @@ static void make_layer(struct buf *tar)
 
 static void make_image(void)
 {
-	const char *layer, *config;
-	char text[2048];
 	struct buf tar;
 
-	place_make();
-	if (mkdir(place_path("blobs"), 0700) < 0 ||
-	    mkdir(place_path("blobs/sha256"), 0700) < 0)
-		exit(1);
 	make_layer(&tar);
-	layer = write_blob(tar.data, tar.len);
-	snprintf(text, sizeof(text),
-		 "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{},"
-		 "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"%s\"]}}",
-		 layer);
-	config = write_blob(text, strlen(text));
-	snprintf(text, sizeof(text),
-		 "{\"schemaVersion\":2,\"mediaType\":"
-		 "\"application/vnd.oci.image.manifest.v1+json\",\"config\":{"
-		 "\"mediaType\":\"application/vnd.oci.image.config.v1+json\","
-		 "\"digest\":\"%s\",\"size\":%zu},\"layers\":[{\"mediaType\":"
-		 "\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\"%s\","
-		 "\"size\":%zu}]}",
-		 config, strlen(text), layer, tar.len);
-	config = write_blob(text, strlen(text));
-	write_file("oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", 30);
-	snprintf(text + 1024, sizeof(text) - 1024,
-		 "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":"
-		 "\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"%s\","
-		 "\"size\":%zu}]}",
-		 config, strlen(text));
-	write_file("index.json", text + 1024, strlen(text + 1024));
+	oci_dir_make(&tar, 1);
 	buf_release(&tar);
 }
 

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/ctl/words.h"
+
+#include <errno.h>
+
+#include "base/err.h"
+#include "fs/options/options.h"
+#include "tests/unit/test.h"
+
+static bool is_long;
+static const char *layer;
+
+static const struct word_flag flags[] = {
+	{.letter = 'l', .name = "long", .on = &is_long},
+	{.letter = 'n', .name = "layer", .value = &layer},
+	{.letter = 0},
+};
+
+struct row {
+	const char *words[8];
+	const char *
+		seen; /* operands; flags and the layer; or "" and a piece of the sentence */
+	const char *about;
+};
+
+static const struct row rows[] = {
+	{{NULL}, "; 0", NULL},
+	{{"img", "a", "b"}, "img a b ; 0", NULL},
+	{{"-l", "img"}, "img ; l 0", NULL},
+	{{"img", "-lv", "a"}, "img a ; l v 0", NULL},
+	{{"--long", "-o", "offline", "img", "-oinsecure"}, "img ; l 2", NULL},
+	{{"img", "--layer", "3"}, "img ; 3 0", NULL},
+	{{"img", "--layer=3", "-n4"}, "img ; 4 0", NULL},
+	{{"-ln", "5", "img"}, "img ; l 5 0", NULL},
+	{{"img", "--", "-l", "--layer"}, "img -l --layer ; 0", NULL},
+	{{"img", "-"}, "img - ; 0", NULL},
+	{{"-vo", "offline", "img"}, "img ; v 1", NULL},
+	{{"-x", "img"}, "", "-x"},
+	{{"-lx", "img"}, "", "-x"},
+	{{"--lo", "img"}, "", "--lo"},
+	{{"--longer", "img"}, "", "--longer"},
+	{{"--long=1", "img"}, "", "takes no value"},
+	{{"img", "--layer"}, "", "--layer needs a value"},
+	{{"img", "-n"}, "", "-n needs a value"},
+	{{"img", "-o"}, "", "-o needs a value"},
+};
+
+static void check_row(const struct row *row)
+{
+	char *words[9] = {NULL}, seen[128] = "";
+	struct err e = {""};
+	struct words w;
+	size_t i, n = 0;
+	int rc;
+
+	is_long = false;
+	layer = NULL;
+	for (i = 0; row->words[i]; i++)
+		words[i] = (char *)row->words[i];
+	rc = words_parse(&w, words, flags, &e);
+	for (i = 0; rc == 0 && w.operands[i]; i++)
+		n += (size_t)sprintf(seen + n, "%s ", w.operands[i]);
+	if (rc == 0) {
+		ok(w.n_operands == i, "operands are counted");
+		sprintf(seen + n, "; %s%s%s%s%zu", is_long ? "l " : "",
+			w.verbose ? "v " : "", layer ? layer : "", layer ? " " : "",
+			w.n_lists);
+	}
+	is_int(rc, row->about ? -EINVAL : 0, "%s",
+	       row->words[0] ? row->words[0] : "none");
+	is_text(seen, row->seen, "its parts");
+	ok(!row->about || strstr(e.text, row->about), "sentence: %s", e.text);
+	words_release(&w);
+}
+
+static void check_options(void)
+{
+	char *words[] = {(char *)"-o",	    (char *)"offline,layout=rootfs",
+			 (char *)"-ouid=5", (char *)"img",
+			 (char *)"-v",	    NULL};
+	char *bad[] = {(char *)"-oofline", (char *)"img", NULL};
+	struct options o;
+	struct err e = {""};
+	struct words w;
+
+	is_int(words_parse(&w, words, flags, &e), 0, "parsed");
+	is_int(words_options(&w, "-strange", &o, &e), 0, "options %s", e.text);
+	is_text(o.source, "-strange", "the source");
+	ok(o.client.offline && o.uid == 5 && o.verbose, "all lists and -v");
+	is_int(o.layout, LAYOUT_IMAGE, "the layout is of no mount");
+	options_release(&o);
+	is_int(words_options(&w, "", &o, &e), -EINVAL, "an empty source");
+	options_release(&o);
+	words_release(&w);
+	is_int(words_parse(&w, bad, flags, &e), 0, "parsed");
+	is_int(words_options(&w, "img", &o, &e), -EINVAL, "%s", e.text);
+	ok(strstr(e.text, "offline") != NULL, "says what was meant");
+	options_release(&o);
+	words_release(&w);
+}
+
+int main(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(&rows[i]);
+	check_options();
+	return test_done();
+}
