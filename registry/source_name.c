@@ -11,34 +11,34 @@
 #include "base/err.h"
 #include "registry/disk/docker_archive.h"
 #include "registry/disk/layout.h"
+#include "registry/remote/client.h"
 #include "registry/remote/repository.h"
 
 static int open_oci(const char *source, const char *text, struct client *c,
 		    struct backend **out, struct err *e)
 {
 	(void)c;
-	return layout_open(source, text, LAYOUT_OCI, out, e);
+	return layout_open(source, text, LAYOUT_OCI, NULL, out, e);
 }
 
 static int open_oci_archive(const char *source, const char *text, struct client *c,
 			    struct backend **out, struct err *e)
 {
-	(void)c;
-	return layout_open(source, text, LAYOUT_ARCHIVE, out, e);
+	return layout_open(source, text, LAYOUT_ARCHIVE, client_archive_helper(c), out,
+			   e);
 }
 
 static int open_dir(const char *source, const char *text, struct client *c,
 		    struct backend **out, struct err *e)
 {
 	(void)c;
-	return layout_open(source, text, LAYOUT_PLAIN, out, e);
+	return layout_open(source, text, LAYOUT_PLAIN, NULL, out, e);
 }
 
 static int open_docker_archive(const char *source, const char *text, struct client *c,
 			       struct backend **out, struct err *e)
 {
-	(void)c;
-	return docker_archive_open(source, text, out, e);
+	return docker_archive_open(source, text, client_archive_helper(c), out, e);
 }
 
 static int open_repository(const char *source, const char *text, struct client *c,

@@ -155,12 +155,17 @@ int files_new_unnamed(int dir)
 }
 
 /* /var/tmp and not /tmp, which may be memory: a layer is too large for that. */
-int files_new_temporary(void)
+const char *files_temporary_dir(void)
 {
 	const char *path = getenv("TMPDIR");
-	int dir, fd;
 
-	dir = open(path && *path ? path : "/var/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return path && *path ? path : "/var/tmp";
+}
+
+int files_new_temporary(void)
+{
+	int dir = open(files_temporary_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+
 	if (dir < 0)
 		return -errno;
 	fd = files_new_unnamed(dir);

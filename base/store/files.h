@@ -28,6 +28,8 @@ int files_read(int dir, const char *name, size_t max, struct buf *out);
 /* A new file without a name in @dir, or in $TMPDIR (/var/tmp). */
 int files_new_unnamed(int dir);
 int files_new_temporary(void);
+/* The directory of the latter, borrowed. */
+const char *files_temporary_dir(void);
 
 /*
  * Makes @fd the file @name in @dir, replacing an older one, after fsync. @tmp is a

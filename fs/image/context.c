@@ -13,12 +13,25 @@
 #include "fs/options/log.h"
 #include "fs/options/options.h"
 #include "registry/remote/client.h"
+#include "tar/packed.h"
 
 static void on_warning(void *arg, const char *sentence)
 {
 	struct context *c = arg;
 
 	log_warn(c->log, "%s", sentence);
+}
+
+static int unpack_archive(void *arg, struct source *packed, const char *identity,
+			  struct source **out, struct err *e)
+{
+	struct context *c = arg;
+
+	log_info(c->log,
+		 "the archive is compressed; if it is not in the store yet, it is "
+		 "read once from end to end");
+	return packed_open(c->archive_store ? c->archive_store : c->store, packed,
+			   identity, &c->is_cancelled, out, e);
 }
 
 /* Without a store on disk the mount works from unnamed files. */
@@ -33,9 +46,14 @@ static int open_store(struct context *c, struct err *e)
 		store_on_trouble(c->store, on_warning, c);
 		store_set_limit(c->store, o->cache_size);
 		store_set_patience(c->store, o->client.timeout);
-		if (o->cache == CACHE_INDEX)
-			store_keep_no_data(c->store);
-		return 0;
+		if (o->cache != CACHE_INDEX)
+			return 0;
+		store_keep_no_data(c->store);
+		/*
+		 * All of an archive is read at every mount. If it is one long zstd frame, nothing
+		 * but its decoded bytes saves decoding it from the start for each part.
+		 */
+		return store_open_private(&c->archive_store, e);
 	}
 	log_warn(c->log, "%s; nothing is kept after this mount", why.text);
 	return store_open_private(&c->store, e);
@@ -52,19 +70,28 @@ int context_open(struct context *c, const struct options *options, struct log *l
 	c->mountpoint = mountpoint;
 	c->uid = getuid();
 	c->gid = getgid();
+	c->archive_helper = (struct archive_helper){
+		.unpack = unpack_archive,
+		.tell = on_warning,
+		.arg = c,
+		.cancelled = &c->is_cancelled,
+	};
 	waiters_init(&c->waiters);
 	pthread_mutex_init(&c->lock, NULL);
 	rc = open_store(c, e);
 	if (rc == 0)
 		rc = client_new(&options->client, c->store, &c->client, e);
-	if (rc == 0)
+	if (rc == 0) {
 		client_on_warning(c->client, on_warning, c);
+		client_help_archives(c->client, &c->archive_helper);
+	}
 	return rc;
 }
 
 void context_close(struct context *c)
 {
 	client_free(c->client);
+	store_close(c->archive_store);
 	store_close(c->store);
 	waiters_release(&c->waiters);
 	pthread_mutex_destroy(&c->lock);

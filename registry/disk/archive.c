@@ -9,18 +9,19 @@
 #include "registry/disk/archive.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/err.h"
 #include "base/source.h"
-#include "registry/disk/file.h"
+#include "registry/disk/input.h"
+#include "registry/image/archive_helper.h"
 #include "tar/archive/reader.h"
 
 /* An image has a few hundred members at most, an archive of many images some thousands. */
@@ -35,7 +36,11 @@ struct member {
 };
 
 struct archive {
-	struct source *file;
+	const struct archive_helper *helper; /* borrowed; may be NULL */
+	/* as it is on disk; without a source: standard input, not read yet */
+	struct input input;
+	/* Set by the scan. */
+	struct source *tar; /* of the decoded bytes */
 	struct member *list;
 	size_t n;
 	struct err *err; /* of the scan under way */
@@ -116,49 +121,106 @@ static int add_member(void *arg, const struct tar_entry *entry)
 	return rc < 0 ? err_set(a->err, rc, "out of memory") : 0;
 }
 
-static int refuse_compressed(struct source *file, struct err *e)
+/* How an archive is compressed as a whole. */
+struct packing {
+	const char *magic, *program;
+	size_t len;
+	bool is_supported;
+};
+
+static int find_packing(struct source *file, const struct packing **out, struct err *e)
 {
-	static const struct {
-		const char *magic, *program;
-		size_t len;
-	} kinds[] = {
-		{"\x1f\x8b", "gzip -d", 2},
-		{"\x28\xb5\x2f\xfd", "zstd -d", 4},
+	static const struct packing kinds[] = {
+		{"\x1f\x8b", "gzip -d", 2, true},
+		{"\x28\xb5\x2f\xfd", "zstd -d", 4, true},
 		{"\xfd"
 		 "7zXZ",
-		 "xz -d", 5},
-		{"BZh", "bzip2 -d", 3},
+		 "xz -d", 5, false},
+		{"BZh", "bzip2 -d", 3, false},
 	};
 	char head[8] = "";
 	ssize_t n = source_pread(file, head, sizeof(head), 0, e);
 	size_t i;
 
-	if (n < 0)
-		return (int)n;
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	*out = NULL;
+	for (i = 0; n > 0 && !*out && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if ((size_t)n >= kinds[i].len &&
 		    memcmp(head, kinds[i].magic, kinds[i].len) == 0)
-			return err_set(e, -ENOTSUP,
-				       "a compressed archive, which cannot be read in "
-				       "place: decompress it with %s",
-				       kinds[i].program);
+			*out = &kinds[i];
 	}
-	return 0;
+	return n < 0 ? (int)n : 0;
 }
 
-int archive_new(struct source *file, struct archive **out, struct err *e)
+/* Sets a->tar. */
+static int archive_unpack(struct archive *a, struct err *e)
+{
+	const struct archive_helper *h = a->helper;
+	const struct packing *packing;
+	int rc = find_packing(a->input.source, &packing, e);
+
+	if (rc < 0)
+		return rc;
+	if (!packing) {
+		a->tar = source_ref(a->input.source);
+		return 0;
+	}
+	if (!h || !packing->is_supported)
+		return err_set(e, -ENOTSUP,
+			       "a compressed archive, which cannot be read in "
+			       "place: decompress it with %s",
+			       packing->program);
+	return h->unpack(h->arg, a->input.source,
+			 a->input.identity[0] ? a->input.identity : NULL, &a->tar, e);
+}
+
+static void archive_forget(struct archive *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->n; i++) {
+		free(a->list[i].name);
+		free(a->list[i].link);
+	}
+	free(a->list);
+	source_unref(a->tar);
+	a->list = NULL;
+	a->n = 0;
+	a->tar = NULL;
+}
+
+static int archive_read(struct archive *a, struct err *e)
+{
+	int rc = 0;
+
+	if (!a->input.source)
+		rc = input_copy(STDIN_FILENO, a->helper, &a->input, e);
+	if (rc == 0)
+		rc = archive_unpack(a, e);
+	a->err = e;
+	if (rc == 0)
+		rc = reader_scan(a->tar, add_member, a, e);
+	a->err = NULL;
+	if (rc < 0)
+		archive_forget(a);
+	return rc;
+}
+
+int archive_scan(struct archive *a, struct err *e)
+{
+	return a->tar ? 0 : archive_read(a, e);
+}
+
+int archive_new(struct source *file, const struct archive_helper *h, struct archive **out,
+		struct err *e)
 {
 	struct archive *a = calloc(1, sizeof(*a));
 	int rc;
 
 	if (!a)
 		return err_set(e, -ENOMEM, "out of memory");
-	a->file = source_ref(file);
-	a->err = e;
-	rc = refuse_compressed(file, e);
-	if (rc == 0)
-		rc = reader_scan(file, add_member, a, e);
-	a->err = NULL;
+	a->helper = h;
+	a->input.source = source_ref(file);
+	rc = archive_scan(a, e);
 	if (rc < 0)
 		archive_free(a);
 	else
@@ -166,30 +228,30 @@ int archive_new(struct source *file, struct archive **out, struct err *e)
 	return rc;
 }
 
-int archive_open(const char *path, struct archive **out, struct err *e)
+int archive_open(const char *path, const struct archive_helper *h, struct archive **out,
+		 struct err *e)
 {
-	struct source *file = NULL;
-	int rc = file_open(AT_FDCWD, path, &file, e);
+	struct archive *a = calloc(1, sizeof(*a));
+	int rc = 0;
 
+	if (!a)
+		return err_set(e, -ENOMEM, "out of memory");
+	a->helper = h;
+	if (strcmp(path, INPUT_STANDARD) != 0)
+		rc = input_open(path, &a->input, e);
 	if (rc < 0)
-		return rc;
-	rc = archive_new(file, out, e);
-	source_unref(file);
-	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
+		archive_free(a);
+	else
+		*out = a;
+	return rc;
 }
 
 void archive_free(struct archive *a)
 {
-	size_t i;
-
 	if (!a)
 		return;
-	for (i = 0; i < a->n; i++) {
-		free(a->list[i].name);
-		free(a->list[i].link);
-	}
-	free(a->list);
-	source_unref(a->file);
+	archive_forget(a);
+	source_unref(a->input.source);
 	free(a);
 }
 
@@ -221,6 +283,6 @@ int archive_member(struct archive *a, const char *name, struct source **out,
 			"%.200s: a sparse file in the archive, which cannot be read "
 			"in place: make the archive without --sparse",
 			name);
-	rc = source_slice(a->file, m->off, m->size, out);
+	rc = source_slice(a->tar, m->off, m->size, out);
 	return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }

@@ -363,7 +363,9 @@ static int docker_archive_root(struct backend *b, struct buf *bytes,
 	int rc;
 
 	buf_init(&text, DOCUMENT_MAX);
-	rc = read_member(da, "manifest.json", &text, e);
+	rc = archive_scan(da->archive, e);
+	if (rc == 0)
+		rc = read_member(da, "manifest.json", &text, e);
 	if (rc == 0)
 		rc = json_parse(buf_text(&text), text.len, &images, e);
 	if (rc == 0)
@@ -437,7 +439,8 @@ static const struct backend_ops docker_archive_ops = {
 	.close = docker_archive_close,
 };
 
-int docker_archive_open(const char *source, const char *text, struct backend **out,
+int docker_archive_open(const char *source, const char *text,
+			const struct archive_helper *h, struct backend **out,
 			struct err *e)
 {
 	struct docker_archive *da = calloc(1, sizeof(*da));
@@ -453,7 +456,7 @@ int docker_archive_open(const char *source, const char *text, struct backend **o
 	if (rc < 0 || !da->backend.name)
 		rc = err_set(e, -ENOMEM, "out of memory");
 	else
-		rc = archive_open(path, &da->archive, e);
+		rc = archive_open(path, h, &da->archive, e);
 	free(path);
 	if (rc < 0)
 		docker_archive_close(&da->backend);

@@ -5,12 +5,15 @@
 
 #include "registry/image/backend.h"
 
+struct archive_helper;
+
 /*
  * @source is the source in full, which becomes the backend's name; @text is what follows
- * "docker-archive:": FILE[:REFERENCE] or FILE:@NUMBER. Errors: those of open(); -EBADMSG,
- * -ENOTSUP: not an archive that can be read.
+ * "docker-archive:": FILE[:REFERENCE] or FILE:@NUMBER; as FILE, "-" is standard input. @h is
+ * borrowed and may be NULL. The archive is read by root(). Errors: those of open().
  */
-int docker_archive_open(const char *source, const char *text, struct backend **out,
+int docker_archive_open(const char *source, const char *text,
+			const struct archive_helper *h, struct backend **out,
 			struct err *e);
 
 #endif

@@ -262,8 +262,11 @@ static int layout_root(struct backend *b, struct buf *bytes, struct descriptor *
 		       struct err *e)
 {
 	struct layout *l = (struct layout *)b;
-	int rc = l->is_plain ? root_of_dir(l, bytes, out, e)
-			     : root_of_index(l, bytes, out, e);
+	int rc = l->archive ? archive_scan(l->archive, e) : 0;
+
+	if (rc == 0)
+		rc = l->is_plain ? root_of_dir(l, bytes, out, e)
+				 : root_of_index(l, bytes, out, e);
 
 	return rc < 0 ? err_prefix(e, rc, "%s", b->name) : 0;
 }
@@ -335,7 +338,7 @@ static int layout_open_dir(struct layout *l, const char *path, struct err *e)
 }
 
 int layout_open(const char *source, const char *text, enum layout_form form,
-		struct backend **out, struct err *e)
+		const struct archive_helper *h, struct backend **out, struct err *e)
 {
 	struct layout *l = calloc(1, sizeof(*l));
 	char *path = NULL;
@@ -353,7 +356,7 @@ int layout_open(const char *source, const char *text, enum layout_form form,
 	else if (l->backend.name)
 		rc = file_split(text, &path, &l->tag);
 	if (rc == 0)
-		rc = form == LAYOUT_ARCHIVE ? archive_open(path, &l->archive, e)
+		rc = form == LAYOUT_ARCHIVE ? archive_open(path, h, &l->archive, e)
 					    : layout_open_dir(l, path, e);
 	if (rc == -ENOMEM)
 		err_set(e, rc, "out of memory");

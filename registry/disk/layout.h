@@ -5,18 +5,20 @@
 
 #include "registry/image/backend.h"
 
+struct archive_helper;
+
 enum layout_form {
 	LAYOUT_OCI,	/* oci:DIR[:TAG] */
-	LAYOUT_ARCHIVE, /* oci-archive:FILE[:TAG] */
+	LAYOUT_ARCHIVE, /* oci-archive:FILE[:TAG]; as FILE, "-" is standard input */
 	LAYOUT_PLAIN,	/* dir:DIR */
 };
 
 /*
  * @source is the source in full, which becomes the backend's name; @text is what follows its
- * prefix: PATH[:TAG], or for LAYOUT_PLAIN only a path. Errors: those of open(); -EBADMSG,
- * -ENOTSUP: not an archive that can be read.
+ * prefix: PATH[:TAG], or for LAYOUT_PLAIN only a path. @h is for LAYOUT_ARCHIVE alone,
+ * borrowed, and may be NULL. An archive is read by root(). Errors: those of open().
  */
 int layout_open(const char *source, const char *text, enum layout_form form,
-		struct backend **out, struct err *e);
+		const struct archive_helper *h, struct backend **out, struct err *e);
 
 #endif

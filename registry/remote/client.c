@@ -24,6 +24,7 @@ struct client {
 	unsigned timeout;
 	client_warn_fn *warn;
 	void *warn_arg;
+	const struct archive_helper *archive_helper;
 };
 
 int client_new(const struct client_options *options, struct store *store,
@@ -98,6 +99,16 @@ void client_warn(struct client *c, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	c->warn(c->warn_arg, text);
+}
+
+void client_help_archives(struct client *c, const struct archive_helper *h)
+{
+	c->archive_helper = h;
+}
+
+const struct archive_helper *client_archive_helper(struct client *c)
+{
+	return c->archive_helper;
 }
 
 struct http *client_http(struct client *c)

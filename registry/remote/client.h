@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct archive_helper;
 struct auths;
 struct err;
 struct hosts;
@@ -58,10 +59,17 @@ typedef void client_warn_fn(void *arg, const char *sentence);
 /* To be called before the first image source is opened. */
 void client_on_warning(struct client *c, client_warn_fn *fn, void *arg);
 
+/*
+ * What archives on disk need. Borrowed; to be called before the first image source is opened,
+ * else archives that are compressed as a whole are refused.
+ */
+void client_help_archives(struct client *c, const struct archive_helper *h);
+
 /* For the rest of registry/. What they return is borrowed for the life of the client. */
 
 void client_warn(struct client *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+const struct archive_helper *client_archive_helper(struct client *c); /* or NULL */
 struct http *client_http(struct client *c);
 struct store *client_store(struct client *c); /* may be NULL */
 struct hosts *client_hosts(struct client *c);

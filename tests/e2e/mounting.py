@@ -239,10 +239,10 @@ class Limit:
         self.timer.cancel()
 
 
-def run(*arguments, timeout=60, env=None, program=PEELFS, **more):
+def run(*arguments, timeout=60, env=None, program=PEELFS, stdin=subprocess.DEVNULL, **more):
     """Runs a program to its end; text outputs. A daemon it leaves holding its stderr
     would make this wait, and fail, as it would make a shell's $(...) wait."""
-    child = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL,
+    child = subprocess.Popen([program, *arguments], stdin=stdin,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              env=env or environment(), **more)
     live.append(child)
@@ -267,7 +267,8 @@ def find_daemon(path):
 
 
 @contextlib.contextmanager
-def mount(source, *options, cache=None, arguments=(), quiet=True, timeout=60, env=None):
+def mount(source, *options, cache=None, arguments=(), quiet=True, timeout=60, env=None,
+          stdin=subprocess.DEVNULL):
     """A mount in the background, with a cache of its own. Yields a Mount; `quiet`
     says that nothing may be written to stderr."""
     base = tempfile.mkdtemp(prefix="peelfs-e2e-")
@@ -278,7 +279,7 @@ def mount(source, *options, cache=None, arguments=(), quiet=True, timeout=60, en
     live.append(m)
     try:
         done = run(*arguments, "-o", ",".join(("cache_dir=" + str(cache),) + options),
-                   source, path, timeout=timeout, env=env)
+                   source, path, timeout=timeout, env=env, stdin=stdin)
         m.stderr = done.stderr
         assert done.returncode == 0, "exit %d: %s" % (done.returncode, done.stderr)
         assert is_mounted(path), "exit 0, but nothing is mounted"
@@ -297,7 +298,8 @@ def mount(source, *options, cache=None, arguments=(), quiet=True, timeout=60, en
 
 
 @contextlib.contextmanager
-def foreground(source, *options, arguments=("-f",), env=None, wait=True, cache=None, **more):
+def foreground(source, *options, arguments=("-f",), env=None, wait=True, cache=None,
+               stdin=subprocess.DEVNULL, **more):
     """`peelfs -f`: yields a Mount with .child, the Popen; nothing is asserted of its end."""
     base = tempfile.mkdtemp(prefix="peelfs-e2e-")
     path = os.path.join(base, "mnt")
@@ -307,7 +309,7 @@ def foreground(source, *options, arguments=("-f",), env=None, wait=True, cache=N
     m.child = subprocess.Popen(
         [PEELFS, *arguments, "-o",
          ",".join(("cache_dir=" + str(cache or os.path.join(base, "cache")),) + options),
-         source, path], stdin=subprocess.DEVNULL, stdout=m.log, stderr=m.log,
+         source, path], stdin=stdin, stdout=m.log, stderr=m.log,
         env=env or environment(), **more)
     m.pid = m.child.pid
     live.append(m.child)

@@ -336,7 +336,8 @@ static inline bool parts_are_right(struct layer *l, unsigned seed, unsigned n)
 }
 
 /* The path of a layer's file in the store. */
-static const char *stored(const char *store, const struct form *f, const char *file)
+static inline const char *stored(const char *store, const struct form *f,
+				 const char *file)
 {
 	char name[300], hex[DIGEST_TEXT_MAX];
 

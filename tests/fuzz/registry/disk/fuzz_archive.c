@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (source_memory(data, size, &file) < 0)
 		return 0;
-	if (archive_new(file, &a, NULL) == 0 &&
+	if (archive_new(file, NULL, &a, NULL) == 0 &&
 	    archive_member(a, "manifest.json", &member, NULL) == 0 && member->size > 0 &&
 	    source_pread(member, &byte, 1, member->size - 1, NULL) != 1)
 		abort();

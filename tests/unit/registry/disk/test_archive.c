@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "base/source.h"
 #include "registry/disk/archive.h"
+#include "registry/image/archive_helper.h"
+#include "tests/unit/place.h"
 #include "tests/unit/test.h"
 
 static struct buf tar;
@@ -44,13 +46,29 @@ static void end(void)
 	buf_append(&tar, zero, sizeof(zero));
 }
 
+/* "Unpacks" by leaving out the first bytes, and keeps the identity. */
+static char seen[200];
+static int unpack_rc;
+
+static int unpack(void *arg, struct source *packed, const char *identity,
+		  struct source **out, struct err *e)
+{
+	(void)arg;
+	snprintf(seen, sizeof(seen), "%s", identity ? identity : "(none)");
+	if (unpack_rc < 0)
+		return err_set(e, unpack_rc, "cannot be unpacked");
+	return source_slice(packed, 512, packed->size - 512, out);
+}
+
+static const struct archive_helper *helper;
+
 static int open_tar(struct archive **a, struct err *e)
 {
 	struct source *s;
 	int rc = source_memory(tar.data, tar.len, &s);
 
 	if (rc == 0) {
-		rc = archive_new(s, a, e);
+		rc = archive_new(s, helper, a, e);
 		source_unref(s);
 	}
 	return rc;
@@ -164,11 +182,66 @@ static void test_bad(void)
 	archive_free(a);
 }
 
+/* Of a compressed archive the helper makes the bytes that are scanned. */
+static void test_packed(void)
+{
+	static const struct archive_helper h = {.unpack = unpack};
+	char head[512] = "\x1f\x8b";
+	struct archive *a = NULL;
+	struct err e = {""};
+
+	buf_clear(&tar);
+	buf_append(&tar, head, sizeof(head));
+	put_file("manifest.json", "inside");
+	end();
+	helper = &h;
+	is_int(open_tar(&a, &e), 0, "a compressed archive, with a helper (%s)", e.text);
+	has(a, "manifest.json", "inside");
+	is_text(seen, "(none)", "memory has no identity");
+	archive_free(a);
+	unpack_rc = -EBADMSG;
+	is_int(open_tar(&a, &e), -EBADMSG, "one that the helper cannot unpack");
+	is_text(e.text, "cannot be unpacked", "in its words");
+	unpack_rc = 0;
+	memcpy(tar.data, "BZh9", 4);
+	is_int(open_tar(&a, &e), -ENOTSUP, "bzip2 is refused all the same: %s", e.text);
+	helper = NULL;
+}
+
+/* Opening reads nothing; a second scan does nothing. */
+static void test_open(void)
+{
+	struct archive *a = NULL;
+	struct err e = {""};
+	FILE *f = fopen(place_path("a.tar"), "w");
+
+	is_int(archive_open(place_path("none.tar"), NULL, &a, &e), -ENOENT, "%s", e.text);
+	if (!f)
+		exit(1);
+	buf_clear(&tar);
+	put_file("manifest.json", "on disk");
+	end();
+	is_int(archive_open(place_path("a.tar"), NULL, &a, &e), 0,
+	       "a file that is still empty");
+	fwrite(tar.data, 1, tar.len, f);
+	fclose(f);
+	is_int(archive_scan(a, &e), 0, "is an archive without members");
+	is_int(archive_scan(a, &e), 0, "whenever it is asked");
+	archive_free(a);
+	is_int(archive_open(place_path("a.tar"), NULL, &a, &e), 0, "the file");
+	is_int(archive_scan(a, &e), 0, "is scanned %s", e.text);
+	has(a, "manifest.json", "on disk");
+	archive_free(a);
+}
+
 int main(void)
 {
+	place_make();
 	buf_init(&tar, 1 << 20);
 	test_good();
 	test_bad();
+	test_packed();
+	test_open();
 	buf_release(&tar);
 	return test_done();
 }
