@@ -4,8 +4,8 @@
  *
  * A registry without ranges sends the whole blob for each part. The first such response is
  * kept: it goes into an unnamed file as it arrives (spool.h), and all later reads
- * use that file. Only a stream from the start needs no file, because it reads the whole blob
- * anyway.
+ * use that file, until the host turns out to honour ranges after all. Only a stream from the
+ * start needs no file, because it reads the whole blob anyway.
  */
 #include "registry/remote/blob.h"
 
@@ -59,17 +59,20 @@ static struct source *blob_get_spool(struct blob *b, struct range_reader *part)
 	return spool;
 }
 
-/* The file cannot grow any more: reads stop using it. */
-static void blob_drop_spool(struct blob *b)
+/* @spool gave @why, -ENOSPC or -ESTALE: reads stop using it. */
+static void blob_drop_spool(struct blob *b, struct source *spool, ssize_t why)
 {
-	struct source *spool;
+	struct source *old = NULL;
 
 	pthread_mutex_lock(&b->lock);
-	spool = b->spool;
-	b->spool = NULL;
-	b->store = NULL;
+	if (b->spool == spool) {
+		old = spool;
+		b->spool = NULL;
+	}
+	if (why == -ENOSPC)
+		b->store = NULL;
 	pthread_mutex_unlock(&b->lock);
-	source_unref(spool);
+	source_unref(old);
 }
 
 static bool blob_has_spool(struct blob *b)
@@ -90,6 +93,11 @@ static bool blob_may_spool(struct blob *b)
 	may = b->store != NULL;
 	pthread_mutex_unlock(&b->lock);
 	return may;
+}
+
+static bool is_end_of_spool(ssize_t n)
+{
+	return n == -ENOSPC || n == -ESTALE;
 }
 
 static ssize_t read_all(struct range_reader *r, char *buf, struct err *e)
@@ -135,10 +143,10 @@ static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off,
 			continue;
 		}
 		n = source_pread(spool, buf, len, off, e);
+		if (is_end_of_spool(n))
+			blob_drop_spool(b, spool, n);
 		source_unref(spool);
-		if (n == -ENOSPC)
-			blob_drop_spool(b);
-	} while (n == -ESPIPE || n == -ENOSPC);
+	} while (n == -ESPIPE || is_end_of_spool(n));
 	return n;
 }
 
@@ -146,7 +154,8 @@ struct blob_stream {
 	struct stream stream;
 	struct source *blob;
 	uint64_t at;
-	struct stream *spooled; /* NULL: `reader` is in use */
+	struct source *spool; /* NULL: `reader` is in use */
+	struct stream *spooled;
 	struct range_reader reader;
 };
 
@@ -156,9 +165,9 @@ static int blob_stream_start(struct blob_stream *bs, struct source *spool, struc
 	struct blob *b = (struct blob *)bs->blob;
 	int rc = 0;
 
+	bs->spool = spool;
 	if (spool) {
 		rc = source_stream(spool, bs->at, &bs->spooled, e);
-		source_unref(spool);
 	} else {
 		range_reader_init(&bs->reader, b->fetch, bs->at, b->source.size, false);
 		bs->reader.parts_only = bs->at > 0 && blob_may_spool(b);
@@ -166,7 +175,16 @@ static int blob_stream_start(struct blob_stream *bs, struct source *spool, struc
 	return rc;
 }
 
-/* Changes from spool to range reader or back, after @why: -ESPIPE or -ENOSPC. */
+static void blob_stream_stop(struct blob_stream *bs)
+{
+	stream_close(bs->spooled);
+	source_unref(bs->spool);
+	bs->spooled = NULL;
+	bs->spool = NULL;
+	range_reader_release(&bs->reader);
+}
+
+/* Changes from spool to range reader or back, after @why. */
 static int blob_stream_switch(struct blob_stream *bs, ssize_t why, struct err *e)
 {
 	struct blob *b = (struct blob *)bs->blob;
@@ -175,10 +193,8 @@ static int blob_stream_switch(struct blob_stream *bs, ssize_t why, struct err *e
 	if (why == -ESPIPE)
 		spool = blob_get_spool(b, &bs->reader);
 	else
-		blob_drop_spool(b);
-	stream_close(bs->spooled);
-	bs->spooled = NULL;
-	range_reader_release(&bs->reader);
+		blob_drop_spool(b, bs->spool, why);
+	blob_stream_stop(bs);
 	return blob_stream_start(bs, spool, e);
 }
 
@@ -191,7 +207,7 @@ static ssize_t blob_stream_next(struct stream *st, const void **data, struct err
 	do {
 		n = bs->spooled ? stream_next(bs->spooled, data, e)
 				: range_reader_next(&bs->reader, data, e);
-		if (n != -ESPIPE && n != -ENOSPC)
+		if (n != -ESPIPE && !is_end_of_spool(n))
 			break;
 		rc = blob_stream_switch(bs, n, e);
 	} while (rc == 0);
@@ -205,8 +221,7 @@ static void blob_stream_close(struct stream *st)
 {
 	struct blob_stream *bs = (struct blob_stream *)st;
 
-	stream_close(bs->spooled);
-	range_reader_release(&bs->reader);
+	blob_stream_stop(bs);
 	source_unref(bs->blob);
 	free(bs);
 }

@@ -6,6 +6,12 @@
  * keeps its connection from other requests. That thread makes no requests. If the response
  * breaks off or stalls, the thread ends, and the next reader makes a request. So the thread
  * never waits for long, and closing the spool does not wait for the network.
+ *
+ * A host that ignored one range may honour the next: only one of several machines behind a name
+ * ignores them, or a cache does so while it is cold. A slow host would then hold every reader
+ * until the whole blob has come. So a reader that has waited for a second requests its range
+ * again. Each such request costs a host without ranges the start of another copy, so one reader
+ * at a time makes it, and the pause before the next one doubles.
  */
 #include "registry/remote/spool.h"
 
@@ -24,6 +30,11 @@
 /* How often the thread checks whether it must stop. */
 #define STOP_CHECK_MS 100
 
+/* How long a reader waits before a range is requested again, and for the head of the answer. */
+#define PROBE_AFTER_MS	1000
+#define PROBE_MS	3000
+#define PROBE_PAUSE_MAX (64 * PROBE_AFTER_MS)
+
 struct spool {
 	struct source source;
 	struct blob_fetch *fetch;
@@ -37,7 +48,11 @@ struct spool {
 	bool has_thread; /* to be joined; it may have ended */
 	bool stop;
 	pthread_t thread;
-	unsigned failures; /* the last one: */
+	bool is_stale;	     /* the host honours ranges now */
+	bool is_probing;     /* a thread is requesting a range again */
+	int64_t probe_at;    /* when the next one may, clock_ms() */
+	int64_t probe_pause; /* ms */
+	unsigned failures;   /* the last one: */
 	int rc;
 	struct err err;
 };
@@ -159,19 +174,60 @@ static void spool_request(struct spool *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Waits until the file has all bytes before @end. */
-static int spool_await(struct spool *s, uint64_t end, struct err *e)
+/* Is a request for [off, end) answered with just that? */
+static bool spool_probe(struct spool *s, uint64_t off, uint64_t end)
 {
+	int64_t until = clock_ms() + PROBE_MS;
+	struct response p = {0};
+	bool is_part;
+
+	is_part = blob_fetch_request(s->fetch, off, end, false, &until, &p, NULL) == 0 &&
+		  p.skip == 0 && p.end <= end;
+	response_close(&p);
+	return is_part;
+}
+
+/*
+ * Called with the lock, which is given up meanwhile: waits for bytes until @until, and then
+ * requests [off, end) again, if it is time for that. Returns the end of the next wait.
+ */
+static int64_t spool_wait(struct spool *s, uint64_t off, uint64_t end, int64_t until)
+{
+	bool is_part;
+
+	if (clock_cond_wait(&s->moved, &s->lock, until))
+		return until;
+	if (!s->is_probing && clock_ms() >= s->probe_at) {
+		s->is_probing = true;
+		pthread_mutex_unlock(&s->lock);
+		is_part = spool_probe(s, off, end);
+		pthread_mutex_lock(&s->lock);
+		s->is_probing = false;
+		s->is_stale = is_part;
+		s->probe_at = clock_ms() + s->probe_pause;
+		if (s->probe_pause < PROBE_PAUSE_MAX)
+			s->probe_pause *= 2;
+		pthread_cond_broadcast(&s->moved);
+	}
+	return clock_ms() + PROBE_AFTER_MS;
+}
+
+/* Waits until the file has all bytes of [off, end). */
+static int spool_await(struct spool *s, uint64_t off, uint64_t end, struct err *e)
+{
+	int64_t until = clock_ms() + PROBE_AFTER_MS;
 	unsigned failures;
 	int rc = 0;
 
 	pthread_mutex_lock(&s->lock);
 	failures = s->failures;
 	while (rc == 0 && s->filled < end) {
-		if (s->failures != failures || s->rc == -ENOSPC) {
+		if (s->is_stale) {
+			rc = -ESTALE;
+		} else if (s->failures != failures || s->rc == -ENOSPC) {
 			rc = err_set(e, s->rc, "%s", s->err.text);
 		} else if (s->is_busy) {
-			pthread_cond_wait(&s->moved, &s->lock);
+			until = spool_wait(s, off, end, until);
 		} else {
 			s->is_busy = true;
 			pthread_mutex_unlock(&s->lock);
@@ -187,7 +243,7 @@ static ssize_t spool_pread(struct source *src, void *buf, size_t len, uint64_t o
 			   struct err *e)
 {
 	struct spool *s = (struct spool *)src;
-	int rc = spool_await(s, off + len, e);
+	int rc = spool_await(s, off, off + len, e);
 	ssize_t n;
 
 	if (rc < 0)
@@ -232,7 +288,8 @@ int spool_new(struct store *store, struct blob_fetch *fetch, uint64_t size,
 	source_init(&s->source, &ops, size);
 	s->fetch = fetch;
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->moved, NULL);
+	clock_cond_init(&s->moved);
+	s->probe_pause = 2 * PROBE_AFTER_MS;
 	if (response) {
 		s->reader = *response;
 		s->is_busy = true;

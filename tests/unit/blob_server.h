@@ -39,6 +39,8 @@ struct server {
 	unsigned asked;
 	char requests[64][1024];
 	struct server *elsewhere; /* where 'e' redirects to */
+	pthread_t slow[8];
+	size_t n_slow;
 };
 
 static char step(struct server *s, const char *request)
@@ -80,6 +82,24 @@ static void reset(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
+static void *send_slowly(void *arg)
+{
+	int fd = (int)(intptr_t)arg;
+	struct timespec tenth = {.tv_nsec = 100000000};
+	size_t at;
+
+	send_text(
+		fd,
+		"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n");
+	for (at = 0; at < SIZE; at += SIZE / 60) {
+		if (send(fd, content + at, SIZE / 60, MSG_NOSIGNAL) < 0)
+			break;
+		nanosleep(&tenth, NULL);
+	}
+	close(fd);
+	return NULL;
+}
+
 static void answer(struct server *s, int fd, const char *request)
 {
 	const char *range = strcasestr(request, "\r\nRange: bytes=");
@@ -109,6 +129,12 @@ static void answer(struct server *s, int fd, const char *request)
 		send_bytes(fd, 0, SIZE / 3);
 		if (what == 'H')
 			(void)!recv(fd, head, sizeof(head), 0);
+		return;
+	case 'S': /* in six seconds, while others are served */
+		if (s->n_slow == sizeof(s->slow) / sizeof(s->slow[0]) ||
+		    pthread_create(&s->slow[s->n_slow++], NULL, send_slowly,
+				   (void *)(intptr_t)dup(fd)) != 0)
+			exit(1);
 		return;
 	case 'c': /* the same as 'i', in chunks of unknown number */
 		send_text(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
@@ -230,6 +256,8 @@ static void server_stop(struct server *s)
 {
 	shutdown(s->fd, SHUT_RDWR);
 	pthread_join(s->thread, NULL);
+	while (s->n_slow > 0)
+		pthread_join(s->slow[--s->n_slow], NULL);
 	close(s->fd);
 	pthread_mutex_destroy(&s->lock);
 }

@@ -147,6 +147,31 @@ static void test_spool_fails(void)
 	bench_close(&b);
 }
 
+/* A slow host that ignored a range once holds nobody: a range is requested again. */
+static void test_slow_host(void)
+{
+	struct bench b = {0};
+	int64_t start = clock_ms();
+
+	spool_open(&b, "S.", 30);
+	ok(reads_part(&b, 3), "a part far from the start");
+	ok(clock_ms() - start < 4000, "comes before all bytes ahead of it");
+	ok(reads_part(&b, 2) && streams(&b, 250000), "and so do others");
+	is_int(near.asked, 5, "by ranges");
+	bench_close(&b);
+
+	start = clock_ms();
+	spool_open(&b, "S.", 30);
+	ok(streams(&b, 250000), "a stream");
+	ok(clock_ms() - start < 4000, "does not wait either");
+	bench_close(&b);
+
+	spool_open(&b, "S4xi", 30);
+	ok(reads_part(&b, 3), "a slow host that has no ranges later either");
+	ok(near.asked <= 4, "is rarely asked for them: %u requests", near.asked);
+	bench_close(&b);
+}
+
 static void test_spool_is_left(void)
 {
 	struct bench b = {0};
@@ -210,6 +235,7 @@ int main(void)
 	test_once();
 	test_at_once();
 	test_spool_fails();
+	test_slow_host();
 	test_spool_is_left();
 	test_no_place();
 	servers_stop();
