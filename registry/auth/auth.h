@@ -53,7 +53,8 @@ int auth_get(struct auth *a, const struct auth_tls *tls, int64_t until, char **o
 	     struct err *e);
 /*
  * Reports that a request with @used (from auth_get(), may be NULL) was answered 401 with
- * @challenge. 0: call auth_get() again; -ENOENT: that is no challenge; -ENOMEM.
+ * @challenge. 0: call auth_get() again; -ENOENT: that is no challenge; -E2BIG: it
+ * is too long; -ENOMEM.
  */
 int auth_refused(struct auth *a, const char *used, const char *challenge);
 /* Reports that a request with @used was answered. */

@@ -136,13 +136,15 @@ static const char *parse_challenge(const char *at, struct challenge *c, bool *go
 
 int challenge_choose(const char *text, struct challenge *out)
 {
+	bool found = false, is_long = false, good;
 	struct challenge c;
-	bool found = false, good;
 
 	while (text && *text) {
 		text = parse_challenge(text, &c, &good);
-		if (!good)
+		if (!good) {
+			is_long |= c.scheme != CHALLENGE_OTHER;
 			continue;
+		}
 		if (c.scheme == CHALLENGE_BEARER && c.realm[0]) {
 			*out = c;
 			return 0;
@@ -152,5 +154,5 @@ int challenge_choose(const char *text, struct challenge *out)
 			found = true;
 		}
 	}
-	return found ? 0 : -ENOENT;
+	return found ? 0 : is_long ? -E2BIG : -ENOENT;
 }

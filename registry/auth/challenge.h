@@ -25,8 +25,8 @@ struct challenge {
 
 /*
  * Chooses the challenge to answer in @text, where several fields are joined by ", ":
- * the first Bearer challenge that has a realm, else the first Basic one. 0, or -ENOENT
- * if there is neither.
+ * the first Bearer challenge that has a realm, else the first Basic one. 0; -ENOENT
+ * if there is neither; -E2BIG if only values that are too long stand in the way.
  */
 int challenge_choose(const char *text, struct challenge *out);
 

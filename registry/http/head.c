@@ -43,8 +43,10 @@ void head_add(struct http_head *h, size_t i, const char *value)
 		return;
 	}
 	old = *to && fields[i].is_joined ? strlen(*to) : 0;
-	if (len + old + 2 > HTTP_URL_MAX)
+	if (len + old + 2 > HTTP_URL_MAX) {
+		h->is_challenge_long |= to == &h->challenge;
 		return;
+	}
 	text = malloc(old + len + 3);
 	if (!text)
 		return;

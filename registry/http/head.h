@@ -9,7 +9,7 @@
 
 /*
  * Longer URLs are not requested (signed ones reach 2 KiB), and longer fields are
- * ignored.
+ * ignored, but noted if they are a challenge.
  */
 #define HTTP_URL_MAX 16384
 
@@ -23,6 +23,7 @@ struct http_head {
 	char *digest;	 /* Docker-Content-Digest */
 	char *challenge; /* WWW-Authenticate; several are joined by ", " */
 	char *location;
+	bool is_challenge_long;
 	char *link; /* joined likewise */
 	char *content_range;
 	char *content_encoding;

@@ -172,9 +172,23 @@ static void hide_proxy(char *why)
 			 "invalid or not supported");
 }
 
+/* curl calls a line of more than 100 KiB in a head a lack of memory. */
+static CURLcode explain_long_line(struct transfer *t, CURLcode code)
+{
+	long status = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (code != CURLE_OUT_OF_MEMORY || status == 0 || t->has_head)
+		return code;
+	snprintf(t->why, sizeof(t->why),
+		 "it answers with a header line that is too long");
+	return CURLE_RECV_ERROR;
+}
+
 static void end_transfer(struct http *h, struct transfer *t, CURLcode code)
 {
 	stop_transfer(h, t);
+	code = explain_long_line(t, code);
 	if (code != CURLE_OK)
 		__atomic_fetch_add(&h->errors, 1, __ATOMIC_RELAXED);
 	else

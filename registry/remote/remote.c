@@ -263,6 +263,8 @@ static int attempt_authorize(struct attempt *a, const struct http_head *head,
 	char *challenge = NULL;
 	int rc = auth_refused(a->peer->lease->auth, used, head->challenge);
 
+	if (rc == -ENOENT && head->is_challenge_long)
+		rc = -E2BIG;
 	if (rc == -ENOENT) {
 		rc = attempt_get_challenge(a, &challenge, e);
 		if (rc == 0)
@@ -273,6 +275,11 @@ static int attempt_authorize(struct attempt *a, const struct http_head *head,
 		rc = err_set(e, -EACCES,
 			     "%s answers 401 Unauthorized without a challenge",
 			     a->peer->at->name);
+	else if (rc == -E2BIG)
+		rc = err_set(
+			e, -EACCES,
+			"%s answers 401 Unauthorized with a challenge that is too long",
+			a->peer->at->name);
 	else if (rc == -ENOMEM)
 		err_set(e, rc, "out of memory");
 	return rc;
