@@ -122,8 +122,19 @@ static int password_missing(const struct auth *a, struct err *e)
 static int password_refused(const struct auth *a, struct err *e)
 {
 	return err_set(e, -EACCES,
-		       "%s refuses the user and password that we have: log in again",
-		       a->host);
+		       "%s refuses the user and password from %s: log in again", a->host,
+		       a->cred.origin ? a->cred.origin : "a file or helper");
+}
+
+/* A refusal names the place of the credential, for there may be several with one each. */
+static int value_fetch(const struct token_request *tr, int64_t until, struct token *out,
+		       struct err *e)
+{
+	int rc = token_fetch(tr, until, out, e);
+
+	if (rc == -EACCES && tr->cred->origin)
+		err_prefix(e, rc, "the credentials from %s", tr->cred->origin);
+	return rc;
 }
 
 static int value_try(struct auth *a, const struct challenge *c,
@@ -145,7 +156,7 @@ static int value_try(struct auth *a, const struct challenge *c,
 			       ? out_of_memory(e)
 			       : 0;
 	if (c->scheme == CHALLENGE_BEARER)
-		return token_fetch(&tr, until, out, e);
+		return value_fetch(&tr, until, out, e);
 	if (!a->cred.user || !a->cred.password)
 		return password_missing(a, e);
 	return token_basic(&a->cred, out) < 0 ? out_of_memory(e) : 0;

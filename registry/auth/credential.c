@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/secret.h"
@@ -31,8 +32,9 @@ int credential_copy(const struct credential *c, struct credential *out)
 		.password = c->password ? strdup(c->password) : NULL,
 		.identity_token = c->identity_token ? strdup(c->identity_token) : NULL,
 		.registry_token = c->registry_token ? strdup(c->registry_token) : NULL,
+		.origin = c->origin ? strdup(c->origin) : NULL,
 	};
-	if (credential_equal(c, out))
+	if (credential_equal(c, out) && same_text(c->origin, out->origin))
 		return 0;
 	credential_release(out);
 	return -ENOMEM;
@@ -44,5 +46,6 @@ void credential_release(struct credential *c)
 	secret_free(c->password);
 	secret_free(c->identity_token);
 	secret_free(c->registry_token);
+	free(c->origin);
 	*c = (struct credential){0};
 }

@@ -219,6 +219,22 @@ int credentials_in(const struct credential_query *q, const void *text, size_t le
 	return rc;
 }
 
+/* Adds to @c that it was found by @place; less is known if memory is short. */
+static void note_origin(struct credential *c, const char *place)
+{
+	size_t max = strlen(place) + (c->origin ? strlen(c->origin) : 0) + 16;
+	char *text = malloc(max);
+
+	if (!text)
+		return;
+	if (c->origin)
+		snprintf(text, max, "%s, named in %s", c->origin, place);
+	else
+		snprintf(text, max, "%s", place);
+	free(c->origin);
+	c->origin = text;
+}
+
 /* @must: the user has named the file, so it has to exist. */
 static int find_in_file(const struct credential_query *q, const char *path, bool must,
 			struct credential *out, struct err *e)
@@ -230,7 +246,9 @@ static int find_in_file(const struct credential_query *q, const char *path, bool
 	rc = paths_read(path, &text);
 	if (rc == 0 && text.len > 0) {
 		rc = credentials_in(q, text.data, text.len, out, e);
-		if (rc < 0 && rc != -ENOENT)
+		if (rc == 0)
+			note_origin(out, path);
+		else if (rc != -ENOENT)
 			rc = err_prefix(e, -EACCES, "%s", path);
 	} else if (rc < 0 &&
 		   (must || (rc != -ENOENT && rc != -ENOTDIR && rc != -EACCES))) {
@@ -275,6 +293,8 @@ static int find_in_files(const struct credential_query *q, struct credential *ou
 	snprintf(docker, sizeof(docker), "%s/.docker", home_dir());
 	if (inline_text && inline_text[0])
 		rc = credentials_in(q, inline_text, strlen(inline_text), out, e);
+	if (rc == 0)
+		note_origin(out, "$DOCKER_AUTH_CONFIG");
 	for (i = 0; i < sizeof(places) / sizeof(places[0]) && rc == -ENOENT; i++) {
 		const char *rest = places[i].rest;
 

@@ -60,6 +60,7 @@ static int parse_answer(const struct buf *answer, const char *program,
 		credential_release(&c);
 		return -ENOENT;
 	}
+	c.origin = strdup(program);
 	*out = c;
 	return 0;
 }

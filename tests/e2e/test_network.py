@@ -284,7 +284,8 @@ def test_auth_refused(plain, auth, entry, word, tmp_path):
     plain.auth = auth
     source = picture(plain)
     said = fails(source, authfile(tmp_path, plain.host if entry else "other", entry or {}),
-                 words=[word, plain.host], where=tmp_path)
+                 words=[word, plain.host, *([tmp_path / "auth.json"] if entry else [])],
+                 where=tmp_path)
     for secret in (badregistry.SECRET, "a:b", badregistry.PASSWORD):
         assert secret not in said
 

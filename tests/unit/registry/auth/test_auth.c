@@ -207,6 +207,7 @@ static void test_renewal(void)
 {
 	static const struct timespec second = {.tv_sec = 1};
 	struct auth *a = new_auth(with_base("@"), "a/b", NULL);
+	char want[1200];
 
 	is_int(auth_refused(a, NULL, "Digest realm=\"x\""), -ENOENT,
 	       "no challenge of ours");
@@ -228,8 +229,21 @@ static void test_renewal(void)
 	is_int(auth_refused(a, NULL, "Basic realm=\"x\""), 0, "a login is wanted");
 	is_value(a, "Basic dTpw", "and sent");
 	is_int(auth_refused(a, "Basic dTpw", "Basic realm=\"x\""), 0, "and refused");
-	is_value(a, "x.y refuses the user and password that we have: log in again",
-		 "so it is not sent again");
+	snprintf(want, sizeof(want),
+		 "x.y refuses the user and password from %s: log in again",
+		 place_path("auth.json"));
+	is_value(a, want, "so it is not sent again");
+	auth_free(a);
+
+	a = new_auth(with_base("@"), "a/b", LOGIN);
+	is_int(auth_refused(a, NULL, with_base(REALM)), 0, "a token is wanted");
+	server.status = 401;
+	snprintf(want, sizeof(want),
+		 "the credentials from %s: the token server answers 401 Unauthorized: "
+		 "DENIED, no",
+		 place_path("auth.json"));
+	server.body = "{\"errors\": [{\"code\": \"DENIED\", \"message\": \"no\"}]}";
+	is_value(a, want, "the token server refuses the login");
 	auth_free(a);
 }
 

@@ -161,9 +161,15 @@ static void test_places(void)
 	is_found(NULL, "x.y", "c", "the runtime directory is first");
 	setenv("DOCKER_AUTH_CONFIG", "{\"auths\":{\"x.y\":{\"auth\":\"ZDph\"}}}", 1);
 	is_found(NULL, "x.y", "d", "but for the variable");
+	is_int(find(NULL, "x.y", &c, &e), 0, "which is");
+	is_text(c.origin, "$DOCKER_AUTH_CONFIG", "named");
+	credential_release(&c);
 	write_file("own.json", "{\"auths\":{\"q\":{\"auth\":\"ZTph\"}}}", 0600);
 	is_found(at("own.json"), "x.y", NULL, "a file that was named is the only one");
 	is_found(at("own.json"), "q", "e", "and is read");
+	is_int(find(at("own.json"), "q", &c, &e), 0, "and is");
+	is_text(c.origin, at("own.json"), "named");
+	credential_release(&c);
 	setenv("REGISTRY_AUTH_FILE", at("own.json"), 1);
 	is_found(NULL, "q", "e", "also by the variable");
 	unsetenv("REGISTRY_AUTH_FILE");
@@ -203,6 +209,9 @@ static void test_helpers(void)
 	is_found(at("own.json"), "f", "e", "and then the file counts");
 	is_int(find(at("own.json"), "token", &c, &e), 0, "may give a token");
 	is_text(c.identity_token, "T", "for the token server");
+	snprintf(path, sizeof(path), "docker-credential-good, named in %s",
+		 at("own.json"));
+	is_text(c.origin, path, "is named with its file");
 	credential_release(&c);
 	is_int(find(at("own.json"), "bad", &c, &e), -EACCES, "may fail");
 	ok(strstr(e.text, "no keychain here") != NULL, "and its words are shown: %s",
