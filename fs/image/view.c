@@ -192,6 +192,8 @@ static int find_image(struct view *v, struct err *e)
 	int rc = resolve(v, &img, e);
 
 	v->image = img;
+	if (rc == 0 && img->warning)
+		log_warn(v->context->log, "%s: %s", img->name, img->warning);
 	if (rc == 0 && v->is_referrer)
 		img->is_artifact = true;
 	if (rc == 0 && !v->platforms) {

@@ -45,5 +45,6 @@ void image_free(struct image *img)
 	free(img->diff_ids);
 	free(img->name);
 	free(img->tags);
+	free(img->warning);
 	free(img);
 }

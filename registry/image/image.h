@@ -49,11 +49,12 @@ struct image {
 	struct annotation *annotations; /* of the manifest */
 	size_t n_annotations;
 	/*
-	 * The other images of the index, in its order. No two have both the same digest and
-	 * the same platform_format() with '-'.
+	 * The other images of the index and of the indexes inside it, in their order. No two
+	 * have both the same digest and the same platform_format() with '-'.
 	 */
 	struct descriptor *platforms;
 	size_t n_platforms;
+	char *warning; /* why others are missing, a sentence; or NULL */
 };
 
 /* Accepts NULL. */

@@ -16,9 +16,8 @@
 #include "registry/image/document_kind.h"
 #include "registry/image/documents.h"
 #include "registry/image/manifest.h"
+#include "registry/image/others.h"
 
-/* Real images have two levels of indexes at most. */
-#define NESTING_MAX 4
 /* At most so many entries without a platform are tried. */
 #define UNNAMED_MAX 16
 
@@ -127,10 +126,10 @@ static int search_nested(struct search *s, const struct entries *en, struct err 
 			note_platform(s, d);
 			continue;
 		}
-		if (s->depth == NESTING_MAX)
+		if (s->depth == OTHERS_NESTING_MAX)
 			return err_set(e, -E2BIG,
 				       "image indexes nested deeper than %d levels",
-				       NESTING_MAX);
+				       OTHERS_NESTING_MAX);
 		rc = search_get(s, d, &bytes, e);
 		if (rc < 0)
 			break;
@@ -217,61 +216,19 @@ static int no_match(const struct search *s, struct err *e)
 
 /* Putting the image together */
 
-static bool is_other_image(const struct image *img, const struct descriptor *d)
+/* Of an index with the entries @en, if it has the image. */
+static int image_set_platforms(struct backend *b, struct image *img, struct entries *en)
 {
-	return document_kind_of(d->media_type) == DOCUMENT_MANIFEST && d->has_platform &&
-	       !digest_equal(&d->digest, &img->manifest_descriptor.digest);
-}
+	struct entries images = {0};
+	struct err why = {""};
+	int rc = others_collect(b, en, &images, &why);
 
-/* By digest and by platform name. */
-static int compare_platforms(const struct descriptor *a, const struct descriptor *b)
-{
-	char one[PLATFORM_TEXT_MAX], two[PLATFORM_TEXT_MAX];
-
-	if (!digest_equal(&a->digest, &b->digest))
-		return memcmp(&a->digest, &b->digest, sizeof(a->digest));
-	return strcmp(platform_format(&a->platform, '-', one),
-		      platform_format(&b->platform, '-', two));
-}
-
-/* Equal entries keep the order of the index. */
-static int compare_entries(const void *a, const void *b)
-{
-	const struct descriptor *x = *(struct descriptor *const *)a;
-	const struct descriptor *y = *(struct descriptor *const *)b;
-	int order = compare_platforms(x, y);
-
-	return order ? order : x < y ? -1 : x > y;
-}
-
-/* Moves the other images out of @en into @img, without duplicates. */
-static int image_set_platforms(struct image *img, struct entries *en)
-{
-	struct descriptor **others = calloc(en->n + 1, sizeof(*others));
-	size_t i, n = 0;
-
-	img->platforms = calloc(en->n + 1, sizeof(*img->platforms));
-	if (!others || !img->platforms) {
-		free(others);
-		return -ENOMEM;
-	}
-	for (i = 0; i < en->n; i++) {
-		if (is_other_image(img, &en->list[i]))
-			others[n++] = &en->list[i];
-	}
-	qsort(others, n, sizeof(*others), compare_entries);
-	for (i = 1; i < n; i++) {
-		if (compare_platforms(others[i - 1], others[i]) == 0)
-			others[i]->has_platform = false;
-	}
-	free(others);
-	for (i = 0; i < en->n; i++) {
-		if (!is_other_image(img, &en->list[i]))
-			continue;
-		img->platforms[img->n_platforms++] = en->list[i];
-		en->list[i] = (struct descriptor){0};
-	}
-	return 0;
+	if (rc == 0)
+		rc = others_give(&images, img);
+	if (rc == 0 && why.text[0])
+		rc = (img->warning = strdup(why.text)) ? 0 : -ENOMEM;
+	entries_release(&images);
+	return rc;
 }
 
 static int copy_root(const struct buf *root, const struct descriptor *d,
@@ -313,7 +270,7 @@ static int image_choose(struct backend *b, const struct buf *root,
 		rc = copy_root(root, d, media, &img->index, &img->index_descriptor);
 	}
 	if (rc == 0)
-		rc = image_set_platforms(img, &en);
+		rc = image_set_platforms(b, img, &en);
 	entries_release(&en);
 	return rc;
 }
@@ -409,36 +366,30 @@ static int image_build(struct backend *b, const struct buf *root,
 	return rc < 0 ? rc : image_fill(b, img, e);
 }
 
-static bool has_entry(const struct entries *en, const struct descriptor *d)
-{
-	size_t i;
-
-	for (i = 0; i < en->n; i++) {
-		if (digest_equal(&en->list[i].digest, &d->digest))
-			return true;
-	}
-	return false;
-}
-
-/* If @root is an index that lists the image: keeps the index and its other images. */
-static int image_set_index(const struct buf *root, const struct descriptor *d,
-			   struct image *img)
+/*
+ * If @root is an index that has the image, perhaps in an index inside: keeps the index and its
+ * other images.
+ */
+static int image_set_index(struct backend *b, const struct buf *root,
+			   const struct descriptor *d, struct image *img)
 {
 	const char *media = "";
 	enum document_kind kind;
-	struct entries en = {0};
+	struct entries en = {0}, images = {0};
 	int rc = document_kind(root->data, root->len, d->media_type, &kind, &media, NULL);
 
 	if (rc == 0 && kind == DOCUMENT_INDEX)
 		rc = entries_parse(root->data, root->len, &en, NULL);
 	if (rc < 0)
 		return rc == -ENOMEM ? rc : 0;
-	if (has_entry(&en, &img->manifest_descriptor)) {
+	rc = others_collect(b, &en, &images, NULL);
+	if (rc == 0 && others_have(&images, &img->manifest_descriptor.digest)) {
 		img->has_index = true;
 		rc = copy_root(root, d, media, &img->index, &img->index_descriptor);
 		if (rc == 0)
-			rc = image_set_platforms(img, &en);
+			rc = others_give(&images, img);
 	}
+	entries_release(&images);
 	entries_release(&en);
 	return rc;
 }
@@ -457,7 +408,7 @@ static int image_build_entry(struct backend *b, const struct buf *root,
 			return rc;
 		rc = copy_descriptor(entry, &img->manifest_descriptor);
 		if (rc == 0)
-			rc = image_set_index(root, d, img);
+			rc = image_set_index(b, root, d, img);
 	}
 	return rc < 0 ? out_of_memory(e) : image_fill(b, img, e);
 }

@@ -11,6 +11,7 @@ import pytest
 import layout
 from archive import directory, file, hardlink, layer, symlink
 from mounting import eventually, mount
+from test_resolve import fails
 from tree import dump
 
 OTHERS = [("linux", "arm64" if layout.HOST[1] != "arm64" else "amd64", ""),
@@ -147,6 +148,78 @@ def test_one_that_is_there_again(images):
         assert sorted(os.listdir(m.path + "/platforms")) == sorted(names)
         for name in names:
             assert open(os.path.join(m.path, "platforms", name, "rootfs/f")).read() == "1"
+
+
+ATTESTATION = {"vnd.docker.reference.type": "attestation-manifest"}
+
+
+def attestation_of(images, image):
+    """As BuildKit makes one: it says what it is about, and has an unknown platform."""
+    statement = images.blob(b"{}", "application/vnd.in-toto+json")
+    manifest = images.document(
+        {"schemaVersion": 2, "mediaType": layout.MANIFEST, "config": images.config([]),
+         "layers": [statement]}, layout.MANIFEST)
+    return {**manifest, "platform": {"os": "unknown", "architecture": "unknown"},
+            "annotations": {**ATTESTATION, "vnd.docker.reference.digest": image["digest"]}}
+
+
+def nested(images, name="latest"):
+    """Each image in an index of its own with an attestation, as some builders join them."""
+    outer = []
+    for triple in [layout.HOST] + OTHERS:
+        manifest = images.manifest([SHARED, layer(file("arch", name_of(triple)))], where=triple)
+        outer.append(images.index([attestation_of(images, manifest), (manifest, triple)]))
+    return images.tag(images.index([images.index(outer[:2]), *outer[2:]]), name), outer
+
+
+def push(images, registry, repository, d, reference=None):
+    """An index with all that it refers to: skopeo copies none that has indexes inside."""
+    data = images.read(d)
+    document = json.loads(data)
+    for inner in document.get("manifests", []):
+        push(images, registry, repository, inner)
+    for blob in [document.get("config"), *document.get("layers", [])]:
+        if blob:
+            registry.put_blob(repository, images.read(blob))
+    return registry.put_manifest(repository, reference or d["digest"], data, d["mediaType"])
+
+
+def test_indexes_inside(images, registry):
+    """Their images are shown as if the outer index had them; attestations are none."""
+    source, _ = nested(images)
+    with mount(source) as local, \
+            mount(push(images, registry, "team/nested", images.tags[-1], "t")) as remote:
+        for m in (local, remote):
+            assert open(m.at("arch")).read() == name_of(layout.HOST)
+            assert sorted(os.listdir(m.path + "/platforms")) == sorted(map(name_of, OTHERS))
+            for triple in OTHERS:
+                top = os.path.join(m.path, "platforms", name_of(triple))
+                assert open(top + "/rootfs/arch").read() == name_of(triple)
+                assert open(top + "/index.json", "rb").read() == m.read("index.json")
+    for triple in OTHERS[:1]:
+        with mount(source, "platform=" + "/".join(t for t in triple if t)) as m:
+            assert open(m.at("arch")).read() == name_of(triple)
+            assert name_of(layout.HOST) in os.listdir(m.path + "/platforms")
+
+
+def test_an_index_inside_is_missing(images):
+    """What it would have is not shown, and a message says so; all else is."""
+    source, outer = nested(images)
+    os.unlink(images.blob_path(outer[2]["digest"]))
+    with mount(source, quiet=False) as m:
+        assert m.stderr.count("\n") == 1 and outer[2]["digest"] in m.stderr
+        assert sorted(os.listdir(m.path + "/platforms")) == sorted(
+            name_of(t) for t in OTHERS if t != OTHERS[1])
+
+
+def test_attestations_only_beside_the_image(images, tmp_path):
+    """One is never the image, even where nothing else would do."""
+    manifest = images.manifest([SHARED], where=OTHERS[0])
+    index = images.index([attestation_of(images, manifest), (manifest, OTHERS[0])])
+    with mount(images.tag(index), "platform=" + "/".join(OTHERS[0][:2])) as m:
+        assert "platforms" not in os.listdir(m.path)
+    said = fails(images.tag(index), "platform=linux/s390x", words=[OTHERS[0][1]], where=tmp_path)
+    assert "unknown" not in said
 
 
 def test_words_that_are_no_names(images):
