@@ -233,6 +233,11 @@ static int pread_stream_open(struct source *s, uint64_t off, struct stream **out
 	return 0;
 }
 
+bool source_is_remote(const struct source *s)
+{
+	return s->ops->stream != NULL;
+}
+
 int source_stream(struct source *s, uint64_t off, struct stream **out, struct err *e)
 {
 	if (s->ops->stream)

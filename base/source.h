@@ -14,6 +14,7 @@
 #ifndef BASE_SOURCE_H
 #define BASE_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -72,6 +73,11 @@ struct stream {
 	const struct stream_ops *ops;
 };
 
+/*
+ * Whether a source has a stream of its own. Then its bytes come from a network, and are worth
+ * keeping.
+ */
+bool source_is_remote(const struct source *s);
 /* From @off to the end. The stream has its own reference to @s. */
 int source_stream(struct source *s, uint64_t off, struct stream **out, struct err *e);
 /*

@@ -16,6 +16,7 @@
 #include "tar/codec/decoder.h"
 #include "tar/index/index.h"
 #include "tar/index/tree.h"
+#include "tar/resumed.h"
 
 #define CHUNK	 (256 * 1024)
 #define N_CHUNKS 4
@@ -202,10 +203,11 @@ static int sink_on_output(void *arg, size_t len)
 }
 
 /*
- * Hashes the blob in its own thread, because a pass waits for decoding, and the decoding
- * thread already computes the digests of spans.
+ * Hashes and keeps the blob in its own thread, because a pass waits for decoding, and the
+ * decoding thread already computes the digests of spans.
  */
 struct blob_hash {
+	struct first_pass *pass;
 	struct pipe *pipe;
 	struct hasher *hasher;
 	pthread_t thread;
@@ -216,19 +218,25 @@ static void *blob_hash_main(void *arg)
 {
 	struct blob_hash *h = arg;
 	const void *data = NULL;
+	uint64_t off = 0;
 	ssize_t n;
 
-	while ((n = pipe_next(h->pipe, &data)) > 0)
+	while ((n = pipe_next(h->pipe, &data)) > 0) {
+		store_keep_partial(h->pass->store, h->pass->partial, data, (size_t)n,
+				   off);
 		hasher_update(h->hasher, data, (size_t)n);
+		off += (size_t)n;
+	}
 	return NULL;
 }
 
-static int blob_hash_start(struct blob_hash *h, enum digest_alg alg)
+static int blob_hash_start(struct blob_hash *h, struct first_pass *p)
 {
 	int rc = pipe_new(CHUNK, N_CHUNKS, &h->pipe);
 
+	h->pass = p;
 	if (rc == 0)
-		rc = hasher_new(alg, &h->hasher);
+		rc = hasher_new(p->digest->alg, &h->hasher);
 	if (rc == 0)
 		rc = -pthread_create(&h->thread, NULL, blob_hash_main, h);
 	h->is_running = rc == 0;
@@ -271,7 +279,8 @@ static int check_blob(struct first_pass *p, struct blob_hash *hash, struct err *
 
 /*
  * When decoding fails the rest of the blob is still hashed. A wrong digest is the better
- * reason: it is the fault of the transfer, not of the image.
+ * reason: it is the fault of the transfer, not of the image. But not if bytes were kept,
+ * because the blob must be streamed again from its start then.
  */
 static int decode_blob(struct first_pass *p, struct blob_hash *hash,
 		       struct decoder *decoder, struct stream *stream, struct err *e)
@@ -290,7 +299,7 @@ static int decode_blob(struct first_pass *p, struct blob_hash *hash,
 		if (rc == 0)
 			rc = decoder_feed(decoder, data, (size_t)n, e);
 		__atomic_store_n(&p->done, p->done + (uint64_t)n, __ATOMIC_RELAXED);
-		if (rc < 0 && rc != -EBADMSG)
+		if (rc < 0 && (rc != -EBADMSG || p->kept > 0))
 			return rc;
 	}
 	if (n < 0)
@@ -356,17 +365,18 @@ int first_pass_run(struct first_pass *p, struct err *e)
 	int rc;
 
 	__atomic_store_n(&p->done, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->kept, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&p->decoded, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&p->entries, 0, __ATOMIC_RELAXED);
 	p->stored = 0;
 	p->is_proven = false;
 	rc = sink_init(&sink, p);
 	if (rc == 0)
-		rc = blob_hash_start(&hash, p->digest->alg);
+		rc = blob_hash_start(&hash, p);
 	if (rc == 0)
 		rc = decoder_new(&ops, &sink, &decoder);
 	if (rc == 0)
-		rc = source_stream(p->blob, 0, &stream, e);
+		rc = resumed_stream(p->blob, p->partial, &p->kept, &stream, e);
 	if (rc == 0)
 		rc = first_pass_decode(p, &sink, &hash, decoder, stream, e);
 	if (rc == 0)

@@ -4,6 +4,7 @@
  * everything that is needed later.
  *
  *	blob -> (a second thread) -> SHA-256, must be the blob's digest at the end
+ *	                          -> the store's copy, in case the pass is interrupted
  *	     -> decoder -> (a third, if it is gzip) -> spans
  *	        |
  *	        +-> (a fourth thread) -> the store's data file
@@ -20,6 +21,7 @@
 #include "base/digest.h"
 
 struct err;
+struct partial;
 struct source;
 struct store;
 
@@ -31,9 +33,12 @@ struct first_pass {
 	int data_fd;
 	/* the store of data_fd: for space and for store_note_work(); borrowed */
 	struct store *store;
+	/* What an earlier pass left of the blob, and the place for more; NULL if none. */
+	struct partial *partial;
 	const bool *cancelled; /* may be NULL */
 	/* Updated during the pass, atomically; any thread may read them. */
 	uint64_t done;	  /* compressed bytes */
+	uint64_t kept;	  /* of them, those that an earlier pass left */
 	uint64_t decoded; /* bytes */
 	uint32_t entries;
 	/*
@@ -48,6 +53,8 @@ struct first_pass {
 /*
  * 0: the index is in index_fd, not yet fsynced. -EBADMSG, -E2BIG or -ENOTSUP for a layer
  * that can never be read, -EINTR when cancelled, else the error of reading.
+ *
+ * With @kept not 0, an error that is not proven may be the fault of the kept bytes.
  */
 int first_pass_run(struct first_pass *p, struct err *e);
 

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/source.h"
 #include "base/store/documents.h"
+#include "base/store/partial.h"
 #include "base/store/slot.h"
 #include "tar/archive/preamble.h"
 #include "tar/first_pass.h"
@@ -112,13 +113,15 @@ const struct index *layer_index(const struct layer *l)
 
 void layer_progress(const struct layer *l, struct layer_progress *out)
 {
-	uint64_t by_pass = __atomic_load_n(&l->pass.done, __ATOMIC_RELAXED), by_spans;
+	uint64_t done = __atomic_load_n(&l->pass.done, __ATOMIC_RELAXED), by_spans;
+	uint64_t kept = __atomic_load_n(&l->pass.kept, __ATOMIC_RELAXED);
 
 	*out = (struct layer_progress){
 		.state = layer_state_get(l),
 		.blob_size = l->blob->size,
-		.blob_done = by_pass,
-		.fetched = by_pass + __atomic_load_n(&l->toc_fetched, __ATOMIC_RELAXED),
+		.blob_done = done,
+		.fetched = (done > kept ? done - kept : 0) +
+			   __atomic_load_n(&l->toc_fetched, __ATOMIC_RELAXED),
 		.warning = "",
 		.decoded = __atomic_load_n(&l->pass.decoded, __ATOMIC_RELAXED),
 		.entries = __atomic_load_n(&l->pass.entries, __ATOMIC_RELAXED),
@@ -345,12 +348,23 @@ static int use_toc_index(struct layer *l, const bool *cancelled, struct err *e)
 	return rc;
 }
 
+/* What a failed pass read may be continued, unless it is to blame. */
+static void end_partial(struct partial *p, int rc)
+{
+	if (is_content_error(rc) && rc != -ENOENT)
+		(void)partial_give_up(p);
+	partial_close(p);
+}
+
 static int stream_layer(struct layer *l, const bool *cancelled, struct err *e)
 {
 	int fd, rc = new_index(l, &fd, e);
 
 	if (rc < 0)
 		return rc;
+	l->pass.partial = NULL;
+	if (source_is_remote(l->blob))
+		(void)partial_open(l->slot, l->blob->size, &l->pass.partial);
 	l->pass.blob = l->blob;
 	l->pass.digest = &l->digest;
 	l->pass.index_fd = fd;
@@ -358,6 +372,7 @@ static int stream_layer(struct layer *l, const bool *cancelled, struct err *e)
 	l->pass.store = l->store;
 	l->pass.cancelled = cancelled;
 	rc = first_pass_run(&l->pass, e);
+	end_partial(l->pass.partial, rc);
 	if (rc == 0)
 		rc = use_new_index(l, fd, e);
 	close(fd);
@@ -366,12 +381,15 @@ static int stream_layer(struct layer *l, const bool *cancelled, struct err *e)
 
 /*
  * Makes the index by streaming the whole layer. The transfer may have damaged the bytes, so
- * the layer is blamed at the second time, unless the blob has its digest.
+ * the layer is blamed at the second time, unless the blob has its digest. A pass that began
+ * with kept bytes does not count, because they may be what is damaged.
  */
 static int build_index(struct layer *l, const bool *cancelled, struct err *e)
 {
 	int rc = stream_layer(l, cancelled, e);
 
+	if (is_content_error(rc) && !l->pass.is_proven && l->pass.kept > 0)
+		rc = stream_layer(l, cancelled, e);
 	if (!is_content_error(rc) || l->pass.is_proven)
 		return rc;
 	return stream_layer(l, cancelled, e);

@@ -112,6 +112,11 @@ int files_read(int dir, const char *name, size_t max, struct buf *out)
 	return rc;
 }
 
+uint64_t files_disk_bytes(const struct stat *st)
+{
+	return (uint64_t)st->st_blocks * 512;
+}
+
 /* Files without names */
 
 #define RANDOM_NAME 17

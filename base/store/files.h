@@ -7,8 +7,10 @@
 #define BASE_STORE_FILES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf;
+struct stat;
 
 /* mkdir -p with mode 0700. */
 int files_make_path(const char *path);
@@ -24,6 +26,9 @@ int files_open_below(int at, const char *path);
 int files_open(int dir, const char *name, int flags);
 /* Appends a whole file to @out. -ENOENT if it has more than @max bytes. */
 int files_read(int dir, const char *name, size_t max, struct buf *out);
+
+/* What a file occupies, without its holes. */
+uint64_t files_disk_bytes(const struct stat *st);
 
 /* A new file without a name in @dir, or in $TMPDIR (/var/tmp). */
 int files_new_unnamed(int dir);

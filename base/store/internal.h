@@ -7,8 +7,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
-struct slot;
+#include "base/digest.h"
+
+struct partial;
 
 struct store {
 	char *dir; /* NULL: private, in unnamed files */
@@ -25,7 +28,9 @@ struct store {
 	int64_t worked;	   /* when store_note_work() last touched the locks, ms; atomic */
 	pthread_mutex_t held_lock;
 	struct slot *held; /* the slots that this process has locked; under held_lock */
-	int trouble;	   /* errno of the first failed write; atomic */
+	pthread_mutex_t partials_lock;
+	struct partial *partials; /* that are open; under partials_lock */
+	int trouble;		  /* errno of the first failed write; atomic */
 	void (*on_trouble)(void *arg, const char *sentence);
 	void *arg;
 };
@@ -43,5 +48,20 @@ struct slot_row {
 };
 
 _Static_assert(sizeof(struct slot_row) == 24, "slot_row is a file format");
+
+struct slot {
+	struct store *store; /* borrowed */
+	struct digest layer;
+	int dir;	       /* of layers/ALG/HEX; -1 if private */
+	int lock;	       /* -1 until locked */
+	int data;	       /* -1 until asked for */
+	int guard;	       /* `data`, if it is locked but not used; else -1 */
+	struct slot_row *rows; /* of `spans`, mapped */
+	size_t n_rows;
+	bool has_waited;       /* for the data, until the timeout */
+	struct stat index;     /* of the index that was opened or published last */
+	struct slot *next;     /* in store->held, while locked */
+	pthread_mutex_t mutex; /* for opening data */
+};
 
 #endif

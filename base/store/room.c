@@ -2,474 +2,22 @@
 /*
  * Counting what the store holds is a walk over all layers. So each count grants up to
  * ROOM_STEP bytes, and when the limit is reached, a tenth of it is freed at once.
- *
- * Spans are evicted from a layer only under an exclusive lock on its data file. A mount
- * holds a shared lock while it has the layer open, so a reader never sees bytes vanish.
- * The spans of all layers that can be locked are sorted by the minute of their last
- * read, and punched out from the oldest on. The row is cleared first: a kill between
- * the two, or in the middle of a first pass, leaves bytes that no row refers to. When
- * no row of the layer refers to anything, its data file is truncated.
- *
- * Cost: a stat of two files for each layer in the store, and 12 bytes of memory for
- * each span.
  */
 #include "base/store/room.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "base/array.h"
-#include "base/err.h"
 #include "base/fd.h"
 #include "base/store/files.h"
 #include "base/store/internal.h"
+#include "base/store/layers.h"
+#include "base/store/partial.h"
 #include "base/store/store.h"
 
-#define ROOM_STEP      ((int64_t)64 << 20)
-#define SPANS_FILE_MAX ((off_t)192 << 20) /* eight million spans: no layer has more */
-
-/* The layers */
-
-static uint64_t disk_bytes(const struct stat *st)
-{
-	return (uint64_t)st->st_blocks * 512;
-}
-
-static struct slot_row *layers_map_rows(int dir, size_t *n)
-{
-	struct slot_row *rows = NULL;
-	struct stat st;
-	void *map;
-	int fd = files_open(dir, "spans", O_RDWR);
-
-	*n = 0;
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) == 0 && st.st_size <= SPANS_FILE_MAX &&
-	    st.st_size >= (off_t)sizeof(*rows)) {
-		map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			   fd, 0);
-		if (map != MAP_FAILED) {
-			rows = map;
-			*n = (size_t)st.st_size / sizeof(*rows);
-		}
-	}
-	close(fd);
-	return rows;
-}
-
-static void layers_unmap_rows(struct slot_row *rows, size_t n)
-{
-	if (rows)
-		munmap(rows, n * sizeof(*rows));
-}
-
-/*
- * Opens the data file of a layer with an exclusive lock. -1 if there is none, or if a
- * mount has it open (*in_use).
- */
-static int layers_lock_data(int dir, bool *in_use)
-{
-	int fd = files_open(dir, "data", O_RDWR);
-
-	*in_use = false;
-	if (fd < 0)
-		return -1;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	*in_use = true;
-	close(fd);
-	return -1;
-}
-
-/*
- * Called with the open directory of each layer; a negative return ends the walk and is
- * returned.
- */
-typedef int layers_fn(void *arg, int dir, const struct digest *digest);
-
-static int each_layer_of(int at, const char *alg, layers_fn *fn, void *arg)
-{
-	char text[DIGEST_TEXT_MAX];
-	struct dirent *entry;
-	struct digest digest;
-	int fd, dir, rc = 0;
-	DIR *list;
-
-	fd = openat(at, alg, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return 0;
-	list = fdopendir(fd);
-	if (!list) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (rc >= 0 && (entry = readdir(list))) {
-		int len = snprintf(text, sizeof(text), "%s:%s", alg, entry->d_name);
-
-		if (len >= (int)sizeof(text) ||
-		    digest_parse(text, (size_t)len, &digest) < 0)
-			continue;
-		dir = openat(fd, entry->d_name,
-			     O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (dir < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
-			rc = -errno; /* else it would count as nothing */
-		if (dir < 0)
-			continue;
-		rc = fn(arg, dir, &digest);
-		close(dir);
-	}
-	closedir(list);
-	return rc;
-}
-
-static int layers_each(struct store *s, layers_fn *fn, void *arg)
-{
-	static const enum digest_alg algs[] = {DIGEST_SHA256, DIGEST_SHA384,
-					       DIGEST_SHA512};
-	int at, rc = 0;
-	size_t i;
-
-	if (!s->dir)
-		return 0;
-	at = openat(s->fd, "layers", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (at < 0)
-		return 0;
-	for (i = 0; rc >= 0 && i < sizeof(algs) / sizeof(algs[0]); i++)
-		rc = each_layer_of(at, digest_alg_name(algs[i]), fn, arg);
-	close(at);
-	return rc;
-}
-
-/* Counting */
-
-/* Bytes on the disk. */
-static uint64_t layers_bytes(int dir)
-{
-	uint64_t sum = 0;
-	struct stat st;
-
-	if (fstatat(dir, "data", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		sum += disk_bytes(&st);
-	if (fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		sum += disk_bytes(&st);
-	return sum;
-}
-
-static int count_layer(void *arg, int dir, const struct digest *digest)
-{
-	(void)digest;
-	*(uint64_t *)arg += layers_bytes(dir);
-	return 0;
-}
-
-static int layers_count(struct store *s, uint64_t *bytes)
-{
-	*bytes = 0;
-	return layers_each(s, count_layer, bytes);
-}
-
-/* Listing */
-
-struct list_arg {
-	int (*fn)(void *arg, const struct slot_info *info);
-	void *arg;
-};
-
-static int list_layer(void *arg, int dir, const struct digest *digest)
-{
-	struct list_arg *list = arg;
-	struct slot_info info = {.digest = *digest};
-	struct slot_row *rows;
-	struct stat st;
-	size_t i, n;
-	int fd;
-
-	if (fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		info.index_bytes = disk_bytes(&st);
-	if (fstatat(dir, "data", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		info.data_bytes = disk_bytes(&st);
-	if (info.index_bytes == 0 && info.data_bytes == 0)
-		return 0; /* evicted: only the directory is left */
-	rows = layers_map_rows(dir, &n);
-	for (i = 0; i < n; i++) {
-		uint64_t used = __atomic_load_n(&rows[i].used, __ATOMIC_RELAXED);
-
-		if (used * 60 > info.last_read)
-			info.last_read = used * 60;
-	}
-	layers_unmap_rows(rows, n);
-	fd = layers_lock_data(dir, &info.in_use);
-	if (fd >= 0)
-		close(fd);
-	return list->fn(list->arg, &info);
-}
-
-int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *info),
-	       void *arg)
-{
-	struct list_arg list = {fn, arg};
-
-	return layers_each(s, list_layer, &list);
-}
-
-/* Eviction */
-
-/*
- * A layer that is open for eviction. Layers are opened one at a time, because there may
- * be more of them than a process may have descriptors.
- */
-struct open_layer {
-	int data; /* locked; -1 */
-	struct slot_row *rows;
-	size_t n_rows;
-};
-
-/* False if there is no data, or a mount has it open. */
-static bool evict_open_layer(struct open_layer *layer, int dir)
-{
-	bool in_use;
-
-	*layer = (struct open_layer){.data = -1};
-	layer->data = layers_lock_data(dir, &in_use);
-	if (layer->data < 0)
-		return false;
-	layer->rows = layers_map_rows(dir, &layer->n_rows);
-	return true;
-}
-
-static void evict_close_layer(struct open_layer *layer)
-{
-	layers_unmap_rows(layer->rows, layer->n_rows);
-	if (layer->data >= 0)
-		close(layer->data);
-	*layer = (struct open_layer){.data = -1};
-}
-
-/* The longest hole punched at once. */
-#define PUNCH_MAX ((uint64_t)4 << 20)
-
-struct victim {
-	uint32_t used;
-	uint32_t layer; /* in eviction.layers */
-	uint32_t row;
-};
-
-struct eviction {
-	struct digest *layers;
-	size_t n_layers;
-	struct victim *victims;
-	size_t n_victims;
-	uint64_t held; /* bytes of all layers, in use or not */
-};
-
-static int add_victims(struct eviction *ev, const struct open_layer *layer)
-{
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; rc == 0 && i < layer->n_rows; i++) {
-		uint32_t used = __atomic_load_n(&layer->rows[i].used, __ATOMIC_RELAXED);
-
-		if (used == 0)
-			continue;
-		rc = array_grow(&ev->victims, ev->n_victims, sizeof(*ev->victims));
-		if (rc == 0)
-			ev->victims[ev->n_victims++] = (struct victim){
-				used, (uint32_t)ev->n_layers, (uint32_t)i};
-	}
-	return rc;
-}
-
-static int note_open_layer(struct eviction *ev, const struct open_layer *layer,
-			   const struct digest *digest)
-{
-	size_t before = ev->n_victims;
-	int rc = add_victims(ev, layer);
-
-	if (rc < 0)
-		return rc;
-	if (ev->n_victims == before) /* no row refers to these bytes */
-		return ftruncate(layer->data, 0) < 0 ? -errno : 0;
-	rc = array_grow(&ev->layers, ev->n_layers, sizeof(*ev->layers));
-	if (rc == 0)
-		ev->layers[ev->n_layers++] = *digest;
-	return rc;
-}
-
-/* Counts a layer's bytes; its spans may be evicted if no mount has it open. */
-static int note_layer(void *arg, int dir, const struct digest *digest)
-{
-	struct open_layer layer;
-	struct eviction *ev = arg;
-	int rc = 0;
-
-	if (evict_open_layer(&layer, dir)) {
-		rc = note_open_layer(ev, &layer, digest);
-		evict_close_layer(&layer);
-	}
-	ev->held += layers_bytes(dir);
-	return rc;
-}
-
-/* The oldest first; spans of the same minute by layer, and in order. */
-static int by_age(const void *a, const void *b)
-{
-	const struct victim *va = a, *vb = b;
-
-	if (va->used != vb->used)
-		return va->used < vb->used ? -1 : 1;
-	if (va->layer != vb->layer)
-		return va->layer < vb->layer ? -1 : 1;
-	return va->row < vb->row ? -1 : va->row > vb->row;
-}
-
-/* False if a mount has opened the layer since it was noted, or it is gone. */
-static bool evict_reopen_layer(struct store *s, const struct digest *digest,
-			       struct open_layer *layer)
-{
-	char path[16 + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
-	bool is_held;
-	int dir;
-
-	snprintf(path, sizeof(path), "layers/%s/%s", digest_alg_name(digest->alg),
-		 digest_hex(digest, hex));
-	dir = openat(s->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	is_held = dir >= 0 && evict_open_layer(layer, dir);
-	if (dir >= 0)
-		close(dir);
-	return is_held;
-}
-
-static void subtract(struct eviction *ev, uint64_t bytes)
-{
-	ev->held -= bytes < ev->held ? bytes : ev->held;
-}
-
-/*
- * A hole to be punched in the layer that is open. Adjacent spans are collected in one
- * hole, because a hole smaller than a page frees nothing.
- */
-struct punch {
-	uint64_t off;
-	uint64_t len; /* 0: none */
-};
-
-static void punch_out(struct eviction *ev, const struct open_layer *layer,
-		      struct punch *p)
-{
-	if (p->len > 0 &&
-	    fallocate(layer->data, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		      (off_t)p->off, (off_t)p->len) == 0)
-		subtract(ev, p->len);
-	p->len = 0;
-}
-
-static void evict_span(struct eviction *ev, struct open_layer *layer,
-		       const struct victim *v, struct punch *p)
-{
-	struct slot_row *row;
-
-	if (v->row >= layer->n_rows)
-		return;
-	row = &layer->rows[v->row];
-	if (__atomic_load_n(&row->used, __ATOMIC_RELAXED) != v->used)
-		return; /* read since */
-	__atomic_store_n(&row->used, 0, __ATOMIC_RELEASE);
-	if (p->off + p->len != row->off || p->len >= PUNCH_MAX)
-		punch_out(ev, layer, p);
-	if (p->len == 0)
-		p->off = row->off;
-	p->len += row->len;
-}
-
-static void evict_spans(struct store *s, struct eviction *ev, uint64_t keep)
-{
-	struct open_layer layer = {.data = -1};
-	struct punch punch = {0};
-	uint32_t current = UINT32_MAX;
-	bool is_held = false;
-	size_t i;
-
-	if (ev->n_victims > 0)
-		qsort(ev->victims, ev->n_victims, sizeof(*ev->victims), by_age);
-	for (i = 0; i < ev->n_victims && ev->held > keep + punch.len; i++) {
-		const struct victim *v = &ev->victims[i];
-
-		if (v->layer != current) {
-			if (is_held)
-				punch_out(ev, &layer, &punch);
-			evict_close_layer(&layer);
-			current = v->layer;
-			is_held = evict_reopen_layer(s, &ev->layers[current], &layer);
-		}
-		if (is_held)
-			evict_span(ev, &layer, v, &punch);
-	}
-	if (is_held)
-		punch_out(ev, &layer, &punch);
-	evict_close_layer(&layer);
-}
-
-/* Removes a whole layer, unless a mount has it open. */
-static int drop_layer(void *arg, int dir, const struct digest *digest)
-{
-	struct eviction *ev = arg;
-	bool in_use;
-	int data = layers_lock_data(dir, &in_use);
-
-	(void)digest;
-	if (in_use)
-		return 0;
-	subtract(ev, layers_bytes(dir));
-	(void)unlinkat(dir, "index", 0);
-	(void)unlinkat(dir, "spans", 0);
-	(void)unlinkat(dir, "data", 0);
-	if (data >= 0)
-		close(data);
-	return 0;
-}
-
-/* As store_prune(), but *held is the number of bytes that are left. */
-static int store_evict(struct store *s, uint64_t keep, uint64_t *held)
-{
-	struct eviction ev = {0};
-	int rc = layers_each(s, note_layer, &ev);
-
-	if (rc == 0 && ev.held > keep)
-		evict_spans(s, &ev, keep);
-	if (rc == 0 && keep == 0)
-		rc = layers_each(s, drop_layer, &ev);
-	*held = ev.held;
-	free(ev.layers);
-	free(ev.victims);
-	return rc;
-}
-
-int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e)
-{
-	uint64_t before = 0, held = 0;
-	int rc = layers_count(s, &before);
-
-	if (rc == 0)
-		rc = store_evict(s, keep, &held);
-	if (rc < 0)
-		return err_set(e, rc, "cannot prune %s: %s", s->dir, strerror(-rc));
-	/* others may write at the same time */
-	*freed = before > held ? before - held : 0;
-	return 0;
-}
-
-/* Room */
+#define ROOM_STEP ((int64_t)64 << 20)
 
 /* Bytes that may be added while a twentieth of the disk stays free. */
 static int64_t disk_room(const struct store *s)
@@ -484,16 +32,15 @@ static int64_t disk_room(const struct store *s)
 	return free_bytes > reserve ? (int64_t)(free_bytes - reserve) : 0;
 }
 
-int store_make_room(struct store *s, uint64_t len)
+/* Counts anew, and evicts if needed. */
+static int claim_room(struct store *s, uint64_t len)
 {
 	uint64_t held = 0, keep;
 	int64_t room, on_disk;
 	int rc;
 
-	if (!s->dir || __atomic_sub_fetch(&s->room, (int64_t)len, __ATOMIC_RELAXED) >= 0)
-		return 0;
 	on_disk = disk_room(s);
-	rc = layers_count(s, &held);
+	rc = store_count(s, &held);
 	if (rc == 0 && (held + len > s->limit || on_disk < (int64_t)len)) {
 		keep = s->limit - s->limit / 10;
 		if (on_disk < (int64_t)len && held > len && held - len < keep)
@@ -513,15 +60,41 @@ int store_make_room(struct store *s, uint64_t len)
 	return 0;
 }
 
+int store_make_room(struct store *s, uint64_t len)
+{
+	int rc;
+
+	if (!s->dir || __atomic_sub_fetch(&s->room, (int64_t)len, __ATOMIC_RELAXED) >= 0)
+		return 0;
+	rc = claim_room(s, len);
+	if (rc == -ENOSPC && partials_give_up(s))
+		rc = claim_room(s, len);
+	return rc;
+}
+
 bool store_keep(struct store *s, int fd, const void *data, size_t len, uint64_t off)
 {
 	int rc = store_make_room(s, len);
 
 	if (rc == 0)
 		rc = fd_write_all(fd, data, len, off);
+	/* a quota, or somebody else who fills the disk */
+	if ((rc == -ENOSPC || rc == -EDQUOT) && partials_give_up(s))
+		rc = fd_write_all(fd, data, len, off);
 	if (rc < 0)
 		store_note_trouble(s, rc);
 	return rc == 0;
+}
+
+void store_keep_partial(struct store *s, struct partial *p, const void *data, size_t len,
+			uint64_t off)
+{
+	int rc = p ? store_make_room(s, len) : 0;
+
+	if (rc == 0)
+		rc = partial_append(p, data, len, off);
+	if (rc < 0)
+		(void)partial_give_up(p);
 }
 
 /*

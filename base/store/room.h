@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The layers that a store contains, and writing within its limit. Room is made by
- * evicting the spans that were read longest ago.
- */
+/* Writing within the limit of a store. Room is made by evicting (layers.h). */
 #ifndef BASE_STORE_ROOM_H
 #define BASE_STORE_ROOM_H
 
@@ -10,35 +7,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/digest.h"
-
-struct err;
+struct partial;
 struct store;
 
-struct slot_info {
-	struct digest digest;
-	uint64_t index_bytes; /* on the disk */
-	uint64_t data_bytes;  /* on the disk */
-	uint64_t last_read;   /* seconds since the epoch, to the minute; 0: never */
-	bool in_use;	      /* a mount has it open */
-};
-
-/* Calls @fn for each layer; a negative return ends the walk and is returned. */
-int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *info),
-	       void *arg);
-
 /*
- * Evicts until the store holds at most @keep bytes, indexes only if @keep is 0. Layers
- * that a mount has open stay, so more may be left. *freed is the number of bytes gained.
- */
-int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e);
-/*
- * Call it before writing @len more bytes. Evicts if they do not fit, which may take a
- * while; -ENOSPC if that does not free enough.
+ * Call it before writing @len more bytes. If they do not fit, this evicts, which may take a
+ * while, and gives up what partials this process has open; -ENOSPC if that does not free
+ * enough.
  */
 int store_make_room(struct store *s, uint64_t len);
 /* Makes room and writes at @off of @fd, a file of the store. */
 bool store_keep(struct store *s, int fd, const void *data, size_t len, uint64_t off);
+/*
+ * Makes room and calls partial_append(). If that fails, the partial is given up. @p may be
+ * NULL.
+ */
+void store_keep_partial(struct store *s, struct partial *p, const void *data, size_t len,
+			uint64_t off);
 /*
  * A descriptor of a new unnamed file with @size bytes allocated, owned by the caller, or
  * negative errno. For bytes that have to be in a file although they are not kept: where

@@ -17,6 +17,7 @@
 #include "base/digest.h"
 #include "base/store/files.h"
 #include "base/store/internal.h"
+#include "base/store/partial.h"
 #include "base/store/store.h"
 
 #define LOCK_POLL_MS 50	 /* how soon a waiter sees that it may go on, or should stop */
@@ -27,21 +28,6 @@
  * time it notices its own timeout and gives the lock back.
  */
 #define PATIENCE_MORE_MS 2000
-
-struct slot {
-	struct store *store; /* borrowed */
-	struct digest layer;
-	int dir;	       /* of layers/ALG/HEX; -1 if private */
-	int lock;	       /* -1 until locked */
-	int data;	       /* -1 until asked for */
-	int guard;	       /* `data`, if it is locked but not used; else -1 */
-	struct slot_row *rows; /* of `spans`, mapped */
-	size_t n_rows;
-	bool has_waited;       /* for the data, until the timeout */
-	struct stat index;     /* of the index that was opened or published last */
-	struct slot *next;     /* in store->held, while locked */
-	pthread_mutex_t mutex; /* for opening data */
-};
 
 int slot_open(struct store *s, const struct digest *layer, struct slot **out)
 {
@@ -268,6 +254,8 @@ int slot_publish_index(struct slot *sl, int fd)
 {
 	int rc = sl->dir < 0 ? 0 : store_give_name(sl->store, fd, sl->dir, "index");
 
+	if (rc == 0 && sl->dir >= 0)
+		partial_forget(sl->dir);
 	/* it may be a copy of @fd */
 	if (rc < 0 || fstatat(sl->dir, "index", &sl->index, AT_SYMLINK_NOFOLLOW) < 0)
 		sl->index = (struct stat){0};

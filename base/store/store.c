@@ -82,6 +82,7 @@ int store_open_private(struct store **out, struct err *e)
 	s->limit = LIMIT_DEFAULT;
 	s->patience = PATIENCE_DEFAULT;
 	pthread_mutex_init(&s->held_lock, NULL);
+	pthread_mutex_init(&s->partials_lock, NULL);
 	*out = s;
 	return 0;
 }
@@ -149,6 +150,7 @@ void store_close(struct store *s)
 	if (s->tmp >= 0)
 		close(s->tmp);
 	pthread_mutex_destroy(&s->held_lock);
+	pthread_mutex_destroy(&s->partials_lock);
 	free(s->dir);
 	free(s);
 }

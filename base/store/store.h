@@ -8,18 +8,21 @@
  *	DIR/layers/ALG/HEX/data     the layer's decoded bytes at their offsets, sparse
  *	DIR/layers/ALG/HEX/spans    a row per span: where it is in data, and when it was
  *	                            last read, or that it is not there
+ *	DIR/layers/ALG/HEX/partial  the start of the layer's compressed blob, until its index
+ *	                            has a name (partial.h)
  *	DIR/layers/ALG/HEX/lock     locked exclusively while the layer is indexed; its mtime
  *	                            is the time at which its holder last made progress
  *	DIR/tmp/                    files being written
  *
  * A file gets its name by rename, after fsync. If the process is killed, at worst a
- * file in tmp/ remains, which a later open removes. `data` and `spans` are written in
- * place: a row is set after its bytes are written, and a reader of the bytes
+ * file in tmp/ remains, which a later open removes. `data`, `spans` and `partial` are
+ * written in place: a row is set after its bytes are written, and a reader of the bytes
  * checks them. So a power cut costs a second fetch, but never shows a wrong byte.
  *
  * The store has a size limit. At the limit, the spans that were read longest ago are
- * punched out of `data` (room.h), except in layers that a mount has open: a mount
- * holds a shared lock on the data file. Indexes are removed only when everything is. If
+ * punched out of `data` (layers.h), except in layers that a mount has open: a mount
+ * holds a shared lock on the data file. The blob of an interrupted first pass goes in the
+ * same order. Indexes are removed only when everything is. If
  * that is not enough, the store accepts no more data.
  *
  * Any number of processes and threads may use one directory at once.

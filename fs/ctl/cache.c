@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "base/store/documents.h"
-#include "base/store/room.h"
+#include "base/store/layers.h"
 #include "base/store/store.h"
 #include "tar/audit.h"
 
@@ -33,17 +33,20 @@ static int list_layer(void *arg, const struct slot_info *info)
 {
 	char text[DIGEST_TEXT_MAX], when[32] = "never";
 	time_t last = (time_t)info->last_read;
+	uint64_t data = info->data_bytes + info->partial_bytes;
 	struct totals *totals = arg;
 	struct tm tm;
 
 	if (info->last_read && localtime_r(&last, &tm))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
 	ctl_print("%s  %9.1f  %9.1f  %-16s%s", digest_format(&info->digest, text),
-		  to_mib(info->index_bytes), to_mib(info->data_bytes), when,
-		  info->in_use ? "  mounted" : "");
+		  to_mib(info->index_bytes), to_mib(data), when,
+		  info->in_use		? "  mounted"
+		  : info->partial_bytes ? "  interrupted"
+					: "");
 	totals->layers++;
 	totals->index_bytes += info->index_bytes;
-	totals->data_bytes += info->data_bytes;
+	totals->data_bytes += data;
 	return 0;
 }
 

@@ -26,6 +26,8 @@ class Fake:
         self.referrers = {}          # digest: descriptors, or a status
         self.asked = []              # (method, path, Range)
         self.waiting = 0             # requests that silence holds
+        self.sent = 0                # bytes of blobs
+        self.lock = threading.Lock()
 
     def tag(self, repository, reference, data, media_type):
         self.manifests[repository, reference] = (media_type, data)
@@ -119,6 +121,9 @@ class Fake:
         step = max(1, self.pace // 20) if self.pace and is_blob else len(body) or 1
         for at in range(0, len(body), step):
             request.wfile.write(body[at:at + step])
+            if is_blob:
+                with self.lock:
+                    self.sent += len(body[at:at + step])
             if step < len(body) and self.ended.wait(0.05):
                 return
 

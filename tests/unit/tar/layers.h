@@ -111,7 +111,12 @@ struct blob {
 	bool *cancel;		  /* set in the middle of a stream */
 	unsigned slow_us;	  /* before each piece of a stream */
 	unsigned *stall;	  /* a stream sets this and then stops */
-	bool held;		  /* preads wait, under the mutex */
+	uint64_t cut;		  /* if not 0, a stream fails at this byte */
+	const char *spoiled;	  /* the bytes of the first @n_spoiled streams */
+	unsigned n_spoiled;
+	uint64_t from; /* where the last stream began */
+	uint64_t sent; /* bytes, by all streams */
+	bool held;     /* preads wait, under the mutex */
 	unsigned waiting;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
@@ -120,6 +125,7 @@ struct blob {
 struct blob_stream {
 	struct stream stream;
 	struct blob *blob;
+	const char *bytes;
 	uint64_t off;
 };
 
@@ -161,8 +167,13 @@ static inline ssize_t blob_next(struct stream *st, const void **data, struct err
 		__atomic_store_n(bs->blob->cancel, true, __ATOMIC_RELAXED);
 	if (bs->off > 0 && __atomic_load_n(&bs->blob->fail, __ATOMIC_RELAXED) > 0)
 		return err_set(e, -EIO, "the host is gone");
-	*data = bs->blob->bytes + bs->off;
+	if (bs->blob->cut && n > bs->blob->cut - bs->off)
+		n = (size_t)(bs->blob->cut - bs->off);
+	if (bs->blob->cut && n == 0)
+		return err_set(e, -EIO, "the host is gone");
+	*data = bs->bytes + bs->off;
 	bs->off += n;
+	bs->blob->sent += n;
 	return (ssize_t)n;
 }
 
@@ -177,12 +188,20 @@ static inline int blob_stream(struct source *s, uint64_t off, struct stream **ou
 {
 	static const struct stream_ops ops = {.next = blob_next, .close = blob_close};
 	struct blob_stream *bs = calloc(1, sizeof(*bs));
+	struct blob *b = (struct blob *)s;
+	unsigned before;
 
 	(void)e;
 	if (!bs)
 		return -ENOMEM;
-	__atomic_fetch_add(&((struct blob *)s)->streams, 1, __ATOMIC_RELAXED);
-	*bs = (struct blob_stream){{&ops}, (struct blob *)source_ref(s), off};
+	before = __atomic_fetch_add(&b->streams, 1, __ATOMIC_RELAXED);
+	*bs = (struct blob_stream){
+		.stream = {&ops},
+		.blob = (struct blob *)source_ref(s),
+		.bytes = before < b->n_spoiled ? b->spoiled : b->bytes,
+		.off = off,
+	};
+	b->from = off;
 	*out = &bs->stream;
 	return 0;
 }

@@ -123,6 +123,7 @@ static void test_form(const struct form *f)
 	must(unlink(stored("store", f, "index")), "unlink");
 	must(mkdir(stored("store", f, "index"), 0700), "mkdir");
 	check("store", f, 1, false, "its index cannot be");
+	must(unlink(stored("store", f, "partial")), "the blob was not needed again");
 	check("store", f, 1, false, "nor is kept");
 }
 

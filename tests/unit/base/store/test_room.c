@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "base/store/layers.h"
 #include "base/store/room.h"
 #include "base/store/slot.h"
 #include "base/store/store.h"
