@@ -10,6 +10,7 @@
 #include "registry/image/backend.h"
 #include "registry/image/documents.h"
 #include "registry/image/manifest.h"
+#include "registry/image/others.h"
 #include "registry/image/resolve.h"
 #include "registry/remote/paging.h"
 #include "registry/soci.h"
@@ -125,14 +126,15 @@ int image_source_document(struct image_source *s, const struct descriptor *d,
 static int report_index_referrers(struct image_source *s, const struct referrers_query *q)
 {
 	char text[DIGEST_TEXT_MAX];
-	struct entries en = {0};
+	struct entries root = {0}, en = {0};
 	size_t i;
 	int rc = 0;
 
 	digest_format(q->of, text);
-	rc = entries_parse_all(s->root.data, s->root.len, &en, NULL);
+	rc = entries_parse_all(s->root.data, s->root.len, &root, NULL);
 	if (rc < 0)
 		return rc == -ENOMEM ? rc : 0; /* not an index */
+	rc = others_collect_all(s->backend, &root, &en);
 	for (i = 0; i < en.n && rc == 0; i++) {
 		const struct descriptor *d = &en.list[i];
 		const char *about = descriptor_annotation(d,
@@ -142,6 +144,7 @@ static int report_index_referrers(struct image_source *s, const struct referrers
 			rc = referrers_query_report(q, d);
 	}
 	entries_release(&en);
+	entries_release(&root);
 	return rc;
 }
 

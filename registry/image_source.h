@@ -70,10 +70,10 @@ int image_source_blob(struct image_source *s, const struct descriptor *d,
 
 /*
  * Lists the referrers of the manifest @of (signatures, SBOMs, indexes, attestations): first
- * those in the image index itself (BuildKit's), last those that cosign keeps under tags. With
- * @type only those of that artifact type. The descriptors are unverified;
- * image_source_resolve_entry() verifies what they name. On an error @fn has already got the
- * referrers found before.
+ * those in the image index itself or in an index inside it (BuildKit's), last those that cosign
+ * keeps under tags. With @type only those of that artifact type. The descriptors are
+ * unverified; image_source_resolve_entry() verifies what they name. On an error @fn has
+ * already got the referrers found before.
  */
 int image_source_referrers(struct image_source *s, const struct digest *of,
 			   const char *type, descriptor_fn *fn, void *arg, struct err *e);

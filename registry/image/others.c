@@ -16,6 +16,7 @@
 struct collection {
 	struct backend *backend;
 	struct entries *out;
+	bool all; /* entries, and not only images */
 	unsigned depth;
 	size_t n_indexes; /* that were read, or could not be */
 	struct err *why;
@@ -50,7 +51,8 @@ static int collect_inner(struct collection *c, const struct descriptor *d)
 	c->n_indexes++;
 	rc = document_get(c->backend, d, &bytes, &e);
 	if (rc == 0) {
-		rc = entries_parse(bytes.data, bytes.len, &inner, &e);
+		rc = (c->all ? entries_parse_all : entries_parse)(bytes.data, bytes.len,
+								  &inner, &e);
 		buf_release(&bytes);
 	}
 	if (rc == 0) {
@@ -65,7 +67,7 @@ static int collect_inner(struct collection *c, const struct descriptor *d)
 	return rc;
 }
 
-static int collect_image(struct collection *c, struct descriptor *d)
+static int collect_entry(struct collection *c, struct descriptor *d)
 {
 	struct entries *out = c->out;
 	int rc;
@@ -89,11 +91,12 @@ static int collect(struct collection *c, struct entries *index)
 
 	for (i = 0; i < index->n && rc == 0; i++) {
 		struct descriptor *d = &index->list[i];
+		bool is_index = document_kind_of(d->media_type) == DOCUMENT_INDEX;
 
-		if (document_kind_of(d->media_type) == DOCUMENT_INDEX)
+		if (is_index)
 			rc = collect_inner(c, d);
-		else
-			rc = collect_image(c, d);
+		if (rc == 0 && (!is_index || c->all))
+			rc = collect_entry(c, d);
 	}
 	return rc;
 }
@@ -105,6 +108,13 @@ int others_collect(struct backend *b, struct entries *index, struct entries *out
 
 	if (why)
 		why->text[0] = '\0';
+	return collect(&c, index);
+}
+
+int others_collect_all(struct backend *b, struct entries *index, struct entries *out)
+{
+	struct collection c = {.backend = b, .out = out, .all = true};
+
 	return collect(&c, index);
 }
 

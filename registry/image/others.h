@@ -29,6 +29,8 @@ struct image;
  */
 int others_collect(struct backend *b, struct entries *index, struct entries *out,
 		   struct err *why);
+/* The same for all entries of the indexes, whatever they are; the indexes are among them. */
+int others_collect_all(struct backend *b, struct entries *index, struct entries *out);
 
 bool others_have(const struct entries *images, const struct digest *manifest);
 

@@ -196,6 +196,7 @@ def test_indexes_inside(images, registry):
                 top = os.path.join(m.path, "platforms", name_of(triple))
                 assert open(top + "/rootfs/arch").read() == name_of(triple)
                 assert open(top + "/index.json", "rb").read() == m.read("index.json")
+            assert len(os.listdir(m.path + "/referrers")) == 1  # the attestation
     for triple in OTHERS[:1]:
         with mount(source, "platform=" + "/".join(t for t in triple if t)) as m:
             assert open(m.at("arch")).read() == name_of(triple)

@@ -138,6 +138,8 @@ static void test_nested(void)
 
 static void test_attestations(void)
 {
+	const struct buf *text = &documents[1].text;
+	struct entries index = {0}, all = {0};
 	struct err why;
 	struct buf en;
 
@@ -154,6 +156,13 @@ static void test_attestations(void)
 	add_latest(&en);
 	make_index(&en);
 	is_text(collected(&why), "arm64:2", "attestations inside are no images");
+	is_int(entries_parse_all(text->data, text->len, &index, NULL), 0, "an index");
+	is_int(others_collect_all(&backend, &index, &all), 0, "all of it");
+	is_int(all.n, 4, "has them, and the index inside");
+	ok(all.n == 4 && descriptor_annotation(&all.list[2], "vnd.docker.reference.type"),
+	   "with their annotations");
+	entries_release(&index);
+	entries_release(&all);
 	forget();
 	buf_release(&en);
 }
