@@ -87,7 +87,7 @@ _peelfs_operands() {
 	read -r -a words <<< "${line%"$(_peelfs_word)"}"
 	for ((i = $1; i < ${#words[@]}; i++)); do
 		case ${words[i]} in
-		-*o) i=$((i + 1)) ;;
+		--layer | -[!-]*o | -o) i=$((i + 1)) ;;
 		-*) ;;
 		*) count=$((count + 1)) ;;
 		esac
@@ -118,6 +118,32 @@ _peelfs() {
 	fi
 }
 
+# _peelctl_paths PROGRAM: paths in the image of the line, if the store has what it takes. The
+# image chose the names, so they are quoted.
+_peelctl_paths() {
+	local line=${COMP_LINE:0:COMP_POINT} word dir source= list=offline i
+	local -a words layer names
+	word=$(_peelfs_word)
+	dir=${word%"${word##*/}"}
+	read -r -a words <<< "${line%"$word"}"
+	for ((i = 2; i < ${#words[@]}; i++)); do
+		case ${words[i]} in
+		--layer) layer=("--layer=${words[++i]-}") ;;
+		--*) layer=("${words[i]}") ;;
+		-o | -[!-]*o) list+=,${words[++i]-} ;;
+		-o*) list+=,${words[i]#-o} ;;
+		-*) ;;
+		*) source=${source:-${words[i]}} ;;
+		esac
+	done
+	mapfile -t names < <(timeout 5 "$1" ls -p -o "$list" "${layer[@]}" -- "$source" "${dir:-/}" \
+		2> /dev/null)
+	for i in "${!names[@]}"; do
+		printf -v "names[i]" %q "${names[i]}"
+	done
+	_peelfs_reply "${names[@]/#/$dir}"
+}
+
 # Mount points of peelfs; mountinfo has blanks and the like in octal (proc(5)).
 _peelfs_mounts() {
 	local line
@@ -138,19 +164,25 @@ _peelctl() {
 	word=$(_peelfs_word)
 	read -r -a words <<< "${line%"$word"}"
 	if ((${#words[@]} == 1)); then
-		_peelfs_reply status which index cache -h -V
+		_peelfs_reply status which ls cat inspect history dockerfile index cache -h -V
 		return
 	fi
 	case ${words[1]} in
 	status) _peelfs_mounts --json ;;
 	which) _peelfs_paths -f ;;
-	index)
+	ls | cat | inspect | history | dockerfile | index)
 		if _peelfs_is_option; then
 			_peelfs_options "$word" "${1%peelctl}peelfs"
 		elif [[ $word == -* ]]; then
-			_peelfs_reply -o
+			case ${words[1]} in
+			ls) _peelfs_reply -l -R -d -p --layer= -o ;;
+			cat) _peelfs_reply --layer= -o ;;
+			*) _peelfs_reply -o ;;
+			esac
 		elif [[ $(_peelfs_operands 2) == 0 ]]; then
 			_peelfs_source "$word"
+		elif [[ ${words[1]} == ls || ${words[1]} == cat ]]; then
+			_peelctl_paths "$1"
 		fi
 		;;
 	cache)

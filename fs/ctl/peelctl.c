@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* peelctl: reports on mounts and the files in them, and manages the store. */
+/* peelctl: reads images without a mount, reports on mounts, and manages the store. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,10 +10,9 @@
 #include "fs/ctl/ctl.h"
 
 static const struct ctl_command *const commands[] = {
-	&status_command,
-	&which_command,
-	&index_command,
-	&cache_command,
+	&status_command,     &which_command,   &ls_command,
+	&cat_command,	     &inspect_command, &history_command,
+	&dockerfile_command, &index_command,   &cache_command,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -39,6 +38,17 @@ static void print_help(void)
 	      stdout);
 }
 
+static int ask_for_command(void)
+{
+	char names[256] = "";
+	size_t i, n = 0;
+
+	for (i = 0; i < N_COMMANDS && n < sizeof(names); i++)
+		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
+				      i == 0 ? "" : ", ", commands[i]->name);
+	return ctl_usage("expected a command: %s", names);
+}
+
 static int run_command(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
@@ -56,8 +66,7 @@ static int run_command(int argc, char **argv)
 		if (strcmp(name, commands[i]->name) == 0)
 			return commands[i]->run(argv + 2);
 	}
-	return argc > 1 ? ctl_usage("unknown command %s", name)
-			: ctl_usage("expected a command: status, which, index or cache");
+	return argc > 1 ? ctl_usage("unknown command %s", name) : ask_for_command();
 }
 
 /*

@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "base/err.h"
+#include "base/num.h"
 #include "base/secret.h"
 #include "fs/ctl/ctl.h"
 #include "fs/ctl/words.h"
@@ -118,11 +119,24 @@ int reader_document(struct reader *r, const char *name, struct item *out, struct
 	return 0;
 }
 
+/* A list of its names needs all that the tree does. */
+static int open_top(struct reader *r, const struct item *top, struct err *e)
+{
+	struct node_list *l = NULL;
+	struct err why;
+	int rc = nodes_list_open(r->nodes, top->node, 0, NULL, &l);
+
+	nodes_list_close(rc < 0 ? NULL : l);
+	return rc < 0 ? err_set(e, rc, "%s", reader_why(r, rc, &why)) : 0;
+}
+
 int reader_rootfs(struct reader *r, uint64_t *top, struct err *e)
 {
 	struct item item;
 	int rc = reader_document(r, "rootfs", &item, e);
 
+	if (rc == 0)
+		rc = open_top(r, &item, e);
 	if (rc == 0)
 		*top = item.node;
 	return rc;
@@ -145,8 +159,21 @@ int reader_layer(struct reader *r, uint32_t number, uint64_t *top, struct err *e
 	rc = nodes_lookup(r->nodes, item.node, title, NULL, &item);
 	if (rc < 0)
 		return err_set(e, rc, "layer %u: %s", number, reader_why(r, rc, &why));
-	*top = item.node;
-	return 0;
+	rc = open_top(r, &item, e);
+	if (rc == 0)
+		*top = item.node;
+	return rc;
+}
+
+int reader_top(struct reader *r, const char *layer, uint64_t *top, struct err *e)
+{
+	uint64_t number;
+
+	if (!layer)
+		return reader_rootfs(r, top, e);
+	if (!num_parse(layer, strlen(layer), UINT32_MAX, &number))
+		return err_set(e, -EINVAL, "--layer=%s: expected a number", layer);
+	return reader_layer(r, (uint32_t)number, top, e);
 }
 
 /* PATHS */

@@ -50,11 +50,13 @@ int reader_open(struct reader *r, const struct words *w, const char *source,
 void reader_close(struct reader *r);
 
 /*
- * Tops of trees: the merged root file system, and layer @number from 1, as it is. A negative
- * errno and a sentence.
+ * Tops of trees: the merged root file system, and layer @number from 1, as it is. What they
+ * need is loaded, so a broken layer shows here. A negative errno and a sentence.
  */
 int reader_rootfs(struct reader *r, uint64_t *top, struct err *e);
 int reader_layer(struct reader *r, uint32_t number, uint64_t *top, struct err *e);
+/* The one that --layer names: @layer is its value; NULL: the root file system. As above. */
+int reader_top(struct reader *r, const char *layer, uint64_t *top, struct err *e);
 /* A file beside rootfs/, such as "inspect.json". As above. */
 int reader_document(struct reader *r, const char *name, struct item *out, struct err *e);
 

@@ -389,12 +389,12 @@ static int make_texts(struct view *v)
 	const struct context *c = v->context;
 	struct image_facts facts = {.image = v->image,
 				    .has_index_blobs = view_has_index_blobs(v)};
-	char *path;
+	char *path = NULL;
 	int rc;
 
-	if (!c->mountpoint || c->options->layout != LAYOUT_IMAGE)
+	if (c->options->layout != LAYOUT_IMAGE)
 		return 0;
-	if (asprintf(&path, "%s%s", c->mountpoint, v->path) < 0)
+	if (c->mountpoint && asprintf(&path, "%s%s", c->mountpoint, v->path) < 0)
 		return -ENOMEM;
 	facts.path = path;
 	rc = texts_make(&v->texts, &facts, v->layers, view_n_platforms(v));

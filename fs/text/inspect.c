@@ -189,7 +189,8 @@ int inspect_render(const struct image_facts *f, struct buf *out)
 	write_from_config(&w, "Os", config, "os");
 	write_from_config(&w, "OsVersion", config, "os.version");
 	write_size(&w, f);
-	write_driver(&w, f);
+	if (f->path)
+		write_driver(&w, f);
 	write_rootfs(&w, img);
 	jsonwrite_close(&w, '}');
 	jsonwrite_close(&w, ']');

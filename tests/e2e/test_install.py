@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from archive import file, layer
-from mounting import BUILD, PEELCTL, PEELFS, environment, eventually, daemons, mount
+from archive import directory, file, layer, whiteout
+from mounting import BUILD, PEELCTL, PEELFS, environment, eventually, daemons, mount, run
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(__file__), "../.."))
 BASH = os.path.join(TOP, "completion/peelfs.bash")
@@ -142,13 +142,36 @@ def test_bash_completion(images, tmp_path):
             "peelfs oci:la": {"layout"},
             "peelfs oci:layout:t": {"two"},
             "peelfs -o offline oci:layout:two m": {"mnt"},
-            "peelctl c": {"cache"},
+            "peelctl ca": {"cache", "cat"},
             "peelctl cache ": {"list", "verify", "prune"},
             "peelctl cache prune --": {"--dir="},
             "peelctl index -o layout=r": {"rootfs"},
             "peelctl index oci:la": {"layout"},
+            "peelctl history -o off": {"offline"},
+            "peelctl inspect oci:layout:t": {"two"},
+            "peelctl ls --l": {"--layer="},
             "peelctl which a": {"auth.json"}}.items():
         assert complete(line, tmp_path) == want, line
+
+
+def test_bash_completion_of_paths(fake, tmp_path):
+    """Those in an image whose tag and indexes the store knows; nothing is asked for them."""
+    source = fake.image("a", [layer(directory("d/e"), file("d/f:1", "1"), file("other", "2"),
+                                    file("e/$(x);\x1b", "3")),
+                              layer(whiteout("other"))])
+    store = "-o cache_dir=%s" % (tmp_path / "c")
+    assert complete("peelctl ls %s %s " % (store, source), tmp_path) == set()
+    assert run("index", *store.split(), source, program=PEELCTL).returncode == 0
+    del fake.asked[:]
+    for line, want in {
+            "peelctl ls %s %s d": {"d/"}, "peelctl cat %s %s d/": {"d/e/", "d/f:1"},
+            "peelctl ls -l %s --layer=1 %s o": {"other"},
+            "peelctl ls -l %s --layer 2 %s .": {".wh.other"},
+            "peelctl cat %s %s e/": {r"e/$'$(x);\E'"},
+            "peelctl cat %s %s /d /d/f:": {"1"}, "peelctl cat %s %s none/": set(),
+            "peelctl inspect %s %s ": set()}.items():
+        assert complete(line % (store, source), tmp_path) == want, line
+    assert fake.asked == []
 
 
 def options_of_help():

@@ -46,10 +46,12 @@ int main(void)
 
 	x.layer_facts[1] = x.layer_facts[0];
 	x.image.name = on_disk;
+	x.facts.path = NULL;
 	all = render(&x.facts);
 	j = json_item(all, 0);
 	ok(json_member_int(j, "Size", &n) && n == 14, "the size of all layers");
 	is_int((long)json_count(json_member(j, "RepoTags")), 0, "no repository on disk");
+	ok(json_member(j, "GraphDriver") == NULL, "no paths without a mount");
 	json_free(all);
 	example_release(&x);
 	return test_done();
