@@ -28,7 +28,9 @@ struct blob {
 	pthread_mutex_t lock; /* guards all that follows */
 	/* borrowed; NULL: no spool is possible, and each part costs all bytes before it */
 	struct store *store;
-	struct source *spool; /* NULL until a host turns out to lack ranges */
+	struct source *spool;	     /* NULL until a host turns out to lack ranges */
+	uint64_t last_off, last_len; /* of the last read */
+	pthread_t last_reader;
 };
 
 /*
@@ -71,6 +73,27 @@ static void blob_drop_spool(struct blob *b, struct source *spool, ssize_t why)
 	}
 	if (why == -ENOSPC)
 		b->store = NULL;
+	pthread_mutex_unlock(&b->lock);
+	source_unref(old);
+}
+
+/*
+ * Called before each read of @len bytes at @off. If the last one was by this thread and for the
+ * same bytes, perhaps they were wrong: then the spool is dropped, and all are fetched again.
+ */
+static void blob_note_read(struct blob *b, uint64_t off, uint64_t len)
+{
+	struct source *old = NULL;
+
+	pthread_mutex_lock(&b->lock);
+	if (off == b->last_off && len == b->last_len &&
+	    pthread_equal(b->last_reader, pthread_self())) {
+		old = b->spool;
+		b->spool = NULL;
+	}
+	b->last_off = off;
+	b->last_len = len;
+	b->last_reader = pthread_self();
 	pthread_mutex_unlock(&b->lock);
 	source_unref(old);
 }
@@ -135,6 +158,7 @@ static ssize_t blob_pread(struct source *s, void *buf, size_t len, uint64_t off,
 	struct blob *b = (struct blob *)s;
 	ssize_t n;
 
+	blob_note_read(b, off, len);
 	do {
 		struct source *spool = blob_get_spool(b, NULL);
 
@@ -240,6 +264,7 @@ static int blob_stream(struct source *s, uint64_t off, struct stream **out, stru
 	bs->stream.ops = &ops;
 	bs->blob = source_ref(s);
 	bs->at = off < s->size ? off : s->size;
+	blob_note_read(b, bs->at, UINT64_MAX);
 	if (bs->at > 0 || blob_has_spool(b))
 		spool = blob_get_spool(b, NULL);
 	rc = blob_stream_start(bs, spool, e);

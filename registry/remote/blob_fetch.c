@@ -223,8 +223,10 @@ static int response_check(struct blob_fetch *f, struct response *p, struct err *
 
 		if (rc == 0 && (p->at > 0 || p->end < f->size))
 			__atomic_store_n(&f->lacks_ranges, true, __ATOMIC_RELAXED);
-		p->skip = p->at;
-		p->end = f->size;
+		if (rc == 0) {
+			p->skip = p->at;
+			p->end = f->size;
+		}
 		return rc;
 	}
 	if (!is_part)

@@ -284,7 +284,6 @@ def test_heals(near, how, name):
 
 # By number
 
-@pytest.mark.xfail(strict=False, reason="a read of an eStargz layer may still fail")
 @pytest.mark.limit(60)
 @pytest.mark.parametrize("form", ["gzip", "estargz"])
 def test_every_seventh_answer(bad, form, tmp_path):

@@ -121,6 +121,18 @@ static void answer(struct server *s, int fd, const char *request)
 			"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n");
 		send_bytes(fd, 0, SIZE);
 		return;
+	case 'f': /* the same with wrong bytes */
+		send_text(
+			fd,
+			"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n");
+		send_bytes(fd, 1, SIZE - 1);
+		send_bytes(fd, 0, 1);
+		return;
+	case 'p': /* a page of another server */
+		send_text(
+			fd,
+			"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nlogin");
+		return;
 	case 'I': /* a third of that, and the end */
 	case 'H': /* or nothing more for long */
 		send_text(

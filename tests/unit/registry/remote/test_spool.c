@@ -147,6 +147,41 @@ static void test_spool_fails(void)
 	bench_close(&b);
 }
 
+/* One transfer convicts no content: the same bytes are fetched again. */
+static void test_wrong_bytes(void)
+{
+	unsigned char got[10];
+	struct bench b = {0};
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		spool_open(&b, "fi", 6);
+		is_int(source_pread(b.blob, got, 10, 777, NULL), 10, "wrong bytes");
+		ok(memcmp(got, content + 778, 10) == 0, "as they came");
+		if (i == 0) {
+			is_int(source_pread(b.blob, got, 10, 777, NULL), 10, "again");
+			ok(memcmp(got, content + 777, 10) == 0, "the right ones");
+		} else {
+			ok(!streams(&b, 0) && streams(&b, 0), "and in a stream");
+		}
+		is_int(near.asked, 2, "requests");
+		bench_close(&b);
+	}
+}
+
+/* What is no answer to a request for a range does not change how the next one is read. */
+static void test_page_elsewhere(void)
+{
+	struct bench b = {0};
+
+	script(&far, ".p.");
+	spool_open(&b, "e", 6);
+	ok(reads_part(&b, 1), "a part from elsewhere");
+	ok(reads_part(&b, 2), "a page instead of another");
+	ok(reads_part(&b, 3) && streams(&b, 7), "and a third");
+	bench_close(&b);
+}
+
 /* A slow host that ignored a range once holds nobody: a range is requested again. */
 static void test_slow_host(void)
 {
@@ -235,6 +270,8 @@ int main(void)
 	test_once();
 	test_at_once();
 	test_spool_fails();
+	test_wrong_bytes();
+	test_page_elsewhere();
 	test_slow_host();
 	test_spool_is_left();
 	test_no_place();
