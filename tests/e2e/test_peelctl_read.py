@@ -154,6 +154,20 @@ def test_options_of_a_mount(images, ctl):
     assert " 7 8 " in ctl("ls", "-l", source, "etc", options=["uid=7", "gid=8"]).stdout
 
 
+def test_from_a_pipe(images, ctl, tmp_path):
+    """An archive that another program writes."""
+    images.image(IMAGE)
+    tar = subprocess.run(["tar", "-C", images.path, "-c", "."], capture_output=True, check=True).stdout
+    with tempfile.TemporaryFile() as f:
+        f.write(tar)
+        f.seek(0)
+        child = popen(tmp_path, "ls", "oci-archive:-", "etc", stdin=f, stdout=subprocess.PIPE)
+        assert child.communicate(timeout=30 * SLOWER) == (b"os-release\n", b"")
+    child = popen(tmp_path, "cat", "oci-archive:-", "abs", stdin=subprocess.PIPE,
+                  stdout=subprocess.PIPE)
+    assert child.communicate(tar, timeout=30 * SLOWER)[0] == b"ID=test\n" and child.returncode == 0
+
+
 def test_terminal(images, tmp_path):
     """Names reach a terminal without control characters, and a pipe as they are."""
     source = images.image([layer(file("a\x1bb\nc"), symlink("l", "\x1b[2J"))])
