@@ -138,12 +138,18 @@ def test_one_file_of_a_known_layer(fake, tmp_path):
 
 @pytest.mark.heavy
 @pytest.mark.limit(60 + KILLS * 10)
-def test_kill(images, tmp_path):
+@pytest.mark.parametrize("place", ["disk", "registry"])
+def test_kill(images, fake, tmp_path, place):
     """Four processes on one store, killed at any moment of first pass, reading and
     eviction; after each round all bytes are compared."""
     rng = random.Random(12)
     sets = [contents(100 * i, 6, 1 << 20) for i in range(3)]
     sources = [image_of(images, files, "t%d" % i) for i, files in enumerate(sets)]
+    if place == "registry":
+        sources = [fake.image("t%d" % i, [images.layer(layer(
+            directory("d"), *(file("d/" + n, data) for n, data in files.items())))])
+            for i, files in enumerate(sets)]
+        fake.pace = 30000000
     cache = tmp_path / "c"
     kills = 0
     while kills < KILLS:
@@ -153,7 +159,7 @@ def test_kill(images, tmp_path):
             where = tmp_path / ("m%d-%d" % (kills, i))
             where.mkdir()
             child = subprocess.Popen(
-                [PEELFS, "-f", "-o", "cache_dir=%s,cache_size=10M" % cache, sources[which],
+                [PEELFS, "-f", "-o", "insecure,cache_dir=%s,cache_size=10M" % cache, sources[which],
                  str(where)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, env=environment())
             started.append((child, where, which))
@@ -171,7 +177,7 @@ def test_kill(images, tmp_path):
             if is_mounted(str(where)):
                 subprocess.run(["umount", "-l", str(where)], check=True)
         which = rng.randrange(3)
-        with mount(sources[which], "cache_size=10M", cache=cache) as m:
+        with mount(sources[which], "insecure", "cache_size=10M", cache=cache) as m:
             assert same(m.root, sets[which])
     done = ctl("cache", "verify", "--dir=%s" % cache)
     assert "index is damaged" not in done.stdout

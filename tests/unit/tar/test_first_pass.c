@@ -150,6 +150,21 @@ static void test_damaged(struct form *f)
 	free(spoiled);
 }
 
+/* What cannot be read is found before the rest is fetched. */
+static void test_malformed(void)
+{
+	struct form *f = &forms[PLAIN];
+	struct blob b;
+
+	begin(f);
+	interrupt_at(f->bytes.len / 2);
+	flip(5); /* in a name */
+	blob_init(&b, f->bytes.data, f->bytes.len);
+	continue_with(&b, "a header that is none");
+	is_int(b.streams, 1, "is found at once");
+	is_int(b.sent, f->bytes.len, "and costs one fetch");
+}
+
 /* A layer that is not what its digest says leaves nothing behind. */
 static void test_wrong(void)
 {
@@ -201,6 +216,7 @@ int main(void)
 		test_continued(&forms[i]);
 		test_damaged(&forms[i]);
 	}
+	test_malformed();
 	test_wrong();
 	test_local();
 	layers_release();
