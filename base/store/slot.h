@@ -63,7 +63,7 @@ void slot_drop(struct slot *sl);
  * errno.
  */
 int slot_new_index(struct slot *sl);
-/* Makes @fd the layer's index: fsync, then its name. */
+/* Makes @fd the layer's index: fsync, then its name. The partial (partial.h) goes then. */
 int slot_publish_index(struct slot *sl, int fd);
 
 /*
