@@ -23,10 +23,10 @@ static void print_layers(const struct view *v)
 	char text[DIGEST_TEXT_MAX];
 	size_t i;
 
-	for (i = 0; i < v->n_own; i++) {
-		mount_layer_progress(v->own[i], &p);
+	for (i = 0; i < v->layers.n_own; i++) {
+		mount_layer_progress(v->layers.own[i], &p);
 		ctl_print("%s  %-8s  %-12s %8.1f MiB  %8.1f MiB fetched  %u entries",
-			  digest_format(&v->own[i]->descriptor.digest, text),
+			  digest_format(&v->layers.own[i]->descriptor.digest, text),
 			  status_from(v->image_source, &p), index_basis_name(p.basis),
 			  (double)p.blob_size / (1 << 20), (double)p.fetched / (1 << 20),
 			  p.entries);
@@ -43,12 +43,14 @@ static int index_image(const struct options *options, struct log *log)
 	if (rc == 0)
 		rc = mount_load(&mount, &e);
 	if (rc == 0)
+		rc = mount_load_tree(&mount, &e);
+	if (rc == 0)
 		print_layers(mount.images.first);
 	else
 		source_name_suggest(options->source, &e);
 	if (rc < 0)
 		ctl_error("%s", e.text);
-	if (rc == 0 && mount.images.first->n_broken)
+	if (rc == 0 && mount.images.first->totals.n_broken)
 		rc = -1;
 	mount_close(&mount);
 	return rc;

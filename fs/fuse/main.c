@@ -2,9 +2,9 @@
 /*
  * peelfs: mounts a container image straight from its registry, read-only.
  *
- *	main thread	options; fork; waits for loading, draws the bar, takes signals;
+ *	main thread	options; fork; waits until the image is resolved, takes signals;
  *			then libfuse's loop
- *	loader		resolves the image and loads its layers, with helpers of its own
+ *	waiter		-o wait: waits until all layers are indexed, while the mount is served
  *
  * A silent registry cannot keep the program from exiting: threads that still wait for one
  * have some seconds to end, and then the process ends without them. Nothing is mounted any
@@ -25,7 +25,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -37,7 +36,7 @@
 #include "fs/options/log.h"
 #include "fs/node/mount.h"
 #include "fs/options/options.h"
-#include "fs/fuse/progress.h"
+#include "fs/fuse/loading.h"
 #include "fs/fuse/session.h"
 #include "registry/source_name.h"
 
@@ -54,93 +53,43 @@ struct program {
 	struct daemon daemon;
 	struct mount mount;
 	char mountpoint[PATH_MAX];
-};
-
-struct loader {
-	struct mount *mount;
+	/* Of -o wait: */
+	struct loading wait;
 	pthread_t waiter;
-	bool done; /* atomic */
-	int result;
-	struct err err;
+	bool is_waiting; /* there was such a thread */
+	int waited;	 /* its result */
+	struct err wait_err;
 };
 
-static void *run_loader(void *arg)
-{
-	struct loader *l = arg;
-
-	l->result = mount_load(l->mount, &l->err);
-	__atomic_store_n(&l->done, true, __ATOMIC_SEQ_CST);
-	pthread_kill(l->waiter, SIGUSR1);
-	return NULL;
-}
-
-/* The next signal, or 0 after @ms. */
-static int next_signal(long ms)
-{
-	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-	sigset_t set;
-	int signal;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGUSR1);
-	signal = sigtimedwait(&set, NULL, &time);
-	return signal < 0 ? 0 : signal;
-}
-
-/* Waits for the loader, but after a signal only for the grace time: -EINTR. */
-static int wait_for_loader(struct program *p, struct loader *l)
-{
-	struct progress progress;
-	int left = INT_MAX, signal;
-
-	progress_init(&progress, &p->mount.images, &p->log);
-	while (!__atomic_load_n(&l->done, __ATOMIC_SEQ_CST) && left > 0) {
-		progress_draw(&progress);
-		signal = next_signal(100);
-		if (left == INT_MAX &&
-		    ((signal && signal != SIGUSR1) || daemon_is_orphan(&p->daemon))) {
-			context_end(&p->mount.context);
-			left = GRACE_SECONDS * 1000;
-		} else if (left < INT_MAX && signal == 0) {
-			left -= 100;
-		}
-	}
-	progress_wipe(&progress);
-	return left == INT_MAX ? 0 : -EINTR;
-}
-
-/* A negative errno and a sentence. Exits if the loader does not end when interrupted. */
 static int load(struct program *p, struct err *e)
 {
-	struct loader l = {.mount = &p->mount, .waiter = pthread_self()};
-	pthread_t thread;
-	int rc;
+	struct loading l = {.mount = &p->mount,
+			    .daemon = &p->daemon,
+			    .load = mount_load,
+			    .takes_signals = true};
 
-	rc = pthread_create(&thread, NULL, run_loader, &l);
-	if (rc != 0)
-		return err_set(e, -rc, "cannot start a thread: %s", strerror(rc));
-	rc = wait_for_loader(p, &l);
-	if (!__atomic_load_n(&l.done, __ATOMIC_SEQ_CST)) {
-		log_error(&p->log, "interrupted");
-		daemon_tell(&p->daemon, EXIT_MOUNT);
-		_exit(EXIT_MOUNT);
-	}
-	pthread_join(thread, NULL);
-	if (rc == -EINTR)
-		return err_set(e, rc, "interrupted");
-	*e = l.err;
-	return l.result;
+	return loading_run(&l, e);
 }
 
-/* Called when the mount answers, by the thread of the first request. */
-static void on_ready(void *arg)
-{
-	struct program *p = arg;
+/* READY */
 
-	log_info(&p->log, "%s is mounted at %s", mount_name(&p->mount), p->mountpoint);
+/* On a terminal: the kernel gives no reason to a program that waits for layers. */
+static void announce(struct program *p)
+{
+	struct images_progress at;
+
+	if (!isatty(STDERR_FILENO) || mount_has_tree(&p->mount))
+		return;
+	images_progress(&p->mount.images, &at);
+	fprintf(stderr,
+		"peelfs: mounted at %s; %zu layers (%.1f MiB) load when they are first "
+		"used, and `peelctl wait %s` waits for them\n",
+		p->options.mountpoint, at.n_layers, (double)at.size / (1 << 20),
+		p->options.mountpoint);
+}
+
+static void go_to_background(struct program *p)
+{
 	if (p->options.foreground)
 		return;
 	log_to_syslog(&p->log);
@@ -148,6 +97,51 @@ static void on_ready(void *arg)
 	/* A user who killed the waiting parent does not want the mount. */
 	if (!daemon_tell(&p->daemon, 0))
 		kill(getpid(), SIGTERM);
+}
+
+/* -o wait: the mount is served meanwhile. */
+static void *wait_for_tree(void *arg)
+{
+	struct program *p = arg;
+
+	p->waited = loading_run(&p->wait, &p->wait_err);
+	if (p->waited < 0)
+		kill(getpid(), SIGTERM);
+	else
+		go_to_background(p);
+	return NULL;
+}
+
+/* Called when the mount answers, by the thread of the first request. */
+static void on_ready(void *arg)
+{
+	struct program *p = arg;
+	int rc;
+
+	log_info(&p->log, "%s is mounted at %s", mount_name(&p->mount), p->mountpoint);
+	if (!p->options.wait) {
+		announce(p);
+		go_to_background(p);
+		return;
+	}
+	p->wait = (struct loading){
+		.mount = &p->mount, .daemon = &p->daemon, .load = mount_load_tree};
+	rc = pthread_create(&p->waiter, NULL, wait_for_tree, p);
+	p->is_waiting = rc == 0;
+	if (rc == 0)
+		return;
+	p->waited = err_set(&p->wait_err, -rc, "cannot start a thread: %s", strerror(rc));
+	kill(getpid(), SIGTERM);
+}
+
+/* After the session. 0, or why -o wait did not succeed: p->wait_err. */
+static int end_wait(struct program *p)
+{
+	if (p->is_waiting) {
+		__atomic_store_n(&p->wait.stop, true, __ATOMIC_SEQ_CST);
+		pthread_join(p->waiter, NULL);
+	}
+	return p->waited;
 }
 
 static volatile sig_atomic_t exit_status;
@@ -182,6 +176,10 @@ static int run(struct program *p)
 		rc = load(p, &e);
 	if (rc == 0)
 		rc = session_run(&p->mount.nodes, on_ready, p, &e);
+	if (end_wait(p) < 0 && rc == 0) {
+		rc = p->waited;
+		e = p->wait_err;
+	}
 	if (rc < 0) {
 		source_name_suggest(p->options.source, &e);
 		log_error(&p->log, "%s", e.text[0] ? e.text : strerror(-rc));

@@ -2,8 +2,8 @@
 /*
  * The tree of an image never changes, so names, negative names, attributes and symlinks
  * never expire. Node ids need no state, so open and opendir have nothing to do: the reply
- * is ENOSYS, after which the kernel opens, lists and caches by itself. If no layer has an
- * xattr, or a hole, ENOSYS ends those requests, too.
+ * is ENOSYS, after which the kernel opens, lists and caches by itself. Once all layers are
+ * known and none has an xattr, or a hole, ENOSYS ends those requests, too.
  *
  * The one live file has a new node at each lookup (snapshots.h), and its name expires at
  * once.
@@ -92,7 +92,7 @@ static void on_init(void *arg, struct fuse_conn_info *conn)
 	 * With ACLs enabled the kernel caches them, absent ones too; `ls -l` asks for them.
 	 * But it also enforces them, which must not shut out the user who mounted.
 	 */
-	if (n->has_xattrs && (c->options->default_permissions || c->uid == 0))
+	if (nodes_may_have_xattrs(n) && (c->options->default_permissions || c->uid == 0))
 		want(conn, FUSE_CAP_POSIX_ACL);
 	/*
 	 * The kernel waits for an asynchronous direct read whatever signal comes. It interrupts
@@ -125,6 +125,11 @@ static double lasts(const struct item *item)
 	return item->expires ? item->seconds : NEVER_EXPIRES;
 }
 
+static double attr_lasts(const struct item *item)
+{
+	return item->is_provisional ? 0 : lasts(item);
+}
+
 static void fill_entry(const struct nodes *n, const struct item *item,
 		       struct fuse_entry_param *e)
 {
@@ -132,7 +137,7 @@ static void fill_entry(const struct nodes *n, const struct item *item,
 	e->ino = item->node;
 	e->attr = item->attr;
 	own(n, &e->attr);
-	e->attr_timeout = lasts(item);
+	e->attr_timeout = attr_lasts(item);
 	e->entry_timeout = item->is_live ? 0 : lasts(item);
 }
 
@@ -267,7 +272,7 @@ static int do_getattr(struct request *r)
 		return 0;
 	}
 	own(nodes, &item.attr);
-	fuse_reply_attr(r->req, &item.attr, lasts(&item));
+	fuse_reply_attr(r->req, &item.attr, attr_lasts(&item));
 	return 0;
 }
 
@@ -456,7 +461,7 @@ static int do_lseek(struct request *r)
 	off_t rc = -ENOSYS;
 
 	/* Without holes the kernel knows the answers itself. */
-	if (nodes->has_sparse)
+	if (nodes_may_have_holes(nodes))
 		rc = nodes_seek(nodes, r->node, r->off, r->whence, &r->waiter);
 	if (has_to_wait(r, rc))
 		return -EINTR;
@@ -497,7 +502,7 @@ static int do_xattr(struct request *r)
 	char *buf = NULL;
 	ssize_t n = -ENOSYS;
 
-	if (nodes->has_xattrs) {
+	if (nodes_may_have_xattrs(nodes)) {
 		buf = malloc(r->size + 1);
 		n = -ENOMEM;
 	}

@@ -262,6 +262,7 @@ static struct fuse_session *mounted_session(struct served *s, struct err *e)
 	struct stderr_capture capture;
 	char why[256];
 	bool is_mounted;
+	int code = -EIO;
 
 	capture_begin(&capture);
 	se = new_session(s);
@@ -274,7 +275,10 @@ static struct fuse_session *mounted_session(struct served *s, struct err *e)
 			log_warn(c->log, "%s", why);
 		return se;
 	}
-	err_set(e, se ? -EIO : -EINVAL, "%s%s%s%s",
+	/* libfuse gives no errno. */
+	if (strstr(why, strerror(EMFILE)))
+		code = -EMFILE;
+	err_set(e, code, "%s%s%s%s",
 		se ? "cannot mount at " : "libfuse rejected the mount options",
 		se ? c->mountpoint : "", why[0] ? ": " : "", why);
 	if (se)

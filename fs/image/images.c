@@ -28,13 +28,20 @@
 
 /* TIDYING */
 
+static void unload(struct view *v)
+{
+	lazy_forget(&v->images->steps, &v->tree_step);
+	lazy_forget(&v->images->steps, &v->layers_step);
+	view_unload(v);
+}
+
 static bool unload_unused(struct images *is, uint32_t seconds, size_t max)
 {
 	struct lazy *l;
 	bool some = false;
 
 	while ((l = lazy_set_take_unused(&is->set, seconds, max))) {
-		view_unload((struct view *)l);
+		unload((struct view *)l);
 		lazy_gone(&is->set, l);
 		some = true;
 	}
@@ -75,6 +82,7 @@ void images_init(struct images *is, struct context *c, struct layers *ls,
 	is->layers_max = open_max();
 	lazy_set_init(&is->set);
 	lazy_set_init(&is->lists);
+	lazy_set_init(&is->steps);
 	workers_set_tidy(ws, images_tidy, is);
 }
 
@@ -95,6 +103,60 @@ int images_open_first(struct images *is, const char *source, struct err *e)
 	return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }
 
+/* THE STEPS OF AN IMAGE, which is pinned, or known to this thread alone */
+
+static int find_layers(struct view *v, struct err *e)
+{
+	struct lazy_set *set = &v->images->steps;
+	int rc = lazy_need(set, &v->layers_step, NULL);
+
+	if (rc == 1) {
+		rc = view_find_layers(v, e);
+		lazy_made(set, &v->layers_step, rc);
+	} else if (rc < 0)
+		err_set(e, rc, "out of memory");
+	if (rc == 0)
+		lazy_unpin(&v->layers_step);
+	return rc;
+}
+
+static int load_tree(struct view *v, bool fail_fast, struct err *e)
+{
+	int rc = find_layers(v, e);
+
+	return rc < 0 ? rc : view_load_tree(v, fail_fast, e);
+}
+
+/* Waits if another thread is loading it. */
+static int have_tree(struct view *v, bool fail_fast, struct err *e)
+{
+	struct lazy_set *set = &v->images->steps;
+	int rc;
+
+	if (view_has_tree(v))
+		return 0;
+	rc = lazy_need(set, &v->tree_step, NULL);
+	if (rc == 0) {
+		lazy_unpin(&v->tree_step);
+	} else if (rc == 1) {
+		rc = load_tree(v, fail_fast, e);
+		lazy_made_unpinned(set, &v->tree_step, rc);
+	} else {
+		err_set(e, rc, "loading the layers failed a few seconds ago");
+	}
+	return rc;
+}
+
+/* The store has all indexes, so no network is needed. If that fails, it is tried again later. */
+static void load_stored_tree(struct view *v)
+{
+	struct err e = {""};
+	int rc = v->is_stored ? have_tree(v, false, &e) : 0;
+
+	if (rc < 0)
+		(void)context_failed(v->context, NULL, v->path, rc, e.text);
+}
+
 int images_load_first(struct images *is, struct err *e)
 {
 	struct view *v = is->first;
@@ -102,10 +164,17 @@ int images_load_first(struct images *is, struct err *e)
 
 	lazy_need(&is->set, &v->lazy, NULL);
 	rc = view_load(v, e);
+	if (rc == 0)
+		load_stored_tree(v);
 	/* After a failure it stays loaded until the end: its progress may be looked at. */
 	lazy_made(&is->set, &v->lazy, rc);
 	is->is_first_loaded = rc == 0;
 	return rc;
+}
+
+int images_load_first_tree(struct images *is, struct err *e)
+{
+	return have_tree(is->first, true, e);
 }
 
 void images_close(struct images *is)
@@ -115,7 +184,7 @@ void images_close(struct images *is)
 	if (is->is_first_loaded)
 		view_unpin(is->first);
 	else if (is->first)
-		view_unload(is->first);
+		unload(is->first);
 	unload_unused(is, 0, 0);
 	layers_close_unused(is->layers, 0, 0);
 	raw_blobs_close_unused(is->layers, 0, 0);
@@ -130,6 +199,7 @@ void images_release(struct images *is)
 	table_release(&is->table);
 	lazy_set_release(&is->set);
 	lazy_set_release(&is->lists);
+	lazy_set_release(&is->steps);
 	image_source_close(is->image_source);
 }
 
@@ -138,14 +208,16 @@ void images_release(struct images *is)
 void images_progress(struct images *is, struct images_progress *out)
 {
 	const struct view *v = is->first;
+	const struct layer_list *list;
 	struct layer_progress p;
 	size_t i;
 
 	memset(out, 0, sizeof(*out));
-	out->n_layers = __atomic_load_n(&v->n_own, __ATOMIC_ACQUIRE);
+	list = layer_list_count(&v->layers) ? &v->layers : &v->blobs;
+	out->n_layers = layer_list_count(list);
 	out->is_resolved = out->n_layers > 0;
 	for (i = 0; i < out->n_layers; i++) {
-		const struct mount_layer *l = v->own[i];
+		const struct mount_layer *l = list->own[i];
 
 		mount_layer_progress(l, &p);
 		out->size += l->descriptor.size;
@@ -168,9 +240,11 @@ void images_totals(struct images *is, uint64_t *bytes, uint64_t *files, size_t *
 	*n = is->set.n;
 	for (l = is->set.first; l; l = l->next) {
 		v = (const struct view *)l;
-		if (__builtin_add_overflow(*bytes, v->content_size, bytes))
+		if (!view_has_tree(v))
+			continue;
+		if (__builtin_add_overflow(*bytes, v->totals.content_size, bytes))
 			*bytes = UINT64_MAX;
-		*files += v->n_entries;
+		*files += v->totals.n_entries;
 	}
 	pthread_mutex_unlock(&is->set.lock);
 }
@@ -186,6 +260,8 @@ int images_add(struct images *is, const struct view *what, struct view **out)
 		return -ENOMEM;
 	*v = *what;
 	lazy_init(&v->lazy);
+	lazy_init(&v->layers_step);
+	lazy_init(&v->tree_step);
 	referrers_init(&v->referrers);
 	index_blobs_init(&v->index_blobs);
 	v->images = is;
@@ -216,8 +292,10 @@ static void load_view(void *arg)
 	struct err e = {"out of memory"};
 	int rc = view_load(v, &e);
 
+	if (rc == 0)
+		load_stored_tree(v);
 	if (rc < 0) {
-		view_unload(v);
+		unload(v);
 		if (rc != -EINTR) {
 			__atomic_add_fetch(&is->context->failures.n, 1, __ATOMIC_RELAXED);
 			context_note(is->context, v->path, e.text);
@@ -242,14 +320,15 @@ void view_unpin(struct view *v)
 	lazy_unpin(&v->lazy);
 }
 
-/* LISTS THAT ARE FETCHED ONCE */
+/* WHAT IS MADE ONCE FOR A LOADED IMAGE */
 
-/* Ends the making of a list; the view was pinned for the thread. */
-static void end_list(struct view *v, struct lazy *l, int rc, const struct err *e)
+/* Ends the making of @l; the view was pinned for the thread. */
+static void end_part(struct view *v, struct lazy_set *set, struct lazy *l, int rc,
+		     const struct err *e)
 {
 	if (rc < 0)
 		rc = context_failed(v->context, NULL, v->path, rc, e->text);
-	lazy_made_unpinned(&v->images->lists, l, rc);
+	lazy_made_unpinned(set, l, rc);
 	view_unpin(v);
 }
 
@@ -259,7 +338,7 @@ static void make_referrers(void *arg)
 	struct err e = {"out of memory"};
 	int rc = view_fetch_referrers(v, &e);
 
-	end_list(v, &v->referrers.lazy, rc, &e);
+	end_part(v, &v->images->lists, &v->referrers.lazy, rc, &e);
 }
 
 static void make_index_blobs(void *arg)
@@ -268,14 +347,31 @@ static void make_index_blobs(void *arg)
 	struct err e = {"out of memory"};
 	int rc = view_fetch_index_blobs(v, &e);
 
-	end_list(v, &v->index_blobs.lazy, rc, &e);
+	end_part(v, &v->images->lists, &v->index_blobs.lazy, rc, &e);
 }
 
-/* The caller has pinned the view; the thread that makes the list pins it, too. */
-static int need_list(struct view *v, struct lazy *l, void (*make)(void *arg),
-		     struct waiter *w)
+static void make_layers(void *arg)
 {
-	struct lazy_set *set = &v->images->lists;
+	struct view *v = arg;
+	struct err e = {"out of memory"};
+	int rc = view_find_layers(v, &e);
+
+	end_part(v, &v->images->steps, &v->layers_step, rc, &e);
+}
+
+static void make_tree(void *arg)
+{
+	struct view *v = arg;
+	struct err e = {"out of memory"};
+	int rc = load_tree(v, false, &e);
+
+	end_part(v, &v->images->steps, &v->tree_step, rc, &e);
+}
+
+/* The caller has pinned the view; the thread that makes the part pins it, too. */
+static int need_part(struct view *v, struct lazy_set *set, struct lazy *l,
+		     void (*make)(void *arg), struct waiter *w)
+{
 	int rc;
 
 	while ((rc = lazy_need(set, l, w)) == 1) {
@@ -293,12 +389,24 @@ static int need_list(struct view *v, struct lazy *l, void (*make)(void *arg),
 
 int view_need_referrers(struct view *v, struct waiter *w)
 {
-	return need_list(v, &v->referrers.lazy, make_referrers, w);
+	return need_part(v, &v->images->lists, &v->referrers.lazy, make_referrers, w);
 }
 
 int view_need_index_blobs(struct view *v, struct waiter *w)
 {
-	return need_list(v, &v->index_blobs.lazy, make_index_blobs, w);
+	return need_part(v, &v->images->lists, &v->index_blobs.lazy, make_index_blobs, w);
+}
+
+int view_need_layers(struct view *v, struct waiter *w)
+{
+	return need_part(v, &v->images->steps, &v->layers_step, make_layers, w);
+}
+
+int view_need_tree(struct view *v, struct waiter *w)
+{
+	if (view_has_tree(v))
+		return 0;
+	return need_part(v, &v->images->steps, &v->tree_step, make_tree, w);
 }
 
 /* IMAGES INSIDE AN IMAGE */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The images of a mount. An image gets a number, which is never reused, because node ids
- * encode it. It is loaded when something in it is first used and unloaded when it is idle;
- * unloaded it costs some hundred bytes. Image 0 is the mounted one: it is loaded before
- * anything is served and stays. In the mount of a namespace it is never loaded.
+ * encode it. It is loaded in the steps of view.h when something in it is first used, and
+ * unloaded when it is idle; unloaded it costs some hundred bytes. Image 0 is the mounted
+ * one: its first step is done before anything is served, and what is loaded of it stays. In
+ * the mount of a namespace it is never loaded.
  *
  * All calls, unless they say otherwise: any thread.
  */
@@ -29,6 +30,7 @@ struct images {
 	struct table table;
 	struct lazy_set set;   /* the loaded ones; its lock guards the table, too */
 	struct lazy_set lists; /* of referrers and of an index; they stay */
+	struct lazy_set steps; /* of the loaded images; unloaded with them */
 	size_t layers_max;     /* open at a time, if idle */
 	struct view *first;    /* image 0; NULL before images_open_first() */
 	struct image_source *image_source; /* of image 0 */
@@ -41,11 +43,17 @@ void images_init(struct images *is, struct context *c, struct layers *ls,
 /* Adds image 0, which @source names; NULL: a namespace has none. Once. */
 int images_open_first(struct images *is, const char *source, struct err *e);
 /*
- * Loads image 0, which takes long: another thread may look at images_progress() or call
- * context_cancel(). 0, also if layers are broken and the layout can show that (they are
- * logged); -EINTR after context_cancel(); else a negative errno and a sentence.
+ * Loads manifest and config of image 0, and its tree if the store has all indexes. This may
+ * take long: another thread may look at images_progress() or call context_cancel().
+ * 0; -EINTR after context_cancel(); else a negative errno and a sentence.
  */
 int images_load_first(struct images *is, struct err *e);
+/*
+ * Waits until the tree of image 0 is loaded, after images_load_first(). 0, also if layers
+ * are broken (they are logged). The first layer that is unavailable ends all loading of the
+ * mount. Else as images_load_first().
+ */
+int images_load_first_tree(struct images *is, struct err *e);
 /* Cancels what is being loaded, ends the workers, unloads everything. One thread. */
 void images_close(struct images *is);
 /* After images_close(), or if nothing was used. */
@@ -76,12 +84,15 @@ struct view *images_find(struct images *is, uint32_t number);
 int view_pin(struct view *v, struct waiter *w);
 void view_unpin(struct view *v);
 
-/* For these the image is pinned. */
-
 /*
- * Fetches the list of referrers, or of blobs of the index, unless it is known. Another
- * thread does it, so that the wait can be ended. As view_pin().
+ * For these the image is pinned. Another thread does the work, so that the wait can be
+ * ended. As view_pin().
  */
+
+/* Loads the steps of view.h up to this one, unless they are. */
+int view_need_layers(struct view *v, struct waiter *w);
+int view_need_tree(struct view *v, struct waiter *w);
+/* Fetches the list of referrers, or of blobs of the index, unless it is known. */
 int view_need_referrers(struct view *v, struct waiter *w);
 int view_need_index_blobs(struct view *v, struct waiter *w);
 

@@ -7,6 +7,7 @@
 
 #include "base/source.h"
 #include "fs/image/workers.h"
+#include "fs/options/log.h"
 #include "fs/tree/node.h"
 #include "registry/image_source.h"
 #include "tar/layer.h"
@@ -237,6 +238,14 @@ int mount_layer_open(struct mount_layer *l, struct err *e)
 	return rc;
 }
 
+void mount_layer_log_broken(const struct mount_layer *l, const char *then)
+{
+	struct context *c = l->layers->context;
+
+	context_note(c, "", mount_layer_why(l));
+	log_error(c->log, "%s%s", mount_layer_why(l), then);
+}
+
 static void make_unpinned(void *arg)
 {
 	struct mount_layer *l = arg;
@@ -245,6 +254,8 @@ static void make_unpinned(void *arg)
 
 	if (rc < 0)
 		mount_layer_failed(l, "", rc, e.text);
+	else if (l->loaded < 0)
+		mount_layer_log_broken(l, "");
 	lazy_made_unpinned(&l->layers->set, &l->lazy, rc);
 }
 

@@ -135,6 +135,8 @@ struct image_source *mount_layer_source(const struct mount_layer *l);
 bool mount_layer_is_bad(int code);
 /* Why it is broken, or "". Pinned. */
 const char *mount_layer_why(const struct mount_layer *l);
+/* Notes why it is broken as one of the last failures, and logs that, and @then. Pinned. */
+void mount_layer_log_broken(const struct mount_layer *l, const char *then);
 /* context_failed() for this layer. */
 int mount_layer_failed(struct mount_layer *l, const char *path, int code,
 		       const char *why);

@@ -151,6 +151,15 @@ static bool lazy_take(struct lazy *l)
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
+/* Under the lock. */
+static void unlink_present(struct lazy_set *set, struct lazy *l)
+{
+	*l->link = l->next;
+	if (l->next)
+		l->next->link = l->link;
+	set->n--;
+}
+
 struct lazy *lazy_set_take_unused(struct lazy_set *set, uint32_t seconds, size_t max)
 {
 	uint32_t now = clock_seconds(), age, most = 0;
@@ -168,11 +177,8 @@ struct lazy *lazy_set_take_unused(struct lazy_set *set, uint32_t seconds, size_t
 		}
 	}
 	if (oldest && (most >= seconds || set->n > max) && lazy_take(oldest)) {
-		*oldest->link = oldest->next;
-		if (oldest->next)
-			oldest->next->link = oldest->link;
+		unlink_present(set, oldest);
 		oldest->is_busy = true;
-		set->n--;
 	} else {
 		oldest = NULL;
 	}
@@ -186,4 +192,13 @@ void lazy_gone(struct lazy_set *set, struct lazy *l)
 	l->is_busy = false;
 	pthread_cond_broadcast(&set->changed);
 	pthread_mutex_unlock(&set->lock);
+}
+
+void lazy_forget(struct lazy_set *set, struct lazy *l)
+{
+	pthread_mutex_lock(&set->lock);
+	if (lazy_take(l))
+		unlink_present(set, l);
+	pthread_mutex_unlock(&set->lock);
+	lazy_init(l);
 }

@@ -58,15 +58,16 @@ static void begin(struct jsonwrite *w, const char *key, char bracket)
 	jsonwrite_open(w, bracket);
 }
 
-static void add_layer(struct jsonwrite *w, const struct view *v,
-		      const struct mount_layer *l)
+static void add_layer(struct jsonwrite *w, const struct view *v, struct mount_layer *l)
 {
-	const struct index *ix;
+	bool is_open = lazy_pin(&l->lazy);
+	const struct index *ix = is_open && l->layer && l->loaded == 0
+					 ? layer_index(l->layer)
+					 : NULL;
 	struct layer_progress p;
 	char digest[DIGEST_TEXT_MAX];
 
 	mount_layer_progress(l, &p);
-	ix = p.state == LAYER_READY ? layer_index(l->layer) : NULL;
 	jsonwrite_open(w, '{');
 	jsonwrite_member(w, "digest", digest_format(&l->descriptor.digest, digest));
 	jsonwrite_member(w, "mediaType", l->descriptor.media_type);
@@ -82,36 +83,43 @@ static void add_layer(struct jsonwrite *w, const struct view *v,
 	add_number(w, "errors", get(&l->failures.n));
 	jsonwrite_key(w, "seconds");
 	jsonwrite_thousandths(w, p.milliseconds);
-	jsonwrite_member(w, "error", mount_layer_why(l));
+	jsonwrite_member(w, "error", is_open ? mount_layer_why(l) : "");
 	jsonwrite_close(w, '}');
+	if (is_open)
+		mount_layer_unpin(l);
+}
+
+/* Of an image: "waiting" until something needs its layers. */
+static const char *image_state(const struct view *v)
+{
+	if (view_has_tree(v))
+		return v->totals.n_broken == 0 ? "ready" : "broken";
+	return layer_list_count(&v->layers) > 0 ? "loading" : "waiting";
 }
 
 static void add_image(struct jsonwrite *w, const struct view *v)
 {
 	const struct image *img = v->image;
+	const struct layer_list *layers = layer_list_count(&v->layers) ? &v->layers
+								       : &v->blobs;
 	char platform[PLATFORM_TEXT_MAX], digest[DIGEST_TEXT_MAX];
-	uint64_t skipped = 0;
+	struct merge *merge = view_merge(v);
 	size_t i;
 
 	jsonwrite_member(w, "image", img->name);
 	jsonwrite_member(w, "manifest",
 			 digest_format(&img->manifest_descriptor.digest, digest));
 	jsonwrite_member(w, "platform", platform_format(&img->platform, '/', platform));
-	jsonwrite_member(w, "state", v->n_broken == 0 ? "ready" : "broken");
+	jsonwrite_member(w, "state", image_state(v));
 	if (img->is_artifact)
 		jsonwrite_member(w, "artifactType",
 				 img->artifact_type ? img->artifact_type : "");
 	begin(w, "layers", '[');
-	for (i = 0; i < img->n_layers; i++)
-		add_layer(w, v, v->layers[i]);
+	for (i = 0; i < layers->n_all; i++)
+		add_layer(w, v, layers->all[i]);
 	jsonwrite_close(w, ']');
-	/* Once for each layer, though the image may have it twice. */
-	for (i = 0; i < v->n_own; i++) {
-		if (v->own[i]->loaded == 0 && !v->own[i]->is_file)
-			skipped += index_info(layer_index(v->own[i]->layer))->n_skipped;
-	}
-	add_number(w, "unboundLinks", v->merge ? merge_unbound(v->merge) : 0);
-	add_number(w, "skippedEntries", skipped);
+	add_number(w, "unboundLinks", merge ? merge_unbound(merge) : 0);
+	add_number(w, "skippedEntries", view_has_tree(v) ? v->totals.n_skipped : 0);
 }
 
 /* Over all images that were seen. */

@@ -26,11 +26,12 @@ static const struct {
 	int (*render)(const struct image_facts *f, struct buf *out);
 	int (*render_layer)(const struct image_facts *f, uint32_t i, struct buf *out);
 	bool of_artifacts;
+	bool has_sizes;
 } kinds[N_TEXTS] = {
-	[TEXT_INSPECT] = {inspect_render},
-	[TEXT_HISTORY] = {history_render},
+	[TEXT_INSPECT] = {inspect_render, .has_sizes = true},
+	[TEXT_HISTORY] = {history_render, .has_sizes = true},
 	[TEXT_DOCKERFILE] = {dockerfile_render},
-	[TEXT_LAYER] = {.render_layer = layer_json_render},
+	[TEXT_LAYER] = {.render_layer = layer_json_render, .has_sizes = true},
 	[TEXT_OCI_LAYOUT] = {oci_layout_render, .of_artifacts = true},
 	[TEXT_OCI_INDEX] = {oci_layout_index, .of_artifacts = true},
 };
@@ -54,7 +55,9 @@ static int make_text(const struct image_facts *f, enum text_kind kind, uint32_t 
 	return rc == -E2BIG ? 0 : rc;
 }
 
-static int make_kind(struct texts *t, const struct image_facts *f, enum text_kind kind)
+/* Makes *@out, all texts of the kind; t->n has their number. */
+static int make_kind(struct texts *t, const struct image_facts *f, enum text_kind kind,
+		     struct text **out)
 {
 	size_t n = kinds[kind].render ? 1 : f->image->n_layers;
 	uint32_t i;
@@ -62,12 +65,12 @@ static int make_kind(struct texts *t, const struct image_facts *f, enum text_kin
 
 	if (f->image->is_artifact && !kinds[kind].of_artifacts)
 		return 0;
-	t->list[kind] = calloc(n + 1, sizeof(struct text));
-	if (!t->list[kind])
+	*out = calloc(n + 1, sizeof(struct text));
+	if (!*out)
 		return -ENOMEM;
 	t->n[kind] = (uint32_t)n;
 	for (i = 0; rc == 0 && i < n; i++)
-		rc = make_text(f, kind, i, &t->list[kind][i]);
+		rc = make_text(f, kind, i, &(*out)[i]);
 	return rc;
 }
 
@@ -87,31 +90,11 @@ static void layer_facts(const struct mount_layer *l, struct layer_facts *out)
 	out->files_size = info->content_size;
 }
 
-static int make_all(struct texts *t, struct image_facts *f,
-		    struct mount_layer *const *layers)
-{
-	size_t i, n = f->image->is_artifact ? 0 : f->image->n_layers;
-	struct layer_facts *facts = calloc(n + 1, sizeof(*facts));
-	int rc = 0, kind;
-
-	if (!facts)
-		return -ENOMEM;
-	for (i = 0; i < n; i++)
-		layer_facts(layers[i], &facts[i]);
-	f->layers = facts;
-	for (kind = 0; rc == 0 && kind < N_TEXTS; kind++)
-		rc = make_kind(t, f, (enum text_kind)kind);
-	f->layers = NULL;
-	free(facts);
-	return rc;
-}
-
-int texts_make(struct texts *t, struct image_facts *f, struct mount_layer *const *layers,
-	       size_t n_platforms)
+int texts_make(struct texts *t, struct image_facts *f, size_t n_platforms)
 {
 	const struct image *img = f->image;
 	struct history h = {0};
-	int rc;
+	int rc, kind;
 
 	t->n_platforms = n_platforms;
 	t->n_titles = img->n_layers;
@@ -120,22 +103,79 @@ int texts_make(struct texts *t, struct image_facts *f, struct mount_layer *const
 	if (rc == 0)
 		rc = titles_of_platforms(img->platforms, n_platforms, &t->platform_names);
 	f->history = &h;
-	if (rc == 0)
-		rc = make_all(t, f, layers);
+	for (kind = 0; rc == 0 && kind < N_TEXTS; kind++)
+		rc = make_kind(t, f, (enum text_kind)kind, &t->list[kind]);
 	f->history = NULL;
 	history_release(&h);
 	return rc;
 }
 
-void texts_release(struct texts *t)
+static int measure_all(struct texts *t, const struct image_facts *f)
 {
-	uint32_t kind, i;
+	int rc = 0, kind;
+
+	for (kind = 0; rc == 0 && kind < N_TEXTS; kind++) {
+		if (kinds[kind].has_sizes)
+			rc = make_kind(t, f, (enum text_kind)kind, &t->measured[kind]);
+	}
+	return rc;
+}
+
+int texts_measure(struct texts *t, struct image_facts *f,
+		  struct mount_layer *const *layers)
+{
+	size_t i, n = f->image->n_layers;
+	struct layer_facts *facts = calloc(n + 1, sizeof(*facts));
+	struct history h = {0};
+	int rc;
+
+	if (!facts)
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		layer_facts(layers[i], &facts[i]);
+	rc = history_init(&h, f->image);
+	f->layers = facts;
+	f->history = &h;
+	if (rc == 0)
+		rc = measure_all(t, f);
+	f->layers = NULL;
+	f->history = NULL;
+	history_release(&h);
+	free(facts);
+	return rc;
+}
+
+bool texts_has_sizes(enum text_kind kind)
+{
+	return kinds[kind].has_sizes;
+}
+
+static void free_texts(struct text *list, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; list && i < n; i++)
+		free(list[i].data);
+	free(list);
+}
+
+void texts_unmeasure(struct texts *t)
+{
+	uint32_t kind;
 
 	for (kind = 0; kind < N_TEXTS; kind++) {
-		for (i = 0; i < t->n[kind]; i++)
-			free(t->list[kind][i].data);
-		free(t->list[kind]);
+		free_texts(t->measured[kind], t->n[kind]);
+		t->measured[kind] = NULL;
 	}
+}
+
+void texts_release(struct texts *t)
+{
+	uint32_t kind;
+
+	texts_unmeasure(t);
+	for (kind = 0; kind < N_TEXTS; kind++)
+		free_texts(t->list[kind], t->n[kind]);
 	if (t->titles)
 		titles_free(t->titles, t->n_titles);
 	if (t->platform_names)

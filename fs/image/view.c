@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A layer with bad bytes differs from one that is unavailable: no retry mends it, and the
- * documents of the image are still good. So the image is shown without rootfs/.
+ * documents of the image are still good. So the image is shown without rootfs/. Layers that
+ * have an index in the store are opened with the image, because that needs no network.
  */
 #include "fs/image/view.h"
 
@@ -104,43 +105,6 @@ int view_fetch_index_blobs(struct view *v, struct err *e)
 
 /* THE IMAGE AND ITS LAYERS */
 
-static bool has_own(const struct view *v, const struct mount_layer *l, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		if (v->own[i] == l)
-			return true;
-	}
-	return false;
-}
-
-/* The layers; they are opened later. */
-static int find_layers(struct view *v, const struct image *img)
-{
-	struct mount_layer **all = calloc(img->n_layers + 1,
-					  sizeof(struct mount_layer *));
-	uint64_t image = 0;
-	size_t i, n = 0;
-	int rc = 0;
-
-	if (v->context->options->ino == INO_UNIQUE)
-		image = node_seed(&img->manifest_descriptor.digest);
-	v->layers = all;
-	v->own = calloc(img->n_layers + 1, sizeof(struct mount_layer *));
-	if (!all || !v->own)
-		return -ENOMEM;
-	for (i = 0; rc == 0 && i < img->n_layers; i++) {
-		rc = layers_find(v->mount_layers, &img->layers[i], img->is_artifact,
-				 image, v->image_source, &all[i]);
-		if (rc == 0 && !has_own(v, all[i], n))
-			v->own[n++] = all[i];
-	}
-	if (rc == 0) /* the progress bar sees all layers or none */
-		__atomic_store_n(&v->n_own, n, __ATOMIC_RELEASE);
-	return rc;
-}
-
 static bool has_index(struct context *c, const struct descriptor *d)
 {
 	struct slot *slot;
@@ -167,9 +131,10 @@ static bool may_have_table(const struct descriptor *d)
  * contains. The registry is asked only if a layer that may have a table has no index in the
  * store.
  */
-static void find_tocs(const struct view *v, struct image *img)
+static void find_tocs(const struct view *v)
 {
 	struct context *c = v->context;
+	struct image *img = v->image;
 	/* Images of a namespace are resolved by digest. */
 	bool may_ask = false,
 	     is_pinned = v->source || image_source_is_pinned(v->image_source);
@@ -184,6 +149,25 @@ static void find_tocs(const struct view *v, struct image *img)
 			  !has_index(c, &img->layers[i]);
 	if (image_source_find_tocs(v->image_source, img, may_ask, &e) < 0)
 		log_info(c->log, "%s", e.text);
+}
+
+/* The image whose layers these are, if others must not share them: layers_find(). */
+static uint64_t layers_seed(const struct view *v)
+{
+	return v->context->options->ino == INO_UNIQUE
+		       ? node_seed(&v->image->manifest_descriptor.digest)
+		       : 0;
+}
+
+static bool has_all_indexes(const struct view *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->image->n_layers; i++) {
+		if (!has_index(v->context, &v->image->layers[i]))
+			return false;
+	}
+	return true;
 }
 
 static int find_image(struct view *v, struct err *e)
@@ -201,11 +185,7 @@ static int find_image(struct view *v, struct err *e)
 		v->platforms = calloc(img->n_platforms + 1, sizeof(*v->platforms));
 		rc = v->platforms ? 0 : -ENOMEM;
 	}
-	if (rc < 0)
-		return rc;
-	if (!img->is_artifact)
-		find_tocs(v, img);
-	return find_layers(v, img);
+	return rc;
 }
 
 /* Without an index there was no choice; but a platform that was asked for must match. */
@@ -223,73 +203,6 @@ static int check_platform(const struct view *v, struct err *e)
 		       platform_format(&o->platform, '/', want));
 }
 
-/* WARNINGS */
-
-static int count_broken(struct view *v, struct err *e)
-{
-	size_t i;
-
-	for (i = 0; i < v->n_own; i++) {
-		const struct mount_layer *l = v->own[i];
-
-		if (l->loaded == 0)
-			continue;
-		v->n_broken++;
-		if (v->context->options->layout == LAYOUT_ROOTFS)
-			return err_set(e, l->loaded, "%s", mount_layer_why(l));
-		log_error(v->context->log, "%s; rootfs/ cannot be shown",
-			  mount_layer_why(l));
-	}
-	return 0;
-}
-
-/* A warning names the first one; -v names as many as the index knows. */
-static void log_skipped(struct log *log, const struct layer *l)
-{
-	const struct index *ix = layer_index(l);
-	char digest[DIGEST_TEXT_MAX];
-	const char *text, *end;
-	size_t len, line;
-
-	if (index_info(ix)->n_skipped == 0 || index_skipped(ix, &text, &len) < 0)
-		return;
-	end = memchr(text, '\n', len);
-	log_warn(log,
-		 "layer %s: %u entries or attributes cannot be shown, the first "
-		 "of them %.*s",
-		 digest_format(layer_digest(l), digest), index_info(ix)->n_skipped,
-		 (int)(end ? end - text : (ptrdiff_t)len), text);
-	for (; len > 0; text += line, len -= line) {
-		end = memchr(text, '\n', len);
-		line = end ? (size_t)(end - text) + 1 : len;
-		log_info(log, "layer %s: %.*s", digest, (int)(end ? line - 1 : line),
-			 text);
-	}
-}
-
-static void log_warnings(const struct view *v)
-{
-	struct log *log = v->context->log;
-	struct layer_progress p;
-	char digest[DIGEST_TEXT_MAX];
-	size_t i;
-
-	for (i = 0; i < v->n_own; i++) {
-		const struct layer *l = v->own[i]->layer;
-
-		if (v->own[i]->loaded < 0)
-			continue;
-		log_skipped(log, l);
-		layer_progress(l, &p);
-		if (p.warning[0])
-			log_warn(log, "layer %s: %s%s",
-				 digest_format(layer_digest(l), digest), p.warning,
-				 p.basis == BASIS_STREAM
-					 ? "; all of it was fetched instead"
-					 : "");
-	}
-}
-
 /* One sentence for all: there may be many. */
 static void log_unbound(const struct view *v)
 {
@@ -304,26 +217,7 @@ static void log_unbound(const struct view *v)
 		 path, n > 1 ? ", nor are others" : "");
 }
 
-/* LOADING */
-
-/* Over the layers that can be shown, each as often as the image has it. */
-static void add_up(struct view *v)
-{
-	const struct index_info *info;
-	size_t i;
-
-	for (i = 0; i < v->image->n_layers; i++) {
-		const struct mount_layer *l = v->layers[i];
-
-		if (l->loaded < 0)
-			continue;
-		info = index_info(layer_index(l->layer));
-		v->has_xattrs |= info->has_xattrs;
-		v->has_sparse |= info->has_sparse;
-		v->content_size = add_sizes(v->content_size, info->content_size);
-		v->n_entries += info->n_entries;
-	}
-}
+/* THE TREE */
 
 static void note_extras(struct view *v)
 {
@@ -333,7 +227,7 @@ static void note_extras(struct view *v)
 		mount_layer_note_extra(layers_get(v->mount_layers, number), inode, n);
 }
 
-static int merge_layers_of(struct view *v, struct err *e)
+static int merge_all(struct view *v, struct err *e)
 {
 	const struct image *img = v->image;
 	struct tree_layer *parts = calloc(img->n_layers + 1, sizeof(*parts));
@@ -343,10 +237,12 @@ static int merge_layers_of(struct view *v, struct err *e)
 	if (!parts)
 		return -ENOMEM;
 	for (i = 0; i < img->n_layers; i++) {
-		parts[i].mount_number = v->layers[i]->number;
-		parts[i].seed = v->layers[i]->seed;
+		const struct mount_layer *l = v->layers.all[i];
+
+		parts[i].mount_number = l->number;
+		parts[i].seed = l->seed;
 		parts[i].by_place = v->context->options->ino == INO_UNIQUE;
-		parts[i].index = layer_index(v->layers[i]->layer);
+		parts[i].index = layer_index(l->layer);
 	}
 	rc = merge_new(parts, img->n_layers, v->number, &v->merge);
 	if (rc < 0) {
@@ -359,32 +255,8 @@ static int merge_layers_of(struct view *v, struct err *e)
 	return rc;
 }
 
-static int load_layers(struct view *v, struct err *e)
-{
-	int rc = count_broken(v, e);
-
-	if (rc < 0)
-		return rc;
-	log_warnings(v);
-	add_up(v);
-	return v->n_broken == 0 ? merge_layers_of(v, e) : 0;
-}
-
-/* An artifact has no layers but blobs, which are files and not read before they are used. */
-static int load_artifact(struct view *v, struct err *e)
-{
-	const struct image *img = v->image;
-	size_t i;
-
-	if (!v->context->mountpoint || v->context->options->layout == LAYOUT_ROOTFS)
-		return image_must_have_files(img, e);
-	for (i = 0; i < img->n_layers; i++)
-		v->content_size = add_sizes(v->content_size, img->layers[i].size);
-	v->n_entries = img->n_layers;
-	return 0;
-}
-
-static int make_texts(struct view *v)
+/* With what only open layers tell, if @has_layers. */
+static int make_texts(struct view *v, bool has_layers)
 {
 	const struct context *c = v->context;
 	struct image_facts facts = {.image = v->image,
@@ -397,14 +269,93 @@ static int make_texts(struct view *v)
 	if (c->mountpoint && asprintf(&path, "%s%s", c->mountpoint, v->path) < 0)
 		return -ENOMEM;
 	facts.path = path;
-	rc = texts_make(&v->texts, &facts, v->layers, view_n_platforms(v));
+	rc = has_layers ? texts_measure(&v->texts, &facts, v->layers.all)
+			: texts_make(&v->texts, &facts, view_n_platforms(v));
 	free(path);
 	return rc;
 }
 
+int view_find_layers(struct view *v, struct err *e)
+{
+	int rc = 0;
+
+	err_set(e, 0, "out of memory");
+	if (!v->image->is_artifact) {
+		find_tocs(v);
+		rc = layer_list_find(&v->layers, v->mount_layers, v->image,
+				     layers_seed(v), v->image_source);
+	}
+	if (rc < 0)
+		layer_list_release(&v->layers);
+	return rc;
+}
+
+/* Unless they make the mount fail: mount_load_tree(). */
+static void log_broken(const struct view *v)
+{
+	const struct options *o = v->context->options;
+	const struct mount_layer *l;
+	size_t i = 0;
+
+	if (o->wait && o->layout == LAYOUT_ROOTFS)
+		return;
+	while ((l = layer_list_broken(&v->layers, &i)))
+		mount_layer_log_broken(l, "; rootfs/ cannot be shown");
+}
+
+static void drop_tree(struct view *v)
+{
+	texts_unmeasure(&v->texts);
+	merge_free(v->merge);
+	v->merge = NULL;
+	if (v->has_pins)
+		layers_unpin(v->layers.own, v->layers.n_own);
+	v->has_pins = false;
+}
+
+int view_load_tree(struct view *v, bool fail_fast, struct err *e)
+{
+	int rc;
+
+	err_set(e, 0, "out of memory");
+	rc = layers_pin(v->layers.own, v->layers.n_own, fail_fast, e);
+	if (rc < 0)
+		return rc;
+	v->has_pins = true;
+	layer_list_log(&v->layers, v->context->log);
+	log_broken(v);
+	layer_list_total(&v->layers, &v->totals);
+	if (v->totals.n_broken == 0)
+		rc = merge_all(v, e);
+	if (rc == 0)
+		rc = make_texts(v, true);
+	if (rc < 0)
+		drop_tree(v);
+	else
+		__atomic_store_n(&v->has_tree, true, __ATOMIC_RELEASE);
+	return rc;
+}
+
+/* THE IMAGE */
+
+/* An artifact has no layers but blobs, which are files and not read before they are used. */
+static int load_artifact(struct view *v, struct err *e)
+{
+	const struct image *img = v->image;
+	size_t i;
+
+	if (!v->context->mountpoint || v->context->options->layout == LAYOUT_ROOTFS)
+		return image_must_have_files(img, e);
+	for (i = 0; i < img->n_layers; i++)
+		v->totals.content_size = add_sizes(v->totals.content_size,
+						   img->layers[i].size);
+	v->totals.n_entries = img->n_layers;
+	v->has_tree = true;
+	return 0;
+}
+
 int view_load(struct view *v, struct err *e)
 {
-	bool is_first = v->number == 0;
 	int rc;
 
 	err_set(e, 0, "out of memory");
@@ -412,30 +363,26 @@ int view_load(struct view *v, struct err *e)
 	if (rc == 0)
 		rc = check_platform(v, e);
 	if (rc == 0)
-		rc = layers_pin(v->own, v->n_own, is_first, e);
+		rc = layer_list_find(&v->blobs, v->mount_layers, v->image, layers_seed(v),
+				     v->image_source);
+	if (rc == 0 && v->image->is_artifact)
+		rc = load_artifact(v, e);
 	if (rc < 0)
 		return rc;
-	v->has_layers = true;
-	rc = v->image->is_artifact ? load_artifact(v, e) : load_layers(v, e);
-	return rc < 0 ? rc : make_texts(v);
+	v->is_stored = v->image->is_artifact || has_all_indexes(v);
+	return make_texts(v, false);
 }
 
 void view_unload(struct view *v)
 {
+	drop_tree(v);
 	texts_release(&v->texts);
-	merge_free(v->merge);
-	if (v->has_layers)
-		layers_unpin(v->own, v->n_own);
-	free(v->layers);
-	free(v->own);
+	layer_list_release(&v->layers);
+	layer_list_release(&v->blobs);
 	image_free(v->image);
-	v->merge = NULL;
-	v->layers = v->own = NULL;
 	v->image = NULL;
-	v->has_layers = v->has_xattrs = v->has_sparse = false;
-	v->n_own = 0;
-	v->n_broken = 0;
-	v->content_size = v->n_entries = 0;
+	v->has_tree = v->is_stored = false;
+	v->totals = (struct layer_totals){.n_broken = 0};
 }
 
 /* ATTRIBUTES */
@@ -448,6 +395,16 @@ uint64_t view_item_ino(const struct view *v, const struct node *row, bool has_pa
 	uint64_t sum = node_ino_add(node_ino_add(place, seed, 0), seed, row->layer);
 
 	return node_ino_end(has_parameter ? node_ino_add(sum, seed, row->entry) : sum);
+}
+
+uint64_t view_root_ino(const struct view *v, const struct node *row)
+{
+	uint64_t seed = node_seed(&v->image->manifest_descriptor.digest);
+
+	if (v->context->options->ino == INO_UNIQUE)
+		return view_item_ino(v, row, true);
+	return node_ino_end(
+		node_ino_add(node_ino_add(0, seed, row->layer), seed, row->entry));
 }
 
 void view_item(const struct view *v, uint64_t node, uint64_t ino, int64_t time,

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An image as the mount shows it. A view stays as long as the mount; what is loaded for it
- * may come and go: images.h. A loaded image has its documents and texts, up to a thousand
- * merged directories, and its layers pinned: some hundred KiB, and three file descriptors
- * for each layer.
+ * may come and go: images.h. It is loaded in three steps, each when something needs it:
+ *
+ *	image	manifest and config, the documents and texts: a few KiB
+ *	layers	which layers it has, with the tables that a registry keeps beside them
+ *	tree	all layers opened and merged: some hundred KiB, up to a thousand merged
+ *		directories, and three file descriptors for each layer
+ *
+ * What a step has made stays until the image is unloaded.
  */
 #ifndef FS_IMAGE_VIEW_H
 #define FS_IMAGE_VIEW_H
@@ -14,6 +19,7 @@
 
 #include "base/digest.h"
 #include "fs/image/index_blobs.h"
+#include "fs/image/layer_list.h"
 #include "fs/image/lazy.h"
 #include "fs/image/referrers.h"
 #include "fs/image/texts.h"
@@ -55,29 +61,50 @@ struct view {
 
 	/* While it is pinned: */
 	struct image *image;
-	struct mount_layer **layers; /* of image->layers */
-	struct mount_layer **own;    /* the same, each once */
-	size_t n_own;		     /* atomic while it is loaded */
-	bool has_layers;	     /* they are pinned */
-	struct merge *merge; /* NULL if a layer is broken: rootfs/ is then unavailable */
-	uint32_t n_broken;
+	struct layer_list blobs; /* the layers as oci/ and files/ show them */
 	struct texts texts;
-	bool has_xattrs; /* any layer */
-	bool has_sparse;
-	uint64_t content_size; /* sum over the layers */
-	uint64_t n_entries;
+	bool is_stored; /* the store has an index of every layer */
+
+	/* While it is pinned, after view_need_layers() of images.h: */
+	struct lazy layers_step;
+	struct layer_list layers; /* none: an artifact */
+
+	/* While it is pinned, after view_need_tree(); atomic: they are known. */
+	bool has_tree;
+	struct lazy tree_step;
+	bool has_pins; /* of the layers */
+	struct merge
+		*merge; /* NULL if a layer is broken, and of an artifact: no rootfs/ */
+	struct layer_totals totals;
 };
 
 /* Unloaded. */
 void view_free(struct view *v);
 
 /*
- * Loads it: resolves the image, opens its layers, merges them, makes the texts. One thread;
- * images.h calls it. Layers that are broken are logged and leave the merge NULL, but with
- * layout=rootfs they are a failure. Undo it with view_unload(), also after a failure.
+ * The steps, in their order; images.h calls each once, from one thread. A negative errno and
+ * a sentence. Undo them with view_unload(), also after a failure.
  */
 int view_load(struct view *v, struct err *e);
+int view_find_layers(struct view *v, struct err *e);
+/*
+ * Layers that are broken are logged and leave the merge NULL. After a failure it may be
+ * called again. @fail_fast: as layers_pin().
+ */
+int view_load_tree(struct view *v, bool fail_fast, struct err *e);
 void view_unload(struct view *v);
+
+/* Whether view_load_tree() has succeeded. Pinned. */
+static inline bool view_has_tree(const struct view *v)
+{
+	return __atomic_load_n(&v->has_tree, __ATOMIC_ACQUIRE);
+}
+
+/* The merged tree; NULL if it is not loaded or a layer is broken. Pinned. */
+static inline struct merge *view_merge(const struct view *v)
+{
+	return view_has_tree(v) ? v->merge : NULL;
+}
 
 /* The number of images in platforms/, of those in the index. */
 size_t view_n_platforms(const struct view *v);
@@ -95,6 +122,12 @@ int view_fetch_index_blobs(struct view *v, struct err *e);
  * image must be pinned unless it is inside a directory (view->around).
  */
 uint64_t view_item_ino(const struct view *v, const struct node *row, bool has_parameter);
+/*
+ * st_ino of the root of the merged tree or of a layer: made of the image's digest and the row,
+ * because what it holds is the same wherever the image is shown; with -o ino=unique as
+ * view_item_ino(). Pinned.
+ */
+uint64_t view_root_ino(const struct view *v, const struct node *row);
 void view_item(const struct view *v, uint64_t node, uint64_t ino, int64_t time,
 	       uint32_t mode, size_t size, struct item *out);
 /*

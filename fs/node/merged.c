@@ -6,6 +6,8 @@
 #include "fs/image/context.h"
 #include "fs/image/layers.h"
 #include "fs/options/options.h"
+#include "fs/image/images.h"
+#include "fs/image/item.h"
 #include "fs/image/view.h"
 #include "fs/node/node_ops.h"
 #include "fs/node/rows.h"
@@ -16,7 +18,7 @@
 static int merged_open(const struct located *at, struct merged_dir **out)
 {
 	struct place place = {.layer = at->node.layer, .entry = at->node.entry};
-	struct merge *m = at->view->merge;
+	struct merge *m = view_merge(at->view);
 	int rc;
 
 	if (!m)
@@ -34,18 +36,38 @@ static int describe_dir(const struct nodes *n, const struct merge *m,
 	return rc < 0 ? located_merge_failed(n, rc) : located_item(n, &a, out);
 }
 
-static int merged_describe_root(const struct nodes *n, struct view *v, uint32_t number,
-				struct item *out)
+static int merged_describe_root(const struct nodes *n, struct view *v,
+				const struct node *row, struct item *out)
 {
+	struct merge *m = view_merge(v);
 	struct merged_dir *dir;
-	int rc = merge_root(v->merge, &dir);
+	struct item real;
+	int rc;
 
-	(void)number;
+	if (!m) {
+		located_root_item(v, row, NULL, !view_has_tree(v), out);
+		return 0;
+	}
+	rc = merge_root(m, &dir);
 	if (rc < 0)
 		return located_merge_failed(n, rc);
-	rc = describe_dir(n, v->merge, dir, out);
+	rc = describe_dir(n, m, dir, &real);
 	merged_dir_unref(dir);
+	if (rc == 0)
+		located_root_item(v, row, &real, false, out);
 	return rc;
+}
+
+static bool merged_is_root_loaded(const struct located *at)
+{
+	return view_has_tree(at->view);
+}
+
+static int merged_pin(struct located *at, struct waiter *w)
+{
+	int rc = located_pin_view(at, w);
+
+	return rc < 0 ? rc : view_need_tree(at->view, w);
 }
 
 static int merged_describe(const struct located *at, struct item *out)
@@ -55,7 +77,7 @@ static int merged_describe(const struct located *at, struct item *out)
 
 	if (rc < 0)
 		return rc;
-	rc = describe_dir(at->nodes, at->view->merge, dir, out);
+	rc = describe_dir(at->nodes, view_merge(at->view), dir, out);
 	merged_dir_unref(dir);
 	return rc;
 }
@@ -70,7 +92,7 @@ static int merged_lookup(const struct located *at, const char *name, struct wait
 	(void)w;
 	if (rc < 0)
 		return rc;
-	rc = merge_lookup(at->view->merge, dir, name, strlen(name), &a);
+	rc = merge_lookup(view_merge(at->view), dir, name, strlen(name), &a);
 	rc = rc < 0 ? located_merge_failed(at->nodes, rc)
 		    : located_item(at->nodes, &a, out);
 	merged_dir_unref(dir);
@@ -92,7 +114,7 @@ static int merged_next(struct node_list *l, struct item *out)
 	int rc = 0;
 
 	if (!l->listing)
-		rc = listing_open(l->at.view->merge, l->dir, after, &l->listing);
+		rc = listing_open(view_merge(l->at.view), l->dir, after, &l->listing);
 	if (rc >= 0)
 		rc = listing_next(l->listing, &name, &len, &a, &after);
 	if (rc <= 0)
@@ -107,21 +129,38 @@ static int merged_next(struct node_list *l, struct item *out)
 	return 1;
 }
 
+static bool is_root_dir(struct merge *m, const struct merged_dir *dir)
+{
+	struct merged_dir *root;
+	bool is;
+
+	if (merge_root(m, &root) < 0)
+		return false;
+	is = root->node == dir->node;
+	merged_dir_unref(root);
+	return is;
+}
+
 /* Around rootfs/ is the top of the image, unless it is the top of the mount itself. */
 static int merged_parent(struct node_list *l, struct item *out)
 {
-	struct node top = {.image = l->at.node.image, .layer = ROW_TOP, .entry = 1};
 	const struct nodes *n = l->at.nodes;
-	struct merge *m = l->at.view->merge;
+	bool has_top = n->context->options->layout == LAYOUT_IMAGE;
+	struct node row = {.image = l->at.node.image, .layer = ROW_TOP, .entry = 1};
+	struct view *v = l->at.view;
+	struct merge *m = view_merge(v);
 	struct merged_dir *dir;
-	int rc = merge_parent(m, l->dir, &dir);
+	int rc;
 
+	if (l->at.is_root && has_top)
+		return rows_describe(n, v, &row, out);
+	rc = merge_parent(m, l->dir, &dir);
 	if (rc < 0)
 		return located_merge_failed(n, rc);
-	if (dir->node == l->dir->node && n->context->options->layout == LAYOUT_IMAGE)
-		rc = rows_describe(n, l->at.view, &top, out);
-	else
-		rc = describe_dir(n, m, dir, out);
+	if (has_top)
+		row.layer = ROW_ROOTFS;
+	rc = is_root_dir(m, dir) ? merged_describe_root(n, v, &row, out)
+				 : describe_dir(n, m, dir, out);
 	merged_dir_unref(dir);
 	return rc;
 }
@@ -140,7 +179,7 @@ static int merged_xattrs(const struct located *at, struct xattr_run *out)
 
 	if (rc < 0)
 		return rc;
-	rc = merge_describe(at->view->merge, dir, &a);
+	rc = merge_describe(view_merge(at->view), dir, &a);
 	merged_dir_unref(dir);
 	if (rc < 0)
 		return located_merge_failed(at->nodes, rc);
@@ -151,9 +190,10 @@ static int merged_xattrs(const struct located *at, struct xattr_run *out)
 }
 
 const struct node_ops merged_ops = {
-	.pin = located_pin_view,
+	.pin = merged_pin,
 	.describe = merged_describe,
 	.describe_root = merged_describe_root,
+	.is_root_loaded = merged_is_root_loaded,
 	.lookup = merged_lookup,
 	.list = merged_list,
 	.next = merged_next,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/node/mount.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "fs/options/options.h"
 #include "fs/names/namespace.h"
 #include "fs/names/refresh.h"
@@ -35,26 +37,33 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 	return rc;
 }
 
-/*
- * The kernel learns only once that there are no xattrs or holes, and for images that are
- * loaded later it is not known.
- */
 int mount_load(struct mount *m, struct err *e)
 {
-	const struct view *v = m->images.first;
-	bool is_open_ended = m->namespace != NULL;
-	int rc = 0;
+	if (!m->namespace)
+		return images_load_first(&m->images, e);
+	refresh_first(m->namespace);
+	return 0;
+}
 
-	if (!m->namespace) {
-		rc = images_load_first(&m->images, e);
-		is_open_ended = rc == 0 && v->image->n_platforms > 0 &&
-				m->context.options->layout == LAYOUT_IMAGE;
-	}
+bool mount_has_tree(const struct mount *m)
+{
+	return m->namespace || view_has_tree(m->images.first);
+}
+
+int mount_load_tree(struct mount *m, struct err *e)
+{
+	const struct view *v = m->images.first;
+	const struct mount_layer *l;
+	size_t i = 0;
+	int rc;
+
 	if (m->namespace)
-		refresh_first(m->namespace);
-	m->nodes.has_xattrs = is_open_ended || v->has_xattrs;
-	m->nodes.has_sparse = is_open_ended || v->has_sparse;
-	return rc;
+		return 0;
+	rc = images_load_first_tree(&m->images, e);
+	if (rc < 0 || m->context.options->layout == LAYOUT_IMAGE)
+		return rc;
+	l = layer_list_broken(&v->layers, &i);
+	return l ? err_set(e, -EBADMSG, "%s", mount_layer_why(l)) : 0;
 }
 
 void mount_close(struct mount *m)

@@ -3,12 +3,14 @@
  * All parts of a mount, built and taken down in order: the one module that knows them all.
  *
  *	mount_open()	the store and the source; no network
- *	mount_load()	image 0: resolved, its layers indexed, merged
+ *	mount_load()	image 0: resolved
  *	...		served by m->nodes
  *	mount_close()
  */
 #ifndef FS_NODE_MOUNT_H
 #define FS_NODE_MOUNT_H
+
+#include <stdbool.h>
 
 #include "fs/image/context.h"
 #include "fs/image/images.h"
@@ -40,6 +42,13 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 	       const char *mountpoint, struct err *e);
 /* As images_load_first(); of a namespace the top is listed: refresh_first(). */
 int mount_load(struct mount *m, struct err *e);
+/* Whether all layers of the image are known; a namespace has no such layers. */
+bool mount_has_tree(const struct mount *m);
+/*
+ * As images_load_first_tree(), but with layout=rootfs a broken layer is a failure. While it
+ * waits, other threads may serve the mount.
+ */
+int mount_load_tree(struct mount *m, struct err *e);
 void mount_close(struct mount *m);
 
 /* The name of what is mounted, as the user knows it. Loaded. */

@@ -73,6 +73,26 @@ int located_merge_failed(const struct nodes *n, int code)
 	return code == -ENOENT ? code : located_index_failed(n, NULL, code);
 }
 
+void located_root_item(const struct view *v, const struct node *row,
+		       const struct item *real, bool is_loading, struct item *out)
+{
+	int64_t created = v->image->has_created ? v->image->created : 0;
+	struct stat *st = &out->attr;
+
+	view_item(v, node_pack(row), view_root_ino(v, row), created, S_IFDIR | 0755, 0,
+		  out);
+	st->st_uid = real ? real->attr.st_uid : 0;
+	st->st_gid = real ? real->attr.st_gid : 0;
+	out->is_provisional = !real && is_loading;
+	if (real) {
+		st->st_mode = real->attr.st_mode;
+		st->st_mtim = real->attr.st_mtim;
+		st->st_atim = real->attr.st_atim;
+	} else if (!is_loading) {
+		st->st_mode = S_IFDIR | 0555;
+	}
+}
+
 static int fill_attr(const struct index *ix, const struct entry *e, struct stat *st)
 {
 	uint64_t stored = e->size;

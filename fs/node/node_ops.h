@@ -37,8 +37,6 @@ struct nodes {
 	struct images *images;
 	struct snapshots *snapshots;
 	struct namespace *namespace; /* NULL: image 0 is mounted */
-	bool has_xattrs;	     /* false: no node can have any */
-	bool has_sparse;	     /* false: no file can have a hole */
 };
 
 /* A node with what it needs, pinned. */
@@ -47,7 +45,7 @@ struct located {
 	const struct node_ops *ops;
 	uint64_t id;
 	struct node node;
-	bool is_root;		   /* of a merged tree that is the top of the mount */
+	bool is_root; /* of a merged tree or a layer: its id is that of a row, or the top */
 	struct name *name;	   /* NULL if the node is no name, or .peelfs */
 	struct view *view;	   /* NULL if the kind needs no image */
 	struct mount_layer *layer; /* NULL if the kind needs no layer */
@@ -77,9 +75,14 @@ struct node_ops {
 	/* Sets and pins view or layer. NULL: the kind needs neither. May wait. */
 	int (*pin)(struct located *at, struct waiter *w);
 	int (*describe)(const struct located *at, struct item *out);
-	/* The root of the merged tree, or of layer @number, of @v, which is pinned. */
-	int (*describe_root)(const struct nodes *n, struct view *v, uint32_t number,
-			     struct item *out);
+	/*
+	 * Describes a root, whose row is @row of @v; only @v is pinned. What is not loaded yet
+	 * is described provisionally.
+	 */
+	int (*describe_root)(const struct nodes *n, struct view *v,
+			     const struct node *row, struct item *out);
+	/* Whether pin() would not have to wait for a root, whose view is pinned. */
+	bool (*is_root_loaded)(const struct located *at);
 
 	/* Of directories; NULL: -ENOTDIR. May wait. */
 	int (*lookup)(const struct located *at, const char *name, struct waiter *w,
@@ -135,6 +138,13 @@ void located_release(struct located *at);
 int located_index_failed(const struct nodes *n, struct mount_layer *l, int code);
 /* The same for errors of the merge; -ENOENT stays. */
 int located_merge_failed(const struct nodes *n, int code);
+/*
+ * The item of a root with the attributes of @real; NULL: they are not known, and are
+ * provisional if @is_loading. Node, st_ino and ctime are those of @row of @v, so they stay
+ * when the tree is loaded: find(1) and tar(1) would take the directory for another one.
+ */
+void located_root_item(const struct view *v, const struct node *row,
+		       const struct item *real, bool is_loading, struct item *out);
 /* Describes an entry of a layer, which is pinned, for a reply. 0, -EIO. */
 int located_item(const struct nodes *n, const struct attributes *a, struct item *out);
 

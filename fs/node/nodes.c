@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include "fs/image/context.h"
+#include "fs/image/images.h"
 #include "fs/image/item.h"
 #include "fs/image/layers.h"
 #include "fs/options/options.h"
 #include "fs/node/node_ops.h"
+#include "fs/node/rows.h"
 #include "tar/layer.h"
 
 /* "." and "..", whose cookies come before those of the kind. */
@@ -26,12 +28,20 @@ static void find_kind(const struct nodes *n, uint64_t id, struct located *at)
 		[NODE_NAME] = &name_ops,
 	};
 
+	unsigned kind;
+
 	*at = (struct located){.nodes = n, .id = id};
-	at->ops = kinds[located_kind(n, id, &at->node)];
-	if (id == NODES_TOP && n->context->options->layout == LAYOUT_ROOTFS) {
+	kind = located_kind(n, id, &at->node);
+	at->ops = kinds[kind];
+	if (kind == NODE_SYNTHETIC &&
+	    (at->node.layer == ROW_ROOTFS ||
+	     (id == NODES_TOP && n->context->options->layout == LAYOUT_ROOTFS)))
 		at->ops = &merged_ops;
-		at->is_root = true;
-	}
+	else if (kind == NODE_SYNTHETIC && at->node.layer == ROW_LAYER)
+		at->ops = &raw_ops;
+	else
+		return;
+	at->is_root = true;
 }
 
 /* Finds a node and pins what it needs; located_release() in any case. */
@@ -42,6 +52,14 @@ static int locate(const struct nodes *n, uint64_t id, struct waiter *w,
 	return at->ops->pin ? at->ops->pin(at, w) : 0;
 }
 
+static int describe(const struct located *at, struct item *out)
+{
+	if (at->is_root)
+		return at->ops->describe_root(at->nodes, at->view, &at->node, out);
+	return at->ops->describe(at, out);
+}
+
+/* Roots are described at once, whether they are loaded or not. */
 int nodes_describe(const struct nodes *n, uint64_t id, struct waiter *w, struct item *out)
 {
 	struct located at;
@@ -50,9 +68,9 @@ int nodes_describe(const struct nodes *n, uint64_t id, struct waiter *w, struct 
 	find_kind(n, id, &at);
 	if (at.ops->glance && at.ops->glance(n, &at.node, out))
 		return 0;
-	rc = locate(n, id, w, &at);
+	rc = at.is_root ? located_pin_view(&at, w) : locate(n, id, w, &at);
 	if (rc == 0)
-		rc = at.ops->describe(&at, out);
+		rc = describe(&at, out);
 	located_release(&at);
 	return rc;
 }
@@ -70,6 +88,26 @@ int nodes_lookup(const struct nodes *n, uint64_t parent, const char *name,
 		rc = at.ops->lookup ? at.ops->lookup(&at, name, w, out) : -ENOTDIR;
 	located_release(&at);
 	return rc;
+}
+
+/* WHAT ALL NODES TOGETHER MAY HAVE */
+
+/* Images that are loaded later may have anything. */
+static bool is_open_ended(const struct nodes *n)
+{
+	return n->namespace || !view_has_tree(n->images->first) ||
+	       (n->images->first->image->n_platforms > 0 &&
+		n->context->options->layout == LAYOUT_IMAGE);
+}
+
+bool nodes_may_have_xattrs(const struct nodes *n)
+{
+	return is_open_ended(n) || n->images->first->totals.has_xattrs;
+}
+
+bool nodes_may_have_holes(const struct nodes *n)
+{
+	return is_open_ended(n) || n->images->first->totals.has_sparse;
 }
 
 /* LISTS */
@@ -109,8 +147,7 @@ static int next_name(struct node_list *l, struct item *out)
 
 	if (l->cookie < N_DOTS) {
 		strcpy(l->name, l->cookie == 0 ? "." : "..");
-		rc = l->cookie == 0 ? l->at.ops->describe(&l->at, out)
-				    : l->at.ops->parent(l, out);
+		rc = l->cookie == 0 ? describe(&l->at, out) : l->at.ops->parent(l, out);
 		l->cookie++;
 		return rc < 0 ? rc : 1;
 	}
@@ -160,7 +197,7 @@ ssize_t nodes_read(const struct nodes *n, uint64_t id, void *buf, size_t size,
 static off_t seek_plain(const struct located *at, off_t off, int whence)
 {
 	struct item item = {0};
-	int rc = at->ops->describe(at, &item);
+	int rc = describe(at, &item);
 
 	if (rc != 0)
 		return rc;
@@ -267,7 +304,7 @@ static ssize_t xattrs_list(const struct nodes *n, const struct xattr_run *run, c
 	return (ssize_t)len;
 }
 
-/* The pins are released by the caller. */
+/* The pins are released by the caller. A root that is not loaded has none yet. */
 static int find_xattrs(const struct nodes *n, uint64_t id, struct waiter *w,
 		       struct located *at, struct xattr_run *out)
 {
@@ -277,6 +314,12 @@ static int find_xattrs(const struct nodes *n, uint64_t id, struct waiter *w,
 	find_kind(n, id, at);
 	if (!at->ops->xattrs)
 		return 0;
+	if (at->is_root) {
+		rc = located_pin_view(at, w);
+		if (rc < 0 || !at->ops->is_root_loaded(at))
+			return rc;
+		view_unpin(at->view);
+	}
 	rc = locate(n, id, w, at);
 	return rc < 0 ? rc : at->ops->xattrs(at, out);
 }

@@ -3,13 +3,14 @@
  * Everything in the mount, by node: the merged trees, the documents around them, the names
  * of a namespace. The interface of the file system, without FUSE.
  *
- * All calls: any thread, once image 0 is loaded. Something may have to be loaded or fetched
- * first; the waiter (NULL: a wait that cannot be ended) lets the wait be ended with
+ * All calls: any thread, once images_load_first() has succeeded. Something may have to be
+ * loaded or fetched first; the waiter (NULL: a wait that cannot be ended) lets the wait be ended with
  * -EINTR. Failures are counted and logged; an errno for a program.
  */
 #ifndef FS_NODE_NODES_H
 #define FS_NODE_NODES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,7 +20,14 @@
 /* The top of the mount, as FUSE_ROOT_ID. */
 #define NODES_TOP 1
 
-/* 0, -EIO, -ENOMEM, -ESTALE. */
+/*
+ * False: no node has an xattr, or no file has a hole, whatever is loaded later. True may
+ * become false.
+ */
+bool nodes_may_have_xattrs(const struct nodes *n);
+bool nodes_may_have_holes(const struct nodes *n);
+
+/* 0, -EIO, -ENOMEM, -ESTALE. Never waits for the layers of image 0 or for a root. */
 int nodes_describe(const struct nodes *n, uint64_t node, struct waiter *w,
 		   struct item *out);
 /* Also -ENOENT (@out then says for how long), -ENOTDIR, -ENAMETOOLONG. */

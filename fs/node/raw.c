@@ -12,6 +12,8 @@
 #include "fs/image/context.h"
 #include "fs/image/layers.h"
 #include "fs/options/options.h"
+#include "fs/image/images.h"
+#include "fs/image/item.h"
 #include "fs/image/view.h"
 #include "fs/node/node_ops.h"
 #include "fs/node/rows.h"
@@ -26,9 +28,9 @@ static int raw_entry(struct view *v, const struct node *dir, struct mount_layer 
 {
 	int rc;
 
-	if (dir->layer >= v->image->n_layers)
+	if (dir->layer >= v->layers.n_all)
 		return -ESTALE;
-	*l = v->layers[dir->layer];
+	*l = v->layers.all[dir->layer];
 	if ((*l)->loaded < 0)
 		return -EIO;
 	rc = index_entry(layer_index((*l)->layer), dir->entry, e);
@@ -44,8 +46,10 @@ static int raw_entry(struct view *v, const struct node *dir, struct mount_layer 
 static uint64_t dir_seed(const struct view *v, const struct node *of,
 			 const struct mount_layer *l)
 {
-	if (v->merge)
-		return merge_dir_seed(v->merge, of->layer);
+	const struct merge *m = view_merge(v);
+
+	if (m)
+		return merge_dir_seed(m, of->layer);
 	if (index_info(layer_index(l->layer))->n_foreign == 0)
 		return l->seed;
 	return node_ino_add(node_seed(&v->image->manifest_descriptor.digest), l->seed, 0);
@@ -64,7 +68,7 @@ static void show_dir(const struct view *v, const struct node *of,
 		.is_dir = true,
 		.is_described = true,
 		.layer = of->layer,
-		.mount_number = v->layers[of->layer]->number,
+		.mount_number = l->number,
 		.entry = *e,
 		.nlink = 1,
 	};
@@ -78,20 +82,20 @@ static int show_file(struct view *v, const struct node *of, const struct mount_l
 		     const struct entry *e, struct attributes *out)
 {
 	struct match f;
-	uint32_t number = v->layers[of->layer]->number;
-	struct node node = {.kind = NODE_FILE, .layer = number, .entry = e->inode};
+	struct merge *m = view_merge(v);
+	struct node node = {.kind = NODE_FILE, .layer = l->number, .entry = e->inode};
 	const struct index *ix = layer_index(l->layer);
 	uint64_t dir;
 	int rc = identity_parent(ix, e, &dir);
 
 	if (rc < 0)
 		return rc;
-	if (v->merge) {
+	if (m) {
 		match_init(&f);
 		f.is_described = true;
 		f.layer = of->layer;
 		f.entry = *e;
-		return merge_attributes(v->merge, &f, dir, out);
+		return merge_attributes(m, &f, dir, out);
 	}
 	if (e->flags & ENTRY_FOREIGN)
 		return -ENOENT;
@@ -100,7 +104,7 @@ static int show_file(struct view *v, const struct node *of, const struct mount_l
 		.ino = node_ino(l->seed, e->inode),
 		.is_described = true,
 		.layer = of->layer,
-		.mount_number = number,
+		.mount_number = l->number,
 		.entry = *e,
 	};
 	if (e->inode != e->id)
@@ -142,12 +146,80 @@ static int raw_describe_node(const struct nodes *n, struct view *v,
 	return raw_item(n, rc, &a, out);
 }
 
-static int raw_describe_root(const struct nodes *n, struct view *v, uint32_t number,
-			     struct item *out)
+/* The node of a directory: that of a root is a row, whose parameter counts from 1. */
+static struct node raw_dir(const struct located *at)
 {
-	struct node root = {.kind = NODE_RAW, .image = v->number, .layer = number};
+	struct node dir = at->node;
 
-	return raw_describe_node(n, v, &root, out);
+	if (at->is_root)
+		dir = (struct node){.kind = NODE_RAW,
+				    .image = at->node.image,
+				    .layer = at->node.entry - 1};
+	return dir;
+}
+
+/* The layer, if it is known which it is. */
+static struct mount_layer *known_layer(const struct view *v, const struct node *row)
+{
+	if (layer_list_count(&v->layers) == 0 || row->entry == 0 ||
+	    row->entry > v->layers.n_all)
+		return NULL;
+	return v->layers.all[row->entry - 1];
+}
+
+static int raw_describe_root(const struct nodes *n, struct view *v,
+			     const struct node *row, struct item *out)
+{
+	struct node root = {
+		.kind = NODE_RAW, .image = v->number, .layer = row->entry - 1};
+	struct mount_layer *l = known_layer(v, row);
+	bool is_open = l && lazy_pin(&l->lazy);
+	struct item real;
+	int rc = 0;
+
+	if (is_open && l->loaded == 0) {
+		rc = raw_describe_node(n, v, &root, &real);
+		if (rc == 0)
+			located_root_item(v, row, &real, false, out);
+	} else {
+		located_root_item(v, row, NULL, !is_open, out);
+	}
+	if (is_open)
+		mount_layer_unpin(l);
+	return rc;
+}
+
+static bool raw_is_root_loaded(const struct located *at)
+{
+	struct mount_layer *l = known_layer(at->view, &at->node);
+	bool is = l && lazy_pin(&l->lazy);
+
+	if (is)
+		mount_layer_unpin(l);
+	return is;
+}
+
+/* Opens the layer alone, unless it has hard links to files of lower ones. */
+static int raw_pin(struct located *at, struct waiter *w)
+{
+	struct node dir = raw_dir(at);
+	struct mount_layer *l;
+	int rc = located_pin_view(at, w);
+
+	if (rc == 0)
+		rc = view_need_layers(at->view, w);
+	if (rc == 0 && dir.layer >= at->view->layers.n_all)
+		rc = -ESTALE;
+	if (rc < 0)
+		return rc;
+	l = at->view->layers.all[dir.layer];
+	rc = mount_layer_pin(l, w);
+	if (rc < 0)
+		return rc;
+	at->layer = l;
+	if (l->loaded == 0 && index_info(layer_index(l->layer))->n_foreign > 0)
+		rc = view_need_tree(at->view, w);
+	return rc;
 }
 
 static int raw_describe(const struct located *at, struct item *out)
@@ -159,16 +231,17 @@ static int raw_lookup(const struct located *at, const char *name, struct waiter 
 		      struct item *out)
 {
 	struct view *v = at->view;
+	struct node dir = raw_dir(at);
 	struct mount_layer *l;
 	struct attributes a;
 	struct entry e, child;
-	int rc = raw_entry(v, &at->node, &l, &e);
+	int rc = raw_entry(v, &dir, &l, &e);
 
 	(void)w;
 	if (rc == 0)
 		rc = index_find(layer_index(l->layer), &e, name, strlen(name), &child);
 	if (rc == 0)
-		rc = raw_show(v, &at->node, l, &child, &a);
+		rc = raw_show(v, &dir, l, &child, &a);
 	return raw_item(at->nodes, rc, &a, out);
 }
 
@@ -184,9 +257,10 @@ static int raw_list(struct node_list *list, struct waiter *w)
 static int next_name(struct node_list *list, struct attributes *out)
 {
 	struct view *v = list->at.view;
+	struct node dir = raw_dir(&list->at);
 	struct mount_layer *l;
 	struct entry e, child;
-	int rc = raw_entry(v, &list->at.node, &l, &e);
+	int rc = raw_entry(v, &dir, &l, &e);
 
 	while (rc == 0 && list->cookie < e.n_children) {
 		rc = index_entry(layer_index(l->layer),
@@ -196,7 +270,7 @@ static int next_name(struct node_list *list, struct attributes *out)
 		++list->cookie;
 		if (child.name_len == 0 || child.name_len > NAME_MAX)
 			continue;
-		rc = raw_show(v, &list->at.node, l, &child, out);
+		rc = raw_show(v, &dir, l, &child, out);
 		if (rc == 0) {
 			memcpy(list->name, child.name, child.name_len);
 			list->name[child.name_len] = '\0';
@@ -224,25 +298,30 @@ static int raw_parent(struct node_list *list, struct item *out)
 {
 	const struct located *at = &list->at;
 	struct node row = {.image = at->node.image, .layer = ROW_LAYERS, .entry = 1};
-	struct node parent = at->node;
+	struct node parent = raw_dir(at);
 	struct mount_layer *l;
 	struct entry e;
 	int rc;
 
-	if (at->node.entry == 0)
+	if (at->is_root)
 		return rows_describe(at->nodes, at->view, &row, out);
-	rc = raw_entry(at->view, &at->node, &l, &e);
+	rc = raw_entry(at->view, &parent, &l, &e);
 	if (rc < 0)
 		return raw_item(at->nodes, rc, NULL, out);
+	row = (struct node){
+		.image = parent.image, .layer = ROW_LAYER, .entry = parent.layer + 1};
+	if (e.parent == 0)
+		return raw_describe_root(at->nodes, at->view, &row, out);
 	parent.entry = e.parent;
 	return raw_describe_node(at->nodes, at->view, &parent, out);
 }
 
 static int raw_xattrs(const struct located *at, struct xattr_run *out)
 {
+	struct node dir = raw_dir(at);
 	struct mount_layer *l;
 	struct entry e;
-	int rc = raw_entry(at->view, &at->node, &l, &e);
+	int rc = raw_entry(at->view, &dir, &l, &e);
 
 	if (rc == -EBADMSG)
 		return located_index_failed(at->nodes, NULL, rc);
@@ -252,9 +331,10 @@ static int raw_xattrs(const struct located *at, struct xattr_run *out)
 }
 
 const struct node_ops raw_ops = {
-	.pin = located_pin_view,
+	.pin = raw_pin,
 	.describe = raw_describe,
 	.describe_root = raw_describe_root,
+	.is_root_loaded = raw_is_root_loaded,
 	.lookup = raw_lookup,
 	.list = raw_list,
 	.next = raw_next,

@@ -27,8 +27,10 @@ static const struct row {
 	const char *name;
 	enum row_number parent;
 	enum row_kind kind;
-	bool has_parameter;  /* there may be none or several: row_count() */
-	enum text_kind text; /* of ROW_IS_BYTES without a document */
+	bool has_parameter;    /* there may be none or several: row_count() */
+	enum text_kind text;   /* of ROW_IS_BYTES without a document */
+	enum row_number early; /* shown in its place while it has no sizes; or 0 */
+	bool is_early;
 } rows[N_ROWS] = {
 	[ROW_TOP] = {"", ROW_TOP, ROW_IS_DIR},
 	[ROW_ROOTFS] = {"rootfs", ROW_TOP, ROW_IS_DIR, true},
@@ -37,12 +39,21 @@ static const struct row {
 	[ROW_CONFIG] = {"config.json", ROW_TOP, ROW_IS_BYTES},
 	[ROW_MANIFEST] = {"manifest.json", ROW_TOP, ROW_IS_BYTES},
 	[ROW_INDEX] = {"index.json", ROW_TOP, ROW_IS_BYTES, true},
-	[ROW_INSPECT] = {"inspect.json", ROW_TOP, ROW_IS_BYTES, true, TEXT_INSPECT},
-	[ROW_HISTORY] = {"history", ROW_TOP, ROW_IS_BYTES, true, TEXT_HISTORY},
+	[ROW_INSPECT] = {"inspect.json", ROW_TOP, ROW_IS_BYTES, true, TEXT_INSPECT,
+			 ROW_EARLY_INSPECT},
+	[ROW_HISTORY] = {"history", ROW_TOP, ROW_IS_BYTES, true, TEXT_HISTORY,
+			 ROW_EARLY_HISTORY},
 	[ROW_DOCKERFILE] = {"Dockerfile", ROW_TOP, ROW_IS_BYTES, true, TEXT_DOCKERFILE},
 	[ROW_LAYERS] = {"layers", ROW_TOP, ROW_IS_DIR, true},
 	[ROW_LAYER] = {"", ROW_LAYERS, ROW_IS_DIR, true},
-	[ROW_LAYER_JSON] = {".json", ROW_LAYERS, ROW_IS_BYTES, true, TEXT_LAYER},
+	[ROW_LAYER_JSON] = {".json", ROW_LAYERS, ROW_IS_BYTES, true, TEXT_LAYER,
+			    ROW_EARLY_LAYER_JSON},
+	[ROW_EARLY_INSPECT] = {"", ROW_TOP, ROW_IS_BYTES, true, TEXT_INSPECT,
+			       .is_early = true},
+	[ROW_EARLY_HISTORY] = {"", ROW_TOP, ROW_IS_BYTES, true, TEXT_HISTORY,
+			       .is_early = true},
+	[ROW_EARLY_LAYER_JSON] = {"", ROW_LAYERS, ROW_IS_BYTES, true, TEXT_LAYER,
+				  .is_early = true},
 	[ROW_PLATFORMS] = {"platforms", ROW_TOP, ROW_IS_DIR, true},
 	[ROW_PLATFORM] = {"", ROW_PLATFORMS, ROW_IS_DIR, true},
 	[ROW_REFERRERS] = {"referrers", ROW_TOP, ROW_IS_DIR, true},
@@ -67,8 +78,8 @@ static bool has_own_config(const struct view *v)
 {
 	size_t i;
 
-	for (i = 0; i < v->n_own; i++) {
-		if (digest_equal(&v->own[i]->descriptor.digest,
+	for (i = 0; i < v->blobs.n_own; i++) {
+		if (digest_equal(&v->blobs.own[i]->descriptor.digest,
 				 &v->image->config_descriptor.digest))
 			return false;
 	}
@@ -84,6 +95,8 @@ static size_t row_count(const struct view *v, uint32_t row)
 	case ROW_ROOTFS:
 	case ROW_INSPECT:
 	case ROW_HISTORY:
+	case ROW_EARLY_INSPECT:
+	case ROW_EARLY_HISTORY:
 	case ROW_DOCKERFILE:
 	case ROW_LAYERS:
 		return !img->is_artifact;
@@ -91,6 +104,7 @@ static size_t row_count(const struct view *v, uint32_t row)
 		return img->is_artifact;
 	case ROW_LAYER:
 	case ROW_LAYER_JSON:
+	case ROW_EARLY_LAYER_JSON:
 		return img->is_artifact ? 0 : img->n_layers;
 	case ROW_FILE:
 		return img->is_artifact ? img->n_layers : 0;
@@ -113,7 +127,7 @@ static size_t row_count(const struct view *v, uint32_t row)
 	case ROW_OCI_CONFIG:
 		return has_own_config(v);
 	case ROW_OCI_LAYER:
-		return v->n_own;
+		return v->blobs.n_own;
 	case ROW_OCI_OTHER:
 		return index_blobs_count(&v->index_blobs);
 	default:
@@ -162,7 +176,7 @@ static const struct digest *blob_of(const struct view *v, uint32_t row, uint32_t
 		d = &v->image->config_descriptor;
 		break;
 	case ROW_OCI_LAYER:
-		d = &v->own[i]->descriptor;
+		d = &v->blobs.own[i]->descriptor;
 		break;
 	case ROW_OCI_OTHER:
 		*size = v->index_blobs.list[i].size;
@@ -206,6 +220,11 @@ enum row_kind rows_kind(uint32_t row)
 	return rows[row].kind;
 }
 
+bool rows_need_tree(const struct node *n)
+{
+	return n->layer < N_ROWS && rows[n->layer].early != 0;
+}
+
 bool rows_has(const struct view *v, const struct node *n)
 {
 	return n->layer < N_ROWS &&
@@ -220,13 +239,14 @@ int rows_blob(struct view *v, const struct node *n, struct mount_layer **out)
 	if (n->layer == ROW_OCI_OTHER)
 		return index_blobs_file(&v->index_blobs, i, v->mount_layers,
 					v->image_source, out);
-	*out = n->layer == ROW_FILE ? v->layers[i] : v->own[i];
+	*out = n->layer == ROW_FILE ? v->blobs.all[i] : v->blobs.own[i];
 	return 0;
 }
 
 int rows_bytes(const struct view *v, const struct node *n, const char **data, size_t *len)
 {
 	const struct buf *doc = document_of(v->image, n->layer);
+	enum text_kind kind = rows[n->layer].text;
 	const struct text *text;
 
 	if (doc) {
@@ -234,7 +254,8 @@ int rows_bytes(const struct view *v, const struct node *n, const char **data, si
 		*len = doc->len;
 		return 0;
 	}
-	text = &v->texts.list[rows[n->layer].text][n->entry - 1];
+	text = rows_need_tree(n) ? v->texts.measured[kind] : v->texts.list[kind];
+	text += n->entry - 1;
 	*data = text->data;
 	*len = text->len;
 	return text->failed;
@@ -320,6 +341,7 @@ int rows_describe(const struct nodes *nodes, const struct view *v, const struct 
 		len = row->kind == ROW_IS_BLOB ? blob_length(v, n) : bytes_length(v, n);
 		view_item(v, node_pack(n), view_item_ino(v, n, row->has_parameter), time,
 			  S_IFREG | 0444, len, out);
+		out->is_live = row->is_early;
 	}
 	return 0;
 }
@@ -379,13 +401,15 @@ bool rows_next(const struct view *v, const struct node *dir, uint64_t *cookie, c
 	if (row == ROW_TOP)
 		row++; /* the top is in no directory */
 	for (; row < N_ROWS; row++, parameter = 0) {
-		if (rows[row].parent != dir->layer ||
+		if (rows[row].parent != dir->layer || rows[row].is_early ||
 		    !next_of_row(v, (uint32_t)row, dir, &parameter))
 			continue;
 		*out = *dir;
 		out->layer = (uint32_t)row;
 		out->entry = rows[row].kind == ROW_IS_LIVE ? 0 : parameter;
 		row_name(v, out->layer, parameter, name);
+		if (rows[row].early && !view_has_tree(v))
+			out->layer = rows[row].early;
 		*cookie = row << COOKIE_SHIFT | parameter;
 		return true;
 	}

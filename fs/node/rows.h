@@ -26,7 +26,7 @@ struct view;
  */
 enum row_number {
 	ROW_TOP,
-	ROW_ROOTFS, /* stands for the merged root; shown itself only if that is broken */
+	ROW_ROOTFS, /* the root of the merged tree: merged.c */
 	ROW_FILES,
 	ROW_FILE, /* a blob of an artifact, by its title */
 	ROW_CONFIG,
@@ -36,7 +36,7 @@ enum row_number {
 	ROW_HISTORY,
 	ROW_DOCKERFILE,
 	ROW_LAYERS,
-	ROW_LAYER, /* stands for a layer's root; shown itself only if that is broken */
+	ROW_LAYER, /* the root of a layer: raw.c */
 	ROW_LAYER_JSON,
 	ROW_PLATFORMS,
 	ROW_PLATFORM, /* stands for the top of another image */
@@ -53,6 +53,10 @@ enum row_number {
 	ROW_OCI_CONFIG,
 	ROW_OCI_LAYER, /* parameter: which of view->own */
 	ROW_OCI_OTHER, /* parameter: which of view->index_blobs */
+	/* In the place of the row of that name until the sizes of layers are known: */
+	ROW_EARLY_INSPECT,
+	ROW_EARLY_HISTORY,
+	ROW_EARLY_LAYER_JSON,
 	ROW_PEELFS,
 	ROW_STATUS,
 	N_ROWS,
@@ -69,6 +73,8 @@ enum row_kind {
 /* False: there is no such node. */
 bool rows_has(const struct view *v, const struct node *n);
 enum row_kind rows_kind(uint32_t row);
+/* Does the row tell sizes, which are known once the tree of the image is loaded? */
+bool rows_need_tree(const struct node *n);
 /* 0, -ESTALE: no such node, or a snapshot that is gone. */
 int rows_describe(const struct nodes *nodes, const struct view *v, const struct node *n,
 		  struct item *out);

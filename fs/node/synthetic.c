@@ -13,12 +13,6 @@
 #include "fs/node/node_ops.h"
 #include "fs/node/rows.h"
 
-/* A row that stands for another tree, which is broken. */
-static bool is_stand_in(const struct node *n)
-{
-	return n->layer == ROW_ROOTFS || n->layer == ROW_LAYER;
-}
-
 /* The top of an image is known before anything in it. */
 static bool synthetic_glance(const struct nodes *n, const struct node *node,
 			     struct item *out)
@@ -31,6 +25,14 @@ static bool synthetic_glance(const struct nodes *n, const struct node *node,
 	if (v)
 		view_item_top(v, out);
 	return v != NULL;
+}
+
+/* A text with sizes is known once all layers are open. */
+static int synthetic_pin(struct located *at, struct waiter *w)
+{
+	int rc = located_pin_view(at, w);
+
+	return rc == 0 && rows_need_tree(&at->node) ? view_need_tree(at->view, w) : rc;
 }
 
 static int synthetic_describe(const struct located *at, struct item *out)
@@ -71,7 +73,7 @@ static int referrer_view(struct view *v, uint32_t i, struct view **out)
 	return view_inner(v, &inner, &r->view, out);
 }
 
-/* A row as a name in its directory; it may stand for another tree. */
+/* A row as a name in its directory; it may be the root of another tree. */
 static int describe_row(const struct nodes *n, struct view *v, const struct node *row,
 			struct item *out)
 {
@@ -79,10 +81,10 @@ static int describe_row(const struct nodes *n, struct view *v, const struct node
 	struct view *inner;
 	int rc;
 
-	if (row->layer == ROW_ROOTFS && v->merge)
-		return merged_ops.describe_root(n, v, 0, out);
-	if (row->layer == ROW_LAYER && v->layers[i]->loaded == 0)
-		return raw_ops.describe_root(n, v, i, out);
+	if (row->layer == ROW_ROOTFS)
+		return merged_ops.describe_root(n, v, row, out);
+	if (row->layer == ROW_LAYER)
+		return raw_ops.describe_root(n, v, row, out);
 	if (row->layer != ROW_PLATFORM && row->layer != ROW_REFERRER)
 		return rows_describe(n, v, row, out);
 	rc = row->layer == ROW_PLATFORM ? platform_view(v, i, &inner)
@@ -115,8 +117,6 @@ static int synthetic_lookup(const struct located *at, const char *name, struct w
 	struct node row;
 	int rc;
 
-	if (is_stand_in(&at->node))
-		return -EIO;
 	rc = rows_find(v, &at->node, name, &row);
 	if (rc == -ENOENT) {
 		rc = need_names(at, w);
@@ -130,7 +130,7 @@ static int synthetic_lookup(const struct located *at, const char *name, struct w
 
 static int synthetic_list(struct node_list *l, struct waiter *w)
 {
-	int rc = is_stand_in(&l->at.node) ? -EIO : need_names(&l->at, w);
+	int rc = need_names(&l->at, w);
 
 	/* The status has the reason; `ls -R` goes on. */
 	return rc == -EIO && l->at.node.layer == ROW_REFERRERS ? -ENODATA : rc;
@@ -212,7 +212,7 @@ static ssize_t synthetic_read(const struct located *at, void *buf, size_t size,
 
 const struct node_ops synthetic_ops = {
 	.glance = synthetic_glance,
-	.pin = located_pin_view,
+	.pin = synthetic_pin,
 	.describe = synthetic_describe,
 	.lookup = synthetic_lookup,
 	.list = synthetic_list,

@@ -71,6 +71,7 @@ static const struct option {
 	 "which image of an index; default: this machine's", PLATFORM, AT(platform)},
 	{"layout", "image|rootfs", "rootfs: show the root file system alone", CHOICE,
 	 AT(layout)},
+	{"wait", NULL, "return once all layers are indexed", FLAG, AT(wait)},
 	{"index", "auto|registry|none", "when to trust tables kept beside layers (SOCI)",
 	 CHOICE, AT(tables)},
 	{"ino", "content|unique", "equal files share an inode number, or never", CHOICE,

@@ -56,6 +56,7 @@ struct options {
 	enum layout layout;
 	enum tables tables;
 	enum ino ino;
+	bool wait;		  /* for all layers */
 	struct platform platform; /* this machine's if !wants_platform */
 	bool wants_platform;
 	unsigned tag_ttl;	      /* seconds */

@@ -25,7 +25,7 @@ struct image_facts {
 	const struct image *image;
 	const struct history *history; /* of an artifact: without steps */
 	const struct layer_facts
-		*layers;  /* image->n_layers of them; unused for an artifact */
+		*layers;  /* image->n_layers of them; NULL: not known, or an artifact */
 	const char *path; /* absolute, of the image's directory, which has rootfs/; NULL:
 				 nothing is mounted */
 	bool has_index_blobs; /* oci/ has the whole index, not this image alone */

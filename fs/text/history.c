@@ -116,15 +116,16 @@ static void fill_row(const struct image_facts *f, size_t i, const char *id,
 		     struct scratch *s, const char **cells)
 {
 	const struct step *step = &f->history->steps[i];
+	bool has_layer = step->layer != NO_LAYER;
 	const struct layer_facts *l = NULL;
 
-	if (step->layer != NO_LAYER)
+	if (has_layer && f->layers)
 		l = &f->layers[step->layer];
-	strcpy(s->size, l && l->error ? "?" : "0");
+	strcpy(s->size, has_layer ? "?" : "0");
 	s->layer[0] = '\0';
 	if (l && !l->error)
 		snprintf(s->size, sizeof(s->size), "%" PRIu64, l->files_size);
-	if (l)
+	if (has_layer)
 		title_of_layer(f->image, (uint32_t)step->layer, s->layer);
 	cells[COL_IMAGE] = i + 1 == f->history->n ? id : "<missing>";
 	cells[COL_CREATED] = step->created;

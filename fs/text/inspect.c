@@ -105,6 +105,8 @@ static void write_size(struct jsonwrite *w, const struct image_facts *f)
 	uint64_t size = 0;
 	size_t i;
 
+	if (!f->layers)
+		return;
 	for (i = 0; i < f->image->n_layers; i++) {
 		if (f->layers[i].error)
 			return;

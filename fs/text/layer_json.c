@@ -37,6 +37,8 @@ static void write_descriptor(struct jsonwrite *w, const struct descriptor *d)
 
 static void write_contents(struct jsonwrite *w, const struct layer_facts *l)
 {
+	if (!l)
+		return;
 	if (l->error) {
 		jsonwrite_member(w, "error", l->error);
 		return;
@@ -62,7 +64,7 @@ int layer_json_render(const struct image_facts *f, uint32_t i, struct buf *out)
 	write_descriptor(&w, &img->layers[i]);
 	jsonwrite_member(&w, "diffID", digest_format(&img->diff_ids[i], digest));
 	jsonwrite_member_value(&w, "history", step ? step->json : NULL);
-	write_contents(&w, &f->layers[i]);
+	write_contents(&w, f->layers ? &f->layers[i] : NULL);
 	jsonwrite_close(&w, '}');
 	return jsonwrite_finish(&w);
 }

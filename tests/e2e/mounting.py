@@ -268,9 +268,9 @@ def find_daemon(path):
 
 @contextlib.contextmanager
 def mount(source, *options, cache=None, arguments=(), quiet=True, timeout=60, env=None,
-          stdin=subprocess.DEVNULL):
-    """A mount in the background, with a cache of its own. Yields a Mount; `quiet`
-    says that nothing may be written to stderr."""
+          stdin=subprocess.DEVNULL, load=True):
+    """A mount in the background, with a cache of its own, whose layers are loaded if `load`.
+    Yields a Mount; `quiet` says that nothing may be written to stderr."""
     base = tempfile.mkdtemp(prefix="peelfs-e2e-")
     path = os.path.join(base, "mnt")
     os.mkdir(path)
@@ -278,7 +278,8 @@ def mount(source, *options, cache=None, arguments=(), quiet=True, timeout=60, en
     m = Mount(path, source)
     live.append(m)
     try:
-        done = run(*arguments, "-o", ",".join(("cache_dir=" + str(cache),) + options),
+        done = run(*arguments, "-o",
+                   ",".join(("cache_dir=" + str(cache),) + ("wait",) * load + options),
                    source, path, timeout=timeout, env=env, stdin=stdin)
         m.stderr = done.stderr
         assert done.returncode == 0, "exit %d: %s" % (done.returncode, done.stderr)
@@ -298,7 +299,7 @@ def mount(source, *options, cache=None, arguments=(), quiet=True, timeout=60, en
 
 
 @contextlib.contextmanager
-def foreground(source, *options, arguments=("-f",), env=None, wait=True, cache=None,
+def foreground(source, *options, arguments=("-f",), env=None, wait=True, cache=None, load=True,
                stdin=subprocess.DEVNULL, **more):
     """`peelfs -f`: yields a Mount with .child, the Popen; nothing is asserted of its end."""
     base = tempfile.mkdtemp(prefix="peelfs-e2e-")
@@ -308,7 +309,8 @@ def foreground(source, *options, arguments=("-f",), env=None, wait=True, cache=N
     m.log = open(os.path.join(base, "stderr"), "w+b")
     m.child = subprocess.Popen(
         [PEELFS, *arguments, "-o",
-         ",".join(("cache_dir=" + str(cache or os.path.join(base, "cache")),) + options),
+         ",".join(("cache_dir=" + str(cache or os.path.join(base, "cache")),) +
+                  ("wait",) * load + options),
          source, path], stdin=stdin, stdout=m.log, stderr=m.log,
         env=env or environment(), **more)
     m.pid = m.child.pid

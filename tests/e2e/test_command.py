@@ -134,7 +134,7 @@ def test_missing_repository_or_tag(images, place, code, about):
 def test_few_files(source, place, tmp_path, limit):
     """Whose limit it is, and how many are needed."""
     done = subprocess.run(["bash", "-c", 'ulimit -n %d; exec "$@"' % limit, "-", PEELFS, "-o",
-                           "cache_dir=%s" % (tmp_path / "cache"), source, place],
+                           "wait,cache_dir=%s" % (tmp_path / "cache"), source, place],
                           env=environment(), capture_output=True, text=True, timeout=60)
     if is_mounted(place):
         unmount(place)
@@ -239,7 +239,7 @@ def test_signals_unmount(source, name, background):
             assert m.status_code == 0
             assert not is_mounted(m.path)
     else:
-        with foreground(source) as m:
+        with foreground(source, load=False) as m:
             os.kill(m.pid, number)
             assert m.child.wait(20 * SLOWER) == 0
             assert not is_mounted(m.path)
@@ -292,7 +292,7 @@ def test_progress_on_a_terminal(images, fake, place, tmp_path):
     """A bar for what takes long; it is wiped when the mount is there."""
     fake.pace = 1 << 20
     reference = fake.image("slow", [layer(file("f%d" % i, os.urandom(1 << 20))) for i in range(2)])
-    out, code = on_terminal("-o", "cache_dir=%s" % (tmp_path / "cache"), reference, place)
+    out, code = on_terminal("-o", "wait,cache_dir=%s" % (tmp_path / "cache"), reference, place)
     assert code == 0, out
     assert is_mounted(place)
     pid = find_daemon(place)
@@ -308,7 +308,7 @@ def test_progress_names_a_silent_registry(images, fake, place, tmp_path):
     threading.Timer(4, fake.silent.clear).start()
     fake.pace = 1 << 19
     reference = fake.image("slow", [layer(file("f", os.urandom(3 << 20)))])
-    out, code = on_terminal("-o", "cache_dir=%s" % (tmp_path / "c"), reference, place)
+    out, code = on_terminal("-o", "wait,cache_dir=%s" % (tmp_path / "c"), reference, place)
     assert code == 0, out
     pid = find_daemon(place)
     assert unmount(place)

@@ -21,7 +21,7 @@ def fails(source, *options, words=(), where):
     """Exit 32, nothing mounted, and one sentence that holds `words`."""
     path = str(where / "mnt")
     os.makedirs(path, exist_ok=True)
-    done = run("-o", ",".join(("cache_dir=%s" % (where / "cache"),) + options), source, path)
+    done = run("-o", ",".join(("cache_dir=%s,wait" % (where / "cache"),) + options), source, path)
     assert done.returncode == 32, done
     assert not is_mounted(path)
     assert done.stdout == ""

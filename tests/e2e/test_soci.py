@@ -130,6 +130,7 @@ def test_images_of_a_registry_are_known_by_digest(fake):
     name = made.pinned.partition("/")[2]
     for option, kind in ("index=auto", "streamed"), ("index=registry", "soci"):
         with mount(fake.host + "/", option) as m:
+            os.listdir(os.path.join(m.path, name, "rootfs"))
             status = json.loads(m.read(name + "/.peelfs/status.json"))
             assert [d["index"] for d in status["layers"]] == [kind, kind]
 

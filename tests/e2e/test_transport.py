@@ -192,7 +192,7 @@ def refused(source, *options, where):
     """The same as fails(), that leaves nothing behind where it is not so."""
     path = str(where / "mnt")
     os.makedirs(path)
-    done = run("-o", ",".join(("cache_dir=%s" % (where / "cache"),) + options), source, path)
+    done = run("-o", ",".join(("cache_dir=%s,wait" % (where / "cache"),) + options), source, path)
     if is_mounted(path):
         unmount(path)
         eventually(lambda: not find_daemon(path))

@@ -58,6 +58,7 @@ def node(path, st):
 def dump(root):
     """{path under root: fields}; the root itself is b"."."""
     root = as_bytes(root)
+    os.listdir(root)  # attributes of a root that is not loaded are provisional
     out = {b".": node(root, os.lstat(root))}
     inodes = {}
     todo = [b""]
