@@ -12,18 +12,20 @@ SBINDIR ?= /sbin
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 VERSION := 0.1.0
-PKGS    := fuse3 libcurl yajl zlib libzstd libcrypto
+PKGS    := fuse3 libcurl yajl zlib libzstd libcrypto libarchive
 comma   := ,
 
 B := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
 Q := $(if $(V),,@)
 
 CFLAGS ?= -O2 -g
-override CFLAGS += -std=c11 -pthread -Wall -Wextra -Wshadow -Wpointer-arith \
+# Hidden: libarchive has an archive_free(), too, and would call ours.
+override CFLAGS += -std=c11 -pthread -fvisibility=hidden -Wall -Wextra -Wshadow -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
 override CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=314 -I. \
 	-DPEELFS_VERSION='"$(VERSION)"'
-override LDFLAGS += -pthread
+# --as-needed: peelfs itself needs no libarchive, and libarchive needs many libraries.
+override LDFLAGS += -pthread -Wl,--as-needed
 ifdef DEV
 override CFLAGS += -Werror -Wformat=2 -Wwrite-strings -Wold-style-definition
 endif

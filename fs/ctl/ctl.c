@@ -12,7 +12,7 @@
 #include "base/control.h"
 
 /* The store survives an end at any moment. */
-static void fail_output(int code)
+void ctl_output_failed(int code)
 {
 	if (code == EPIPE) {
 		signal(SIGPIPE, SIG_DFL);
@@ -25,13 +25,13 @@ static void fail_output(int code)
 void ctl_write(const void *data, size_t len)
 {
 	if (fwrite(data, 1, len, stdout) != len)
-		fail_output(errno);
+		ctl_output_failed(errno);
 }
 
 void ctl_end_output(void)
 {
 	if (ferror(stdout) || fflush(stdout) != 0 || fclose(stdout) != 0)
-		fail_output(errno);
+		ctl_output_failed(errno);
 }
 
 __attribute__((format(printf, 3, 0))) static void print_line(FILE *f, const char *end,
@@ -46,7 +46,7 @@ __attribute__((format(printf, 3, 0))) static void print_line(FILE *f, const char
 	control_mask(text);
 	if (fprintf(f, "%s%s%s\n", f == stderr ? "peelctl: " : "", text, end) < 0 &&
 	    f == stdout)
-		fail_output(errno);
+		ctl_output_failed(errno);
 	free(text);
 }
 

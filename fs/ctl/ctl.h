@@ -22,13 +22,15 @@ struct ctl_command {
 
 extern const struct ctl_command status_command, which_command, index_command,
 	cache_command, ls_command, cat_command, inspect_command, history_command,
-	dockerfile_command;
+	dockerfile_command, tar_command;
 
 /*
  * Output. If stdout cannot be written to, the program ends there: quietly if its reader has
  * left, else with a sentence and status 1.
  */
 
+/* Ends the program in that way: @code is the errno of writing to stdout. */
+void ctl_output_failed(int code) __attribute__((noreturn));
 /* Writes bytes to stdout as they are. */
 void ctl_write(const void *data, size_t len);
 /* Ends the output: everything is written and stdout is closed. */

@@ -246,6 +246,7 @@ int archive_open(const char *path, const struct archive_helper *h, struct archiv
 	return rc;
 }
 
+/* libarchive has a function of this name for its own use; ours is hidden from it (Makefile). */
 void archive_free(struct archive *a)
 {
 	if (!a)
