@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/ctl/ctl.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/err.h"
-#include "base/secret.h"
-#include "fs/options/log.h"
+#include "fs/ctl/reader.h"
+#include "fs/ctl/words.h"
 #include "fs/image/layers.h"
-#include "fs/options/options.h"
 #include "fs/image/status.h"
-#include "fs/node/mount.h"
-#include "registry/source_name.h"
 #include "tar/layer.h"
 
 static void print_layers(const struct view *v)
@@ -33,70 +26,43 @@ static void print_layers(const struct view *v)
 	}
 }
 
-/* Loads the image and prints its layers. 0, or -1: said why. */
-static int index_image(const struct options *options, struct log *log)
+/* Loads the image and prints its layers. The exit status. */
+static int index_image(const struct words *w)
 {
-	struct mount mount;
 	struct err e = {""};
-	int rc = mount_open(&mount, options, log, NULL, &e);
+	struct reader r;
+	int status = 0, rc = reader_open(&r, w, w->operands[0], &e);
 
+	r.log.on_error = NULL; /* each broken layer has a message of its own */
 	if (rc == 0)
-		rc = mount_load(&mount, &e);
-	if (rc == 0)
-		rc = mount_load_tree(&mount, &e);
-	if (rc == 0)
-		print_layers(mount.images.first);
-	else
-		source_name_suggest(options->source, &e);
-	if (rc < 0)
-		ctl_error("%s", e.text);
-	if (rc == 0 && mount.images.first->totals.n_broken)
-		rc = -1;
-	mount_close(&mount);
-	return rc;
-}
-
-/* The words of peelfs without a mount point. */
-static int parse_words(struct options *o, char **words, struct err *e)
-{
-	char *argv[8] = {(char *)"peelctl"}, none[] = "/";
-	int argc = 1;
-
-	while (*words && argc < 6)
-		argv[argc++] = *words++;
-	if (*words)
-		return err_set(e, -EINVAL, "%s: too many words", *words);
-	argv[argc++] = none;
-	return options_parse(o, argc, argv, false, e);
+		rc = mount_load_tree(&r.mount, &e);
+	if (rc < 0) {
+		status = ctl_error("%s", e.text);
+	} else {
+		print_layers(r.mount.images.first);
+		status = r.mount.images.first->totals.n_broken ? 1 : 0;
+	}
+	reader_close(&r);
+	return status;
 }
 
 static int run_index(char **words)
 {
-	struct options options;
+	static const struct word_flag none[] = {{.letter = '\0'}};
+	struct words w;
 	struct err e = {""};
-	struct log log;
-	int rc;
+	int status;
 
-	if (!words[0])
-		return ctl_usage("index: expected an image");
-	secret_forbid_core();
-	/* As peelfs: a closed connection, or a file that may not grow, is an error. */
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
-	log_init(&log, false);
-	rc = parse_words(&options, words, &e);
-	if (rc < 0 || options.action != OPTIONS_MOUNT) {
-		options_release(&options);
-		return ctl_usage("index: %s",
-				 rc < 0 ? e.text : "expected only -o and a source");
-	}
-	if (source_name_is_namespace(options.source))
-		rc = -ctl_error("%s: a name that ends in a slash is not an image",
-				options.source);
+	reader_prepare();
+	if (words_parse(&w, words, none, &e) < 0)
+		status = ctl_usage("index: %s", e.text);
+	else if (w.n_operands != 1)
+		status = ctl_usage("index: expected an image%s",
+				   w.n_operands ? " alone" : "");
 	else
-		rc = index_image(&options, &log);
-	options_release(&options);
-	return rc < 0 ? 1 : 0;
+		status = index_image(&w);
+	words_release(&w);
+	return status;
 }
 
 const struct ctl_command index_command = {

@@ -39,7 +39,7 @@ def status_of_all():
     (["cache"], "prune"), (["cache", "lst"], "lst"), (["cache", "list", "x"], "x"),
     (["cache", "prune", "2X"], "2X"), (["cache", "prune", "2G", "more"], "more"),
     (["index"], "image"), (["index", "-o", "ofline", "nginx"], "ofline"),
-    (["index", "a", "b", "c"], "too many operands"), (["index", "localhost:1/"], "not an image")])
+    (["index", "a", "b"], "alone"), (["index", "localhost:1/"], "not an image")])
 def test_usage_errors(words, about):
     done = ctl(*words)
     assert done.returncode == 1 and done.stdout == ""

@@ -322,6 +322,23 @@ def test_requests(fake, ctl):
     assert fake.asked == []
 
 
+def test_requests_of_a_first_use(fake, ctl, tmp_path):
+    """A document needs manifest and config, a layer no other layer."""
+    source = fake.image("a", IMAGE)
+    for command in ("inspect", "history", "dockerfile"):
+        shutil.rmtree(tmp_path / "c", ignore_errors=True)
+        del fake.asked[:]
+        assert ctl(command, source).returncode == 0
+        assert len(fake.asked) <= 3 and not any(span for _, _, span in fake.asked), fake.asked
+    manifest = json.loads(fake.manifests["a", "t"][1])
+    os.unlink(fake.images.blob_path(manifest["layers"][1]["digest"]))
+    done = ctl("ls", "--layer=1", source, "etc")
+    assert (done.stdout, done.stderr, done.returncode) == ("gone\nos-release\n", "", 0)
+    done = ctl("cat", source, "abs", "none", options=["timeout=2"])
+    assert done.returncode == 1 and done.stdout == ""
+    assert re.fullmatch("peelctl: layer sha256:[^\n]* 404 [^\n]*\n", done.stderr), done.stderr
+
+
 def test_bytes_that_cannot_be_fetched(fake, ctl):
     """The path, and why, as a mount says in its log; the other layer is still read."""
     source = fake.image("a", IMAGE)
