@@ -2,6 +2,10 @@
 /*
  * A child process reads the file: a process that waits for a daemon that was stopped can
  * only be killed.
+ *
+ * With layout=rootfs an image could have a file of that name, or a symlink to one elsewhere. The
+ * node id tells (fs/tree/node.h): no file of an image is synthetic. A file handle, which any
+ * user may ask for, begins with it. Linux has had it in handles since 2.6.39.
  */
 #include "fs/ctl/mount_file.h"
 
@@ -9,9 +13,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,14 +26,59 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "fs/tree/node.h"
 
 /* Much longer than a daemon on a busy machine needs for what it has in memory. */
 #define ANSWER_MS 5000
 
 #define PIECE 65536
 
+/* The type of a handle of FUSE without a parent: the node id as two words, and a generation. */
+#define HANDLE_OF_FUSE 0x81
+
+/* Of Linux 6.5: a handle that only identifies, where none to open the file by is given. */
+#ifndef AT_HANDLE_FID
+#define AT_HANDLE_FID AT_REMOVEDIR
+#endif
+
+union handle {
+	struct file_handle head;
+	char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+};
+
+static int read_handle(int fd, union handle *out)
+{
+	static const int flags[] = {AT_EMPTY_PATH, AT_EMPTY_PATH | AT_HANDLE_FID};
+	int mount, rc = -1;
+	size_t i;
+
+	for (i = 0; rc < 0 && i < sizeof(flags) / sizeof(flags[0]); i++) {
+		out->head.handle_bytes = MAX_HANDLE_SZ;
+		rc = name_to_handle_at(fd, "", &out->head, &mount, flags[i]);
+	}
+	return rc;
+}
+
+/* Is the file synthetic, and of the file system whose top is @mountpoint? */
+static bool is_own(int fd, const char *mountpoint)
+{
+	union handle h = {.head.handle_bytes = 0};
+	struct stat file, top;
+	struct node node;
+	uint32_t id[2];
+
+	if (fstat(fd, &file) < 0 || stat(mountpoint, &top) < 0 ||
+	    file.st_dev != top.st_dev)
+		return false;
+	if (read_handle(fd, &h) < 0) /* forbidden in this sandbox */
+		return errno == EPERM || errno == ENOSYS;
+	memcpy(id, h.head.f_handle, sizeof(id));
+	node_unpack((uint64_t)id[0] << 32 | id[1], &node);
+	return h.head.handle_type == HANDLE_OF_FUSE && node.kind == NODE_SYNTHETIC;
+}
+
 /* Sends the file down the pipe. The exit status is an errno. Does not return. */
-static void send_file(const char *path, int pipe)
+static void send_file(const char *mountpoint, const char *path, int pipe)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char piece[PIECE];
@@ -34,6 +86,8 @@ static void send_file(const char *path, int pipe)
 
 	if (fd < 0)
 		_exit(errno);
+	if (!is_own(fd, mountpoint))
+		_exit(ENOENT);
 	while ((n = read(fd, piece, sizeof(piece))) > 0) {
 		if (write(pipe, piece, (size_t)n) != n)
 			_exit(EIO);
@@ -67,7 +121,7 @@ static int receive_file(int pipe, struct buf *out)
 	return rc;
 }
 
-static int read_file(const char *path, struct buf *out)
+static int read_file(const char *mountpoint, const char *path, struct buf *out)
 {
 	int fds[2], rc, status;
 	pid_t child;
@@ -77,7 +131,7 @@ static int read_file(const char *path, struct buf *out)
 	fflush(NULL); /* the child must not write what is buffered */
 	child = fork();
 	if (child == 0)
-		send_file(path, fds[1]);
+		send_file(mountpoint, path, fds[1]);
 	close(fds[1]);
 	rc = child < 0 ? -errno : receive_file(fds[0], out);
 	close(fds[0]);
@@ -99,7 +153,7 @@ int mount_file_read(const char *mountpoint, const char *name, struct buf *text,
 
 	if (asprintf(&path, "%s/%s", mountpoint, name) < 0)
 		return -ENOMEM;
-	rc = read_file(path, text);
+	rc = read_file(mountpoint, path, text);
 	if (rc == 0 && out)
 		rc = json_parse(buf_text(text), text->len, out, &e);
 	free(path);

@@ -2,6 +2,7 @@
 """peelctl beside mounts that are not in order; and machines on which nothing can be mounted."""
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -44,6 +45,36 @@ def test_usage_errors(words, about):
     done = ctl(*words)
     assert done.returncode == 1 and done.stdout == ""
     assert about in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize("name", ["status", "which", "index", "cache", "ls"])
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_of_a_command(name, flag):
+    """Of that one alone."""
+    done = ctl(name, flag)
+    assert done.returncode == 0 and done.stderr == ""
+    lines = done.stdout.splitlines()
+    usage = lines[:lines.index("")]
+    assert usage[0].startswith("usage: peelctl %s" % name)
+    assert all(line.split()[line.startswith("usage:"):][:2] == ["peelctl", name]
+               for line in usage)
+    assert lines[len(usage) + 1].startswith("  %s " % name)
+
+
+def test_user_without_a_home(user):
+    """The store is then in /tmp."""
+    uid = pwd.getpwnam(user).pw_uid
+    store = "/tmp/peelfs-%d" % uid
+    shutil.rmtree(store, ignore_errors=True)
+    try:
+        done = run("--reuid", user, "--regid", user, "--clear-groups", "env",
+                   "-u", "XDG_CACHE_HOME", "HOME=/nonexistent", PEELCTL, "cache", "list",
+                   program="setpriv")
+        assert done.returncode == 0, done.stderr
+        assert "in %s\n" % store in done.stdout
+        assert os.stat(store).st_uid == uid and os.stat(store).st_mode & 0o777 == 0o700
+    finally:
+        shutil.rmtree(store, ignore_errors=True)
 
 
 def test_which_by_any_name(images, tmp_path):
@@ -98,6 +129,29 @@ def test_which_in_other_images(images, registry, tmp_path):
         assert layer_of(m.path + "/rootfs/t/platforms/linux-s390x/rootfs/d/g") == "3 of 3"
         for path in ("/rootfs", "/rootfs/t/config.json"):
             assert "not below rootfs/" in ctl("which", m.path + path).stderr
+
+
+@pytest.mark.parametrize("form", ["file", "link"])
+def test_image_with_a_status_of_its_own(images, tmp_path, form):
+    """It is not believed, whatever it says."""
+    with mount(images.image(IMAGE), cache=tmp_path / "c") as true:
+        text = json.dumps({**true.status(), "image": "example.org/pretended:1"})
+        entries = [directory(".peelfs"), file(".peelfs/status.json", text)] if form == "file" \
+            else [symlink(".peelfs", true.path + "/.peelfs")]
+        source = images.image([layer(directory("rootfs"), file("config.json", "{}"), *entries,
+                                     file("rootfs/f", "1"))], name="pretends")
+        with mount(source, "layout=rootfs", cache=tmp_path / "c2") as m:
+            assert m.read(".peelfs/status.json")
+            done = ctl("status", m.path)
+            assert done.returncode == 1 and "layout=rootfs" in done.stderr, done.stdout
+            done = ctl("which", m.path + "/rootfs/f")
+            assert done.returncode == 1 and done.stdout == "", done.stdout
+            assert "example.org" not in status_of_all().stdout
+        assert ctl("status", true.path).returncode == 0
+        with mount(source, cache=tmp_path / "c2") as m:
+            assert ctl("status", m.path).returncode == 0
+            done = ctl("which", m.path + "/rootfs/rootfs/f")
+            assert done.returncode == 0 and "layer    1 of 1" in done.stdout, done.stderr
 
 
 def test_which_where_a_part_is_seen(images, tmp_path):
