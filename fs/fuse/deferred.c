@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/fuse/deferred.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 #include "base/clock.h"
 
-/* Further requests wait in the queue, in their order. */
 #define THREADS_MAX 2048
 /* A thread without work ends after this time. */
 #define IDLE_MS 2000
@@ -19,6 +19,7 @@ void deferred_init(struct deferred_queue *q)
 	q->first = NULL;
 	q->end = &q->first;
 	q->n_threads = q->n_free = q->n_queued = 0;
+	q->max_threads = THREADS_MAX;
 	q->is_closed = false;
 }
 
@@ -90,8 +91,12 @@ int deferred_add(struct deferred_queue *q, struct deferred *d)
 	int rc = 0;
 
 	pthread_mutex_lock(&q->lock);
+	if (d->is_cancelled) {
+		pthread_mutex_unlock(&q->lock);
+		return -EINTR;
+	}
 	d->next = NULL;
-	if (q->n_free <= q->n_queued && q->n_threads < THREADS_MAX)
+	if (q->n_free <= q->n_queued && q->n_threads < q->max_threads)
 		rc = start_thread(q);
 	/* Without a new thread the request waits for one of the others. */
 	if (q->n_threads > 0) {
@@ -103,6 +108,26 @@ int deferred_add(struct deferred_queue *q, struct deferred *d)
 	}
 	pthread_mutex_unlock(&q->lock);
 	return rc;
+}
+
+bool deferred_cancel(struct deferred_queue *q, struct deferred *d)
+{
+	struct deferred **link;
+	bool is_queued;
+
+	pthread_mutex_lock(&q->lock);
+	d->is_cancelled = true;
+	for (link = &q->first; *link && *link != d; link = &(*link)->next)
+		;
+	is_queued = *link == d;
+	if (is_queued) {
+		*link = d->next;
+		if (!*link)
+			q->end = link;
+		q->n_queued--;
+	}
+	pthread_mutex_unlock(&q->lock);
+	return is_queued;
 }
 
 void deferred_close(struct deferred_queue *q)

@@ -19,6 +19,7 @@
 /* A request, as part of a larger structure with all that its work needs. */
 struct deferred {
 	struct deferred *next; /* in the queue */
+	bool is_cancelled;     /* under the queue's lock; zero at first */
 	/* Does the work, replies, and frees the request. In a thread of the queue. */
 	void (*work)(struct deferred *d);
 };
@@ -28,6 +29,7 @@ struct deferred_queue {
 	pthread_cond_t changed;
 	struct deferred *first, **end; /* under lock: not taken by a thread yet */
 	unsigned n_queued;	       /* under lock */
+	unsigned max_threads;	       /* further requests wait in the queue */
 	unsigned n_threads, n_free; /* under lock; free: without a request, or starting */
 	bool is_closed;		    /* under lock */
 };
@@ -37,10 +39,15 @@ void deferred_init(struct deferred_queue *q);
 void deferred_release(struct deferred_queue *q);
 
 /*
- * Hands @d over: 0. Or a negative errno if the queue has no thread and cannot start one; then
- * @d is still the caller's.
+ * Hands @d over: 0. Or a negative errno, and @d is still the caller's: the queue has no thread
+ * and cannot start one, or -EINTR: deferred_cancel() was called before.
  */
 int deferred_add(struct deferred_queue *q, struct deferred *d);
+/*
+ * Takes @d out of the queue if no thread has begun its work. True: it is the caller's again.
+ * False: it has begun, or it is not in the queue yet and never will be.
+ */
+bool deferred_cancel(struct deferred_queue *q, struct deferred *d);
 
 /*
  * Waits until every request has been answered and every thread has ended. The caller ends all

@@ -174,13 +174,34 @@ static void watch(struct waiter *w, bool on)
 	fuse_req_interrupt_func(w->arg, on ? on_interrupt : NULL, on ? w : NULL);
 }
 
+static void request_free(struct request *r)
+{
+	free((char *)r->name);
+	free(r);
+}
+
+/*
+ * Before its work begins, the request need not begin it. A reply is possible here, because
+ * libfuse keeps @req until this returns, but not from fuse_req_interrupt_func(), which calls
+ * this, too: then the request is not in the queue yet.
+ */
+static void on_early_interrupt(fuse_req_t req, void *arg)
+{
+	struct request *r = arg;
+
+	if (!deferred_cancel(&r->served->deferred, &r->deferred))
+		return;
+	fuse_reply_err(req, EINTR);
+	request_free(r);
+}
+
 static void run_deferred(struct deferred *d)
 {
 	struct request *r = (struct request *)d;
 
+	fuse_req_interrupt_func(r->req, NULL, NULL);
 	r->work(r);
-	free((char *)r->name);
-	free(r);
+	request_free(r);
 }
 
 static void defer(const struct request *from)
@@ -193,15 +214,17 @@ static void defer(const struct request *from)
 		r->deferred.work = run_deferred;
 		r->waiter.is_impatient = false;
 		r->name = from->name ? strdup(from->name) : NULL;
-		if (r->name || !from->name)
+		if (r->name || !from->name) {
+			fuse_req_interrupt_func(r->req, on_early_interrupt, r);
 			rc = deferred_add(&r->served->deferred, &r->deferred);
+		}
 	}
 	if (rc == 0)
 		return;
+	fuse_req_interrupt_func(from->req, NULL, NULL);
 	fuse_reply_err(from->req, -rc);
 	if (r)
-		free((char *)r->name);
-	free(r);
+		request_free(r);
 }
 
 static void serve(struct request *r)
