@@ -267,6 +267,7 @@ struct eviction {
 	struct victim *victims;
 	size_t n_victims;
 	uint64_t held; /* bytes of all layers, in use or not */
+	uint64_t keep; /* for drop_layer(): as many may be left */
 };
 
 static int add_victim(struct eviction *ev, uint32_t used, uint32_t row)
@@ -441,14 +442,17 @@ static void evict_victims(const struct store *s, struct eviction *ev, uint64_t k
 	evict_close_layer(&layer);
 }
 
-/* Removes a whole layer, unless a mount has it open. */
+/* Removes a whole layer, unless a mount has it open, or few enough bytes are left. */
 static int drop_layer(void *arg, int dir, const struct digest *digest)
 {
 	struct eviction *ev = arg;
 	bool in_use;
-	int data = layers_lock_data(dir, &in_use);
+	int data;
 
 	(void)digest;
+	if (ev->keep > 0 && ev->held <= ev->keep)
+		return 0;
+	data = layers_lock_data(dir, &in_use);
 	if (in_use)
 		return 0;
 	subtract(ev, layers_bytes(dir));
@@ -476,13 +480,27 @@ int store_evict(struct store *s, uint64_t keep, uint64_t *held)
 	return rc;
 }
 
+/*
+ * A hole in the middle of a page frees nothing of it, so more may be left than was counted. When
+ * no spans are left to remove, whole layers are, with their indexes.
+ */
 int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e)
 {
-	uint64_t before = 0, held = 0;
+	struct eviction ev = {.keep = keep};
+	uint64_t before = 0, held = 0, last;
 	int rc = store_count(s, &before);
 
-	if (rc == 0)
-		rc = store_evict(s, keep, &held);
+	ev.held = before;
+	do {
+		last = ev.held;
+		if (rc == 0)
+			rc = store_evict(s, keep, &held);
+		if (rc == 0)
+			rc = store_count(s, &ev.held);
+	} while (rc == 0 && ev.held > keep && ev.held < last);
+	if (rc == 0 && keep > 0 && ev.held > keep)
+		rc = layers_each(s, drop_layer, &ev);
+	held = ev.held;
 	if (rc < 0)
 		return err_set(e, rc, "cannot prune %s: %s", s->dir, strerror(-rc));
 	/* others may write at the same time */

@@ -29,7 +29,7 @@ int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *inf
 	       void *arg);
 
 /*
- * Evicts until the store holds at most @keep bytes, indexes only if @keep is 0. Layers
+ * Evicts until the store holds at most @keep bytes, indexes last. Layers
  * that a mount has open stay, so more may be left. *freed is the number of bytes gained.
  */
 int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e);
@@ -38,7 +38,10 @@ int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e);
 
 /* The bytes of all layers on the disk. */
 int store_count(struct store *s, uint64_t *bytes);
-/* As store_prune(), but *held is the number of bytes that are left. */
+/*
+ * As store_prune(), but indexes go only if @keep is 0. *held is about the number of bytes that
+ * are left.
+ */
 int store_evict(struct store *s, uint64_t keep, uint64_t *held);
 
 #endif

@@ -32,7 +32,7 @@ static char *default_dir(void)
 		rc = asprintf(&dir, "%s/peelfs", cache);
 	else if (geteuid() == 0)
 		rc = asprintf(&dir, "/var/cache/peelfs");
-	else if (home[0] == '/' && home[1])
+	else if (home[0] == '/' && home[1] && access(home, X_OK) == 0)
 		rc = asprintf(&dir, "%s/.cache/peelfs", home);
 	else
 		rc = asprintf(&dir, "/tmp/peelfs-%u", (unsigned)geteuid());
@@ -124,11 +124,18 @@ static int open_in(char *dir, bool create, struct store **out, struct err *e)
 	}
 	s->dir = dir;
 	rc = open_dir(s, create, e);
-	if (rc == 0)
-		*out = s;
-	else
+	if (rc < 0) {
 		store_close(s);
-	return rc;
+		return rc;
+	}
+	/* The path is shown to processes in other directories. */
+	dir = realpath(s->dir, NULL);
+	if (dir) {
+		free(s->dir);
+		s->dir = dir;
+	}
+	*out = s;
+	return 0;
 }
 
 int store_open(const char *dir, struct store **out, struct err *e)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* peelctl: reads images without a mount, reports on mounts, and manages the store. */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/home.h"
 #include "fs/ctl/ctl.h"
 
 static const struct ctl_command *const commands[] = {
@@ -17,19 +19,24 @@ static const struct ctl_command *const commands[] = {
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+static void print_usage(const struct ctl_command *command, const char *before)
+{
+	const char *line = command->usage;
+	size_t len;
+
+	for (; *line; line += len + (line[len] == '\n')) {
+		len = strcspn(line, "\n");
+		printf("%-6s peelctl %.*s\n", before, (int)len, line);
+		before = "";
+	}
+}
+
 static void print_help(void)
 {
-	const char *before = "usage:", *line;
-	size_t i, len;
+	size_t i;
 
-	for (i = 0; i < N_COMMANDS; i++) {
-		for (line = commands[i]->usage; *line;
-		     line += len + (line[len] == '\n')) {
-			len = strcspn(line, "\n");
-			printf("%-6s peelctl %.*s\n", before, (int)len, line);
-			before = "";
-		}
-	}
+	for (i = 0; i < N_COMMANDS; i++)
+		print_usage(commands[i], i == 0 ? "usage:" : "");
 	putchar('\n');
 	for (i = 0; i < N_COMMANDS; i++)
 		fputs(commands[i]->help, stdout);
@@ -49,12 +56,27 @@ static int ask_for_command(void)
 	return ctl_usage("expected a command: %s", names);
 }
 
+static bool is_help(const char *word)
+{
+	return word && (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0);
+}
+
+/* @words: those after the name. */
+static int run_one(const struct ctl_command *command, char **words)
+{
+	if (!is_help(words[0]))
+		return command->run(words);
+	print_usage(command, "usage:");
+	printf("\n%s", command->help);
+	return 0;
+}
+
 static int run_command(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 	size_t i;
 
-	if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0) {
+	if (is_help(name)) {
 		print_help();
 		return 0;
 	}
@@ -64,7 +86,7 @@ static int run_command(int argc, char **argv)
 	}
 	for (i = 0; i < N_COMMANDS; i++) {
 		if (strcmp(name, commands[i]->name) == 0)
-			return commands[i]->run(argv + 2);
+			return run_one(commands[i], argv + 2);
 	}
 	return argc > 1 ? ctl_usage("unknown command %s", name) : ask_for_command();
 }
@@ -90,7 +112,8 @@ int main(int argc, char **argv)
 
 	fill_standard();
 	fault_init();
-	umask(077); /* as peelfs */
+	umask(077); /* this and the next as peelfs */
+	home_settle();
 	status = run_command(argc, argv);
 	ctl_end_output();
 	return status;

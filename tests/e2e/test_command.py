@@ -47,6 +47,9 @@ def test_help():
     for word in ("SOURCE", "MOUNTPOINT", "cache_dir=", "platform=", "layout=", "-f", "-d", "-v",
                  "-h", "-V", "-o"):
         assert word in done.stdout, word
+    for name, value in (("connections", "8"), ("timeout", "60"), ("tag_ttl", "60"),
+                        ("cache_size", "10G")):
+        assert re.search(r"%s=.*; default: %s\n" % (name, value), done.stdout), name
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
@@ -155,6 +158,14 @@ def test_options_in_any_place(source, place, tmp_path):
     assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])
 
 
+@pytest.mark.parametrize("value, why", [
+    ("/nonexistent/ca.pem", "No such file"), ("/etc/passwd", "no certificate")])
+def test_authority_that_is_none(source, place, value, why):
+    done = run("-o", "cacert=%s" % value, source, place)
+    assert done.returncode == 32 and done.stderr.count("\n") == 1
+    assert "cacert: %s: " % value in done.stderr and why in done.stderr
+
+
 def test_relative_paths(images, tmp_path):
     """Mount point and layout are seen from where the command is given."""
     images.image([layer(file("f", "1"))])
@@ -164,6 +175,9 @@ def test_relative_paths(images, tmp_path):
     path = str(tmp_path / "mnt")
     assert is_mounted(path) and (tmp_path / "cache").is_dir()
     assert open(path + "/rootfs/f").read() == "1"
+    assert json.load(open(path + "/.peelfs/status.json"))["store"] == str(tmp_path / "cache")
+    done = run("which", path + "/rootfs/f", program=PEELCTL, cwd="/")
+    assert done.returncode == 0 and "layer    1 of 1" in done.stdout, done.stderr
     pid = find_daemon("mnt")
     assert unmount(path)
     assert eventually(lambda: os.waitpid(pid, os.WNOHANG)[0])

@@ -171,6 +171,8 @@ def test_list_and_prune(images, tmp_path):
         assert "1 layers" in ctl("cache", "list", where).stdout
     assert ctl("cache", "prune", where, "1M").returncode == 0
     assert "1 layers" in ctl("cache", "list", where).stdout  # the index stays
+    assert ctl("cache", "prune", where, "1K").returncode == 0
+    assert "0 layers" in ctl("cache", "list", where).stdout  # unless it is larger
     assert ctl("cache", "prune", where).returncode == 0
     assert "0 layers" in ctl("cache", "list", where).stdout
 
