@@ -36,7 +36,12 @@ static int open_backend(const char *source, struct client *c, struct backend **o
 	const struct source_kind *kind = source_name_kind(source, &text);
 	int rc = source_name_check(source, e);
 
-	return rc < 0 ? rc : kind->open(source, text, c, out, e);
+	if (rc < 0)
+		return rc;
+	rc = kind->open(source, text, c, out, e);
+	if (rc < 0 && kind->is_local)
+		source_name_restore(source, e);
+	return rc;
 }
 
 int image_source_open(const char *source, struct client *c, struct image_source **out,

@@ -106,6 +106,17 @@ void source_name_suggest(const char *source, struct err *e)
 		err_set(e, 0, "%s; %s%s?", old.text, prefix, source);
 }
 
+void source_name_restore(const char *source, struct err *e)
+{
+	const char *path;
+	const struct source_kind *k = source_name_kind(source, &path);
+	size_t len = strcspn(path, ":");
+	struct err old = *e;
+
+	if (len > 0 && strncmp(old.text, path, len) == 0 && old.text[len] == ':')
+		err_set(e, 0, "%s%s", k->prefix, old.text);
+}
+
 int source_name_check(const char *source, struct err *e)
 {
 	const char *text;

@@ -33,6 +33,8 @@ const struct source_kind *source_name_kind(const char *source, const char **text
 /* -EINVAL or -ENOTSUP with a sentence that says how to write it, if @source is no image. */
 int source_name_check(const char *source, struct err *e);
 
+/* Puts the prefix of @source before the sentence, if that begins with the path in it. */
+void source_name_restore(const char *source, struct err *e);
 /*
  * Adds to the sentence about a reference that failed, if a file has this name, how the file
  * is written as a source: "; docker-archive:small.tar?".

@@ -26,6 +26,9 @@
 /* The default of tag_ttl=. */
 #define TAG_TTL 60
 
+#define AS_TEXT(number)	   #number
+#define DEFAULT_TEXT(name) "; default: " AS_TEXT(name)
+
 static const char usage[] =
 	"usage: peelfs [-fdv] [-o OPTION[,OPTION...]] SOURCE MOUNTPOINT\n"
 	"\n"
@@ -87,12 +90,14 @@ static const struct option {
 	 AT(client.insecure)},
 	{"offline", NULL, "ask no registry, use what is in the store", FLAG,
 	 AT(client.offline)},
-	{"connections", "N", "most connections to one host", NUMBER,
+	{"connections", "N",
+	 "most connections to one host" DEFAULT_TEXT(CLIENT_CONNECTIONS), NUMBER,
 	 AT(client.connections)},
-	{"timeout", "SECONDS", "longest wait of a read for the network", NUMBER,
+	{"timeout", "SECONDS",
+	 "longest wait for the network" DEFAULT_TEXT(CLIENT_TIMEOUT), NUMBER,
 	 AT(client.timeout)},
-	{"tag_ttl", "SECONDS", "when browsing: how long a tag stays valid", NUMBER,
-	 AT(tag_ttl)},
+	{"tag_ttl", "SECONDS", "browsing: how long a tag is valid" DEFAULT_TEXT(TAG_TTL),
+	 NUMBER, AT(tag_ttl)},
 	{"allow_other", NULL, "let other users in; implies default_permissions", FLAG,
 	 AT(allow_other)},
 	{"default_permissions", NULL, "enforce file modes", FLAG,

@@ -448,6 +448,7 @@ int hosts_new(const char *cacert, bool insecure, struct hosts **out, struct err 
 	if (cacert)
 		rc = read_certificates(cacert, &h->ca_pem, e);
 	if (rc < 0) {
+		err_prefix(e, rc, "option cacert");
 		free(h);
 		return rc;
 	}

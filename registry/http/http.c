@@ -37,9 +37,8 @@
 #include "registry/http/url.h"
 #include "registry/image/reference.h"
 
-#define CONNECTIONS_DEFAULT 8
-#define CONNECT_SECONDS	    10L
-#define SPARES_MAX	    6 /* 12 MiB of rings */
+#define CONNECT_SECONDS 10L
+#define SPARES_MAX	6 /* 12 MiB of rings */
 
 struct http {
 	struct transfer_driver driver;
@@ -333,7 +332,7 @@ int http_new(unsigned connections, struct http **out, struct err *e)
 	h->driver = (struct transfer_driver){driver_wake, driver_move_up, driver_drop};
 	pthread_mutex_init(&h->lock, NULL);
 	clock_cond_init(&h->cancelled);
-	queue_init(&h->queue, connections ? connections : CONNECTIONS_DEFAULT);
+	queue_init(&h->queue, connections);
 	h->multi = curl_multi_init();
 	if (!h->multi) {
 		http_free(h);

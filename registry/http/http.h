@@ -44,7 +44,7 @@ struct http_stats {
 };
 
 /*
- * @connections is the number of transfers that may run to one host; 0 is the default. The
+ * @connections is the number of transfers that may run to one host, at least 1. The
  * thread is started by the first request.
  */
 int http_new(unsigned connections, struct http **out, struct err *e);

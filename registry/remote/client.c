@@ -13,8 +13,6 @@
 #include "registry/config/paths.h"
 #include "registry/http/http.h"
 
-#define TIMEOUT_DEFAULT 60
-
 struct client {
 	struct http *http;
 	struct hosts *hosts;
@@ -37,12 +35,14 @@ int client_new(const struct client_options *options, struct store *store,
 		return err_set(e, -ENOMEM, "out of memory");
 	c->store = store;
 	c->offline = options->offline;
-	c->timeout = options->timeout ? options->timeout : TIMEOUT_DEFAULT;
+	c->timeout = options->timeout ? options->timeout : CLIENT_TIMEOUT;
 	rc = paths_fix_environment();
 	if (rc < 0)
 		err_set(e, rc, "the environment: %s", strerror(-rc));
 	else
-		rc = http_new(options->connections, &c->http, e);
+		rc = http_new(options->connections ? options->connections
+						   : CLIENT_CONNECTIONS,
+			      &c->http, e);
 	if (rc == 0)
 		rc = hosts_new(options->cacert, options->insecure, &c->hosts, e);
 	if (rc == 0)

@@ -20,13 +20,16 @@ struct http;
 struct http_tls;
 struct store;
 
+#define CLIENT_CONNECTIONS 8
+#define CLIENT_TIMEOUT	   60
+
 struct client_options {
 	const char *authfile; /* NULL: the default places */
 	const char *cacert;   /* NULL: the system's certificates */
 	bool insecure;	      /* allow plain http, do not check certificates */
 	bool offline;	      /* make no requests, use only the store */
-	unsigned connections; /* at most so many per host; 0: the default */
-	/* seconds that one wait may last, retries included; 0: the default */
+	unsigned connections; /* at most so many per host; 0: CLIENT_CONNECTIONS */
+	/* seconds that one wait may last, retries included; 0: CLIENT_TIMEOUT */
 	unsigned timeout;
 };
 

@@ -206,7 +206,11 @@ static void test_other_forms(void)
 		{"/var/lib/image", -EINVAL, "oci:DIR"},
 		{"./image.tar", -EINVAL, "oci-archive:FILE"},
 		{"../image", -EINVAL, "oci:DIR"},
-		{"oci:/nonexistent", -ENOENT, "/nonexistent"},
+		{"oci:/nonexistent", -ENOENT, "oci:/nonexistent: "},
+		{"oci:/nonexistent:tag", -ENOENT, "oci:/nonexistent: "},
+		{"oci-archive:nope", -ENOENT, "oci-archive:nope: "},
+		{"docker-archive:nope:a:b", -ENOENT, "docker-archive:nope: "},
+		{"dir:nope", -ENOENT, "dir:nope: "},
 	};
 	struct client *c = client_start();
 	struct image_source *o = NULL;

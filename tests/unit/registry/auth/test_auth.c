@@ -279,7 +279,7 @@ int main(void)
 	place_env("DOCKER_CONFIG", NULL);
 	place_env("DOCKER_AUTH_CONFIG", NULL);
 	place_env("REGISTRY_AUTH_FILE", NULL);
-	if (http_new(0, &http, &e) < 0 || keychain_new(&keychain, &e) < 0) {
+	if (http_new(8, &http, &e) < 0 || keychain_new(&keychain, &e) < 0) {
 		printf("# %s\n", e.text);
 		return 1;
 	}

@@ -104,7 +104,7 @@ int main(void)
 	place_env("DOCKER_CONFIG", place);
 	place_env("XDG_RUNTIME_DIR", place);
 	place_env("REGISTRY_AUTH_FILE", NULL);
-	if (http_new(0, &http, &e) < 0 || hosts_new(NULL, false, &hosts, &e) < 0 ||
+	if (http_new(8, &http, &e) < 0 || hosts_new(NULL, false, &hosts, &e) < 0 ||
 	    auths_new(http, hosts, NULL, &auths, &e) < 0) {
 		printf("# %s\n", e.text);
 		exit(1);

@@ -272,7 +272,7 @@ static void test_head(void)
 	const struct http_head *head;
 	struct http_stats stats;
 	struct transfer *t = NULL;
-	struct http *h = new_http(0);
+	struct http *h = new_http(8);
 	struct err e = {""};
 
 	if (!is_int(get(h, "/headers", false, &t, &e), 0, "fields %s", e.text))
@@ -300,7 +300,7 @@ static void test_refusals(void)
 	static const char *const urls[] = {"ftp://127.0.0.1/x", "file:///etc/passwd",
 					   "http://", "x"};
 	struct transfer *t = NULL;
-	struct http *h = new_http(0);
+	struct http *h = new_http(8);
 	struct err e = {""};
 	int64_t until = clock_ms() + 5000;
 	size_t i;
