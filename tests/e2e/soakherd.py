@@ -29,7 +29,6 @@ BOUND = 30 if mounting.SANITIZED else 15    # seconds within which a reader has 
 SIGNALLED = 2 * mounting.SLOWER  # or by a signal,
 GONE = 3 * mounting.SLOWER      # and a daemon after its mount
 HEAL = 8                        # after so long in good weather, reads succeed again,
-LIES_STICK = True               # but not yet in a mount that was there while the registry lied
 WRONG = 200                     # exit status of a reader; any other is an errno
 
 # Seconds that each may last.
@@ -51,18 +50,16 @@ class Sky:
 
     def __init__(self):
         self.shared = mmap.mmap(-1, 4096)
-        self.lies = 0
         self.set("good")
 
     def set(self, kind):
         """By one process."""
-        self.lies += kind == "lying"
-        struct.pack_into("IId", self.shared, 0, self.lies, KINDS.index(kind), time.monotonic())
+        struct.pack_into("Id", self.shared, 0, KINDS.index(kind), time.monotonic())
 
     def get(self):
-        """(times that the registry has lied, kind, since when)"""
-        lies, kind, since = struct.unpack_from("IId", self.shared)
-        return lies, KINDS[kind], since
+        """(kind, since when)"""
+        kind, since = struct.unpack_from("Id", self.shared)
+        return KINDS[kind], since
 
 
 class Registry:
@@ -76,9 +73,9 @@ class Registry:
         self.server = None
 
     def gate(self, request):
-        while self.sky.get()[1] == "silent":
+        while self.sky.get()[0] == "silent":
             time.sleep(0.05)
-        if self.sky.get()[1] == "dead":
+        if self.sky.get()[0] == "dead":
             request.close_connection = True
             raise ConnectionAbortedError
 
@@ -224,11 +221,10 @@ class Reader:
             self.signal, self.signalled = number, time.monotonic()
         os.kill(self.pid, number)
 
-    def has_to_succeed(self, sky, lies_before):
-        lies, kind, since = sky
+    def has_to_succeed(self, sky):
+        kind, since = sky
         return (self.sky == sky and kind == "good" and self.begun - since > HEAL and
-                self.slot.turn == self.turn and self.turn % 2 == 0 and
-                not (LIES_STICK and lies > lies_before))
+                self.slot.turn == self.turn and self.turn % 2 == 0)
 
 
 # --- the herd
@@ -239,7 +235,6 @@ class Herd:
         self.rng = random.Random(seed)
         self.paths = {slot: sorted(truth[slot]) for slot in slots}
         self.daemons = dict.fromkeys(slots)   # Popen, or None
-        self.lies = dict.fromkeys(slots, 0)   # before the daemon began
         self.readers = {}                     # pid: Reader
         self.counts = dict.fromkeys(("right", "failed", "interrupted", "ends"), 0)
         self.report = os.path.join(base, "herd.report")
@@ -269,7 +264,7 @@ class Herd:
             with contextlib.suppress(OSError):
                 words += ": " + open(self.report).read()
             self.complain(reader, words)
-        elif reader.has_to_succeed(self.sky.get(), self.lies[reader.slot]):
+        elif reader.has_to_succeed(self.sky.get()):
             self.complain(reader, errno.errorcode.get(status, status))
         else:
             self.counts["failed"] += 1
@@ -298,8 +293,6 @@ class Herd:
     def mount(self, slot):
         """Not always possible in this weather: then the daemon ends, and it is tried again."""
         cache = "%s/weather-cache%d" % (self.base, slot.number)
-        lies, kind, _ = self.sky.get()
-        self.lies[slot] = lies - (kind == "lying")
         if self.rng.random() < 0.3:
             shutil.rmtree(cache, ignore_errors=True)
         options = ["cache_dir=" + cache, "timeout=%d" % TIMEOUT, "tag_ttl=1",

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The cache on disk where there is no room, no right to it, or a limit."""
 import contextlib
+import errno
+import json
 import os
 import random
 import stat
@@ -63,6 +65,21 @@ def test_full_disk_is_told(fake, tmp_path, kept, size):
                 assert m.log.read().decode() == "peelfs: %s\n" % found["storeWarning"]
     with mount(source, "insecure", cache=tmp_path / "c") as m:
         assert m.status()["storeWarning"] == ""
+
+
+def test_no_room_for_a_blob(fake, tmp_path):
+    """Without room in TMPDIR a blob under oci/ is an error, and the status says why."""
+    files = contents(61, 2, 300000)
+    source = fake.image("full", [fake.images.layer(layer(*(file(*f) for f in files.items())))])
+    with small_disk(tmp_path / "disk", 100000) as disk:
+        with mount(source, "insecure", "cache=none", env=environment(TMPDIR=str(disk))) as m:
+            digest = json.loads(m.read("manifest.json"))["layers"][0]["digest"]
+            with pytest.raises(OSError) as wrong:
+                m.read("oci/blobs/" + digest.replace(":", "/"))
+            assert wrong.value.errno == errno.EIO
+            (found,) = m.status()["lastErrors"]
+            assert digest in found["error"] and "No space left" in found["error"]
+            assert all(m.read("rootfs/" + name) == data for name, data in files.items())
 
 
 def test_limit(images, tmp_path):
