@@ -55,6 +55,8 @@ struct mount_layer {
 	/* Used by raw_blobs.c alone: */
 	struct lazy raw_blob; /* its compressed bytes */
 	int raw_blob_fd;      /* while that is pinned; -1: they do not match the digest */
+	int raw_blob_state;   /* atomic: enum raw_blob_state */
+	uint64_t raw_blob_done; /* atomic: how many bytes the last fetch got */
 
 	/* These stay: */
 	struct failures failures;

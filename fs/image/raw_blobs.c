@@ -16,10 +16,10 @@
 
 /* FETCHING */
 
-/* Copies the whole of @source into @fd and verifies that it is the blob of @d. */
-static int copy_blob(struct context *c, struct source *source, int fd,
-		     const struct descriptor *d, struct err *e)
+/* Copies the whole of @source into @fd and verifies that it is the blob. */
+static int copy_blob(struct mount_layer *l, struct source *source, int fd, struct err *e)
 {
+	const struct descriptor *d = &l->descriptor;
 	struct hasher *hasher = NULL;
 	struct stream *st = NULL;
 	struct digest found;
@@ -36,9 +36,10 @@ static int copy_blob(struct context *c, struct source *source, int fd,
 			rc = fd_write_all(fd, data, (size_t)n, size);
 		if (rc < 0)
 			err_set(e, rc, "cannot write it to a file: %s", strerror(-rc));
-		else if (context_is_cancelled(c))
+		else if (context_is_cancelled(l->layers->context))
 			rc = -EINTR;
 		size += (uint64_t)n;
+		__atomic_store_n(&l->raw_blob_done, size, __ATOMIC_RELAXED);
 	}
 	if (rc == 0 && n < 0)
 		rc = (int)n;
@@ -79,6 +80,8 @@ static int fetch_document(struct mount_layer *l, struct err *e)
 		close(fd);
 		fd = rc;
 	}
+	if (fd >= 0)
+		__atomic_store_n(&l->raw_blob_done, bytes.len, __ATOMIC_RELAXED);
 	buf_release(&bytes);
 	return fd;
 }
@@ -97,10 +100,10 @@ static int fetch_blob(struct mount_layer *l, struct err *e)
 	if (rc == 0)
 		rc = fd = new_file(c, d->size, e);
 	if (rc >= 0)
-		rc = copy_blob(c, source, fd, d, e);
+		rc = copy_blob(l, source, fd, e);
 	/* The transfer may have damaged it. The second time the blob is to blame. */
 	if (rc == -EBADMSG && fd >= 0)
-		rc = copy_blob(c, source, fd, d, e);
+		rc = copy_blob(l, source, fd, e);
 	source_unref(source);
 	if (rc < 0 && fd >= 0)
 		close(fd);
@@ -109,13 +112,22 @@ static int fetch_blob(struct mount_layer *l, struct err *e)
 
 /* READING */
 
+static void set_state(struct mount_layer *l, enum raw_blob_state state)
+{
+	__atomic_store_n(&l->raw_blob_state, state, __ATOMIC_RELAXED);
+}
+
 static void make_raw_blob(void *arg)
 {
 	struct mount_layer *l = arg;
 	char digest[DIGEST_TEXT_MAX];
 	struct err e = {"out of memory"};
-	int rc = fetch_blob(l, &e);
+	int rc;
 
+	__atomic_store_n(&l->raw_blob_done, 0, __ATOMIC_RELAXED);
+	set_state(l, RAW_BLOB_FETCHING);
+	rc = fetch_blob(l, &e);
+	set_state(l, rc < 0 ? RAW_BLOB_BROKEN : RAW_BLOB_READY);
 	l->raw_blob_fd = rc < 0 ? -1 : rc;
 	if (rc < 0) {
 		err_prefix(&e, rc, "%s %s", l->is_file ? "blob" : "layer",
@@ -157,8 +169,15 @@ bool raw_blobs_close_unused(struct layers *ls, uint32_t seconds, size_t max)
 					   offsetof(struct mount_layer, raw_blob));
 		if (l->raw_blob_fd >= 0)
 			close(l->raw_blob_fd);
+		set_state(l, RAW_BLOB_WAITING);
 		lazy_gone(&ls->raw_blobs, lazy);
 		some = true;
 	}
 	return some;
+}
+
+enum raw_blob_state raw_blob_progress(const struct mount_layer *l, uint64_t *done)
+{
+	*done = __atomic_load_n(&l->raw_blob_done, __ATOMIC_RELAXED);
+	return __atomic_load_n(&l->raw_blob_state, __ATOMIC_RELAXED);
 }

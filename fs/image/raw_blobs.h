@@ -28,6 +28,16 @@ struct waiter;
 ssize_t raw_blob_read(struct mount_layer *l, void *buf, size_t size, uint64_t off,
 		      struct waiter *w);
 
+enum raw_blob_state {
+	RAW_BLOB_WAITING, /* not read yet, or closed again */
+	RAW_BLOB_FETCHING,
+	RAW_BLOB_READY,
+	RAW_BLOB_BROKEN, /* its bytes do not match the digest; or the fetch failed */
+};
+
+/* *@done: the bytes that the current or last fetch has got. */
+enum raw_blob_state raw_blob_progress(const struct mount_layer *l, uint64_t *done);
+
 /* Closes files idle for @seconds, and the oldest of more than @max. True if any. */
 bool raw_blobs_close_unused(struct layers *ls, uint32_t seconds, size_t max);
 
