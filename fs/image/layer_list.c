@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "fs/image/layers.h"
 #include "fs/options/log.h"
+#include "fs/text/blob_names.h"
 #include "registry/image/image.h"
 #include "tar/layer.h"
 
@@ -22,7 +23,8 @@ static bool has_own(const struct layer_list *list, const struct mount_layer *l, 
 	return false;
 }
 
-int layer_list_find(struct layer_list *l, struct layers *ls, const struct image *img,
+static int find_all(struct layer_list *l, struct layers *ls, const struct image *img,
+		    bool is_file, bool (*wants)(const struct descriptor *d),
 		    uint64_t seed, struct image_source *source)
 {
 	size_t i, n = 0;
@@ -33,8 +35,9 @@ int layer_list_find(struct layer_list *l, struct layers *ls, const struct image 
 	if (!l->all || !l->own)
 		return -ENOMEM;
 	for (i = 0; rc == 0 && i < img->n_layers; i++) {
-		rc = layers_find(ls, &img->layers[i], img->is_artifact, seed, source,
-				 &l->all[i]);
+		if (wants && !wants(&img->layers[i]))
+			continue;
+		rc = layers_find(ls, &img->layers[i], is_file, seed, source, &l->all[i]);
 		if (rc == 0 && !has_own(l, l->all[i], n))
 			l->own[n++] = l->all[i];
 	}
@@ -44,6 +47,19 @@ int layer_list_find(struct layer_list *l, struct layers *ls, const struct image 
 	/* Other threads see all layers or none. */
 	__atomic_store_n(&l->n_own, n, __ATOMIC_RELEASE);
 	return 0;
+}
+
+int layer_list_find(struct layer_list *l, struct layers *ls, const struct image *img,
+		    uint64_t seed, struct image_source *source)
+{
+	return find_all(l, ls, img, img->is_artifact, NULL, seed, source);
+}
+
+int layer_list_find_packed(struct layer_list *l, struct layers *ls,
+			   const struct image *img, uint64_t seed,
+			   struct image_source *source)
+{
+	return find_all(l, ls, img, false, blob_is_packed, seed, source);
 }
 
 void layer_list_release(struct layer_list *l)

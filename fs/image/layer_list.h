@@ -15,7 +15,11 @@ struct mount_layer;
 
 /* All zero: empty. */
 struct layer_list {
-	struct mount_layer **all; /* one for each of image->layers, in its order */
+	/*
+	 * One for each of image->layers, in its order. Of the blobs that an artifact has
+	 * packed: NULL for each other blob.
+	 */
+	struct mount_layer **all;
 	struct mount_layer **own; /* the same, each once */
 	size_t n_all;
 	size_t n_own; /* atomic; 0 until the list is complete */
@@ -27,6 +31,10 @@ struct layer_list {
  */
 int layer_list_find(struct layer_list *l, struct layers *ls, const struct image *img,
 		    uint64_t seed, struct image_source *source);
+/* The same for those blobs of an artifact that are archives of directories. */
+int layer_list_find_packed(struct layer_list *l, struct layers *ls,
+			   const struct image *img, uint64_t seed,
+			   struct image_source *source);
 void layer_list_release(struct layer_list *l);
 /* How many of l->own are known. Any thread. */
 size_t layer_list_count(const struct layer_list *l);

@@ -13,6 +13,7 @@
 #include "fs/image/context.h"
 #include "fs/image/images.h"
 #include "fs/image/layers.h"
+#include "fs/image/raw_blobs.h"
 #include "fs/options/options.h"
 #include "registry/remote/client.h"
 #include "registry/image_source.h"
@@ -24,6 +25,13 @@ static const char *const state_names[] = {
 	[LAYER_INDEXING] = "indexing",
 	[LAYER_READY] = "ready",
 	[LAYER_BROKEN] = "broken",
+};
+
+static const char *const blob_state_names[] = {
+	[RAW_BLOB_WAITING] = "waiting",
+	[RAW_BLOB_FETCHING] = "fetching",
+	[RAW_BLOB_READY] = "ready",
+	[RAW_BLOB_BROKEN] = "broken",
 };
 
 static const char *const op_names[N_OPS] = {
@@ -58,7 +66,27 @@ static void begin(struct jsonwrite *w, const char *key, char bracket)
 	jsonwrite_open(w, bracket);
 }
 
-static void add_layer(struct jsonwrite *w, const struct view *v, struct mount_layer *l)
+/*
+ * @tree: of a blob, the directory that is packed in it, or NULL. Its archive is fetched for
+ * itself.
+ */
+static const char *layer_state(const struct mount_layer *l,
+			       const struct mount_layer *tree, struct layer_progress *p)
+{
+	enum raw_blob_state state;
+	uint64_t done;
+
+	mount_layer_progress(tree ? tree : l, p);
+	if (!l->is_file)
+		return state_names[p->state];
+	state = raw_blob_progress(l, &done);
+	p->fetched += done;
+	return tree && state == RAW_BLOB_WAITING ? state_names[p->state]
+						 : blob_state_names[state];
+}
+
+static void add_layer(struct jsonwrite *w, const struct view *v, struct mount_layer *l,
+		      const struct mount_layer *tree)
 {
 	bool is_open = lazy_pin(&l->lazy);
 	const struct index *ix = is_open && l->layer && l->loaded == 0
@@ -66,12 +94,12 @@ static void add_layer(struct jsonwrite *w, const struct view *v, struct mount_la
 					 : NULL;
 	struct layer_progress p;
 	char digest[DIGEST_TEXT_MAX];
+	const char *state = layer_state(l, tree, &p);
 
-	mount_layer_progress(l, &p);
 	jsonwrite_open(w, '{');
 	jsonwrite_member(w, "digest", digest_format(&l->descriptor.digest, digest));
 	jsonwrite_member(w, "mediaType", l->descriptor.media_type);
-	jsonwrite_member(w, "state", state_names[p.state]);
+	jsonwrite_member(w, "state", state);
 	jsonwrite_member(w, "from", status_from(v->image_source, &p));
 	jsonwrite_member(w, "index", ix ? index_basis_name(p.basis) : "");
 	jsonwrite_member(w, "warning", p.warning ? p.warning : "");
@@ -100,8 +128,9 @@ static const char *image_state(const struct view *v)
 static void add_image(struct jsonwrite *w, const struct view *v)
 {
 	const struct image *img = v->image;
-	const struct layer_list *layers = layer_list_count(&v->layers) ? &v->layers
-								       : &v->blobs;
+	bool has_layers = layer_list_count(&v->layers) > 0;
+	const struct layer_list *layers = has_layers && !img->is_artifact ? &v->layers
+									  : &v->blobs;
 	char platform[PLATFORM_TEXT_MAX], digest[DIGEST_TEXT_MAX];
 	struct merge *merge = view_merge(v);
 	size_t i;
@@ -116,7 +145,8 @@ static void add_image(struct jsonwrite *w, const struct view *v)
 				 img->artifact_type ? img->artifact_type : "");
 	begin(w, "layers", '[');
 	for (i = 0; i < layers->n_all; i++)
-		add_layer(w, v, layers->all[i]);
+		add_layer(w, v, layers->all[i],
+			  has_layers && img->is_artifact ? v->layers.all[i] : NULL);
 	jsonwrite_close(w, ']');
 	add_number(w, "unboundLinks", merge ? merge_unbound(merge) : 0);
 	add_number(w, "skippedEntries", view_has_tree(v) ? v->totals.n_skipped : 0);

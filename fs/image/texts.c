@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "fs/image/layers.h"
+#include "fs/text/blob_names.h"
 #include "fs/text/dockerfile.h"
 #include "fs/text/facts.h"
 #include "fs/text/history.h"
@@ -97,9 +98,9 @@ int texts_make(struct texts *t, struct image_facts *f, size_t n_platforms)
 	int rc, kind;
 
 	t->n_platforms = n_platforms;
-	t->n_titles = img->n_layers;
-	rc = img->is_artifact ? titles_make(img->layers, img->n_layers, &t->titles)
-			      : history_init(&h, img);
+	rc = img->is_artifact
+		     ? blob_names_make(img->layers, img->n_layers, &t->blob_names)
+		     : history_init(&h, img);
 	if (rc == 0)
 		rc = titles_of_platforms(img->platforms, n_platforms, &t->platform_names);
 	f->history = &h;
@@ -176,8 +177,7 @@ void texts_release(struct texts *t)
 	texts_unmeasure(t);
 	for (kind = 0; kind < N_TEXTS; kind++)
 		free_texts(t->list[kind], t->n[kind]);
-	if (t->titles)
-		titles_free(t->titles, t->n_titles);
+	blob_names_release(&t->blob_names);
 	if (t->platform_names)
 		titles_free(t->platform_names, t->n_platforms);
 	memset(t, 0, sizeof(*t));

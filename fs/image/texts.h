@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fs/text/blob_names.h"
+
 struct image;
 struct image_facts;
 struct mount_layer;
@@ -37,9 +39,8 @@ struct texts {
 	struct text
 		*measured[N_TEXTS]; /* of kinds that tell sizes, once they are known */
 	uint32_t n[N_TEXTS];
-	char **titles; /* of an artifact: the names of its blobs */
-	size_t n_titles;
-	char **platform_names; /* in platforms/ */
+	struct blob_names blob_names; /* of an artifact */
+	char **platform_names;	      /* in platforms/ */
 	size_t n_platforms;
 };
 

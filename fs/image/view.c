@@ -20,6 +20,7 @@
 #include "fs/image/layers.h"
 #include "fs/options/log.h"
 #include "fs/options/options.h"
+#include "fs/text/blob_names.h"
 #include "fs/text/facts.h"
 #include "fs/tree/identity.h"
 #include "fs/tree/merge.h"
@@ -277,10 +278,13 @@ static int make_texts(struct view *v, bool has_layers)
 
 int view_find_layers(struct view *v, struct err *e)
 {
-	int rc = 0;
+	int rc;
 
 	err_set(e, 0, "out of memory");
-	if (!v->image->is_artifact) {
+	if (v->image->is_artifact) {
+		rc = layer_list_find_packed(&v->layers, v->mount_layers, v->image,
+					    layers_seed(v), v->image_source);
+	} else {
 		find_tocs(v);
 		rc = layer_list_find(&v->layers, v->mount_layers, v->image,
 				     layers_seed(v), v->image_source);
@@ -346,9 +350,13 @@ static int load_artifact(struct view *v, struct err *e)
 
 	if (!v->context->mountpoint || v->context->options->layout == LAYOUT_ROOTFS)
 		return image_must_have_files(img, e);
-	for (i = 0; i < img->n_layers; i++)
+	for (i = 0; i < img->n_layers; i++) {
 		v->totals.content_size = add_sizes(v->totals.content_size,
 						   img->layers[i].size);
+		/* What is packed in it may have any. */
+		if (blob_is_packed(&img->layers[i]))
+			v->totals.has_xattrs = v->totals.has_sparse = true;
+	}
 	v->totals.n_entries = img->n_layers;
 	v->has_tree = true;
 	return 0;

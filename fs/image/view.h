@@ -67,7 +67,7 @@ struct view {
 
 	/* While it is pinned, after view_need_layers() of images.h: */
 	struct lazy layers_step;
-	struct layer_list layers; /* none: an artifact */
+	struct layer_list layers; /* of an artifact: those that are packed in its blobs */
 
 	/* While it is pinned, after view_need_tree(); atomic: they are known. */
 	bool has_tree;

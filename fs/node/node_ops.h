@@ -49,6 +49,8 @@ struct located {
 	struct name *name;	   /* NULL if the node is no name, or .peelfs */
 	struct view *view;	   /* NULL if the kind needs no image */
 	struct mount_layer *layer; /* NULL if the kind needs no layer */
+	uint32_t
+		root; /* of a directory of a layer: the entry that is shown as its root */
 };
 
 /* A directory being listed. */

@@ -37,7 +37,8 @@ static void find_kind(const struct nodes *n, uint64_t id, struct located *at)
 	    (at->node.layer == ROW_ROOTFS ||
 	     (id == NODES_TOP && n->context->options->layout == LAYOUT_ROOTFS)))
 		at->ops = &merged_ops;
-	else if (kind == NODE_SYNTHETIC && at->node.layer == ROW_LAYER)
+	else if (kind == NODE_SYNTHETIC &&
+		 (at->node.layer == ROW_LAYER || at->node.layer == ROW_FILE_PACKED))
 		at->ops = &raw_ops;
 	else
 		return;

@@ -17,10 +17,17 @@
 #include "fs/image/view.h"
 #include "fs/node/node_ops.h"
 #include "fs/node/rows.h"
+#include "fs/text/blob_names.h"
 #include "fs/tree/identity.h"
 #include "fs/tree/match.h"
 #include "fs/tree/merge.h"
 #include "tar/layer.h"
+
+/* A layer by its number in the image, or NULL. */
+static struct mount_layer *layer_of(const struct view *v, uint32_t number)
+{
+	return number < v->layers.n_all ? v->layers.all[number] : NULL;
+}
 
 /* The layer and the entry of a directory. -EIO: the layer is broken. */
 static int raw_entry(struct view *v, const struct node *dir, struct mount_layer **l,
@@ -28,9 +35,9 @@ static int raw_entry(struct view *v, const struct node *dir, struct mount_layer 
 {
 	int rc;
 
-	if (dir->layer >= v->layers.n_all)
+	*l = layer_of(v, dir->layer);
+	if (!*l)
 		return -ESTALE;
-	*l = v->layers.all[dir->layer];
 	if ((*l)->loaded < 0)
 		return -EIO;
 	rc = index_entry(layer_index((*l)->layer), dir->entry, e);
@@ -146,6 +153,35 @@ static int raw_describe_node(const struct nodes *n, struct view *v,
 	return raw_item(n, rc, &a, out);
 }
 
+/*
+ * The entry that is shown as the root of a layer, which is open: the root of the archive. A
+ * blob of an artifact has its directory under its title, unless others than ORAS packed it.
+ * 0 or -EBADMSG.
+ */
+static int find_root(const struct view *v, uint32_t number, const struct mount_layer *l,
+		     uint32_t *out)
+{
+	const struct index *ix = layer_index(l->layer);
+	const char *part;
+	struct entry e, child;
+	size_t at = 0, len;
+	int rc = 0;
+
+	*out = 0;
+	if (!v->image->is_artifact)
+		return 0;
+	rc = index_entry(ix, 0, &e);
+	while (rc == 0 && (part = blob_next_part(&v->image->layers[number], &at, &len))) {
+		rc = index_find(ix, &e, part, len, &child);
+		if (rc == 0 && !S_ISDIR(child.mode))
+			rc = -ENOENT;
+		e = child;
+	}
+	if (rc == 0)
+		*out = e.id;
+	return rc == -ENOENT ? 0 : rc;
+}
+
 /* The node of a directory: that of a root is a row, whose parameter counts from 1. */
 static struct node raw_dir(const struct located *at)
 {
@@ -154,17 +190,17 @@ static struct node raw_dir(const struct located *at)
 	if (at->is_root)
 		dir = (struct node){.kind = NODE_RAW,
 				    .image = at->node.image,
-				    .layer = at->node.entry - 1};
+				    .layer = at->node.entry - 1,
+				    .entry = at->root};
 	return dir;
 }
 
 /* The layer, if it is known which it is. */
 static struct mount_layer *known_layer(const struct view *v, const struct node *row)
 {
-	if (layer_list_count(&v->layers) == 0 || row->entry == 0 ||
-	    row->entry > v->layers.n_all)
+	if (layer_list_count(&v->layers) == 0 || row->entry == 0)
 		return NULL;
-	return v->layers.all[row->entry - 1];
+	return layer_of(v, row->entry - 1);
 }
 
 static int raw_describe_root(const struct nodes *n, struct view *v,
@@ -178,7 +214,9 @@ static int raw_describe_root(const struct nodes *n, struct view *v,
 	int rc = 0;
 
 	if (is_open && l->loaded == 0) {
-		rc = raw_describe_node(n, v, &root, &real);
+		rc = find_root(v, root.layer, l, &root.entry);
+		rc = rc < 0 ? located_index_failed(n, l, rc)
+			    : raw_describe_node(n, v, &root, &real);
 		if (rc == 0)
 			located_root_item(v, row, &real, false, out);
 	} else {
@@ -208,18 +246,20 @@ static int raw_pin(struct located *at, struct waiter *w)
 
 	if (rc == 0)
 		rc = view_need_layers(at->view, w);
-	if (rc == 0 && dir.layer >= at->view->layers.n_all)
-		rc = -ESTALE;
 	if (rc < 0)
 		return rc;
-	l = at->view->layers.all[dir.layer];
-	rc = mount_layer_pin(l, w);
+	l = layer_of(at->view, dir.layer);
+	rc = l ? mount_layer_pin(l, w) : -ESTALE;
 	if (rc < 0)
 		return rc;
 	at->layer = l;
-	if (l->loaded == 0 && index_info(layer_index(l->layer))->n_foreign > 0)
-		rc = view_need_tree(at->view, w);
-	return rc;
+	if (l->loaded < 0)
+		return 0;
+	if (find_root(at->view, dir.layer, l, &at->root) < 0)
+		return located_index_failed(at->nodes, l, -EBADMSG);
+	return index_info(layer_index(l->layer))->n_foreign > 0
+		       ? view_need_tree(at->view, w)
+		       : 0;
 }
 
 static int raw_describe(const struct located *at, struct item *out)
@@ -293,24 +333,26 @@ static int raw_next(struct node_list *l, struct item *out)
 	return rc < 0 ? rc : 1;
 }
 
-/* Around the root of a layer is layers/. */
 static int raw_parent(struct node_list *list, struct item *out)
 {
 	const struct located *at = &list->at;
-	struct node row = {.image = at->node.image, .layer = ROW_LAYERS, .entry = 1};
-	struct node parent = raw_dir(at);
+	struct node row, parent = raw_dir(at);
 	struct mount_layer *l;
 	struct entry e;
 	int rc;
 
-	if (at->is_root)
+	if (at->is_root) {
+		rows_parent(at->view, &at->node, &row);
 		return rows_describe(at->nodes, at->view, &row, out);
+	}
 	rc = raw_entry(at->view, &parent, &l, &e);
 	if (rc < 0)
 		return raw_item(at->nodes, rc, NULL, out);
-	row = (struct node){
-		.image = parent.image, .layer = ROW_LAYER, .entry = parent.layer + 1};
-	if (e.parent == 0)
+	row = (struct node){.image = parent.image,
+			    .layer = at->view->image->is_artifact ? ROW_FILE_PACKED
+								  : ROW_LAYER,
+			    .entry = parent.layer + 1};
+	if (e.parent == at->root)
 		return raw_describe_root(at->nodes, at->view, &row, out);
 	parent.entry = e.parent;
 	return raw_describe_node(at->nodes, at->view, &parent, out);

@@ -35,7 +35,9 @@ static const struct row {
 	[ROW_TOP] = {"", ROW_TOP, ROW_IS_DIR},
 	[ROW_ROOTFS] = {"rootfs", ROW_TOP, ROW_IS_DIR, true},
 	[ROW_FILES] = {"files", ROW_TOP, ROW_IS_DIR, true},
+	[ROW_FILE_DIR] = {"", ROW_FILES, ROW_IS_DIR, true},
 	[ROW_FILE] = {"", ROW_FILES, ROW_IS_BLOB, true},
+	[ROW_FILE_PACKED] = {"", ROW_FILES, ROW_IS_DIR, true},
 	[ROW_CONFIG] = {"config.json", ROW_TOP, ROW_IS_BYTES},
 	[ROW_MANIFEST] = {"manifest.json", ROW_TOP, ROW_IS_BYTES},
 	[ROW_INDEX] = {"index.json", ROW_TOP, ROW_IS_BYTES, true},
@@ -106,8 +108,11 @@ static size_t row_count(const struct view *v, uint32_t row)
 	case ROW_LAYER_JSON:
 	case ROW_EARLY_LAYER_JSON:
 		return img->is_artifact ? 0 : img->n_layers;
+	case ROW_FILE_DIR:
+		return v->texts.blob_names.n_dirs;
 	case ROW_FILE:
-		return img->is_artifact ? img->n_layers : 0;
+	case ROW_FILE_PACKED: /* of some blobs: is_missing() */
+		return v->texts.blob_names.n;
 	case ROW_INDEX:
 		return img->has_index;
 	case ROW_PLATFORMS:
@@ -196,8 +201,12 @@ static void row_name(const struct view *v, uint32_t row, uint32_t parameter, cha
 	const struct digest *digest;
 	uint64_t size;
 
-	if (row == ROW_FILE)
-		strcpy(name, v->texts.titles[i]);
+	if (row == ROW_FILE_DIR)
+		strcpy(name, v->texts.blob_names.dirs[i].name);
+	else if (row == ROW_FILE)
+		strcpy(name, v->texts.blob_names.list[i].file);
+	else if (row == ROW_FILE_PACKED)
+		strcpy(name, v->texts.blob_names.list[i].packed);
 	else if (row == ROW_OCI_ALGORITHM)
 		strcpy(name, digest_alg_name((enum digest_alg)parameter));
 	else if (row == ROW_REFERRER_TYPE)
@@ -225,11 +234,18 @@ bool rows_need_tree(const struct node *n)
 	return n->layer < N_ROWS && rows[n->layer].early != 0;
 }
 
+/* Of rows that occur less often than row_count() says. */
+static bool is_missing(const struct view *v, uint32_t row, uint32_t parameter)
+{
+	return row == ROW_FILE_PACKED && !v->texts.blob_names.list[parameter - 1].packed;
+}
+
 bool rows_has(const struct view *v, const struct node *n)
 {
 	return n->layer < N_ROWS &&
 	       (rows[n->layer].kind == ROW_IS_LIVE ||
-		(n->entry > 0 && n->entry <= row_count(v, n->layer)));
+		(n->entry > 0 && n->entry <= row_count(v, n->layer) &&
+		 !is_missing(v, n->layer, n->entry)));
 }
 
 int rows_blob(struct view *v, const struct node *n, struct mount_layer **out)
@@ -361,7 +377,23 @@ int rows_find(const struct view *v, const struct node *dir, const char *name,
 	return -ENOENT;
 }
 
-/* Whether the row with @parameter is in the directory, which is a parent of such rows. */
+/* The directory of a row of files/: the parameter of ROW_FILE_DIR; 0: files/ itself. */
+static uint32_t file_dir(const struct view *v, uint32_t row, uint32_t parameter)
+{
+	const struct blob_names *names = &v->texts.blob_names;
+
+	return row == ROW_FILE_DIR ? names->dirs[parameter - 1].parent
+				   : names->list[parameter - 1].dir;
+}
+
+/* Whether rows of this kind may be in the directory. */
+static bool may_be_in(uint32_t row, const struct node *dir)
+{
+	return rows[row].parent == dir->layer ||
+	       (rows[row].parent == ROW_FILES && dir->layer == ROW_FILE_DIR);
+}
+
+/* Whether the row with @parameter is in the directory: may_be_in(). */
 static bool is_in(const struct view *v, uint32_t row, uint32_t parameter,
 		  const struct node *dir)
 {
@@ -372,6 +404,10 @@ static bool is_in(const struct view *v, uint32_t row, uint32_t parameter,
 				       (enum digest_alg)parameter);
 	if (dir->layer == ROW_OCI_ALGORITHM)
 		return blob_of(v, row, parameter - 1, &size)->alg == dir->entry;
+	if (rows[row].parent == ROW_FILES)
+		return !is_missing(v, row, parameter) &&
+		       file_dir(v, row, parameter) ==
+			       (dir->layer == ROW_FILES ? 0 : dir->entry);
 	return row != ROW_REFERRER ||
 	       v->referrers.list[parameter - 1].type + 1 == dir->entry;
 }
@@ -401,7 +437,7 @@ bool rows_next(const struct view *v, const struct node *dir, uint64_t *cookie, c
 	if (row == ROW_TOP)
 		row++; /* the top is in no directory */
 	for (; row < N_ROWS; row++, parameter = 0) {
-		if (rows[row].parent != dir->layer || rows[row].is_early ||
+		if (!may_be_in((uint32_t)row, dir) || rows[row].is_early ||
 		    !next_of_row(v, (uint32_t)row, dir, &parameter))
 			continue;
 		*out = *dir;
@@ -416,9 +452,18 @@ bool rows_next(const struct view *v, const struct node *dir, uint64_t *cookie, c
 	return false;
 }
 
-void rows_parent(const struct node *n, struct node *out)
+void rows_parent(const struct view *v, const struct node *n, struct node *out)
 {
+	uint32_t dir;
+
 	*out = *n;
 	out->layer = n->layer < N_ROWS ? (uint32_t)rows[n->layer].parent : ROW_TOP;
 	out->entry = 1;
+	if (out->layer != ROW_FILES || !rows_has(v, n))
+		return;
+	dir = file_dir(v, n->layer, n->entry);
+	if (dir > 0) {
+		out->layer = ROW_FILE_DIR;
+		out->entry = dir;
+	}
 }

@@ -27,8 +27,11 @@ struct view;
 enum row_number {
 	ROW_TOP,
 	ROW_ROOTFS, /* the root of the merged tree: merged.c */
+	/* Blobs of an artifact, by their titles: texts.blob_names. */
 	ROW_FILES,
-	ROW_FILE, /* a blob of an artifact, by its title */
+	ROW_FILE_DIR,	 /* a directory in a title */
+	ROW_FILE,	 /* a blob */
+	ROW_FILE_PACKED, /* the directory that is packed in a blob, a root: raw.c */
 	ROW_CONFIG,
 	ROW_MANIFEST,
 	ROW_INDEX,
@@ -84,7 +87,7 @@ int rows_describe(const struct nodes *nodes, const struct view *v, const struct 
  */
 void rows_describe_around(const struct view *v, const struct node *n, struct item *out);
 /* The directory around a row; the top's is the top. */
-void rows_parent(const struct node *n, struct node *out);
+void rows_parent(const struct view *v, const struct node *n, struct node *out);
 
 /* The row with that name in a directory; -ENOENT. */
 int rows_find(const struct view *v, const struct node *dir, const char *name,

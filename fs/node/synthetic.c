@@ -83,7 +83,7 @@ static int describe_row(const struct nodes *n, struct view *v, const struct node
 
 	if (row->layer == ROW_ROOTFS)
 		return merged_ops.describe_root(n, v, row, out);
-	if (row->layer == ROW_LAYER)
+	if (row->layer == ROW_LAYER || row->layer == ROW_FILE_PACKED)
 		return raw_ops.describe_root(n, v, row, out);
 	if (row->layer != ROW_PLATFORM && row->layer != ROW_REFERRER)
 		return rows_describe(n, v, row, out);
@@ -166,7 +166,7 @@ static int synthetic_parent(struct node_list *l, struct item *out)
 
 	if (at->node.layer == ROW_TOP && at->view->around)
 		return describe_around(at, out);
-	rows_parent(&at->node, &row);
+	rows_parent(at->view, &at->node, &row);
 	return rows_describe(at->nodes, at->view, &row, out);
 }
 

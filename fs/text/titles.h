@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * File names for layers, for the blobs of an artifact, for artifact types and for the
- * images of an index. A title (org.opencontainers.image.title) is foreign text: only what
- * title_clean() gives may become a name.
+ * File names for layers, for artifact types and for the images of an index; those of an
+ * artifact's blobs are in blob_names.h. Foreign text may become a name only by title_clean().
  */
 #ifndef FS_TEXT_TITLES_H
 #define FS_TEXT_TITLES_H
@@ -32,15 +31,10 @@ const char *title_of_layer(const struct image *img, uint32_t i, char *out);
 bool title_clean(const char *text, char *name);
 
 /*
- * A different name for each of @n blobs: its title; or, if it has none or a blob before it
- * has the same, its number from 1, digest and an extension for its media type:
- * "2-0123456789ab.tar.gz". *out is an array of texts for titles_free(). 0 or -ENOMEM.
- */
-int titles_make(const struct descriptor *blobs, size_t n, char ***out);
-/*
- * The same for images of several platforms, no two of which are the same image:
- * "linux-arm64". Further images of one platform get the first digits of their digest behind
- * that, or the whole digest where the first digits are the same too.
+ * A different name for each of @n images of several platforms, no two of which are the same
+ * image: "linux-arm64". Further images of one platform get the first digits of their digest
+ * behind that, or the whole digest where the first digits are the same too. *out is an array of
+ * texts for titles_free(). 0 or -ENOMEM.
  */
 int titles_of_platforms(const struct descriptor *images, size_t n, char ***out);
 /* NULL is fine. */
