@@ -51,8 +51,6 @@ static void mend(unsigned char *file, uint64_t body, uint64_t size)
 	head->compression %= COMPRESSION_ZSTD + 1;
 	head->basis %= BASIS_SOCI + 1;
 	head->toc_alg %= DIGEST_SHA512 + 1;
-	head->basis %= 4;
-	head->toc_alg %= 4;
 	head->digest_alg = DIGEST_SHA256;
 	memset(head->digest, 0, sizeof(head->digest));
 	mend_sections(head, body);
