@@ -157,12 +157,15 @@ static int pack_link(struct packer *p, const struct item *item, const char *to)
 /* A symlink, a device or a pipe. */
 static int pack_special(struct packer *p, const struct item *item)
 {
-	char target[PATH_MAX];
+	void *target; /* not on the stack, of which a tree of 2,000 levels needs much */
 	int rc = begin(p, item);
 
 	if (rc == 0 && S_ISLNK(item->attr.st_mode)) {
-		rc = nodes_readlink(p->reader->nodes, item->node, target, sizeof(target),
-				    NULL);
+		buf_clear(&p->value);
+		rc = buf_reserve(&p->value, PATH_MAX, &target);
+		if (rc == 0)
+			rc = nodes_readlink(p->reader->nodes, item->node, target,
+					    PATH_MAX, NULL);
 		if (rc == 0)
 			rc = pax_set_symlink(p->pax, target);
 	}

@@ -22,7 +22,7 @@ struct packer {
 	struct first_names names;
 	struct buf path;     /* of the entry being packed; "" for the root */
 	struct buf xattrs;   /* its names of xattrs */
-	struct buf value;    /* of one of them */
+	struct buf value;    /* of one of them, or the target of a symlink */
 	struct piece *holes; /* the data of a sparse file */
 	char *bytes;	     /* a part of a file */
 	bool is_empty;	     /* no entry was written */

@@ -51,12 +51,7 @@ int identity_parent(const struct index *ix, const struct entry *e, uint64_t *dir
 	return 0;
 }
 
-/*
- * Whether the digest is certainly that of the bytes that are read: computed in the first
- * pass, or the same that each read is checked against. A table's digest of a file of
- * several chunks is never checked.
- */
-static bool is_digest_sure(const struct index *ix, const struct entry *e)
+bool identity_is_digest_sure(const struct index *ix, const struct entry *e)
 {
 	struct span span;
 	uint32_t i;
@@ -76,7 +71,7 @@ static bool is_content_known(const struct index *ix, const struct entry *e,
 {
 	if (nlink != 1 || e->name_len == 0)
 		return false;
-	return !S_ISREG(e->mode) || e->size == 0 || is_digest_sure(ix, e);
+	return !S_ISREG(e->mode) || e->size == 0 || identity_is_digest_sure(ix, e);
 }
 
 static int hash_xattrs(struct hash *h, const struct index *ix, const struct entry *e)

@@ -6,6 +6,7 @@
 #ifndef FS_TREE_IDENTITY_H
 #define FS_TREE_IDENTITY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tar/index/index.h"
@@ -25,5 +26,12 @@ int identity_parent(const struct index *ix, const struct entry *e, uint64_t *dir
  */
 int identity_ino(const struct index *ix, const struct entry *e, uint32_t nlink,
 		 uint64_t seed, uint64_t dir, uint64_t *ino);
+
+/*
+ * Whether the digest of a regular file is certainly that of the bytes that are read:
+ * computed in the first pass, or the same that each read is checked against. A table's digest
+ * of a file of several chunks is never checked.
+ */
+bool identity_is_digest_sure(const struct index *ix, const struct entry *e);
 
 #endif
