@@ -111,6 +111,19 @@ def test_waiting_reads_delay_nobody(half, n, kind):
             assert took < PATIENCE * SLOWER
 
 
+@pytest.mark.heavy
+@pytest.mark.limit(60)
+def test_reader_behind_many(half):
+    """It has no thread of the daemon yet, and can be interrupted all the same."""
+    source, cache = half
+    with mount(source, "timeout=60", cache=cache) as m:
+        with waiting(m, 2060, "direct"), waiting(m, 3, "direct") as child:
+            begun = time.monotonic()
+            child.send_signal(signal.SIGINT)
+            child.wait(30)
+            assert time.monotonic() - begun < PATIENCE * SLOWER
+
+
 WAYS = {
     "umount -l": ["umount", "-l"],
     "umount -f": ["umount", "-f"],
