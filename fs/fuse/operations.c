@@ -227,8 +227,9 @@ static void defer(const struct request *from)
 		request_free(r);
 }
 
-static void serve(struct request *r)
+static void serve(struct request *r, enum mount_op op)
 {
+	count(r->req, op);
 	r->served = fuse_req_userdata(r->req);
 	r->waiter = (struct waiter){
 		.all = &r->served->nodes->context->waiters,
@@ -278,8 +279,7 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct request r = {.req = req, .work = do_lookup, .node = parent, .name = name};
 
-	count(req, OP_LOOKUP);
-	serve(&r);
+	serve(&r, OP_LOOKUP);
 }
 
 static int do_getattr(struct request *r)
@@ -304,8 +304,7 @@ static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
 	struct request r = {.req = req, .work = do_getattr, .node = node};
 
 	(void)fi;
-	count(req, OP_GETATTR);
-	serve(&r);
+	serve(&r, OP_GETATTR);
 }
 
 static int do_readlink(struct request *r)
@@ -327,8 +326,7 @@ static void on_readlink(fuse_req_t req, fuse_ino_t node)
 {
 	struct request r = {.req = req, .work = do_readlink, .node = node};
 
-	count(req, OP_READLINK);
-	serve(&r);
+	serve(&r, OP_READLINK);
 }
 
 /* DIRECTORIES */
@@ -410,8 +408,7 @@ static void on_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		.req = req, .work = do_readdir, .node = node, .size = size, .off = off};
 
 	(void)fi;
-	count(req, OP_READDIR);
-	serve(&r);
+	serve(&r, OP_READDIR);
 }
 
 static void on_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
@@ -425,8 +422,7 @@ static void on_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t o
 			    .plus = true};
 
 	(void)fi;
-	count(req, OP_READDIRPLUS);
-	serve(&r);
+	serve(&r, OP_READDIRPLUS);
 }
 
 /* FILES */
@@ -474,8 +470,7 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		.req = req, .work = do_read, .node = node, .size = size, .off = off};
 
 	(void)fi;
-	count(req, OP_READ);
-	serve(&r);
+	serve(&r, OP_READ);
 }
 
 static int do_lseek(struct request *r)
@@ -502,8 +497,7 @@ static void on_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence,
 		.req = req, .work = do_lseek, .node = node, .off = off, .whence = whence};
 
 	(void)fi;
-	count(req, OP_LSEEK);
-	serve(&r);
+	serve(&r, OP_LSEEK);
 }
 
 /* EXTENDED ATTRIBUTES AND TOTALS */
@@ -550,8 +544,7 @@ static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_
 			    .name = name,
 			    .size = size < XATTR_MAX ? size : XATTR_MAX};
 
-	count(req, OP_GETXATTR);
-	serve(&r);
+	serve(&r, OP_GETXATTR);
 }
 
 /*
@@ -565,8 +558,7 @@ static void on_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 			    .node = node,
 			    .size = size < XATTR_MAX ? size : XATTR_MAX};
 
-	count(req, OP_LISTXATTR);
-	serve(&r);
+	serve(&r, OP_LISTXATTR);
 }
 
 static void on_statfs(fuse_req_t req, fuse_ino_t node)

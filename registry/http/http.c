@@ -161,16 +161,6 @@ static void stop_transfer(struct http *h, struct transfer *t)
 	host_leave(t->host, t->bulk);
 }
 
-/* curl repeats the whole URL of a proxy that it cannot use, with the password in it. */
-static void hide_proxy(char *why)
-{
-	if (strncmp(why, "Unsupported proxy", 17) == 0 ||
-	    (strstr(why, "proxy") && (strchr(why, '@') || strstr(why, "://"))))
-		snprintf(why, TRANSFER_WHY_MAX,
-			 "the proxy's URL (https_proxy, http_proxy or all_proxy) is "
-			 "invalid or not supported");
-}
-
 /* curl calls a line of more than 100 KiB in a head a lack of memory. */
 static CURLcode explain_long_line(struct transfer *t, CURLcode code)
 {
@@ -194,7 +184,6 @@ static void end_transfer(struct http *h, struct transfer *t, CURLcode code)
 		host_note_alive(t->host);
 	if (!t->why[0])
 		snprintf(t->why, sizeof(t->why), "%s", curl_easy_strerror(code));
-	hide_proxy(t->why);
 	transfer_finish(t, code == CURLE_OK && !t->has_head ? -EIO : errno_of(code));
 }
 

@@ -2,6 +2,7 @@
 #include "registry/http/transfer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -95,10 +96,21 @@ int transfer_put(struct transfer *t, const void *data, size_t len)
 	return 0;
 }
 
+/* curl repeats the whole URL of a proxy that it cannot use, with the password in it. */
+static void hide_proxy(char *why)
+{
+	if (strncmp(why, "Unsupported proxy", 17) == 0 ||
+	    (strstr(why, "proxy") && (strchr(why, '@') || strstr(why, "://"))))
+		snprintf(why, TRANSFER_WHY_MAX,
+			 "the proxy's URL (https_proxy, http_proxy or all_proxy) is "
+			 "invalid or not supported");
+}
+
 void transfer_finish(struct transfer *t, int rc)
 {
 	bool closed;
 
+	hide_proxy(t->why);
 	pthread_mutex_lock(&t->lock);
 	t->done = true;
 	t->rc = rc;

@@ -271,15 +271,11 @@ static int attempt_authorize(struct attempt *a, const struct http_head *head,
 			rc = auth_refused(a->peer->lease->auth, used, challenge);
 	}
 	free(challenge);
-	if (rc == -ENOENT)
-		rc = err_set(e, -EACCES,
-			     "%s answers 401 Unauthorized without a challenge",
-			     a->peer->at->name);
-	else if (rc == -E2BIG)
-		rc = err_set(
-			e, -EACCES,
-			"%s answers 401 Unauthorized with a challenge that is too long",
-			a->peer->at->name);
+	if (rc == -ENOENT || rc == -E2BIG)
+		rc = err_set(e, -EACCES, "%s answers 401 Unauthorized %s",
+			     a->peer->at->name,
+			     rc == -ENOENT ? "without a challenge"
+					   : "with a challenge that is too long");
 	else if (rc == -ENOMEM)
 		err_set(e, rc, "out of memory");
 	return rc;
