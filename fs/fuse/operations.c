@@ -89,6 +89,11 @@ static void on_init(void *arg, struct fuse_conn_info *conn)
 	want(conn, FUSE_CAP_CACHE_SYMLINKS);
 	want(conn, FUSE_CAP_PARALLEL_DIROPS);
 	/*
+	 * File handles stay good when the kernel has forgotten the inode: it looks up "." and
+	 * "..". Any node id can be served at any time.
+	 */
+	want(conn, FUSE_CAP_EXPORT_SUPPORT);
+	/*
 	 * With ACLs enabled the kernel caches them, absent ones too; `ls -l` asks for them.
 	 * But it also enforces them, which must not shut out the user who mounted.
 	 */

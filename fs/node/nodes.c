@@ -76,6 +76,20 @@ int nodes_describe(const struct nodes *n, uint64_t id, struct waiter *w, struct 
 	return rc;
 }
 
+static int look_up_parent(const struct nodes *n, uint64_t id, struct waiter *w,
+			  struct item *out)
+{
+	struct node_list *l = NULL;
+	const char *name;
+	uint64_t cookie;
+	int rc = nodes_list_open(n, id, 1, w, &l);
+
+	if (rc == 0)
+		rc = nodes_list_next(l, &name, out, &cookie);
+	nodes_list_close(l);
+	return rc < 0 ? rc : 0;
+}
+
 int nodes_lookup(const struct nodes *n, uint64_t parent, const char *name,
 		 struct waiter *w, struct item *out)
 {
@@ -84,6 +98,13 @@ int nodes_lookup(const struct nodes *n, uint64_t parent, const char *name,
 
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
+	if (strcmp(name, "..") == 0)
+		return look_up_parent(n, parent, w, out);
+	if (strcmp(name, ".") == 0) {
+		rc = nodes_describe(n, parent, w, out);
+		out->node = parent;
+		return rc;
+	}
 	rc = locate(n, parent, w, &at);
 	if (rc == 0)
 		rc = at.ops->lookup ? at.ops->lookup(&at, name, w, out) : -ENOTDIR;

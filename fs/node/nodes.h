@@ -30,7 +30,10 @@ bool nodes_may_have_holes(const struct nodes *n);
 /* 0, -EIO, -ENOMEM, -ESTALE. Never waits for the layers of image 0 or for a root. */
 int nodes_describe(const struct nodes *n, uint64_t node, struct waiter *w,
 		   struct item *out);
-/* Also -ENOENT (@out then says for how long), -ENOTDIR, -ENAMETOOLONG. */
+/*
+ * Also -ENOENT (@out then says for how long), -ENOTDIR, -ENAMETOOLONG. "." is the node itself,
+ * a file too, and ".." the directory around a directory.
+ */
 int nodes_lookup(const struct nodes *n, uint64_t parent, const char *name,
 		 struct waiter *w, struct item *out);
 
