@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * All of an archive is read at every mount. Most files of zstd are one long frame, and a part of
+ * it that is not stored is decoded from the start of the frame. With many such parts that takes
+ * hours, so if the store has no room for them, the archive is decoded into an unnamed file.
+ */
 #include "tar/packed.h"
 
 #include <errno.h>
@@ -13,12 +18,19 @@
 #include "base/fd.h"
 #include "base/source.h"
 #include "base/store/documents.h"
+#include "base/store/room.h"
+#include "base/store/slot.h"
+#include "base/store/store.h"
 #include "tar/layer.h"
 
 #define NOTE_MAX 256
 
+/* Output that is thrown away to read a part: more is too much. */
+#define WASTE_MAX (16u << 20)
+
 struct packed {
 	struct source source;
+	struct store *own; /* a private store that the layer is in; or NULL */
 	struct layer *layer;
 };
 
@@ -101,6 +113,7 @@ static void packed_release(struct source *s)
 	struct packed *p = (struct packed *)s;
 
 	layer_free(p->layer);
+	store_close(p->own);
 	free(p);
 }
 
@@ -116,21 +129,59 @@ static int without_layer(const struct layer *l, const struct err *why, int rc,
 	return err_set(e, rc, "%s", why->text + (has ? n : 0));
 }
 
-static int packed_load(struct packed *p, struct store *store, const struct digest *digest,
-		       struct source *file, const bool *cancelled, struct err *e)
+static int load_layer(struct packed *p, struct store *store, const struct digest *digest,
+		      struct source *file, const bool *cancelled, struct err *e)
 {
-	static const struct source_ops ops = {.pread = packed_pread,
-					      .release = packed_release};
 	struct err why = {""};
 	int rc = layer_new(store, digest, source_ref(file), &p->layer);
 
 	if (rc < 0)
 		return rc;
 	rc = layer_load(p->layer, cancelled, &why);
-	if (rc < 0)
-		return without_layer(p->layer, &why, rc, e);
-	source_init(&p->source, &ops, index_info(layer_index(p->layer))->decoded_size);
-	return 0;
+	return rc < 0 ? without_layer(p->layer, &why, rc, e) : 0;
+}
+
+/* Whether much of the archive would be decoded again and again, now or later. */
+static bool is_slow(struct store *store, const struct layer *l)
+{
+	const struct index *ix = layer_index(l);
+	bool is_far = false, has_data = false;
+	struct slot *slot = NULL;
+	uint64_t missing = 0;
+	struct span sp;
+	uint32_t i;
+
+	if (slot_open(store, layer_digest(l), &slot) == 0)
+		has_data = slot_data(slot) >= 0 &&
+			   slot_map(slot, index_info(ix)->n_spans) == 0;
+	for (i = 0; index_span(ix, i, &sp) == 0; i++) {
+		if (has_data && slot_is_filled(slot, i))
+			continue;
+		missing += sp.out_len;
+		is_far |= sp.skip > WASTE_MAX;
+	}
+	slot_close(slot);
+	return is_far && (!has_data || store_make_room(store, missing) < 0);
+}
+
+static int packed_load(struct packed *p, struct store *store, const struct digest *digest,
+		       struct source *file, const bool *cancelled, struct err *e)
+{
+	static const struct source_ops ops = {.pread = packed_pread,
+					      .release = packed_release};
+	int rc = load_layer(p, store, digest, file, cancelled, e);
+
+	if (rc == 0 && is_slow(store, p->layer)) {
+		layer_free(p->layer);
+		p->layer = NULL;
+		rc = store_open_private(&p->own, e);
+		if (rc == 0)
+			rc = load_layer(p, p->own, digest, file, cancelled, e);
+	}
+	if (rc == 0)
+		source_init(&p->source, &ops,
+			    index_info(layer_index(p->layer))->decoded_size);
+	return rc;
 }
 
 int packed_open(struct store *store, struct source *file, const char *identity,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A tar archive that is compressed as a whole, as a source of its decoded bytes. It is kept in
- * the store as a layer is: streamed once, then read span by span.
+ * the store as a layer is: streamed once, then read span by span. What cannot be entered in its
+ * middle and has no room in the store is decoded into an unnamed file in TMPDIR.
  */
 #ifndef TAR_PACKED_H
 #define TAR_PACKED_H

@@ -30,8 +30,7 @@ static int unpack_archive(void *arg, struct source *packed, const char *identity
 	log_info(c->log,
 		 "the archive is compressed; if it is not in the store yet, it is "
 		 "read once from end to end");
-	return packed_open(c->archive_store ? c->archive_store : c->store, packed,
-			   identity, &c->is_cancelled, out, e);
+	return packed_open(c->store, packed, identity, &c->is_cancelled, out, e);
 }
 
 /* Without a store on disk the mount works from unnamed files. */
@@ -46,14 +45,9 @@ static int open_store(struct context *c, struct err *e)
 		store_on_trouble(c->store, on_warning, c);
 		store_set_limit(c->store, o->cache_size);
 		store_set_patience(c->store, o->client.timeout);
-		if (o->cache != CACHE_INDEX)
-			return 0;
-		store_keep_no_data(c->store);
-		/*
-		 * All of an archive is read at every mount. If it is one long zstd frame, nothing
-		 * but its decoded bytes saves decoding it from the start for each part.
-		 */
-		return store_open_private(&c->archive_store, e);
+		if (o->cache == CACHE_INDEX)
+			store_keep_no_data(c->store);
+		return 0;
 	}
 	log_warn(c->log, "%s; nothing is kept after this mount", why.text);
 	return store_open_private(&c->store, e);
@@ -91,7 +85,6 @@ int context_open(struct context *c, const struct options *options, struct log *l
 void context_close(struct context *c)
 {
 	client_free(c->client);
-	store_close(c->archive_store);
 	store_close(c->store);
 	waiters_release(&c->waiters);
 	pthread_mutex_destroy(&c->lock);

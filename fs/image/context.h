@@ -60,8 +60,6 @@ struct context {
 	struct store *store;
 	struct client *client;
 	struct archive_helper archive_helper;
-	/* for archives that are compressed as a whole, if `store` keeps no data; or NULL */
-	struct store *archive_store;
 	const char *mountpoint; /* absolute, borrowed; NULL: nothing is mounted */
 	uid_t uid;		/* the owner of files that come from no layer */
 	gid_t gid;

@@ -71,6 +71,48 @@ static void test_wrong_note(void)
 	store_close(s);
 }
 
+/*
+ * Without room in the store, one long frame is decoded into an unnamed file; what can be entered
+ * in its middle is not.
+ */
+static void test_no_room(void)
+{
+	struct buf large, frame, gzip;
+	struct source *out = NULL;
+	struct store *s = NULL;
+	struct err e = {""};
+	char byte = 0;
+	unsigned i;
+
+	archive_init(&large);
+	archive_add(&large, plain.data, plain.len);
+	archive_zeros(&large, 40u << 20);
+	archive_init(&frame);
+	make_zstd(&frame, large.data, large.len, &(struct zstd_form){.level = 1});
+	archive_init(&gzip);
+	make_gzip(&gzip, large.data, large.len, &(struct gzip_form){.level = 1});
+	for (i = 0; i < 2; i++) {
+		const struct buf *b = i ? &gzip : &frame;
+		struct blob blob;
+
+		s = open_store(i ? "keeps no gzip" : "keeps no zstd");
+		store_keep_no_data(s);
+		blob_init(&blob, b->data, b->len);
+		is_int(packed_open(s, &blob.source, NULL, NULL, &out, &e), 0,
+		       "%s without room %s", i ? "gzip" : "zstd", e.text);
+		is_int(blob.streams, i ? 2 : 3, "streamed so often");
+		is_int(source_pread(out, &byte, 1, 512, NULL), 1, "the first part");
+		is_int(source_pread(out, &byte, 1, large.len - 1, NULL), 1,
+		       "and the last");
+		is_int(blob.preads > 0, i, "from the file, or decoded again");
+		source_unref(out);
+		store_close(s);
+	}
+	buf_release(&large);
+	buf_release(&frame);
+	buf_release(&gzip);
+}
+
 static void test_bad(void)
 {
 	struct store *s = open_store("bad");
@@ -98,6 +140,7 @@ int main(void)
 	for (i = GZIP; i < N_FORMS; i++)
 		test_form(&forms[i]);
 	test_wrong_note();
+	test_no_room();
 	test_bad();
 	layers_release();
 	return test_done();
