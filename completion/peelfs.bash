@@ -164,24 +164,25 @@ _peelctl() {
 	word=$(_peelfs_word)
 	read -r -a words <<< "${line%"$word"}"
 	if ((${#words[@]} == 1)); then
-		_peelfs_reply status which ls cat inspect history dockerfile index cache -h -V
+		_peelfs_reply status which ls cat tar diff inspect history dockerfile index cache -h -V
 		return
 	fi
 	case ${words[1]} in
 	status) _peelfs_mounts --json ;;
 	which) _peelfs_paths -f ;;
-	ls | cat | inspect | history | dockerfile | index)
+	ls | cat | tar | diff | inspect | history | dockerfile | index)
 		if _peelfs_is_option; then
 			_peelfs_options "$word" "${1%peelctl}peelfs"
 		elif [[ $word == -* ]]; then
 			case ${words[1]} in
 			ls) _peelfs_reply -l -R -d -p --layer= -o ;;
-			cat) _peelfs_reply --layer= -o ;;
+			cat | tar) _peelfs_reply --layer= -o ;;
+			diff) _peelfs_reply --json -o ;;
 			*) _peelfs_reply -o ;;
 			esac
-		elif [[ $(_peelfs_operands 2) == 0 ]]; then
+		elif [[ $(_peelfs_operands 2) == 0 || ${words[1]} == diff ]]; then
 			_peelfs_source "$word"
-		elif [[ ${words[1]} == ls || ${words[1]} == cat ]]; then
+		elif [[ ${words[1]} == ls || ${words[1]} == cat || ${words[1]} == tar ]]; then
 			_peelctl_paths "$1"
 		fi
 		;;
