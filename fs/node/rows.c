@@ -31,6 +31,7 @@ static const struct row {
 	enum text_kind text;   /* of ROW_IS_BYTES without a document */
 	enum row_number early; /* shown in its place while it has no sizes; or 0 */
 	bool is_early;
+	bool repeats; /* what is in it is elsewhere, too, or of other images */
 } rows[N_ROWS] = {
 	[ROW_TOP] = {"", ROW_TOP, ROW_IS_DIR},
 	[ROW_ROOTFS] = {"rootfs", ROW_TOP, ROW_IS_DIR, true},
@@ -46,7 +47,7 @@ static const struct row {
 	[ROW_HISTORY] = {"history", ROW_TOP, ROW_IS_BYTES, true, TEXT_HISTORY,
 			 ROW_EARLY_HISTORY},
 	[ROW_DOCKERFILE] = {"Dockerfile", ROW_TOP, ROW_IS_BYTES, true, TEXT_DOCKERFILE},
-	[ROW_LAYERS] = {"layers", ROW_TOP, ROW_IS_DIR, true},
+	[ROW_LAYERS] = {"layers", ROW_TOP, ROW_IS_DIR, true, .repeats = true},
 	[ROW_LAYER] = {"", ROW_LAYERS, ROW_IS_DIR, true},
 	[ROW_LAYER_JSON] = {".json", ROW_LAYERS, ROW_IS_BYTES, true, TEXT_LAYER,
 			    ROW_EARLY_LAYER_JSON},
@@ -56,12 +57,12 @@ static const struct row {
 			       .is_early = true},
 	[ROW_EARLY_LAYER_JSON] = {"", ROW_LAYERS, ROW_IS_BYTES, true, TEXT_LAYER,
 				  .is_early = true},
-	[ROW_PLATFORMS] = {"platforms", ROW_TOP, ROW_IS_DIR, true},
+	[ROW_PLATFORMS] = {"platforms", ROW_TOP, ROW_IS_DIR, true, .repeats = true},
 	[ROW_PLATFORM] = {"", ROW_PLATFORMS, ROW_IS_DIR, true},
-	[ROW_REFERRERS] = {"referrers", ROW_TOP, ROW_IS_DIR, true},
+	[ROW_REFERRERS] = {"referrers", ROW_TOP, ROW_IS_DIR, true, .repeats = true},
 	[ROW_REFERRER_TYPE] = {"", ROW_REFERRERS, ROW_IS_DIR, true},
 	[ROW_REFERRER] = {"", ROW_REFERRER_TYPE, ROW_IS_DIR, true},
-	[ROW_OCI] = {"oci", ROW_TOP, ROW_IS_DIR},
+	[ROW_OCI] = {"oci", ROW_TOP, ROW_IS_DIR, .repeats = true},
 	[ROW_OCI_LAYOUT] = {"oci-layout", ROW_OCI, ROW_IS_BYTES, .text = TEXT_OCI_LAYOUT},
 	[ROW_OCI_INDEX] = {"index.json", ROW_OCI, ROW_IS_BYTES, .text = TEXT_OCI_INDEX},
 	[ROW_OCI_BLOBS] = {"blobs", ROW_OCI, ROW_IS_DIR},
@@ -391,6 +392,11 @@ static bool may_be_in(uint32_t row, const struct node *dir)
 {
 	return rows[row].parent == dir->layer ||
 	       (rows[row].parent == ROW_FILES && dir->layer == ROW_FILE_DIR);
+}
+
+bool rows_is_listed(const struct view *v, const struct node *n)
+{
+	return !rows[n->layer].repeats || v->context->options->list == LIST_ALL;
 }
 
 /* Whether the row with @parameter is in the directory: may_be_in(). */

@@ -99,6 +99,9 @@ int rows_find(const struct view *v, const struct node *dir, const char *name,
 bool rows_next(const struct view *v, const struct node *dir, uint64_t *cookie, char *name,
 	       struct node *out);
 
+/* Whether a program that lists the directory around the row is to see it (-o list=). */
+bool rows_is_listed(const struct view *v, const struct node *n);
+
 /* The bytes of a row, borrowed. 0, or why the text could not be made. */
 int rows_bytes(const struct view *v, const struct node *n, const char **data,
 	       size_t *len);

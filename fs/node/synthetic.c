@@ -141,8 +141,10 @@ static int synthetic_next(struct node_list *l, struct item *out)
 	struct node row;
 	int rc;
 
-	if (!rows_next(l->at.view, &l->at.node, &l->cookie, l->name, &row))
-		return 0;
+	do {
+		if (!rows_next(l->at.view, &l->at.node, &l->cookie, l->name, &row))
+			return 0;
+	} while (!rows_is_listed(l->at.view, &row));
 	rc = describe_row(l->at.nodes, l->at.view, &row, out);
 	return rc < 0 ? rc : 1;
 }

@@ -79,6 +79,7 @@ static const struct option {
 	 CHOICE, AT(tables)},
 	{"ino", "content|unique", "equal files share an inode number, or never", CHOICE,
 	 AT(ino)},
+	{"list", "all|once", "once: grep -r meets each file once", CHOICE, AT(list)},
 	{"cache_dir", "DIR", "the store: where layers are kept", TEXT, AT(cache_dir)},
 	{"cache_size", "SIZE", "most that all mounts keep there; default: 10G", SIZE,
 	 AT(cache_size)},

@@ -36,6 +36,9 @@ enum tables { TABLES_AUTO, TABLES_REGISTRY, TABLES_NONE };
 /* What st_ino of a file is made of: its content, or its place. */
 enum ino { INO_CONTENT, INO_UNIQUE };
 
+/* What a list of an image's top has: LIST_ONCE: no directory whose files are elsewhere, too. */
+enum list { LIST_ALL, LIST_ONCE };
+
 struct options {
 	enum options_action action;
 	char *source;
@@ -56,6 +59,7 @@ struct options {
 	enum layout layout;
 	enum tables tables;
 	enum ino ino;
+	enum list list;
 	bool wait;		  /* for all layers */
 	struct platform platform; /* this machine's if !wants_platform */
 	bool wants_platform;

@@ -268,3 +268,21 @@ def test_many_at_once(images, registry):
         for i in range(4):
             assert all(t == trees[i] for t in trees[i::4])
             assert len(trees[i]) == 56
+
+
+def test_recursion_meets_each_file_once(images, registry):
+    """-o list=once: `grep -r` and `du` over the whole mount are those over rootfs/."""
+    reference = registry.push(build(images), "team/once", "t", "--all")
+    with mount(reference, "list=once") as m:
+        asked = m.status()["network"]["requests"]
+        found = subprocess.run(["grep", "-rlaE", "^s{100000}", m.path], capture_output=True,
+                               text=True, timeout=60)
+        assert found.stdout.split() == [m.at("etc/shared")], found
+        assert m.status()["images"] == {"seen": 1, "loaded": 1}
+        # The span of the file, and no blob.
+        assert m.status()["network"]["requests"] <= asked + 1
+        # All is there that is not listed.
+        assert len(os.listdir(m.path + "/platforms")) == 3
+        assert os.listdir(m.path + "/oci/blobs/sha256") and os.listdir(m.path + "/layers")
+        top = os.path.join(m.path, "platforms", name_of(OTHERS[0]))
+        assert "oci" not in os.listdir(top) and os.path.isdir(top + "/oci")
