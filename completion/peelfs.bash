@@ -164,11 +164,12 @@ _peelctl() {
 	word=$(_peelfs_word)
 	read -r -a words <<< "${line%"$word"}"
 	if ((${#words[@]} == 1)); then
-		_peelfs_reply status which ls cat tar diff inspect history dockerfile index cache -h -V
+		_peelfs_reply status wait which ls cat tar diff inspect history dockerfile index cache -h -V
 		return
 	fi
 	case ${words[1]} in
-	status) _peelfs_mounts --json ;;
+	status) _peelfs_mounts --json --follow ;;
+	wait) _peelfs_mounts -t ;;
 	which) _peelfs_paths -f ;;
 	ls | cat | tar | diff | inspect | history | dockerfile | index)
 		if _peelfs_is_option; then

@@ -28,6 +28,12 @@ void ctl_write(const void *data, size_t len)
 		ctl_output_failed(errno);
 }
 
+void ctl_flush(void)
+{
+	if (fflush(stdout) != 0)
+		ctl_output_failed(errno);
+}
+
 void ctl_end_output(void)
 {
 	if (ferror(stdout) || fflush(stdout) != 0 || fclose(stdout) != 0)

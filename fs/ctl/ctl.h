@@ -20,9 +20,9 @@ struct ctl_command {
 	int (*run)(char **words);
 };
 
-extern const struct ctl_command status_command, which_command, index_command,
-	cache_command, ls_command, cat_command, inspect_command, history_command,
-	dockerfile_command, tar_command, diff_command;
+extern const struct ctl_command status_command, wait_command, which_command,
+	index_command, cache_command, ls_command, cat_command, inspect_command,
+	history_command, dockerfile_command, tar_command, diff_command;
 
 /*
  * Output. If stdout cannot be written to, the program ends there: quietly if its reader has
@@ -33,6 +33,8 @@ extern const struct ctl_command status_command, which_command, index_command,
 void ctl_output_failed(int code) __attribute__((noreturn));
 /* Writes bytes to stdout as they are. */
 void ctl_write(const void *data, size_t len);
+/* Writes what is buffered. */
+void ctl_flush(void);
 /* Ends the output: everything is written and stdout is closed. */
 void ctl_end_output(void);
 

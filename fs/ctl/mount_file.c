@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,10 +25,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "fs/ctl/child.h"
 #include "fs/tree/node.h"
-
-/* Much longer than a daemon on a busy machine needs for what it has in memory. */
-#define ANSWER_MS 5000
 
 #define PIECE 65536
 
@@ -96,10 +93,10 @@ static void send_file(const char *mountpoint, const char *path, int pipe)
 }
 
 /* Appends what comes through the pipe until it is closed. */
-static int receive_file(int pipe, struct buf *out)
+static int receive_file(int pipe, int ms, struct buf *out)
 {
 	struct pollfd fd = {.fd = pipe, .events = POLLIN};
-	int64_t left, until = clock_ms() + ANSWER_MS;
+	int64_t left, until = clock_ms() + ms;
 	ssize_t n = 1;
 	void *room;
 	int rc = 0;
@@ -121,7 +118,7 @@ static int receive_file(int pipe, struct buf *out)
 	return rc;
 }
 
-static int read_file(const char *mountpoint, const char *path, struct buf *out)
+static int read_file(const char *mountpoint, const char *path, int ms, struct buf *out)
 {
 	int fds[2], rc, status;
 	pid_t child;
@@ -133,18 +130,18 @@ static int read_file(const char *mountpoint, const char *path, struct buf *out)
 	if (child == 0)
 		send_file(mountpoint, path, fds[1]);
 	close(fds[1]);
-	rc = child < 0 ? -errno : receive_file(fds[0], out);
+	rc = child < 0 ? -errno : receive_file(fds[0], ms, out);
 	close(fds[0]);
 	if (child < 0)
 		return rc;
 	if (rc < 0)
-		kill(child, SIGKILL);
-	if (waitpid(child, &status, 0) == child && WIFEXITED(status) && rc == 0)
+		child_kill(child);
+	else if (waitpid(child, &status, 0) == child && WIFEXITED(status))
 		rc = -WEXITSTATUS(status);
 	return rc;
 }
 
-int mount_file_read(const char *mountpoint, const char *name, struct buf *text,
+int mount_file_read(const char *mountpoint, const char *name, int ms, struct buf *text,
 		    struct json **out)
 {
 	struct err e = {""};
@@ -153,7 +150,7 @@ int mount_file_read(const char *mountpoint, const char *name, struct buf *text,
 
 	if (asprintf(&path, "%s/%s", mountpoint, name) < 0)
 		return -ENOMEM;
-	rc = read_file(mountpoint, path, text);
+	rc = read_file(mountpoint, path, ms, text);
 	if (rc == 0 && out)
 		rc = json_parse(buf_text(text), text->len, out, &e);
 	free(path);

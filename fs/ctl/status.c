@@ -10,10 +10,15 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/json.h"
 #include "base/mountinfo.h"
 #include "fs/ctl/mount_file.h"
+#include "fs/ctl/words.h"
 #include "fs/image/status.h"
+
+/* Between two pictures of --follow. */
+#define FOLLOW_SECONDS 1
 
 static int64_t get_number(const struct json *j, const char *key)
 {
@@ -129,11 +134,11 @@ static void print_status(const struct json *j)
 static int read_status(const char *mountpoint, struct buf *b, struct json **out)
 {
 	buf_init(b, STATUS_MAX);
-	return mount_file_read(mountpoint, ".peelfs/status.json", b, out);
+	return mount_file_read(mountpoint, ".peelfs/status.json", MOUNT_FILE_MS, b, out);
 }
 
-/* One mount in full. */
-static int print_mount(const char *mountpoint, bool raw)
+/* One mount in full, with @before in front of it. 0 or a negative errno. */
+static int print_mount(const char *mountpoint, bool raw, const char *before)
 {
 	struct json *j = NULL;
 	const char *text;
@@ -141,12 +146,9 @@ static int print_mount(const char *mountpoint, bool raw)
 	size_t len;
 	int rc = read_status(mountpoint, &b, &j);
 
-	if (rc < 0)
-		ctl_error("%s: %s", mountpoint,
-			  rc == -ENOENT && access(mountpoint, F_OK) < 0
-				  ? strerror(-rc)
-				  : mount_file_explain(rc));
-	else if (!raw)
+	if (rc == 0)
+		ctl_write(before, strlen(before));
+	if (rc == 0 && !raw)
 		print_status(j);
 	for (text = buf_text(&b); raw && rc == 0 && *text;
 	     text += len + (text[len] != 0)) {
@@ -155,7 +157,32 @@ static int print_mount(const char *mountpoint, bool raw)
 	}
 	json_free(j);
 	buf_release(&b);
-	return rc < 0 ? 1 : 0;
+	return rc;
+}
+
+static int explain(const char *mountpoint, int code)
+{
+	return ctl_error("%s: %s", mountpoint,
+			 code == -ENOENT && access(mountpoint, F_OK) < 0
+				 ? strerror(-code)
+				 : mount_file_explain(code));
+}
+
+/* Until the mount is gone. On a terminal each picture replaces the one before. */
+static int follow(const char *mountpoint, bool raw)
+{
+	const struct timespec pause = {.tv_sec = FOLLOW_SECONDS};
+	const char *home = isatty(STDOUT_FILENO) ? "\033[H\033[J" : "";
+	int rc = print_mount(mountpoint, raw, home);
+
+	if (rc < 0)
+		return explain(mountpoint, rc);
+	do {
+		ctl_flush();
+		nanosleep(&pause, NULL);
+		rc = print_mount(mountpoint, raw, home[0] || raw ? home : "\n");
+	} while (rc == 0);
+	return rc == -ENOENT || rc == -ENOTCONN ? 0 : explain(mountpoint, rc);
 }
 
 /*
@@ -185,27 +212,47 @@ static int list_mount(void *arg, const struct mountinfo *m)
 	return 0;
 }
 
+static int run_parsed(const struct words *w, bool raw, bool follows)
+{
+	int status = 0, rc;
+
+	if (w->n_lists > 0 || w->verbose)
+		return ctl_usage("status: unknown option %s", w->verbose ? "-v" : "-o");
+	if (w->n_operands > 1)
+		return ctl_usage("status: %s: expected one mount point", w->operands[1]);
+	if ((raw || follows) && w->n_operands == 0)
+		return ctl_usage("status: --%s needs a mount point",
+				 raw ? "json" : "follow");
+	if (w->n_operands == 0)
+		return mountinfo_each(list_mount, &status) < 0 ? 1 : status;
+	if (follows)
+		return follow(w->operands[0], raw);
+	rc = print_mount(w->operands[0], raw, "");
+	return rc < 0 ? explain(w->operands[0], rc) : 0;
+}
+
 static int run_status(char **words)
 {
-	bool raw = words[0] && strcmp(words[0], "--json") == 0;
-	int status = 0;
+	bool raw = false, follows = false;
+	const struct word_flag flags[] = {
+		{'\0', "json", &raw, NULL}, {'f', "follow", &follows, NULL}, {0}};
+	struct words w;
+	struct err e;
+	int status;
 
-	words += raw;
-	if (words[0] && words[0][0] == '-')
-		return ctl_usage("status: unknown option %s", words[0]);
-	if (words[0] && words[1])
-		return ctl_usage("status: %s: expected one mount point", words[1]);
-	if (raw && !words[0])
-		return ctl_usage("status: --json needs a mount point");
-	if (words[0])
-		return print_mount(words[0], raw);
-	return mountinfo_each(list_mount, &status) < 0 ? 1 : status;
+	if (words_parse(&w, words, flags, &e) < 0)
+		status = ctl_usage("status: %s", e.text);
+	else
+		status = run_parsed(&w, raw, follows);
+	words_release(&w);
+	return status;
 }
 
 const struct ctl_command status_command = {
 	"status",
-	"status [[--json] MOUNTPOINT]",
-	"  status    print the image, its layers and what was fetched; --json: print\n"
-	"            MOUNTPOINT/.peelfs/status.json; without a mount point: list all mounts\n",
+	"status\nstatus [--json] [--follow] MOUNTPOINT",
+	"  status    list all mounts; of a mount point: print the image, its layers and what\n"
+	"            was fetched; --json: print MOUNTPOINT/.peelfs/status.json; --follow:\n"
+	"            print it each second until the mount is gone\n",
 	run_status,
 };

@@ -300,11 +300,11 @@ static int read_image(struct mounted_image *img)
 	int rc;
 
 	buf_clear(&img->status_text);
-	rc = mount_file_read(img->top, ".peelfs/status.json", &img->status_text,
-			     &img->status);
+	rc = mount_file_read(img->top, ".peelfs/status.json", MOUNT_FILE_MS,
+			     &img->status_text, &img->status);
 	if (rc == 0)
-		rc = mount_file_read(img->top, "config.json", &img->config_text,
-				     &img->config);
+		rc = mount_file_read(img->top, "config.json", MOUNT_FILE_MS,
+				     &img->config_text, &img->config);
 	return rc;
 }
 

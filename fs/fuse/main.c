@@ -38,6 +38,7 @@
 #include "fs/options/options.h"
 #include "fs/fuse/loading.h"
 #include "fs/fuse/session.h"
+#include "fs/text/bar.h"
 #include "registry/source_name.h"
 
 /* As mount(8). */
@@ -76,11 +77,11 @@ static int load(struct program *p, struct err *e)
 /* On a terminal: the kernel gives no reason to a program that waits for layers. */
 static void announce(struct program *p)
 {
-	struct images_progress at;
+	struct bar_state at;
 
 	if (!isatty(STDERR_FILENO) || mount_has_tree(&p->mount))
 		return;
-	images_progress(&p->mount.images, &at);
+	view_progress(p->mount.images.first, &at);
 	fprintf(stderr,
 		"peelfs: mounted at %s; %zu layers (%.1f MiB) load when they are first "
 		"used, and `peelctl wait %s` waits for them\n",

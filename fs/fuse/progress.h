@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "registry/image/reference.h"
+#include "fs/text/bar.h"
 
 struct images;
 struct log;
@@ -17,14 +17,10 @@ struct log;
 struct progress {
 	struct images *images;
 	struct log *log;
-	char host[REFERENCE_HOST_MAX + 1]; /* the registry; "": the image is on disk */
-	bool is_terminal;		   /* stderr is one */
-	bool is_drawn;
-	/* ms: */
-	int64_t start;
-	int64_t moved; /* when something came last */
-	int64_t told;  /* the last line without a terminal */
-	uint64_t seen; /* bytes that had come by then */
+	struct bar bar;
+	uint64_t before;  /* bytes that had been fetched at the start */
+	bool is_terminal; /* stderr is one */
+	int64_t told;	  /* ms: the last line without a terminal */
 };
 
 void progress_init(struct progress *p, struct images *images, struct log *log);

@@ -14,6 +14,7 @@
 #include "fs/options/log.h"
 #include "fs/options/options.h"
 #include "fs/image/raw_blobs.h"
+#include "fs/text/bar.h"
 #include "fs/image/workers.h"
 #include "registry/image_source.h"
 #include "tar/layer.h"
@@ -205,9 +206,8 @@ void images_release(struct images *is)
 
 /* SUMS */
 
-void images_progress(struct images *is, struct images_progress *out)
+void view_progress(const struct view *v, struct bar_state *out)
 {
-	const struct view *v = is->first;
 	const struct layer_list *list;
 	struct layer_progress p;
 	size_t i;

@@ -20,6 +20,7 @@
 #include "fs/image/view.h"
 #include "fs/tree/node.h"
 
+struct bar_state;
 struct waiter;
 struct workers;
 
@@ -44,7 +45,7 @@ void images_init(struct images *is, struct context *c, struct layers *ls,
 int images_open_first(struct images *is, const char *source, struct err *e);
 /*
  * Loads manifest and config of image 0, and its tree if the store has all indexes. This may
- * take long: another thread may look at images_progress() or call context_cancel().
+ * take long: another thread may look at view_progress() or call context_cancel().
  * 0; -EINTR after context_cancel(); else a negative errno and a sentence.
  */
 int images_load_first(struct images *is, struct err *e);
@@ -59,16 +60,8 @@ void images_close(struct images *is);
 /* After images_close(), or if nothing was used. */
 void images_release(struct images *is);
 
-/* Of image 0, for a progress bar. */
-struct images_progress {
-	bool is_resolved; /* else the numbers mean nothing yet */
-	uint64_t bytes;	  /* compressed, processed */
-	uint64_t size;	  /* compressed, in all */
-	size_t layers;	  /* done */
-	size_t n_layers;
-};
-
-void images_progress(struct images *is, struct images_progress *out);
+/* How far the layers of an image are, but not what was fetched. It is pinned, or image 0. */
+void view_progress(const struct view *v, struct bar_state *out);
 /* Sums over the loaded images. */
 void images_totals(struct images *is, uint64_t *bytes, uint64_t *files, size_t *n);
 

@@ -15,6 +15,7 @@
 #include "fs/image/layers.h"
 #include "fs/image/raw_blobs.h"
 #include "fs/options/options.h"
+#include "fs/text/bar.h"
 #include "registry/remote/client.h"
 #include "registry/image_source.h"
 #include "tar/index/index.h"
@@ -125,6 +126,19 @@ static const char *image_state(const struct view *v)
 	return layer_list_count(&v->layers) > 0 ? "loading" : "waiting";
 }
 
+static void add_progress(struct jsonwrite *w, const struct view *v)
+{
+	struct bar_state at;
+
+	view_progress(v, &at);
+	begin(w, "progress", '{');
+	add_number(w, "layers", at.n_layers);
+	add_number(w, "layersDone", at.layers);
+	add_number(w, "size", at.size);
+	add_number(w, "sizeDone", at.bytes);
+	jsonwrite_close(w, '}');
+}
+
 static void add_image(struct jsonwrite *w, const struct view *v)
 {
 	const struct image *img = v->image;
@@ -143,6 +157,7 @@ static void add_image(struct jsonwrite *w, const struct view *v)
 	if (img->is_artifact)
 		jsonwrite_member(w, "artifactType",
 				 img->artifact_type ? img->artifact_type : "");
+	add_progress(w, v);
 	begin(w, "layers", '[');
 	for (i = 0; i < layers->n_all; i++)
 		add_layer(w, v, layers->all[i],

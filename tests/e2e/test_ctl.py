@@ -35,7 +35,7 @@ def status_of_all():
 
 
 @pytest.mark.parametrize("words, about", [
-    ([], "status, which"), (["stat"], "stat"), (["status", "a", "b"], "b"),
+    ([], "status, wait"), (["stat"], "stat"), (["status", "a", "b"], "b"),
     (["status", "--json"], "mount point"), (["status", "--jsn", "x"], "--jsn"), (["which"], "path"),
     (["cache"], "prune"), (["cache", "lst"], "lst"), (["cache", "list", "x"], "x"),
     (["cache", "prune", "2X"], "2X"), (["cache", "prune", "2G", "more"], "more"),
