@@ -76,6 +76,12 @@ def survey_all(slot):
             for path, what in survey(os.path.join(slot.path, top)).items()}
 
 
+def is_provisional(path):
+    """Has it other attributes before its layers are loaded?"""
+    top, _, rest = path.partition("/")
+    return path in ("history", "rootfs") or top == "layers" and rest and "/" not in rest
+
+
 def survey(root):
     """{path: (attributes, names of a directory | bytes of a file | text of a link)}"""
     found = {}
@@ -94,4 +100,4 @@ def survey(root):
             elif stat.S_ISLNK(st.st_mode):
                 data = os.readlink(path)
             found[os.path.relpath(path, root)] = looks(st), data
-    return found
+    return {path: what for path, what in found.items() if not is_provisional(path)}
