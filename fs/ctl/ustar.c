@@ -20,7 +20,6 @@
 #include "fs/ctl/ustar.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -103,15 +102,16 @@ static void put_checksum(char *header)
 /* The largest number of 11 octal digits. */
 #define TIME_MAX_FIELD INT64_C(077777777777)
 
+/* @type: of a hard link or a record, else 0. */
 static bool format_entry(const char *name, const struct stat *st, const char *link,
-			 bool is_hardlink, char *h)
+			 char type, char *h)
 {
 	bool is_device = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
 	size_t link_len = link ? strlen(link) : 0;
 	int64_t time = st->st_mtim.tv_sec;
 
 	memset(h, 0, USTAR_BLOCK);
-	h[156] = is_hardlink ? '1' : type_of(st->st_mode);
+	h[156] = type ? type : type_of(st->st_mode);
 	if (!h[156] || link_len > NAME_LEN || !is_ascii(link, link_len) ||
 	    !put_name(h, name, strlen(name), S_ISDIR(st->st_mode)))
 		return false;
@@ -124,7 +124,8 @@ static bool format_entry(const char *name, const struct stat *st, const char *li
 	time = time < 0 ? 0 : time > TIME_MAX_FIELD ? TIME_MAX_FIELD : time;
 	if (!put_number(h + 100, 8, st->st_mode & 07777) ||
 	    !put_number(h + 108, 8, st->st_uid) || !put_number(h + 116, 8, st->st_gid) ||
-	    !put_number(h + 124, 12, h[156] == '0' ? (uint64_t)st->st_size : 0) ||
+	    !put_number(h + 124, 12,
+			h[156] == '0' || h[156] == 'x' ? (uint64_t)st->st_size : 0) ||
 	    !put_number(h + 136, 12, (uint64_t)time) ||
 	    !put_number(h + 329, 8, is_device ? major(st->st_rdev) : 0) ||
 	    !put_number(h + 337, 8, is_device ? minor(st->st_rdev) : 0))
@@ -138,40 +139,58 @@ static bool needs_record(const struct timespec *t)
 	return t->tv_nsec != 0 || t->tv_sec < 0 || t->tv_sec > TIME_MAX_FIELD;
 }
 
+/* Writes digits in front of @end, at least @n. Returns where they begin. */
+static char *put_digits(char *end, uint64_t value, int n)
+{
+	while (n-- > 0 || value > 0) {
+		*--end = (char)('0' + value % 10);
+		value /= 10;
+	}
+	return end;
+}
+
 /*
  * "LENGTH mtime=SECONDS.NANOSECONDS", in which the sign holds for the whole (POSIX, pax
  * header block). The length counts itself and has two digits.
  */
-static size_t format_time(struct timespec t, char *out, size_t size)
+static size_t format_time(struct timespec t, char *out)
 {
+	static const char key[] = " mtime=";
 	bool is_negative = t.tv_sec < 0;
-	char text[64];
-	int len;
+	char text[64], *end = text + sizeof(text), *p = end;
+	uint64_t seconds = (uint64_t)t.tv_sec;
 
-	if (is_negative && t.tv_nsec > 0) {
-		t.tv_sec++;
-		t.tv_nsec = 1000000000 - t.tv_nsec;
+	if (is_negative) {
+		seconds = 0 - seconds - (t.tv_nsec > 0);
+		t.tv_nsec = t.tv_nsec > 0 ? 1000000000 - t.tv_nsec : 0;
 	}
-	len = snprintf(
-		text, sizeof(text), " mtime=%s%lld.%09ld\n", is_negative ? "-" : "",
-		is_negative ? -(long long)t.tv_sec : (long long)t.tv_sec, t.tv_nsec);
-	return (size_t)snprintf(out, size, "%d%s", len + 2, text);
+	*--p = '\n';
+	p = put_digits(p, (uint64_t)t.tv_nsec, 9);
+	*--p = '.';
+	p = put_digits(p, seconds, 1);
+	if (is_negative)
+		*--p = '-';
+	p -= sizeof(key) - 1;
+	memcpy(p, key, sizeof(key) - 1);
+	p = put_digits(p, (uint64_t)(end - p) + 2, 2);
+	memcpy(out, p, (size_t)(end - p));
+	return (size_t)(end - p);
 }
 
 size_t ustar_format(const char *name, const struct stat *st, const char *link,
 		    bool is_hardlink, char *out)
 {
 	struct stat record = {.st_mode = S_IFREG | 0644};
+	bool has_record = needs_record(&st->st_mtim);
+	size_t at = has_record ? 2 * USTAR_BLOCK : 0;
 
-	if (!needs_record(&st->st_mtim))
-		return format_entry(name, st, link, is_hardlink, out) ? USTAR_BLOCK : 0;
-	if (!format_entry(name, st, link, is_hardlink, out + 2 * USTAR_BLOCK))
+	if (!format_entry(name, st, link, is_hardlink ? '1' : 0, out + at))
 		return 0;
-	memset(out + USTAR_BLOCK, 0, USTAR_BLOCK);
-	record.st_size = (off_t)format_time(st->st_mtim, out + USTAR_BLOCK, USTAR_BLOCK);
-	/* A name that shows, should a reader not know the type, what it is. */
-	format_entry("././@PaxHeader", &record, NULL, false, out);
-	out[156] = 'x';
-	put_checksum(out);
-	return USTAR_MAX;
+	if (has_record) {
+		memset(out + USTAR_BLOCK, 0, USTAR_BLOCK);
+		record.st_size = (off_t)format_time(st->st_mtim, out + USTAR_BLOCK);
+		/* A name that tells what it is, for a reader that does not know the type. */
+		format_entry("././@PaxHeader", &record, NULL, 'x', out);
+	}
+	return at + USTAR_BLOCK;
 }

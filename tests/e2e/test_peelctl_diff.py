@@ -181,11 +181,15 @@ def test_nothing_is_read(fake, diff, tmp_path):
     for path in data_files(tmp_path / "c"):
         os.unlink(path)
     fake.asked.clear()
-    assert found(diff(a, b, options=options)[1]) == want
+    answer = diff(a, b, options=options)[1]
+    assert found(answer) == want
     assert fake.asked and not [p for _, p, _ in fake.asked if "/blobs/" in p or "/manifests/t" not in p
                                and p != "/v2/"], fake.asked
     fake.asked.clear()
-    assert found(diff(a, b, options=("offline",))[1]) == want and not fake.asked
+    assert found(diff(a, b, options=("offline",))[1]) == want
+    digests = ["%s@%s" % (name[:-2], answer[side]["digest"]) for name, side in ((a, "a"), (b, "b"))]
+    assert found(diff(*digests, options=options)[1]) == want
+    assert not fake.asked
 
 
 def test_trouble(images, diff, tmp_path):
