@@ -34,6 +34,46 @@ struct packed {
 	struct layer *layer;
 };
 
+/* The file, with its bytes counted */
+
+struct counted {
+	struct source source;
+	struct source *file;
+	uint64_t *read;
+};
+
+static ssize_t counted_pread(struct source *s, void *buf, size_t len, uint64_t off,
+			     struct err *e)
+{
+	struct counted *c = (struct counted *)s;
+	ssize_t n = source_pread(c->file, buf, len, off, e);
+
+	if (n > 0)
+		__atomic_fetch_add(c->read, (uint64_t)n, __ATOMIC_RELAXED);
+	return n;
+}
+
+static void counted_release(struct source *s)
+{
+	source_unref(((struct counted *)s)->file);
+	free(s);
+}
+
+static int counted_new(struct source *file, uint64_t *read, struct source **out)
+{
+	static const struct source_ops ops = {.pread = counted_pread,
+					      .release = counted_release};
+	struct counted *c = malloc(sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	source_init(&c->source, &ops, file->size);
+	c->file = source_ref(file);
+	c->read = read;
+	*out = &c->source;
+	return 0;
+}
+
 /* The digest of the file */
 
 static int hash_file(struct source *file, const bool *cancelled, struct digest *out,
@@ -184,8 +224,8 @@ static int packed_load(struct packed *p, struct store *store, const struct diges
 	return rc;
 }
 
-int packed_open(struct store *store, struct source *file, const char *identity,
-		const bool *cancelled, struct source **out, struct err *e)
+static int open_counted(struct store *store, struct source *file, const char *identity,
+			const bool *cancelled, struct source **out, struct err *e)
 {
 	struct packed *p;
 	struct digest d;
@@ -201,5 +241,18 @@ int packed_open(struct store *store, struct source *file, const char *identity,
 		packed_release(&p->source);
 	else
 		*out = &p->source;
+	return rc;
+}
+
+int packed_open(struct store *store, struct source *file, const char *identity,
+		const bool *cancelled, uint64_t *read, struct source **out, struct err *e)
+{
+	struct source *counted;
+	int rc = counted_new(file, read, &counted);
+
+	if (rc < 0)
+		return err_set(e, rc, "out of memory");
+	rc = open_counted(store, counted, identity, cancelled, out, e);
+	source_unref(counted);
 	return rc;
 }

@@ -8,6 +8,7 @@
 #define TAR_PACKED_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct err;
 struct source;
@@ -17,9 +18,11 @@ struct store;
  * @file is the compressed archive, which gets another reference; @store is borrowed for the
  * life of the source. The file is hashed first, because the store knows it by its digest, if
  * not that of the file with this @identity, a text, is noted there; NULL: it has none.
- * @cancelled (may be NULL) is looked at until the call returns. Errors: those of layer_load().
+ * @cancelled (may be NULL) is looked at until the call returns. *@read is raised, atomically, by
+ * what is read of the file, as long as there is the source. Errors: those of layer_load().
  */
 int packed_open(struct store *store, struct source *file, const char *identity,
-		const bool *cancelled, struct source **out, struct err *e);
+		const bool *cancelled, uint64_t *read, struct source **out,
+		struct err *e);
 
 #endif

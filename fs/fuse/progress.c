@@ -47,6 +47,7 @@ void progress_draw(struct progress *p)
 
 	view_progress(p->images->first, &at);
 	at.fetched = fetched(p) - p->before;
+	at.archive = __atomic_load_n(&p->images->context->archive_read, __ATOMIC_RELAXED);
 	bar_describe(&p->bar, &at, now, text);
 	if (p->is_terminal) {
 		if (bar_draw(&p->bar, &at, now, text))

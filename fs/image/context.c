@@ -30,7 +30,8 @@ static int unpack_archive(void *arg, struct source *packed, const char *identity
 	log_info(c->log,
 		 "the archive is compressed; if it is not in the store yet, it is "
 		 "read once from end to end");
-	return packed_open(c->store, packed, identity, &c->is_cancelled, out, e);
+	return packed_open(c->store, packed, identity, &c->is_cancelled, &c->archive_read,
+			   out, e);
 }
 
 /* Without a store on disk the mount works from unnamed files. */
@@ -68,6 +69,7 @@ int context_open(struct context *c, const struct options *options, struct log *l
 		.unpack = unpack_archive,
 		.tell = on_warning,
 		.arg = c,
+		.read = &c->archive_read,
 		.cancelled = &c->is_cancelled,
 	};
 	waiters_init(&c->waiters);

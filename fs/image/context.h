@@ -60,6 +60,7 @@ struct context {
 	struct store *store;
 	struct client *client;
 	struct archive_helper archive_helper;
+	uint64_t archive_read;	/* atomic: bytes that were read of an archive on disk */
 	const char *mountpoint; /* absolute, borrowed; NULL: nothing is mounted */
 	uid_t uid;		/* the owner of files that come from no layer */
 	gid_t gid;

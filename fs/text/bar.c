@@ -20,7 +20,7 @@ static double mib(uint64_t bytes)
 	return (double)bytes / (1 << 20);
 }
 
-/* "waiting for HOST, 12 s", or the time that is left. */
+/* "waiting for HOST, 12 s"; how much of an archive was read; or the time that is left. */
 static void describe_rest(const struct bar *b, const struct bar_state *at, int64_t now,
 			  char *out, size_t size)
 {
@@ -31,6 +31,8 @@ static void describe_rest(const struct bar *b, const struct bar_state *at, int64
 	if (b->host[0] && now - b->moved >= SILENT_MS) {
 		snprintf(out, size, "waiting for %s, %lld s", b->host,
 			 (long long)(now - b->moved) / 1000);
+	} else if (!at->is_resolved && at->archive > 0) {
+		snprintf(out, size, "reading the archive, %.1f MiB", mib(at->archive));
 	} else if (at->fetched > 0 && left > 0 && ms >= SILENT_MS) {
 		seconds = (uint64_t)((double)left * (double)ms / (double)at->fetched /
 				     1000) +

@@ -31,13 +31,14 @@ struct bar_state {
 	size_t layers;	  /* done */
 	size_t n_layers;
 	uint64_t fetched; /* from the network, since bar_init() */
+	uint64_t archive; /* read of an archive on disk, to find the image in it */
 };
 
 /* @host: "" if there is none. @now: the first of times that never go back. */
 void bar_init(struct bar *b, const char *host, int64_t now);
 /*
- * Says how far it is: "1.0/4.0 MiB  ..."; or how long the registry has been silent; or
- * nothing, if neither is known. To be called several times a second.
+ * Says how far it is: "1.0/4.0 MiB  ..."; or how long the registry has been silent; or how
+ * much of an archive was read; or nothing, if none is known. To be called several times a second.
  */
 void bar_describe(struct bar *b, const struct bar_state *at, int64_t now,
 		  char text[BAR_TEXT_MAX]);

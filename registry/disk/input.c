@@ -96,14 +96,15 @@ static int wait_for_input(int fd, const bool *cancelled, struct err *e)
 	return n < 0 ? err_set(e, -errno, "%s", strerror(errno)) : 0;
 }
 
-static int copy_all(int from, int to, void *chunk, const bool *cancelled, struct err *e)
+static int copy_all(int from, int to, void *chunk, const struct archive_helper *h,
+		    struct err *e)
 {
 	uint64_t size = 0;
 	ssize_t n;
 	int rc;
 
 	for (;;) {
-		rc = wait_for_input(from, cancelled, e);
+		rc = wait_for_input(from, h ? h->cancelled : NULL, e);
 		if (rc < 0)
 			return rc;
 		n = read(from, chunk, CHUNK);
@@ -119,6 +120,8 @@ static int copy_all(int from, int to, void *chunk, const bool *cancelled, struct
 				       "cannot copy it to an unnamed file in %s: %s",
 				       files_temporary_dir(), strerror(-rc));
 		size += (uint64_t)n;
+		if (h)
+			__atomic_fetch_add(h->read, (uint64_t)n, __ATOMIC_RELAXED);
 	}
 }
 
@@ -140,7 +143,7 @@ static int copy_to_file(int fd, const struct archive_helper *h, struct input *ou
 		 files_temporary_dir());
 	if (h)
 		h->tell(h->arg, sentence);
-	rc = copy_all(fd, to, chunk, h ? h->cancelled : NULL, e);
+	rc = copy_all(fd, to, chunk, h, e);
 	if (rc == 0) {
 		rc = input_of_file(to, "the unnamed file", out, e);
 		to = -1;

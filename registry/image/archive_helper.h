@@ -8,6 +8,7 @@
 #define REGISTRY_IMAGE_ARCHIVE_HELPER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct err;
 struct source;
@@ -24,6 +25,8 @@ struct archive_helper {
 	/* Tells the user something. */
 	void (*tell)(void *arg, const char *sentence);
 	void *arg;
+	uint64_t *
+		read; /* atomic: the bytes of archives that were read, added up; not NULL */
 	const bool *cancelled; /* atomic; when it becomes true, waits end with -EINTR */
 };
 

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import os
 import pty
+import select
 import signal
 import subprocess
 import threading
@@ -13,7 +14,7 @@ import pytest
 
 import layout
 from archive import directory, file, layer
-from mounting import environment, eventually, foreground, is_mounted, mount, run
+from mounting import PEELFS, environment, eventually, foreground, is_mounted, mount, run
 from stores import noise
 from test_resolve import fails
 from test_sources import LAYERS, is_right, saved, skopeo
@@ -144,8 +145,9 @@ def test_from_a_redirected_file(tmp_path):
 
 @contextlib.contextmanager
 def terminal():
+    """Its other end, and itself."""
     ends = pty.openpty()
-    yield ends[1]
+    yield ends
     os.close(ends[0])
     os.close(ends[1])
 
@@ -171,7 +173,7 @@ def test_bad_input(tmp_path):
                        (b"text\n" * 1000, "docker-archive:-")):
         with piped(part) as stdin:
             assert word in refused(tmp_path, stdin)
-    with terminal() as stdin:
+    with terminal() as (_, stdin):
         assert "terminal" in refused(tmp_path, stdin)
 
 
@@ -200,3 +202,18 @@ def test_interrupted(tmp_path, arguments):
         assert m.child.returncode == 32
         assert said() == COPIED % tmp_path + "peelfs: interrupted\n"
     assert os.listdir(tmp_path) == []
+
+
+def test_progress(tmp_path):
+    """On a terminal a line says how much was read, while there is no more to tell."""
+    (tmp_path / "mnt").mkdir()
+    with piped(b"x" * (3 << 20), hold=True) as stdin, terminal() as (screen, end):
+        child = subprocess.Popen([PEELFS, "-o", "cache_dir=%s" % (tmp_path / "cache"),
+                                  "docker-archive:-", str(tmp_path / "mnt")],
+                                 stdin=stdin, stdout=end, stderr=end, env=environment())
+        said = b""
+        while b"reading the archive, 3.0 MiB" not in said:
+            assert select.select([screen], [], [], 20)[0], said
+            said += os.read(screen, 1000)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(20) == 32

@@ -49,6 +49,13 @@ static void check_disk(void)
 	is_text(text, "0.0/0.0 MiB  0.0 MiB/s  layer 1/1", "no time has passed");
 	bar_describe(&b, &at, 60000, text);
 	is_text(text, "0.0/0.0 MiB  0.0 MiB/s  layer 1/1", "a disk is never waited for");
+	at.archive = 3 * MIB;
+	bar_describe(&b, &at, 61000, text);
+	is_text(text, "0.0/0.0 MiB  0.0 MiB/s  layer 1/1",
+		"nor is an archive of interest");
+	at.is_resolved = false;
+	bar_describe(&b, &at, 62000, text);
+	is_text(text, "reading the archive, 3.0 MiB", "until the image in it is known");
 }
 
 /* What is written to stderr by @draws calls, the first at @now. */

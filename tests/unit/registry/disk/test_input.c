@@ -22,7 +22,9 @@ static void tell(void *arg, const char *sentence)
 }
 
 static bool cancelled;
-static const struct archive_helper helper = {.tell = tell, .cancelled = &cancelled};
+static uint64_t n_read;
+static const struct archive_helper helper = {
+	.tell = tell, .read = &n_read, .cancelled = &cancelled};
 
 static void write_file(const char *path, const char *text)
 {
@@ -95,6 +97,7 @@ static void test_pipe(void)
 	is_int(input_copy(fd, &helper, &in, &e), 0, "a pipe that is slow %s", e.text);
 	ok(strstr(told, place), "the user learns where it goes: %s", told);
 	is_int(in.source->size, 1000000, "all of it");
+	is_int(n_read, 1000000, "counted");
 	is_int(source_pread(in.source, &byte, 1, 999995, NULL), 1, "and any part");
 	is_int(byte, '5', "is right");
 	is_text(in.identity, "", "it cannot be recognised");
