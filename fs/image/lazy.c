@@ -122,6 +122,16 @@ void lazy_made(struct lazy_set *set, struct lazy *l, int result)
 	pthread_mutex_unlock(&set->lock);
 }
 
+bool lazy_is_busy(struct lazy_set *set, const struct lazy *l)
+{
+	bool is;
+
+	pthread_mutex_lock(&set->lock);
+	is = l->is_busy;
+	pthread_mutex_unlock(&set->lock);
+	return is;
+}
+
 int lazy_await(struct lazy_set *set, struct lazy *l, struct workers *ws,
 	       void (*make)(void *arg), void *arg, struct waiter *w)
 {

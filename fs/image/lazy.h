@@ -59,6 +59,9 @@ int lazy_need(struct lazy_set *set, struct lazy *l, struct waiter *w);
 /* Ends what lazy_need() began: the object is present and pinned (@result 0), or failed. */
 void lazy_made(struct lazy_set *set, struct lazy *l, int result);
 
+/* Whether a thread is making it, or freeing it, at this moment. */
+bool lazy_is_busy(struct lazy_set *set, const struct lazy *l);
+
 /*
  * Pins an object that is made by @make in a thread of @ws, so that the wait can be ended.
  * @make calls lazy_made_unpinned(). As lazy_need(), but never 1; also -ENOMEM, -EAGAIN and

@@ -118,12 +118,14 @@ static void add_layer(struct jsonwrite *w, const struct view *v, struct mount_la
 		mount_layer_unpin(l);
 }
 
-/* Of an image: "waiting" until something needs its layers. */
+/* Of an image: "waiting" while nothing needs all its layers. */
 static const char *image_state(const struct view *v)
 {
+	bool is_loading = lazy_is_busy(&v->images->steps, &v->tree_step);
+
 	if (view_has_tree(v))
 		return v->totals.n_broken == 0 ? "ready" : "broken";
-	return layer_list_count(&v->layers) > 0 ? "loading" : "waiting";
+	return is_loading ? "loading" : "waiting";
 }
 
 static void add_progress(struct jsonwrite *w, const struct view *v)

@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: MIT
 """peelctl wait: the layers of a mount that has answered before them; and a status that follows."""
 import contextlib
-import fcntl
 import json
 import os
-import pty
 import random
 import re
-import select
 import signal
 import subprocess
-import termios
 import time
 
 import pytest
 
 from archive import file, layer
-from mounting import (PEELCTL, SLOWER, environment, eventually, mount, run, unmount)
+from mounting import PEELCTL, SLOWER, eventually, mount, run, unmount
+from terminal import terminal
 
 NOISE = random.Random(11).randbytes(3_000_000)
 IMAGE = [layer(file("one", NOISE)), layer(file("two", "2"))]
@@ -30,49 +27,6 @@ def ctl(*words, **more):
 
 def states(m):
     return [d["state"] for d in m.status()["layers"]]
-
-
-class Terminal:
-    """A program on a terminal of its own; .text is what it has written."""
-
-    def __init__(self, *words):
-        self.end, other = pty.openpty()
-        self.child = subprocess.Popen(words, stdin=other, stdout=other, stderr=other,
-                                      env=environment(), start_new_session=True,
-                                      preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
-        os.close(other)
-        self.text = ""
-
-    def read(self, seconds=0.1):
-        while select.select([self.end], [], [], seconds)[0]:
-            try:
-                piece = os.read(self.end, 65536)
-            except OSError:  # all ends are closed
-                return self.text
-            self.text += piece.decode()
-            seconds = 0
-        return self.text
-
-    def shows(self, pattern, seconds=10):
-        return eventually(lambda: re.search(pattern, self.read()), seconds)
-
-    def wait(self, seconds=10):
-        end = time.monotonic() + seconds * SLOWER
-        while self.child.poll() is None and time.monotonic() < end:
-            self.read()
-        self.read()
-        return self.child.poll()
-
-
-@contextlib.contextmanager
-def terminal(*words):
-    t = Terminal(*words)
-    try:
-        yield t
-    finally:
-        t.child.kill()
-        t.child.wait(10)
-        os.close(t.end)
 
 
 def test_wait_loads_all_layers(fake):

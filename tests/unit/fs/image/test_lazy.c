@@ -19,8 +19,11 @@ static void check_life(void)
 	lazy_init(&lazy);
 	lazy_init(&other);
 	ok(!lazy_pin(&lazy), "an absent object cannot be pinned");
+	ok(!lazy_is_busy(&set, &lazy), "nor is it being made");
 	is_int(lazy_need(&set, &lazy, NULL), 1, "the first to need it makes it");
+	ok(lazy_is_busy(&set, &lazy), "it is being made");
 	lazy_made(&set, &lazy, 0);
+	ok(!lazy_is_busy(&set, &lazy), "and is made");
 	ok(lazy_pin(&lazy), "then it can be pinned");
 	is_int(lazy_need(&set, &lazy, NULL), 0, "needing it pins it");
 	ok(!lazy_set_take_unused(&set, 0, 0), "a pinned object is not freed");
