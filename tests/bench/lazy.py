@@ -69,7 +69,7 @@ def lazy_same(rig, report, image):
     with rig.mounted(rig.image(image)) as where:
         want = tree.dump(where + "/rootfs")
     for form in FORMS:
-        with rig.mounted(rig.lazy(image, form)) as where:
+        with rig.mounted(rig.lazy(image, form), options=["wait"]) as where:
             kinds = {layer["index"] for layer in rig.status(where)["layers"]}
             got = tree.dump(where + "/rootfs")
         if form == "estargz":   # its tables have times in whole seconds

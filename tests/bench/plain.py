@@ -161,8 +161,8 @@ def slow_share(rig, report, image):
 
 
 @contextlib.contextmanager
-def index_only(rig, reference):
-    """A call that mounts REFERENCE's image, from any host, with its indexes stored, data not."""
+def stored_indexes(rig, reference):
+    """A call that gives a copy of a store that has the indexes of REFERENCE, its data not."""
     cache = rig.path("cache")
     with rig.mounted(reference, cache) as where:
         clock(find(where + "/rootfs"))
@@ -171,23 +171,33 @@ def index_only(rig, reference):
             os.unlink(os.path.join(folder, name))
 
     @contextlib.contextmanager
-    def mounted(far, options=()):
+    def copied():
         copy = rig.path("cache")
         shutil.copytree(cache, copy)
         try:
-            with rig.mounted(far, copy, options) as where:
-                yield where
+            yield copy
         finally:
             shutil.rmtree(copy)
-    yield mounted
+    yield copied
     shutil.rmtree(cache)
+
+
+@contextlib.contextmanager
+def index_only(rig, reference):
+    """A call that mounts REFERENCE's image, from any host, with its indexes stored, data not."""
+    @contextlib.contextmanager
+    def mounted(far, options=()):
+        with copied() as copy, rig.mounted(far, copy, options) as where:
+            yield where
+    with stored_indexes(rig, reference) as copied:
+        yield mounted
 
 
 @case("slow-resolve", "small")
 def slow_resolve(rig, report, image):
     """Layers stored, documents not: a mount is 4 round trips, that of the connection being one."""
     reference, cache, rounds = rig.image(image), rig.path("cache"), []
-    with rig.mounted(reference, cache):
+    with rig.mounted(reference, cache, ["wait"]):
         pass
     with rig.slow() as (host, counters):
         for _ in range(ROUNDS or 3):
