@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Mounts by mount(8), as root and as an ordinary user, and who owns what they show."""
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -9,7 +10,7 @@ import tempfile
 import pytest
 
 from archive import directory, file, layer
-from mounting import PEELFS, daemons, environment, eventually, mount
+from mounting import PEELCTL, PEELFS, daemons, environment, eventually, mount
 
 # A machine that has peelfs installed: this one, with folders of its own over /etc, /usr/bin
 # and /usr/sbin that nobody else sees. The script's words: source, mount point, cache.
@@ -125,6 +126,83 @@ def test_fake_and_failures(machine):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["nothing", "1", "32", "32"], done.stderr
     assert "unknown option no_such" in done.stderr
+
+
+# At boot
+
+with open(os.path.join(os.path.dirname(__file__), "../../man/mount.peelfs.8")) as page:
+    EXAMPLES = re.findall(r"^\.Bd -literal.*\n((?:.|\n)*?)^\.Ed", page.read(), re.M)
+LINES = [text for text in EXAMPLES if "  0 0" in text]
+UNITS = [text for text in EXAMPLES if "[" in text]
+
+
+def generated(where, line):
+    """{name: text} of the units that systemd makes of a line of fstab, targets' links included."""
+    (where / "fstab").write_text(line)
+    folders = [where / name for name in ("normal", "early", "late")]
+    for folder in folders:
+        folder.mkdir()
+    subprocess.run(["/usr/lib/systemd/system-generators/systemd-fstab-generator", *folders],
+                   check=True, timeout=20, env={"SYSTEMD_FSTAB": str(where / "fstab")})
+    return {str(p.relative_to(folders[0])): p.read_text()
+            for p in folders[0].rglob("*") if p.is_file() and "srv" in p.name}
+
+
+def verify(*units):
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True,
+                          text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_lines_for_systemd(tmp_path):
+    """Of the manual: one mounts when it is used, one waits for the layers."""
+    found = []
+    for i, line in enumerate(LINES):
+        (tmp_path / str(i)).mkdir()
+        found.append(generated(tmp_path / str(i), line))
+        mount = found[i]["srv-nginx.mount"]
+        options = line.split()[3]
+        assert {"Type=peelfs", "What=nginx:1.27", "Options=" + options} <= set(mount.splitlines())
+        verify(*(tmp_path / str(i) / "normal").glob("*mount"))
+    on_use, waits = found
+    assert "remote-fs.target.wants/srv-nginx.automount" in on_use
+    assert "srv-nginx.automount" not in waits
+    assert "remote-fs.target.wants/srv-nginx.mount" in waits
+    assert "TimeoutSec=30min" in waits["srv-nginx.mount"]
+
+
+def test_units_of_the_manual(tmp_path):
+    paths = []
+    for text in UNITS:
+        named = re.match("# /etc/systemd/system/(.*)\n", text)
+        path = tmp_path / (named[1] if named else "nginx.service")
+        path.write_text(text.replace("/usr/bin/peelctl", PEELCTL))
+        paths.append(path)
+    assert sorted(p.name for p in paths) == ["nginx.service", "srv-nginx.automount",
+                                             "srv-nginx.mount"]
+    verify(*paths)
+    mount = (tmp_path / "srv-nginx.mount").read_text()
+    assert "\nOptions=_netdev\n" in mount  # what orders it after the network
+
+
+@pytest.mark.parametrize("line", LINES, ids=["on use", "wait"])
+def test_lines_of_the_manual(machine, line):
+    """With `wait` all layers are there when mount(8) returns, and else nothing of them."""
+    options = line.split()[3]
+    for command in ("mount -a", 'mount "$2"'):
+        done = machine("""
+            echo "$1 $2 peelfs %s,$4 0 0" > /etc/fstab
+            %s
+            findmnt "$2" > /dev/null || mount "$2"
+            grep -o '"state": *"[a-z]*"' "$2/.peelfs/status.json" | head -n 1
+            %s wait "$2"
+            cat "$2/rootfs/d/f"
+            umount "$2" """ % (options, command, PEELCTL))
+        state = "ready" if "wait" in options.split(",") else "waiting"
+        assert (done.returncode, done.stderr) == (0, ""), done
+        assert re.fullmatch('"state": *"%s"\ntext\n' % state, done.stdout)
+        shutil.rmtree(machine.base + "/cache")
+        os.mkdir(machine.base + "/cache")
 
 
 # Whose it is
