@@ -79,67 +79,49 @@ static int compare_content(struct compare *c, const struct item *a, const struct
 	return 0;
 }
 
-/* The list of names (@name NULL) or a value. Its length, or a negative errno. */
-static ssize_t read_xattr(struct reader *r, uint64_t node, const char *name,
-			  struct buf *out)
+static size_t count_names(const struct buf *list)
 {
-	ssize_t len = name ? nodes_getxattr(r->nodes, node, name, NULL, 0, NULL)
-			   : nodes_listxattr(r->nodes, node, NULL, 0, NULL);
-	void *room;
-	int rc;
+	size_t i, n = 0;
 
-	buf_clear(out);
-	if (len <= 0)
-		return len;
-	rc = buf_reserve(out, (size_t)len, &room);
-	if (rc < 0)
-		return rc;
-	return name ? nodes_getxattr(r->nodes, node, name, room, (size_t)len, NULL)
-		    : nodes_listxattr(r->nodes, node, room, (size_t)len, NULL);
-}
-
-static size_t count_names(const char *list, ssize_t len)
-{
-	size_t n = 0;
-
-	while (len > 0)
-		n += list[--len] == '\0';
+	for (i = 0; i < list->len; i++)
+		n += list->data[i] == '\0';
 	return n;
 }
 
-/* 0: the same, 1: not, or a negative errno of *failed. */
+/* The value of one xattr. 0: the same, 1: not, or a negative errno of *failed. */
+static int compare_value(struct compare *c, uint64_t a, uint64_t b, const char *name,
+			 struct reader **failed)
+{
+	struct buf *x = &c->values[0], *y = &c->values[1];
+	ssize_t len = reader_xattr(*failed = c->a, a, name, x);
+
+	if (len >= 0)
+		len = reader_xattr(*failed = c->b, b, name, y);
+	if (len == -ENODATA || len == -EOPNOTSUPP)
+		return 1;
+	if (len < 0)
+		return (int)len;
+	return x->len != y->len || memcmp(buf_text(x), buf_text(y), x->len) != 0;
+}
+
+/* As compare_value(), of all. */
 static int compare_xattrs(struct compare *c, const struct item *a, const struct item *b,
 			  struct reader **failed)
 {
-	ssize_t x_len, y_len,
-		len = read_xattr(*failed = c->a, a->node, NULL, &c->xattrs[0]);
-	const char *name, *end;
+	struct buf *x = &c->xattrs[0], *y = &c->xattrs[1];
+	ssize_t len = reader_xattr(*failed = c->a, a->node, NULL, x);
+	size_t at = 0;
+	int rc = 0;
 
+	if (len >= 0)
+		len = reader_xattr(*failed = c->b, b->node, NULL, y);
 	if (len < 0)
 		return (int)len;
-	y_len = read_xattr(*failed = c->b, b->node, NULL, &c->xattrs[1]);
-	if (y_len < 0)
-		return (int)y_len;
-	if (y_len != len ||
-	    count_names(c->xattrs[0].data, len) != count_names(c->xattrs[1].data, y_len))
+	if (x->len != y->len || count_names(x) != count_names(y))
 		return 1;
-	end = len > 0 ? c->xattrs[0].data + len : NULL;
-	for (name = len > 0 ? c->xattrs[0].data : end; name < end;
-	     name += strlen(name) + 1) {
-		x_len = read_xattr(*failed = c->a, a->node, name, &c->values[0]);
-		if (x_len < 0)
-			return (int)x_len;
-		y_len = read_xattr(*failed = c->b, b->node, name, &c->values[1]);
-		if (y_len == -ENODATA || y_len == -EOPNOTSUPP)
-			return 1;
-		if (y_len < 0)
-			return (int)y_len;
-		if (x_len != y_len ||
-		    (x_len > 0 &&
-		     memcmp(c->values[0].data, c->values[1].data, (size_t)x_len) != 0))
-			return 1;
-	}
-	return 0;
+	for (; rc == 0 && at < x->len; at += strlen(x->data + at) + 1)
+		rc = compare_value(c, a->node, b->node, x->data + at, failed);
+	return rc;
 }
 
 static unsigned compare_stats(const struct stat *a, const struct stat *b)

@@ -48,22 +48,6 @@ static int find_digest(const struct content *c, struct content_digest *out)
 	return 0;
 }
 
-/* Reads exactly @len bytes. */
-static int read_part(const struct content *c, uint64_t off, char *buf, size_t len)
-{
-	ssize_t n;
-	size_t done = 0;
-
-	while (done < len) {
-		n = nodes_read(c->reader->nodes, c->node, buf + done, len - done,
-			       off + done, NULL);
-		if (n <= 0)
-			return n < 0 ? (int)n : -EIO;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 /* As content_compare(). Both have the same size. */
 static int compare_bytes(const struct content *a, const struct content *b,
 			 struct reader **failed)
@@ -77,10 +61,10 @@ static int compare_bytes(const struct content *a, const struct content *b,
 	while (rc == 0 && off < a->size) {
 		n = a->size - off < PART ? (size_t)(a->size - off) : PART;
 		*failed = a->reader;
-		rc = read_part(a, off, buf, n);
+		rc = reader_part(a->reader, a->node, off, buf, n);
 		if (rc == 0) {
 			*failed = b->reader;
-			rc = read_part(b, off, buf + PART, n);
+			rc = reader_part(b->reader, b->node, off, buf + PART, n);
 		}
 		if (rc == 0)
 			rc = memcmp(buf, buf + PART, n) != 0;

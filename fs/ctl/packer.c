@@ -80,27 +80,6 @@ static int leave_out(struct packer *p, int code)
 
 /* HEADERS */
 
-/* Reads into @b as getxattr(2) and listxattr(2) do. @name NULL: the list. */
-static ssize_t read_xattr(struct packer *p, uint64_t node, const char *name,
-			  struct buf *b)
-{
-	const struct nodes *n = p->reader->nodes;
-	void *room;
-	ssize_t len;
-	int rc;
-
-	len = name ? nodes_getxattr(n, node, name, NULL, 0, NULL)
-		   : nodes_listxattr(n, node, NULL, 0, NULL);
-	if (len <= 0)
-		return len;
-	buf_clear(b);
-	rc = buf_reserve(b, (size_t)len, &room);
-	if (rc < 0)
-		return rc;
-	return name ? nodes_getxattr(n, node, name, room, (size_t)len, NULL)
-		    : nodes_listxattr(n, node, room, (size_t)len, NULL);
-}
-
 /* 0 or a negative errno, as of reading. */
 static int add_xattrs(struct packer *p, uint64_t node)
 {
@@ -109,15 +88,15 @@ static int add_xattrs(struct packer *p, uint64_t node)
 	int rc = 0;
 
 	if (nodes_may_have_xattrs(p->reader->nodes))
-		len = read_xattr(p, node, NULL, &p->xattrs);
+		len = reader_xattr(p->reader, node, NULL, &p->xattrs);
 	if (len <= 0)
 		return (int)len;
 	end = p->xattrs.data + len;
 	for (name = p->xattrs.data; rc >= 0 && name < end; name += strlen(name) + 1) {
-		n = read_xattr(p, node, name, &p->value);
+		n = reader_xattr(p->reader, node, name, &p->value);
 		if (n < 0)
 			return (int)n;
-		rc = pax_add_xattr(p->pax, name, n ? p->value.data : "", (size_t)n);
+		rc = pax_add_xattr(p->pax, name, buf_text(&p->value), (size_t)n);
 		if (rc == -EILSEQ) {
 			p->is_incomplete = true;
 			ctl_error("%s: its attribute %s is left out: a tar cannot hold "
@@ -205,22 +184,6 @@ static ssize_t list_pieces(struct packer *p, const struct item *item)
 	return rc < 0 ? rc : (ssize_t)n;
 }
 
-/* Reads exactly @len bytes. */
-static int read_part(struct packer *p, uint64_t node, uint64_t off, size_t len)
-{
-	ssize_t n;
-	size_t done = 0;
-
-	while (done < len) {
-		n = nodes_read(p->reader->nodes, node, p->bytes + done, len - done,
-			       off + done, NULL);
-		if (n <= 0)
-			return n < 0 ? (int)n : -EIO;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 static size_t part_len(uint64_t left)
 {
 	return left < PART ? (size_t)left : PART;
@@ -240,7 +203,7 @@ static int write_piece(struct packer *p, uint64_t node, const struct piece *piec
 	for (*at = piece->off; rc == 0 && *at < end; *at += n) {
 		n = part_len(end - *at);
 		if (!is_begun)
-			*failed = read_part(p, node, *at, n);
+			*failed = reader_part(p->reader, node, *at, p->bytes, n);
 		if (*failed < 0)
 			break;
 		is_begun = false;
@@ -281,7 +244,8 @@ static int pack_regular(struct packer *p, const struct item *item)
 		pieces = p->holes;
 	}
 	if (n > 0)
-		rc = read_part(p, item->node, pieces[0].off, part_len(pieces[0].len));
+		rc = reader_part(p->reader, item->node, pieces[0].off, p->bytes,
+				 part_len(pieces[0].len));
 	if (n > 0 && rc == 0)
 		rc = begin(p, item);
 	if (n < 0 || rc < 0)

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/array.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/num.h"
 #include "base/secret.h"
@@ -271,6 +272,46 @@ int reader_find(struct reader *r, uint64_t top, const char *path, bool follow,
 }
 
 /* BYTES */
+
+int reader_part(struct reader *r, uint64_t node, uint64_t off, void *out, size_t len)
+{
+	ssize_t n;
+	size_t done = 0;
+
+	while (done < len) {
+		n = nodes_read(r->nodes, node, (char *)out + done, len - done, off + done,
+			       NULL);
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static ssize_t get_xattr(struct reader *r, uint64_t node, const char *name, void *out,
+			 size_t size)
+{
+	return name ? nodes_getxattr(r->nodes, node, name, out, size, NULL)
+		    : nodes_listxattr(r->nodes, node, out, size, NULL);
+}
+
+ssize_t reader_xattr(struct reader *r, uint64_t node, const char *name, struct buf *out)
+{
+	ssize_t len = get_xattr(r, node, name, NULL, 0);
+	void *room;
+	int rc;
+
+	buf_clear(out);
+	if (len <= 0)
+		return len;
+	rc = buf_reserve(out, (size_t)len, &room);
+	if (rc < 0)
+		return rc;
+	len = get_xattr(r, node, name, room, (size_t)len);
+	if (len > 0)
+		buf_advance(out, (size_t)len);
+	return len;
+}
 
 int reader_print(struct reader *r, const struct item *file)
 {

@@ -18,7 +18,9 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "fs/image/item.h"
@@ -26,6 +28,7 @@
 #include "fs/options/log.h"
 #include "fs/options/options.h"
 
+struct buf;
 struct words;
 
 struct reader {
@@ -75,6 +78,13 @@ int reader_find(struct reader *r, uint64_t top, const char *path, bool follow,
  */
 const char *reader_why(struct reader *r, int code, struct err *e);
 
+/* Reads exactly @len bytes of a regular file into @out. 0, or an errno for reader_why(). */
+int reader_part(struct reader *r, uint64_t node, uint64_t off, void *out, size_t len);
+/*
+ * Reads an xattr into @out, or with @name NULL the names, each with its NUL. The length, or
+ * an errno for reader_why().
+ */
+ssize_t reader_xattr(struct reader *r, uint64_t node, const char *name, struct buf *out);
 /* Writes the bytes of a regular file to stdout. 0, or an errno for reader_why(). */
 int reader_print(struct reader *r, const struct item *file);
 
