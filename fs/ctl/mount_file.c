@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "fs/ctl/child.h"
+#include "fs/image/status.h"
 #include "fs/tree/node.h"
 
 #define PIECE 65536
@@ -74,10 +76,22 @@ static bool is_own(int fd, const char *mountpoint)
 	return h.head.handle_type == HANDLE_OF_FUSE && node.kind == NODE_SYNTHETIC;
 }
 
-/* Sends the file down the pipe. The exit status is an errno. Does not return. */
-static void send_file(const char *mountpoint, const char *path, int pipe)
+static void send_all(int pipe, const char *data, size_t len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	for (; len > 0; data += n, len -= (size_t)n) {
+		n = write(pipe, data, len);
+		if (n < 0)
+			_exit(errno);
+	}
+}
+
+/* Sends the file down the pipe. The exit status is an errno. Does not return. */
+static void send_file(const char *mountpoint, const char *name, int pipe)
+{
+	int dir = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_CLOEXEC);
 	char piece[PIECE];
 	ssize_t n;
 
@@ -85,11 +99,29 @@ static void send_file(const char *mountpoint, const char *path, int pipe)
 		_exit(errno);
 	if (!is_own(fd, mountpoint))
 		_exit(ENOENT);
-	while ((n = read(fd, piece, sizeof(piece))) > 0) {
-		if (write(pipe, piece, (size_t)n) != n)
-			_exit(EIO);
-	}
+	while ((n = read(fd, piece, sizeof(piece))) > 0)
+		send_all(pipe, piece, (size_t)n);
 	_exit(n < 0 ? errno : 0);
+}
+
+/* The same for the status. */
+static void send_status(const char *mountpoint, int pipe)
+{
+	struct status_piece p = {.number = 0};
+	int fd = open(mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		_exit(errno);
+	/* Of an image in a namespace, or of a peelfs without this call. */
+	if (ioctl(fd, STATUS_IOCTL, &p) < 0)
+		send_file(mountpoint, ".peelfs/status.json", pipe);
+	while (p.len > 0 && p.len <= sizeof(p.data)) {
+		send_all(pipe, p.data, p.len);
+		p.off += p.len;
+		if (ioctl(fd, STATUS_IOCTL, &p) < 0)
+			_exit(errno);
+	}
+	_exit(0);
 }
 
 /* Appends what comes through the pipe until it is closed. */
@@ -118,7 +150,9 @@ static int receive_file(int pipe, int ms, struct buf *out)
 	return rc;
 }
 
-static int read_file(const char *mountpoint, const char *path, int ms, struct buf *out)
+/* @name: NULL for the status. */
+static int read_by_child(const char *mountpoint, const char *name, int ms,
+			 struct buf *out)
 {
 	int fds[2], rc, status;
 	pid_t child;
@@ -127,8 +161,10 @@ static int read_file(const char *mountpoint, const char *path, int ms, struct bu
 		return -errno;
 	fflush(NULL); /* the child must not write what is buffered */
 	child = fork();
+	if (child == 0 && name)
+		send_file(mountpoint, name, fds[1]);
 	if (child == 0)
-		send_file(mountpoint, path, fds[1]);
+		send_status(mountpoint, fds[1]);
 	close(fds[1]);
 	rc = child < 0 ? -errno : receive_file(fds[0], ms, out);
 	close(fds[0]);
@@ -145,16 +181,14 @@ int mount_file_read(const char *mountpoint, const char *name, int ms, struct buf
 		    struct json **out)
 {
 	struct err e = {""};
-	char *path = NULL;
-	int rc;
+	int rc = read_by_child(mountpoint, name, ms, text);
 
-	if (asprintf(&path, "%s/%s", mountpoint, name) < 0)
-		return -ENOMEM;
-	rc = read_file(mountpoint, path, ms, text);
-	if (rc == 0 && out)
-		rc = json_parse(buf_text(text), text->len, out, &e);
-	free(path);
-	return rc;
+	return rc == 0 && out ? json_parse(buf_text(text), text->len, out, &e) : rc;
+}
+
+int mount_file_status(const char *mountpoint, int ms, struct buf *text, struct json **out)
+{
+	return mount_file_read(mountpoint, NULL, ms, text, out);
 }
 
 const char *mount_file_explain(int code)
@@ -164,7 +198,7 @@ const char *mount_file_explain(int code)
 		return "another user mounted it, and only that user may read it";
 	case ENOENT:
 	case ENOTDIR:
-		return "it has no status: it is not a mount, or one with layout=rootfs";
+		return "it is not a mount of peelfs";
 	case ENOTCONN:
 		return "its daemon has died; fusermount3 -u removes it";
 	case ETIMEDOUT:

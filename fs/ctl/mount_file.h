@@ -16,6 +16,12 @@ struct json;
  */
 int mount_file_read(const char *mountpoint, const char *name, int ms, struct buf *text,
 		    struct json **out);
+/*
+ * The same for the status of a mount, or of an image in it. Loads nothing if @mountpoint is
+ * the top of the mount. -ENOENT: it has no status.
+ */
+int mount_file_status(const char *mountpoint, int ms, struct buf *text,
+		      struct json **out);
 /* A phrase for users: what such an errno says about the mount. */
 const char *mount_file_explain(int code);
 

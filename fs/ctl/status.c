@@ -134,7 +134,7 @@ static void print_status(const struct json *j)
 static int read_status(const char *mountpoint, struct buf *b, struct json **out)
 {
 	buf_init(b, STATUS_MAX);
-	return mount_file_read(mountpoint, ".peelfs/status.json", MOUNT_FILE_MS, b, out);
+	return mount_file_status(mountpoint, MOUNT_FILE_MS, b, out);
 }
 
 /* One mount in full, with @before in front of it. 0 or a negative errno. */

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A child makes the first access to the layers, this process looks at the status. With
- * layout=rootfs there is none, and looking for it would wait for the layers too, so only the
- * child says how it ended.
- */
+/* A child makes the first access to the layers, this process looks at the status. */
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,7 +13,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "base/mountinfo.h"
 #include "base/num.h"
 #include "fs/ctl/ctl.h"
 #include "fs/ctl/mount_file.h"
@@ -86,7 +79,7 @@ static int look(struct wait *w, int ms)
 	int rc;
 
 	buf_init(&b, STATUS_MAX);
-	rc = mount_file_read(w->top, ".peelfs/status.json", ms, &b, &j);
+	rc = mount_file_status(w->top, ms, &b, &j);
 	buf_release(&b);
 	if (rc < 0)
 		return rc;
@@ -182,8 +175,7 @@ static int say_failed(const struct wait *w, int code)
 	json_member_int(last, "time", &when);
 	if (last && when + RECENT_SECONDS >= w->started)
 		return ctl_error("%s: %s", w->top, get_text(last, "error"));
-	return ctl_error("%s: the layers cannot be loaded: %s%s", w->top, strerror(-code),
-			 w->status ? "" : " (the log of peelfs has the reason)");
+	return ctl_error("%s: the layers cannot be loaded: %s", w->top, strerror(-code));
 }
 
 static int say_late(struct wait *w)
@@ -228,8 +220,7 @@ static int follow(struct wait *w)
 		rc = visit_probe(w->top, within(w, MOUNT_FILE_MS));
 	if (rc == -ETIMEDOUT && within(w, 1) == 0)
 		rc = 0;
-	/* layout=rootfs has no status, or the load has failed, as the child will say. */
-	return rc == -ENOENT || rc == -EIO ? 0 : rc;
+	return rc == -EIO ? 0 : rc; /* the image of a registry: the child will say why */
 }
 
 /* The exit status. */
@@ -253,18 +244,6 @@ static int await(struct wait *w)
 	return rc == 0 ? 0 : say_failed(w, rc);
 }
 
-static int match_mountpoint(void *arg, const struct mountinfo *m)
-{
-	return strcmp(m->mountpoint, arg) == 0 ? -EEXIST : 0;
-}
-
-static bool is_mountpoint(const char *path)
-{
-	char real[PATH_MAX];
-
-	return realpath(path, real) && mountinfo_each(match_mountpoint, real) == -EEXIST;
-}
-
 /* Whether there is nothing to wait for; then *status is the exit status. */
 static bool is_over(struct wait *w, int *status)
 {
@@ -274,8 +253,6 @@ static bool is_over(struct wait *w, int *status)
 		return is_decided(w, status);
 	if (rc == -ETIMEDOUT)
 		rc = visit_probe(w->top, within(w, MOUNT_FILE_MS));
-	else if ((rc == -ENOENT || rc == -EIO) && is_mountpoint(w->top))
-		rc = 0; /* layout=rootfs */
 	if (rc == 0)
 		return false;
 	if (rc == -ETIMEDOUT && within(w, 1) == 0)

@@ -17,9 +17,11 @@
 
 #include <fuse_lowlevel.h>
 
+#include "fs/fuse/caps.h"
 #include "fs/image/context.h"
 #include "fs/image/images.h"
 #include "fs/image/item.h"
+#include "fs/image/status.h"
 #include "fs/options/options.h"
 #include "fs/node/nodes.h"
 
@@ -42,68 +44,37 @@ static void count(fuse_req_t req, enum mount_op op)
 	context_count(nodes_of(req)->context, op);
 }
 
-/* Asks for a capability; false if the kernel does not have it. */
-static bool want(struct fuse_conn_info *conn, unsigned long cap)
-{
-#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
-	return fuse_set_feature_flag(conn, cap);
-#else
-	if (!(conn->capable & cap))
-		return false;
-	conn->want |= (unsigned)cap;
-	return true;
-#endif
-}
-
-static void do_not_want(struct fuse_conn_info *conn, unsigned long cap)
-{
-#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
-	fuse_unset_feature_flag(conn, cap);
-#else
-	conn->want &= ~(unsigned)cap;
-#endif
-}
-
-static bool is_capable(const struct fuse_conn_info *conn, unsigned long cap)
-{
-#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
-	return conn->capable_ext & cap;
-#else
-	return conn->capable & cap;
-#endif
-}
-
 static void on_init(void *arg, struct fuse_conn_info *conn)
 {
 	struct served *s = arg;
 	const struct nodes *n = s->nodes;
 	const struct context *c = n->context;
 
-	s->no_open = is_capable(conn, FUSE_CAP_NO_OPEN_SUPPORT);
-	s->no_opendir = is_capable(conn, FUSE_CAP_NO_OPENDIR_SUPPORT);
+	s->no_open = caps_has(conn, FUSE_CAP_NO_OPEN_SUPPORT);
+	s->no_opendir = caps_has(conn, FUSE_CAP_NO_OPENDIR_SUPPORT);
 	/* A namespace changes: the kernel lists a directory again if its time has changed. */
 	if (!n->namespace)
-		do_not_want(conn, FUSE_CAP_AUTO_INVAL_DATA);
+		caps_refuse(conn, FUSE_CAP_AUTO_INVAL_DATA);
 	/* Attributes with each name: by default the kernel asks for many of them singly. */
-	do_not_want(conn, FUSE_CAP_READDIRPLUS_AUTO);
-	want(conn, FUSE_CAP_CACHE_SYMLINKS);
-	want(conn, FUSE_CAP_PARALLEL_DIROPS);
+	caps_refuse(conn, FUSE_CAP_READDIRPLUS_AUTO);
+	caps_want(conn, FUSE_CAP_CACHE_SYMLINKS);
+	caps_want(conn, FUSE_CAP_PARALLEL_DIROPS);
 	/*
 	 * File handles stay good when the kernel has forgotten the inode: it looks up "." and
 	 * "..". Any node id can be served at any time.
 	 */
-	want(conn, FUSE_CAP_EXPORT_SUPPORT);
+	caps_want(conn, FUSE_CAP_EXPORT_SUPPORT);
 	/*
 	 * With ACLs enabled the kernel caches them, absent ones too; `ls -l` asks for them.
 	 * But it also enforces them, which must not shut out the user who mounted.
 	 */
 	if (nodes_may_have_xattrs(n) && (c->options->default_permissions || c->uid == 0))
-		want(conn, FUSE_CAP_POSIX_ACL);
+		caps_want(conn, FUSE_CAP_POSIX_ACL);
 	/*
 	 * The kernel waits for an asynchronous direct read whatever signal comes. It interrupts
 	 * a synchronous one.
 	 */
-	do_not_want(conn, FUSE_CAP_ASYNC_DIO);
+	caps_refuse(conn, FUSE_CAP_ASYNC_DIO);
 	/*
 	 * Readahead hides the latency of the network. Readahead of any number of files that are
 	 * not in the store must leave room: that of stored files would queue behind it.
@@ -580,6 +551,27 @@ static void on_statfs(fuse_req_t req, fuse_ino_t node)
 	fuse_reply_statfs(req, &st);
 }
 
+/* For peelctl: it needs no file, and so works with layout=rootfs, and loads nothing. */
+static void on_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, void *arg,
+		     struct fuse_file_info *fi, unsigned flags, const void *in,
+		     size_t in_size, size_t out_size)
+{
+	struct status_piece p;
+	int rc = -ENOTTY;
+
+	(void)arg;
+	(void)fi;
+	(void)flags;
+	if (cmd == STATUS_IOCTL && in_size == sizeof(p) && out_size == sizeof(p)) {
+		memcpy(&p, in, sizeof(p));
+		rc = nodes_status(nodes_of(req), node, &p);
+	}
+	if (rc < 0)
+		fuse_reply_err(req, -rc);
+	else
+		fuse_reply_ioctl(req, 0, &p, sizeof(p));
+}
+
 /* libfuse answers all other requests with ENOSYS, and forget with nothing. */
 const struct fuse_lowlevel_ops *ops_table(void)
 {
@@ -597,6 +589,7 @@ const struct fuse_lowlevel_ops *ops_table(void)
 		.getxattr = on_getxattr,
 		.listxattr = on_listxattr,
 		.statfs = on_statfs,
+		.ioctl = on_ioctl,
 	};
 
 	return &table;

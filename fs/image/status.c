@@ -316,3 +316,23 @@ int status_snapshot(struct snapshots *ss, struct images *is, struct view *v,
 	buf_release(&text);
 	return rc;
 }
+
+_Static_assert(sizeof(struct status_piece) == 16 + STATUS_PIECE_MAX &&
+		       sizeof(struct status_piece) < 1 << _IOC_SIZEBITS,
+	       "the kernel copies it, also for programs of 32 bits");
+
+int status_read_piece(struct snapshots *ss, struct images *is, struct view *v,
+		      struct status_piece *p)
+{
+	ssize_t n;
+	int rc = 0;
+
+	if (p->number == 0)
+		rc = status_snapshot(ss, is, v, &p->number);
+	if (rc < 0)
+		return rc;
+	memset(p->data, 0, sizeof(p->data));
+	n = snapshots_read(ss, p->number, p->data, sizeof(p->data), p->off, NULL);
+	p->len = n > 0 ? (uint32_t)n : 0;
+	return n < 0 ? (int)n : 0;
+}

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 
 struct buf;
@@ -57,5 +58,24 @@ ssize_t snapshots_read(struct snapshots *ss, uint32_t number, void *buf, size_t 
  * -E2BIG. */
 int status_snapshot(struct snapshots *ss, struct images *is, struct view *v,
 		    uint32_t *number);
+
+/*
+ * The text by ioctl(2) on the top directory of the mount, in pieces: a mount with
+ * layout=rootfs has no such file, and looking for one would load the layers.
+ */
+#define STATUS_PIECE_MAX 8192
+
+struct status_piece {
+	uint64_t off;	 /* in: where in the text */
+	uint32_t number; /* in: of the snapshot, 0: take one; out: its number */
+	uint32_t len;	 /* out: bytes in data; 0: the end */
+	char data[STATUS_PIECE_MAX];
+};
+
+#define STATUS_IOCTL _IOWR('P', 1, struct status_piece)
+
+/* Fills in the piece of @v or, if that is NULL, of all. 0, -ESTALE, -ENOMEM, -E2BIG. */
+int status_read_piece(struct snapshots *ss, struct images *is, struct view *v,
+		      struct status_piece *p);
 
 #endif

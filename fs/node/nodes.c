@@ -11,6 +11,7 @@
 #include "fs/image/images.h"
 #include "fs/image/item.h"
 #include "fs/image/layers.h"
+#include "fs/image/status.h"
 #include "fs/options/options.h"
 #include "fs/node/node_ops.h"
 #include "fs/node/rows.h"
@@ -370,4 +371,12 @@ ssize_t nodes_listxattr(const struct nodes *n, uint64_t id, char *buf, size_t si
 		rc = xattrs_list(n, &run, buf, size);
 	located_release(&at);
 	return rc;
+}
+
+int nodes_status(const struct nodes *n, uint64_t id, struct status_piece *p)
+{
+	if (id != NODES_TOP)
+		return -ENOTTY;
+	return status_read_piece(n->snapshots, n->images,
+				 n->namespace ? NULL : n->images->first, p);
 }

@@ -17,6 +17,8 @@
 
 #include "fs/node/node_ops.h"
 
+struct status_piece;
+
 /* The top of the mount, as FUSE_ROOT_ID. */
 #define NODES_TOP 1
 
@@ -67,5 +69,11 @@ ssize_t nodes_getxattr(const struct nodes *n, uint64_t node, const char *name, v
 		       size_t size, struct waiter *w);
 ssize_t nodes_listxattr(const struct nodes *n, uint64_t node, char *buf, size_t size,
 			struct waiter *w);
+
+/*
+ * The status of the mount, from its top: status_read_piece(). Never waits. -ENOTTY: @node is
+ * not the top.
+ */
+int nodes_status(const struct nodes *n, uint64_t node, struct status_piece *p);
 
 #endif

@@ -169,6 +169,25 @@ static void check_row(const struct nodes *n, const struct row *row)
 #define SOME  1 /* bytes */
 #define NO_ID UINT64_C(0xfffff)
 
+/* By ioctl(2), in pieces: the same as the file at that moment. */
+static void check_status(const struct nodes *n, const char *begin)
+{
+	struct status_piece p = {.off = 0}, rest;
+
+	is_int(nodes_status(n, NODES_TOP, &p), 0, "the top has a status");
+	ok(p.number > 0 && p.len > 100 && p.len < sizeof(p.data), "in one piece");
+	ok(strstr(p.data, begin) != NULL, "with %s", begin);
+	rest = (struct status_piece){.number = p.number, .off = p.len - 3};
+	is_int(nodes_status(n, NODES_TOP, &rest), 0, "a part of it");
+	ok(rest.len == 3 && memcmp(rest.data, p.data + rest.off, 3) == 0, "is its end");
+	rest.off = p.len;
+	is_int(nodes_status(n, NODES_TOP, &rest), 0, "behind its end");
+	is_int(rest.len, 0, "is nothing");
+	rest.number = p.number + 1;
+	is_int(nodes_status(n, NODES_TOP, &rest), -ESTALE, "a later one is not there");
+	is_int(nodes_status(n, NODES_TOP + 1, &p), -ENOTTY, "other nodes have none");
+}
+
 static void check_image(void)
 {
 	static const struct row rows[] = {
@@ -209,6 +228,7 @@ static void check_image(void)
 	is_int(nodes_seek(&n, NODES_TOP, 0, SEEK_SET, NULL), -EINVAL, "another seek");
 	is_int(nodes_stored_size(&n, NODES_TOP, 4096, NULL), -EINVAL,
 	       "a directory is not stored");
+	check_status(&n, "\"image\"");
 	stop(&n);
 }
 
@@ -225,6 +245,7 @@ static void check_rootfs(void)
 	start(&n, source);
 	check_row(&n, &top);
 	ok(find(&n, "d/f") != 0, "and has the files");
+	check_status(&n, "\"image\"");
 	stop(&n);
 	options.layout = LAYOUT_IMAGE;
 }
@@ -248,6 +269,7 @@ static void check_names(void)
 		exit(1);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		check_row(&n, &rows[i]);
+	check_status(&n, "\"namespace\"");
 	stop(&n);
 }
 
