@@ -8,6 +8,7 @@ import pty
 import shutil
 import subprocess
 import tarfile
+import tempfile
 
 import pytest
 
@@ -19,6 +20,7 @@ from archive import (block, char, directory, fifo, file, hardlink, layer, sparse
                      whiteout)
 from mounting import PEELCTL, environment, mount, run
 from stores import data_files, noise
+from test_ctl import AS_NOBODY, NO_DEVICE
 
 ACL = bytes.fromhex("02000000010006000000000002000700e803000004000400ffffffff10000600ffffffff"
                     "20000000ffffffff")
@@ -211,6 +213,26 @@ def test_programs(images, tmp_path):
         done = run(str(top), "/bin/sh", "-c", "cat /srv/old/again; ls /srv", program="chroot")
         assert done.returncode == 0 and done.stdout.startswith("needle\n"), done.stderr
         assert "gone" not in done.stdout
+
+
+def test_without_a_device_and_root(images, tmp_path):
+    """What nobody gets where there is no /dev/fuse has the owners and devices all the same."""
+    source = images.image(KINDS)
+    with tempfile.TemporaryDirectory(prefix="peelfs-e2e-nobody-", dir="/tmp") as where:
+        os.chmod(where, 0o755)
+        shutil.copy(PEELCTL, where)
+        shutil.copytree(images.path, where + "/l")
+        os.mkdir(where + "/c")
+        os.chown(where + "/c", 65534, 65534)
+        for folder, _, names in os.walk(where + "/l"):
+            for name in ["", *names]:
+                os.chmod(os.path.join(folder, name), 0o755)
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-euc", NO_DEVICE, "sh", *AS_NOBODY, where + "/peelctl", "tar",
+             "-o", "cache_dir=%s/c" % where, "oci:%s/l:latest" % where],
+            capture_output=True, env=environment(), timeout=60)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert done.stdout == tar_of(source, cache=tmp_path / "c")
 
 
 def test_unreadable_bytes(images, tmp_path):
