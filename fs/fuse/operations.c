@@ -137,6 +137,7 @@ struct request {
 	off_t off;
 	int whence;
 	bool plus;
+	bool is_open; /* getattr of an open file */
 };
 
 static void on_interrupt(fuse_req_t req, void *arg)
@@ -258,11 +259,13 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	serve(&r, OP_LOOKUP);
 }
 
+/* Of an open file at a read behind its end, or a seek from there: its size must be right. */
 static int do_getattr(struct request *r)
 {
 	const struct nodes *nodes = r->served->nodes;
 	struct item item;
-	int rc = nodes_describe(nodes, r->node, &r->waiter, &item);
+	int rc = r->is_open ? nodes_measure(nodes, r->node, &r->waiter, &item)
+			    : nodes_describe(nodes, r->node, &r->waiter, &item);
 
 	if (has_to_wait(r, rc))
 		return rc;
@@ -277,9 +280,9 @@ static int do_getattr(struct request *r)
 
 static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
-	struct request r = {.req = req, .work = do_getattr, .node = node};
+	struct request r = {
+		.req = req, .work = do_getattr, .node = node, .is_open = fi != NULL};
 
-	(void)fi;
 	serve(&r, OP_GETATTR);
 }
 

@@ -31,6 +31,7 @@
 
 static void unload(struct view *v)
 {
+	lazy_forget(&v->images->steps, &v->erofs_step);
 	lazy_forget(&v->images->steps, &v->tree_step);
 	lazy_forget(&v->images->steps, &v->layers_step);
 	view_unload(v);
@@ -262,6 +263,7 @@ int images_add(struct images *is, const struct view *what, struct view **out)
 	lazy_init(&v->lazy);
 	lazy_init(&v->layers_step);
 	lazy_init(&v->tree_step);
+	lazy_init(&v->erofs_step);
 	referrers_init(&v->referrers);
 	index_blobs_init(&v->index_blobs);
 	v->images = is;
@@ -368,6 +370,15 @@ static void make_tree(void *arg)
 	end_part(v, &v->images->steps, &v->tree_step, rc, &e);
 }
 
+static void make_erofs(void *arg)
+{
+	struct view *v = arg;
+	struct err e = {"out of memory"};
+	int rc = view_make_erofs(v, &e);
+
+	end_part(v, &v->images->steps, &v->erofs_step, rc, &e);
+}
+
 /* The caller has pinned the view; the thread that makes the part pins it, too. */
 static int need_part(struct view *v, struct lazy_set *set, struct lazy *l,
 		     void (*make)(void *arg), struct waiter *w)
@@ -407,6 +418,17 @@ int view_need_tree(struct view *v, struct waiter *w)
 	if (view_has_tree(v))
 		return 0;
 	return need_part(v, &v->images->steps, &v->tree_step, make_tree, w);
+}
+
+int view_need_erofs(struct view *v, struct waiter *w)
+{
+	int rc = view_erofs(v) ? 0 : view_need_tree(v, w);
+
+	if (rc < 0 || view_erofs(v))
+		return rc;
+	if (!view_merge(v))
+		return -EIO; /* the log has the layer */
+	return need_part(v, &v->images->steps, &v->erofs_step, make_erofs, w);
 }
 
 /* IMAGES INSIDE AN IMAGE */

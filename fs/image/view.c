@@ -15,7 +15,9 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "base/store/slot.h"
+#include "fs/erofs/image.h"
 #include "fs/image/context.h"
+#include "fs/image/erofs_file.h"
 #include "fs/image/item.h"
 #include "fs/image/layers.h"
 #include "fs/options/log.h"
@@ -307,8 +309,21 @@ static void log_broken(const struct view *v)
 		mount_layer_log_broken(l, "; rootfs/ cannot be shown");
 }
 
+int view_make_erofs(struct view *v, struct err *e)
+{
+	struct erofs_image *im = NULL;
+	int rc = erofs_file_make(v->context, v->image, v->merge, v->totals.n_entries, &im,
+				 e);
+
+	if (rc == 0)
+		__atomic_store_n(&v->erofs, im, __ATOMIC_RELEASE);
+	return rc;
+}
+
 static void drop_tree(struct view *v)
 {
+	erofs_image_free(v->erofs);
+	v->erofs = NULL;
 	texts_unmeasure(&v->texts);
 	merge_free(v->merge);
 	v->merge = NULL;

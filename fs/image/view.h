@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An image as the mount shows it. A view stays as long as the mount; what is loaded for it
- * may come and go: images.h. It is loaded in three steps, each when something needs it:
+ * may come and go: images.h. It is loaded in steps, each when something needs it:
  *
  *	image	manifest and config, the documents and texts: a few KiB
  *	layers	which layers it has, with the tables that a registry keeps beside them
  *	tree	all layers opened and merged: some hundred KiB, up to a thousand merged
  *		directories, and three file descriptors for each layer
+ *
+ *	erofs	rootfs.erofs, but for its contents: some 100 bytes for each entry, on disk
  *
  * What a step has made stays until the image is unloaded.
  */
@@ -26,6 +28,7 @@
 #include "registry/image/image.h"
 
 struct context;
+struct erofs_image;
 struct err;
 struct image_source;
 struct images;
@@ -76,6 +79,10 @@ struct view {
 	struct merge
 		*merge; /* NULL if a layer is broken, and of an artifact: no rootfs/ */
 	struct layer_totals totals;
+
+	/* While it is pinned, after view_need_erofs(); atomic. */
+	struct lazy erofs_step;
+	struct erofs_image *erofs;
 };
 
 /* Unloaded. */
@@ -92,6 +99,8 @@ int view_find_layers(struct view *v, struct err *e);
  * called again. @fail_fast: as layers_pin().
  */
 int view_load_tree(struct view *v, bool fail_fast, struct err *e);
+/* The tree is loaded, and no layer is broken. */
+int view_make_erofs(struct view *v, struct err *e);
 void view_unload(struct view *v);
 
 /* Whether view_load_tree() has succeeded. Pinned. */
@@ -104,6 +113,12 @@ static inline bool view_has_tree(const struct view *v)
 static inline struct merge *view_merge(const struct view *v)
 {
 	return view_has_tree(v) ? v->merge : NULL;
+}
+
+/* rootfs.erofs; NULL before view_make_erofs(). Pinned. */
+static inline const struct erofs_image *view_erofs(const struct view *v)
+{
+	return __atomic_load_n(&v->erofs, __ATOMIC_ACQUIRE);
 }
 
 /* The number of images in platforms/, of those in the index. */

@@ -46,8 +46,9 @@ struct located {
 	uint64_t id;
 	struct node node;
 	bool is_root; /* of a merged tree or a layer: its id is that of a row, or the top */
-	struct name *name;	   /* NULL if the node is no name, or .peelfs */
-	struct view *view;	   /* NULL if the kind needs no image */
+	bool for_contents; /* pin() is to load what its contents and its size need */
+	struct name *name; /* NULL if the node is no name, or .peelfs */
+	struct view *view; /* NULL if the kind needs no image */
 	struct mount_layer *layer; /* NULL if the kind needs no layer */
 	uint32_t
 		root; /* of a directory of a layer: the entry that is shown as its root */

@@ -15,6 +15,7 @@
 #include "fs/options/options.h"
 #include "fs/node/node_ops.h"
 #include "fs/node/rows.h"
+#include "fs/tree/match.h"
 #include "tar/layer.h"
 
 /* "." and "..", whose cookies come before those of the kind. */
@@ -54,6 +55,15 @@ static int locate(const struct nodes *n, uint64_t id, struct waiter *w,
 	return at->ops->pin ? at->ops->pin(at, w) : 0;
 }
 
+/* The same, with what its contents need. */
+static int locate_contents(const struct nodes *n, uint64_t id, struct waiter *w,
+			   struct located *at)
+{
+	find_kind(n, id, at);
+	at->for_contents = true;
+	return at->ops->pin ? at->ops->pin(at, w) : 0;
+}
+
 static int describe(const struct located *at, struct item *out)
 {
 	if (at->is_root)
@@ -71,6 +81,17 @@ int nodes_describe(const struct nodes *n, uint64_t id, struct waiter *w, struct 
 	if (at.ops->glance && at.ops->glance(n, &at.node, out))
 		return 0;
 	rc = at.is_root ? located_pin_view(&at, w) : locate(n, id, w, &at);
+	if (rc == 0)
+		rc = describe(&at, out);
+	located_release(&at);
+	return rc;
+}
+
+int nodes_measure(const struct nodes *n, uint64_t id, struct waiter *w, struct item *out)
+{
+	struct located at;
+	int rc = locate_contents(n, id, w, &at);
+
 	if (rc == 0)
 		rc = describe(&at, out);
 	located_release(&at);
@@ -208,7 +229,7 @@ ssize_t nodes_read(const struct nodes *n, uint64_t id, void *buf, size_t size,
 		   uint64_t off, struct waiter *w)
 {
 	struct located at;
-	ssize_t rc = locate(n, id, w, &at);
+	ssize_t rc = locate_contents(n, id, w, &at);
 
 	if (rc == 0)
 		rc = at.ops->read ? at.ops->read(&at, buf, size, off, w) : -EISDIR;
@@ -237,7 +258,7 @@ off_t nodes_seek(const struct nodes *n, uint64_t id, off_t off, int whence,
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return -EINVAL;
-	rc = locate(n, id, w, &at);
+	rc = locate_contents(n, id, w, &at);
 	if (rc == 0)
 		rc = at.ops->seek ? at.ops->seek(&at, off, whence)
 				  : seek_plain(&at, off, whence);
@@ -259,21 +280,6 @@ ssize_t nodes_stored_size(const struct nodes *n, uint64_t id, size_t max,
 
 /* EXTENDED ATTRIBUTES */
 
-/* Overlayfs keeps its state in these; those of a layer below it would mislead it. */
-static bool is_shown_xattr(const struct xattr *x)
-{
-	static const char *const hidden[] = {"trusted.overlay.", "user.overlay."};
-	size_t i;
-
-	for (i = 0; i < 2; i++) {
-		size_t len = strlen(hidden[i]);
-
-		if (x->name_len >= len && memcmp(x->name, hidden[i], len) == 0)
-			return false;
-	}
-	return true;
-}
-
 static ssize_t xattrs_get(const struct nodes *n, const struct xattr_run *run,
 			  const char *name, void *buf, size_t size)
 {
@@ -286,7 +292,7 @@ static ssize_t xattrs_get(const struct nodes *n, const struct xattr_run *run,
 		if (rc < 0)
 			return located_index_failed(n, run->layer, rc);
 		if (x.name_len != strlen(name) || memcmp(x.name, name, x.name_len) != 0 ||
-		    !is_shown_xattr(&x))
+		    match_hides_xattr(x.name, x.name_len))
 			continue;
 		if (size == 0)
 			return (ssize_t)x.value_len;
@@ -314,7 +320,7 @@ static ssize_t xattrs_list(const struct nodes *n, const struct xattr_run *run, c
 		rc = index_xattr(layer_index(run->layer->layer), &pos, &x);
 		if (rc < 0)
 			return located_index_failed(n, run->layer, rc);
-		if (!is_shown_xattr(&x))
+		if (match_hides_xattr(x.name, x.name_len))
 			continue;
 		if (size > 0) {
 			if (x.name_len + 1 > size - len)

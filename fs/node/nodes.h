@@ -32,6 +32,9 @@ bool nodes_may_have_holes(const struct nodes *n);
 /* 0, -EIO, -ENOMEM, -ESTALE. Never waits for the layers of image 0 or for a root. */
 int nodes_describe(const struct nodes *n, uint64_t node, struct waiter *w,
 		   struct item *out);
+/* The same of a file that is being read: its size is known, for which this may wait. */
+int nodes_measure(const struct nodes *n, uint64_t node, struct waiter *w,
+		  struct item *out);
 /*
  * Also -ENOENT (@out then says for how long), -ENOTDIR, -ENAMETOOLONG. "." is the node itself,
  * a file too, and ".." the directory around a directory.

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "fs/erofs/image.h"
 #include "fs/image/context.h"
 #include "fs/image/images.h"
 #include "fs/image/item.h"
@@ -35,6 +36,7 @@ static const struct row {
 } rows[N_ROWS] = {
 	[ROW_TOP] = {"", ROW_TOP, ROW_IS_DIR},
 	[ROW_ROOTFS] = {"rootfs", ROW_TOP, ROW_IS_DIR, true},
+	[ROW_EROFS] = {"rootfs.erofs", ROW_TOP, ROW_IS_EROFS, true, .repeats = true},
 	[ROW_FILES] = {"files", ROW_TOP, ROW_IS_DIR, true},
 	[ROW_FILE_DIR] = {"", ROW_FILES, ROW_IS_DIR, true},
 	[ROW_FILE] = {"", ROW_FILES, ROW_IS_BLOB, true},
@@ -103,6 +105,8 @@ static size_t row_count(const struct view *v, uint32_t row)
 	case ROW_DOCKERFILE:
 	case ROW_LAYERS:
 		return !img->is_artifact;
+	case ROW_EROFS: /* none if a layer is broken */
+		return !img->is_artifact && (!view_has_tree(v) || view_merge(v));
 	case ROW_FILES:
 		return img->is_artifact;
 	case ROW_LAYER:
@@ -337,6 +341,18 @@ static int describe_live(const struct nodes *nodes, const struct view *v,
 	return 0;
 }
 
+/* Its size is known once it is made; before, its attributes and its name may change. */
+static void describe_erofs(const struct view *v, const struct node *n, int64_t time,
+			   struct item *out)
+{
+	const struct erofs_image *im = view_erofs(v);
+
+	view_item(v, node_pack(n), view_item_ino(v, n, false), time, S_IFREG | 0444,
+		  im ? (size_t)erofs_image_size(im) : 0, out);
+	out->is_provisional = !im;
+	out->is_live = !view_has_tree(v);
+}
+
 int rows_describe(const struct nodes *nodes, const struct view *v, const struct node *n,
 		  struct item *out)
 {
@@ -354,6 +370,8 @@ int rows_describe(const struct nodes *nodes, const struct view *v, const struct 
 		describe_dir(v, n, time, out);
 	} else if (row->kind == ROW_IS_LIVE) {
 		return describe_live(nodes, v, n, out);
+	} else if (row->kind == ROW_IS_EROFS) {
+		describe_erofs(v, n, time, out);
 	} else {
 		len = row->kind == ROW_IS_BLOB ? blob_length(v, n) : bytes_length(v, n);
 		view_item(v, node_pack(n), view_item_ino(v, n, row->has_parameter), time,

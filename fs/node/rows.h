@@ -27,6 +27,7 @@ struct view;
 enum row_number {
 	ROW_TOP,
 	ROW_ROOTFS, /* the root of the merged tree: merged.c */
+	ROW_EROFS,
 	/* Blobs of an artifact, by their titles: texts.blob_names. */
 	ROW_FILES,
 	ROW_FILE_DIR,	 /* a directory in a title */
@@ -71,6 +72,7 @@ enum row_kind {
 	ROW_IS_LIVE,  /* a snapshot for each lookup */
 	ROW_IS_BYTES, /* a document or a text: rows_bytes() */
 	ROW_IS_BLOB,  /* fetched when it is read: rows_blob() */
+	ROW_IS_EROFS, /* the merged tree as an image: view_need_erofs() */
 };
 
 /* False: there is no such node. */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fs/erofs/image.h"
+#include "fs/image/context.h"
 #include "fs/image/images.h"
 #include "fs/image/item.h"
 #include "fs/image/layers.h"
@@ -11,6 +13,7 @@
 #include "fs/image/status.h"
 #include "fs/names/name_item.h"
 #include "fs/node/node_ops.h"
+#include "fs/node/nodes.h"
 #include "fs/node/rows.h"
 
 /* The top of an image is known before anything in it. */
@@ -27,12 +30,28 @@ static bool synthetic_glance(const struct nodes *n, const struct node *node,
 	return v != NULL;
 }
 
+/*
+ * rootfs.erofs is made when it is read, or looked at while the tree is loaded: of that its
+ * size is known at once. If that fails, what can be said without it is said.
+ */
+static int pin_erofs(struct view *v, bool for_contents, struct waiter *w)
+{
+	int rc = for_contents || view_has_tree(v) ? view_need_erofs(v, w) : 0;
+
+	return for_contents || rc == -EINTR ? rc : 0;
+}
+
 /* A text with sizes is known once all layers are open. */
 static int synthetic_pin(struct located *at, struct waiter *w)
 {
 	int rc = located_pin_view(at, w);
 
-	return rc == 0 && rows_need_tree(&at->node) ? view_need_tree(at->view, w) : rc;
+	if (rc == 0 && rows_need_tree(&at->node))
+		rc = view_need_tree(at->view, w);
+	if (rc == 0 && rows_has(at->view, &at->node) &&
+	    rows_kind(at->node.layer) == ROW_IS_EROFS)
+		rc = pin_erofs(at->view, at->for_contents, w);
+	return rc;
 }
 
 static int synthetic_describe(const struct located *at, struct item *out)
@@ -125,6 +144,8 @@ static int synthetic_lookup(const struct located *at, const char *name, struct w
 	}
 	if (rc == 0 && rows_kind(row.layer) == ROW_IS_LIVE)
 		rc = status_snapshot(at->nodes->snapshots, v->images, v, &row.entry);
+	if (rc == 0 && rows_kind(row.layer) == ROW_IS_EROFS)
+		rc = pin_erofs(v, false, w);
 	return rc < 0 ? rc : describe_row(at->nodes, v, &row, out);
 }
 
@@ -146,6 +167,9 @@ static int synthetic_next(struct node_list *l, struct item *out)
 			return 0;
 	} while (!rows_is_listed(l->at.view, &row));
 	rc = describe_row(l->at.nodes, l->at.view, &row, out);
+	/* Its size is for the one who looks it up. */
+	if (rows_kind(row.layer) == ROW_IS_EROFS && out->is_provisional)
+		out->node = 0;
 	return rc < 0 ? rc : 1;
 }
 
@@ -189,6 +213,27 @@ static ssize_t read_bytes(const struct located *at, void *buf, size_t size, uint
 	return (ssize_t)size;
 }
 
+struct erofs_reading {
+	const struct nodes *nodes;
+	struct waiter *waiter;
+};
+
+static ssize_t read_file(void *arg, uint64_t id, void *buf, size_t size, uint64_t off)
+{
+	const struct erofs_reading *r = arg;
+
+	return nodes_read(r->nodes, id, buf, size, off, r->waiter);
+}
+
+static ssize_t read_erofs(const struct located *at, void *buf, size_t size, uint64_t off,
+			  struct waiter *w)
+{
+	struct erofs_reading r = {.nodes = at->nodes, .waiter = w};
+	ssize_t n = erofs_image_read(view_erofs(at->view), buf, size, off, read_file, &r);
+
+	return n < 0 ? context_errno((int)n) : n;
+}
+
 static ssize_t synthetic_read(const struct located *at, void *buf, size_t size,
 			      uint64_t off, struct waiter *w)
 {
@@ -205,6 +250,8 @@ static ssize_t synthetic_read(const struct located *at, void *buf, size_t size,
 				      off, NULL);
 	case ROW_IS_BYTES:
 		return read_bytes(at, buf, size, off);
+	case ROW_IS_EROFS:
+		return read_erofs(at, buf, size, off, w);
 	case ROW_IS_BLOB:
 		break;
 	}

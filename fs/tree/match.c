@@ -45,6 +45,21 @@ bool match_hides(const char *name, size_t len)
 	       (len >= MARKER_LEN && memcmp(name, MARKER, MARKER_LEN) == 0);
 }
 
+/* Overlayfs keeps its state in these; those of a layer below it would mislead it. */
+bool match_hides_xattr(const char *name, size_t len)
+{
+	static const char *const hidden[] = {"trusted.overlay.", "user.overlay."};
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		size_t n = strlen(hidden[i]);
+
+		if (len >= n && memcmp(name, hidden[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
 int match_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);

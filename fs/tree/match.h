@@ -49,6 +49,8 @@ int match_name(const struct tree_layer *layers, const struct place *contributors
 
 /* Whether the name is never shown: a whiteout's own, an empty or a too long one. */
 bool match_hides(const char *name, size_t len);
+/* Whether an xattr is never shown: overlayfs's own. */
+bool match_hides_xattr(const char *name, size_t len);
 /* The order of names in an index: <0, 0, >0. */
 int match_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 

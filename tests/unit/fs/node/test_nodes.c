@@ -192,8 +192,9 @@ static void check_image(void)
 {
 	static const struct row rows[] = {
 		/* synthetic: a directory, a document, a live file, a blob */
-		{"", 0, 0, -ENOENT, 11, -EINVAL, -EISDIR, -ENXIO, NONE, 0},
+		{"", 0, 0, -ENOENT, 12, -EINVAL, -EISDIR, -ENXIO, NONE, 0},
 		{"config.json", 0, 0, -ENOENT, 2, -EINVAL, SOME, 0, NONE, 0},
+		{"rootfs.erofs", 0, 0, -ENOENT, 2, -EINVAL, SOME, 0, NONE, 0},
 		{".peelfs/status.json", 0, 0, -ENOENT, 2, -EINVAL, SOME, 0, NONE, 0},
 		{"oci/blobs/sha256/*", 0, 0, -ENOENT, 2, -EINVAL, SOME, 0, NONE, 0},
 		/* merged */
@@ -229,6 +230,36 @@ static void check_image(void)
 	is_int(nodes_stored_size(&n, NODES_TOP, 4096, NULL), -EINVAL,
 	       "a directory is not stored");
 	check_status(&n, "\"image\"");
+	stop(&n);
+}
+
+/* Its size is known when it is measured, or looked at after the layers were loaded. */
+static void check_erofs(void)
+{
+	char source[PATH_MAX + 8], block[4096];
+	struct item item = {0};
+	uint64_t node;
+	struct nodes n;
+
+	snprintf(source, sizeof(source), "oci:%s", place);
+	start(&n, source);
+	node = find(&n, "rootfs.erofs");
+	is_int(nodes_describe(&n, node, NULL, &item), 0, "described");
+	ok(item.is_provisional && item.attr.st_size == 0, "its size is not known");
+	ok(!view_has_tree(images.first), "nothing was loaded for that");
+	is_int(nodes_measure(&n, node, NULL, &item), 0, "measured");
+	ok(!item.is_provisional && item.attr.st_size > 0 && item.attr.st_size % 4096 == 0,
+	   "its size is known");
+	is_int(nodes_read(&n, node, block, 4096, (uint64_t)item.attr.st_size - 4096,
+			  NULL),
+	       4096, "its last block");
+	ok(memcmp(block, "hello\0", 6) == 0, "is that of its last file");
+	is_int(nodes_read(&n, node, block, 4096, (uint64_t)item.attr.st_size, NULL), 0,
+	       "its end");
+	is_int(nodes_lookup(&n, NODES_TOP, "rootfs.erofs", NULL, &item), 0, "looked up");
+	ok(!item.is_provisional && !item.is_live && item.node == node, "for good");
+	is_int(nodes_measure(&n, find(&n, "config.json"), NULL, &item), 0,
+	       "other files can be measured, too");
 	stop(&n);
 }
 
@@ -277,6 +308,7 @@ int main(void)
 {
 	make_image();
 	check_image();
+	check_erofs();
 	check_rootfs();
 	check_names();
 	return test_done();
