@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Child processes that use a mount, so that this one cannot hang with its daemon. */
+/*
+ * Child processes that use a mount, so that this one cannot hang with its daemon. Even a
+ * kill does not end a child that waits for a request which a daemon has read and, being
+ * stopped, does not answer.
+ */
 #ifndef FS_CTL_CHILD_H
 #define FS_CTL_CHILD_H
 
 #include <sys/types.h>
 
 /*
- * Kills a child and reaps it. One that does not die soon is left alone: it waits for a
- * request that a daemon has read, and dies when that answers or ends.
+ * As fork(). A child is killed when this process ends, and has /dev/null as its standard
+ * descriptors: those who read what this process writes must not wait for the child.
  */
+pid_t child_fork(void);
+/* Kills a child and reaps it, unless it does not die soon. */
 void child_kill(pid_t child);
 
 #endif

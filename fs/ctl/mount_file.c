@@ -14,7 +14,6 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -159,8 +158,7 @@ static int read_by_child(const char *mountpoint, const char *name, int ms,
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	fflush(NULL); /* the child must not write what is buffered */
-	child = fork();
+	child = child_fork();
 	if (child == 0 && name)
 		send_file(mountpoint, name, fds[1]);
 	if (child == 0)

@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -47,18 +44,12 @@ static int probe(const char *path)
 
 static int start(struct visit *v, int (*work)(const char *path), const char *path)
 {
-	pid_t parent = getpid();
+	pid_t child = child_fork();
 
-	fflush(NULL); /* the child must not write what is buffered */
-	v->child = fork();
-	if (v->child < 0) {
-		v->child = 0;
-		return -errno;
-	}
-	if (v->child > 0)
-		return 0;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	_exit(getppid() == parent ? work(path) : EINTR);
+	if (child == 0)
+		_exit(work(path));
+	v->child = child > 0 ? child : 0;
+	return child < 0 ? -errno : 0;
 }
 
 int visit_start(struct visit *v, const char *top)

@@ -27,8 +27,8 @@
 #define QUIET_TICK_MS 1000
 /* A status comes at once, unless the daemon resolves the image first. */
 #define LOOK_MS 1000
-/* When the time is over. */
-#define LAST_LOOK_MS 200
+/* Even if the time is over. */
+#define LAST_LOOK_MS 500
 /* A failure is remembered for some seconds, and is then the answer at once. */
 #define RECENT_SECONDS 10
 #define SECONDS_MAX    1000000000
@@ -178,19 +178,6 @@ static int say_failed(const struct wait *w, int code)
 	return ctl_error("%s: the layers cannot be loaded: %s", w->top, strerror(-code));
 }
 
-static int say_late(struct wait *w)
-{
-	struct bar_state at;
-
-	(void)look(w, LAST_LOOK_MS);
-	get_state(w, &at);
-	if (!at.is_resolved)
-		return ctl_error("%s: the layers are not there after %" PRIu64 " s",
-				 w->top, w->limit);
-	return ctl_error("%s: only %zu of %zu layers are there after %" PRIu64 " s",
-			 w->top, at.layers, at.n_layers, w->limit);
-}
-
 /* THE WAIT */
 
 /* Whether the status says how it ends; then *status is the exit status. */
@@ -209,6 +196,21 @@ static bool is_decided(const struct wait *w, int *status)
 	else
 		return false;
 	return true;
+}
+
+static int say_late(struct wait *w)
+{
+	struct bar_state at;
+	int status;
+
+	if (look(w, LAST_LOOK_MS) == 0 && is_decided(w, &status))
+		return status;
+	get_state(w, &at);
+	if (!at.is_resolved)
+		return ctl_error("%s: the layers are not there after %" PRIu64 " s",
+				 w->top, w->limit);
+	return ctl_error("%s: only %zu of %zu layers are there after %" PRIu64 " s",
+			 w->top, at.layers, at.n_layers, w->limit);
 }
 
 /* Looks again. 0, or why the mount will never say that it is ready. */
@@ -247,8 +249,9 @@ static int await(struct wait *w)
 /* Whether there is nothing to wait for; then *status is the exit status. */
 static bool is_over(struct wait *w, int *status)
 {
-	int rc = look(w, within(w, LOOK_MS));
+	int ms = within(w, LOOK_MS), rc;
 
+	rc = look(w, ms > LAST_LOOK_MS ? ms : LAST_LOOK_MS);
 	if (rc == 0)
 		return is_decided(w, status);
 	if (rc == -ETIMEDOUT)

@@ -425,3 +425,20 @@ def test_what_a_terminal_shows(image, tmp_path):
         os.listdir(where / "rootfs")
         subprocess.run(["umount", str(where)], check=True, timeout=20)
         assert eventually(lambda: not is_mounted(str(where)))
+
+
+def test_wait_on_a_terminal(image, fake, tmp_path):
+    """The bar, and what Ctrl-C leaves."""
+    fake.silent_about = image.digests[1]
+    fake.silent.set()
+    where = tmp_path / "mnt"
+    where.mkdir()
+    with terminal(PEELFS, "-o", "wait,timeout=60,cache_dir=%s" % (tmp_path / "cache"), image.source,
+                  str(where)) as t:
+        assert t.shows(r"\r\[-*\] \d\.\d/1\.9 MiB  \d\.\d MiB/s  layer 1/2  waiting for %s, 2 s"
+                       % re.escape(fake.host)), t.text
+        assert is_mounted(str(where))
+        os.write(t.end, b"\x03")
+        assert t.wait(6) == 32, t.text
+        assert re.search(r"\r\x1b\[K(.|\n)*peelfs: interrupted\r\n$", t.text), t.text
+    assert eventually(lambda: not is_mounted(str(where)))

@@ -82,6 +82,15 @@ def test_wait_has_a_limit(fake, options):
         assert os.listdir(m.path if options else m.root)
 
 
+def test_limit_of_nothing(fake):
+    """Only what is there now."""
+    with mount(fake.image("a", IMAGE), "timeout=60", load=False) as m:
+        fake.silent.set()
+        assert ctl("wait", "-t", "0", m.path).returncode == 1
+        fake.silent.clear()
+        assert ctl("wait", m.path).returncode == ctl("wait", "-t", "0", m.path).returncode == 0
+
+
 def test_interrupt_ends_all_of_it(fake):
     with mount(fake.image("a", IMAGE), "timeout=60", load=False) as m:
         fake.silent.set()
@@ -156,6 +165,22 @@ def test_daemon_that_does_not_answer(fake, options):
         assert done.returncode == 1 and "does not answer" in done.stderr, done.stderr
 
 
+@pytest.mark.limit(60)
+def test_daemon_that_stops(fake):
+    """It has read a request by then, so not even a kill ends the process that made it."""
+    with mount(fake.image("a", IMAGE), "timeout=60", load=False) as m:
+        fake.silent.set()
+        child = subprocess.Popen([PEELCTL, "wait", m.path], stderr=subprocess.PIPE)
+        try:
+            assert eventually(lambda: fake.waiting)
+            os.kill(m.pid, signal.SIGSTOP)
+            assert b"does not answer" in child.communicate(timeout=20 * SLOWER)[1]
+            assert child.returncode == 1
+        finally:
+            os.kill(m.pid, signal.SIGCONT)
+            fake.silent.clear()
+
+
 def test_daemon_that_dies(fake):
     with mount(fake.image("a", IMAGE), "timeout=60", load=False) as m:
         fake.silent.set()
@@ -220,10 +245,11 @@ def test_status_loads_nothing(fake, options):
     layers = [layer(file("f%d" % i, "1")) for i in range(60)]  # more than a piece of the status
     with mount(fake.image("a", layers), "timeout=60", *options, load=False) as m:
         fake.silent.set()
+        listed = ctl("status").stdout  # mounts of other tests may not answer
         begun = time.monotonic()
         found = json.loads(ctl("status", "--json", m.path).stdout)
         assert found["state"] == "waiting" and len(found["layers"]) == 60
-        assert re.search("^%s  %s/a:t  waiting  " % (m.path, fake.host), ctl("status").stdout, re.M)
+        assert re.search("^%s  %s/a:t  waiting  " % (m.path, fake.host), listed, re.M)
         assert "state     waiting\n" in ctl("status", m.path).stdout
         assert time.monotonic() - begun < AT_ONCE * SLOWER
         assert fake.waiting == 0
@@ -267,3 +293,9 @@ def test_follow_on_a_terminal(fake):
             assert t.shows("(?s)\033\\[H\033\\[J.*waiting.*\033\\[H\033\\[J"), t.text
             os.write(t.end, b"\x03")
             assert t.wait(AT_ONCE) == -signal.SIGINT
+
+
+def test_follow_ends_with_its_reader(fake):
+    with mount(fake.image("a", IMAGE), load=False) as m:
+        done = run("-c", '"$0" status --follow "$1" | head -n 1', PEELCTL, m.path, program="sh")
+        assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("image ")
