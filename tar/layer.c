@@ -107,7 +107,7 @@ const struct index *layer_index(const struct layer *l)
 	if (layer_state_get(l) != LAYER_READY)
 		return NULL;
 	if (index_take_damage(l->index))
-		slot_drop(l->slot); /* once, so that the next mount makes a new one */
+		slot_drop(l->slot); /* once, so that the next layer_load() makes a new one */
 	return l->index;
 }
 
@@ -159,7 +159,8 @@ static int open_index(const struct layer *l, int fd, struct index **out, struct 
 			e, -EBADMSG,
 			"the index was made from a table that the manifest does not name");
 	/*
-	 * Damage found now is repaired; damage found later is EIO until the next mount.
+	 * Damage found now is repaired; damage found later is EIO until the layer is opened
+	 * again, perhaps by the next mount.
 	 * So the whole index is verified, unless it is one of the few large ones that
 	 * would take milliseconds.
 	 */
@@ -294,7 +295,7 @@ static bool toc_is_distrusted(const struct layer *l)
 
 /*
  * A span does not match the table of contents. Reading it is EIO now, because the tree
- * cannot change while it is in use. The next mount will stream the layer.
+ * cannot change while it is in use. The next layer_load() will stream the layer.
  */
 static void toc_distrust(struct layer *l)
 {

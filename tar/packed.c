@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All of an archive is read at every mount. Most files of zstd are one long frame, and a part of
- * it that is not stored is decoded from the start of the frame. With many such parts that takes
- * hours, so if the store has no room for them, the archive is decoded into an unnamed file.
+ * An archive is scanned from its start to its end at every mount. Most files of zstd are one long
+ * frame, and a part of it that is not stored is decoded from the start of the frame. With many
+ * such parts that takes hours, so if the store has no room for them, the archive is decoded into
+ * an unnamed file.
  */
 #include "tar/packed.h"
 

@@ -29,8 +29,9 @@ int store_list(struct store *s, int (*fn)(void *arg, const struct slot_info *inf
 	       void *arg);
 
 /*
- * Evicts until the store holds at most @keep bytes, indexes last. Layers
- * that a mount has open stay, so more may be left. *freed is the number of bytes gained.
+ * Evicts until the store holds at most @keep bytes on the disk, indexes last. Layers that a
+ * mount has open stay, so more may be left. *freed is the number of bytes gained. 0, or a
+ * negative errno and a sentence.
  */
 int store_prune(struct store *s, uint64_t keep, uint64_t *freed, struct err *e);
 

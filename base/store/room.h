@@ -16,7 +16,10 @@ struct store;
  * enough.
  */
 int store_make_room(struct store *s, uint64_t len);
-/* Makes room and writes at @off of @fd, a file of the store. */
+/*
+ * Makes room and writes at @off of @fd, a file of the store. False, and the trouble is noted
+ * (store_trouble()), if it cannot.
+ */
 bool store_keep(struct store *s, int fd, const void *data, size_t len, uint64_t off);
 /*
  * Makes room and calls partial_append(). If that fails, the partial is given up. @p may be

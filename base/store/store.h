@@ -22,8 +22,8 @@
  * The store has a size limit. At the limit, the spans that were read longest ago are
  * punched out of `data` (layers.h), except in layers that a mount has open: a mount
  * holds a shared lock on the data file. The blob of an interrupted first pass goes in the
- * same order. Indexes are removed only when everything is. If
- * that is not enough, the store accepts no more data.
+ * same order. Indexes stay. If that is not enough, the store accepts no more data. Only
+ * store_prune() removes indexes, when nothing else is left to remove.
  *
  * Any number of processes and threads may use one directory at once.
  */

@@ -11,8 +11,8 @@ struct json;
 
 /*
  * Reads the JSON document @name below a mount point into @text and, unless @out is NULL,
- * parses it. 0 or a negative errno: -ETIMEDOUT if the daemon does not answer within @ms milliseconds,
- * -ENOENT if it has no such document, also if an image has a file of that name.
+ * parses it. 0 or a negative errno: -ETIMEDOUT if the daemon does not answer within @ms
+ * milliseconds, -ENOENT if it has no such document, also if an image has a file of that name.
  */
 int mount_file_read(const char *mountpoint, const char *name, int ms, struct buf *text,
 		    struct json **out);

@@ -200,7 +200,7 @@ static int match_mountpoint(void *arg, const struct mountinfo *m)
 		       : 0;
 }
 
-/* Checked before the layers are loaded, which may take long. */
+/* Checked before the image is resolved, which may take long. */
 static int find_mountpoint(struct program *p)
 {
 	const char *given = p->options.mountpoint;
@@ -271,7 +271,7 @@ static bool is_allowed_by_conf(void)
 	return is;
 }
 
-/* What fusermount3 would refuse, but only after the layers were loaded. */
+/* What fusermount3 would refuse, but only after the image was resolved. */
 static int check_user(const char *mountpoint, bool allow_other, struct err *e)
 {
 	if (!has_fusermount())
@@ -289,7 +289,7 @@ static int check_user(const char *mountpoint, bool allow_other, struct err *e)
 }
 
 /*
- * Whether this machine allows the mount: checked before the layers are loaded. A negative
+ * Whether this machine allows the mount: checked before the image is resolved. A negative
  * errno and a sentence if none can succeed: on this machine, or, for a user who needs
  * fusermount3, at @mountpoint or with allow_other.
  */

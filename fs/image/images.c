@@ -24,7 +24,10 @@
 /* And sooner, if there is more than this. */
 #define LOADED_MAX 32
 #define OPEN_MAX   600
-/* A layer has an index, a data file and a map. */
+/*
+ * An open layer has three: its index, its data and its rows. A fourth of all is left for blobs,
+ * connections and the store.
+ */
 #define FILES_EACH 4
 
 /* TIDYING */
@@ -61,7 +64,7 @@ static void images_tidy(void *arg)
 		malloc_trim(0); /* gives freed memory back to the system */
 }
 
-/* As many layers as the limit of open files allows. */
+/* As many layers as the limit of open files allows; main() has raised it. */
 static size_t open_max(void)
 {
 	struct rlimit files;

@@ -32,7 +32,7 @@ struct images {
 	struct lazy_set set;   /* the loaded ones; its lock guards the table, too */
 	struct lazy_set lists; /* of referrers and of an index; they stay */
 	struct lazy_set steps; /* of the loaded images; unloaded with them */
-	size_t layers_max;     /* open at a time, if idle */
+	size_t layers_max;     /* how many unused layers stay open */
 	struct view *first;    /* image 0; NULL before images_open_first() */
 	struct image_source *image_source; /* of image 0 */
 	bool is_first_loaded;
@@ -41,7 +41,10 @@ struct images {
 /* All of the mount; they must outlive it. The workers' tidying is set. */
 void images_init(struct images *is, struct context *c, struct layers *ls,
 		 struct workers *ws);
-/* Adds image 0, which @source names; NULL: a namespace has none. Once. */
+/*
+ * Adds image 0, which @source names; NULL: a namespace has none. Once. 0, or a negative errno
+ * and a sentence.
+ */
 int images_open_first(struct images *is, const char *source, struct err *e);
 /*
  * Loads manifest and config of image 0, and its tree if the store has all indexes. This may
@@ -65,7 +68,10 @@ void view_progress(const struct view *v, struct bar_state *out);
 /* Sums over the loaded images. */
 void images_totals(struct images *is, uint64_t *bytes, uint64_t *files, size_t *n);
 
-/* Adds an image: a copy of @what, whose path, source and entry it takes on success. 0, -ENOMEM, -ENOSPC. */
+/*
+ * Adds an image: a copy of @what, whose path, source and entry it takes on success. Borrowed
+ * until images_release(). 0, -ENOMEM, -ENOSPC.
+ */
 int images_add(struct images *is, const struct view *what, struct view **out);
 /* NULL if no image has the number. */
 struct view *images_find(struct images *is, uint32_t number);

@@ -35,8 +35,8 @@ struct mount {
 };
 
 /*
- * @options, @log and @mountpoint (absolute; NULL: nothing is mounted) are borrowed until mount_close(), which is to
- * be called in any case. A negative errno and a sentence.
+ * @options, @log and @mountpoint (absolute; NULL: nothing is mounted) are borrowed until
+ * mount_close(), which is to be called in any case. 0, or a negative errno and a sentence.
  */
 int mount_open(struct mount *m, const struct options *options, struct log *log,
 	       const char *mountpoint, struct err *e);
@@ -51,7 +51,7 @@ bool mount_has_tree(const struct mount *m);
 int mount_load_tree(struct mount *m, struct err *e);
 void mount_close(struct mount *m);
 
-/* The name of what is mounted, as the user knows it. Loaded. */
+/* The name of what is mounted, as the user knows it. After mount_load(); borrowed. */
 const char *mount_name(const struct mount *m);
 
 #endif

@@ -3,8 +3,8 @@
  * Everything in the mount, by node: the merged trees, the documents around them, the names
  * of a namespace. The interface of the file system, without FUSE.
  *
- * All calls: any thread, once images_load_first() has succeeded. Something may have to be
- * loaded or fetched first; the waiter (NULL: a wait that cannot be ended) lets the wait be ended with
+ * All calls: any thread, once mount_load() has succeeded. Something may have to be loaded or
+ * fetched first; the waiter (NULL: a wait that cannot be ended) lets the wait be ended with
  * -EINTR. Failures are counted and logged; an errno for a program.
  */
 #ifndef FS_NODE_NODES_H

@@ -55,8 +55,8 @@ enum row_number {
 	ROW_OCI_WHOLE,	   /* the image index */
 	ROW_OCI_MANIFEST,
 	ROW_OCI_CONFIG,
-	ROW_OCI_LAYER, /* parameter: which of view->own */
-	ROW_OCI_OTHER, /* parameter: which of view->index_blobs */
+	ROW_OCI_LAYER, /* parameter: which of view->blobs.own */
+	ROW_OCI_OTHER, /* parameter: which of view->index_blobs.list */
 	/* In the place of the row of that name until the sizes of layers are known: */
 	ROW_EARLY_INSPECT,
 	ROW_EARLY_HISTORY,

@@ -5,7 +5,10 @@
 
 #include <stdbool.h>
 
-/* All members are secret but the last. NULL: none of this kind. All NULL: no credential, anonymous. */
+/*
+ * All members are secret but the last. NULL: none of this kind. All NULL: no credential,
+ * anonymous.
+ */
 struct credential {
 	char *user;
 	char *password;

@@ -20,6 +20,7 @@ struct http;
 struct http_tls;
 struct store;
 
+/* Defaults; the timeout is in seconds. */
 #define CLIENT_CONNECTIONS 8
 #define CLIENT_TIMEOUT	   60
 
