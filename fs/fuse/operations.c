@@ -5,8 +5,9 @@
  * is ENOSYS, after which the kernel opens, lists and caches by itself. Once all layers are
  * known and none has an xattr, or a hole, ENOSYS ends those requests, too.
  *
- * The one live file has a new node at each lookup (snapshots.h), and its name expires at
- * once.
+ * The status has a new node at each lookup (fs/image/status.h), so its name expires at once.
+ * So do the names of texts that get sizes later, and the attributes of roots whose tree is not
+ * loaded.
  */
 #include "fs/fuse/operations.h"
 
@@ -18,6 +19,8 @@
 #include <fuse_lowlevel.h>
 
 #include "fs/fuse/caps.h"
+#include "fs/fuse/request.h"
+#include "fs/fuse/served.h"
 #include "fs/image/context.h"
 #include "fs/image/images.h"
 #include "fs/image/item.h"
@@ -117,120 +120,7 @@ static void fill_entry(const struct nodes *n, const struct item *item,
 	e->entry_timeout = item->is_live ? 0 : lasts(item);
 }
 
-/*
- * REQUESTS
- *
- * libfuse's worker tries each request with an impatient waiter. If that fails with -EINTR, the
- * request would have to wait: it is copied, and another thread does the work again (deferred.h).
- */
-
-struct request {
-	struct deferred deferred;
-	fuse_req_t req;
-	struct served *served;
-	/* Does the work and replies. 0, or -EINTR for an impatient waiter: not replied. */
-	int (*work)(struct request *r);
-	struct waiter waiter;
-	fuse_ino_t node;
-	const char *name; /* NULL: it has none; a copy, once it is deferred */
-	size_t size;
-	off_t off;
-	int whence;
-	bool plus;
-	bool is_open; /* getattr of an open file */
-};
-
-static void on_interrupt(fuse_req_t req, void *arg)
-{
-	(void)req;
-	waiter_cancel(arg);
-}
-
-static void watch(struct waiter *w, bool on)
-{
-	fuse_req_interrupt_func(w->arg, on ? on_interrupt : NULL, on ? w : NULL);
-}
-
-static void request_free(struct request *r)
-{
-	free((char *)r->name);
-	free(r);
-}
-
-/*
- * Before its work begins, the request need not begin it. A reply is possible here, because
- * libfuse keeps @req until this returns, but not from fuse_req_interrupt_func(), which calls
- * this, too: then the request is not in the queue yet.
- */
-static void on_early_interrupt(fuse_req_t req, void *arg)
-{
-	struct request *r = arg;
-
-	if (!deferred_cancel(&r->served->deferred, &r->deferred))
-		return;
-	fuse_reply_err(req, EINTR);
-	request_free(r);
-}
-
-static void run_deferred(struct deferred *d)
-{
-	struct request *r = (struct request *)d;
-
-	fuse_req_interrupt_func(r->req, NULL, NULL);
-	r->work(r);
-	request_free(r);
-}
-
-static void defer(const struct request *from)
-{
-	struct request *r = malloc(sizeof(*r));
-	int rc = -ENOMEM;
-
-	if (r) {
-		*r = *from;
-		r->deferred.work = run_deferred;
-		r->waiter.is_impatient = false;
-		r->name = from->name ? strdup(from->name) : NULL;
-		if (r->name || !from->name) {
-			fuse_req_interrupt_func(r->req, on_early_interrupt, r);
-			rc = deferred_add(&r->served->deferred, &r->deferred);
-		}
-	}
-	if (rc == 0)
-		return;
-	fuse_req_interrupt_func(from->req, NULL, NULL);
-	fuse_reply_err(from->req, -rc);
-	if (r)
-		request_free(r);
-}
-
-static void serve(struct request *r, enum mount_op op)
-{
-	count(r->req, op);
-	r->served = fuse_req_userdata(r->req);
-	r->waiter = (struct waiter){
-		.all = &r->served->nodes->context->waiters,
-		.watch = watch,
-		.arg = r->req,
-		.is_impatient = true,
-	};
-	if (r->work(r) < 0)
-		defer(r);
-}
-
-/* Is the request to be deferred, in place of being answered? */
-static bool has_to_wait(const struct request *r, ssize_t rc)
-{
-	return rc == -EINTR && r->waiter.is_impatient;
-}
-
-/* EIO for a wait that the mount has ended: many programs repeat a call after EINTR. */
-static void reply_error(const struct request *r, ssize_t rc)
-{
-	if (rc == -EINTR && r->waiter.is_given_up)
-		rc = -EIO;
-	fuse_reply_err(r->req, (int)-rc);
-}
+/* LOOKING UP */
 
 static int do_lookup(struct request *r)
 {
@@ -239,12 +129,8 @@ static int do_lookup(struct request *r)
 	struct item item = {0};
 	int rc = nodes_lookup(nodes, r->node, r->name, &r->waiter, &item);
 
-	if (has_to_wait(r, rc))
-		return rc;
-	if (rc < 0 && rc != -ENOENT) {
-		reply_error(r, rc);
-		return 0;
-	}
+	if (rc < 0 && rc != -ENOENT)
+		return request_fail(r, rc);
 	if (rc == -ENOENT) /* node 0: a negative name, which mostly never expires */
 		item = (struct item){.expires = item.expires, .seconds = item.seconds};
 	fill_entry(nodes, &item, &e);
@@ -256,7 +142,7 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct request r = {.req = req, .work = do_lookup, .node = parent, .name = name};
 
-	serve(&r, OP_LOOKUP);
+	request_serve(&r, OP_LOOKUP);
 }
 
 /* Of an open file at a read behind its end, or a seek from there: its size must be right. */
@@ -267,12 +153,8 @@ static int do_getattr(struct request *r)
 	int rc = r->is_open ? nodes_measure(nodes, r->node, &r->waiter, &item)
 			    : nodes_describe(nodes, r->node, &r->waiter, &item);
 
-	if (has_to_wait(r, rc))
-		return rc;
-	if (rc < 0) {
-		reply_error(r, rc);
-		return 0;
-	}
+	if (rc < 0)
+		return request_fail(r, rc);
 	own(nodes, &item.attr);
 	fuse_reply_attr(r->req, &item.attr, attr_lasts(&item));
 	return 0;
@@ -283,7 +165,7 @@ static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
 	struct request r = {
 		.req = req, .work = do_getattr, .node = node, .is_open = fi != NULL};
 
-	serve(&r, OP_GETATTR);
+	request_serve(&r, OP_GETATTR);
 }
 
 static int do_readlink(struct request *r)
@@ -292,12 +174,9 @@ static int do_readlink(struct request *r)
 	int rc = nodes_readlink(r->served->nodes, r->node, text, sizeof(text),
 				&r->waiter);
 
-	if (has_to_wait(r, rc))
-		return rc;
 	if (rc < 0)
-		reply_error(r, rc);
-	else
-		fuse_reply_readlink(r->req, text);
+		return request_fail(r, rc);
+	fuse_reply_readlink(r->req, text);
 	return 0;
 }
 
@@ -305,7 +184,7 @@ static void on_readlink(fuse_req_t req, fuse_ino_t node)
 {
 	struct request r = {.req = req, .work = do_readlink, .node = node};
 
-	serve(&r, OP_READLINK);
+	request_serve(&r, OP_READLINK);
 }
 
 /* DIRECTORIES */
@@ -365,19 +244,16 @@ static int do_readdir(struct request *r)
 {
 	char *buf = malloc(r->size);
 	ssize_t n = buf ? list_names(r, buf) : -ENOMEM;
+	int rc = 0;
 
-	if (has_to_wait(r, n)) {
-		free(buf);
-		return -EINTR;
-	}
 	if (n == -ENODATA) /* less than a name: an end, but the kernel does not keep it */
 		fuse_reply_buf(r->req, "", 1);
 	else if (n < 0)
-		reply_error(r, n);
+		rc = request_fail(r, n);
 	else
 		fuse_reply_buf(r->req, buf, (size_t)n);
 	free(buf);
-	return 0;
+	return rc;
 }
 
 static void on_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
@@ -387,7 +263,7 @@ static void on_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		.req = req, .work = do_readdir, .node = node, .size = size, .off = off};
 
 	(void)fi;
-	serve(&r, OP_READDIR);
+	request_serve(&r, OP_READDIR);
 }
 
 static void on_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
@@ -401,7 +277,7 @@ static void on_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t o
 			    .plus = true};
 
 	(void)fi;
-	serve(&r, OP_READDIRPLUS);
+	request_serve(&r, OP_READDIRPLUS);
 }
 
 /* FILES */
@@ -427,19 +303,16 @@ static int do_read(struct request *r)
 	ssize_t n = buf ? nodes_read(s->nodes, r->node, buf, r->size, (uint64_t)r->off,
 				     &r->waiter)
 			: -ENOMEM;
+	int rc = 0;
 
-	if (has_to_wait(r, n)) {
-		free(buf);
-		return -EINTR;
-	}
 	if (n > 0 && r->off == 0)
 		pusher_on_read(&s->pusher, r->node);
 	if (n < 0)
-		reply_error(r, n);
+		rc = request_fail(r, n);
 	else
 		fuse_reply_buf(r->req, buf, (size_t)n);
 	free(buf);
-	return 0;
+	return rc;
 }
 
 static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
@@ -449,7 +322,7 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		.req = req, .work = do_read, .node = node, .size = size, .off = off};
 
 	(void)fi;
-	serve(&r, OP_READ);
+	request_serve(&r, OP_READ);
 }
 
 static int do_lseek(struct request *r)
@@ -460,12 +333,9 @@ static int do_lseek(struct request *r)
 	/* Without holes the kernel knows the answers itself. */
 	if (nodes_may_have_holes(nodes))
 		rc = nodes_seek(nodes, r->node, r->off, r->whence, &r->waiter);
-	if (has_to_wait(r, rc))
-		return -EINTR;
 	if (rc < 0)
-		reply_error(r, rc);
-	else
-		fuse_reply_lseek(r->req, rc);
+		return request_fail(r, rc);
+	fuse_reply_lseek(r->req, rc);
 	return 0;
 }
 
@@ -476,19 +346,20 @@ static void on_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence,
 		.req = req, .work = do_lseek, .node = node, .off = off, .whence = whence};
 
 	(void)fi;
-	serve(&r, OP_LSEEK);
+	request_serve(&r, OP_LSEEK);
 }
 
 /* EXTENDED ATTRIBUTES AND TOTALS */
 
-static void reply_xattr(const struct request *r, ssize_t n, const char *buf)
+static int reply_xattr(const struct request *r, ssize_t n, const char *buf)
 {
 	if (n < 0)
-		reply_error(r, n);
-	else if (r->size == 0)
+		return request_fail(r, n);
+	if (r->size == 0)
 		fuse_reply_xattr(r->req, (size_t)n);
 	else
 		fuse_reply_buf(r->req, buf, (size_t)n);
+	return 0;
 }
 
 /* getxattr if the request has a name, else listxattr. */
@@ -497,6 +368,7 @@ static int do_xattr(struct request *r)
 	const struct nodes *nodes = r->served->nodes;
 	char *buf = NULL;
 	ssize_t n = -ENOSYS;
+	int rc;
 
 	if (nodes_may_have_xattrs(nodes)) {
 		buf = malloc(r->size + 1);
@@ -506,13 +378,9 @@ static int do_xattr(struct request *r)
 		n = r->name ? nodes_getxattr(nodes, r->node, r->name, buf, r->size,
 					     &r->waiter)
 			    : nodes_listxattr(nodes, r->node, buf, r->size, &r->waiter);
-	if (has_to_wait(r, n)) {
-		free(buf);
-		return -EINTR;
-	}
-	reply_xattr(r, n, buf);
+	rc = reply_xattr(r, n, buf);
 	free(buf);
-	return 0;
+	return rc;
 }
 
 static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
@@ -523,7 +391,7 @@ static void on_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_
 			    .name = name,
 			    .size = size < XATTR_MAX ? size : XATTR_MAX};
 
-	serve(&r, OP_GETXATTR);
+	request_serve(&r, OP_GETXATTR);
 }
 
 /*
@@ -537,7 +405,7 @@ static void on_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 			    .node = node,
 			    .size = size < XATTR_MAX ? size : XATTR_MAX};
 
-	serve(&r, OP_LISTXATTR);
+	request_serve(&r, OP_LISTXATTR);
 }
 
 static void on_statfs(fuse_req_t req, fuse_ino_t node)

@@ -15,7 +15,7 @@
 
 #include <fuse_lowlevel.h>
 
-#include "fs/fuse/operations.h"
+#include "fs/fuse/served.h"
 
 #if FUSE_VERSION < FUSE_MAKE_VERSION(3, 17)
 

@@ -26,6 +26,7 @@
 #include "fs/fuse/detached.h"
 #include "fs/fuse/operations.h"
 #include "fs/fuse/parallel.h"
+#include "fs/fuse/served.h"
 #include "fs/node/nodes.h"
 #include "fs/options/options.h"
 
