@@ -107,7 +107,7 @@ const struct index *layer_index(const struct layer *l)
 	if (layer_state_get(l) != LAYER_READY)
 		return NULL;
 	if (index_take_damage(l->index))
-		slot_drop(l->slot); /* once, so that the next layer_load() makes a new one */
+		slot_drop(l->slot); /* once: the next layer_load() makes a new one */
 	return l->index;
 }
 

@@ -25,7 +25,6 @@
 
 #include "base/err.h"
 #include "base/source.h"
-#include "base/store/room.h"
 #include "base/store/slot.h"
 #include "tar/ahead.h"
 #include "tar/batch.h"

@@ -31,7 +31,6 @@
 #include "base/store/files.h"
 #include "base/store/internal.h"
 #include "base/store/partial.h"
-#include "base/store/store.h"
 
 #define SPANS_FILE_MAX ((off_t)192 << 20) /* eight million spans: no layer has more */
 

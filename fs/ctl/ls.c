@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/array.h"
 #include "base/clock.h"
 #include "fs/ctl/file_rows.h"
 #include "fs/ctl/reader.h"

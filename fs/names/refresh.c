@@ -10,7 +10,6 @@
 #include "base/err.h"
 #include "fs/image/context.h"
 #include "fs/image/images.h"
-#include "fs/options/log.h"
 #include "fs/options/options.h"
 #include "fs/image/workers.h"
 #include "fs/names/name_item.h"

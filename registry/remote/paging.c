@@ -19,7 +19,6 @@
 #include "registry/http/retry.h"
 #include "registry/http/url.h"
 #include "registry/image/reference.h"
-#include "registry/remote/client.h"
 #include "registry/remote/remote.h"
 
 /* Names per page. Registries with a limit allow at least so many. */

@@ -24,7 +24,6 @@
 #include "base/err.h"
 #include "base/source.h"
 #include "base/store/room.h"
-#include "registry/http/http.h"
 #include "registry/remote/remote.h"
 
 /* How often the thread checks whether it must stop. */

@@ -11,7 +11,6 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/num.h"
 #include "tar/archive/entry.h"
 #include "tar/index/flat.h"
 #include "tar/index/index.h"

@@ -7,7 +7,6 @@
 
 #include <sys/stat.h>
 
-#include "base/store/slot.h"
 #include "tar/layer.h"
 #include "tests/unit/tar/layers.h"
 

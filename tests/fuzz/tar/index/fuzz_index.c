@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "tar/codec/checksum.h"
-#include "tar/codec/decoder.h"
 #include "tar/index/format.h"
 #include "tar/index/index.h"
 #include "tests/unit/answers.h"

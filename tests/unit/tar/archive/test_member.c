@@ -5,7 +5,6 @@
 #include "base/err.h"
 #include "tar/archive/member.h"
 #include "tar/archive/pax.h"
-#include "tar/archive/reader.h"
 #include "tests/unit/test.h"
 
 #define TEXT(s)                                   \
