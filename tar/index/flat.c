@@ -25,7 +25,7 @@
 #include "tar/archive/entry.h"
 #include "tar/codec/span.h"
 #include "tar/index/index.h"
-#include "tar/index/nodes.h"
+#include "tar/index/draft.h"
 #include "tar/index/writer.h"
 
 #define LIST_MAX  (64u << 20) /* more than any reader reports of one entry */
@@ -214,47 +214,47 @@ static void order_release(struct order *o)
 
 static int compare_names(const void *a, const void *b, void *arg)
 {
-	const struct nodes *ns = arg;
-	const struct index_row *ra = &ns->rows[*(const uint32_t *)a];
-	const struct index_row *rb = &ns->rows[*(const uint32_t *)b];
+	const struct draft *dr = arg;
+	const struct index_row *ra = &dr->rows[*(const uint32_t *)a];
+	const struct index_row *rb = &dr->rows[*(const uint32_t *)b];
 	size_t len = ra->name_len < rb->name_len ? ra->name_len : rb->name_len;
-	int diff = memcmp(ns->strings.data + ra->name, ns->strings.data + rb->name, len);
+	int diff = memcmp(dr->strings.data + ra->name, dr->strings.data + rb->name, len);
 
 	return diff ? diff : (int)ra->name_len - (int)rb->name_len;
 }
 
-static void sort_children(struct nodes *ns, uint32_t *run, uint32_t n)
+static void sort_children(struct draft *dr, uint32_t *run, uint32_t n)
 {
 	uint32_t i;
 
-	for (i = 1; i < n && compare_names(&run[i - 1], &run[i], ns) < 0; i++)
+	for (i = 1; i < n && compare_names(&run[i - 1], &run[i], dr) < 0; i++)
 		;
 	if (i < n)
-		qsort_r(run, n, sizeof(*run), compare_names, ns);
+		qsort_r(run, n, sizeof(*run), compare_names, dr);
 }
 
 /* kids: all nodes with a name, by parent; first[i]: the start of the run of i. */
-static void order_group(const struct nodes *ns, struct order *o)
+static void order_group(const struct draft *dr, struct order *o)
 {
 	uint32_t i, sum = 0;
 
-	memset(o->first, 0, ns->n * sizeof(*o->first));
-	for (i = 1; i < ns->n; i++) {
-		if (!(ns->rows[i].flags & NODE_DEAD))
-			o->first[ns->rows[i].parent]++;
+	memset(o->first, 0, dr->n * sizeof(*o->first));
+	for (i = 1; i < dr->n; i++) {
+		if (!(dr->rows[i].flags & NODE_DEAD))
+			o->first[dr->rows[i].parent]++;
 	}
-	for (i = 0; i < ns->n; i++) {
+	for (i = 0; i < dr->n; i++) {
 		sum += o->first[i];
 		o->first[i] = sum;
 	}
-	for (i = ns->n; --i > 0;) {
-		if (!(ns->rows[i].flags & NODE_DEAD))
-			o->kids[--o->first[ns->rows[i].parent]] = i;
+	for (i = dr->n; --i > 0;) {
+		if (!(dr->rows[i].flags & NODE_DEAD))
+			o->kids[--o->first[dr->rows[i].parent]] = i;
 	}
 }
 
 /* Breadth first from the root. A directory's row gets its run, in new numbers. */
-static void order_breadth_first(struct nodes *ns, struct order *o)
+static void order_breadth_first(struct draft *dr, struct order *o)
 {
 	uint32_t at;
 
@@ -262,16 +262,16 @@ static void order_breadth_first(struct nodes *ns, struct order *o)
 	o->n = 1;
 	for (at = 0; at < o->n; at++) {
 		uint32_t id = o->list[at], begin, end, i;
-		struct index_row *row = &ns->rows[id];
+		struct index_row *row = &dr->rows[id];
 
 		if (!node_is_dir(row))
 			continue;
 		begin = o->first[id];
-		for (end = begin; end < ns->n && o->kids[end] != NOT_REACHED &&
-				  ns->rows[o->kids[end]].parent == id;
+		for (end = begin; end < dr->n && o->kids[end] != NOT_REACHED &&
+				  dr->rows[o->kids[end]].parent == id;
 		     end++)
 			;
-		sort_children(ns, o->kids + begin, end - begin);
+		sort_children(dr, o->kids + begin, end - begin);
 		row->a = o->n;
 		row->b = end - begin;
 		row->size = row->b;
@@ -282,32 +282,32 @@ static void order_breadth_first(struct nodes *ns, struct order *o)
 }
 
 /* Sets new numbers in `first`, counts nlink, and appends inodes without a name. */
-static void order_number(struct nodes *ns, struct order *o)
+static void order_number(struct draft *dr, struct order *o)
 {
 	uint32_t i;
 
-	memset(o->first, 0xff, ns->n * sizeof(*o->first));
-	for (i = 0; i < ns->n; i++)
-		ns->rows[i].nlink = 0;
+	memset(o->first, 0xff, dr->n * sizeof(*o->first));
+	for (i = 0; i < dr->n; i++)
+		dr->rows[i].nlink = 0;
 	for (i = 0; i < o->n_named; i++)
 		o->first[o->list[i]] = i;
 	for (i = 0; i < o->n_named; i++) {
-		uint32_t id = o->list[i], inode = ns->rows[id].inode;
+		uint32_t id = o->list[i], inode = dr->rows[id].inode;
 
 		if (o->first[inode] == NOT_REACHED) {
-			ns->rows[inode].name_len = 0;
+			dr->rows[inode].name_len = 0;
 			o->first[inode] = o->n;
 			o->list[o->n++] = inode;
 		}
 		/* A whiteout is no name of a file. */
-		if ((ns->rows[id].flags & ENTRY_WHITEOUT) && !node_is_dir(&ns->rows[id]))
+		if ((dr->rows[id].flags & ENTRY_WHITEOUT) && !node_is_dir(&dr->rows[id]))
 			continue;
-		ns->rows[inode].nlink++;
-		if (id != 0 && node_is_dir(&ns->rows[id]))
-			ns->rows[ns->rows[id].parent].nlink++;
+		dr->rows[inode].nlink++;
+		if (id != 0 && node_is_dir(&dr->rows[id]))
+			dr->rows[dr->rows[id].parent].nlink++;
 	}
 	for (i = 0; i < o->n; i++) {
-		struct index_row *row = &ns->rows[o->list[i]];
+		struct index_row *row = &dr->rows[o->list[i]];
 
 		if (node_is_dir(row))
 			row->nlink++; /* its own `.` */
@@ -316,23 +316,23 @@ static void order_number(struct nodes *ns, struct order *o)
 	}
 }
 
-static int order_make(struct nodes *ns, struct order *o)
+static int order_make(struct draft *dr, struct order *o)
 {
 	/* calloc checks the products; kids after the last named node stay NOT_REACHED */
-	o->kids = calloc(ns->n, sizeof(*o->kids));
-	o->first = calloc(ns->n, sizeof(*o->first));
-	o->list = calloc(ns->n, sizeof(*o->list));
+	o->kids = calloc(dr->n, sizeof(*o->kids));
+	o->first = calloc(dr->n, sizeof(*o->first));
+	o->list = calloc(dr->n, sizeof(*o->list));
 	if (!o->kids || !o->first || !o->list)
 		return -ENOMEM;
-	memset(o->kids, 0xff, ns->n * sizeof(*o->kids));
-	order_group(ns, o);
-	order_breadth_first(ns, o);
-	order_number(ns, o);
+	memset(o->kids, 0xff, dr->n * sizeof(*o->kids));
+	order_group(dr, o);
+	order_breadth_first(dr, o);
+	order_number(dr, o);
 	return 0;
 }
 
 /* Writes the rows in order, and sets the fields of the head that depend on them. */
-static int write_rows(const struct nodes *ns, const struct order *o, struct writer *w,
+static int write_rows(const struct draft *dr, const struct order *o, struct writer *w,
 		      struct index_head *head, struct buf *foreign)
 {
 	uint32_t i;
@@ -340,7 +340,7 @@ static int write_rows(const struct nodes *ns, const struct order *o, struct writ
 
 	writer_begin(w, SECTION_ENTRIES);
 	for (i = 0; rc == 0 && i < o->n; i++) {
-		struct index_row row = ns->rows[o->list[i]];
+		struct index_row row = dr->rows[o->list[i]];
 		bool is_link = row.inode != o->list[i];
 
 		row.flags &= (uint16_t)~NODE_DEAD;
@@ -348,7 +348,7 @@ static int write_rows(const struct nodes *ns, const struct order *o, struct writ
 		row.inode = o->first[row.inode];
 		/* so that a listing knows the type without a second lookup */
 		if (is_link)
-			row.mode = ns->rows[o->list[row.inode]].mode;
+			row.mode = dr->rows[o->list[row.inode]].mode;
 		if (row.xattrs)
 			head->has_xattrs = 1;
 		if (row.flags & ENTRY_SPARSE)
@@ -369,7 +369,7 @@ static void write_section(struct writer *w, enum index_section section,
 	writer_append(w, b->data, b->len);
 }
 
-int flat_write(struct flat *f, struct nodes *ns, struct writer *w,
+int flat_write(struct flat *f, struct draft *dr, struct writer *w,
 	       const struct index_info *info)
 {
 	struct index_head head = {
@@ -388,13 +388,13 @@ int flat_write(struct flat *f, struct nodes *ns, struct writer *w,
 	memcpy(head.digest, info->blob.bytes, sizeof(head.digest));
 	memcpy(head.toc, info->toc.bytes, sizeof(head.toc));
 	buf_init(&foreign, INDEX_ENTRIES_MAX * sizeof(uint32_t));
-	nodes_seal(ns);
-	rc = order_make(ns, &order);
+	draft_seal(dr);
+	rc = order_make(dr, &order);
 	if (rc == 0)
-		rc = write_rows(ns, &order, w, &head, &foreign);
+		rc = write_rows(dr, &order, w, &head, &foreign);
 	if (rc < 0)
 		goto out;
-	write_section(w, SECTION_STRINGS, &ns->strings);
+	write_section(w, SECTION_STRINGS, &dr->strings);
 	write_section(w, SECTION_SPANS, &f->spans);
 	write_section(w, SECTION_FOREIGN, &foreign);
 	write_section(w, SECTION_SKIPPED, &f->skipped);

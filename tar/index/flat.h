@@ -13,7 +13,7 @@
 #include "base/buf.h"
 
 struct index_info;
-struct nodes;
+struct draft;
 struct span;
 struct tar_entry;
 struct tar_xattr;
@@ -59,10 +59,10 @@ int flat_skip(struct flat *f, const char *path, size_t len, const char *fmt, ...
 	__attribute__((format(printf, 4, 5)));
 
 /*
- * Seals @nodes and writes the head and all sections but UNITS, which the caller has
+ * Seals @draft and writes the head and all sections but UNITS, which the caller has
  * started. 0 or negative errno.
  */
-int flat_write(struct flat *f, struct nodes *nodes, struct writer *w,
+int flat_write(struct flat *f, struct draft *draft, struct writer *w,
 	       const struct index_info *info);
 
 #endif

@@ -14,7 +14,7 @@
 #include "tar/archive/entry.h"
 #include "tar/index/flat.h"
 #include "tar/index/index.h"
-#include "tar/index/nodes.h"
+#include "tar/index/draft.h"
 #include "tar/index/whiteouts.h"
 #include "tar/index/writer.h"
 
@@ -35,7 +35,7 @@
 #define SKIPPED_MAX (16 * 1024)
 
 struct tree {
-	struct nodes nodes;
+	struct draft draft;
 	struct writer *writer;
 	pthread_mutex_t mutex; /* guards writer, until the tree is finished */
 	struct flat flat;
@@ -59,15 +59,15 @@ int tree_new(int fd, struct tree **out)
 	t->last_dir_node = NODE_NONE;
 	buf_init(&t->pending, INDEX_ENTRIES_MAX * sizeof(uint32_t));
 	flat_init(&t->flat, SKIPPED_MAX);
-	rc = nodes_init(&t->nodes);
+	rc = draft_init(&t->draft);
 	if (rc == 0)
 		rc = writer_new(fd, &t->writer);
 	if (rc < 0) {
 		tree_free(t);
 		return rc;
 	}
-	t->nodes.rows[0].mode = S_IFDIR | 0755;
-	t->nodes.rows[0].flags = ENTRY_IMPLIED;
+	t->draft.rows[0].mode = S_IFDIR | 0755;
+	t->draft.rows[0].flags = ENTRY_IMPLIED;
 	/*
 	 * Digests and spans are written as they arrive: they need no sorting, and would
 	 * be half of the memory.
@@ -82,7 +82,7 @@ void tree_free(struct tree *t)
 	if (!t)
 		return;
 	writer_free(t->writer);
-	nodes_release(&t->nodes);
+	draft_release(&t->draft);
 	flat_release(&t->flat);
 	buf_release(&t->pending);
 	pthread_mutex_destroy(&t->mutex);
@@ -91,24 +91,24 @@ void tree_free(struct tree *t)
 
 void tree_set_max(struct tree *t, uint32_t n)
 {
-	t->nodes.max = n;
+	t->draft.max = n;
 }
 
 uint32_t tree_count(const struct tree *t)
 {
-	return t->nodes.n;
+	return t->draft.n;
 }
 
 /* Adds a directory that an entry below it implies. */
 static int add_implied(struct tree *t, uint32_t parent, const char *name, size_t len,
 		       uint32_t *id)
 {
-	int rc = nodes_add(&t->nodes, parent, name, len, id);
+	int rc = draft_add(&t->draft, parent, name, len, id);
 
 	if (rc < 0)
 		return rc;
-	t->nodes.rows[*id].mode = S_IFDIR | 0755;
-	t->nodes.rows[*id].flags = ENTRY_IMPLIED;
+	t->draft.rows[*id].mode = S_IFDIR | 0755;
+	t->draft.rows[*id].flags = ENTRY_IMPLIED;
 	return 0;
 }
 
@@ -150,18 +150,18 @@ static void lose_file(struct tree *t, uint32_t node)
 	size_t at = sizeof(path);
 	uint32_t id;
 
-	for (id = node; id != 0; id = t->nodes.rows[id].parent) {
-		const struct index_row *row = &t->nodes.rows[id];
+	for (id = node; id != 0; id = t->draft.rows[id].parent) {
+		const struct index_row *row = &t->draft.rows[id];
 
 		if (row->name_len + 1u > at)
 			break;
 		at -= row->name_len + 1u;
 		path[at] = '/';
-		memcpy(path + at + 1, t->nodes.strings.data + row->name, row->name_len);
+		memcpy(path + at + 1, t->draft.strings.data + row->name, row->name_len);
 	}
 	flat_skip(&t->flat, path + at + 1, sizeof(path) - at - 1,
 		  "a file that a later entry uses as a directory");
-	nodes_kill(&t->nodes, node);
+	draft_kill(&t->draft, node);
 }
 
 enum walk_mode {
@@ -196,15 +196,15 @@ static int walk_path(struct tree *t, const char *path, size_t len, enum walk_mod
 		if (part == 0 || (part == 1 && name[0] == '.'))
 			continue;
 		if (part == 2 && name[0] == '.' && name[1] == '.') {
-			dir = t->nodes.rows[dir].parent;
+			dir = t->draft.rows[dir].parent;
 			continue;
 		}
 		if (part > INDEX_NAME_MAX)
 			return -ENAMETOOLONG;
-		node = nodes_find(&t->nodes, dir, name, part);
-		row = node == NODE_NONE ? NULL : &t->nodes.rows[node];
+		node = draft_find(&t->draft, dir, name, part);
+		row = node == NODE_NONE ? NULL : &t->draft.rows[node];
 		if (row)
-			row = &t->nodes.rows[row->inode];
+			row = &t->draft.rows[row->inode];
 		if (row && node_is_symlink(row)) {
 			if (++links > SYMLINKS_MAX)
 				return -ELOOP;
@@ -212,7 +212,7 @@ static int walk_path(struct tree *t, const char *path, size_t len, enum walk_mod
 				return -ENAMETOOLONG;
 			*--rest = '/';
 			rest -= row->b;
-			memcpy(rest, t->nodes.strings.data + row->a, row->b);
+			memcpy(rest, t->draft.strings.data + row->a, row->b);
 			if (*rest == '/')
 				dir = 0;
 			continue;
@@ -282,7 +282,7 @@ static int find_target(struct tree *t, const char *path, size_t len, uint32_t *o
 		return rc;
 	if (name_len > INDEX_NAME_MAX)
 		return -ENAMETOOLONG;
-	node = nodes_find(&t->nodes, dir, name, name_len);
+	node = draft_find(&t->draft, dir, name, name_len);
 	if (node == NODE_NONE)
 		return -ENOENT;
 	*out = node;
@@ -318,7 +318,7 @@ static int fill_row(struct tree *t, struct index_row *row, const struct tar_entr
 		}
 		break;
 	case S_IFLNK:
-		rc = nodes_add_text(&t->nodes, e->link, e->link_len, &at);
+		rc = draft_add_text(&t->draft, e->link, e->link_len, &at);
 		if (rc < 0)
 			return rc;
 		row->mode = S_IFLNK | 0777; /* the only mode of symlinks on Linux */
@@ -347,18 +347,18 @@ static int fill_row(struct tree *t, struct index_row *row, const struct tar_entr
 static int place_node(struct tree *t, uint32_t dir, const char *name, size_t len,
 		      bool is_dir, uint32_t *out)
 {
-	uint32_t old = nodes_find(&t->nodes, dir, name, len);
+	uint32_t old = draft_find(&t->draft, dir, name, len);
 
-	if (old != NODE_NONE && is_dir && node_is_dir(&t->nodes.rows[old])) {
-		t->nodes.rows[old].flags &= (uint16_t)~ENTRY_IMPLIED;
+	if (old != NODE_NONE && is_dir && node_is_dir(&t->draft.rows[old])) {
+		t->draft.rows[old].flags &= (uint16_t)~ENTRY_IMPLIED;
 		*out = old;
 		return 0;
 	}
 	if (old != NODE_NONE) {
-		nodes_kill(&t->nodes, old);
+		draft_kill(&t->draft, old);
 		t->last_dir_node = NODE_NONE;
 	}
-	return nodes_add(&t->nodes, dir, name, len, out);
+	return draft_add(&t->draft, dir, name, len, out);
 }
 
 /*
@@ -380,25 +380,25 @@ static int add_link(struct tree *t, uint32_t dir, const char *name, size_t len,
 	rc = find_target(t, path, path_len, &target);
 	if (rc == -E2BIG || rc == -ENOMEM)
 		return rc;
-	if (rc == 0 && target == nodes_find(&t->nodes, dir, name, len))
+	if (rc == 0 && target == draft_find(&t->draft, dir, name, len))
 		return 0;
-	if (rc == 0 && node_is_dir(&t->nodes.rows[target]))
+	if (rc == 0 && node_is_dir(&t->draft.rows[target]))
 		return flat_skip(&t->flat, e->path, e->path_len,
 				 "a hard link to a directory");
 	if (rc == 0)
-		target = t->nodes.rows[target].inode;
+		target = t->draft.rows[target].inode;
 	rc = place_node(t, dir, name, len, false, &id);
 	if (rc < 0)
 		return rc;
-	if (target != NODE_NONE && !(t->nodes.rows[target].flags & ENTRY_FOREIGN)) {
-		t->nodes.rows[id].inode = target;
+	if (target != NODE_NONE && !(t->draft.rows[target].flags & ENTRY_FOREIGN)) {
+		t->draft.rows[id].inode = target;
 		return 0;
 	}
-	rc = nodes_add_text(&t->nodes, path, path_len, &t->nodes.rows[id].a);
+	rc = draft_add_text(&t->draft, path, path_len, &t->draft.rows[id].a);
 	if (rc < 0)
 		return rc;
-	t->nodes.rows[id].b = (uint32_t)path_len;
-	t->nodes.rows[id].flags |= ENTRY_FOREIGN;
+	t->draft.rows[id].b = (uint32_t)path_len;
+	t->draft.rows[id].flags |= ENTRY_FOREIGN;
 	return buf_append(&t->pending, &id, sizeof(id));
 }
 
@@ -407,8 +407,8 @@ static int add_root(struct tree *t, const struct tar_entry *e)
 	if (e->is_hardlink || !S_ISDIR(e->mode))
 		return flat_skip(&t->flat, e->path, e->path_len,
 				 "the root can only be a directory");
-	t->nodes.rows[0].flags &= (uint16_t)~ENTRY_IMPLIED;
-	return fill_row(t, &t->nodes.rows[0], e);
+	t->draft.rows[0].flags &= (uint16_t)~ENTRY_IMPLIED;
+	return fill_row(t, &t->draft.rows[0], e);
 }
 
 /* Returns why no file system can have the entry at the cleaned path, or NULL. */
@@ -454,7 +454,7 @@ static int add_named(struct tree *t, const struct tar_entry *e, const char *path
 	if (rc == 0)
 		rc = place_node(t, dir, name, name_len, S_ISDIR(e->mode), &id);
 	if (rc == 0)
-		rc = fill_row(t, &t->nodes.rows[id], e);
+		rc = fill_row(t, &t->draft.rows[id], e);
 	if (rc == 0 && S_ISREG(e->mode))
 		*file = id;
 	return rc;
@@ -468,11 +468,11 @@ static int refuse_size(const struct tree *t, struct err *e)
 	if (t->flat.extents_len > FLAT_EXTENTS_MAX)
 		return err_set(e, -E2BIG, "more than %u MiB of maps of sparse files",
 			       FLAT_EXTENTS_MAX >> 20);
-	if (t->nodes.n >= t->nodes.max)
-		return err_set(e, -E2BIG, "more than %u entries", t->nodes.max);
+	if (t->draft.n >= t->draft.max)
+		return err_set(e, -E2BIG, "more than %u entries", t->draft.max);
 	return err_set(e, -E2BIG,
 		       "names and links of more than %u MiB and %u bytes for each entry",
-		       NODES_TEXT_MIN >> 20, NODES_TEXT_EACH);
+		       DRAFT_TEXT_MIN >> 20, DRAFT_TEXT_EACH);
 }
 
 int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct err *err)
@@ -499,7 +499,7 @@ void tree_set_digest(struct tree *t, uint32_t file, const uint8_t sha256[32])
 {
 	pthread_mutex_lock(&t->mutex);
 	writer_append(t->writer, sha256, INDEX_UNIT);
-	t->nodes.rows[file].digest = (uint32_t)(writer_tell(t->writer) / INDEX_UNIT);
+	t->draft.rows[file].digest = (uint32_t)(writer_tell(t->writer) / INDEX_UNIT);
 	pthread_mutex_unlock(&t->mutex);
 }
 
@@ -521,15 +521,15 @@ int tree_add_span(struct tree *t, const struct span *sp)
  */
 static int bind_late(struct tree *t, uint32_t id)
 {
-	struct index_row *row = &t->nodes.rows[id];
+	struct index_row *row = &t->draft.rows[id];
 	uint32_t target = id;
 	unsigned hops;
 	int rc;
 
 	for (hops = 0; hops < SYMLINKS_MAX; hops++) {
-		const struct index_row *at = &t->nodes.rows[target];
+		const struct index_row *at = &t->draft.rows[target];
 
-		rc = find_target(t, t->nodes.strings.data + at->a, at->b, &target);
+		rc = find_target(t, t->draft.strings.data + at->a, at->b, &target);
 		if (rc == -E2BIG || rc == -ENOMEM)
 			return rc;
 		if (rc <
@@ -539,17 +539,17 @@ static int bind_late(struct tree *t, uint32_t id)
 			row->b = at->b;
 			return 0;
 		}
-		target = t->nodes.rows[target].inode;
-		if (!(t->nodes.rows[target].flags & ENTRY_FOREIGN))
+		target = t->draft.rows[target].inode;
+		if (!(t->draft.rows[target].flags & ENTRY_FOREIGN))
 			break;
 	}
-	if (hops < SYMLINKS_MAX && !node_is_dir(&t->nodes.rows[target])) {
+	if (hops < SYMLINKS_MAX && !node_is_dir(&t->draft.rows[target])) {
 		row->flags &= (uint16_t)~ENTRY_FOREIGN;
 		row->a = row->b = 0;
 		row->inode = target;
 		return 0;
 	}
-	flat_skip(&t->flat, t->nodes.strings.data + row->name, row->name_len,
+	flat_skip(&t->flat, t->draft.strings.data + row->name, row->name_len,
 		  "a hard link %s",
 		  hops < SYMLINKS_MAX ? "to a directory" : "in a circle of hard links");
 	return 1;
@@ -566,7 +566,7 @@ static int bind_all(struct tree *t)
 	int rc;
 
 	for (i = 0; i < n; i++) {
-		if (t->nodes.rows[ids[i]].flags & NODE_DEAD)
+		if (t->draft.rows[ids[i]].flags & NODE_DEAD)
 			continue;
 		rc = bind_late(t, ids[i]);
 		if (rc < 0)
@@ -575,7 +575,7 @@ static int bind_all(struct tree *t)
 			ids[n_out++] = ids[i];
 	}
 	for (i = 0; i < n_out; i++)
-		nodes_kill(&t->nodes, ids[i]);
+		draft_kill(&t->draft, ids[i]);
 	return 0;
 }
 
@@ -585,8 +585,8 @@ int tree_finish(struct tree *t, const struct index_info *info, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	whiteouts_mark(&t->nodes);
-	rc = flat_write(&t->flat, &t->nodes, t->writer, info);
+	whiteouts_mark(&t->draft);
+	rc = flat_write(&t->flat, &t->draft, t->writer, info);
 	if (rc < 0)
 		return err_set(e, rc, "cannot write the index: %s", strerror(-rc));
 	return 0;

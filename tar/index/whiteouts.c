@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "tar/index/index.h"
-#include "tar/index/nodes.h"
+#include "tar/index/draft.h"
 
 bool whiteout_is_marker(const char *name, size_t len)
 {
@@ -17,38 +17,38 @@ bool whiteout_is_marker(const char *name, size_t len)
  * A directory that is in this layer only because whiteouts are below it is not there if it is
  * hidden itself. Children have higher numbers than their parents.
  */
-static void kill_hidden(struct nodes *ns)
+static void kill_hidden(struct draft *dr)
 {
-	struct index_row *rows = ns->rows;
+	struct index_row *rows = dr->rows;
 	uint32_t i, id;
 
 	/* nlink, which is counted later, is used for "something is in it". */
-	for (i = ns->n; --i > 0;) {
+	for (i = dr->n; --i > 0;) {
 		if (!(rows[i].flags & (NODE_DEAD | ENTRY_WHITEOUT)) &&
 		    (!(rows[i].flags & ENTRY_IMPLIED) || rows[i].nlink))
 			rows[rows[i].parent].nlink = 1;
 	}
-	for (i = 1; i < ns->n; i++) {
-		const char *name = ns->strings.data + rows[i].name;
+	for (i = 1; i < dr->n; i++) {
+		const char *name = dr->strings.data + rows[i].name;
 
 		if ((rows[i].flags & NODE_DEAD) ||
 		    !whiteout_is_marker(name, rows[i].name_len))
 			continue;
-		id = nodes_find(ns, rows[i].parent, name + INDEX_MARKER_LEN,
+		id = draft_find(dr, rows[i].parent, name + INDEX_MARKER_LEN,
 				rows[i].name_len - INDEX_MARKER_LEN);
 		if (id != NODE_NONE && (rows[id].flags & ENTRY_IMPLIED) &&
 		    !rows[id].nlink)
-			nodes_kill(ns, id);
+			draft_kill(dr, id);
 	}
 }
 
-void whiteouts_mark(struct nodes *ns)
+void whiteouts_mark(struct draft *dr)
 {
-	struct index_row *rows = ns->rows;
+	struct index_row *rows = dr->rows;
 	uint32_t i, n = 0;
 
-	for (i = 1; i < ns->n; i++) {
-		const char *name = ns->strings.data + rows[i].name;
+	for (i = 1; i < dr->n; i++) {
+		const char *name = dr->strings.data + rows[i].name;
 		const struct index_row *inode = &rows[rows[i].inode];
 		struct index_row *dir = &rows[rows[i].parent];
 		bool marker = whiteout_is_marker(name, rows[i].name_len);
@@ -71,5 +71,5 @@ void whiteouts_mark(struct nodes *ns)
 		n += marker;
 	}
 	if (n > 0)
-		kill_hidden(ns);
+		kill_hidden(dr);
 }

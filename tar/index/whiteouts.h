@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct nodes;
+struct draft;
 
 /* Does the name begin with ".wh."? */
 bool whiteout_is_marker(const char *name, size_t len);
@@ -17,6 +17,6 @@ bool whiteout_is_marker(const char *name, size_t len);
  * there are hard links to one file, so all links must be resolved. Removes directories that
  * only hold whiteouts and are hidden themselves.
  */
-void whiteouts_mark(struct nodes *ns);
+void whiteouts_mark(struct draft *dr);
 
 #endif

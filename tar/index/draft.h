@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The nodes of a tree under construction: rows as in the index file, found by parent and
- * name. A node's number is its position in `rows`. The root is 0 and its own parent. A
+ * The draft of an index: the nodes of a tree under construction, which are rows as in the
+ * index file, found by parent and name. A node's number is its position in `rows`. The root is 0 and its own parent. A
  * node that was replaced stays as the inode of the hard links made to it, but can no
  * longer be found.
  */
-#ifndef TAR_INDEX_NODES_H
-#define TAR_INDEX_NODES_H
+#ifndef TAR_INDEX_DRAFT_H
+#define TAR_INDEX_DRAFT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
  */
 #define NODE_DEAD 0x40
 
-struct nodes {
+struct draft {
 	struct index_row *rows;
 	uint32_t *chain; /* the next node in the same bucket */
 	uint32_t n;
@@ -35,31 +35,31 @@ struct nodes {
 };
 
 /* Initialises with the root. */
-int nodes_init(struct nodes *ns);
-void nodes_release(struct nodes *ns);
+int draft_init(struct draft *dr);
+void draft_release(struct draft *dr);
 
 /* NODE_NONE if there is no such node. */
-uint32_t nodes_find(const struct nodes *ns, uint32_t parent, const char *name,
+uint32_t draft_find(const struct draft *dr, uint32_t parent, const char *name,
 		    size_t len);
 /*
  * Adds a node that is zero except for the parent, name and inode (itself). -E2BIG or
  * -ENOMEM.
  */
-int nodes_add(struct nodes *ns, uint32_t parent, const char *name, size_t len,
+int draft_add(struct draft *dr, uint32_t parent, const char *name, size_t len,
 	      uint32_t *id);
 /* Removes the name of a node. */
-void nodes_kill(struct nodes *ns, uint32_t id);
+void draft_kill(struct draft *dr, uint32_t id);
 /*
- * Names and link texts may take NODES_TEXT_MIN bytes, and NODES_TEXT_EACH for each node. Real
+ * Names and link texts may take DRAFT_TEXT_MIN bytes, and DRAFT_TEXT_EACH for each node. Real
  * ones are below 50 on average; a malicious archive is stopped there, because they are in
  * memory.
  */
-#define NODES_TEXT_MIN	(32u << 20)
-#define NODES_TEXT_EACH 128
+#define DRAFT_TEXT_MIN	(32u << 20)
+#define DRAFT_TEXT_EACH 128
 /* Appends a text to `strings`. -E2BIG or -ENOMEM. */
-int nodes_add_text(struct nodes *ns, const char *text, size_t len, uint32_t *off);
+int draft_add_text(struct draft *dr, const char *text, size_t len, uint32_t *off);
 /* Frees what lookups need. No lookup may follow. */
-void nodes_seal(struct nodes *ns);
+void draft_seal(struct draft *dr);
 
 static inline bool node_is_dir(const struct index_row *row)
 {
