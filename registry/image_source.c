@@ -10,7 +10,7 @@
 #include "registry/image/backend.h"
 #include "registry/image/documents.h"
 #include "registry/image/manifest.h"
-#include "registry/image/others.h"
+#include "registry/image/nested.h"
 #include "registry/image/resolve.h"
 #include "registry/remote/paging.h"
 #include "registry/soci.h"
@@ -139,7 +139,7 @@ static int report_index_referrers(struct image_source *s, const struct referrers
 	rc = entries_parse_all(s->root.data, s->root.len, &root, NULL);
 	if (rc < 0)
 		return rc == -ENOMEM ? rc : 0; /* not an index */
-	rc = others_collect_all(s->backend, &root, &en);
+	rc = nested_entries(s->backend, &root, &en);
 	for (i = 0; i < en.n && rc == 0; i++) {
 		const struct descriptor *d = &en.list[i];
 		const char *about = descriptor_annotation(d,
@@ -166,8 +166,8 @@ int image_source_referrers(struct image_source *s, const struct digest *of,
 	return rc;
 }
 
-int image_source_find_tocs(struct image_source *s, struct image *img, bool may_ask,
-			   struct err *e)
+int image_source_find_ztocs(struct image_source *s, struct image *img, bool may_ask,
+			    struct err *e)
 {
 	return soci_find(s->backend, img, may_ask, e);
 }

@@ -85,8 +85,8 @@ int image_source_referrers(struct image_source *s, const struct digest *of,
  * registry too, for some seconds at most, because an image works without zTOCs. An error is
  * informative.
  */
-int image_source_find_tocs(struct image_source *s, struct image *img, bool may_ask,
-			   struct err *e);
+int image_source_find_ztocs(struct image_source *s, struct image *img, bool may_ask,
+			    struct err *e);
 
 /*
  * The digest that the reference has now. A reference with a digest has that digest, without a

@@ -10,7 +10,7 @@
 #include "registry/image/backend.h"
 #include "registry/image/image.h"
 
-/* See image_source_find_tocs(). */
+/* See image_source_find_ztocs(). */
 int soci_find(struct backend *b, struct image *img, bool may_ask, struct err *e);
 
 #endif

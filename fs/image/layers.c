@@ -13,8 +13,8 @@
 #include "tar/layer.h"
 #include "tar/toc/toc_ref.h"
 
-/* The annotations about an embedded table of contents; see also the descriptor's table. */
-static const char *const table_keys[] = {
+/* The annotations about an embedded table of contents. A zTOC is in descriptor.ztoc. */
+static const char *const toc_keys[] = {
 	ESTARGZ_KEY,
 	"io.github.containers.zstd-chunked.manifest-checksum",
 	"io.github.containers.zstd-chunked.manifest-position",
@@ -22,7 +22,7 @@ static const char *const table_keys[] = {
 	"io.containers.zstd-chunked.manifest-position",
 };
 
-enum { N_TABLE_KEYS = sizeof(table_keys) / sizeof(table_keys[0]) };
+enum { N_TOC_KEYS = sizeof(toc_keys) / sizeof(toc_keys[0]) };
 
 void layers_init(struct layers *ls, struct context *context, struct workers *workers)
 {
@@ -48,9 +48,9 @@ static bool is_same(const struct descriptor *a, const struct descriptor *b)
 	if (!digest_equal(&a->digest, &b->digest) || a->size != b->size ||
 	    memcmp(&a->ztoc, &b->ztoc, sizeof(a->ztoc)) != 0)
 		return false;
-	for (i = 0; i < N_TABLE_KEYS; i++) {
-		if (!same_text(descriptor_annotation(a, table_keys[i]),
-			       descriptor_annotation(b, table_keys[i])))
+	for (i = 0; i < N_TOC_KEYS; i++) {
+		if (!same_text(descriptor_annotation(a, toc_keys[i]),
+			       descriptor_annotation(b, toc_keys[i])))
 			return false;
 	}
 	return true;
@@ -144,19 +144,19 @@ const char *mount_layer_why(const struct mount_layer *l)
 static void hint(struct image_source *o, struct layer *l, const struct descriptor *d)
 {
 	struct toc_hints h = {
-		.estargz_digest = descriptor_annotation(d, table_keys[0]),
-		.chunked_digest = descriptor_annotation(d, table_keys[1]),
-		.chunked_position = descriptor_annotation(d, table_keys[2]),
+		.estargz_digest = descriptor_annotation(d, toc_keys[0]),
+		.chunked_digest = descriptor_annotation(d, toc_keys[1]),
+		.chunked_position = descriptor_annotation(d, toc_keys[2]),
 	};
 
 	if (!h.chunked_digest || !h.chunked_position) {
-		h.chunked_digest = descriptor_annotation(d, table_keys[3]);
-		h.chunked_position = descriptor_annotation(d, table_keys[4]);
+		h.chunked_digest = descriptor_annotation(d, toc_keys[3]);
+		h.chunked_position = descriptor_annotation(d, toc_keys[4]);
 	}
 	if (d->ztoc.alg != DIGEST_NONE) {
-		const struct descriptor table = {.digest = d->ztoc, .size = d->ztoc_size};
+		const struct descriptor ztoc = {.digest = d->ztoc, .size = d->ztoc_size};
 
-		if (image_source_blob(o, &table, &h.ztoc, NULL) == 0)
+		if (image_source_blob(o, &ztoc, &h.ztoc, NULL) == 0)
 			h.ztoc_digest = &d->ztoc;
 	}
 	layer_set_hints(l, &h);

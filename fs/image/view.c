@@ -123,18 +123,18 @@ static bool has_index(struct context *c, const struct descriptor *d)
 }
 
 /* SOCI is for gzip and plain tar; a layer with an embedded table does not need one. */
-static bool may_have_table(const struct descriptor *d)
+static bool may_have_ztoc(const struct descriptor *d)
 {
 	return !strstr(d->media_type, "zstd") && !descriptor_annotation(d, ESTARGZ_KEY);
 }
 
 /*
- * Adds the tables of contents that a registry keeps beside the layers (SOCI), if -o index=
- * allows it. Nothing but the digest may decide what an image that was asked for by it
- * contains. The registry is asked only if a layer that may have a table has no index in the
+ * Adds the tables of contents that a registry keeps beside the layers (zTOCs, of SOCI), if
+ * -o index= allows it. Nothing but the digest may decide what an image that was asked for by
+ * it contains. The registry is asked only if a layer that may have one has no index in the
  * store.
  */
-static void find_tocs(const struct view *v)
+static void find_ztocs(const struct view *v)
 {
 	struct context *c = v->context;
 	struct image *img = v->image;
@@ -144,13 +144,12 @@ static void find_tocs(const struct view *v)
 	struct err e = {""};
 	size_t i;
 
-	if (c->options->tables == TABLES_NONE ||
-	    (c->options->tables == TABLES_AUTO && is_pinned))
+	if (c->options->tocs == TOCS_NONE || (c->options->tocs == TOCS_AUTO && is_pinned))
 		return;
 	for (i = 0; i < img->n_layers && !may_ask; i++)
-		may_ask = may_have_table(&img->layers[i]) &&
+		may_ask = may_have_ztoc(&img->layers[i]) &&
 			  !has_index(c, &img->layers[i]);
-	if (image_source_find_tocs(v->image_source, img, may_ask, &e) < 0)
+	if (image_source_find_ztocs(v->image_source, img, may_ask, &e) < 0)
 		log_info(c->log, "%s", e.text);
 }
 
@@ -287,7 +286,7 @@ int view_find_layers(struct view *v, struct err *e)
 		rc = layer_list_find_packed(&v->layers, v->mount_layers, v->image,
 					    layers_seed(v), v->image_source);
 	} else {
-		find_tocs(v);
+		find_ztocs(v);
 		rc = layer_list_find(&v->layers, v->mount_layers, v->image,
 				     layers_seed(v), v->image_source);
 	}

@@ -28,10 +28,10 @@ enum layout { LAYOUT_IMAGE, LAYOUT_ROOTFS };
 enum cache { CACHE_DATA, CACHE_INDEX, CACHE_NONE };
 
 /*
- * Whether tables of contents kept beside layers are used. TABLES_AUTO: unless the image was
- * asked for by its digest.
+ * Whether zTOCs are used: tables of contents that a registry keeps beside layers (SOCI).
+ * TOCS_AUTO: unless the image was asked for by its digest.
  */
-enum tables { TABLES_AUTO, TABLES_REGISTRY, TABLES_NONE };
+enum tocs { TOCS_AUTO, TOCS_REGISTRY, TOCS_NONE };
 
 /* What st_ino of a file is made of: its content, or its place. */
 enum ino { INO_CONTENT, INO_UNIQUE };
@@ -57,7 +57,7 @@ struct options {
 	uint64_t cache_size; /* bytes; 0: the default */
 	enum cache cache;
 	enum layout layout;
-	enum tables tables;
+	enum tocs tocs;
 	enum ino ino;
 	enum list list;
 	bool wait;		  /* for all layers */

@@ -37,7 +37,7 @@ struct descriptor {
 	bool has_platform;
 	struct platform platform; /* of an entry of an index */
 	/*
-	 * Of a layer, set by image_source_find_tocs(): digest and size of its zTOC. The
+	 * Of a layer, set by image_source_find_ztocs(): digest and size of its zTOC. The
 	 * digest's algorithm is DIGEST_NONE if there is no zTOC.
 	 */
 	struct digest ztoc;

@@ -51,11 +51,11 @@ static int parse_entries(const struct json *list, bool all, struct entries *out,
 
 	if (!list || json_type(list) != JSON_ARRAY)
 		return err_set(e, -EBADMSG, "the image index has no list of manifests");
-	if (n > INDEX_ENTRIES_MAX)
+	if (n > IMAGE_INDEX_MAX)
 		return err_set(
 			e, -E2BIG,
 			"the image index has %zu entries, more than the limit of %d", n,
-			INDEX_ENTRIES_MAX);
+			IMAGE_INDEX_MAX);
 	en.list = calloc(n ? n : 1, sizeof(*en.list));
 	if (!en.list)
 		return out_of_memory(e);

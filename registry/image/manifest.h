@@ -26,7 +26,7 @@ struct entries {
 };
 
 /* A ceiling: the largest indexes known have some hundred entries. */
-#define INDEX_ENTRIES_MAX 10000
+#define IMAGE_INDEX_MAX 10000
 
 /*
  * The entries of an index that may be images: manifests and nested indexes. Attestations,

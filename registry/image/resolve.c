@@ -16,7 +16,7 @@
 #include "registry/image/document_kind.h"
 #include "registry/image/documents.h"
 #include "registry/image/manifest.h"
-#include "registry/image/others.h"
+#include "registry/image/nested.h"
 
 /* At most so many entries without a platform are tried. */
 #define UNNAMED_MAX 16
@@ -126,10 +126,10 @@ static int search_nested(struct search *s, const struct entries *en, struct err 
 			note_platform(s, d);
 			continue;
 		}
-		if (s->depth == OTHERS_NESTING_MAX)
+		if (s->depth == NESTED_LEVELS_MAX)
 			return err_set(e, -E2BIG,
 				       "image indexes nested deeper than %d levels",
-				       OTHERS_NESTING_MAX);
+				       NESTED_LEVELS_MAX);
 		rc = search_get(s, d, &bytes, e);
 		if (rc < 0)
 			break;
@@ -221,10 +221,10 @@ static int image_set_platforms(struct backend *b, struct image *img, struct entr
 {
 	struct entries images = {0};
 	struct err why = {""};
-	int rc = others_collect(b, en, &images, &why);
+	int rc = nested_images(b, en, &images, &why);
 
 	if (rc == 0)
-		rc = others_give(&images, img);
+		rc = nested_give_platforms(&images, img);
 	if (rc == 0 && why.text[0])
 		rc = (img->warning = strdup(why.text)) ? 0 : -ENOMEM;
 	entries_release(&images);
@@ -382,12 +382,12 @@ static int image_set_index(struct backend *b, const struct buf *root,
 		rc = entries_parse(root->data, root->len, &en, NULL);
 	if (rc < 0)
 		return rc == -ENOMEM ? rc : 0;
-	rc = others_collect(b, &en, &images, NULL);
-	if (rc == 0 && others_have(&images, &img->manifest_descriptor.digest)) {
+	rc = nested_images(b, &en, &images, NULL);
+	if (rc == 0 && nested_has(&images, &img->manifest_descriptor.digest)) {
 		img->has_index = true;
 		rc = copy_root(root, d, media, &img->index, &img->index_descriptor);
 		if (rc == 0)
-			rc = others_give(&images, img);
+			rc = nested_give_platforms(&images, img);
 	}
 	entries_release(&images);
 	entries_release(&en);

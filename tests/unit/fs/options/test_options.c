@@ -97,8 +97,7 @@ static void check_values(void)
 	is_int(o.ino, INO_UNIQUE, "is the second choice");
 	options_release(&o);
 	is_int(parse(&o, "-o index=registry,cache=none x y", true, &e), 0, "choices");
-	ok(o.tables == TABLES_REGISTRY && o.cache == CACHE_NONE &&
-		   o.layout == LAYOUT_IMAGE,
+	ok(o.tocs == TOCS_REGISTRY && o.cache == CACHE_NONE && o.layout == LAYOUT_IMAGE,
 	   "by their order");
 	options_release(&o);
 	parse(&o, "-h", true, &e);

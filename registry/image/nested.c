@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "registry/image/others.h"
+#include "registry/image/nested.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,8 +29,8 @@ static void leave_out(struct collection *c, const struct descriptor *d,
 
 	if (c->why && !c->why->text[0])
 		err_set(c->why, 0,
-			"platforms/ is without images of the index, because of %s "
-			"inside it: %s",
+			"platforms/ lacks images of the index, because of %s inside it: "
+			"%s",
 			digest_format(&d->digest, text), reason);
 }
 
@@ -44,7 +44,7 @@ static int collect_inner(struct collection *c, const struct descriptor *d)
 	struct buf bytes;
 	int rc;
 
-	if (c->depth == OTHERS_NESTING_MAX || c->n_indexes == OTHERS_INDEXES_MAX) {
+	if (c->depth == NESTED_LEVELS_MAX || c->n_indexes == NESTED_INDEXES_MAX) {
 		leave_out(c, d, "too many indexes are inside each other");
 		return 0;
 	}
@@ -72,7 +72,7 @@ static int collect_entry(struct collection *c, struct descriptor *d)
 	struct entries *out = c->out;
 	int rc;
 
-	if (out->n == INDEX_ENTRIES_MAX) {
+	if (out->n == IMAGE_INDEX_MAX) {
 		leave_out(c, d, "there are too many images");
 		return 0;
 	}
@@ -101,8 +101,8 @@ static int collect(struct collection *c, struct entries *index)
 	return rc;
 }
 
-int others_collect(struct backend *b, struct entries *index, struct entries *out,
-		   struct err *why)
+int nested_images(struct backend *b, struct entries *index, struct entries *out,
+		  struct err *why)
 {
 	struct collection c = {.backend = b, .out = out, .why = why};
 
@@ -111,7 +111,7 @@ int others_collect(struct backend *b, struct entries *index, struct entries *out
 	return collect(&c, index);
 }
 
-int others_collect_all(struct backend *b, struct entries *index, struct entries *out)
+int nested_entries(struct backend *b, struct entries *index, struct entries *out)
 {
 	struct collection c = {.backend = b, .out = out, .all = true};
 
@@ -120,7 +120,7 @@ int others_collect_all(struct backend *b, struct entries *index, struct entries 
 
 /* Giving */
 
-bool others_have(const struct entries *images, const struct digest *manifest)
+bool nested_has(const struct entries *images, const struct digest *manifest)
 {
 	size_t i;
 
@@ -158,7 +158,7 @@ static int compare_entries(const void *a, const void *b)
 	return order ? order : x < y ? -1 : x > y;
 }
 
-int others_give(struct entries *en, struct image *img)
+int nested_give_platforms(struct entries *en, struct image *img)
 {
 	struct descriptor **others = calloc(en->n + 1, sizeof(*others));
 	size_t i, n = 0;

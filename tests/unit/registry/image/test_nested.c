@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Indexes inside indexes: which images they have together, and what ceilings they meet. */
-#include "registry/image/others.h"
+#include "registry/image/nested.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -102,7 +102,7 @@ static const char *collected(struct err *why)
 
 	out[0] = '\0';
 	is_int(entries_parse(text->data, text->len, &index, NULL), 0, "an index");
-	is_int(others_collect(&backend, &index, &images, why), 0, "is collected");
+	is_int(nested_images(&backend, &index, &images, why), 0, "is collected");
 	for (i = 0; i < images.n && i < 100; i++)
 		len += (size_t)snprintf(out + len, sizeof(out) - len, "%s%s:%u",
 					i ? " " : "", images.list[i].platform.arch,
@@ -157,7 +157,7 @@ static void test_attestations(void)
 	make_index(&en);
 	is_text(collected(&why), "arm64:2", "attestations inside are no images");
 	is_int(entries_parse_all(text->data, text->len, &index, NULL), 0, "an index");
-	is_int(others_collect_all(&backend, &index, &all), 0, "all of it");
+	is_int(nested_entries(&backend, &index, &all), 0, "all of it");
 	is_int(all.n, 4, "has them, and the index inside");
 	ok(all.n == 4 && descriptor_annotation(&all.list[2], "vnd.docker.reference.type"),
 	   "with their annotations");
@@ -197,7 +197,7 @@ static void test_ceilings(void)
 
 	buf_init(&en, 1 << 20);
 	add_image(&en, 99, "deep");
-	for (i = 0; i <= OTHERS_NESTING_MAX + 1; i++) {
+	for (i = 0; i <= NESTED_LEVELS_MAX + 1; i++) {
 		make_index(&en);
 		add_image(&en, i, "x");
 		add_latest(&en);
@@ -207,7 +207,7 @@ static void test_ceilings(void)
 	ok(strstr(why.text, "inside"), "%s", why.text);
 	forget();
 	buf_clear(&en);
-	for (i = 0; i < OTHERS_INDEXES_MAX + 20; i++) {
+	for (i = 0; i < NESTED_INDEXES_MAX + 20; i++) {
 		struct digest d = {.alg = DIGEST_SHA256, .bytes = {7, (uint8_t)i}};
 
 		add_index(&en, &d, 10);
@@ -215,7 +215,7 @@ static void test_ceilings(void)
 	add_image(&en, 1, "amd64");
 	make_index(&en);
 	is_text(collected(&why), "amd64:1", "many indexes");
-	is_int(n_asked, OTHERS_INDEXES_MAX, "are not all asked for");
+	is_int(n_asked, NESTED_INDEXES_MAX, "are not all asked for");
 	forget();
 	buf_release(&en);
 }
@@ -228,7 +228,7 @@ static void test_too_many(void)
 	unsigned i;
 
 	buf_init(&en, 4 << 20);
-	for (i = 0; i < INDEX_ENTRIES_MAX / 2 + 1; i++)
+	for (i = 0; i < IMAGE_INDEX_MAX / 2 + 1; i++)
 		add_image(&en, i, "x");
 	make_index(&en);
 	add_latest(&en);
@@ -236,8 +236,8 @@ static void test_too_many(void)
 	make_index(&en);
 	is_int(entries_parse(documents[1].text.data, documents[1].text.len, &index, NULL),
 	       0, "an index");
-	is_int(others_collect(&backend, &index, &images, &why), 0, "of very many");
-	is_int(images.n, INDEX_ENTRIES_MAX, "is collected up to the ceiling");
+	is_int(nested_images(&backend, &index, &images, &why), 0, "of very many");
+	is_int(images.n, IMAGE_INDEX_MAX, "is collected up to the ceiling");
 	ok(strstr(why.text, "too many"), "%s", why.text);
 	entries_release(&index);
 	entries_release(&images);
@@ -264,13 +264,13 @@ static void test_give(void)
 	is_int(entries_parse(documents[0].text.data, documents[0].text.len, &index, NULL),
 	       0, "an index");
 	img->manifest_descriptor.digest = index.list[0].digest;
-	ok(others_have(&index, &img->manifest_descriptor.digest), "has the image");
-	is_int(others_give(&index, img), 0, "gives the others");
+	ok(nested_has(&index, &img->manifest_descriptor.digest), "has the image");
+	is_int(nested_give_platforms(&index, img), 0, "gives the others");
 	is_int(img->n_platforms, 2, "each once");
 	is_text(img->platforms[0].platform.arch, "arm64", "in order");
 	is_text(img->platforms[1].platform.arch, "arm", "under each of its names");
 	img->manifest_descriptor.digest.bytes[0] = 1;
-	ok(!others_have(&index, &img->manifest_descriptor.digest), "has no other");
+	ok(!nested_has(&index, &img->manifest_descriptor.digest), "has no other");
 	entries_release(&index);
 	image_free(img);
 	forget();
