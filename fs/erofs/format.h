@@ -31,6 +31,7 @@
 
 #define EROFS_SUPER_AT	   1024
 #define EROFS_SUPER_SIZE   128
+#define EROFS_UUID_SIZE	   16
 #define EROFS_MAGIC	   0xe0f5e1e2u
 #define EROFS_HAS_CHECKSUM 1u /* compatible */
 #define EROFS_HAS_MTIME	   2u /* compatible: times are of changes of contents */

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define EROFS_UUID_SIZE 16
+#include "fs/erofs/format.h"
 
 struct erofs_tree;
 

@@ -4,11 +4,13 @@ import contextlib
 import errno
 import functools
 import os
+import random
 import subprocess
 import tempfile
 
 import pytest
 
+import badregistry
 import generate
 import test_lazy
 import test_merge
@@ -16,7 +18,7 @@ import test_platforms as test_platforms_of
 import test_real
 import tree
 from archive import (TIME, block, char, directory, fifo, file, hardlink, layer, sparse_pax, symlink)
-from mounting import mount, unmount
+from mounting import eventually, mount, unmount
 from test_artifacts import Artifacts
 
 CASES = test_merge.CASES
@@ -270,6 +272,28 @@ def test_platforms(images):
 
 
 # What may fail
+
+@pytest.mark.limit(90)
+def test_registry_comes_back(images):
+    """Contents that cannot be fetched are an error, not zeros, and right when they can be."""
+    noise = {name: random.Random(name).randbytes(300_000) for name in ("a", "b")}
+    tar = layer(*[file(name, data) for name, data in noise.items()])
+    with badregistry.running(images) as registry:
+        source = registry.image("team/app", [test_lazy.put(images, "storage", tar)])
+        with mount(source, "timeout=2", quiet=False) as m, kernel(image_of(m)) as top:
+            registry.fail("500", times=-1)
+            for name in noise:
+                with open(os.path.join(top, name), "rb") as f, pytest.raises(OSError) as e:
+                    f.read()
+                assert e.value.errno == errno.EIO
+            registry.faults.clear()
+
+            def is_right(name):
+                with contextlib.suppress(OSError), open(os.path.join(top, name), "rb") as f:
+                    return f.read() == noise[name]
+                return False
+            assert eventually(lambda: all(map(is_right, noise)), 20)
+
 
 def test_full_store(images, tmp_path):
     """Where the store has no room for it, it is in memory."""
