@@ -5,6 +5,7 @@ import errno
 import functools
 import os
 import random
+import struct
 import subprocess
 import tempfile
 
@@ -261,6 +262,20 @@ def test_foreign_xattrs(images):
     tar = layer(file("f", "1", xattrs={"user.a": "1", "system.other": "2", "odd": "3"}))
     with mount(images.image([tar])) as m:
         is_the_same(m)
+
+
+ACL = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in (
+    (1, 6, 0xffffffff), (2, 4, 1000), (4, 4, 0xffffffff), (0x10, 4, 0xffffffff),
+    (0x20, 0, 0xffffffff)))
+
+
+def test_acls(images):
+    tar = layer(file("f", "1", mode=0o640, xattrs={"system.posix_acl_access": ACL}),
+                directory("d", mode=0o750, xattrs={"system.posix_acl_access": ACL,
+                                                   "system.posix_acl_default": ACL}))
+    with mount(images.image([tar])) as m:
+        want = is_the_same(m)
+        assert want[b"f"]["xattrs"][b"system.posix_acl_access"] == ACL
 
 
 def test_platforms(images):

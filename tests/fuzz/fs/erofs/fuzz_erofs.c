@@ -88,7 +88,7 @@ static void make_inode(struct input *in, struct fake *f)
 	make_xattrs(in, f);
 	if (mode == S_IFREG) {
 		f->is.size = next_word(in) >> 1;
-		if (next_byte(in) < 240)
+		if (next_byte(in) < 255)
 			f->is.size %= 100000;
 		make_holes(in, f);
 	} else if (mode == S_IFLNK) {
