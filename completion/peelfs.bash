@@ -87,7 +87,7 @@ _peelfs_operands() {
 	read -r -a words <<< "${line%"$(_peelfs_word)"}"
 	for ((i = $1; i < ${#words[@]}; i++)); do
 		case ${words[i]} in
-		--layer | -[!-]*o | -o) i=$((i + 1)) ;;
+		--layer | --rw | --net | -[!-]*o | -[oevwu]) i=$((i + 1)) ;;
 		-*) ;;
 		*) count=$((count + 1)) ;;
 		esac
@@ -164,13 +164,26 @@ _peelctl() {
 	word=$(_peelfs_word)
 	read -r -a words <<< "${line%"$word"}"
 	if ((${#words[@]} == 1)); then
-		_peelfs_reply status wait which ls cat tar diff inspect history dockerfile index cache -h -V
+		_peelfs_reply status wait which ls cat tar diff inspect history dockerfile run index cache -h -V
 		return
 	fi
 	case ${words[1]} in
 	status) _peelfs_mounts --json --follow ;;
 	wait) _peelfs_mounts -t ;;
 	which) _peelfs_paths -f ;;
+	run)
+		if _peelfs_is_option; then
+			_peelfs_options "$word" "${1%peelctl}peelfs"
+		elif [[ ${words[-1]} == --rw || ${words[-1]} == -v ]]; then
+			_peelfs_paths -d
+		elif [[ ${words[-1]} == --net ]]; then
+			_peelfs_reply host none
+		elif [[ $word == -* ]]; then
+			_peelfs_reply -i -t -e -v -w -u -o --rw --net
+		elif [[ $(_peelfs_operands 2) == 0 ]]; then
+			_peelfs_source "$word"
+		fi
+		;;
 	ls | cat | tar | diff | inspect | history | dockerfile | index)
 		if _peelfs_is_option; then
 			_peelfs_options "$word" "${1%peelctl}peelfs"

@@ -14,7 +14,8 @@
 static const struct ctl_command *const commands[] = {
 	&status_command,  &wait_command,       &which_command, &ls_command,
 	&cat_command,	  &tar_command,	       &diff_command,  &inspect_command,
-	&history_command, &dockerfile_command, &index_command, &cache_command,
+	&history_command, &dockerfile_command, &run_command,   &index_command,
+	&cache_command,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -71,7 +72,7 @@ static int run_one(const struct ctl_command *command, char **words)
 	return 0;
 }
 
-static int run_command(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 	size_t i;
@@ -114,7 +115,7 @@ int main(int argc, char **argv)
 	fault_init();
 	umask(077); /* this and the next as peelfs */
 	home_settle();
-	status = run_command(argc, argv);
+	status = dispatch(argc, argv);
 	ctl_end_output();
 	return status;
 }

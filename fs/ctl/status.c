@@ -235,7 +235,10 @@ static int run_status(char **words)
 {
 	bool raw = false, follows = false;
 	const struct word_flag flags[] = {
-		{'\0', "json", &raw, NULL}, {'f', "follow", &follows, NULL}, {0}};
+		{.name = "json", .on = &raw},
+		{.letter = 'f', .name = "follow", .on = &follows},
+		{.letter = '\0'},
+	};
 	struct words w;
 	struct err e;
 	int status;

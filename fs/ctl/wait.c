@@ -311,7 +311,8 @@ static int run_parsed(const struct words *ws, const char *seconds)
 static int run_wait(char **words)
 {
 	const char *seconds = NULL;
-	const struct word_flag flags[] = {{'t', NULL, NULL, &seconds}, {0}};
+	const struct word_flag flags[] = {{.letter = 't', .value = &seconds},
+					  {.letter = '\0'}};
 	struct words ws;
 	struct err e;
 	int status;

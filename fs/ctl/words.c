@@ -27,6 +27,23 @@ static const struct word_flag *find_name(const struct word_flag *f, const char *
 	return NULL;
 }
 
+static int give_value(const struct word_flag *f, const char *value, struct err *e)
+{
+	const char **items;
+
+	if (!f->all) {
+		*f->value = value;
+		return 0;
+	}
+	items = realloc(f->all->items, (f->all->n + 2) * sizeof(*items));
+	if (!items)
+		return err_set(e, -ENOMEM, "out of memory");
+	items[f->all->n++] = value;
+	items[f->all->n] = NULL;
+	f->all->items = items;
+	return 0;
+}
+
 /* --name, --name=VALUE or --name VALUE; *next is the word after it. */
 static int read_name(const char *word, const struct word_flag *flags, char ***next,
 		     struct err *e)
@@ -47,8 +64,7 @@ static int read_name(const char *word, const struct word_flag *flags, char ***ne
 		value = *(*next)++;
 	if (!value)
 		return err_set(e, -EINVAL, "option --%s needs a value", f->name);
-	*f->value = value;
-	return 0;
+	return give_value(f, value, e);
 }
 
 /* The letters of one word; the last may take the rest of it, or the next, as its value. */
@@ -75,16 +91,15 @@ static int read_letters(struct words *w, const char *word, const struct word_fla
 		if (!value)
 			return err_set(e, -EINVAL, "option -%c needs a value", *p);
 		if (f)
-			*f->value = value;
-		else
-			w->lists[w->n_lists++] = value;
+			return give_value(f, value, e);
+		w->lists[w->n_lists++] = value;
 		break;
 	}
 	return 0;
 }
 
-int words_parse(struct words *w, char **words, const struct word_flag *flags,
-		struct err *e)
+static int parse(struct words *w, char **words, const struct word_flag *flags,
+		 bool is_command, struct err *e)
 {
 	bool only_operands = false;
 	size_t n = 0;
@@ -100,16 +115,30 @@ int words_parse(struct words *w, char **words, const struct word_flag *flags,
 	if (!w->operands || !w->lists)
 		return err_set(e, -ENOMEM, "out of memory");
 	while (rc == 0 && (word = *words++)) {
-		if (only_operands || word[0] != '-' || word[1] == '\0')
+		if (only_operands || word[0] != '-' || word[1] == '\0') {
 			w->operands[w->n_operands++] = word;
-		else if (strcmp(word, "--") == 0)
+			only_operands |= is_command;
+		} else if (strcmp(word, "--") == 0) {
 			only_operands = true;
-		else if (word[1] == '-')
+		} else if (word[1] == '-') {
 			rc = read_name(word, flags, &words, e);
-		else
+		} else {
 			rc = read_letters(w, word, flags, &words, e);
+		}
 	}
 	return rc;
+}
+
+int words_parse(struct words *w, char **words, const struct word_flag *flags,
+		struct err *e)
+{
+	return parse(w, words, flags, false, e);
+}
+
+int words_parse_command(struct words *w, char **words, const struct word_flag *flags,
+			struct err *e)
+{
+	return parse(w, words, flags, true, e);
 }
 
 void words_release(struct words *w)

@@ -14,10 +14,17 @@ struct options;
 
 /* A flag of the command. With a value: -xVALUE, -x VALUE, --name=VALUE, --name VALUE. */
 struct word_flag {
-	char letter;	    /* '\0': it has none */
-	const char *name;   /* after "--"; NULL: it has none */
-	bool *on;	    /* becomes true; NULL if it takes a value */
-	const char **value; /* the last value, borrowed from the words */
+	char letter;	       /* '\0': it has none */
+	const char *name;      /* after "--"; NULL: it has none */
+	bool *on;	       /* becomes true; NULL if it takes a value */
+	const char **value;    /* the last value, borrowed from the words */
+	struct word_list *all; /* instead of the last: all values */
+};
+
+/* Values in their order. The caller frees the array. */
+struct word_list {
+	const char **items; /* up to a NULL; NULL if there are none */
+	size_t n;
 };
 
 struct words {
@@ -35,6 +42,9 @@ struct words {
  */
 int words_parse(struct words *w, char **words, const struct word_flag *flags,
 		struct err *e);
+/* The same, but the first operand ends the flags: what follows is another program's. */
+int words_parse_command(struct words *w, char **words, const struct word_flag *flags,
+			struct err *e);
 void words_release(struct words *w);
 
 /*

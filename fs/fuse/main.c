@@ -72,6 +72,15 @@ static int load(struct program *p, struct err *e)
 	return loading_run(&l, e);
 }
 
+/*
+ * libfuse takes "/dev/fd/N" for a mount that exists already: N is open on its device
+ * (`peelctl run`). Then this program itself mounts nothing.
+ */
+static bool is_mounted(const char *mountpoint)
+{
+	return strncmp(mountpoint, "/dev/fd/", 8) == 0;
+}
+
 /* READY */
 
 /* On a terminal: the kernel gives no reason to a program that waits for layers. */
@@ -121,7 +130,8 @@ static void on_ready(void *arg)
 
 	log_info(&p->log, "%s is mounted at %s", mount_name(&p->mount), p->mountpoint);
 	if (!p->options.wait) {
-		announce(p);
+		if (!is_mounted(p->mountpoint))
+			announce(p);
 		go_to_background(p);
 		return;
 	}
@@ -207,6 +217,10 @@ static int find_mountpoint(struct program *p)
 	struct mountinfo at = {.mountpoint = p->mountpoint};
 	struct stat st;
 
+	if (is_mounted(given)) {
+		snprintf(p->mountpoint, sizeof(p->mountpoint), "%s", given);
+		return EXIT_SUCCESS;
+	}
 	if (!realpath(given, p->mountpoint) || stat(p->mountpoint, &st) < 0) {
 		log_error(&p->log, "cannot mount at %s: %s%s", given, strerror(errno),
 			  errno == ENOTCONN
@@ -362,7 +376,8 @@ static int start(struct program *p)
 
 	if (status != EXIT_SUCCESS)
 		return status;
-	if (check_device(p->mountpoint, p->options.allow_other, &e) < 0) {
+	if (!is_mounted(p->mountpoint) &&
+	    check_device(p->mountpoint, p->options.allow_other, &e) < 0) {
 		log_error(&p->log, "cannot mount at %s: %s", p->mountpoint, e.text);
 		return EXIT_MOUNT;
 	}

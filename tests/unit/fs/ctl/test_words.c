@@ -99,8 +99,39 @@ static void check_options(void)
 	words_release(&w);
 }
 
+static void parses_a_command(void)
+{
+	struct word_list all = {NULL, 0};
+	const struct word_flag more[] = {
+		{.letter = 'e', .name = "env", .all = &all},
+		{.letter = 'l', .on = &is_long},
+		{.letter = 0},
+	};
+	char words[][8] = {"-e", "1",	"--env=2", "-e3", "--env",
+			   "4",	 "img", "-l",	   "-e",  "--"};
+	char *list[11] = {NULL};
+	struct err e = {""};
+	struct words w;
+	size_t i;
+
+	for (i = 0; i < 10; i++)
+		list[i] = words[i];
+	is_long = false;
+	is_int(words_parse_command(&w, list, more, &e), 0, "a command");
+	is_int(w.n_operands, 4, "the first operand ends the flags");
+	is_text(w.operands[3], "--", "all behind it are operands");
+	ok(!is_long, "no flag is read there");
+	is_int(all.n, 4, "all values");
+	for (i = 0; i < all.n; i++)
+		is_int(all.items[i][0] - '0', i + 1, "value %zu", i);
+	ok(all.items && !all.items[4], "and their end");
+	words_release(&w);
+	free(all.items);
+}
+
 int main(void)
 {
+	parses_a_command();
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
