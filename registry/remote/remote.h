@@ -13,10 +13,10 @@
 #include <stdint.h>
 
 #include "registry/http/http.h"
+#include "registry/remote/request.h"
 
 struct err;
 struct client;
-struct descriptor;
 struct place; /* http/redirect.h */
 struct reference;
 struct remote;
@@ -50,24 +50,6 @@ struct http *remote_http(struct remote *r);
 struct store *remote_store(const struct remote *r);
 /* The TLS settings for hosts outside the registry. May be NULL. */
 const struct http_tls *remote_foreign_tls(const struct remote *r);
-
-struct remote_request {
-	const char *what; /* path below the repository: "manifests/latest" */
-	const char *accept;
-	bool head, bulk;
-	bool spare; /* for remote_begin() */
-	/* the response decides what a tag means, which only some mirrors may */
-	bool by_tag;
-	/* refusal of accepted credentials by a host that hides what is missing: -ENOENT */
-	bool may_hide;
-	bool may_lack;	  /* 400 and 406 mean that the path is unknown: -ENOTSUP */
-	bool is_document; /* for body_get(): the body is JSON */
-	const struct descriptor
-		*wanted; /* for body_get(): its digest and size; may be NULL */
-	bool is_extra;	 /* for body_get(): not essential, give up after a few seconds */
-	bool has_range;
-	uint64_t first, last; /* see http.h */
-};
 
 /*
  * Makes the request until it is answered with 200 or 206, or *@until passes. A range that is
