@@ -3,24 +3,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/source.h"
-#include "base/store/documents.h"
 #include "base/store/partial.h"
 #include "base/store/slot.h"
+#include "base/store/store.h"
 #include "tar/archive/preamble.h"
 #include "tar/first_pass.h"
 #include "tar/span_cache.h"
 #include "tar/span_file.h"
+#include "tar/toc/bad_toc.h"
 #include "tar/toc/blob_reader.h"
 #include "tar/toc/toc_ref.h"
 
@@ -267,45 +266,15 @@ static int use_new_index(struct layer *l, int fd, struct err *e)
 }
 
 /*
- * Tables that did not match their chunks are noted in the store, together with their
- * blob.
- */
-#define NOTE_MAX (2 * DIGEST_TEXT_MAX + 16)
-
-static void note_name(const struct layer *l, char *name)
-{
-	char blob[DIGEST_TEXT_MAX], toc[DIGEST_TEXT_MAX];
-
-	snprintf(name, NOTE_MAX, "bad-table %s %s", digest_format(&l->digest, blob),
-		 digest_format(&l->toc.toc, toc));
-}
-
-static bool toc_is_distrusted(const struct layer *l)
-{
-	char name[NOTE_MAX];
-	struct buf text;
-	bool is;
-
-	note_name(l, name);
-	buf_init(&text, NOTE_MAX);
-	is = store_get_note(l->store, name, &text) == 0;
-	buf_release(&text);
-	return is;
-}
-
-/*
  * A span does not match the table of contents. Reading it is EIO now, because the tree
  * cannot change while it is in use. The next layer_load() will stream the layer.
  */
 static void toc_distrust(struct layer *l)
 {
-	char name[NOTE_MAX];
-
 	if (index_info(l->index)->basis == BASIS_STREAM ||
 	    __atomic_exchange_n(&l->is_distrusted, true, __ATOMIC_RELAXED))
 		return;
-	note_name(l, name);
-	(void)store_put_note(l->store, name, "bad");
+	bad_toc_note(l->store, &l->digest, &l->toc.toc);
 	slot_drop(l->slot);
 }
 
@@ -401,7 +370,8 @@ static int make_index(struct layer *l, const bool *cancelled, struct err *e)
 	int rc = -ENOENT;
 
 	slot_drop(l->slot);
-	if (l->toc.basis != BASIS_STREAM && toc_is_distrusted(l))
+	if (l->toc.basis != BASIS_STREAM &&
+	    bad_toc_is_noted(l->store, &l->digest, &l->toc.toc))
 		err_set(&l->warning, rc,
 			"its table of contents did not match its bytes earlier");
 	else if (l->toc.basis != BASIS_STREAM)
