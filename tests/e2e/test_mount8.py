@@ -176,7 +176,7 @@ def test_units_of_the_manual(tmp_path):
     for text in UNITS:
         named = re.match("# /etc/systemd/system/(.*)\n", text)
         path = tmp_path / (named[1] if named else "nginx.service")
-        path.write_text(text.replace("/usr/bin/peelctl", PEELCTL))
+        path.write_text(text.replace("=peelctl ", "=%s " % PEELCTL))
         paths.append(path)
     assert sorted(p.name for p in paths) == ["nginx.service", "srv-nginx.automount",
                                              "srv-nginx.mount"]
