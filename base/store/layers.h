@@ -19,7 +19,7 @@ struct slot_info {
 	uint64_t index_bytes;	/* on the disk */
 	uint64_t data_bytes;	/* on the disk */
 	uint64_t partial_bytes; /* of its blob, while its first pass is not done */
-	/* seconds since the epoch, to the minute; 0: never */
+	/* seconds since the epoch, to the minute; 0: it has no data */
 	uint64_t last_read;
 	bool in_use; /* a mount has it open */
 };

@@ -31,7 +31,7 @@ struct totals {
 
 static int list_layer(void *arg, const struct slot_info *info)
 {
-	char text[DIGEST_TEXT_MAX], when[32] = "never";
+	char text[DIGEST_TEXT_MAX], when[32] = "-";
 	time_t last = (time_t)info->last_read;
 	uint64_t data = info->data_bytes + info->partial_bytes;
 	struct totals *totals = arg;
