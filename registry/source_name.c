@@ -95,7 +95,8 @@ void source_name_suggest(const char *source, struct err *e)
 	    stat(source, &st) < 0)
 		return;
 	if (S_ISREG(st.st_mode))
-		prefix = "docker-archive:";
+		err_set(e, 0, "%s; docker-archive:%s or oci-archive:%s?", old.text,
+			source, source);
 	snprintf(path, sizeof(path), "%s/index.json", source);
 	if (S_ISDIR(st.st_mode) && access(path, F_OK) == 0)
 		prefix = "oci:";
@@ -134,8 +135,8 @@ int source_name_check(const char *source, struct err *e)
 	if (source[0] == '/' || has_prefix(source, "./") || has_prefix(source, "../"))
 		return err_set(
 			e, -EINVAL,
-			"%s: an image on disk is written as oci:DIR, oci-archive:FILE or "
-			"docker-archive:FILE",
+			"%s: an image on disk is written as oci:DIR, oci-archive:FILE, "
+			"docker-archive:FILE or dir:DIR",
 			source);
 	return 0;
 }

@@ -37,7 +37,7 @@ int source_name_check(const char *source, struct err *e);
 void source_name_restore(const char *source, struct err *e);
 /*
  * Adds to the sentence about a reference that failed, if a file has this name, how the file
- * is written as a source: "; docker-archive:small.tar?".
+ * is written as a source: "; oci:layout?".
  */
 void source_name_suggest(const char *source, struct err *e);
 

@@ -94,7 +94,8 @@ def test_mount_over_a_mount(source, images, tmp_path):
 
 
 @pytest.mark.parametrize("name, hint", [
-    ("small.tar", "docker-archive:small.tar"), ("./small.tar", "docker-archive:./small.tar"),
+    ("small.tar", "docker-archive:small.tar or oci-archive:small.tar"),
+    ("./small.tar", "docker-archive:./small.tar or oci-archive:./small.tar"),
     ("lay", "oci:lay"), ("plain", "dir:plain"), ("folder", None), ("nothing", None)])
 def test_file_in_place_of_a_reference(tmp_path, place, name, hint):
     (tmp_path / "small.tar").write_text("")
