@@ -10,7 +10,7 @@ _peelfs_word() {
 }
 
 # _peelfs_reply CANDIDATE...: offer those that begin with the word. bash wants only the part
-# behind the last : or = of the word. No blank follows a candidate that needs more.
+# after the last : or = of the word. No blank follows a candidate that needs more.
 _peelfs_reply() {
 	local word candidate behind
 	word=$(_peelfs_word)
@@ -23,7 +23,7 @@ _peelfs_reply() {
 	return 0
 }
 
-# _peelfs_paths -f|-d: complete the part of the word behind its last : or = as a path.
+# _peelfs_paths -f|-d: complete the part of the word after its last : or = as a path.
 _peelfs_paths() {
 	local word
 	word=$(_peelfs_word)

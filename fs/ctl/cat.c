@@ -62,7 +62,7 @@ static int run_cat(char **words)
 
 const struct ctl_command cat_command = {
 	"cat",
-	"cat [--layer=N] [-o OPT[,OPT...]] SOURCE PATH...\n",
+	"cat [--layer=N] [-o OPT[,OPT...]] SOURCE PATH...",
 	"  cat       print files of an image, without a mount\n",
 	run_cat,
 };

@@ -376,7 +376,7 @@ static int run_diff(char **words)
 
 const struct ctl_command diff_command = {
 	"diff",
-	"diff [--json] [-o OPT[,OPT...]] SOURCE SOURCE\n",
+	"diff [--json] [-o OPT[,OPT...]] SOURCE SOURCE",
 	"  diff      compare the root file systems of two images, without a mount: what\n"
 	"            the second adds (A), changes (C) and no longer has (D). The exit\n"
 	"            status is that of diff: 0 the same, 1 different, 2 trouble\n",

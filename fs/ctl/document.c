@@ -61,7 +61,7 @@ static int run_dockerfile(char **words)
 	return run_document("dockerfile", "Dockerfile", words);
 }
 
-#define USAGE " [-o OPT[,OPT...]] SOURCE\n"
+#define USAGE " [-o OPT[,OPT...]] SOURCE"
 
 const struct ctl_command inspect_command = {
 	"inspect",

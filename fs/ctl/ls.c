@@ -257,9 +257,9 @@ static int run_ls(char **words)
 
 const struct ctl_command ls_command = {
 	"ls",
-	"ls [-lRdp] [--layer=N] [-o OPT[,OPT...]] SOURCE [PATH...]\n",
+	"ls [-lRdp] [--layer=N] [-o OPT[,OPT...]] SOURCE [PATH...]",
 	"  ls        list files of an image, without a mount, as ls -A does; -l: with\n"
 	"            attributes; -R: all below; -d: directories as files; -p: with a slash\n"
-	"            behind their names; --layer: of one layer, with its whiteouts\n",
+	"            after their names; --layer: of one layer, with its whiteouts\n",
 	run_ls,
 };

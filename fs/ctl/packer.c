@@ -224,8 +224,9 @@ static int write_content(struct packer *p, const struct item *item,
 		rc = write_piece(p, item->node, &pieces[i], i == 0, &at, &failed);
 	if (failed < 0) {
 		p->is_incomplete = true;
-		ctl_error("%s: wrong, with zeros from byte %llu on: %s", entry_name(p),
-			  (unsigned long long)at, reader_why(p->reader, failed, &e));
+		ctl_error("%s: incomplete, with zeros from byte %llu on: %s",
+			  entry_name(p), (unsigned long long)at,
+			  reader_why(p->reader, failed, &e));
 	}
 	if (rc == 0)
 		rc = pax_skip(p->pax, (uint64_t)item->attr.st_size - at);

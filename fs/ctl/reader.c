@@ -113,7 +113,7 @@ int reader_document(struct reader *r, const char *name, struct item *out, struct
 	int rc = nodes_lookup(r->nodes, NODES_TOP, name, NULL, out);
 
 	if (rc == -ENOENT)
-		return err_set(e, rc, "%s has no %s: it is not an image of a container",
+		return err_set(e, rc, "%s has no %s: it is not a container image",
 			       mount_name(&r->mount), name);
 	if (rc < 0)
 		return err_set(e, rc, "%s", reader_why(r, rc, &why));

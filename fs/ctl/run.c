@@ -191,7 +191,7 @@ static int run_run(char **words)
 
 const struct ctl_command run_command = {
 	"run",
-	"run [FLAG...] [-o OPT[,OPT...]] SOURCE [COMMAND...]\n",
+	"run [FLAG...] [-o OPT[,OPT...]] SOURCE [COMMAND...]",
 	"  run       run a program in an image, without an engine or root. -t: in a new\n"
 	"            terminal, -i: that reads this one; -e K=V, -v SRC:DST[:ro], -w DIR,\n"
 	"            -u USER; --rw DIR: keep what it writes there; --net host|none\n",

@@ -255,7 +255,7 @@ const struct ctl_command status_command = {
 	"status",
 	"status\nstatus [--json] [--follow] MOUNTPOINT",
 	"  status    list all mounts; of a mount point: print the image, its layers and what\n"
-	"            was fetched; --json: print MOUNTPOINT/.peelfs/status.json; --follow:\n"
-	"            print it each second until the mount is gone\n",
+	"            was fetched; --json: the text of .peelfs/status.json; --follow: print it\n"
+	"            each second until the mount is gone\n",
 	run_status,
 };

@@ -138,7 +138,7 @@ static int run_tar(char **words)
 
 const struct ctl_command tar_command = {
 	"tar",
-	"tar [--layer=N] [-o OPT[,OPT...]] SOURCE [PATH...]\n",
+	"tar [--layer=N] [-o OPT[,OPT...]] SOURCE [PATH...]",
 	"  tar       write the root file system of an image, or parts of it, as a tar to\n"
 	"            stdout, without a mount; --layer: one layer, with its whiteouts\n",
 	run_tar,

@@ -207,9 +207,9 @@ static int say_late(struct wait *w)
 		return status;
 	get_state(w, &at);
 	if (!at.is_resolved)
-		return ctl_error("%s: the layers are not there after %" PRIu64 " s",
+		return ctl_error("%s: the layers are not loaded after %" PRIu64 " s",
 				 w->top, w->limit);
-	return ctl_error("%s: only %zu of %zu layers are there after %" PRIu64 " s",
+	return ctl_error("%s: only %zu of %zu layers are loaded after %" PRIu64 " s",
 			 w->top, at.layers, at.n_layers, w->limit);
 }
 

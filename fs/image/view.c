@@ -91,7 +91,7 @@ int view_fetch_referrers(struct view *v, struct err *e)
 		rc = referrers_fetch(&v->referrers, o, v->image, of_index,
 				     v->context->log, e);
 	image_source_close(own);
-	return rc < 0 ? err_prefix(e, rc, "what refers to %s", v->image->name) : 0;
+	return rc < 0 ? err_prefix(e, rc, "the referrers of %s", v->image->name) : 0;
 }
 
 int view_fetch_index_blobs(struct view *v, struct err *e)

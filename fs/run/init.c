@@ -181,7 +181,7 @@ static int make_program(struct state *s, struct err *e)
 		return err_set(e, rc, "out of memory");
 	return p->words.n > 0 ? 0
 			      : err_set(e, -EINVAL,
-					"%s names no command to run: give one behind it",
+					"%s names no command to run: give one after it",
 					spec->source);
 }
 

@@ -187,7 +187,7 @@ int stage_load(struct stage *s, const char *name, struct buf *out, struct err *e
 	if (rc == -ENOTCONN || rc == -ECONNABORTED)
 		return -ENOTCONN;
 	if (rc == -ENOENT)
-		return err_set(e, rc, "%s has no %s: it is not an image of a container",
+		return err_set(e, rc, "%s has no %s: it is not a container image",
 			       s->spec->source, name);
 	return rc < 0 ? err_set(e, rc, "%s: %s: %s", s->spec->source, name, strerror(-rc))
 		      : 0;

@@ -264,7 +264,7 @@ def test_unreadable_bytes(images, tmp_path):
         assert (top / "a").read_text() == "good\n"
         found = (top / "big").read_bytes()
         assert len(found) == len(big)
-        [line] = [line for line in said if "big: wrong, with zeros from byte" in line]
+        [line] = [line for line in said if "big: incomplete, with zeros from byte" in line]
         at = int(line.split("byte ")[1].split(" ")[0])
         assert 3 << 20 <= at < 4 << 20 and found == big[:at] + bytes(len(big) - at)
 

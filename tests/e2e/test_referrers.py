@@ -304,9 +304,9 @@ def test_registry_that_is_down(images, fake, artifacts):
         assert os.listdir(m.path + "/referrers") == []
         done = subprocess.run(["ls", "-R", m.path + "/referrers"], capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
-        assert any("what refers to" in str(e) for e in m.status()["lastErrors"])
+        assert any("the referrers of" in str(e) for e in m.status()["lastErrors"])
         shown = subprocess.run([PEELCTL, "status", m.path], capture_output=True, text=True).stdout
-        assert "what refers to" in shown
+        assert "the referrers of" in shown
         fake.referrers[image["digest"]] = [of]
         assert eventually(lambda: os.listdir(m.path + "/referrers") == ["application_spdx+json"], 30)
 

@@ -76,7 +76,7 @@ def test_wait_has_a_limit(fake, options):
         done = ctl("wait", "-t", "1", m.path)
         assert 1 <= time.monotonic() - begun < 1 + AT_ONCE * SLOWER
         assert done.returncode == 1 and done.stdout == ""
-        assert done.stderr == "peelctl: %s: only 0 of 2 layers are there after 1 s\n" % m.path
+        assert done.stderr == "peelctl: %s: only 0 of 2 layers are loaded after 1 s\n" % m.path
         fake.silent.clear()
         assert ctl("wait", "-t1000", m.path).returncode == 0
         assert os.listdir(m.path if options else m.root)
