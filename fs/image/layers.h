@@ -60,6 +60,7 @@ struct mount_layer {
 
 	/* These stay: */
 	struct failures failures;
+	struct err *failure;  /* of the last try; under the set's lock */
 	struct extra *extras; /* under the extra lock, ordered by inode */
 	uint32_t n_extras;    /* atomic */
 };
@@ -112,7 +113,8 @@ bool layers_close_unused(struct layers *ls, uint32_t seconds, size_t max);
 /*
  * Pins a layer, opened and with its index, until mount_layer_unpin(). This thread opens
  * it, or waits for the one that does. 0, also for a layer that is permanently broken
- * (l->loaded); else a negative errno and a sentence.
+ * (l->loaded); else a negative errno and a sentence. Soon after a failure it is not tried
+ * again, and these are those of that failure.
  */
 int mount_layer_open(struct mount_layer *l, struct err *e);
 /*

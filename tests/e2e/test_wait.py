@@ -148,6 +148,18 @@ def test_wait_says_why_a_load_failed(fake, before, options):
         assert eventually(lambda: ctl("wait", m.path).returncode == 0, 15, 1)
 
 
+def test_wait_says_why_a_layer_failed_before(fake):
+    with mount(fake.image("a", IMAGE), "timeout=3", load=False) as m:
+        layers = [n for n in os.listdir(m.path + "/layers") if not n.endswith(".json")]
+        fake.status = 403
+        for name in layers:
+            with pytest.raises(OSError):
+                os.listdir(m.path + "/layers/" + name)
+        done = ctl("wait", m.path)
+        assert done.returncode == 1
+        assert re.fullmatch("peelctl: %s: layer .*%s.*403.*\n" % (m.path, fake.host), done.stderr)
+
+
 def test_wait_ends_with_a_silent_registry(fake):
     with mount(fake.image("a", IMAGE), "timeout=3", load=False) as m:
         fake.silent.set()
