@@ -168,12 +168,21 @@ static void serve(struct sandbox *s)
 	relay_close(&s->relay);
 }
 
+/* Its own sentence is missing if a signal ended it. */
+static void explain_server(const struct sandbox *s)
+{
+	if (s->server == 0 && s->server_signal != 0 && s->status == RUN_FAILED)
+		fprintf(stderr, "peelctl: signal %d ended peelfs\n", s->server_signal);
+}
+
 /* The mount is gone, so peelfs ends; it is asked in case it never had one. */
 static void end_server(struct sandbox *s)
 {
 	struct pollfd fd = {.fd = s->signals, .events = POLLIN};
 	struct signalfd_siginfo info;
 
+	reap(s);
+	explain_server(s);
 	if (s->server > 0)
 		kill(s->server, SIGTERM);
 	while (reap(s), s->server > 0) {
@@ -184,8 +193,6 @@ static void end_server(struct sandbox *s)
 	if (s->server > 0) {
 		kill(s->server, SIGKILL);
 		waitpid(s->server, NULL, 0);
-	} else if (s->server_signal != 0 && s->status == RUN_FAILED) {
-		fprintf(stderr, "peelctl: signal %d ended peelfs\n", s->server_signal);
 	}
 }
 
