@@ -17,8 +17,6 @@
 
 /* A layer's paths have at most 4095 bytes. */
 #define PATH_SIZE (64u << 10)
-/* The kernel's limits of a list of names and of a value are 64 KiB. */
-#define XATTR_SIZE (16u << 20)
 
 /* Reports what of @r could not be read. Only -ENOMEM ends the comparison. */
 static int give_up(struct compare *c, struct reader *r, int code)
@@ -342,8 +340,8 @@ int compare_trees(struct compare *c, uint64_t top_a, uint64_t top_b)
 
 	buf_init(&c->path, PATH_SIZE);
 	for (i = 0; i < 2; i++) {
-		buf_init(&c->xattrs[i], XATTR_SIZE);
-		buf_init(&c->values[i], XATTR_SIZE);
+		buf_init(&c->xattrs[i], READER_XATTR_MAX);
+		buf_init(&c->values[i], READER_XATTR_MAX);
 	}
 	rc = buf_append(&c->path, "/", 1);
 	if (rc == 0)

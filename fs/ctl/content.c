@@ -12,9 +12,6 @@
 #include "fs/tree/node.h"
 #include "tar/layer.h"
 
-/* Of one read: a span is about as long. */
-#define PART (1u << 20)
-
 struct content_digest {
 	bool is_known;
 	bool is_sure;
@@ -52,22 +49,22 @@ static int find_digest(const struct content *c, struct content_digest *out)
 static int compare_bytes(const struct content *a, const struct content *b,
 			 struct reader **failed)
 {
-	char *buf = malloc(2 * (size_t)PART);
+	char *buf = malloc(2 * (size_t)READER_PART);
 	uint64_t off = 0;
 	int rc = buf ? 0 : -ENOMEM;
 	size_t n;
 
 	*failed = a->reader;
 	while (rc == 0 && off < a->size) {
-		n = a->size - off < PART ? (size_t)(a->size - off) : PART;
+		n = a->size - off < READER_PART ? (size_t)(a->size - off) : READER_PART;
 		*failed = a->reader;
 		rc = reader_part(a->reader, a->node, off, buf, n);
 		if (rc == 0) {
 			*failed = b->reader;
-			rc = reader_part(b->reader, b->node, off, buf + PART, n);
+			rc = reader_part(b->reader, b->node, off, buf + READER_PART, n);
 		}
 		if (rc == 0)
-			rc = memcmp(buf, buf + PART, n) != 0;
+			rc = memcmp(buf, buf + READER_PART, n) != 0;
 		off += n;
 	}
 	free(buf);

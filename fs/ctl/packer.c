@@ -22,12 +22,8 @@
 #include "fs/ctl/pax.h"
 #include "fs/ctl/reader.h"
 
-/* Of one read: a span is about as long. */
-#define PART (1u << 20)
 /* A layer's paths have at most 4095 bytes, and the user names the top. */
 #define PATH_SIZE (256u << 10)
-/* The kernel's limits of a list of names and of a value are 64 KiB. */
-#define XATTR_SIZE (16u << 20)
 
 struct piece {
 	uint64_t off;
@@ -41,9 +37,9 @@ int packer_init(struct packer *p, struct reader *r, int fd)
 	p->is_empty = true;
 	first_names_init(&p->names);
 	buf_init(&p->path, PATH_SIZE);
-	buf_init(&p->xattrs, XATTR_SIZE);
-	buf_init(&p->value, XATTR_SIZE);
-	p->bytes = malloc(PART);
+	buf_init(&p->xattrs, READER_XATTR_MAX);
+	buf_init(&p->value, READER_XATTR_MAX);
+	p->bytes = malloc(READER_PART);
 	return p->bytes ? pax_new(fd, &p->pax) : -ENOMEM;
 }
 
@@ -186,7 +182,7 @@ static ssize_t list_pieces(struct packer *p, const struct item *item)
 
 static size_t part_len(uint64_t left)
 {
-	return left < PART ? (size_t)left : PART;
+	return left < READER_PART ? (size_t)left : READER_PART;
 }
 
 /*

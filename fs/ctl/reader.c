@@ -24,9 +24,6 @@
 /* As in the kernel (path_resolution(7)). */
 #define LINKS_MAX 40
 
-/* Of one read: a span is about as long. */
-#define PIECE (1 << 20)
-
 void reader_prepare(void)
 {
 	struct rlimit files;
@@ -315,17 +312,17 @@ ssize_t reader_xattr(struct reader *r, uint64_t node, const char *name, struct b
 
 int reader_print(struct reader *r, const struct item *file)
 {
-	char *piece = malloc(PIECE);
+	char *part = malloc(READER_PART);
 	uint64_t off = 0;
-	ssize_t n = piece ? 1 : -ENOMEM;
+	ssize_t n = part ? 1 : -ENOMEM;
 
 	while (n > 0) {
-		n = nodes_read(r->nodes, file->node, piece, PIECE, off, NULL);
+		n = nodes_read(r->nodes, file->node, part, READER_PART, off, NULL);
 		if (n > 0) {
-			ctl_write(piece, (size_t)n);
+			ctl_write(part, (size_t)n);
 			off += (uint64_t)n;
 		}
 	}
-	free(piece);
+	free(part);
 	return (int)n;
 }

@@ -31,6 +31,11 @@
 struct buf;
 struct words;
 
+/* A good length of one read: a span is about as long. */
+#define READER_PART (1u << 20)
+/* A ceiling for buffers of reader_xattr(), far above what tar/ lets into an index. */
+#define READER_XATTR_MAX (16u << 20)
+
 struct reader {
 	struct options options;
 	struct log log; /* warnings go to stderr; errors are left to the caller */

@@ -89,7 +89,7 @@ static void on_init(void *arg, struct fuse_conn_info *conn)
 
 /* NAMES AND ATTRIBUTES */
 
-static void own(const struct nodes *n, struct stat *st)
+static void set_owner(const struct nodes *n, struct stat *st)
 {
 	const struct options *o = n->context->options;
 
@@ -99,14 +99,14 @@ static void own(const struct nodes *n, struct stat *st)
 		st->st_gid = (gid_t)o->gid;
 }
 
-static double lasts(const struct item *item)
+static double timeout_of(const struct item *item)
 {
 	return item->expires ? item->seconds : NEVER_EXPIRES;
 }
 
-static double attr_lasts(const struct item *item)
+static double attr_timeout(const struct item *item)
 {
-	return item->is_provisional ? 0 : lasts(item);
+	return item->is_provisional ? 0 : timeout_of(item);
 }
 
 static void fill_entry(const struct nodes *n, const struct item *item,
@@ -115,9 +115,9 @@ static void fill_entry(const struct nodes *n, const struct item *item,
 	memset(e, 0, sizeof(*e));
 	e->ino = item->node;
 	e->attr = item->attr;
-	own(n, &e->attr);
-	e->attr_timeout = attr_lasts(item);
-	e->entry_timeout = item->is_live ? 0 : lasts(item);
+	set_owner(n, &e->attr);
+	e->attr_timeout = attr_timeout(item);
+	e->entry_timeout = item->is_live ? 0 : timeout_of(item);
 }
 
 /* LOOKING UP */
@@ -155,8 +155,8 @@ static int do_getattr(struct request *r)
 
 	if (rc < 0)
 		return request_fail(r, rc);
-	own(nodes, &item.attr);
-	fuse_reply_attr(r->req, &item.attr, attr_lasts(&item));
+	set_owner(nodes, &item.attr);
+	fuse_reply_attr(r->req, &item.attr, attr_timeout(&item));
 	return 0;
 }
 

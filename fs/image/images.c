@@ -108,9 +108,9 @@ int images_open_first(struct images *is, const char *source, struct err *e)
 	return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }
 
-/* THE STEPS OF AN IMAGE, which is pinned, or known to this thread alone */
+/* THE STEPS OF AN IMAGE. It is pinned, or known to this thread alone. */
 
-static int find_layers(struct view *v, struct err *e)
+static int ensure_layers(struct view *v, struct err *e)
 {
 	struct lazy_set *set = &v->images->steps;
 	int rc = lazy_need(set, &v->layers_step, NULL);
@@ -127,13 +127,13 @@ static int find_layers(struct view *v, struct err *e)
 
 static int load_tree(struct view *v, bool fail_fast, struct err *e)
 {
-	int rc = find_layers(v, e);
+	int rc = ensure_layers(v, e);
 
 	return rc < 0 ? rc : view_load_tree(v, fail_fast, e);
 }
 
 /* Waits if another thread is loading it. */
-static int have_tree(struct view *v, bool fail_fast, struct err *e)
+static int ensure_tree(struct view *v, bool fail_fast, struct err *e)
 {
 	struct lazy_set *set = &v->images->steps;
 	int rc;
@@ -156,7 +156,7 @@ static int have_tree(struct view *v, bool fail_fast, struct err *e)
 static void load_stored_tree(struct view *v)
 {
 	struct err e = {""};
-	int rc = v->is_stored ? have_tree(v, false, &e) : 0;
+	int rc = v->is_stored ? ensure_tree(v, false, &e) : 0;
 
 	if (rc < 0)
 		(void)context_failed(v->context, NULL, v->path, rc, e.text);
@@ -179,7 +179,7 @@ int images_load_first(struct images *is, struct err *e)
 
 int images_load_first_tree(struct images *is, struct err *e)
 {
-	return have_tree(is->first, true, e);
+	return ensure_tree(is->first, true, e);
 }
 
 void images_close(struct images *is)
