@@ -19,7 +19,7 @@ struct image_config {
 	struct strings entrypoint; /* the words before those of cmd */
 	struct strings cmd;
 	char *workdir;	/* NULL: not given */
-	char *user;	/* the same; as accounts_find() has it */
+	char *user;	/* the same; as account_find() takes it */
 	char *platform; /* OS/ARCH for messages; never NULL */
 };
 
