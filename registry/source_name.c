@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/mountinfo.h"
 #include "registry/disk/docker_archive.h"
 #include "registry/disk/layout.h"
 #include "registry/remote/client.h"
@@ -84,27 +85,76 @@ const struct source_kind *source_name_kind(const char *source, const char **text
 	return k;
 }
 
+static bool has_file(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/%s", dir, name);
+
+	return n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) == 0;
+}
+
+/* The prefix with which the image in this directory is written; NULL: there is none. */
+static const char *directory_prefix(const char *dir)
+{
+	if (has_file(dir, "oci-layout") ||
+	    (has_file(dir, "index.json") && has_file(dir, "blobs")))
+		return "oci:";
+	return has_file(dir, "manifest.json") && has_file(dir, "version") ? "dir:" : NULL;
+}
+
+/* -EEXIST if the file that @arg describes is in this mount. */
+static int match_mount(void *arg, const struct mountinfo *m)
+{
+	const struct stat *st = arg;
+
+	return st->st_dev == m->device ? -EEXIST : 0;
+}
+
+static void suggest_directory(const char *dir, struct stat *st, struct err *e)
+{
+	const char *prefix = directory_prefix(dir);
+	struct err old = *e;
+
+	if (prefix)
+		err_set(e, 0, "%s; %s%s?", old.text, prefix, dir);
+	else if (mountinfo_each(match_mount, st) != -EEXIST)
+		return;
+	else if (has_file(dir, "rootfs"))
+		err_set(e, 0, "%s is a mounted image; its files are in %s/rootfs", dir,
+			dir);
+	else
+		err_set(e, 0,
+			"%s is in a mount of peelfs; its files can be read as they are",
+			dir);
+}
+
+/* "localhost:5000", which is a name and a tag. */
+static bool is_host_and_port(const char *text)
+{
+	size_t host = strcspn(text, ":/");
+	const char *port = text + host + 1;
+
+	return text[host] == ':' && *port && !port[strspn(port, "0123456789")] &&
+	       (memchr(text, '.', host) || strncmp(text, "localhost:", 10) == 0);
+}
+
 void source_name_suggest(const char *source, struct err *e)
 {
-	const char *prefix = NULL, *text;
+	const char *text;
 	struct err old = *e;
-	char path[PATH_MAX];
 	struct stat st;
 
-	if (source_name_kind(source, &text)->is_local || !e->text[0] ||
-	    stat(source, &st) < 0)
+	if (source_name_kind(source, &text)->is_local || !e->text[0])
 		return;
-	if (S_ISREG(st.st_mode))
+	if (stat(source, &st) < 0) {
+		if (is_host_and_port(text))
+			err_set(e, 0, "%s; %s/ browses that registry", old.text, source);
+	} else if (S_ISREG(st.st_mode)) {
 		err_set(e, 0, "%s; docker-archive:%s or oci-archive:%s?", old.text,
 			source, source);
-	snprintf(path, sizeof(path), "%s/index.json", source);
-	if (S_ISDIR(st.st_mode) && access(path, F_OK) == 0)
-		prefix = "oci:";
-	snprintf(path, sizeof(path), "%s/manifest.json", source);
-	if (S_ISDIR(st.st_mode) && !prefix && access(path, F_OK) == 0)
-		prefix = "dir:";
-	if (prefix)
-		err_set(e, 0, "%s; %s%s?", old.text, prefix, source);
+	} else if (S_ISDIR(st.st_mode)) {
+		suggest_directory(source, &st, e);
+	}
 }
 
 void source_name_restore(const char *source, struct err *e)

@@ -36,8 +36,10 @@ int source_name_check(const char *source, struct err *e);
 /* Puts the prefix of @source before the sentence, if that begins with the path in it. */
 void source_name_restore(const char *source, struct err *e);
 /*
- * Adds to the sentence about a reference that failed, if a file has this name, how the file
- * is written as a source: "; oci:layout?".
+ * For the sentence about a reference that failed. If an image on disk has this name, adds
+ * how it is written as a source: "; oci:layout?". For a host and a port alone, adds how the
+ * registry is browsed. If the name is a directory of a mount, a sentence about that replaces
+ * it.
  */
 void source_name_suggest(const char *source, struct err *e);
 

@@ -96,12 +96,15 @@ def test_mount_over_a_mount(source, images, tmp_path):
 @pytest.mark.parametrize("name, hint", [
     ("small.tar", "docker-archive:small.tar or oci-archive:small.tar"),
     ("./small.tar", "docker-archive:./small.tar or oci-archive:./small.tar"),
-    ("lay", "oci:lay"), ("plain", "dir:plain"), ("folder", None), ("nothing", None)])
+    ("lay", "oci:lay"), ("plain", "dir:plain"), ("manifest", None), ("folder", None),
+    ("nothing", None)])
 def test_file_in_place_of_a_reference(tmp_path, place, name, hint):
     (tmp_path / "small.tar").write_text("")
-    for folder, inside in (("lay", "index.json"), ("plain", "manifest.json"), ("folder", "f")):
+    for folder, *inside in (("lay", "index.json", "blobs"), ("plain", "manifest.json", "version"),
+                            ("manifest", "manifest.json"), ("folder", "f")):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / inside).write_text("{}")
+        for name_inside in inside:
+            (tmp_path / folder / name_inside).write_text("{}")
     options = "offline,cache_dir=%s" % (tmp_path / "cache")
     for done in (run("-o", options, name, place, cwd=tmp_path),
                  run("index", "-o", options, name, program=PEELCTL, cwd=tmp_path)):
@@ -110,6 +113,24 @@ def test_file_in_place_of_a_reference(tmp_path, place, name, hint):
             assert done.stderr.endswith("; %s?\n" % hint), done.stderr
         else:
             assert "?" not in done.stderr
+
+
+def test_mount_point_in_place_of_an_image(source, place):
+    with mount(source) as m:
+        for name, about in ((m.path, "is a mounted image; its files are in %s/rootfs" % m.path),
+                            (m.path + "/rootfs", "is in a mount of peelfs")):
+            done = run("ls", "-o", "offline", name, program=PEELCTL)
+            assert done.returncode == 1
+            assert done.stderr.startswith("peelctl: %s %s" % (name, about)), done.stderr
+        where, name = os.path.split(m.path)
+        done = run("-o", "offline,cache=none", name, place, cwd=where)
+        assert done.stderr == "peelfs: %s is a mounted image; its files are in %s/rootfs\n" % (
+            name, name)
+
+
+def test_host_and_port_in_place_of_an_image(place):
+    done = run("-o", "offline,cache=none", "127.0.0.1:5055", place)
+    assert done.stderr.endswith("; 127.0.0.1:5055/ browses that registry\n"), done.stderr
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"manifests":3}', "{}"])
