@@ -39,6 +39,7 @@
 #include "fs/fuse/loading.h"
 #include "fs/fuse/session.h"
 #include "fs/text/bar.h"
+#include "registry/image_source.h"
 #include "registry/source_name.h"
 
 /* As mount(8). */
@@ -62,16 +63,6 @@ struct program {
 	struct err wait_err;
 };
 
-static int load(struct program *p, struct err *e)
-{
-	struct loading l = {.mount = &p->mount,
-			    .daemon = &p->daemon,
-			    .load = mount_load,
-			    .takes_signals = true};
-
-	return loading_run(&l, e);
-}
-
 /*
  * libfuse takes "/dev/fd/N" for a mount that exists already: N is open on its device
  * (`peelctl run`). Then this program itself mounts nothing.
@@ -79,6 +70,20 @@ static int load(struct program *p, struct err *e)
 static bool is_mounted(const char *mountpoint)
 {
 	return strncmp(mountpoint, "/dev/fd/", 8) == 0;
+}
+
+static int load(struct program *p, struct err *e)
+{
+	struct loading l = {.mount = &p->mount,
+			    .daemon = &p->daemon,
+			    .load = mount_load,
+			    .takes_signals = true};
+	int rc = loading_run(&l, e);
+
+	/* An artifact can be mounted, but no program in it be run. */
+	if (rc == 0 && is_mounted(p->mountpoint) && p->mount.images.first)
+		rc = image_must_have_files(p->mount.images.first->image, e);
+	return rc;
 }
 
 /* READY */
@@ -407,6 +412,8 @@ int main(int argc, char **argv)
 	home_settle();
 	rc = options_parse(&p->options, argc, argv, geteuid() == 0, &e);
 	log_init(&p->log, p->options.verbose);
+	if (rc == 0 && p->options.mountpoint && is_mounted(p->options.mountpoint))
+		p->log.program = "peelctl"; /* what the user has called */
 	if (rc < 0) {
 		log_error(&p->log, "%s", e.text);
 		status = EXIT_USAGE;

@@ -245,6 +245,7 @@ def test_what_is_no_image_of_a_container(box):
     source = box.tag(box.images.manifest([], config=config))
     done = box(source, "true")
     assert done.returncode == 125 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("peelctl: ") and "an artifact of type" in done.stderr, done.stderr
 
 
 def test_from_a_registry(box, registry):
@@ -252,3 +253,5 @@ def test_from_a_registry(box, registry):
     reference = registry.push(box.image(), "run/real", "t")
     assert box.output(reference, "cat", "/etc/passwd") == runner.PASSWD
     assert box.output("-o", "offline", reference, "id", "-u") == "0\n"
+    done = box(reference + "none", "true")
+    assert done.returncode == 125 and done.stderr.startswith("peelctl: "), done.stderr
