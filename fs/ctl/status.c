@@ -77,7 +77,8 @@ static void print_image(const struct json *j)
 
 	ctl_print("image     %s", get_image(j));
 	ctl_print("manifest  %s", get_text(j, "manifest"));
-	ctl_print("platform  %s", get_text(j, "platform"));
+	if (strcmp(get_text(j, "platform"), "/") != 0) /* an artifact has none */
+		ctl_print("platform  %s", get_text(j, "platform"));
 	ctl_print("%s", "");
 	ctl_print("layer  digest        state     index        size/MiB  fetched/MiB  "
 		  "entries");
@@ -99,7 +100,8 @@ static void print_last_errors(const struct json *list)
 		t = (time_t)get_number(f, "time");
 		if (localtime_r(&t, &tm))
 			strftime(when, sizeof(when), "%F %T", &tm);
-		ctl_print("          %s  %s", when, get_text(f, "path"));
+		ctl_print("          %s%s%s", when, get_text(f, "path")[0] ? "  " : "",
+			  get_text(f, "path"));
 		ctl_print("          %s", get_text(f, "error"));
 	}
 }

@@ -80,6 +80,7 @@ def test_chart(artifacts, registry):
         assert status["state"] == "ready"
         assert status["artifactType"] == "application/vnd.cncf.helm.config.v1+json"
         assert os.statvfs(m.path).f_blocks > 0
+        assert "platform" not in run("status", m.path, program=PEELCTL).stdout
 
 
 HOSTILE = {"../../etc/passwd": ".._.._etc_passwd", "/abs": "_abs", "a//b": "a__b", "..": None,
