@@ -79,7 +79,8 @@ def survey_all(slot):
 def is_provisional(path):
     """Has it other attributes before its layers are loaded?"""
     top, _, rest = path.partition("/")
-    return path in ("history", "rootfs") or top == "layers" and rest and "/" not in rest
+    return (path in ("history", "rootfs", "rootfs.erofs") or
+            top == "layers" and rest and "/" not in rest)
 
 
 def survey(root):

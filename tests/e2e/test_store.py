@@ -10,7 +10,8 @@ import pytest
 
 from archive import directory, file, layer
 from mounting import foreground, mount
-from stores import are_right, blobs_of, contents, ctl, data_files, files_of, image_of, indexes, same
+from stores import (are_right, blobs_of, contents, ctl, data_files, files_of, image_of, indexes,
+                    prune_data, same)
 
 
 def punch(path):
@@ -51,7 +52,7 @@ def test_one_frame_is_decoded_once(images, tmp_path, megabytes):
     source = image_of(images, files, compression="zstd")
     with mount(source, cache=tmp_path / "c"):
         pass
-    assert ctl("cache", "prune", "--dir=%s" % (tmp_path / "c"), "1").returncode == 0
+    prune_data(tmp_path / "c")
     with mount(source, cache=tmp_path / "c") as m:
         last = "f%03d" % (megabytes - 1)
         assert same(m.root, {last: files[last]})
