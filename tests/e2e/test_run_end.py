@@ -43,6 +43,7 @@ class Terminal:
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
             os.execvpe(words[0], words, environment(TERM="vt220"))
+        os.set_blocking(self.fd, False)
         self.text = b""
         self.status = None
 
@@ -64,7 +65,6 @@ class Terminal:
             if pid:
                 self.status = os.waitstatus_to_exitcode(status)
             return pid
-        os.set_blocking(self.fd, False)
         assert eventually(has_ended), self.text
         return self.status
 
@@ -116,7 +116,7 @@ def test_keys_of_a_terminal(box, image):
 def test_job_control_in_a_terminal(box, image):
     with terminal(*box.words("-it", image, "sh", "-i")) as t:
         t.wait_for("# ")
-        t.type("sleep 1000 & jobs; kill %1; wait; echo done-$((1+1))\n")
+        t.type("sleep 1000 & jobs; kill %1; echo done-$((1+1))\n")
         t.wait_for("done-2")
         t.type("exit 4\n")
         assert t.end() == 4
