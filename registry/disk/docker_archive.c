@@ -299,6 +299,22 @@ static int read_member(struct docker_archive *da, const char *path, struct buf *
 	return rc < 0 ? err_prefix(e, rc, "%s", path) : 0;
 }
 
+/* The list of images. */
+static int read_list(struct docker_archive *da, struct buf *out, struct err *e)
+{
+	struct source *s = NULL;
+	int rc = read_member(da, "manifest.json", out, e);
+	bool is_oci;
+
+	if (rc != -ENOENT)
+		return rc;
+	is_oci = archive_member(da->archive, "index.json", &s, NULL) == 0;
+
+	source_unref(s);
+	return err_set(e, rc, "not made by docker save: it has no manifest.json%s",
+		       is_oci ? "; as oci-archive: it can be read" : "");
+}
+
 static void forget_blobs(struct docker_archive *da)
 {
 	size_t i;
@@ -365,7 +381,7 @@ static int docker_archive_root(struct backend *b, struct buf *bytes,
 	buf_init(&text, DOCUMENT_MAX);
 	rc = archive_scan(da->archive, e);
 	if (rc == 0)
-		rc = read_member(da, "manifest.json", &text, e);
+		rc = read_list(da, &text, e);
 	if (rc == 0)
 		rc = json_parse(buf_text(&text), text.len, &images, e);
 	if (rc == 0)

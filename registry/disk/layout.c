@@ -208,6 +208,17 @@ static int root_of_non_images(struct layout *l, const struct buf *index,
 	return rc;
 }
 
+static int no_index(struct layout *l, struct err *e)
+{
+	struct source *s = NULL;
+	bool is_docker = l->archive &&
+			 layout_open_file(l, "manifest.json", &s, NULL) == 0;
+
+	source_unref(s);
+	return err_set(e, -ENOENT, "not an OCI layout: it has no index.json%s",
+		       is_docker ? "; as docker-archive: it can be read" : "");
+}
+
 static int parse_index(const struct buf *index, struct entries *out, struct err *e)
 {
 	int rc = entries_parse(index->data, index->len, out, e);
@@ -226,7 +237,7 @@ static int root_of_index(struct layout *l, struct buf *bytes, struct descriptor 
 	buf_init(&index, DOCUMENT_MAX);
 	rc = layout_read_file(l, "index.json", &index, e);
 	if (rc == -ENOENT)
-		rc = err_set(e, rc, "not an OCI layout: it has no index.json");
+		rc = no_index(l, e);
 	if (rc == 0)
 		rc = parse_index(&index, &en, e);
 	d = rc == 0 ? find_entry(l, &en) : NULL;

@@ -106,6 +106,9 @@ def test_not_an_archive(tmp_path, images):
     fails("oci-archive:%s/a.tar.bz2" % tmp_path, words=["bzip2 -d", "a.tar.bz2"], where=tmp_path)
     fails("oci-archive:%s/text" % tmp_path, words=["text"], where=tmp_path)
     fails("oci-archive:%s/cut.tar" % tmp_path, words=["cut.tar"], where=tmp_path)
-    fails("docker-archive:%s/a.tar" % tmp_path, words=["manifest.json"], where=tmp_path)
+    fails("docker-archive:%s/a.tar" % tmp_path, words=["manifest.json", "as oci-archive: it can"],
+          where=tmp_path)
+    saved(tmp_path / "b.tar", LAYERS, False)
+    fails("oci-archive:%s/b.tar" % tmp_path, words=["as docker-archive: it can"], where=tmp_path)
     fails("oci-archive:%s/none.tar" % tmp_path, words=["none.tar"], where=tmp_path)
     fails("dir:%s/none" % tmp_path, words=["none"], where=tmp_path)
