@@ -14,6 +14,7 @@
 #include "base/store/documents.h"
 #include "base/store/layers.h"
 #include "base/store/store.h"
+#include "fs/ctl/words.h"
 #include "tar/audit.h"
 
 static double to_mib(uint64_t bytes)
@@ -126,47 +127,70 @@ static int prune_store(struct store *s, const char *size)
 	return 0;
 }
 
-/* [--dir=DIR], and for prune [SIZE], in any order. */
-static int parse_words(char **words, const char *command, const char **dir,
-		       const char **size)
+/* What is asked for; the texts are borrowed from the words. */
+struct request {
+	const char *command;
+	const char *dir;  /* NULL: the usual one */
+	const char *size; /* of prune; NULL: none */
+};
+
+static int check_words(const struct words *w, struct request *r)
 {
-	for (; *words; words++) {
-		if (strncmp(*words, "--dir=", 6) == 0)
-			*dir = *words + 6;
-		else if (!*size && strcmp(command, "prune") == 0)
-			*size = *words;
-		else
-			return ctl_usage("cache %s: %s: too many words", command, *words);
-	}
-	if (*dir && !**dir)
-		return ctl_usage("cache %s: --dir= needs a directory", command);
+	size_t most = strcmp(r->command, "prune") == 0 ? 1 : 0;
+
+	if (w->n_lists > 0 || w->verbose)
+		return ctl_usage("cache %s: unknown option %s", r->command,
+				 w->verbose ? "-v" : "-o");
+	if (w->n_operands > most)
+		return ctl_usage("cache %s: %s: too many words", r->command,
+				 w->operands[most]);
+	if (r->dir && !*r->dir)
+		return ctl_usage("cache %s: --dir= needs a directory", r->command);
+	r->size = w->operands[0];
 	return 0;
 }
 
-static int run_cache(char **words)
+static int run_request(const struct request *r)
 {
-	const char *dir = NULL, *size = NULL, *command = words[0];
 	struct store *s = NULL;
 	struct err e = {""};
 	int status;
 
-	if (!command)
-		return ctl_usage("cache: expected list, verify or prune");
-	if (strcmp(command, "list") != 0 && strcmp(command, "verify") != 0 &&
-	    strcmp(command, "prune") != 0)
-		return ctl_usage("cache: unknown command %s", command);
-	status = parse_words(words + 1, command, &dir, &size);
-	if (status != 0)
-		return status;
-	if ((dir ? store_open_existing(dir, &s, &e) : store_open(NULL, &s, &e)) < 0)
+	if ((r->dir ? store_open_existing(r->dir, &s, &e) : store_open(NULL, &s, &e)) < 0)
 		return ctl_error("%s", e.text);
-	if (strcmp(command, "list") == 0)
+	if (strcmp(r->command, "list") == 0)
 		status = list_layers(s);
-	else if (strcmp(command, "verify") == 0)
+	else if (strcmp(r->command, "verify") == 0)
 		status = verify_store(s);
 	else
-		status = prune_store(s, size);
+		status = prune_store(s, r->size);
 	store_close(s);
+	return status;
+}
+
+static int run_cache(char **words)
+{
+	struct request r = {.command = words[0]};
+	const struct word_flag flags[] = {
+		{.name = "dir", .value = &r.dir},
+		{.letter = '\0'},
+	};
+	struct words w;
+	struct err e;
+	int status;
+
+	if (!r.command)
+		return ctl_usage("cache: expected list, verify or prune");
+	if (strcmp(r.command, "list") != 0 && strcmp(r.command, "verify") != 0 &&
+	    strcmp(r.command, "prune") != 0)
+		return ctl_usage("cache: unknown command %s", r.command);
+	if (words_parse(&w, words + 1, flags, &e) < 0)
+		status = ctl_usage("cache %s: %s", r.command, e.text);
+	else
+		status = check_words(&w, &r);
+	if (status == 0)
+		status = run_request(&r);
+	words_release(&w);
 	return status;
 }
 

@@ -38,6 +38,7 @@ def status_of_all():
     ([], "status, wait"), (["stat"], "stat"), (["status", "a", "b"], "b"),
     (["status", "--json"], "mount point"), (["status", "--jsn", "x"], "--jsn"), (["which"], "path"),
     (["cache"], "prune"), (["cache", "lst"], "lst"), (["cache", "list", "x"], "x"),
+    (["cache", "list", "--dir"], "--dir needs a value"), (["cache", "verify", "-v"], "option -v"),
     (["cache", "prune", "2X"], "2X"), (["cache", "prune", "2G", "more"], "more"),
     (["index"], "image"), (["index", "-o", "ofline", "nginx"], "ofline"),
     (["index", "a", "b"], "alone"), (["index", "localhost:1/"], "not an image")])
@@ -53,6 +54,9 @@ def test_help_of_a_command(name, flag):
     """Of that one alone."""
     done = ctl(name, flag)
     assert done.returncode == 0 and done.stderr == ""
+    if name == "cache":
+        for second in ("list", "verify", "prune"):
+            assert ctl(name, second, flag).stdout == done.stdout
     lines = done.stdout.splitlines()
     usage = lines[:lines.index("")]
     assert usage[0].startswith("usage: peelctl %s" % name)
