@@ -330,14 +330,16 @@ int init_main(const struct init *i)
 		rc = s->signals = watch_children(&e);
 	if (rc >= 0)
 		rc = build(s, &e);
-	if (rc == 0)
+	if (rc == 0) {
+		/* From here on signals are for the program, also those that come early. */
+		(void)!send(i->control, &(char){INIT_STARTED}, 1, MSG_NOSIGNAL);
 		status = program_start(&s->program, &pid, &e);
+	}
 	if (e.text[0])
 		fprintf(stderr, "peelctl: %s\n", e.text);
 	release(s);
 	if (rc < 0 || status > 0)
 		return status;
 	(void)program_keep_kill();
-	(void)!send(i->control, &(char){INIT_STARTED}, 1, MSG_NOSIGNAL);
 	return serve(s, pid);
 }

@@ -17,7 +17,7 @@ struct ids;
 /*
  * What goes over the control socket, a message each. To init: INIT_GO, once its IDs are
  * there; then struct init_signal. From init, with fdpass_send() or as a byte: INIT_TERMINAL
- * and the terminal's other end, INIT_STARTED.
+ * and the terminal's other end, INIT_STARTED just before the program starts.
  */
 #define INIT_GO	      'g'
 #define INIT_TERMINAL 't'
