@@ -500,8 +500,9 @@ void mount_layer_progress(const struct mount_layer *l, struct layer_progress *ou
 	if (l->layer)
 		layer_progress(l->layer, out);
 	else
-		*out = (struct layer_progress){.state = l->loaded < 0 ? LAYER_BROKEN
-								      : LAYER_WAITING,
+		*out = (struct layer_progress){.state = mount_layer_is_bad(l->loaded)
+								? LAYER_BROKEN
+								: LAYER_WAITING,
 					       .warning = ""};
 	pthread_mutex_unlock(&set->lock);
 }

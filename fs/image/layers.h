@@ -145,7 +145,7 @@ void mount_layer_log_broken(const struct mount_layer *l, const char *then);
 int mount_layer_failed(struct mount_layer *l, const char *path, int code,
 		       const char *why);
 
-/* It need be neither pinned nor open. */
+/* It need be neither pinned nor open. One that was unavailable is LAYER_WAITING again. */
 void mount_layer_progress(const struct mount_layer *l, struct layer_progress *out);
 
 /*

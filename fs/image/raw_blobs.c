@@ -127,7 +127,9 @@ static void make_raw_blob(void *arg)
 	__atomic_store_n(&l->raw_blob_done, 0, __ATOMIC_RELAXED);
 	set_state(l, RAW_BLOB_FETCHING);
 	rc = fetch_blob(l, &e);
-	set_state(l, rc < 0 ? RAW_BLOB_BROKEN : RAW_BLOB_READY);
+	set_state(l, rc >= 0	      ? RAW_BLOB_READY
+		     : rc == -EBADMSG ? RAW_BLOB_BROKEN
+				      : RAW_BLOB_WAITING);
 	l->raw_blob_fd = rc < 0 ? -1 : rc;
 	if (rc < 0) {
 		err_prefix(&e, rc, "%s %s", l->is_file ? "blob" : "layer",

@@ -29,10 +29,10 @@ ssize_t raw_blob_read(struct mount_layer *l, void *buf, size_t size, uint64_t of
 		      struct waiter *w);
 
 enum raw_blob_state {
-	RAW_BLOB_WAITING, /* not read yet, or closed again */
+	RAW_BLOB_WAITING, /* not read yet, or closed again, or the last fetch failed */
 	RAW_BLOB_FETCHING,
 	RAW_BLOB_READY,
-	RAW_BLOB_BROKEN, /* its bytes do not match the digest; or the fetch failed */
+	RAW_BLOB_BROKEN, /* its bytes do not match the digest */
 };
 
 /* *@done: the bytes that the current or last fetch has got. */

@@ -155,6 +155,9 @@ def test_wait_says_why_a_layer_failed_before(fake):
         for name in layers:
             with pytest.raises(OSError):
                 os.listdir(m.path + "/layers/" + name)
+        assert set(states(m)) == {"waiting"} and m.status()["progress"]["layersDone"] == 0
+        shown = ctl("status", m.path).stdout
+        assert "errors    2\n" in shown and not re.search("(?m) $", shown), shown
         done = ctl("wait", m.path)
         assert done.returncode == 1
         assert re.fullmatch("peelctl: %s: layer .*%s.*403.*\n" % (m.path, fake.host), done.stderr)
