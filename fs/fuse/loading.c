@@ -102,8 +102,8 @@ int loading_run(struct loading *l, struct err *e)
 		_exit(EXIT_STUCK);
 	}
 	pthread_join(thread, NULL);
-	if (rc == -EINTR)
-		return err_set(e, rc, "interrupted");
+	if (rc == -EINTR || loader.result == -EINTR || loader.result == -ECANCELED)
+		return err_set(e, -EINTR, "interrupted");
 	*e = loader.err;
 	return loader.result;
 }

@@ -298,7 +298,9 @@ int session_run(const struct nodes *n, void (*ready)(void *arg), void *arg, stru
 	pusher_init(&s.pusher, n, se);
 	deferred_init(&s.deferred);
 	rc = run_loop(&s, se, n->context->mountpoint, e);
+	/* Whatever a request still waits for ends now. */
 	waiters_close(&n->context->waiters);
+	context_end(n->context);
 	deferred_close(&s.deferred);
 	fuse_session_unmount(se);
 	fuse_session_destroy(se);

@@ -9,8 +9,8 @@ struct nodes;
 /*
  * Mounts at the mount point of the context and serves until that is unmounted, or SIGHUP,
  * SIGINT or SIGTERM comes; these and SIGUSR1 and SIGUSR2 must be blocked in all threads.
- * @ready is called once requests are answered, perhaps in another thread. 0, or a negative
- * errno and a sentence.
+ * @ready is called once requests are answered, perhaps in another thread. At the end the
+ * context is ended: context_end(). 0, or a negative errno and a sentence.
  */
 int session_run(const struct nodes *n, void (*ready)(void *arg), void *arg,
 		struct err *e);
