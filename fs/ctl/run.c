@@ -2,6 +2,7 @@
 #include "fs/ctl/ctl.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -29,6 +30,7 @@ struct request {
 static int parse_words(struct request *r, char **words, struct err *e)
 {
 	struct run_spec *s = &r->spec;
+	bool removes; /* as always */
 	const struct word_flag flags[] = {
 		{.letter = 'i', .name = "interactive", .on = &s->is_interactive},
 		{.letter = 't', .name = "tty", .on = &s->has_terminal},
@@ -38,6 +40,7 @@ static int parse_words(struct request *r, char **words, struct err *e)
 		{.letter = 'u', .name = "user", .value = &s->user},
 		{.name = "rw", .value = &s->kept},
 		{.name = "net", .value = &r->network},
+		{.name = "rm", .on = &removes},
 		{.letter = '\0'},
 	};
 	int rc = words_parse_command(&r->words, words, flags, e);

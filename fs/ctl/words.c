@@ -90,8 +90,9 @@ static int read_letters(struct words *w, const char *word, const struct word_fla
 		value = p[1] ? (char *)p + 1 : *(*next)++;
 		if (!value)
 			return err_set(e, -EINVAL, "option -%c needs a value", *p);
+		/* docker and podman take -v=VALUE, too. */
 		if (f)
-			return give_value(f, value, e);
+			return give_value(f, value + (p[1] == '='), e);
 		w->lists[w->n_lists++] = value;
 		break;
 	}

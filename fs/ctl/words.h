@@ -12,7 +12,10 @@
 struct err;
 struct options;
 
-/* A flag of the command. With a value: -xVALUE, -x VALUE, --name=VALUE, --name VALUE. */
+/*
+ * A flag of the command. With a value: -xVALUE, -x VALUE, -x=VALUE, --name=VALUE,
+ * --name VALUE.
+ */
 struct word_flag {
 	char letter;	       /* '\0': it has none */
 	const char *name;      /* after "--"; NULL: it has none */

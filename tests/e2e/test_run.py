@@ -142,7 +142,7 @@ def test_volumes(box, image, tmp_path):
     assert (tmp_path / "d/made").read_text() == "in\n"
     done = box("-v", volume + ":/srv:ro", image, "sh", "-c", "ls /srv; echo > /srv/no")
     assert done.stdout == "f\nmade\n" and "Read-only" in done.stderr
-    assert box.output("-v", "d:/srv:rw", image, "sh", "-c", "ls /srv", cwd=str(tmp_path)) == "f\nmade\n"
+    assert box.output("--rm", "-v=d:/srv:rw", image, "sh", "-c", "ls /srv", cwd=str(tmp_path)) == "f\nmade\n"
     for given, about in (("/none:/srv", "/none: No such file"), (volume, "SRC:DST"),
                          (volume + ":srv", "SRC:DST"), (volume + ":/srv:xx", "SRC:DST"),
                          (volume + "://", "SRC:DST"), (volume + ":/etc/passwd", "Not a directory")):

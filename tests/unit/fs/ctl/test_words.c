@@ -32,6 +32,8 @@ static const struct row rows[] = {
 	{{"img", "--layer", "3"}, "img ; 3 0", NULL},
 	{{"img", "--layer=3", "-n4"}, "img ; 4 0", NULL},
 	{{"-ln", "5", "img"}, "img ; l 5 0", NULL},
+	{{"-ln=6", "img"}, "img ; l 6 0", NULL},
+	{{"-n", "=7", "img"}, "img ; =7 0", NULL},
 	{{"img", "--", "-l", "--layer"}, "img -l --layer ; 0", NULL},
 	{{"img", "-"}, "img - ; 0", NULL},
 	{{"-vo", "offline", "img"}, "img ; v 1", NULL},
