@@ -114,7 +114,7 @@ static void print_status(const struct json *j)
 		errors = get_number(net, "errors"), retries = get_number(net, "retries");
 
 	if (json_member(j, "namespace")) {
-		ctl_print("namespace %s", get_text(j, "namespace"));
+		ctl_print("registry  %s", get_text(j, "namespace"));
 		ctl_print("images    %" PRId64 " seen, %" PRId64 " loaded",
 			  get_number(images, "seen"), get_number(images, "loaded"));
 	} else {

@@ -261,7 +261,7 @@ def test_status_of_a_namespace(images, registry):
         assert done.returncode == 0 and re.search("image +" + re.escape(reference.rsplit(":", 1)[0]),
                                                   done.stdout), done.stdout
         done = ctl("status", m.path)
-        assert re.search("namespace %s/told/\nimages +[1-9] seen" % re.escape(registry.host), done.stdout)
+        assert re.search("registry  %s/told/\nimages +[1-9] seen" % re.escape(registry.host), done.stdout)
         assert "manifest" not in done.stdout
         assert re.search("%s  %s/told/  ready" % (re.escape(m.path), re.escape(registry.host)),
                          ctl("status").stdout)
