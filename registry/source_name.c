@@ -120,12 +120,11 @@ static void suggest_directory(const char *dir, struct stat *st, struct err *e)
 	else if (mountinfo_each(match_mount, st) != -EEXIST)
 		return;
 	else if (has_file(dir, "rootfs"))
-		err_set(e, 0, "%s is a mounted image; its files are in %s/rootfs", dir,
-			dir);
+		err_set(e, 0, "%s; %s is a mounted image: its files are in %s/rootfs",
+			old.text, dir, dir);
 	else
-		err_set(e, 0,
-			"%s is in a mount of peelfs; its files can be read as they are",
-			dir);
+		err_set(e, 0, "%s; %s is in a mount: its files can be read as they are",
+			old.text, dir);
 }
 
 /* "localhost:5000", which is a name and a tag. */

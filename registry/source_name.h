@@ -36,10 +36,9 @@ int source_name_check(const char *source, struct err *e);
 /* Puts the prefix of @source before the sentence, if that begins with the path in it. */
 void source_name_restore(const char *source, struct err *e);
 /*
- * For the sentence about a reference that failed. If an image on disk has this name, adds
- * how it is written as a source: "; oci:layout?". For a host and a port alone, adds how the
- * registry is browsed. If the name is a directory of a mount, a sentence about that replaces
- * it.
+ * Adds to the sentence about a reference that failed. If an image on disk has this name: how
+ * it is written as a source, as in "; oci:layout?". If it is a directory of a mount: that its
+ * files are there. If it is a host and a port alone: how the registry is browsed.
  */
 void source_name_suggest(const char *source, struct err *e);
 

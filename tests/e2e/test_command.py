@@ -117,15 +117,15 @@ def test_file_in_place_of_a_reference(tmp_path, place, name, hint):
 
 def test_mount_point_in_place_of_an_image(source, place):
     with mount(source) as m:
-        for name, about in ((m.path, "is a mounted image; its files are in %s/rootfs" % m.path),
-                            (m.path + "/rootfs", "is in a mount of peelfs")):
+        for name, about in ((m.path, "is a mounted image: its files are in %s/rootfs" % m.path),
+                            (m.path + "/rootfs", "is in a mount: its files can be read")):
             done = run("ls", "-o", "offline", name, program=PEELCTL)
             assert done.returncode == 1
-            assert done.stderr.startswith("peelctl: %s %s" % (name, about)), done.stderr
+            assert "; %s %s" % (name, about) in done.stderr, done.stderr
         where, name = os.path.split(m.path)
         done = run("-o", "offline,cache=none", name, place, cwd=where)
-        assert done.stderr == "peelfs: %s is a mounted image; its files are in %s/rootfs\n" % (
-            name, name)
+        assert done.stderr.endswith("; %s is a mounted image: its files are in %s/rootfs\n" % (
+            name, name)), done.stderr
 
 
 def test_host_and_port_in_place_of_an_image(place):
