@@ -5,7 +5,7 @@
  * slot, and goes when the layer's index is published.
  *
  * Nothing vouches for its bytes: they may be damaged, or end in zeros after a power cut.
- * Whoever uses them hashes them together with the rest of the blob.
+ * The user of these bytes hashes them together with the rest of the blob.
  *
  * It counts against the limit of the store, and is evicted by the time of its last byte. A
  * process that has it open holds an exclusive lock on it, which prevents eviction. It is

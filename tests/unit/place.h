@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A folder of a test's own, gone when the test is; and a small disk, for whoever may
+ * A folder of a test's own, gone when the test is; and a small disk, for a user who may
  * mount one.
  */
 #ifndef TESTS_UNIT_PLACE_H
@@ -88,7 +88,7 @@ __attribute__((unused)) static void place_env(const char *name, const char *valu
 
 /*
  * A new disk of @size at @path, seen by this process alone and gone with it. false for
- * whoever may not mount.
+ * a user who may not mount.
  */
 __attribute__((unused)) static bool place_small_disk(const char *path, const char *size)
 {
