@@ -42,6 +42,7 @@ struct pax {
 	locale_t locale, locale_before;
 	const char *zeros; /* MAP_FAILED before pax_skip() */
 	int failed;	   /* the first errno of writing */
+	bool is_over;	   /* what libarchive still writes is dropped */
 	uint64_t written;  /* gathered or out */
 
 	/* The entry that is begun. */
@@ -113,6 +114,8 @@ static la_ssize_t on_output(struct archive *a, void *arg, const void *data, size
 {
 	struct pax *p = arg;
 
+	if (p->is_over)
+		return (la_ssize_t)len;
 	if (put_bytes(p, data, len) < 0) {
 		archive_set_error(a, -p->failed, "cannot write");
 		return -1;
@@ -178,8 +181,8 @@ void pax_free(struct pax *p)
 	if (!p)
 		return;
 	archive_entry_free(p->entry);
-	if (p->archive)
-		archive_write_fail(p->archive); /* else it would end the archive */
+	p->is_over =
+		true; /* it ends the archive; after archive_write_fail() it would leak */
 	archive_write_free(p->archive);
 	if (p->locale) {
 		uselocale(p->locale_before);

@@ -101,7 +101,7 @@ static int merged_list(void *arg, uint64_t dir, erofs_take *take, void *to)
 	return rc;
 }
 
-/* The layer that has an inode. */
+/* The layer that has an inode, which is described: an image may have no layers at all. */
 static const struct index *index_of(const struct merged_tree *t,
 				    const struct attributes *a)
 {
@@ -112,13 +112,12 @@ static int merged_xattr(void *arg, const struct erofs_inode *inode, uint64_t *po
 			struct xattr *out)
 {
 	const struct attributes *a = inode->of;
-	const struct index *ix = index_of(arg, a);
 	int rc;
 
 	if (*pos == 0)
 		*pos = a->is_described && a->entry.xattrs ? a->entry.xattrs : NO_MORE;
 	while (*pos != NO_MORE) {
-		rc = index_xattr(ix, pos, out);
+		rc = index_xattr(index_of(arg, a), pos, out);
 		if (rc < 0)
 			return rc;
 		if (*pos == 0)
