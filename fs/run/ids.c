@@ -26,9 +26,12 @@ extern char **environ;
 
 static uint64_t map_end(const struct id_map *m)
 {
-	const struct id_row *last = &m->rows[m->n - 1];
+	const struct id_row *last;
 
-	return m->n > 0 ? (uint64_t)last->inside + last->count : 0;
+	if (m->n == 0)
+		return 0;
+	last = &m->rows[m->n - 1];
+	return (uint64_t)last->inside + last->count;
 }
 
 static bool is_outside(const struct id_map *m, uint64_t start, uint64_t count)
