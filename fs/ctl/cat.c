@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/ctl/ctl.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -20,8 +21,9 @@ static int print_path(struct reader *r, uint64_t top, const char *path)
 	return rc < 0 ? ctl_error("%s: %s", path, reader_why(r, rc, &why)) : 0;
 }
 
-static int print_paths(const struct words *w, const char *layer)
+static int print_paths(const struct words *w, void *arg)
 {
+	const char *const *layer = arg;
 	char **path = w->operands + 1;
 	struct err e = {""};
 	struct reader r;
@@ -29,7 +31,7 @@ static int print_paths(const struct words *w, const char *layer)
 	int status = 0, rc = reader_open(&r, w, w->operands[0], &e);
 
 	if (rc == 0)
-		rc = reader_top(&r, layer, &top, &e);
+		rc = reader_top(&r, *layer, &top, &e);
 	if (rc < 0)
 		status = ctl_error("%s", e.text);
 	for (; rc == 0 && *path; path++)
@@ -40,24 +42,15 @@ static int print_paths(const struct words *w, const char *layer)
 
 static int run_cat(char **words)
 {
+	static const struct reader_command cat = {"cat", "an image and a path", 2,
+						  SIZE_MAX, print_paths};
 	const char *layer = NULL;
 	const struct word_flag flags[] = {
 		{.name = "layer", .value = &layer},
 		{.letter = '\0'},
 	};
-	struct words w;
-	struct err e = {""};
-	int status;
 
-	reader_prepare();
-	if (words_parse(&w, words, flags, &e) < 0)
-		status = ctl_usage("cat: %s", e.text);
-	else if (w.n_operands < 2)
-		status = ctl_usage("cat: expected an image and a path");
-	else
-		status = print_paths(&w, layer);
-	words_release(&w);
-	return status;
+	return reader_run(&cat, words, flags, &layer);
 }
 
 const struct ctl_command cat_command = {

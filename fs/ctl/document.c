@@ -7,8 +7,9 @@
 #include "fs/ctl/reader.h"
 #include "fs/ctl/words.h"
 
-static int print_document(const struct words *w, const char *name)
+static int print_document(const struct words *w, void *arg)
 {
+	const char *name = arg;
 	struct err e = {""}, why;
 	struct reader r;
 	struct item item;
@@ -29,21 +30,9 @@ static int print_document(const struct words *w, const char *name)
 
 static int run_document(const char *command, const char *name, char **words)
 {
-	static const struct word_flag none[] = {{.letter = '\0'}};
-	struct words w;
-	struct err e = {""};
-	int status;
+	const struct reader_command c = {command, "an image", 1, 1, print_document};
 
-	reader_prepare();
-	if (words_parse(&w, words, none, &e) < 0)
-		status = ctl_usage("%s: %s", command, e.text);
-	else if (w.n_operands != 1)
-		status = ctl_usage("%s: expected an image%s", command,
-				   w.n_operands ? " alone" : "");
-	else
-		status = print_document(&w, name);
-	words_release(&w);
-	return status;
+	return reader_run(&c, words, NULL, (void *)(uintptr_t)name);
 }
 
 static int run_inspect(char **words)

@@ -27,12 +27,13 @@ static void print_layers(const struct view *v)
 }
 
 /* Loads the image and prints its layers. The exit status. */
-static int index_image(const struct words *w)
+static int index_image(const struct words *w, void *arg)
 {
 	struct err e = {""};
 	struct reader r;
 	int status = 0, rc = reader_open(&r, w, w->operands[0], &e);
 
+	(void)arg;
 	r.log.on_error = NULL; /* each broken layer has a message of its own */
 	if (rc == 0)
 		rc = mount_load_tree(&r.mount, &e);
@@ -48,21 +49,10 @@ static int index_image(const struct words *w)
 
 static int run_index(char **words)
 {
-	static const struct word_flag none[] = {{.letter = '\0'}};
-	struct words w;
-	struct err e = {""};
-	int status;
+	static const struct reader_command index = {"index", "an image", 1, 1,
+						    index_image};
 
-	reader_prepare();
-	if (words_parse(&w, words, none, &e) < 0)
-		status = ctl_usage("index: %s", e.text);
-	else if (w.n_operands != 1)
-		status = ctl_usage("index: expected an image%s",
-				   w.n_operands ? " alone" : "");
-	else
-		status = index_image(&w);
-	words_release(&w);
-	return status;
+	return reader_run(&index, words, NULL, NULL);
 }
 
 const struct ctl_command index_command = {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct ls {
 	bool has_headings;
 	bool has_printed;
 	int status;
+	const char *layer; /* of --layer, or NULL */
 };
 
 static void report(struct ls *ls, const char *path, int code)
@@ -209,13 +211,14 @@ static void list_operands(struct ls *ls, char **paths)
 	file_rows_release(&ls->pending);
 }
 
-static int list_image(struct ls *ls, const struct words *w, const char *layer)
+static int list_image(const struct words *w, void *arg)
 {
+	struct ls *ls = arg;
 	struct err e = {""};
 	int rc = reader_open(&ls->reader, w, w->operands[0], &e);
 
 	if (rc == 0)
-		rc = reader_top(&ls->reader, layer, &ls->top, &e);
+		rc = reader_top(&ls->reader, ls->layer, &ls->top, &e);
 	if (rc == 0)
 		list_operands(ls, w->operands + 1);
 	else
@@ -226,9 +229,10 @@ static int list_image(struct ls *ls, const struct words *w, const char *layer)
 
 static int run_ls(char **words)
 {
+	static const struct reader_command command = {"ls", "an image", 1, SIZE_MAX,
+						      list_image};
 	struct ls ls = {.style = {.to_terminal = isatty(STDOUT_FILENO) == 1,
 				  .now = clock_realtime().tv_sec}};
-	const char *layer = NULL;
 	bool all;
 	const struct word_flag flags[] = {
 		{.letter = 'l', .on = &ls.style.is_long},
@@ -237,22 +241,11 @@ static int run_ls(char **words)
 		{.letter = 'd', .on = &ls.as_files},
 		{.letter = 'p', .on = &ls.style.has_slashes},
 		{.letter = 'a', .on = &all}, /* as always */
-		{.name = "layer", .value = &layer},
+		{.name = "layer", .value = &ls.layer},
 		{.letter = '\0'},
 	};
-	struct words w;
-	struct err e = {""};
-	int status;
 
-	reader_prepare();
-	if (words_parse(&w, words, flags, &e) < 0)
-		status = ctl_usage("ls: %s", e.text);
-	else if (!w.operands[0])
-		status = ctl_usage("ls: expected an image");
-	else
-		status = list_image(&ls, &w, layer);
-	words_release(&w);
-	return status;
+	return reader_run(&command, words, flags, &ls);
 }
 
 const struct ctl_command ls_command = {

@@ -38,6 +38,26 @@ void reader_prepare(void)
 	}
 }
 
+int reader_run(const struct reader_command *c, char **words,
+	       const struct word_flag *flags, void *arg)
+{
+	static const struct word_flag none[] = {{.letter = '\0'}};
+	struct words w;
+	struct err e = {""};
+	int status;
+
+	reader_prepare();
+	if (words_parse(&w, words, flags ? flags : none, &e) < 0)
+		status = ctl_usage("%s: %s", c->name, e.text);
+	else if (w.n_operands < c->least || w.n_operands > c->most)
+		status = ctl_usage("%s: expected %s%s", c->name, c->expected,
+				   w.n_operands > c->most ? " alone" : "");
+	else
+		status = c->work(&w, arg);
+	words_release(&w);
+	return status;
+}
+
 static void on_error(void *arg, const char *sentence)
 {
 	struct reader *r = arg;

@@ -3,7 +3,7 @@
  * An image that a command reads without a mount: this process serves the tree of a mount
  * (fs/node/nodes.h) to itself, with the same options, store and checks.
  *
- *	reader_prepare()	once
+ *	reader_run()		the words of the command
  *	reader_open()		the image is resolved
  *	reader_rootfs()		where paths begin
  *	reader_find()		a path
@@ -29,6 +29,7 @@
 #include "fs/options/options.h"
 
 struct buf;
+struct word_flag;
 struct words;
 
 /* A good length of one read: a span is about as long. */
@@ -48,6 +49,22 @@ struct reader {
 
 /* As peelfs: no core dumps, and what would be a signal is an error. Before threads start. */
 void reader_prepare(void);
+
+/* A command that takes an image and perhaps more. */
+struct reader_command {
+	const char *name;
+	const char *expected; /* "an image", if there are too few operands, or too many */
+	size_t least, most;   /* operands */
+	/* Returns the exit status. */
+	int (*work)(const struct words *w, void *arg);
+};
+
+/*
+ * Calls reader_prepare(), parses the words of a command with @flags (words.h; NULL: none),
+ * and calls c->work with @arg. Returns the exit status; what is wrong was printed.
+ */
+int reader_run(const struct reader_command *c, char **words,
+	       const struct word_flag *flags, void *arg);
 
 /*
  * Opens the image @source with the options of @w; both must outlive the reader. A negative

@@ -99,41 +99,34 @@ static int write_tar(struct reader *r, const char *layer, char **paths)
 	return p.is_incomplete ? 1 : 0;
 }
 
-static int read_image(const struct words *w, const char *layer)
+static int read_image(const struct words *w, void *arg)
 {
+	const char *const *layer = arg;
 	struct reader r;
 	struct err e = {""};
-	int status, rc = reader_open(&r, w, w->operands[0], &e);
+	int status, rc;
 
-	status = rc < 0 ? ctl_error("%s", e.text) : write_tar(&r, layer, w->operands + 1);
+	if (isatty(STDOUT_FILENO))
+		return ctl_error("the archive is not written to a terminal: redirect it, "
+				 "or pipe it to tar");
+	rc = reader_open(&r, w, w->operands[0], &e);
+	status = rc < 0 ? ctl_error("%s", e.text)
+			: write_tar(&r, *layer, w->operands + 1);
 	reader_close(&r);
 	return status;
 }
 
 static int run_tar(char **words)
 {
+	static const struct reader_command tar = {"tar", "an image", 1, SIZE_MAX,
+						  read_image};
 	const char *layer = NULL;
 	const struct word_flag flags[] = {
 		{.name = "layer", .value = &layer},
 		{.letter = '\0'},
 	};
-	struct words w;
-	struct err e = {""};
-	int status;
 
-	reader_prepare();
-	if (words_parse(&w, words, flags, &e) < 0)
-		status = ctl_usage("tar: %s", e.text);
-	else if (w.n_operands < 1)
-		status = ctl_usage("tar: expected an image");
-	else if (isatty(STDOUT_FILENO))
-		status = ctl_error(
-			"the archive is not written to a terminal: redirect it, "
-			"or pipe it to tar");
-	else
-		status = read_image(&w, layer);
-	words_release(&w);
-	return status;
+	return reader_run(&tar, words, flags, &layer);
 }
 
 const struct ctl_command tar_command = {

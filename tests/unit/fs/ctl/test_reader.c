@@ -171,7 +171,8 @@ static void check_damage(const struct words *w, const char *source)
 		rc = reader_find(&r, top, "d/f", true, &item);
 		err_set(&e, rc, "%s", reader_why(&r, rc, &why));
 	}
-	ok(rc < 0 && strstr(e.text, "digest"), "damage is told: %s", e.text);
+	ok(rc < 0 && strstr(e.text, "digest"), "the sentence names the damage: %s",
+	   e.text);
 	reader_close(&r);
 }
 
