@@ -91,6 +91,8 @@ def ends(request):
     marker = request.node.get_closest_marker("limit")
     with mounting.Limit(marker.args[0] if marker else 30) as limit:
         yield
+    # A daemon that was unmounted closes its store and, under a sanitizer, looks for leaks.
+    mounting.eventually(lambda: mounting.mounts() or not mounting.daemons(), seconds=5)
     reports = mounting.sanitizer_reports()
     left = ["process %d: %r" % item for item in mounting.daemons().items()] + mounting.mounts()
     mounting.end_everything()
