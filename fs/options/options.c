@@ -72,8 +72,10 @@ static const struct option {
 } table[] = {
 	{"platform", "OS/ARCH[/VARIANT]",
 	 "which image of an index; default: this machine's", PLATFORM, AT(platform)},
-	{"layout", "image|rootfs", "rootfs: show the root file system alone", CHOICE,
-	 AT(layout)},
+	{"layout", "image|rootfs|store|erofs",
+	 "the root alone; images for podman; for containerd", CHOICE, AT(layout)},
+	{"images", "FILE", "layout=store, layout=erofs: one image a line", TEXT,
+	 AT(images)},
 	{"wait", NULL, "return once all layers are indexed", FLAG, AT(wait)},
 	{"index", "auto|registry|none", "use the tables of contents of a registry (SOCI)",
 	 CHOICE, AT(tocs)},
@@ -459,6 +461,17 @@ static bool is_mount_helper(const char *program)
 	return program && strcmp(slash ? slash + 1 : program, "mount.peelfs") == 0;
 }
 
+/* Options that say nothing together. */
+static int check_options(const struct options *o, struct err *e)
+{
+	if (o->images && o->layout != LAYOUT_STORE && o->layout != LAYOUT_EROFS)
+		return err_set(e, -EINVAL,
+			       "images=%s: only layout=store and layout=erofs show a "
+			       "list of images",
+			       o->images);
+	return 0;
+}
+
 int options_parse(struct options *out, int argc, char **argv, bool is_root, struct err *e)
 {
 	struct words w = {0};
@@ -477,6 +490,8 @@ int options_parse(struct options *out, int argc, char **argv, bool is_root, stru
 	rc = read_words(out, &w, argv, e);
 	for (i = 0; rc == 0 && out->action == OPTIONS_MOUNT && i < w.n_lists; i++)
 		rc = set_options(out, w.lists[i], is_root, w.sloppy, e);
+	if (rc == 0)
+		rc = check_options(out, e);
 	if (rc == 0 && out->action == OPTIONS_MOUNT && w.n_operands < 2)
 		rc = err_set(e, -EINVAL,
 			     "expected a source and a mount point; see peelfs -h");
@@ -500,6 +515,7 @@ void options_release(struct options *o)
 	free(o->source);
 	free(o->mountpoint);
 	free(o->cache_dir);
+	free(o->images);
 	free((char *)o->client.authfile);
 	free((char *)o->client.cacert);
 	buf_release(&o->kernel);

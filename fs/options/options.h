@@ -22,7 +22,11 @@ enum options_action { OPTIONS_MOUNT, OPTIONS_FAKE, OPTIONS_HELP, OPTIONS_VERSION
 
 /* These are in the order of the values in the table of options.c. */
 
-enum layout { LAYOUT_IMAGE, LAYOUT_ROOTFS };
+/*
+ * What the mount point shows: an image's tree, its root file system alone, or many images
+ * for container engines: as a store of podman, or as EROFS files of layers.
+ */
+enum layout { LAYOUT_IMAGE, LAYOUT_ROOTFS, LAYOUT_STORE, LAYOUT_EROFS };
 
 /* What the store keeps of a layer: index and decoded bytes, the index alone, or nothing. */
 enum cache { CACHE_DATA, CACHE_INDEX, CACHE_NONE };
@@ -57,6 +61,7 @@ struct options {
 	uint64_t cache_size; /* bytes; 0: the default */
 	enum cache cache;
 	enum layout layout;
+	char *images; /* the file that lists the images of the last two; or NULL */
 	enum tocs tocs;
 	enum ino ino;
 	enum list list;

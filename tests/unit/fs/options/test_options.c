@@ -96,6 +96,12 @@ static void check_values(void)
 	is_int(parse(&o, "-o ino=unique x y", true, &e), 0, "ino=unique");
 	is_int(o.ino, INO_UNIQUE, "is the second choice");
 	options_release(&o);
+	is_int(parse(&o, "-o images=/list,layout=store / y", true, &e), 0, "a store");
+	ok(o.layout == LAYOUT_STORE && strcmp(o.images, "/list") == 0, "and its list");
+	options_release(&o);
+	is_int(parse(&o, "-o layout=erofs x y", true, &e), 0, "files of layers");
+	ok(o.layout == LAYOUT_EROFS && !o.images, "of one image");
+	options_release(&o);
 	is_int(parse(&o, "-o index=registry,cache=none x y", true, &e), 0, "choices");
 	ok(o.tocs == TOCS_REGISTRY && o.cache == CACHE_NONE && o.layout == LAYOUT_IMAGE,
 	   "by their order");
@@ -135,6 +141,9 @@ int main(void)
 	refuse("-o timeout=0 x y", "timeout");
 	refuse("-o timeout=5s x y", "timeout");
 	refuse("-o layout=tree x y", "layout=tree");
+	refuse("-o images=/list x y", "layout=store");
+	refuse("-o images=/list,layout=rootfs x y", "layout=erofs");
+	refuse("-o images=,layout=store x y", "images");
 	refuse("-o ino=other x y", "content|unique");
 	refuse("-o ino=uniqu x y", "ino=uniqu");
 	refuse("-o ino=content|unique x y", "expected");
