@@ -17,6 +17,7 @@
 #include "tar/index/index.h"
 #include "tar/index/tree.h"
 #include "tar/resumed.h"
+#include "tar/side_hash.h"
 
 #define CHUNK	 (256 * 1024)
 #define N_CHUNKS 4
@@ -28,10 +29,11 @@ struct sink {
 	struct pipe *pipe;
 	struct tree *tree;
 	struct reader *reader;
-	struct hasher *hasher; /* of the current file */
-	uint32_t file;	       /* its number in the tree, or TREE_NO_FILE */
-	uint64_t left;	       /* bytes of it still to come */
-	bool is_full;	       /* the store takes no more */
+	struct side_hash *diff_id; /* of all bytes; NULL: nobody asked for it */
+	struct hasher *hasher;	   /* of the current file */
+	uint32_t file;		   /* its number in the tree, or TREE_NO_FILE */
+	uint64_t left;		   /* bytes of it still to come */
+	bool is_full;		   /* the store takes no more */
 	int rc;
 	struct err err;
 };
@@ -122,6 +124,8 @@ static int sink_take(struct sink *s, const void *data, size_t len, uint64_t off)
 {
 	int rc;
 
+	if (s->diff_id)
+		side_hash_write(s->diff_id, data, len);
 	if (s->pass->data_fd >= 0)
 		sink_store(s, data, len, off);
 	rc = reader_feed(s->reader, data, len, &s->err);
@@ -170,11 +174,14 @@ static int sink_init(struct sink *s, struct first_pass *p)
 		rc = reader_new(&ops, s, &s->reader);
 	if (rc == 0)
 		rc = hasher_new(DIGEST_SHA256, &s->hasher);
+	if (rc == 0 && p->wants_diff_id)
+		rc = side_hash_new(DIGEST_SHA256, NULL, NULL, &s->diff_id);
 	return rc;
 }
 
 static void sink_release(struct sink *s)
 {
+	side_hash_free(s->diff_id);
 	hasher_free(s->hasher);
 	reader_free(s->reader);
 	tree_free(s->tree);
@@ -202,64 +209,15 @@ static int sink_on_output(void *arg, size_t len)
 	return 0;
 }
 
-/*
- * Hashes and keeps the blob in its own thread, because a pass waits for decoding, and the
- * decoding thread already computes the digests of spans.
- */
-struct blob_hash {
-	struct first_pass *pass;
-	struct pipe *pipe;
-	struct hasher *hasher;
-	pthread_t thread;
-	bool is_running;
-};
-
-static void *blob_hash_main(void *arg)
+/* The store's copy of the blob is made by the thread that hashes it. */
+static void keep_blob(void *arg, const void *data, size_t len, uint64_t off)
 {
-	struct blob_hash *h = arg;
-	const void *data = NULL;
-	uint64_t off = 0;
-	ssize_t n;
+	struct first_pass *p = arg;
 
-	while ((n = pipe_next(h->pipe, &data)) > 0) {
-		store_keep_partial(h->pass->store, h->pass->partial, data, (size_t)n,
-				   off);
-		hasher_update(h->hasher, data, (size_t)n);
-		off += (size_t)n;
-	}
-	return NULL;
+	store_keep_partial(p->store, p->partial, data, len, off);
 }
 
-static int blob_hash_start(struct blob_hash *h, struct first_pass *p)
-{
-	int rc = pipe_new(CHUNK, N_CHUNKS, &h->pipe);
-
-	h->pass = p;
-	if (rc == 0)
-		rc = hasher_new(p->digest->alg, &h->hasher);
-	if (rc == 0)
-		rc = -pthread_create(&h->thread, NULL, blob_hash_main, h);
-	h->is_running = rc == 0;
-	return rc;
-}
-
-static void blob_hash_stop(struct blob_hash *h)
-{
-	if (!h->is_running)
-		return;
-	pipe_end(h->pipe, 0);
-	pthread_join(h->thread, NULL);
-	h->is_running = false;
-}
-
-static void blob_hash_release(struct blob_hash *h)
-{
-	blob_hash_stop(h);
-	hasher_free(h->hasher);
-	pipe_free(h->pipe);
-}
-
-static int check_blob(struct first_pass *p, struct blob_hash *hash, struct err *e)
+static int check_blob(struct first_pass *p, struct side_hash *hash, struct err *e)
 {
 	char want[DIGEST_TEXT_MAX], have[DIGEST_TEXT_MAX];
 	struct digest d;
@@ -268,8 +226,7 @@ static int check_blob(struct first_pass *p, struct blob_hash *hash, struct err *
 		return err_set(
 			e, -EBADMSG, "%llu bytes long, where the manifest says %llu",
 			(unsigned long long)p->done, (unsigned long long)p->blob->size);
-	blob_hash_stop(hash);
-	hasher_finish(hash->hasher, &d);
+	side_hash_finish(hash, &d);
 	p->is_proven = digest_equal(&d, p->digest);
 	if (p->is_proven)
 		return 0;
@@ -282,7 +239,7 @@ static int check_blob(struct first_pass *p, struct blob_hash *hash, struct err *
  * reason: it is the fault of the transfer, not of the image. But not if bytes were kept,
  * because the blob must be streamed again from its start then.
  */
-static int decode_blob(struct first_pass *p, struct blob_hash *hash,
+static int decode_blob(struct first_pass *p, struct side_hash *hash,
 		       struct decoder *decoder, struct stream *stream, struct err *e)
 {
 	const void *data = NULL;
@@ -294,8 +251,7 @@ static int decode_blob(struct first_pass *p, struct blob_hash *hash,
 		if (p->cancelled && __atomic_load_n(p->cancelled, __ATOMIC_RELAXED))
 			return err_set(e, -EINTR, "interrupted");
 		store_note_work(p->store);
-		/* its reader never stops early */
-		(void)pipe_write(hash->pipe, data, (size_t)n);
+		side_hash_write(hash, data, (size_t)n);
 		if (rc == 0)
 			rc = decoder_feed(decoder, data, (size_t)n, e);
 		__atomic_store_n(&p->done, p->done + (uint64_t)n, __ATOMIC_RELAXED);
@@ -312,7 +268,7 @@ static int decode_blob(struct first_pass *p, struct blob_hash *hash,
 	return blob_rc < 0 ? blob_rc : rc;
 }
 
-static int first_pass_decode(struct first_pass *p, struct sink *s, struct blob_hash *hash,
+static int first_pass_decode(struct first_pass *p, struct sink *s, struct side_hash *hash,
 			     struct decoder *decoder, struct stream *stream,
 			     struct err *e)
 {
@@ -348,6 +304,8 @@ static int first_pass_finish(struct first_pass *p, struct sink *s,
 	if (p->data_fd >= 0 && ftruncate(p->data_fd, (off_t)p->decoded) < 0)
 		p->stored = 0;
 	store_note_work(p->store);
+	if (s->diff_id)
+		side_hash_finish(s->diff_id, &p->diff_id);
 	return tree_finish(s->tree, &info, e);
 }
 
@@ -359,7 +317,7 @@ int first_pass_run(struct first_pass *p, struct err *e)
 		.span = sink_on_span,
 	};
 	struct decoder *decoder = NULL;
-	struct blob_hash hash = {0};
+	struct side_hash *hash = NULL;
 	struct stream *stream = NULL;
 	struct sink sink;
 	int rc;
@@ -370,20 +328,21 @@ int first_pass_run(struct first_pass *p, struct err *e)
 	__atomic_store_n(&p->entries, 0, __ATOMIC_RELAXED);
 	p->stored = 0;
 	p->is_proven = false;
+	p->diff_id.alg = DIGEST_NONE;
 	rc = sink_init(&sink, p);
 	if (rc == 0)
-		rc = blob_hash_start(&hash, p);
+		rc = side_hash_new(p->digest->alg, keep_blob, p, &hash);
 	if (rc == 0)
 		rc = decoder_new(&ops, &sink, &decoder);
 	if (rc == 0)
 		rc = resumed_stream(p->blob, p->partial, &p->kept, &stream, e);
 	if (rc == 0)
-		rc = first_pass_decode(p, &sink, &hash, decoder, stream, e);
+		rc = first_pass_decode(p, &sink, hash, decoder, stream, e);
 	if (rc == 0)
 		rc = first_pass_finish(p, &sink, decoder, e);
 	stream_close(stream);
 	decoder_free(decoder);
-	blob_hash_release(&hash);
+	side_hash_free(hash);
 	sink_release(&sink);
 	return rc;
 }

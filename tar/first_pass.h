@@ -9,6 +9,7 @@
  *	        |
  *	        +-> (a fourth thread) -> the store's data file
  *	                             -> tar reader -> tree, SHA-256 of each file
+ *	                             -> (a fifth, if it is wanted) -> diff ID
  *
  * Only the tree (tree.h) takes memory that depends on the layer.
  */
@@ -36,6 +37,7 @@ struct first_pass {
 	/* What an earlier pass left of the blob, and the place for more; NULL if none. */
 	struct partial *partial;
 	const bool *cancelled; /* may be NULL */
+	bool wants_diff_id;    /* costs a seventh more processor time */
 	/* Updated during the pass, atomically; any thread may read them. */
 	uint64_t done;	  /* compressed bytes */
 	uint64_t kept;	  /* of them, those that an earlier pass left */
@@ -46,6 +48,8 @@ struct first_pass {
 	 * the image's fault and not the transfer's.
 	 */
 	bool is_proven;
+	/* SHA-256 of the decoded bytes, if it was wanted and there is an index. */
+	struct digest diff_id;
 	/* The decoded bytes below this are in data_fd. */
 	uint64_t stored;
 };

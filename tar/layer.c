@@ -16,6 +16,7 @@
 #include "base/store/slot.h"
 #include "base/store/store.h"
 #include "tar/archive/preamble.h"
+#include "tar/diff_note.h"
 #include "tar/first_pass.h"
 #include "tar/span_cache.h"
 #include "tar/span_file.h"
@@ -69,6 +70,11 @@ int layer_new(struct store *store, const struct digest *digest, struct source *b
 void layer_set_hints(struct layer *l, const struct toc_hints *hints)
 {
 	(void)toc_ref_parse(hints, &l->toc, &l->warning);
+}
+
+void layer_want_diff_id(struct layer *l)
+{
+	l->pass.wants_diff_id = true;
 }
 
 void layer_free(struct layer *l)
@@ -345,6 +351,8 @@ static int stream_layer(struct layer *l, const bool *cancelled, struct err *e)
 	end_partial(l->pass.partial, rc);
 	if (rc == 0)
 		rc = use_new_index(l, fd, e);
+	if (rc == 0 && l->pass.wants_diff_id)
+		diff_note_put(l->store, &l->digest, &l->pass.diff_id);
 	close(fd);
 	return rc;
 }

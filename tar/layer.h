@@ -61,6 +61,8 @@ int layer_new(struct store *store, const struct digest *digest, struct source *b
  * another reference.
  */
 void layer_set_hints(struct layer *l, const struct toc_hints *hints);
+/* Also before layer_load(): a first pass is to compute the diff ID, too (diff_id.h). */
+void layer_want_diff_id(struct layer *l);
 
 /* No other call may be active. */
 void layer_free(struct layer *l);
