@@ -191,14 +191,13 @@ static int find_image(struct view *v, struct err *e)
 }
 
 /* Without an index there was no choice; but a platform that was asked for must match. */
-static int check_platform(const struct view *v, struct err *e)
+int view_check_platform(const struct context *c, const struct image *img, struct err *e)
 {
 	char have[PLATFORM_TEXT_MAX], want[PLATFORM_TEXT_MAX];
-	const struct options *o = v->context->options;
-	const struct image *img = v->image;
+	const struct options *o = c->options;
 
-	if (v->is_entry || img->is_artifact || !o->wants_platform ||
-	    !img->platform.arch[0] || platform_match(&o->platform, &img->platform))
+	if (img->is_artifact || !o->wants_platform || !img->platform.arch[0] ||
+	    platform_match(&o->platform, &img->platform))
 		return 0;
 	return err_set(e, -ENOENT, "%s is for %s, not for %s", img->name,
 		       platform_format(&img->platform, '/', have),
@@ -382,8 +381,8 @@ int view_load(struct view *v, struct err *e)
 
 	err_set(e, 0, "out of memory");
 	rc = find_image(v, e);
-	if (rc == 0)
-		rc = check_platform(v, e);
+	if (rc == 0 && !v->is_entry)
+		rc = view_check_platform(v->context, v->image, e);
 	if (rc == 0)
 		rc = layer_list_find(&v->blobs, v->mount_layers, v->image, layers_seed(v),
 				     v->image_source);

@@ -84,6 +84,12 @@ struct view {
 	struct erofs_image *erofs;
 };
 
+/*
+ * Whether an image is for the platform of -o platform=, unless that was not given: -ENOENT and
+ * a sentence. An image that was chosen from an index always is.
+ */
+int view_check_platform(const struct context *c, const struct image *img, struct err *e);
+
 /* Unloaded. */
 void view_free(struct view *v);
 

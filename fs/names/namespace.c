@@ -25,8 +25,7 @@ bool namespace_is_host(const char *text, size_t len)
 	       (is_local || memchr(text, '.', len) || memchr(text, ':', len));
 }
 
-/* The reference that the top of the mount stands for: "", "HOST" or "HOST/PATH". */
-static int parse_source(const char *source, char *prefix, size_t size, struct err *e)
+int namespace_prefix(const char *source, char *prefix, size_t size, struct err *e)
 {
 	const char *text, *path;
 	size_t len, host;
@@ -70,7 +69,7 @@ int namespace_new(const char *source, struct images *images, struct snapshots *s
 	struct context *c = images->context;
 	char prefix[NAME_PATH_MAX];
 	struct namespace *ns;
-	int rc = parse_source(source, prefix, sizeof(prefix), e);
+	int rc = namespace_prefix(source, prefix, sizeof(prefix), e);
 
 	if (rc < 0)
 		return rc;

@@ -49,6 +49,12 @@ int namespace_new(const char *source, struct images *images, struct snapshots *s
 /* NULL is fine. All images must be unloaded. */
 void namespace_free(struct namespace *ns);
 
+/*
+ * Writes the reference that the top of @source stands for, "", "HOST" or "HOST/PATH", to
+ * @prefix, of NAME_PATH_MAX bytes or less. -EINVAL and a sentence: it is no namespace.
+ */
+int namespace_prefix(const char *source, char *prefix, size_t size, struct err *e);
+
 /* Whether the first @len bytes are a registry host: localhost, or with a dot or a port. */
 bool namespace_is_host(const char *text, size_t len);
 /*

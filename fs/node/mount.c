@@ -5,29 +5,63 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "fs/image/image_list.h"
 #include "fs/options/options.h"
+#include "fs/names/name_tree.h"
 #include "fs/names/namespace.h"
 #include "fs/names/refresh.h"
 #include "registry/source_name.h"
 
+/* Whether many images are shown, for engines. */
+static bool has_list(const struct options *o)
+{
+	return o->layout == LAYOUT_STORE || o->layout == LAYOUT_EROFS;
+}
+
+static bool is_image(const struct mount *m)
+{
+	return !source_name_is_namespace(m->context.options->source);
+}
+
+/* The source as a namespace: to be browsed, or the limit of a list. */
+static int open_names(struct mount *m, const struct options *o, struct err *e)
+{
+	char prefix[NAME_PATH_MAX] = "";
+	bool is_namespace = source_name_is_namespace(o->source);
+	int rc = 0;
+
+	if (is_namespace && !has_list(o))
+		return namespace_new(o->source, &m->images, &m->snapshots, &m->namespace,
+				     e);
+	if (!has_list(o))
+		return 0;
+	if (is_namespace && !o->images)
+		return err_set(e, -EINVAL,
+			       "%s: which images of this registry? -o images=FILE lists "
+			       "them",
+			       o->source);
+	if (is_namespace)
+		rc = namespace_prefix(o->source, prefix, sizeof(prefix), e);
+	return rc < 0 ? rc : image_list_new(&m->images, prefix, o->images, &m->list, e);
+}
+
 int mount_open(struct mount *m, const struct options *options, struct log *log,
 	       const char *mountpoint, struct err *e)
 {
-	bool is_namespace = source_name_is_namespace(options->source);
 	int rc = context_open(&m->context, options, log, mountpoint, e);
 
-	if (rc == 0 && options->layout > LAYOUT_ROOTFS)
+	if (rc == 0 && has_list(options))
 		rc = err_set(e, -ENOTSUP, "this peelfs cannot show images to engines");
 	workers_init(&m->workers);
 	layers_init(&m->layers, &m->context, &m->workers);
 	images_init(&m->images, &m->context, &m->layers, &m->workers);
 	snapshots_init(&m->snapshots);
 	m->namespace = NULL;
-	if (rc == 0 && is_namespace)
-		rc = namespace_new(options->source, &m->images, &m->snapshots,
-				   &m->namespace, e);
+	m->list = NULL;
 	if (rc == 0)
-		rc = images_open_first(&m->images, is_namespace ? NULL : options->source,
+		rc = open_names(m, options, e);
+	if (rc == 0)
+		rc = images_open_first(&m->images, is_image(m) ? options->source : NULL,
 				       e);
 	m->nodes = (struct nodes){
 		.context = &m->context,
@@ -35,21 +69,25 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 		.images = &m->images,
 		.snapshots = &m->snapshots,
 		.namespace = m->namespace,
+		.list = m->list,
 	};
 	return rc;
 }
 
 int mount_load(struct mount *m, struct err *e)
 {
-	if (!m->namespace)
-		return images_load_first(&m->images, e);
-	refresh_first(m->namespace);
-	return 0;
+	int rc = is_image(m) ? images_load_first(&m->images, e) : 0;
+
+	if (rc == 0 && m->list)
+		rc = image_list_begin(m->list, is_image(m) ? m->images.first : NULL, e);
+	if (rc == 0 && m->namespace)
+		refresh_first(m->namespace);
+	return rc;
 }
 
 bool mount_has_tree(const struct mount *m)
 {
-	return m->namespace || view_has_tree(m->images.first);
+	return !is_image(m) || view_has_tree(m->images.first);
 }
 
 int mount_load_tree(struct mount *m, struct err *e)
@@ -59,7 +97,7 @@ int mount_load_tree(struct mount *m, struct err *e)
 	size_t i = 0;
 	int rc;
 
-	if (m->namespace)
+	if (!is_image(m))
 		return 0;
 	rc = images_load_first_tree(&m->images, e);
 	if (rc < 0 || m->context.options->layout == LAYOUT_IMAGE)
@@ -74,6 +112,7 @@ void mount_close(struct mount *m)
 	images_release(&m->images);
 	layers_release(&m->layers);
 	namespace_free(m->namespace);
+	image_list_free(m->list);
 	snapshots_release(&m->snapshots);
 	workers_release(&m->workers);
 	context_close(&m->context);
@@ -81,5 +120,5 @@ void mount_close(struct mount *m)
 
 const char *mount_name(const struct mount *m)
 {
-	return m->namespace ? m->context.options->source : m->images.first->image->name;
+	return is_image(m) ? m->images.first->image->name : m->context.options->source;
 }

@@ -30,7 +30,8 @@ struct mount {
 	struct layers layers;
 	struct images images;
 	struct snapshots snapshots;
-	struct namespace *namespace; /* NULL: an image is mounted */
+	struct namespace *namespace; /* NULL: an image, or a list of them, is mounted */
+	struct image_list *list;     /* of layout=store and layout=erofs; else NULL */
 	struct nodes nodes;
 };
 
@@ -40,9 +41,12 @@ struct mount {
  */
 int mount_open(struct mount *m, const struct options *options, struct log *log,
 	       const char *mountpoint, struct err *e);
-/* As images_load_first(); of a namespace the top is listed: refresh_first(). */
+/*
+ * As images_load_first(); of a namespace the top is listed: refresh_first(); of a list its
+ * images are resolved: image_list_begin().
+ */
 int mount_load(struct mount *m, struct err *e);
-/* Whether all layers of the image are known; a namespace has no such layers. */
+/* Whether all layers of the image are known; a namespace or a list has no such layers. */
 bool mount_has_tree(const struct mount *m);
 /*
  * As images_load_first_tree(), but with layout=rootfs a broken layer is a failure. While it

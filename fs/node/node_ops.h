@@ -36,7 +36,8 @@ struct nodes {
 	struct layers *layers;
 	struct images *images;
 	struct snapshots *snapshots;
-	struct namespace *namespace; /* NULL: image 0 is mounted */
+	struct namespace *namespace; /* NULL: images are mounted */
+	struct image_list *list;     /* those of layout=store and layout=erofs; or NULL */
 };
 
 /* A node with what it needs, pinned. */

@@ -139,7 +139,7 @@ int nodes_lookup(const struct nodes *n, uint64_t parent, const char *name,
 /* Images that are loaded later may have anything. */
 static bool is_open_ended(const struct nodes *n)
 {
-	return n->namespace || !view_has_tree(n->images->first) ||
+	return n->namespace || n->list || !view_has_tree(n->images->first) ||
 	       (n->images->first->image->n_platforms > 0 &&
 		n->context->options->layout == LAYOUT_IMAGE);
 }
@@ -384,5 +384,5 @@ int nodes_status(const struct nodes *n, uint64_t id, struct status_piece *p)
 	if (id != NODES_TOP)
 		return -ENOTTY;
 	return status_read_piece(n->snapshots, n->images,
-				 n->namespace ? NULL : n->images->first, p);
+				 n->images->is_first_loaded ? n->images->first : NULL, p);
 }

@@ -245,7 +245,7 @@ static void answer(void *arg, const struct web_request *rq, struct buf *out)
 	}
 }
 
-static struct client *client_start(void)
+__attribute__((unused)) static struct client *client_start(void)
 {
 	struct client_options options = {.timeout = 10};
 	struct client *c = NULL;
@@ -257,7 +257,8 @@ static struct client *client_start(void)
 	return c;
 }
 
-static struct image_source *start(struct client *c, const char *rest)
+__attribute__((unused)) static struct image_source *start(struct client *c,
+							  const char *rest)
 {
 	struct image_source *o = NULL;
 	struct err e = {""};
