@@ -304,7 +304,8 @@ static void log_broken(const struct view *v)
 	if (o->wait && o->layout == LAYOUT_ROOTFS)
 		return;
 	while ((l = layer_list_broken(&v->layers, &i)))
-		mount_layer_log_broken(l, "; rootfs/ cannot be shown");
+		mount_layer_log_broken(
+			l, o->layout == LAYOUT_STORE ? "" : "; rootfs/ cannot be shown");
 }
 
 int view_make_erofs(struct view *v, struct err *e)
@@ -361,7 +362,7 @@ static int load_artifact(struct view *v, struct err *e)
 	const struct image *img = v->image;
 	size_t i;
 
-	if (!v->context->mountpoint || v->context->options->layout == LAYOUT_ROOTFS)
+	if (!v->context->mountpoint || v->context->options->layout != LAYOUT_IMAGE)
 		return image_must_have_files(img, e);
 	for (i = 0; i < img->n_layers; i++) {
 		v->totals.content_size = add_sizes(v->totals.content_size,

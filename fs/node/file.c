@@ -202,7 +202,7 @@ static int file_xattrs(const struct located *at, struct xattr_run *out)
 	int rc = file_entry(at, &e);
 
 	if (rc == 0)
-		*out = (struct xattr_run){at->layer, e.xattrs};
+		*out = (struct xattr_run){.layer = at->layer, .pos = e.xattrs};
 	return rc;
 }
 

@@ -184,8 +184,9 @@ static int merged_xattrs(const struct located *at, struct xattr_run *out)
 	if (rc < 0)
 		return located_merge_failed(at->nodes, rc);
 	if (a.is_described)
-		*out = (struct xattr_run){layers_get(at->nodes->layers, a.mount_number),
-					  a.entry.xattrs};
+		*out = (struct xattr_run){
+			.layer = layers_get(at->nodes->layers, a.mount_number),
+			.pos = a.entry.xattrs};
 	return 0;
 }
 

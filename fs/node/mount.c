@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "fs/image/image_list.h"
+#include "fs/imagestore/image_store.h"
 #include "fs/options/options.h"
 #include "fs/names/name_tree.h"
 #include "fs/names/namespace.h"
@@ -50,7 +51,7 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 {
 	int rc = context_open(&m->context, options, log, mountpoint, e);
 
-	if (rc == 0 && has_list(options))
+	if (rc == 0 && options->layout == LAYOUT_EROFS)
 		rc = err_set(e, -ENOTSUP, "this peelfs cannot show images to engines");
 	workers_init(&m->workers);
 	layers_init(&m->layers, &m->context, &m->workers);
@@ -58,8 +59,11 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 	snapshots_init(&m->snapshots);
 	m->namespace = NULL;
 	m->list = NULL;
+	m->image_store = NULL;
 	if (rc == 0)
 		rc = open_names(m, options, e);
+	if (rc == 0 && options->layout == LAYOUT_STORE)
+		rc = image_store_new(&m->context, m->list, &m->image_store);
 	if (rc == 0)
 		rc = images_open_first(&m->images, is_image(m) ? options->source : NULL,
 				       e);
@@ -70,6 +74,7 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 		.snapshots = &m->snapshots,
 		.namespace = m->namespace,
 		.list = m->list,
+		.image_store = m->image_store,
 	};
 	return rc;
 }
@@ -112,6 +117,7 @@ void mount_close(struct mount *m)
 	images_release(&m->images);
 	layers_release(&m->layers);
 	namespace_free(m->namespace);
+	image_store_free(m->image_store);
 	image_list_free(m->list);
 	snapshots_release(&m->snapshots);
 	workers_release(&m->workers);

@@ -20,6 +20,7 @@
 #include "fs/node/nodes.h"
 
 struct err;
+struct image_store;
 struct log;
 struct namespace;
 struct options;
@@ -32,6 +33,7 @@ struct mount {
 	struct snapshots snapshots;
 	struct namespace *namespace; /* NULL: an image, or a list of them, is mounted */
 	struct image_list *list;     /* of layout=store and layout=erofs; else NULL */
+	struct image_store *image_store; /* NULL, unless layout=store */
 	struct nodes nodes;
 };
 

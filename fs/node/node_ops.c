@@ -8,15 +8,19 @@
 #include "fs/image/images.h"
 #include "fs/image/item.h"
 #include "fs/image/layers.h"
+#include "fs/imagestore/stored_item.h"
 #include "fs/names/name_item.h"
 #include "fs/names/name_tree.h"
 #include "fs/names/namespace.h"
 #include "fs/tree/merge.h"
+#include "fs/tree/overlay.h"
 #include "tar/layer.h"
 
 unsigned located_kind(const struct nodes *n, uint64_t id, struct node *out)
 {
 	node_unpack(id, out);
+	if (n->image_store && stored_item_is_stored(out))
+		return NODE_STORED;
 	return n->namespace && name_item_is_name(out) ? NODE_NAME : out->kind;
 }
 
@@ -112,6 +116,21 @@ static int fill_attr(const struct index *ix, const struct entry *e, struct stat 
 	return rc;
 }
 
+/* Whether an image store shows the entry as a whiteout: always with the node of its name. */
+static bool is_whiteout(const struct nodes *n, const struct attributes *a)
+{
+	return n->image_store && !a->is_dir && overlay_is_whiteout(&a->entry);
+}
+
+static void make_whiteout(struct stat *st)
+{
+	st->st_mode = S_IFCHR;
+	st->st_rdev = 0;
+	st->st_size = 0;
+	st->st_blocks = 0;
+	st->st_nlink = 1;
+}
+
 int located_item(const struct nodes *n, const struct attributes *a, struct item *out)
 {
 	struct mount_layer *l = a->is_described ? layers_get(n->layers, a->mount_number)
@@ -130,6 +149,10 @@ int located_item(const struct nodes *n, const struct attributes *a, struct item 
 		out->attr.st_mode = S_IFDIR | 0755;
 	}
 	out->attr.st_nlink = a->nlink;
+	if (l && is_whiteout(n, a)) {
+		make_whiteout(&out->attr);
+		return 0;
+	}
 	extra = a->is_dir ? 0 : mount_layer_extra(l, a->entry.id);
 	if (extra) {
 		/* As in every image that shows the file. */

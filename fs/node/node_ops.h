@@ -18,6 +18,7 @@
 
 struct attributes;
 struct context;
+struct image_store;
 struct images;
 struct item;
 struct layers;
@@ -38,6 +39,7 @@ struct nodes {
 	struct snapshots *snapshots;
 	struct namespace *namespace; /* NULL: images are mounted */
 	struct image_list *list;     /* those of layout=store and layout=erofs; or NULL */
+	struct image_store *image_store; /* NULL, unless layout=store */
 };
 
 /* A node with what it needs, pinned. */
@@ -67,7 +69,8 @@ struct node_list {
 /* Where the xattrs of a node begin in the index of a layer. */
 struct xattr_run {
 	struct mount_layer *layer;
-	uint64_t pos; /* 0: there are none */
+	uint64_t pos;	/* 0: there are none */
+	bool is_opaque; /* it has those of overlay_opaque_xattrs[], too */
 };
 
 struct node_ops {
@@ -120,13 +123,15 @@ struct node_ops {
 };
 
 /* Each is in the source of that name. */
-extern const struct node_ops synthetic_ops, file_ops, merged_ops, raw_ops, name_ops;
+extern const struct node_ops synthetic_ops, file_ops, merged_ops, raw_ops, name_ops,
+	stored_ops;
 
 /* What the kinds share: pins, failures, attributes of what an archive has. */
 
-/* The kinds: enum node_kind, and names of a namespace. */
-#define NODE_NAME  4
-#define NODE_KINDS 5
+/* The kinds: enum node_kind, names of a namespace, and what an image store has around layers. */
+#define NODE_NAME   4
+#define NODE_STORED 5
+#define NODE_KINDS  6
 
 /* Unpacks a node id and tells its kind. */
 unsigned located_kind(const struct nodes *n, uint64_t id, struct node *out);

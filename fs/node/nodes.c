@@ -16,6 +16,7 @@
 #include "fs/node/node_ops.h"
 #include "fs/node/rows.h"
 #include "fs/tree/match.h"
+#include "fs/tree/overlay.h"
 #include "tar/layer.h"
 
 /* "." and "..", whose cookies come before those of the kind. */
@@ -27,7 +28,7 @@ static void find_kind(const struct nodes *n, uint64_t id, struct located *at)
 	static const struct node_ops *const kinds[NODE_KINDS] = {
 		[NODE_SYNTHETIC] = &synthetic_ops, [NODE_FILE] = &file_ops,
 		[NODE_MERGED] = &merged_ops,	   [NODE_RAW] = &raw_ops,
-		[NODE_NAME] = &name_ops,
+		[NODE_NAME] = &name_ops,	   [NODE_STORED] = &stored_ops,
 	};
 
 	unsigned kind;
@@ -71,7 +72,10 @@ static int describe(const struct located *at, struct item *out)
 	return at->ops->describe(at, out);
 }
 
-/* Roots are described at once, whether they are loaded or not. */
+/*
+ * Roots are described at once, whether they are loaded or not. Not in an image store: an engine
+ * gives the owner and the mode of the topmost one to the root of the container.
+ */
 int nodes_describe(const struct nodes *n, uint64_t id, struct waiter *w, struct item *out)
 {
 	struct located at;
@@ -80,7 +84,8 @@ int nodes_describe(const struct nodes *n, uint64_t id, struct waiter *w, struct 
 	find_kind(n, id, &at);
 	if (at.ops->glance && at.ops->glance(n, &at.node, out))
 		return 0;
-	rc = at.is_root ? located_pin_view(&at, w) : locate(n, id, w, &at);
+	rc = at.is_root && !n->image_store ? located_pin_view(&at, w)
+					   : locate(n, id, w, &at);
 	if (rc == 0)
 		rc = describe(&at, out);
 	located_release(&at);
@@ -280,6 +285,27 @@ ssize_t nodes_stored_size(const struct nodes *n, uint64_t id, size_t max,
 
 /* EXTENDED ATTRIBUTES */
 
+/* Whether it is one of those that an opaque directory has. */
+static bool is_opaque_xattr(const struct xattr_run *run, const char *name)
+{
+	size_t i;
+
+	for (i = 0; run->is_opaque && i < OVERLAY_N_XATTRS; i++) {
+		if (strcmp(name, overlay_opaque_xattrs[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static ssize_t copy_value(const void *value, size_t len, void *buf, size_t size)
+{
+	if (size > 0 && len > size)
+		return -ERANGE;
+	if (size > 0)
+		memcpy(buf, value, len);
+	return (ssize_t)len;
+}
+
 static ssize_t xattrs_get(const struct nodes *n, const struct xattr_run *run,
 			  const char *name, void *buf, size_t size)
 {
@@ -287,6 +313,8 @@ static ssize_t xattrs_get(const struct nodes *n, const struct xattr_run *run,
 	struct xattr x;
 	int rc;
 
+	if (is_opaque_xattr(run, name))
+		return copy_value(OVERLAY_OPAQUE, strlen(OVERLAY_OPAQUE), buf, size);
 	while (pos != 0) {
 		rc = index_xattr(layer_index(run->layer->layer), &pos, &x);
 		if (rc < 0)
@@ -294,12 +322,7 @@ static ssize_t xattrs_get(const struct nodes *n, const struct xattr_run *run,
 		if (x.name_len != strlen(name) || memcmp(x.name, name, x.name_len) != 0 ||
 		    match_hides_xattr(x.name, x.name_len))
 			continue;
-		if (size == 0)
-			return (ssize_t)x.value_len;
-		if (x.value_len > size)
-			return -ERANGE;
-		memcpy(buf, x.value, x.value_len);
-		return (ssize_t)x.value_len;
+		return copy_value(x.value, x.value_len, buf, size);
 	}
 	/*
 	 * `ls -l` asks for it of every file, and the kernel does not cache the answer. But
@@ -308,29 +331,40 @@ static ssize_t xattrs_get(const struct nodes *n, const struct xattr_run *run,
 	return strcmp(name, "security.selinux") == 0 ? -EOPNOTSUPP : -ENODATA;
 }
 
+/* Adds a name to the list at @buf, of which *len bytes are used. 0, -ERANGE. */
+static int add_name(const char *name, size_t name_len, char *buf, size_t size,
+		    size_t *len)
+{
+	if (size > 0) {
+		if (name_len + 1 > size - *len)
+			return -ERANGE;
+		memcpy(buf + *len, name, name_len);
+		buf[*len + name_len] = '\0';
+	}
+	*len += name_len + 1;
+	return 0;
+}
+
 static ssize_t xattrs_list(const struct nodes *n, const struct xattr_run *run, char *buf,
 			   size_t size)
 {
 	uint64_t pos = run->pos;
 	struct xattr x;
-	size_t len = 0;
-	int rc;
+	size_t i, len = 0;
+	int rc = 0;
 
-	while (pos != 0) {
+	for (i = 0; rc == 0 && run->is_opaque && i < OVERLAY_N_XATTRS; i++)
+		rc = add_name(overlay_opaque_xattrs[i], strlen(overlay_opaque_xattrs[i]),
+			      buf, size, &len);
+	while (rc == 0 && pos != 0) {
 		rc = index_xattr(layer_index(run->layer->layer), &pos, &x);
 		if (rc < 0)
 			return located_index_failed(n, run->layer, rc);
 		if (match_hides_xattr(x.name, x.name_len))
 			continue;
-		if (size > 0) {
-			if (x.name_len + 1 > size - len)
-				return -ERANGE;
-			memcpy(buf + len, x.name, x.name_len);
-			buf[len + x.name_len] = '\0';
-		}
-		len += x.name_len + 1;
+		rc = add_name(x.name, x.name_len, buf, size, &len);
 	}
-	return (ssize_t)len;
+	return rc < 0 ? rc : (ssize_t)len;
 }
 
 /* The pins are released by the caller. A root that is not loaded has none yet. */
@@ -343,7 +377,8 @@ static int find_xattrs(const struct nodes *n, uint64_t id, struct waiter *w,
 	find_kind(n, id, at);
 	if (!at->ops->xattrs)
 		return 0;
-	if (at->is_root) {
+	/* An image store waits: overlayfs keeps the answer. */
+	if (at->is_root && !n->image_store) {
 		rc = located_pin_view(at, w);
 		if (rc < 0 || !at->ops->is_root_loaded(at))
 			return rc;

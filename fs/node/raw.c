@@ -14,6 +14,8 @@
 #include "fs/options/options.h"
 #include "fs/image/images.h"
 #include "fs/image/item.h"
+#include "fs/imagestore/image_store.h"
+#include "fs/imagestore/stored_item.h"
 #include "fs/image/view.h"
 #include "fs/node/node_ops.h"
 #include "fs/node/rows.h"
@@ -21,6 +23,7 @@
 #include "fs/tree/identity.h"
 #include "fs/tree/match.h"
 #include "fs/tree/merge.h"
+#include "fs/tree/overlay.h"
 #include "tar/layer.h"
 
 /* A layer by its number in the image, or NULL. */
@@ -122,13 +125,62 @@ static int show_file(struct view *v, const struct node *of, const struct mount_l
 	return rc == -ENOENT ? -EBADMSG : rc;
 }
 
-static int raw_show(struct view *v, const struct node *of, const struct mount_layer *l,
-		    const struct entry *e, struct attributes *out)
+/* The node is that of the name, whatever else has the inode. */
+static void show_whiteout(const struct node *of, const struct mount_layer *l,
+			  const struct entry *e, struct attributes *out)
 {
-	if (!S_ISDIR(e->mode))
-		return show_file(v, of, l, e, out);
-	show_dir(v, of, l, e, out);
+	struct node node = {.kind = NODE_FILE, .layer = l->number, .entry = e->id};
+
+	*out = (struct attributes){
+		.node = node_pack(&node),
+		.ino = node_ino(l->seed, e->id),
+		.is_described = true,
+		.layer = of->layer,
+		.mount_number = l->number,
+		.entry = *e,
+		.nlink = 1,
+	};
+}
+
+static int raw_show(const struct located *at, const struct node *of,
+		    const struct mount_layer *l, const struct entry *e,
+		    struct attributes *out)
+{
+	if (at->nodes->image_store && overlay_is_whiteout(e))
+		show_whiteout(of, l, e, out);
+	else if (!S_ISDIR(e->mode))
+		return show_file(at->view, of, l, e, out);
+	else
+		show_dir(at->view, of, l, e, out);
 	return 0;
+}
+
+/* As overlay_name() and overlay_find(), or the names that the archive has. */
+static int shown_name(const struct located *at, const struct index *ix,
+		      const struct entry *dir, const struct entry *e, const char **name,
+		      size_t *len)
+{
+	const struct image_store *s = at->nodes->image_store;
+
+	*name = e->name;
+	*len = e->name_len;
+	if (!s)
+		return *len > 0 && *len <= NAME_MAX;
+	if (s->hides_devices && overlay_is_device(ix, e))
+		return 0;
+	return overlay_name(ix, dir, e, name, len);
+}
+
+static int find_shown(const struct located *at, const struct index *ix,
+		      const struct entry *dir, const char *name, struct entry *out)
+{
+	const struct image_store *s = at->nodes->image_store;
+	int rc;
+
+	if (!s)
+		return index_find(ix, dir, name, strlen(name), out);
+	rc = overlay_find(ix, dir, name, strlen(name), out);
+	return rc == 0 && s->hides_devices && overlay_is_device(ix, out) ? -ENOENT : rc;
 }
 
 /* The item, or the failure to find it. The layer whose index failed is not blamed. */
@@ -237,6 +289,24 @@ static bool raw_is_root_loaded(const struct located *at)
 	return is;
 }
 
+/* So many layers begin to be opened together with the one above them. */
+#define OPEN_AHEAD 15
+
+/*
+ * overlayfs looks into the layers of a container one after the other, from the top down. The
+ * lower ones are opened meanwhile.
+ */
+static void open_lower(const struct view *v, uint32_t number)
+{
+	struct waiter w = {.is_impatient = true};
+	uint32_t n;
+
+	for (n = 0; n < OPEN_AHEAD && number > 0; n++) {
+		if (mount_layer_pin(v->layers.all[--number], &w) == 0)
+			mount_layer_unpin(v->layers.all[number]);
+	}
+}
+
 /* Opens the layer alone, unless it has hard links to files of lower ones. */
 static int raw_pin(struct located *at, struct waiter *w)
 {
@@ -250,9 +320,13 @@ static int raw_pin(struct located *at, struct waiter *w)
 		return rc;
 	l = layer_of(at->view, dir.layer);
 	rc = l ? mount_layer_pin(l, w) : -ESTALE;
+	if (rc == -EINTR && at->nodes->image_store)
+		open_lower(at->view, dir.layer);
 	if (rc < 0)
 		return rc;
 	at->layer = l;
+	if (at->nodes->image_store)
+		image_store_meet(at->nodes->image_store, at->node.image, dir.layer, l);
 	if (l->loaded < 0)
 		return 0;
 	if (find_root(at->view, dir.layer, l, &at->root) < 0)
@@ -279,9 +353,9 @@ static int raw_lookup(const struct located *at, const char *name, struct waiter 
 
 	(void)w;
 	if (rc == 0)
-		rc = index_find(layer_index(l->layer), &e, name, strlen(name), &child);
+		rc = find_shown(at, layer_index(l->layer), &e, name, &child);
 	if (rc == 0)
-		rc = raw_show(v, &dir, l, &child, &a);
+		rc = raw_show(at, &dir, l, &child, &a);
 	return raw_item(at->nodes, rc, &a, out);
 }
 
@@ -300,6 +374,8 @@ static int next_name(struct node_list *list, struct attributes *out)
 	struct node dir = raw_dir(&list->at);
 	struct mount_layer *l;
 	struct entry e, child;
+	const char *name;
+	size_t len;
 	int rc = raw_entry(v, &dir, &l, &e);
 
 	while (rc == 0 && list->cookie < e.n_children) {
@@ -308,12 +384,15 @@ static int next_name(struct node_list *list, struct attributes *out)
 		if (rc < 0)
 			return -EBADMSG;
 		++list->cookie;
-		if (child.name_len == 0 || child.name_len > NAME_MAX)
+		rc = shown_name(&list->at, layer_index(l->layer), &e, &child, &name,
+				&len);
+		if (rc == 0)
 			continue;
-		rc = raw_show(v, &dir, l, &child, out);
+		if (rc == 1)
+			rc = raw_show(&list->at, &dir, l, &child, out);
 		if (rc == 0) {
-			memcpy(list->name, child.name, child.name_len);
-			list->name[child.name_len] = '\0';
+			memcpy(list->name, name, len);
+			list->name[len] = '\0';
 			return 1;
 		}
 		if (rc == -ENOENT)
@@ -341,6 +420,9 @@ static int raw_parent(struct node_list *list, struct item *out)
 	struct entry e;
 	int rc;
 
+	if (at->is_root && at->nodes->image_store)
+		return stored_item_describe_layer(at->nodes->image_store, at->node.image,
+						  at->node.entry - 1, out);
 	if (at->is_root) {
 		rows_parent(at->view, &at->node, &row);
 		return rows_describe(at->nodes, at->view, &row, out);
@@ -367,9 +449,14 @@ static int raw_xattrs(const struct located *at, struct xattr_run *out)
 
 	if (rc == -EBADMSG)
 		return located_index_failed(at->nodes, NULL, rc);
-	if (rc == 0)
-		*out = (struct xattr_run){l, e.xattrs};
-	return rc;
+	if (rc < 0)
+		return rc;
+	*out = (struct xattr_run){.layer = l, .pos = e.xattrs};
+	if (!at->nodes->image_store)
+		return 0;
+	rc = overlay_is_opaque(layer_index(l->layer), &e);
+	out->is_opaque = rc == 1;
+	return rc < 0 ? located_index_failed(at->nodes, l, rc) : 0;
 }
 
 const struct node_ops raw_ops = {

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""layout=store: podman runs images of a mount as if it had pulled them."""
+import json
+import os
+import stat
+
+import pytest
+
+import archive
+import engines
+import system
+from layout import Layout
+from mounting import mount, run
+
+LAYERS = [
+    archive.layer(archive.directory("d"), archive.file("d/low", b"low"), archive.directory("gone"),
+                  archive.file("gone/x", b"x"), archive.directory("opaque"),
+                  archive.file("opaque/low", b"low"), archive.file("f", b"f" * 1000)),
+    archive.layer(archive.directory("d"), archive.file("d/high", b"high"),
+                  archive.whiteout("gone"), archive.directory("opaque"),
+                  archive.opaque("opaque"), archive.file("opaque/high", b"")),
+]
+
+
+@pytest.fixture(scope="module")
+def bootable(registry, tmp_path_factory):
+    """The reference of an image that has a shell."""
+    images = Layout(tmp_path_factory.mktemp("store") / "layout")
+    return registry.push(images.image(system.layers()), "store/system", "v1")
+
+
+def store(source, *options, **more):
+    return mount(source, "layout=store", "suid", "dev", load=False, **more)
+
+
+def layer_of(m, index):
+    with open(os.path.join(m.path, "overlay-layers/layers.json")) as f:
+        return json.load(f)[index]["id"]
+
+
+def test_tree(images):
+    source = images.image(LAYERS)
+    with store(source) as m:
+        [image] = json.loads(m.read("overlay-images/images.json"))
+        layers = json.loads(m.read("overlay-layers/layers.json"))
+        assert image["layer"] == layers[1]["id"] and layers[1]["parent"] == layers[0]["id"]
+        assert image["id"] == image["big-data-names"][-1].split(":")[1]
+        assert len(m.read("overlay-layers/layers.lock")) == 64
+        for layer in layers:
+            link = m.read("overlay/%s/link" % layer["id"]).decode()
+            assert os.readlink(m.path + "/overlay/l/" + link) == "../%s/diff" % layer["id"]
+        assert m.read("overlay/%s/lower" % layers[1]["id"]).decode() == "l/" + \
+            m.read("overlay/%s/link" % layers[0]["id"]).decode()
+        assert not os.path.exists(m.path + "/overlay/%s/lower" % layers[0]["id"])
+        names = os.listdir(m.path + "/overlay-images/" + image["id"])
+        assert len(names) == 3 and "manifest" in names
+        documents = {m.read("overlay-images/%s/%s" % (image["id"], name)) for name in names}
+        assert len(documents) == 2
+
+
+def test_overlay_form(images):
+    with store(images.image(LAYERS)) as m:
+        top = "%s/overlay/%s/diff" % (m.path, layer_of(m, 1))
+        with os.scandir(top) as entries:
+            kinds = {e.name: e.is_dir(follow_symlinks=False) or e.is_file(follow_symlinks=False)
+                     for e in entries}
+        assert kinds == {"d": True, "gone": False, "opaque": True}
+        gone = os.lstat(top + "/gone")
+        assert stat.S_ISCHR(gone.st_mode) and gone.st_rdev == 0
+        assert not os.path.lexists(top + "/.wh.gone")
+        for name in ("trusted.overlay.opaque", "user.overlay.opaque"):
+            assert os.getxattr(top + "/opaque", name) == b"y"
+            with pytest.raises(OSError) as e:
+                os.getxattr(top + "/d", name)
+            assert e.value.errno == 61    # ENODATA
+        assert sorted(os.listxattr(top + "/opaque")) == \
+            ["trusted.overlay.opaque", "user.overlay.opaque"]
+        assert os.listxattr(top + "/d") == []
+        assert sorted(os.listdir(top + "/opaque")) == ["high"]
+
+
+def test_stable(images, tmp_path):
+    source = images.image(LAYERS)
+    seen = []
+    for _ in range(2):
+        with store(source, cache=tmp_path / "cache") as m:
+            seen.append([m.read("overlay-layers/layers.json"), m.read("overlay-images/images.json"),
+                         m.read("overlay-layers/layers.lock"), sorted(os.listdir(m.path + "/overlay/l"))])
+    assert seen[0] == seen[1]
+
+
+def test_lists_follow_what_is_learnt(images):
+    """The size of a layer is known once it is opened; the lock files say that the lists changed."""
+    with store(images.image(LAYERS)) as m:
+        before = m.read("overlay-layers/layers.lock")
+        layers = json.loads(m.read("overlay-layers/layers.json"))
+        assert [d["diff-size"] for d in layers] == [d["compressed-size"] for d in layers]
+        os.listdir("%s/overlay/%s/diff" % (m.path, layers[0]["id"]))
+        os.listdir("%s/overlay/%s/diff" % (m.path, layers[1]["id"]))
+        layers = json.loads(m.read("overlay-layers/layers.json"))
+        assert [d["diff-size"] for d in layers] == [len(d) for d in LAYERS]
+        assert m.read("overlay-layers/layers.lock") != before
+        assert m.read("overlay-images/images.lock") == m.read("overlay-layers/layers.lock")
+
+
+def test_broken_layer(images):
+    """Once it is known, the image is not listed."""
+    bad = {**images.layer(LAYERS[1]), "digest": images.layer(LAYERS[0])["digest"]}
+    os.truncate(images.blob_path(bad["digest"]), 100)
+    good = images.layer(archive.layer(archive.file("g", b"g")))
+    with store(images.image([good, bad]), quiet=False) as m:
+        assert len(json.loads(m.read("overlay-images/images.json"))) == 1
+        before = m.read("overlay-images/images.lock")
+        with pytest.raises(OSError):
+            os.listdir("%s/overlay/%s/diff" % (m.path, layer_of(m, 1)))
+        assert json.loads(m.read("overlay-images/images.json")) == []
+        assert json.loads(m.read("overlay-layers/layers.json")) == []
+        assert m.read("overlay-images/images.lock") != before
+
+
+def test_artifact(images, tmp_path):
+    artifact = images.document({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                                "artifactType": "application/x", "layers": [],
+                                "config": images.blob(b"{}", "application/vnd.oci.empty.v1+json")},
+                               "application/vnd.oci.image.manifest.v1+json")
+    (tmp_path / "mnt").mkdir()
+    done = run("-o", "layout=store,cache_dir=%s" % (tmp_path / "c"), images.tag(artifact),
+               str(tmp_path / "mnt"))
+    assert done.returncode == 32 and "artifact" in done.stderr
+
+
+@pytest.mark.limit(120)
+def test_podman(bootable, tmp_path):
+    """Runs, pulls, builds upon, and compares; the registry gives each blob once."""
+    (tmp_path / "Dockerfile").write_text("FROM %s\nRUN echo built > /built && rm /srv/kept\n" % bootable)
+    with store(bootable) as m, engines.podman(m.path) as podman:
+        assert podman("image", "ls", "--noheading", "--format", "{{.Repository}}:{{.Tag}}") \
+            .split() == [bootable]
+        podman.pull(bootable)
+        state = run("status", m.path, program=os.path.join(os.environ["PEELFS_BUILD"], "peelctl"))
+        assert state.stdout.count("waiting") >= len(system.layers()), state.stdout
+        assert podman.run(bootable, "cat", "/srv/kept") == "kept\n"
+        assert podman.run(bootable, "sh", "-c", "rm /srv/kept; ls /srv") != ""
+        podman("build", "-q", "--pull=never", "-t", "built", tmp_path)
+        assert podman.run("built", "sh", "-c", "cat /built; ls /srv/kept 2>/dev/null || echo gone") \
+            == "built\ngone\n"
+        changes = podman("image", "diff", "built").splitlines()
+        assert "A /built" in changes and "D /srv/kept" in changes
