@@ -22,6 +22,7 @@
 struct err;
 struct image_list;
 struct images;
+struct jsonwrite;
 struct view;
 struct waiter;
 
@@ -69,5 +70,8 @@ int image_list_remove(struct image_list *l, const char *reference, struct err *e
  * listed until it is resolved anew. Nothing happens if it is not listed.
  */
 void image_list_refuse(struct image_list *l, const struct view *v, const char *why);
+
+/* Writes what is known of the file and of each reference in it, for the status: an object. */
+void image_list_render(struct image_list *l, struct jsonwrite *w);
 
 #endif
