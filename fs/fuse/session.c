@@ -68,9 +68,10 @@ static struct fuse_session *new_session(struct served *s)
 	return se;
 }
 
-/* Waits end every CANCEL_MS, and CANCEL_TIMES times, once the mount is detached. */
-#define CANCEL_MS    100
-#define CANCEL_TIMES 20
+/* How long no request waits once the mount is detached. */
+#define CANCEL_MS 2000
+/* How often changes of mounts are looked at, at most. */
+#define LOOK_MS 100
 
 struct watch {
 	struct served *served;
@@ -106,15 +107,17 @@ static void end_loop(struct watch *w)
 
 /*
  * The mount was detached (umount -l). Processes that wait for the network would keep it, and
- * this daemon, alive, so their waits end. More than once, because the kernel repeats a read
- * that failed as readahead. Later requests are served as before.
+ * this daemon, alive, so their waits end, and so do those that begin soon after: the kernel
+ * repeats a read that failed as readahead, and of many lookups of one name it sends the next
+ * when one has failed. Later requests are served as before.
  */
 static void cancel_for_a_while(struct watch *w)
 {
-	unsigned i;
+	struct waiters *waiters = &w->served->nodes->context->waiters;
 
-	for (i = 0; i < CANCEL_TIMES && !has_ended(w, CANCEL_MS); i++)
-		waiters_cancel_all(&w->served->nodes->context->waiters);
+	waiters_close(waiters);
+	if (!has_ended(w, CANCEL_MS))
+		waiters_open(waiters);
 }
 
 static void *watch_session(void *arg)
@@ -138,7 +141,7 @@ static void *watch_session(void *arg)
 		if (fds[2].revents && detached_check(&w->detached)) {
 			fds[2].fd = -1;
 			cancel_for_a_while(w);
-		} else if (has_ended(w, CANCEL_MS)) { /* mounts may change all the time */
+		} else if (has_ended(w, LOOK_MS)) { /* mounts may change all the time */
 			return NULL;
 		}
 	}

@@ -75,27 +75,22 @@ void waiter_cancel(struct waiter *w)
 		layer_wake(w->layer);
 }
 
-static void cancel_all(struct waiters *ws)
+void waiters_close(struct waiters *ws)
 {
 	struct waiter *w;
 
+	pthread_mutex_lock(&ws->lock);
+	ws->closed = true;
 	for (w = ws->first; w; w = w->next) {
 		w->is_given_up = true;
 		waiter_cancel(w);
 	}
-}
-
-void waiters_cancel_all(struct waiters *ws)
-{
-	pthread_mutex_lock(&ws->lock);
-	cancel_all(ws);
 	pthread_mutex_unlock(&ws->lock);
 }
 
-void waiters_close(struct waiters *ws)
+void waiters_open(struct waiters *ws)
 {
 	pthread_mutex_lock(&ws->lock);
-	ws->closed = true;
-	cancel_all(ws);
+	ws->closed = false;
 	pthread_mutex_unlock(&ws->lock);
 }

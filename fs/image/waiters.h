@@ -54,9 +54,8 @@ void waiter_pause(pthread_cond_t *changed, pthread_mutex_t *lock);
 
 /* Ends this wait. It must not end by itself meanwhile. */
 void waiter_cancel(struct waiter *w);
-/* Gives up all waits that there are now. */
-void waiters_cancel_all(struct waiters *ws);
-/* Gives up all waits, and those that begin later. */
+/* Gives up all waits, and those that begin before waiters_open(). */
 void waiters_close(struct waiters *ws);
+void waiters_open(struct waiters *ws);
 
 #endif

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import layout
-from archive import file, layer
+from archive import directory, file, layer
 from mounting import (SLOWER, abort_connection, connection_of, eventually, foreground,
                       mount)
 
@@ -147,6 +147,21 @@ def test_daemon_ends_with_its_mount(half, way):
                 m.child.wait(8 * SLOWER)
             assert m.child.poll() is not None
             assert time.monotonic() - begun < PATIENCE * SLOWER
+
+
+def test_daemon_ends_while_many_look_up_one_name(fake):
+    """The kernel asks for it once, and again when that has failed, for each of them."""
+    source = fake.image("a", [layer(directory("d"), file("d/f", "1"))])
+    with foreground(source, "timeout=60", load=False) as m:
+        fake.silent.set()
+        readers = [subprocess.Popen(["cat", m.at("d/f")], stderr=subprocess.DEVNULL)
+                   for _ in range(60)]
+        assert eventually(lambda: fake.waiting)
+        time.sleep(0.5)
+        subprocess.run(["umount", "-l", m.path], check=True, timeout=30)
+        m.child.wait(8 * SLOWER)
+        for reader in readers:
+            assert reader.wait(8 * SLOWER) == 1
 
 
 @pytest.mark.parametrize("end", ["answer", "SIGKILL"])

@@ -58,6 +58,11 @@ static void check_close(void)
 	b_flag = waiter_begin(&b, NULL);
 	ok(waiter_is_cancelled(b_flag), "and one that begins later");
 	waiter_end(&b);
+	waiters_open(&ws);
+	b_flag = waiter_begin(&b, NULL);
+	ok(!waiter_is_cancelled(b_flag) && !b.is_given_up, "until it is opened again");
+	ok(waiter_is_cancelled(a_flag), "which changes nothing for what has ended");
+	waiter_end(&b);
 	waiter_end(&a);
 	ok(!ws.first, "no wait is left");
 	waiters_release(&ws);
