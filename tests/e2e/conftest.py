@@ -24,6 +24,8 @@ import layout
 import mounting
 import registry as registry_of
 
+if WORKER:
+    mounting.mount_alone()
 
 # A shell's background job and nohup ignore these, and programs that we start would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

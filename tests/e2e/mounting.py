@@ -29,7 +29,10 @@ SANITIZED = os.path.basename(BUILD) != "build"
 SLOWER = 6 if SANITIZED else 1
 
 PR_SET_CHILD_SUBREAPER = 36
-ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+CLONE_NEWNS = 0x20000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
+libc = ctypes.CDLL(None, use_errno=True)
+libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 us = os.getpid()
 live = []  # the Mounts and Popens that the timer has to end
@@ -206,12 +209,28 @@ def end_everything():
             os.kill(pid, signal.SIGKILL)
 
 
-def mounts():
-    """The mount points of peelfs under the temporary directories."""
+def all_mounts():
+    """The mount points of peelfs."""
     with open("/proc/self/mountinfo") as f:
         fields = [line.split(" ") for line in f]
-    return [field[4] for field in fields if "fuse.peelfs" in field and
-            any(field[4].startswith(place + "/") for place in places)]
+    return [field[4] for field in fields if "fuse.peelfs" in field]
+
+
+def mounts():
+    """Those under the temporary directories."""
+    return [path for path in all_mounts() if any(path.startswith(p + "/") for p in places)]
+
+
+def mount_alone():
+    """From now on this process and its children mount in a namespace of their own.
+
+    A new namespace has copies of all mounts of the one it comes from, and a daemon ends with
+    the last copy of its mount. So a namespace of one test would keep daemons of others alive.
+    """
+    assert libc.unshare(CLONE_NEWNS) == 0, os.strerror(ctypes.get_errno())
+    assert libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) == 0
+    for path in all_mounts():
+        subprocess.run(["umount", "-l", path], capture_output=True, timeout=10)
 
 
 class Limit:
