@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The draft of an index: the nodes of a tree under construction, which are rows as in the
- * index file, found by parent and name. A node's number is its position in `rows`. The root is 0 and its own parent. A
- * node that was replaced stays as the inode of the hard links made to it, but can no
- * longer be found.
+ * index file, found by parent and name. A node's number is its position in `rows`. The root
+ * is 0 and its own parent. A node that was replaced stays as the inode of the hard links made
+ * to it, but can no longer be found.
  */
 #ifndef TAR_INDEX_DRAFT_H
 #define TAR_INDEX_DRAFT_H

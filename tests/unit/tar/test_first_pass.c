@@ -74,7 +74,7 @@ static void continue_with(struct blob *b, const char *what)
 static void flip(off_t at)
 {
 	int fd = open(stored(STORE, form, "partial"), O_RDWR);
-	unsigned char c;
+	unsigned char c = 0;
 
 	must(fd < 0 || pread(fd, &c, 1, at) != 1 ? -EIO : 0, "a byte");
 	c ^= 0x20;
