@@ -4,14 +4,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
+#include "fs/erofs/entry.h"
 #include "fs/tree/listing.h"
 #include "fs/tree/match.h"
 #include "fs/tree/merge.h"
 #include "fs/tree/node.h"
 
-#define HOLE UINT64_MAX
 /* As a place in a list of xattrs. */
 #define NO_MORE UINT64_MAX
 
@@ -32,22 +31,13 @@ static int merged_open(struct merge *m, uint64_t id, struct merged_dir **out)
 
 static void fill_inode(const struct attributes *a, struct erofs_inode *out)
 {
-	const struct entry *e = &a->entry;
-
-	*out = (struct erofs_inode){.id = a->node, .mode = S_IFDIR | 0755, .of = a};
-	if (!a->is_described)
-		return;
-	out->mode = e->mode;
-	out->uid = e->uid;
-	out->gid = e->gid;
+	if (a->is_described)
+		erofs_entry_inode(&a->entry, out);
+	else
+		*out = (struct erofs_inode){.mode = S_IFDIR | 0755};
+	out->id = a->node;
 	out->nlink = a->nlink;
-	out->mtime = e->mtime;
-	out->mtime_ns = e->mtime_ns;
-	out->rdev = (uint32_t)makedev(e->rdev_major, e->rdev_minor);
-	out->size = e->size;
-	out->has_holes = e->flags & ENTRY_SPARSE;
-	out->link = e->link;
-	out->link_len = e->link_len;
+	out->of = a;
 }
 
 static int merged_describe(void *arg, uint64_t dir, struct erofs_inode *out)
@@ -132,20 +122,8 @@ static int merged_data(void *arg, const struct erofs_inode *inode, uint64_t off,
 		       uint64_t *at)
 {
 	const struct attributes *a = inode->of;
-	const struct index *ix = index_of(arg, a);
-	uint64_t len, data;
-	int rc;
 
-	for (; off < inode->size; off += len) {
-		len = inode->size - off;
-		rc = index_extent(ix, &a->entry, off, &len, &data);
-		if (rc < 0)
-			return rc;
-		if (data != HOLE)
-			break;
-	}
-	*at = off;
-	return 0;
+	return erofs_entry_data(index_of(arg, a), &a->entry, inode->size, off, at);
 }
 
 int merged_tree_init(struct merged_tree *t, struct merge *m)

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "fs/image/context.h"
+#include "fs/image/layer_files.h"
 #include "fs/image/layers.h"
 #include "fs/options/log.h"
 #include "fs/options/options.h"
@@ -34,6 +35,7 @@
 
 static void unload(struct view *v)
 {
+	lazy_forget(&v->images->steps, &v->files_step);
 	lazy_forget(&v->images->steps, &v->erofs_step);
 	lazy_forget(&v->images->steps, &v->tree_step);
 	lazy_forget(&v->images->steps, &v->layers_step);
@@ -60,6 +62,7 @@ static void images_tidy(void *arg)
 
 	some |= layers_close_unused(is->layers, IDLE_SECONDS, is->layers_max);
 	some |= raw_blobs_close_unused(is->layers, IDLE_SECONDS, is->layers_max);
+	some |= layer_files_close_unused(is->layers, IDLE_SECONDS, is->layers_max);
 	if (some)
 		malloc_trim(0); /* gives freed memory back to the system */
 }
@@ -191,6 +194,7 @@ void images_close(struct images *is)
 	else if (is->first)
 		unload(is->first);
 	unload_unused(is, 0, 0);
+	layer_files_close_unused(is->layers, 0, 0);
 	layers_close_unused(is->layers, 0, 0);
 	raw_blobs_close_unused(is->layers, 0, 0);
 }
@@ -267,6 +271,7 @@ int images_add(struct images *is, const struct view *what, struct view **out)
 	lazy_init(&v->layers_step);
 	lazy_init(&v->tree_step);
 	lazy_init(&v->erofs_step);
+	lazy_init(&v->files_step);
 	referrers_init(&v->referrers);
 	index_blobs_init(&v->index_blobs);
 	v->images = is;
@@ -382,6 +387,15 @@ static void make_erofs(void *arg)
 	end_part(v, &v->images->steps, &v->erofs_step, rc, &e);
 }
 
+static void make_files(void *arg)
+{
+	struct view *v = arg;
+	struct err e = {"out of memory"};
+	int rc = view_make_files(v, &e);
+
+	end_part(v, &v->images->steps, &v->files_step, rc, &e);
+}
+
 /* The caller has pinned the view; the thread that makes the part pins it, too. */
 static int need_part(struct view *v, struct lazy_set *set, struct lazy *l,
 		     void (*make)(void *arg), struct waiter *w)
@@ -432,6 +446,15 @@ int view_need_erofs(struct view *v, struct waiter *w)
 	if (!view_merge(v))
 		return -EIO; /* the log has the layer */
 	return need_part(v, &v->images->steps, &v->erofs_step, make_erofs, w);
+}
+
+int view_need_files(struct view *v, struct waiter *w)
+{
+	int rc = view_files(v) ? 0 : view_need_tree(v, w);
+
+	if (rc < 0 || view_files(v))
+		return rc;
+	return need_part(v, &v->images->steps, &v->files_step, make_files, w);
 }
 
 /* IMAGES INSIDE AN IMAGE */

@@ -93,6 +93,8 @@ int view_need_layers(struct view *v, struct waiter *w);
 int view_need_tree(struct view *v, struct waiter *w);
 /* Makes rootfs.erofs of the tree, unless it is. -EIO: a layer is broken. */
 int view_need_erofs(struct view *v, struct waiter *w);
+/* Makes the EROFS images of its layers, unless they are: view_files(). */
+int view_need_files(struct view *v, struct waiter *w);
 /* Fetches the list of referrers, or of blobs of the index, unless it is known. */
 int view_need_referrers(struct view *v, struct waiter *w);
 int view_need_index_blobs(struct view *v, struct waiter *w);

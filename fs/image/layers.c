@@ -31,6 +31,7 @@ void layers_init(struct layers *ls, struct context *context, struct workers *wor
 	ls->workers = workers;
 	lazy_set_init(&ls->set);
 	lazy_set_init(&ls->raw_blobs);
+	lazy_set_init(&ls->files);
 	pthread_mutex_init(&ls->extra_lock, NULL);
 }
 
@@ -64,6 +65,7 @@ static int new_layer(const struct descriptor *d, uint64_t image, struct mount_la
 	if (l) {
 		lazy_init(&l->lazy);
 		lazy_init(&l->raw_blob);
+		lazy_init(&l->file);
 		l->image = image;
 		l->seed = node_seed(&d->digest);
 		if (image)
@@ -487,6 +489,7 @@ void layers_release(struct layers *ls)
 	table_release(&ls->table);
 	lazy_set_release(&ls->set);
 	lazy_set_release(&ls->raw_blobs);
+	lazy_set_release(&ls->files);
 	pthread_mutex_destroy(&ls->extra_lock);
 }
 

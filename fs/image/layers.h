@@ -19,6 +19,7 @@
 #include "fs/image/table.h"
 #include "registry/image/image.h"
 
+struct erofs_image;
 struct image_source;
 struct layer;
 struct layer_progress;
@@ -58,6 +59,11 @@ struct mount_layer {
 	int raw_blob_state;   /* atomic: enum raw_blob_state */
 	uint64_t raw_blob_done; /* atomic: how many bytes the last fetch got */
 
+	/* Used by layer_files.c alone: */
+	struct lazy file;		/* the layer as an EROFS image */
+	struct erofs_image *file_image; /* while that is pinned, and: */
+	struct digest diff_id;		/* computed */
+
 	/* These stay: */
 	struct failures failures;
 	struct err *failure;  /* of the last try; under the set's lock */
@@ -84,6 +90,7 @@ struct layers {
 	unsigned n_threads;		 /* atomic: threads of layers_pin() */
 	pthread_mutex_t extra_lock;
 	struct lazy_set raw_blobs; /* used by raw_blobs.c alone */
+	struct lazy_set files;	   /* used by layer_files.c alone */
 };
 
 /* @context and @workers must outlive it. */

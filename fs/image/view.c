@@ -16,9 +16,11 @@
 #include "base/num.h"
 #include "base/store/slot.h"
 #include "fs/erofs/image.h"
+#include "fs/erofs/merged_tree.h"
 #include "fs/image/context.h"
 #include "fs/image/erofs_file.h"
 #include "fs/image/item.h"
+#include "fs/image/layer_files.h"
 #include "fs/image/layers.h"
 #include "fs/options/log.h"
 #include "fs/options/options.h"
@@ -310,19 +312,52 @@ static void log_broken(const struct view *v)
 
 int view_make_erofs(struct view *v, struct err *e)
 {
+	struct erofs_from from = {.file = "rootfs.erofs",
+				  .whose = v->image->name,
+				  .digest = &v->image->manifest_descriptor.digest,
+				  .n_entries = v->totals.n_entries};
 	struct erofs_image *im = NULL;
-	int rc = erofs_file_make(v->context, v->image, v->merge, v->totals.n_entries, &im,
-				 e);
+	struct merged_tree t;
+	int rc = merged_tree_init(&t, v->merge);
 
+	if (rc < 0)
+		return err_set(e, rc,
+			       "rootfs.erofs of %s: the index of a layer is damaged",
+			       v->image->name);
+	from.tree = &t.tree;
+	rc = erofs_file_make(v->context, &from, &im, e);
 	if (rc == 0)
 		__atomic_store_n(&v->erofs, im, __ATOMIC_RELEASE);
 	return rc;
+}
+
+int view_make_files(struct view *v, struct err *e)
+{
+	int rc = 0;
+
+	if (!v->merge)
+		rc = err_set(e, -EBADMSG, "a layer is broken");
+	else
+		rc = layer_files_pin(&v->layers, v->image, e);
+	if (rc < 0 && !layer_files_never(rc))
+		return rc;
+	if (rc < 0) {
+		context_note(v->context, v->path, e->text);
+		log_warn(v->context->log, "%s: no layer is shown as an EROFS image: %s",
+			 v->image->name, e->text);
+	}
+	__atomic_store_n(&v->files, rc < 0 ? VIEW_FILES_NONE : VIEW_FILES_MADE,
+			 __ATOMIC_RELEASE);
+	return 0;
 }
 
 static void drop_tree(struct view *v)
 {
 	erofs_image_free(v->erofs);
 	v->erofs = NULL;
+	if (v->files == VIEW_FILES_MADE)
+		layer_files_unpin(&v->layers);
+	v->files = VIEW_FILES_UNKNOWN;
 	texts_unmeasure(&v->texts);
 	merge_free(v->merge);
 	v->merge = NULL;

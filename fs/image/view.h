@@ -8,6 +8,7 @@
  *	tree	all layers opened and merged: some hundred KiB, up to a thousand merged
  *		directories, and three file descriptors for each layer
  *	erofs	rootfs.erofs, but for its contents: some 100 bytes for each entry, on disk
+ *	files	the same of each layer, if all have the diff IDs that the config names
  *
  * What a step has made stays until the image is unloaded.
  */
@@ -36,6 +37,13 @@ struct layers;
 struct merge;
 struct mount_layer;
 struct node;
+
+/* Whether the layers of an image can be shown as EROFS images. */
+enum view_files {
+	VIEW_FILES_UNKNOWN,
+	VIEW_FILES_MADE, /* and pinned */
+	VIEW_FILES_NONE, /* one cannot, so none is: the log has why */
+};
 
 struct view {
 	struct lazy lazy;
@@ -82,6 +90,10 @@ struct view {
 	/* While it is pinned, after view_need_erofs(); atomic. */
 	struct lazy erofs_step;
 	struct erofs_image *erofs;
+
+	/* While it is pinned, after view_need_files(); atomic. */
+	struct lazy files_step;
+	enum view_files files;
 };
 
 /*
@@ -106,6 +118,8 @@ int view_find_layers(struct view *v, struct err *e);
 int view_load_tree(struct view *v, bool fail_fast, struct err *e);
 /* The tree is loaded, and no layer is broken. */
 int view_make_erofs(struct view *v, struct err *e);
+/* The tree is loaded. 0 also for VIEW_FILES_NONE. */
+int view_make_files(struct view *v, struct err *e);
 void view_unload(struct view *v);
 
 /* Whether view_load_tree() has succeeded. Pinned. */
@@ -124,6 +138,11 @@ static inline struct merge *view_merge(const struct view *v)
 static inline const struct erofs_image *view_erofs(const struct view *v)
 {
 	return __atomic_load_n(&v->erofs, __ATOMIC_ACQUIRE);
+}
+
+static inline enum view_files view_files(const struct view *v)
+{
+	return __atomic_load_n(&v->files, __ATOMIC_ACQUIRE);
 }
 
 /* The number of images in platforms/, of those in the index. */

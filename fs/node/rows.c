@@ -32,11 +32,16 @@ static const struct row {
 	enum text_kind text;   /* of ROW_IS_BYTES without a document */
 	enum row_number early; /* shown in its place while it has no sizes; or 0 */
 	bool is_early;
-	bool repeats; /* what is in it is elsewhere, too, or of other images */
+	bool repeats;	 /* what is in it is elsewhere, too, or of other images */
+	bool is_by_name; /* not listed: to list what is in it may read all layers */
 } rows[N_ROWS] = {
 	[ROW_TOP] = {"", ROW_TOP, ROW_IS_DIR},
 	[ROW_ROOTFS] = {"rootfs", ROW_TOP, ROW_IS_DIR, true},
 	[ROW_EROFS] = {"rootfs.erofs", ROW_TOP, ROW_IS_EROFS, true, .repeats = true},
+	[ROW_DIFF_IDS] = {"erofs", ROW_TOP, ROW_IS_DIR, true, .is_by_name = true},
+	[ROW_DIFF_SHA256] = {"sha256", ROW_DIFF_IDS, ROW_IS_DIR, true},
+	[ROW_DIFF_GROUP] = {"", ROW_DIFF_SHA256, ROW_IS_DIR, true},
+	[ROW_DIFF_FILE] = {".erofs", ROW_DIFF_GROUP, ROW_IS_LAYER_FILE, true},
 	[ROW_FILES] = {"files", ROW_TOP, ROW_IS_DIR, true},
 	[ROW_FILE_DIR] = {"", ROW_FILES, ROW_IS_DIR, true},
 	[ROW_FILE] = {"", ROW_FILES, ROW_IS_BLOB, true},
@@ -107,6 +112,13 @@ static size_t row_count(const struct view *v, uint32_t row)
 		return !img->is_artifact;
 	case ROW_EROFS: /* none if a layer is broken */
 		return !img->is_artifact && (!view_has_tree(v) || view_merge(v));
+	case ROW_DIFF_IDS:
+	case ROW_DIFF_SHA256:
+		return !img->is_artifact && img->n_layers > 0;
+	case ROW_DIFF_GROUP: /* those of its layers: is_missing() */
+		return img->is_artifact ? 0 : 256;
+	case ROW_DIFF_FILE: /* each once: is_missing() */
+		return img->is_artifact ? 0 : img->n_layers;
 	case ROW_FILES:
 		return img->is_artifact;
 	case ROW_LAYER:
@@ -201,7 +213,7 @@ static const struct digest *blob_of(const struct view *v, uint32_t row, uint32_t
 /* @name has NAME_MAX + 1 bytes. */
 static void row_name(const struct view *v, uint32_t row, uint32_t parameter, char *name)
 {
-	char layer[LAYER_TITLE_MAX] = "";
+	char layer[LAYER_TITLE_MAX] = "", hex[DIGEST_TEXT_MAX];
 	uint32_t i = parameter - 1;
 	const struct digest *digest;
 	uint64_t size;
@@ -216,6 +228,11 @@ static void row_name(const struct view *v, uint32_t row, uint32_t parameter, cha
 		strcpy(name, digest_alg_name((enum digest_alg)parameter));
 	else if (row == ROW_REFERRER_TYPE)
 		strcpy(name, v->referrers.types[i].name);
+	else if (row == ROW_DIFF_GROUP)
+		snprintf(name, NAME_MAX + 1, "%02x", i);
+	else if (row == ROW_DIFF_FILE)
+		snprintf(name, NAME_MAX + 1, "%s%s",
+			 digest_hex(&v->image->diff_ids[i], hex), rows[row].name);
 	else if (row == ROW_PLATFORM)
 		strcpy(name, v->texts.platform_names[i]);
 	else if ((digest = blob_of(v, row, i, &size)))
@@ -239,10 +256,50 @@ bool rows_need_tree(const struct node *n)
 	return n->layer < N_ROWS && rows[n->layer].early != 0;
 }
 
+/* The first layer in a directory of diff IDs, or n_layers. */
+static size_t first_in_group(const struct image *img, uint32_t parameter)
+{
+	size_t i = 0;
+
+	while (i < img->n_layers && (img->diff_ids[i].alg != DIGEST_SHA256 ||
+				     img->diff_ids[i].bytes[0] != parameter - 1))
+		i++;
+	return i;
+}
+
+/* The same layer may be in an image twice. */
+static bool is_first_of_its_id(const struct image *img, size_t i)
+{
+	size_t j = 0;
+
+	while (!digest_equal(&img->diff_ids[j], &img->diff_ids[i]))
+		j++;
+	return j == i;
+}
+
 /* Of rows that occur less often than row_count() says. */
 static bool is_missing(const struct view *v, uint32_t row, uint32_t parameter)
 {
-	return row == ROW_FILE_PACKED && !v->texts.blob_names.list[parameter - 1].packed;
+	const struct image *img = v->image;
+	uint32_t i = parameter - 1;
+
+	switch (row) {
+	case ROW_FILE_PACKED:
+		return !v->texts.blob_names.list[i].packed;
+	case ROW_DIFF_GROUP:
+		return first_in_group(img, parameter) == img->n_layers;
+	case ROW_DIFF_FILE:
+		return view_files(v) == VIEW_FILES_NONE ||
+		       img->diff_ids[i].alg != DIGEST_SHA256 ||
+		       !is_first_of_its_id(img, i);
+	default:
+		return false;
+	}
+}
+
+struct mount_layer *rows_layer(const struct view *v, const struct node *n)
+{
+	return v->layers.all[n->entry - 1];
 }
 
 bool rows_has(const struct view *v, const struct node *n)
@@ -353,6 +410,18 @@ static void describe_erofs(const struct view *v, const struct node *n, int64_t t
 	out->is_live = !view_has_tree(v);
 }
 
+static void describe_layer_file(const struct view *v, const struct node *n, int64_t time,
+				struct item *out)
+{
+	bool is_made = view_files(v) == VIEW_FILES_MADE;
+	const struct mount_layer *l = is_made ? rows_layer(v, n) : NULL;
+
+	view_item(v, node_pack(n), view_item_ino(v, n, true), time, S_IFREG | 0444,
+		  l ? (size_t)erofs_image_size(l->file_image) : 0, out);
+	out->is_provisional = !l;
+	out->is_live = !l;
+}
+
 int rows_describe(const struct nodes *nodes, const struct view *v, const struct node *n,
 		  struct item *out)
 {
@@ -372,6 +441,8 @@ int rows_describe(const struct nodes *nodes, const struct view *v, const struct 
 		return describe_live(nodes, v, n, out);
 	} else if (row->kind == ROW_IS_EROFS) {
 		describe_erofs(v, n, time, out);
+	} else if (row->kind == ROW_IS_LAYER_FILE) {
+		describe_layer_file(v, n, time, out);
 	} else {
 		len = row->kind == ROW_IS_BLOB ? blob_length(v, n) : bytes_length(v, n);
 		view_item(v, node_pack(n), view_item_ino(v, n, row->has_parameter), time,
@@ -414,7 +485,9 @@ static bool may_be_in(uint32_t row, const struct node *dir)
 
 bool rows_is_listed(const struct view *v, const struct node *n)
 {
-	return !rows[n->layer].repeats || v->context->options->list == LIST_ALL;
+	const struct row *r = &rows[n->layer];
+
+	return !r->is_by_name && (!r->repeats || v->context->options->list == LIST_ALL);
 }
 
 /* Whether the row with @parameter is in the directory: may_be_in(). */
@@ -428,6 +501,11 @@ static bool is_in(const struct view *v, uint32_t row, uint32_t parameter,
 				       (enum digest_alg)parameter);
 	if (dir->layer == ROW_OCI_ALGORITHM)
 		return blob_of(v, row, parameter - 1, &size)->alg == dir->entry;
+	if (row == ROW_DIFF_GROUP)
+		return !is_missing(v, row, parameter);
+	if (row == ROW_DIFF_FILE)
+		return !is_missing(v, row, parameter) &&
+		       v->image->diff_ids[parameter - 1].bytes[0] == dir->entry - 1;
 	if (rows[row].parent == ROW_FILES)
 		return !is_missing(v, row, parameter) &&
 		       file_dir(v, row, parameter) ==
@@ -483,6 +561,8 @@ void rows_parent(const struct view *v, const struct node *n, struct node *out)
 	*out = *n;
 	out->layer = n->layer < N_ROWS ? (uint32_t)rows[n->layer].parent : ROW_TOP;
 	out->entry = 1;
+	if (n->layer == ROW_DIFF_FILE && rows_has(v, n))
+		out->entry = v->image->diff_ids[n->entry - 1].bytes[0] + 1u;
 	if (out->layer != ROW_FILES || !rows_has(v, n))
 		return;
 	dir = file_dir(v, n->layer, n->entry);

@@ -28,6 +28,11 @@ enum row_number {
 	ROW_TOP,
 	ROW_ROOTFS, /* the root of the merged tree: merged.c */
 	ROW_EROFS,
+	/* Layers as such images, by diff ID. */
+	ROW_DIFF_IDS,
+	ROW_DIFF_SHA256,
+	ROW_DIFF_GROUP, /* parameter: the first byte of the digests in it */
+	ROW_DIFF_FILE,	/* parameter: which of image->diff_ids */
 	/* Blobs of an artifact, by their titles: texts.blob_names. */
 	ROW_FILES,
 	ROW_FILE_DIR,	 /* a directory in a title */
@@ -69,10 +74,11 @@ enum row_number {
 /* What a row consists of. */
 enum row_kind {
 	ROW_IS_DIR,
-	ROW_IS_LIVE,  /* a snapshot for each lookup */
-	ROW_IS_BYTES, /* a document or a text: rows_bytes() */
-	ROW_IS_BLOB,  /* fetched when it is read: rows_blob() */
-	ROW_IS_EROFS, /* the merged tree as an image: view_need_erofs() */
+	ROW_IS_LIVE,	   /* a snapshot for each lookup */
+	ROW_IS_BYTES,	   /* a document or a text: rows_bytes() */
+	ROW_IS_BLOB,	   /* fetched when it is read: rows_blob() */
+	ROW_IS_EROFS,	   /* the merged tree as an image: view_need_erofs() */
+	ROW_IS_LAYER_FILE, /* a layer as one: view_need_files(), also for its name */
 };
 
 /* False: there is no such node. */
@@ -107,6 +113,8 @@ bool rows_is_listed(const struct view *v, const struct node *n);
 /* The bytes of a row, borrowed. 0, or why the text could not be made. */
 int rows_bytes(const struct view *v, const struct node *n, const char **data,
 	       size_t *len);
+/* The layer of a ROW_IS_LAYER_FILE. */
+struct mount_layer *rows_layer(const struct view *v, const struct node *n);
 /* The blob of a row, for raw_blob_read(). 0, -ENOMEM, -ENOSPC. */
 int rows_blob(struct view *v, const struct node *n, struct mount_layer **out);
 

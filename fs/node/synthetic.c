@@ -41,6 +41,22 @@ static int pin_erofs(struct view *v, bool for_contents, struct waiter *w)
 	return for_contents || rc == -EINTR ? rc : 0;
 }
 
+/*
+ * The size of a layer's file is known once it is made, and its name counts for nothing before:
+ * who finds one takes it.
+ */
+static int pin_made(struct located *at, struct waiter *w)
+{
+	enum row_kind kind;
+
+	if (!rows_has(at->view, &at->node))
+		return 0;
+	kind = rows_kind(at->node.layer);
+	if (kind == ROW_IS_EROFS)
+		return pin_erofs(at->view, at->for_contents, w);
+	return kind == ROW_IS_LAYER_FILE ? view_need_files(at->view, w) : 0;
+}
+
 /* A text with sizes is known once all layers are open. */
 static int synthetic_pin(struct located *at, struct waiter *w)
 {
@@ -48,10 +64,7 @@ static int synthetic_pin(struct located *at, struct waiter *w)
 
 	if (rc == 0 && rows_need_tree(&at->node))
 		rc = view_need_tree(at->view, w);
-	if (rc == 0 && rows_has(at->view, &at->node) &&
-	    rows_kind(at->node.layer) == ROW_IS_EROFS)
-		rc = pin_erofs(at->view, at->for_contents, w);
-	return rc;
+	return rc < 0 ? rc : pin_made(at, w);
 }
 
 static int synthetic_describe(const struct located *at, struct item *out)
@@ -129,6 +142,18 @@ static int need_names(const struct located *at, struct waiter *w)
 	return 0;
 }
 
+/* -ENOENT expires: once all layers were streamed they may all be shown. */
+static int find_layer_file(struct view *v, const struct node *row, struct waiter *w,
+			   struct item *out)
+{
+	int rc = view_need_files(v, w);
+
+	if (rc < 0 || rows_has(v, row))
+		return rc;
+	*out = (struct item){.expires = true};
+	return -ENOENT;
+}
+
 static int synthetic_lookup(const struct located *at, const char *name, struct waiter *w,
 			    struct item *out)
 {
@@ -146,15 +171,27 @@ static int synthetic_lookup(const struct located *at, const char *name, struct w
 		rc = status_snapshot(at->nodes->snapshots, v->images, v, &row.entry);
 	if (rc == 0 && rows_kind(row.layer) == ROW_IS_EROFS)
 		rc = pin_erofs(v, false, w);
+	if (rc == 0 && rows_kind(row.layer) == ROW_IS_LAYER_FILE)
+		rc = find_layer_file(v, &row, w, out);
 	return rc < 0 ? rc : describe_row(at->nodes, v, &row, out);
 }
 
 static int synthetic_list(struct node_list *l, struct waiter *w)
 {
+	uint32_t row = l->at.node.layer;
 	int rc = need_names(&l->at, w);
+
+	/* A name that is listed is there: all are, or none. */
+	if (rc == 0 && (row == ROW_DIFF_SHA256 || row == ROW_DIFF_GROUP))
+		rc = view_need_files(l->at.view, w);
 
 	/* The status has the reason; `ls -R` goes on. */
 	return rc == -EIO && l->at.node.layer == ROW_REFERRERS ? -ENODATA : rc;
+}
+
+static bool is_image_file(uint32_t row)
+{
+	return rows_kind(row) == ROW_IS_EROFS || rows_kind(row) == ROW_IS_LAYER_FILE;
 }
 
 static int synthetic_next(struct node_list *l, struct item *out)
@@ -168,7 +205,7 @@ static int synthetic_next(struct node_list *l, struct item *out)
 	} while (!rows_is_listed(l->at.view, &row));
 	rc = describe_row(l->at.nodes, l->at.view, &row, out);
 	/* Its size is for the one who looks it up. */
-	if (rows_kind(row.layer) == ROW_IS_EROFS && out->is_provisional)
+	if (is_image_file(row.layer) && out->is_provisional)
 		out->node = 0;
 	return rc < 0 ? rc : 1;
 }
@@ -225,11 +262,11 @@ static ssize_t read_file(void *arg, uint64_t id, void *buf, size_t size, uint64_
 	return nodes_read(r->nodes, id, buf, size, off, r->waiter);
 }
 
-static ssize_t read_erofs(const struct located *at, void *buf, size_t size, uint64_t off,
-			  struct waiter *w)
+static ssize_t read_erofs(const struct located *at, const struct erofs_image *im,
+			  void *buf, size_t size, uint64_t off, struct waiter *w)
 {
 	struct erofs_reading r = {.nodes = at->nodes, .waiter = w};
-	ssize_t n = erofs_image_read(view_erofs(at->view), buf, size, off, read_file, &r);
+	ssize_t n = erofs_image_read(im, buf, size, off, read_file, &r);
 
 	return n < 0 ? context_errno((int)n) : n;
 }
@@ -251,7 +288,10 @@ static ssize_t synthetic_read(const struct located *at, void *buf, size_t size,
 	case ROW_IS_BYTES:
 		return read_bytes(at, buf, size, off);
 	case ROW_IS_EROFS:
-		return read_erofs(at, buf, size, off, w);
+		return read_erofs(at, view_erofs(at->view), buf, size, off, w);
+	case ROW_IS_LAYER_FILE:
+		return read_erofs(at, rows_layer(at->view, &at->node)->file_image, buf,
+				  size, off, w);
 	case ROW_IS_BLOB:
 		break;
 	}
