@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/source.h"
+#include "base/store/lower.h"
+#include "base/store/lower_slot.h"
 #include "base/store/partial.h"
 #include "base/store/slot.h"
 #include "base/store/store.h"
@@ -19,14 +21,11 @@
 #include "tar/diff_note.h"
 #include "tar/first_pass.h"
 #include "tar/span_cache.h"
-#include "tar/span_file.h"
+#include "tar/span_places.h"
+#include "tar/stored_index.h"
 #include "tar/toc/bad_toc.h"
 #include "tar/toc/blob_reader.h"
 #include "tar/toc/toc_ref.h"
-
-/* An index of this many entries has about 6 MiB: half a millisecond. */
-#define VERIFY_ENTRIES_MAX 50000
-#define VERIFY_MAX	   (16u << 20)
 
 struct layer {
 	struct store *store; /* borrowed */
@@ -43,8 +42,10 @@ struct layer {
 	struct index *index;
 	struct span_cache *spans;
 	uint8_t *checked; /* for a SOCI index: one bit for each file; atomic */
-	int data_fd;	  /* the slot's; -1 if nothing is stored on disk */
 	bool was_stored;
+	/* NULL, -1; else the index is used where it is, in a lower store */
+	struct lower_slot *lower;
+	int lower_fd;
 	bool is_distrusted; /* a chunk did not match its table; atomic */
 	uint32_t milliseconds;
 	struct err warning;
@@ -62,7 +63,7 @@ int layer_new(struct store *store, const struct digest *digest, struct source *b
 	l->store = store;
 	l->blob = blob;
 	l->digest = *digest;
-	l->data_fd = -1;
+	l->lower_fd = -1;
 	*out = l;
 	return 0;
 }
@@ -77,15 +78,41 @@ void layer_want_diff_id(struct layer *l)
 	l->pass.wants_diff_id = true;
 }
 
+/* Once: the next layer_load() uses another index, or makes one. */
+static void note_damage(const struct layer *l)
+{
+	if (l->lower)
+		lower_slot_note_damage(l->lower);
+	slot_drop(l->slot); /* perhaps it has a copy */
+}
+
+static void leave_lower(struct layer *l)
+{
+	lower_slot_close(l->lower);
+	if (l->lower_fd >= 0)
+		close(l->lower_fd);
+	l->lower = NULL;
+	l->lower_fd = -1;
+}
+
+static void drop_index(struct layer *l)
+{
+	span_cache_free(l->spans);
+	free(l->checked);
+	index_close(l->index);
+	l->spans = NULL;
+	l->checked = NULL;
+	l->index = NULL;
+	leave_lower(l);
+}
+
 void layer_free(struct layer *l)
 {
 	if (!l)
 		return;
 	if (l->index && index_take_damage(l->index))
-		slot_drop(l->slot); /* as layer_index() does */
-	span_cache_free(l->spans);
-	index_close(l->index);
-	free(l->checked);
+		note_damage(l);
+	drop_index(l);
 	slot_close(l->slot);
 	source_unref(l->blob);
 	toc_ref_release(&l->toc);
@@ -112,7 +139,7 @@ const struct index *layer_index(const struct layer *l)
 	if (layer_state_get(l) != LAYER_READY)
 		return NULL;
 	if (index_take_damage(l->index))
-		slot_drop(l->slot); /* once: the next layer_load() makes a new one */
+		note_damage(l);
 	return l->index;
 }
 
@@ -136,6 +163,7 @@ void layer_progress(const struct layer *l, struct layer_progress *out)
 	span_cache_count(l->spans, &out->spans_read, &by_spans);
 	out->fetched += by_spans;
 	out->was_stored = l->was_stored;
+	out->is_lower = l->was_stored && l->lower;
 	out->basis = index_info(l->index)->basis;
 	if (!l->was_stored)
 		out->warning = l->warning.text;
@@ -146,63 +174,20 @@ void layer_progress(const struct layer *l, struct layer_progress *out)
 		out->blob_done = l->blob->size;
 }
 
-/*
- * Takes @fd. Returns an index that is of this blob, may be used, and is undamaged as far
- * as it was checked.
- */
-static int open_index(const struct layer *l, int fd, struct index **out, struct err *e)
-{
-	struct index *ix = NULL;
-	int rc = index_open(fd, &l->digest, &ix, e);
-
-	if (rc < 0)
-		return rc;
-	if (index_info(ix)->blob_size != l->blob->size)
-		rc = err_set(e, -EBADMSG, "the index is for a blob of another size");
-	else if (!toc_ref_vouches(&l->toc, index_info(ix)))
-		rc = err_set(
-			e, -EBADMSG,
-			"the index was made from a table that the manifest does not name");
-	/*
-	 * Damage found now is repaired; damage found later is EIO until the layer is opened
-	 * again, perhaps by the next mount.
-	 * So the whole index is verified, unless it is one of the few large ones that
-	 * would take milliseconds.
-	 */
-	else if (index_info(ix)->n_entries <= VERIFY_ENTRIES_MAX &&
-		 index_info(ix)->file_size <= VERIFY_MAX && index_verify(ix) < 0)
-		rc = err_set(e, -EBADMSG, "the index is damaged");
-	if (rc < 0)
-		index_close(ix);
-	else
-		*out = ix;
-	return rc;
-}
-
 /* Takes @fd. On success the layer is usable. */
 static int use_index(struct layer *l, int fd, struct err *e)
 {
 	struct index *ix = NULL;
-	int rc = open_index(l, fd, &ix, e);
+	int rc = stored_index_open(fd, &l->digest, l->blob->size, &l->toc, &ix, e);
 
 	if (rc < 0)
 		return rc;
-	/*
-	 * Without a data file, spans live in memory. Without a map, they are known to
-	 * this process only.
-	 */
-	l->data_fd = slot_data(l->slot);
-	if (l->data_fd < 0)
-		l->data_fd = -1;
-	else
-		(void)slot_map(l->slot, index_info(ix)->n_spans);
 	if (index_info(ix)->basis == BASIS_SOCI) {
 		l->checked = calloc(index_info(ix)->n_entries / 8 + 1, 1);
 		rc = l->checked ? 0 : -ENOMEM;
 	}
 	if (rc == 0)
-		rc = span_cache_new(ix, l->blob,
-				    &(struct span_file){l->store, l->slot, l->data_fd},
+		rc = span_cache_new(ix, l->blob, l->store, l->slot, l->lower_fd,
 				    &l->spans);
 	if (rc == 0) {
 		l->index = ix;
@@ -212,16 +197,6 @@ static int use_index(struct layer *l, int fd, struct err *e)
 	free(l->checked);
 	l->checked = NULL;
 	return rc;
-}
-
-static void drop_index(struct layer *l)
-{
-	span_cache_free(l->spans);
-	free(l->checked);
-	index_close(l->index);
-	l->spans = NULL;
-	l->checked = NULL;
-	l->index = NULL;
 }
 
 /* -ENOENT if there is no usable index. */
@@ -239,11 +214,41 @@ static int use_stored_index(struct layer *l)
 	if (rc == 0 && !slot_has_index(l->slot)) {
 		drop_index(l);
 		slot_forget(l->slot);
-		l->data_fd = -1;
 		rc = -ENOENT;
 	}
 	l->was_stored = rc == 0;
 	return rc == -ENOMEM ? rc : rc < 0 ? -ENOENT : 0;
+}
+
+/* Tries the index that lower store @k has. As above. */
+static int use_lower_index(struct layer *l, size_t k)
+{
+	int rc = lower_slot_open(l->store, k, &l->digest, &l->lower), fd;
+
+	if (rc < 0)
+		return rc;
+	fd = lower_slot_open_index(l->lower);
+	if (fd >= 0) {
+		l->lower_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		rc = use_index(l, fd, NULL);
+	} else {
+		rc = -ENOENT;
+	}
+	if (rc < 0)
+		leave_lower(l);
+	l->was_stored = rc == 0;
+	return rc == -ENOMEM ? rc : rc < 0 ? -ENOENT : 0;
+}
+
+/* The same of the store or, if it has none, of the lower stores. */
+static int use_known_index(struct layer *l)
+{
+	int rc = use_stored_index(l);
+	size_t k;
+
+	for (k = 0; rc == -ENOENT && k < store_n_lower(l->store); k++)
+		rc = use_lower_index(l, k);
+	return rc;
 }
 
 static int new_index(struct layer *l, int *fd, struct err *e)
@@ -281,7 +286,7 @@ static void toc_distrust(struct layer *l)
 	    __atomic_exchange_n(&l->is_distrusted, true, __ATOMIC_RELAXED))
 		return;
 	bad_toc_note(l->store, &l->digest, &l->toc.toc);
-	slot_drop(l->slot);
+	note_damage(l);
 }
 
 /* Is it an error about bytes that arrived, and not one of getting them? */
@@ -420,7 +425,7 @@ static int get_index(struct layer *l, const bool *cancelled, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	rc = use_stored_index(l);
+	rc = use_known_index(l);
 	if (rc != -ENOENT)
 		return rc;
 	rc = slot_lock(l->slot, cancelled, &why);
@@ -462,7 +467,7 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	const void *mem = NULL;
 	struct span sp;
 	uint32_t i;
-	int rc;
+	int rc, fd = -1;
 
 	rc = index_span_at(l->index, off, &i);
 	if (rc == 0)
@@ -475,7 +480,7 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	if (*len > sp.out_len - (off - sp.out))
 		*len = (size_t)(sp.out_len - (off - sp.out));
 
-	rc = span_cache_get(l->spans, i, cancelled, &pin, &mem, e);
+	rc = span_cache_get(l->spans, i, cancelled, &pin, &mem, &fd, e);
 	if (rc == -EBADMSG)
 		toc_distrust(l);
 	if (rc < 0)
@@ -484,7 +489,7 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	if (pin) {
 		data->mem = (const char *)mem + (off - sp.out);
 	} else {
-		data->fd = l->data_fd;
+		data->fd = fd;
 		data->off = off;
 	}
 	return 0;
@@ -548,6 +553,19 @@ int layer_check_file(struct layer *l, const struct entry *file, const bool *canc
 		toc_distrust(l);
 	return err_prefix(e, rc, "layer %s: %.*s", digest_format(&l->digest, text),
 			  (int)(file->name_len < 200 ? file->name_len : 200), file->name);
+}
+
+bool layer_is_stored(const struct layer *l, uint32_t i)
+{
+	struct span sp;
+
+	return index_span(l->index, i, &sp) == 0 &&
+	       span_places_find(span_cache_places(l->spans), i, &sp) != SPAN_NOWHERE;
+}
+
+bool layer_can_store(const struct layer *l)
+{
+	return span_file_can_keep(&span_cache_places(l->spans)->file);
 }
 
 bool layer_has(const struct layer *l, uint64_t off, uint64_t len)

@@ -33,7 +33,8 @@ enum layer_state {
 
 struct layer_progress {
 	enum layer_state state;
-	bool was_stored; /* the index was in the store */
+	bool was_stored; /* the index was in the store, or in a lower one */
+	bool is_lower;	 /* in a lower one, where it is used in place */
 	/*
 	 * Valid once LAYER_READY: what the index was made from, and a warning if the
 	 * layer's table of contents or the store was not used ("" if there is none).
@@ -112,6 +113,10 @@ struct layer_data {
 };
 int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	      struct layer_data *data, struct err *e);
+/* Whether span @i is in a file, in the store or in a lower one. Its bytes are not checked. */
+bool layer_is_stored(const struct layer *l, uint32_t i);
+/* Whether the store takes spans, as far as is known. */
+bool layer_can_store(const struct layer *l);
 /* Are these bytes available, so that layer_get() would not wait? */
 bool layer_has(const struct layer *l, uint64_t off, uint64_t len);
 void layer_unget(struct layer *l, struct layer_data *data);

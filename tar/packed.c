@@ -20,7 +20,6 @@
 #include "base/source.h"
 #include "base/store/documents.h"
 #include "base/store/room.h"
-#include "base/store/slot.h"
 #include "base/store/store.h"
 #include "tar/layer.h"
 
@@ -186,23 +185,18 @@ static int load_layer(struct packed *p, struct store *store, const struct digest
 static bool is_slow(struct store *store, const struct layer *l)
 {
 	const struct index *ix = layer_index(l);
-	bool is_far = false, has_data = false;
-	struct slot *slot = NULL;
 	uint64_t missing = 0;
+	bool is_far = false;
 	struct span sp;
 	uint32_t i;
 
-	if (slot_open(store, layer_digest(l), &slot) == 0)
-		has_data = slot_data(slot) >= 0 &&
-			   slot_map(slot, index_info(ix)->n_spans) == 0;
 	for (i = 0; index_span(ix, i, &sp) == 0; i++) {
-		if (has_data && slot_is_filled(slot, i))
+		if (layer_is_stored(l, i))
 			continue;
 		missing += sp.out_len;
 		is_far |= sp.skip > WASTE_MAX;
 	}
-	slot_close(slot);
-	return is_far && (!has_data || store_make_room(store, missing) < 0);
+	return is_far && (!layer_can_store(l) || store_make_room(store, missing) < 0);
 }
 
 static int packed_load(struct packed *p, struct store *store, const struct digest *digest,

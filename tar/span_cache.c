@@ -4,6 +4,9 @@
  * they are right: it wrote them itself, or it read them back once and verified them.
  * Reading a ready span takes the lock only to look that up.
  *
+ * A span in a lower store is ready when it was checked, if it cannot vanish there; if it can,
+ * a fill copies it into memory for each use.
+ *
  * Any other span is made ready by a fill: a thread that reads it back, or fetches and
  * decodes it, and writes it to the data file. A fill is for a run of spans, so that one
  * request brings what is likely to be read next (ahead.h decides how much). There is one
@@ -25,88 +28,59 @@
 
 #include "base/err.h"
 #include "base/source.h"
+#include "base/store/lower.h"
 #include "base/store/slot.h"
 #include "tar/ahead.h"
 #include "tar/batch.h"
 #include "tar/index/index.h"
-#include "tar/span_file.h"
-
-/*
- * Bytes in memory only, besides those of the newest fill and those that readers have
- * pinned.
- */
-#define MEMORY_MAX (16u << 20)
+#include "tar/span_fill.h"
+#include "tar/span_lower.h"
+#include "tar/span_places.h"
 
 /* A prefetch brings as much as a reader could wait for, a little at a time. */
 #define PREFETCH_MAX (64u << 20)
 #define PREFETCH_RUN (2u << 20)
 
-enum fill_kind {
-	FILL_FETCH,
-	FILL_PREFETCH,	/* continues with the next run */
-	FILL_READ_BACK, /* from the data file */
-};
-
-struct span_fill {
-	struct span_fill *next;
-	struct span_cache *owner;
-	uint32_t first; /* spans [first, first + n) */
-	uint32_t n;
-	unsigned refs; /* waiters, the list, and the thread while it runs */
-	enum fill_kind kind;
-	bool is_done;
-	int rc; /* of a fill for one span; a run reports no errors */
-	struct err err;
-	char *mem; /* the bytes of a single span, if they are not in the data file */
-	uint64_t mem_len;
-};
-
 struct span_cache {
 	const struct index *index;
 	struct source *blob;
-	struct span_file file;
+	struct span_places places;
 	uint64_t n_loaded;  /* atomic */
 	uint64_t n_fetched; /* bytes; atomic */
 
 	pthread_mutex_t mutex; /* guards all below */
 	pthread_cond_t changed;
-	/* newest first; finished ones stay while their bytes are in memory */
-	struct span_fill *list;
+	struct span_fills fills;
 	unsigned threads;
 	bool is_full;	 /* the data file takes no more, so reading ahead is useless */
 	uint64_t *ready; /* one bit for each span */
-	uint64_t *
-		wrong; /* the same, for spans that do not match their table of contents */
+	uint64_t *wrong; /* the same, for those that do not match the table of contents */
 	struct ahead ahead;
 	/* spans [prefetch, prefetch_end) are still to be prefetched */
 	uint32_t prefetch;
 	uint32_t prefetch_end;
 };
 
-static void fill_unref(struct span_fill *f)
-{
-	if (--f->refs > 0)
-		return;
-	free(f->mem);
-	free(f);
-}
-
-int span_cache_new(const struct index *ix, struct source *blob,
-		   const struct span_file *file, struct span_cache **out)
+int span_cache_new(const struct index *ix, struct source *blob, struct store *store,
+		   struct slot *slot, int index_fd, struct span_cache **out)
 {
 	struct span_cache *c = calloc(1, sizeof(*c));
+	uint32_t n = index_info(ix)->n_spans;
+	int rc = -ENOMEM;
 
 	if (!c)
-		return -ENOMEM;
-	c->ready = calloc(index_info(ix)->n_spans / 64 + 1, 2 * sizeof(*c->ready));
-	if (!c->ready) {
+		return rc;
+	c->ready = calloc(n / 64 + 1, 2 * sizeof(*c->ready));
+	if (c->ready)
+		rc = span_places_open(&c->places, store, slot, ix, index_fd);
+	if (rc < 0) {
+		free(c->ready);
 		free(c);
-		return -ENOMEM;
+		return rc;
 	}
-	c->wrong = c->ready + index_info(ix)->n_spans / 64 + 1;
+	c->wrong = c->ready + n / 64 + 1;
 	c->index = ix;
 	c->blob = blob;
-	c->file = *file;
 	pthread_mutex_init(&c->mutex, NULL);
 	pthread_cond_init(&c->changed, NULL);
 	*out = c;
@@ -115,8 +89,6 @@ int span_cache_new(const struct index *ix, struct source *blob,
 
 void span_cache_free(struct span_cache *c)
 {
-	struct span_fill *f, *next;
-
 	if (!c)
 		return;
 	pthread_mutex_lock(&c->mutex);
@@ -124,10 +96,8 @@ void span_cache_free(struct span_cache *c)
 	while (c->threads > 0)
 		pthread_cond_wait(&c->changed, &c->mutex);
 	pthread_mutex_unlock(&c->mutex);
-	for (f = c->list; f; f = next) {
-		next = f->next;
-		fill_unref(f);
-	}
+	span_fills_release(&c->fills);
+	span_places_close(&c->places);
 	free(c->ready);
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->mutex);
@@ -135,13 +105,26 @@ void span_cache_free(struct span_cache *c)
 }
 
 /*
- * A process that finds a span damaged (cache verify) clears its row, which all processes
- * check.
+ * In the data file. A process that finds a span damaged (cache verify) clears its row, which
+ * all processes check.
  */
-static bool span_is_ready(const struct span_cache *c, uint32_t span)
+static bool span_is_own(const struct span_cache *c, uint32_t span)
 {
 	return (c->ready[span / 64] >> (span % 64) & 1) &&
-	       (!slot_has_map(c->file.slot) || slot_is_filled(c->file.slot, span));
+	       (!slot_has_map(c->places.file.slot) ||
+		slot_is_filled(c->places.file.slot, span));
+}
+
+/* The file in which @span can be read; -1: in none yet. */
+static int span_ready_in(const struct span_cache *c, uint32_t span)
+{
+	return span_is_own(c, span) ? span_file_fd(&c->places.file)
+				    : span_lower_ready(c->places.lower, span);
+}
+
+static bool span_is_ready(const struct span_cache *c, uint32_t span)
+{
+	return span_ready_in(c, span) >= 0;
 }
 
 static void span_set_ready(struct span_cache *c, uint32_t span)
@@ -162,9 +145,14 @@ int span_cache_set_stored(struct span_cache *c, uint64_t end)
 		if (sp.out + sp.out_len > end)
 			break;
 		span_set_ready(c, i);
-		span_file_mark(&c->file, i, &sp);
+		span_file_mark(&c->places.file, i, &sp);
 	}
 	return 0;
+}
+
+const struct span_places *span_cache_places(const struct span_cache *c)
+{
+	return &c->places;
 }
 
 void span_cache_count(const struct span_cache *c, uint64_t *spans, uint64_t *bytes)
@@ -173,18 +161,66 @@ void span_cache_count(const struct span_cache *c, uint64_t *spans, uint64_t *byt
 	*bytes = __atomic_load_n(&c->n_fetched, __ATOMIC_RELAXED);
 }
 
-static void span_mark_ready(void *arg, uint32_t span, const struct span *sp)
+/* @span was checked, and can be read in @place. */
+static void span_mark_ready(struct span_cache *c, int place, uint32_t span,
+			    const struct span *sp)
 {
-	struct span_cache *c = arg;
-
-	span_file_mark(&c->file, span, sp);
+	if (place == SPAN_IN_FILE)
+		span_file_mark(&c->places.file, span, sp);
+	else
+		span_lower_set_ready(c->places.lower, place, span);
 	pthread_mutex_lock(&c->mutex);
-	span_set_ready(c, span);
+	if (place == SPAN_IN_FILE)
+		span_set_ready(c, span);
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->mutex);
 }
 
 /* Fills */
+
+/*
+ * Keeps the bytes of a single span: in the data file, or else with the fill, which takes
+ * @mem.
+ */
+static void fill_keep(struct span_cache *c, struct span_fill *f, const struct span *sp,
+		      char *mem)
+{
+	if (span_file_save(&c->places.file, f->first, sp, mem)) {
+		span_mark_ready(c, SPAN_IN_FILE, f->first, sp);
+		free(mem);
+		return;
+	}
+	f->mem = mem;
+	f->mem_len = sp->out_len;
+}
+
+/* The data file does not take more. */
+static void fill_set_full(struct span_cache *c)
+{
+	pthread_mutex_lock(&c->mutex);
+	c->is_full = true;
+	pthread_mutex_unlock(&c->mutex);
+}
+
+/* A single span that is stored. 0, then @mem is taken, or -ENOENT. */
+static int fill_from_places(struct span_cache *c, struct span_fill *f,
+			    const struct span *sp, char *mem)
+{
+	int place, rc = span_places_load(&c->places, f->first, sp, mem, &place);
+
+	if (rc < 0)
+		return rc;
+	if (place != SPAN_IN_MEMORY) {
+		span_mark_ready(c, place, f->first, sp);
+		free(mem);
+	} else if (store_copies_lower(c->places.file.store)) {
+		fill_keep(c, f, sp, mem);
+	} else {
+		f->mem = mem;
+		f->mem_len = sp->out_len;
+	}
+	return 0;
+}
 
 /* Makes one span ready, which a reader waits for. */
 static int fill_single(struct span_cache *c, struct span_fill *f)
@@ -198,26 +234,22 @@ static int fill_single(struct span_cache *c, struct span_fill *f)
 	mem = malloc(sp.out_len + 1);
 	if (!mem)
 		return -ENOMEM;
-	if (span_file_has(&c->file, f->first) &&
-	    span_file_load(&c->file, f->first, &sp, mem) == 0) {
-		free(mem);
-		span_mark_ready(c, f->first, &sp);
+	if (fill_from_places(c, f, &sp, mem) == 0)
 		return 0;
-	}
 	__atomic_fetch_add(&c->n_loaded, 1, __ATOMIC_RELAXED);
 	do { /* twice: the transfer may have damaged the bytes */
 		__atomic_fetch_add(&c->n_fetched, sp.in_len, __ATOMIC_RELAXED);
 		rc = span_load(&sp, c->blob, mem, &f->err);
 	} while (rc == -EBADMSG && ++tries < 2);
-	if (rc == 0 && !span_file_save(&c->file, f->first, &sp, mem)) {
-		f->mem = mem;
-		f->mem_len = sp.out_len;
-		return 0;
+	if (rc < 0) {
+		free(mem);
+		return rc;
 	}
-	free(mem);
-	if (rc == 0)
-		span_mark_ready(c, f->first, &sp);
-	return rc;
+	span_places_claim(&c->places);
+	fill_keep(c, f, &sp, mem);
+	if (f->mem)
+		fill_set_full(c);
+	return 0;
 }
 
 static int fill_take_span(void *arg, uint32_t span, const struct span *sp,
@@ -226,63 +258,40 @@ static int fill_take_span(void *arg, uint32_t span, const struct span *sp,
 	struct span_cache *c = arg;
 
 	__atomic_fetch_add(&c->n_loaded, 1, __ATOMIC_RELAXED);
-	if (span_file_save(&c->file, span, sp, out)) {
-		span_mark_ready(c, span, sp);
+	if (span_file_save(&c->places.file, span, sp, out)) {
+		span_mark_ready(c, SPAN_IN_FILE, span, sp);
 		return 0;
 	}
-	pthread_mutex_lock(&c->mutex);
-	c->is_full = true;
-	pthread_mutex_unlock(&c->mutex);
+	fill_set_full(c);
 	return -ENOSPC;
 }
 
-/* Removes a fill from the list. The caller gets the list's reference. */
-static void fill_unlink(struct span_cache *c, struct span_fill *f)
-{
-	struct span_fill **link = &c->list;
-
-	while (*link != f)
-		link = &(*link)->next;
-	*link = f->next;
-}
-
-/*
- * Frees fills with bytes in memory, oldest first, except @newest and MEMORY_MAX bytes of
- * others.
- */
-static void fills_trim(struct span_cache *c, const struct span_fill *newest)
-{
-	struct span_fill **link = &c->list, *f;
-	uint64_t total = 0;
-
-	while ((f = *link)) {
-		if (f->is_done && f != newest)
-			total += f->mem_len;
-		if (f->is_done && f != newest && total > MEMORY_MAX) {
-			*link = f->next;
-			fill_unref(f);
-		} else {
-			link = &f->next;
-		}
-	}
-}
-
 static void prefetch_next(struct span_cache *c);
+
+static void fill_take_checked(void *arg, uint32_t span, const struct span *sp)
+{
+	struct span_fill *f = arg;
+
+	span_mark_ready(f->owner, f->place, span, sp);
+}
+
+static int fill_run(struct span_cache *c, struct span_fill *f)
+{
+	if (f->n == 1)
+		return fill_single(c, f);
+	if (f->kind == FILL_READ_BACK)
+		return span_places_check_run(&c->places, f->place, f->first, f->n,
+					     fill_take_checked, f);
+	span_places_claim(&c->places);
+	return batch_load(c->index, c->blob, f->first, f->n, fill_take_span, c,
+			  &c->n_fetched);
+}
 
 static void *fill_main(void *arg)
 {
 	struct span_fill *f = arg;
 	struct span_cache *c = f->owner;
-	int rc = 0;
-
-	if (f->n == 1)
-		rc = fill_single(c, f);
-	else if (f->kind == FILL_READ_BACK)
-		rc = span_file_load_run(&c->file, c->index, f->first, f->n,
-					span_mark_ready, c);
-	else
-		rc = batch_load(c->index, c->blob, f->first, f->n, fill_take_span, c,
-				&c->n_fetched);
+	int rc = fill_run(c, f);
 
 	pthread_mutex_lock(&c->mutex);
 	if (f->kind == FILL_PREFETCH && rc == 0)
@@ -293,32 +302,20 @@ static void *fill_main(void *arg)
 		c->wrong[f->first / 64] |= UINT64_C(1) << (f->first % 64);
 	f->is_done = true;
 	if (f->mem) {
-		c->is_full = true;
-		fills_trim(c, f);
+		span_fills_trim(&c->fills, f);
 	} else {
-		fill_unlink(c, f);
+		span_fills_remove(&c->fills, f);
 		f->refs--; /* the list's; the thread's reference is dropped below */
 	}
-	fill_unref(f);
+	span_fill_unref(f);
 	c->threads--;
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->mutex);
 	return NULL;
 }
 
-static struct span_fill *fill_find(const struct span_cache *c, uint32_t span)
-{
-	struct span_fill *f;
-
-	for (f = c->list; f; f = f->next) {
-		if (span >= f->first && span - f->first < f->n)
-			return f;
-	}
-	return NULL;
-}
-
 static int fill_start(struct span_cache *c, enum fill_kind kind, uint32_t first,
-		      uint32_t n, struct span_fill **out)
+		      uint32_t n, int place, struct span_fill **out)
 {
 	struct span_fill *f = calloc(1, sizeof(*f));
 	pthread_t thread;
@@ -328,6 +325,7 @@ static int fill_start(struct span_cache *c, enum fill_kind kind, uint32_t first,
 		return -ENOMEM;
 	f->owner = c;
 	f->kind = kind;
+	f->place = place;
 	f->first = first;
 	f->n = n;
 	f->refs = 2;
@@ -338,8 +336,7 @@ static int fill_start(struct span_cache *c, enum fill_kind kind, uint32_t first,
 	}
 	pthread_detach(thread);
 	c->threads++;
-	f->next = c->list;
-	c->list = f;
+	span_fills_add(&c->fills, f);
 	*out = f;
 	return 0;
 }
@@ -356,8 +353,9 @@ static uint32_t run_len(const struct span_cache *c, uint32_t first, uint64_t byt
 	uint32_t at;
 
 	for (at = first; index_span(c->index, at, &sp) == 0; at++) {
-		if (span_is_ready(c, at) || slot_is_filled(c->file.slot, at) ||
-		    fill_find(c, at))
+		if (span_is_ready(c, at) ||
+		    span_places_find(&c->places, at, &sp) != SPAN_NOWHERE ||
+		    span_fills_find(&c->fills, at))
 			break;
 		if (sp.out_len >= bytes)
 			return at + 1 - first;
@@ -376,7 +374,7 @@ static uint32_t first_on_way(const struct span_cache *c, uint32_t span)
 	struct span sp;
 
 	while (first > 0 && index_span(c->index, first, &sp) == 0 && sp.skip > 0 &&
-	       !span_is_ready(c, first - 1) && !fill_find(c, first - 1))
+	       !span_is_ready(c, first - 1) && !span_fills_find(&c->fills, first - 1))
 		first--;
 	return first;
 }
@@ -399,20 +397,24 @@ static bool input_is_short(const struct span_cache *c, uint32_t span)
 	return index_span(c->index, span, &sp) == 0 && sp.in_len <= SPAN_TARGET;
 }
 
-/* @span is in the data file, and perhaps those behind it. */
-static int start_read_back(struct span_cache *c, uint32_t span, struct span_fill **out)
+/* @span is in @place, and perhaps those behind it. */
+static int start_read_back(struct span_cache *c, uint32_t span, int place,
+			   struct span_fill **out)
 {
-	uint64_t left = SPAN_TARGET;
+	uint32_t at = span + 1;
 	struct span sp;
-	uint32_t at;
+	uint64_t len = 0;
 
-	for (at = span; index_span(c->index, at, &sp) == 0 && sp.out_len <= left; at++) {
-		if (span_is_ready(c, at) || !slot_is_filled(c->file.slot, at) ||
-		    fill_find(c, at))
-			break;
-		left -= sp.out_len;
+	if (span_places_is_lasting(&c->places, place)) {
+		for (at = span; index_span(c->index, at, &sp) == 0; at++) {
+			len += sp.out_len;
+			if (len > SPAN_TARGET || span_is_ready(c, at) ||
+			    span_places_find(&c->places, at, &sp) != place ||
+			    span_fills_find(&c->fills, at))
+				break;
+		}
 	}
-	return fill_start(c, FILL_READ_BACK, span, at > span ? at - span : 1, out);
+	return fill_start(c, FILL_READ_BACK, span, at > span ? at - span : 1, place, out);
 }
 
 /* Starts the reader's next run. */
@@ -423,7 +425,7 @@ static void start_ahead(struct span_cache *c, struct ahead_reader *r)
 
 	if (n == 0) /* this span is available: look behind it next time */
 		r->end++;
-	else if (fill_start(c, FILL_FETCH, r->end, n, &f) == 0)
+	else if (fill_start(c, FILL_FETCH, r->end, n, SPAN_NOWHERE, &f) == 0)
 		ahead_began(r, r->end, n);
 }
 
@@ -432,12 +434,15 @@ static int start_for_miss(struct span_cache *c, uint32_t span, struct span_fill 
 {
 	struct ahead_reader *r;
 	uint32_t first, n, end;
-	int rc;
+	struct span sp;
+	int rc, place = SPAN_NOWHERE;
 
-	if (span_file_has(&c->file, span))
-		return start_read_back(c, span, out);
-	if (c->is_full || c->file.fd < 0)
-		return fill_start(c, FILL_FETCH, span, 1, out);
+	if (index_span(c->index, span, &sp) == 0)
+		place = span_places_find(&c->places, span, &sp);
+	if (place != SPAN_NOWHERE)
+		return start_read_back(c, span, place, out);
+	if (c->is_full || !span_file_can_keep(&c->places.file))
+		return fill_start(c, FILL_FETCH, span, 1, SPAN_NOWHERE, out);
 	r = ahead_on_miss(&c->ahead, c->index, span);
 	first = first_on_way(c, span);
 	n = span - first + run_len(c, span, r->bytes);
@@ -453,7 +458,7 @@ static int start_for_miss(struct span_cache *c, uint32_t span, struct span_fill 
 	else if (end - first > n)
 		n = end - first - n < span - first ? end - first : n + span - first;
 	ahead_began_for(r, first, n, span);
-	rc = fill_start(c, FILL_FETCH, first, n, out);
+	rc = fill_start(c, FILL_FETCH, first, n, SPAN_NOWHERE, out);
 	/* Keep the link busy while this run is under way. */
 	if (rc == 0 && r->goes_on && r->end < index_info(c->index)->n_spans)
 		start_ahead(c, r);
@@ -473,7 +478,7 @@ static void prefetch_next(struct span_cache *c)
 		c->prefetch += n ? n : 1;
 	}
 	if (n > 0)
-		(void)fill_start(c, FILL_PREFETCH, c->prefetch - n, n, &f);
+		(void)fill_start(c, FILL_PREFETCH, c->prefetch - n, n, SPAN_NOWHERE, &f);
 }
 
 void span_cache_prefetch(struct span_cache *c, uint64_t end)
@@ -482,7 +487,8 @@ void span_cache_prefetch(struct span_cache *c, uint64_t end)
 
 	if (end > PREFETCH_MAX)
 		end = PREFETCH_MAX;
-	if (end == 0 || c->file.fd < 0 || index_span_at(c->index, end - 1, &last) < 0)
+	if (end == 0 || !span_file_can_keep(&c->places.file) ||
+	    index_span_at(c->index, end - 1, &last) < 0)
 		return;
 	pthread_mutex_lock(&c->mutex);
 	c->prefetch_end = last + 1;
@@ -515,13 +521,13 @@ static int fill_wait(struct span_cache *c, struct span_fill *f, uint32_t span,
 }
 
 static int span_cache_get_locked(struct span_cache *c, uint32_t span,
-				 const bool *cancelled, struct span_fill **pin,
+				 const bool *cancelled, struct span_fill **pin, int *fd,
 				 struct err *e)
 {
 	unsigned tries;
 
-	for (tries = 0; !span_is_ready(c, span); tries++) {
-		struct span_fill *f = fill_find(c, span);
+	for (tries = 0; (*fd = span_ready_in(c, span)) < 0; tries++) {
+		struct span_fill *f = span_fills_find(&c->fills, span);
 		int rc = 0;
 
 		if (c->wrong[span / 64] >> (span % 64) & 1)
@@ -534,7 +540,7 @@ static int span_cache_get_locked(struct span_cache *c, uint32_t span,
 		 * as the network allows.
 		 */
 		if (!f || (tries && f->n > 1))
-			rc = tries ? fill_start(c, FILL_FETCH, span, 1, &f)
+			rc = tries ? fill_start(c, FILL_FETCH, span, 1, SPAN_NOWHERE, &f)
 				   : start_for_miss(c, span, &f);
 		if (rc < 0)
 			return err_set(e, rc, "cannot read a span: %s", strerror(-rc));
@@ -544,23 +550,23 @@ static int span_cache_get_locked(struct span_cache *c, uint32_t span,
 			*pin = f;
 			return 0;
 		}
-		fill_unref(f);
+		span_fill_unref(f);
 		if (rc < 0)
 			return rc;
 	}
-	slot_touch(c->file.slot, span);
+	slot_touch(c->places.file.slot, span);
 	continue_ahead(c, span);
 	return 0;
 }
 
 int span_cache_get(struct span_cache *c, uint32_t span, const bool *cancelled,
-		   struct span_fill **pin, const void **mem, struct err *e)
+		   struct span_fill **pin, const void **mem, int *fd, struct err *e)
 {
 	int rc;
 
 	*pin = NULL;
 	pthread_mutex_lock(&c->mutex);
-	rc = span_cache_get_locked(c, span, cancelled, pin, e);
+	rc = span_cache_get_locked(c, span, cancelled, pin, fd, e);
 	pthread_mutex_unlock(&c->mutex);
 	if (*pin)
 		*mem = (*pin)->mem;
@@ -582,7 +588,7 @@ void span_cache_unpin(struct span_cache *c, struct span_fill *pin)
 	if (!pin)
 		return;
 	pthread_mutex_lock(&c->mutex);
-	fill_unref(pin);
+	span_fill_unref(pin);
 	pthread_mutex_unlock(&c->mutex);
 }
 

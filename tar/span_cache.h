@@ -14,15 +14,17 @@ struct err;
 struct index;
 struct source;
 struct span_cache;
-struct span_file;
+struct slot;
 struct span_fill;
+struct span_places;
+struct store;
 
 /*
- * @file is copied; what it and the other arguments point to is borrowed and must outlive
- * the cache. Without a data file, spans live in memory.
+ * The arguments are borrowed and must outlive the cache. @index_fd is as in
+ * span_file_open(). Without a data file, spans live in memory.
  */
-int span_cache_new(const struct index *ix, struct source *blob,
-		   const struct span_file *file, struct span_cache **out);
+int span_cache_new(const struct index *ix, struct source *blob, struct store *store,
+		   struct slot *slot, int index_fd, struct span_cache **out);
 /* Waits for the threads of the cache. */
 void span_cache_free(struct span_cache *c);
 
@@ -33,12 +35,12 @@ void span_cache_free(struct span_cache *c);
 int span_cache_set_stored(struct span_cache *c, uint64_t end);
 
 /*
- * Waits until span @span is ready. If its bytes are in the data file, *pin is NULL. Else
- * *mem points to them, and they stay there until span_cache_unpin(). Errors and
+ * Waits until span @span is ready. If its bytes are in a file, *pin is NULL, and they are in
+ * *fd, which is borrowed, at the offset that they have in the layer. Else *mem points to them, and they stay there until span_cache_unpin(). Errors and
  * @cancelled are as in layer_get().
  */
 int span_cache_get(struct span_cache *c, uint32_t span, const bool *cancelled,
-		   struct span_fill **pin, const void **mem, struct err *e);
+		   struct span_fill **pin, const void **mem, int *fd, struct err *e);
 /* Is the span ready in the data file, so that span_cache_get() would not wait? */
 bool span_cache_has(struct span_cache *c, uint32_t span);
 void span_cache_unpin(struct span_cache *c, struct span_fill *pin);
@@ -50,6 +52,8 @@ void span_cache_prefetch(struct span_cache *c, uint64_t end);
 /* Makes every waiter check its *@cancelled. */
 void span_cache_wake(struct span_cache *c);
 
+/* Where its spans are kept. Borrowed. */
+const struct span_places *span_cache_places(const struct span_cache *c);
 /* The spans fetched so far, and their compressed bytes. */
 void span_cache_count(const struct span_cache *c, uint64_t *spans, uint64_t *bytes);
 

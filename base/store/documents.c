@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/store/files.h"
 #include "base/store/internal.h"
+#include "base/store/lower.h"
 #include "base/store/store.h"
 
 #define NOTE_MAX  4096
@@ -54,17 +55,26 @@ static int put_file(struct store *s, const char *folder, const char *name,
 	return rc;
 }
 
-static int get_file(struct store *s, const char *folder, const char *name, size_t max,
-		    struct buf *out)
-{
-	int dir, rc;
+#define UPPER SIZE_MAX /* the store itself, where others are numbers of lower stores */
 
+static int open_upper(struct store *s, const char *folder)
+{
 	if (!s->dir)
 		return -ENOENT;
-	dir = openat(s->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return openat(s->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int get_file(struct store *s, size_t k, const char *folder, const char *name,
+		    size_t max, struct buf *out)
+{
+	int dir, fd, rc;
+
+	dir = k == UPPER ? open_upper(s, folder) : lower_open_folder(s, k, folder);
 	if (dir < 0)
 		return -ENOENT;
-	rc = files_read(dir, name, max, out);
+	fd = k == UPPER ? files_open(dir, name, O_RDONLY)
+			: lower_open_file(s, k, dir, name);
+	rc = fd < 0 ? fd : files_read(fd, max, out);
 	close(dir);
 	return rc;
 }
@@ -76,15 +86,15 @@ static void documents_folder(const struct digest *d, char *out, size_t size)
 	snprintf(out, size, "documents/%s", digest_alg_name(d->alg));
 }
 
-int store_get_document(struct store *s, const struct digest *d, size_t max,
-		       struct buf *out)
+static int get_document(struct store *s, size_t k, const struct digest *d, size_t max,
+			struct buf *out)
 {
 	char folder[32], hex[DIGEST_TEXT_MAX];
 	struct digest have;
 	int rc;
 
 	documents_folder(d, folder, sizeof(folder));
-	rc = get_file(s, folder, digest_hex(d, hex), max, out);
+	rc = get_file(s, k, folder, digest_hex(d, hex), max, out);
 	if (rc == 0)
 		rc = digest_of(d->alg, buf_text(out), out->len, &have);
 	if (rc == 0 && !digest_equal(d, &have))
@@ -92,6 +102,20 @@ int store_get_document(struct store *s, const struct digest *d, size_t max,
 	if (rc < 0)
 		buf_clear(out);
 	return rc == -ENOMEM ? rc : rc < 0 ? -ENOENT : 0;
+}
+
+int store_get_document(struct store *s, const struct digest *d, size_t max,
+		       struct buf *out)
+{
+	int rc = get_document(s, UPPER, d, max, out);
+	bool is_lower = rc == -ENOENT;
+	size_t k;
+
+	for (k = 0; rc == -ENOENT && k < s->n_lower; k++)
+		rc = get_document(s, k, d, max, out);
+	if (rc == 0 && is_lower && s->copies_lower)
+		(void)store_put_document(s, d, buf_text(out), out->len);
+	return rc;
 }
 
 int store_put_document(struct store *s, const struct digest *d, const void *data,
@@ -115,14 +139,14 @@ static int note_hash(const char *text, size_t len, char *hex)
 	return rc;
 }
 
-static int note_read(struct store *s, const char *file, struct buf *out)
+static int note_read(struct store *s, size_t k, const char *file, struct buf *out)
 {
 	char hex[DIGEST_TEXT_MAX];
 	struct buf content;
 	int rc;
 
 	buf_init(&content, NOTE_HEAD + NOTE_MAX);
-	rc = get_file(s, "names", file, content.max, &content);
+	rc = get_file(s, k, "names", file, content.max, &content);
 	if (rc == 0 && content.len < NOTE_HEAD)
 		rc = -ENOENT;
 	if (rc == 0)
@@ -140,8 +164,18 @@ int store_get_note(struct store *s, const char *name, struct buf *out)
 {
 	char file[DIGEST_TEXT_MAX];
 	int rc = note_hash(name, strlen(name), file);
+	size_t k, before = out->len;
 
-	return rc < 0 ? rc : note_read(s, file, out);
+	if (rc < 0)
+		return rc;
+	rc = note_read(s, UPPER, file, out);
+	if (rc == 0 || rc == -ENOMEM)
+		return rc;
+	for (k = 0; rc < 0 && rc != -ENOMEM && k < s->n_lower; k++)
+		rc = note_read(s, k, file, out);
+	if (rc == 0 && s->copies_lower)
+		(void)store_put_note(s, name, buf_text(out) + before);
+	return rc;
 }
 
 int store_put_note(struct store *s, const char *name, const char *text)
@@ -181,8 +215,8 @@ static int check_file(struct store *s, const char *alg, const char *name)
 	if (len >= (int)sizeof(text) || digest_parse(text, (size_t)len, &digest) < 0)
 		return 0;		  /* not ours */
 	buf_init(&content, SIZE_MAX / 2); /* the file's size is the ceiling */
-	rc = alg ? store_get_document(s, &digest, content.max, &content)
-		 : note_read(s, name, &content);
+	rc = alg ? get_document(s, UPPER, &digest, content.max, &content)
+		 : note_read(s, UPPER, name, &content);
 	buf_release(&content);
 	return rc;
 }

@@ -3,8 +3,9 @@
  * Documents: manifests, indexes and configs, kept whole by their digest.
  *
  * Notes: short texts under a name, such as the digest that a tag last had. A later note
- * replaces an earlier one. A note's checksum detects damage, not forgery; only the mode
- * of the store's directory prevents that.
+ * replaces an earlier one. What a store lacks is read from its lower stores (lower.h).
+ * A note's checksum detects damage, not forgery; only the mode of the store's directory
+ * prevents that.
  */
 #ifndef BASE_STORE_DOCUMENTS_H
 #define BASE_STORE_DOCUMENTS_H

@@ -72,6 +72,20 @@ fail:
 	return next;
 }
 
+bool files_is_store(int fd)
+{
+	static const char *const names[] = {"documents", "layers"};
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISDIR(st.st_mode))
+			return true;
+	}
+	return false;
+}
+
 /* Files with names */
 
 int files_open(int dir, const char *name, int flags)
@@ -87,15 +101,13 @@ int files_open(int dir, const char *name, int flags)
 	return -ENOENT;
 }
 
-int files_read(int dir, const char *name, size_t max, struct buf *out)
+int files_read(int fd, size_t max, struct buf *out)
 {
-	int fd = files_open(dir, name, O_RDONLY), rc = 0;
 	struct stat st;
 	ssize_t n = 1;
+	int rc = 0;
 	void *to;
 
-	if (fd < 0)
-		return fd;
 	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size > max)
 		rc = -ENOENT;
 	while (rc == 0 && n > 0 && out->len < (size_t)st.st_size) {
@@ -110,6 +122,17 @@ int files_read(int dir, const char *name, size_t max, struct buf *out)
 	}
 	close(fd);
 	return rc;
+}
+
+int files_copy(int from, int to)
+{
+	off_t off = 0;
+	ssize_t n;
+
+	do {
+		n = sendfile(to, from, &off, 1 << 30);
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	return n < 0 ? -errno : 0;
 }
 
 uint64_t files_disk_bytes(const struct stat *st)
@@ -183,16 +206,12 @@ int files_new_temporary(void)
 /* Copies @fd to a new file @name in @dir, and syncs it. */
 static int copy_file(int fd, int dir, const char *name)
 {
-	int to = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), rc = 0;
-	off_t off = 0;
-	ssize_t n;
+	int to = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), rc;
 
 	if (to < 0)
 		return -errno;
-	do {
-		n = sendfile(to, fd, &off, 1 << 30);
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0 || fsync(to) < 0)
+	rc = files_copy(fd, to);
+	if (rc == 0 && fsync(to) < 0)
 		rc = -errno;
 	close(to);
 	if (rc < 0)

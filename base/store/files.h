@@ -6,6 +6,7 @@
 #ifndef BASE_STORE_FILES_H
 #define BASE_STORE_FILES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,14 +19,19 @@ int files_make_path(const char *path);
  * Opens the directory @path below @at; missing levels are created. Follows no symlinks.
  */
 int files_open_below(int at, const char *path);
+/* Whether the directory @fd has been used as a store. */
+bool files_is_store(int fd);
 
 /*
  * Opens the regular file @name in @dir, close-on-exec; O_CREAT uses mode 0600. -ENOENT
  * for anything but a regular file: opening a FIFO that somebody put there could block.
  */
 int files_open(int dir, const char *name, int flags);
-/* Appends a whole file to @out. -ENOENT if it has more than @max bytes. */
-int files_read(int dir, const char *name, size_t max, struct buf *out);
+/* Takes @fd and appends the whole file to @out. -ENOENT if it has more than @max bytes. */
+int files_read(int fd, size_t max, struct buf *out);
+
+/* Appends all of @from to @to, which is empty. */
+int files_copy(int from, int to);
 
 /* What a file occupies, without its holes. */
 uint64_t files_disk_bytes(const struct stat *st);

@@ -13,12 +13,25 @@
 
 struct partial;
 
+/* As many stores as one has below it. */
+#define LOWER_MAX 8
+
+/* A store below another one. */
+struct lower {
+	char *dir;
+	int fd;
+	bool is_refused; /* a file in it was, and that was said; atomic */
+};
+
 struct store {
 	char *dir; /* NULL: private, in unnamed files */
 	int fd;	   /* of dir; -1 */
 	int tmp;   /* of dir/tmp; -1 */
 	uint64_t limit;
 	bool keeps_no_data;
+	struct lower lower[LOWER_MAX];
+	size_t n_lower;
+	bool copies_lower;
 	/*
 	 * Bytes that may be written before the disk usage is counted again; atomic.
 	 * Counting walks over all layers, and the limit need not be met to the byte.

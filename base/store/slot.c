@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/digest.h"
+#include "base/fd.h"
 #include "base/store/files.h"
 #include "base/store/internal.h"
 #include "base/store/partial.h"
@@ -22,6 +23,7 @@
 
 #define LOCK_POLL_MS 50	 /* how soon a waiter sees that it may go on, or should stop */
 #define SIGN_MS	     250 /* progress is shown no more often */
+#define COMPARE_PART 65536
 
 /*
  * A holder may itself wait for the network as long as we wait for the holder. In this
@@ -262,6 +264,67 @@ int slot_publish_index(struct slot *sl, int fd)
 	return rc;
 }
 
+/* Whether the files are equal. */
+static bool same_bytes(int a, int b)
+{
+	struct stat sa, sb;
+	bool same = fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_size == sb.st_size;
+	char *pa = malloc(2 * COMPARE_PART), *pb = pa + COMPARE_PART;
+	uint64_t at, size = (uint64_t)sa.st_size;
+
+	for (at = 0; pa && same && at < size; at += COMPARE_PART) {
+		size_t n = size - at < COMPARE_PART ? (size_t)(size - at) : COMPARE_PART;
+
+		same = fd_read_all(a, pa, n, at) == 0 && fd_read_all(b, pb, n, at) == 0 &&
+		       memcmp(pa, pb, n) == 0;
+	}
+	free(pa);
+	return pa && same;
+}
+
+static int publish_copy(struct slot *sl, int from)
+{
+	int fd = slot_new_index(sl), rc;
+
+	if (fd < 0)
+		return fd;
+	rc = files_copy(from, fd);
+	if (rc == 0) {
+		slot_drop(sl); /* rows without an index are of no use */
+		rc = slot_publish_index(sl, fd);
+	}
+	close(fd);
+	return rc;
+}
+
+int slot_adopt_index(struct slot *sl, int fd)
+{
+	int own, lock, rc;
+
+	if (sl->dir < 0)
+		return -ENOENT;
+	lock = files_open(sl->dir, "lock", O_RDWR | O_CREAT);
+	if (lock < 0) {
+		store_note_trouble(sl->store, lock);
+		return lock;
+	}
+	if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
+		close(lock);
+		return -EBUSY;
+	}
+	sl->lock = lock;
+	add_held(sl);
+	own = slot_open_index(sl);
+	if (own >= 0) {
+		rc = same_bytes(own, fd) ? 0 : -EEXIST;
+		close(own);
+	} else {
+		rc = publish_copy(sl, fd);
+	}
+	slot_unlock(sl);
+	return rc;
+}
+
 static int open_data(struct slot *sl)
 {
 	int fd, rc;
@@ -328,7 +391,7 @@ int slot_map(struct slot *sl, size_t n)
 			rc = -errno;
 		} else {
 			sl->rows = map;
-			sl->n_rows = n;
+			__atomic_store_n(&sl->n_rows, n, __ATOMIC_RELEASE);
 		}
 	}
 	close(fd);
@@ -341,20 +404,25 @@ static uint32_t this_minute(void)
 	return (uint32_t)(clock_realtime().tv_sec / 60);
 }
 
+static size_t n_rows(const struct slot *sl)
+{
+	return __atomic_load_n(&sl->n_rows, __ATOMIC_ACQUIRE);
+}
+
 bool slot_has_map(const struct slot *sl)
 {
-	return sl->n_rows > 0;
+	return n_rows(sl) > 0;
 }
 
 bool slot_is_filled(const struct slot *sl, size_t i)
 {
-	return i < sl->n_rows &&
+	return i < n_rows(sl) &&
 	       __atomic_load_n(&sl->rows[i].used, __ATOMIC_ACQUIRE) != 0;
 }
 
 void slot_set_filled(struct slot *sl, size_t i, uint64_t off, uint32_t len)
 {
-	if (i >= sl->n_rows)
+	if (i >= n_rows(sl))
 		return;
 	if (len > 0) {
 		__atomic_store_n(&sl->rows[i].off, off, __ATOMIC_RELAXED);
@@ -374,13 +442,13 @@ bool slot_is_sound(const struct slot *sl, size_t i, uint64_t off, uint32_t len)
 
 void slot_set_word(struct slot *sl, size_t i, uint32_t word)
 {
-	if (i < sl->n_rows)
+	if (i < n_rows(sl))
 		__atomic_store_n(&sl->rows[i].word, word, __ATOMIC_RELAXED);
 }
 
 uint32_t slot_word(const struct slot *sl, size_t i)
 {
-	return i < sl->n_rows ? __atomic_load_n(&sl->rows[i].word, __ATOMIC_RELAXED) : 0;
+	return i < n_rows(sl) ? __atomic_load_n(&sl->rows[i].word, __ATOMIC_RELAXED) : 0;
 }
 
 void slot_touch(struct slot *sl, size_t i)

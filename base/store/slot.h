@@ -67,15 +67,23 @@ int slot_new_index(struct slot *sl);
 int slot_publish_index(struct slot *sl, int fd);
 
 /*
+ * Makes a copy of @fd, the index of this layer in another store, this slot's index, so that
+ * slot_data() and slot_map() are for it. Does not wait. 0 also if the slot has the same index
+ * already. A negative errno if that is not possible now: -EEXIST if it has another index,
+ * -EBUSY if somebody has the lock.
+ */
+int slot_adopt_index(struct slot *sl, int fd);
+
+/*
  * The descriptor of the decoded bytes, for reading and writing, or negative errno. It
  * belongs to the slot, and prevents eviction from this layer while the slot is open.
  */
 int slot_data(struct slot *sl);
 
 /*
- * Maps the rows of @n spans, which all processes share. To be called once the index is
- * known, before the calls below; without it no span is ever filled. Those calls are
- * wait-free.
+ * Maps the rows of @n spans, which all processes share. To be called once, when the index
+ * is known. The calls below are wait-free, and safe while another thread is in this one;
+ * before it no span is ever filled.
  */
 int slot_map(struct slot *sl, size_t n);
 bool slot_has_map(const struct slot *sl);

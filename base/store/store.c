@@ -15,6 +15,7 @@
 #include "base/home.h"
 #include "base/store/files.h"
 #include "base/store/internal.h"
+#include "base/store/lower.h"
 
 #define LIMIT_DEFAULT	 ((uint64_t)10 << 30)
 #define PATIENCE_DEFAULT 60
@@ -57,20 +58,6 @@ static int check_owner(int fd, const char *dir, const char *below, struct err *e
 	return 0;
 }
 
-static bool is_store(int fd)
-{
-	static const char *const names[] = {"documents", "layers"};
-	struct stat st;
-	size_t i;
-
-	for (i = 0; i < 2; i++) {
-		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISDIR(st.st_mode))
-			return true;
-	}
-	return false;
-}
-
 int store_open_private(struct store **out, struct err *e)
 {
 	struct store *s = calloc(1, sizeof(*s));
@@ -100,7 +87,7 @@ static int open_dir(struct store *s, bool create, struct err *e)
 	rc = check_owner(s->fd, s->dir, "", e);
 	if (rc < 0)
 		return rc;
-	if (!create && !is_store(s->fd))
+	if (!create && !files_is_store(s->fd))
 		return err_set(e, -ENOENT, "%s: not a store of peelfs", s->dir);
 	s->tmp = files_open_below(s->fd, "tmp");
 	if (s->tmp < 0)
@@ -151,6 +138,7 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
+	lower_close_all(s);
 	if (s->fd >= 0)
 		close(s->fd);
 	if (s->tmp >= 0)
@@ -169,6 +157,11 @@ void store_set_limit(struct store *s, uint64_t limit)
 void store_keep_no_data(struct store *s)
 {
 	s->keeps_no_data = true;
+}
+
+bool store_keeps_data(const struct store *s)
+{
+	return !s->keeps_no_data;
 }
 
 void store_set_patience(struct store *s, unsigned seconds)

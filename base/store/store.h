@@ -70,6 +70,7 @@ void store_set_limit(struct store *s, uint64_t limit);
 void store_set_patience(struct store *s, unsigned seconds);
 /* Keep only the indexes of layers, not their decoded bytes. */
 void store_keep_no_data(struct store *s);
+bool store_keeps_data(const struct store *s);
 /* Calls @fn for the first trouble (see store_trouble()), in any thread. */
 void store_on_trouble(struct store *s, void (*fn)(void *arg, const char *sentence),
 		      void *arg);

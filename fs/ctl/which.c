@@ -20,7 +20,8 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mountinfo.h"
-#include "base/store/slot.h"
+#include "base/store/lower.h"
+#include "base/store/lower_slot.h"
 #include "base/store/store.h"
 #include "fs/ctl/mount_file.h"
 #include "fs/image/status.h"
@@ -163,19 +164,15 @@ static const char *layer_digest(const struct mounted_image *img, size_t i)
 static int open_layer(struct mounted_image *img, size_t i)
 {
 	struct index *ix = NULL;
-	struct slot *slot = NULL;
 	struct digest digest;
 	struct err e = {""};
 	int rc;
 
 	rc = digest_parse(layer_digest(img, i), strlen(layer_digest(img, i)), &digest);
 	if (rc == 0)
-		rc = slot_open(img->store, &digest, &slot);
-	if (rc == 0)
-		rc = slot_open_index(slot);
+		rc = store_find_index(img->store, &digest);
 	if (rc >= 0)
 		rc = index_open(rc, &digest, &ix, &e);
-	slot_close(slot);
 	if (rc < 0)
 		return -ctl_error("layer %s: cannot read its index from the store: %s",
 				  layer_digest(img, i),
@@ -187,6 +184,20 @@ static int open_layer(struct mounted_image *img, size_t i)
 	};
 	img->n = i + 1;
 	return 0;
+}
+
+/* What is refused here was refused by the mount, too. */
+static void add_lower_stores(struct mounted_image *img)
+{
+	const struct json *list = json_member(img->status, "lowerStores");
+	const char *dir;
+	size_t i;
+
+	for (i = 0; i < json_count(list); i++) {
+		dir = json_string(json_item(list, i));
+		if (dir)
+			(void)store_add_lower(img->store, dir, NULL);
+	}
 }
 
 static int open_layers(struct mounted_image *img)
@@ -204,6 +215,7 @@ static int open_layers(struct mounted_image *img)
 	rc = store_open_existing(dir, &img->store, &e);
 	if (rc < 0)
 		return -ctl_error("%s", e.text);
+	add_lower_stores(img);
 	img->layers = calloc(n + 1, sizeof(*img->layers));
 	if (!img->layers)
 		return -ENOMEM;

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/control.h"
 #include "base/err.h"
+#include "base/store/lower.h"
 #include "base/store/store.h"
 #include "fs/options/log.h"
 #include "fs/options/options.h"
@@ -35,7 +37,7 @@ static int unpack_archive(void *arg, struct source *packed, const char *identity
 }
 
 /* Without a store on disk the mount works from unnamed files. */
-static int open_store(struct context *c, struct err *e)
+static int open_upper_store(struct context *c, struct err *e)
 {
 	const struct options *o = c->options;
 	struct err why;
@@ -43,7 +45,6 @@ static int open_store(struct context *c, struct err *e)
 	if (o->cache == CACHE_NONE)
 		return store_open_private(&c->store, e);
 	if (store_open(o->cache_dir, &c->store, &why) == 0) {
-		store_on_trouble(c->store, on_warning, c);
 		store_set_limit(c->store, o->cache_size);
 		store_set_patience(c->store, o->client.timeout);
 		if (o->cache == CACHE_INDEX)
@@ -52,6 +53,32 @@ static int open_store(struct context *c, struct err *e)
 	}
 	log_warn(c->log, "%s; nothing is kept after this mount", why.text);
 	return store_open_private(&c->store, e);
+}
+
+/* One that cannot be used is no reason to fail. */
+static int add_lower_stores(struct context *c, const char *list, struct err *e)
+{
+	char *dir = NULL;
+	struct err why;
+	int rc;
+
+	while ((rc = options_next_dir(&list, &dir)) == 1) {
+		if (store_add_lower(c->store, dir, &why) < 0)
+			log_warn(c->log, "%s; it is not used", why.text);
+		free(dir);
+	}
+	return rc < 0 ? err_set(e, rc, "out of memory") : 0;
+}
+
+static int open_store(struct context *c, struct err *e)
+{
+	int rc = open_upper_store(c, e);
+
+	if (rc < 0)
+		return rc;
+	store_on_trouble(c->store, on_warning, c);
+	return c->options->lower_cache ? add_lower_stores(c, c->options->lower_cache, e)
+				       : 0;
 }
 
 int context_open(struct context *c, const struct options *options, struct log *log,

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/jsonwrite.h"
+#include "base/store/lower.h"
 #include "base/store/store.h"
 #include "fs/tree/merge.h"
 #include "fs/image/context.h"
@@ -47,7 +48,7 @@ static const char *const op_names[N_OPS] = {
 const char *status_from(const struct image_source *source, const struct layer_progress *p)
 {
 	if (p->was_stored)
-		return "store";
+		return p->is_lower ? "lower" : "store";
 	return source && image_source_is_local(source) ? "disk" : "registry";
 }
 
@@ -169,18 +170,29 @@ static void add_image(struct jsonwrite *w, const struct view *v)
 	add_number(w, "skippedEntries", view_has_tree(v) ? v->totals.n_skipped : 0);
 }
 
+static void add_stores(struct jsonwrite *w, const struct store *s)
+{
+	const char *dir = store_dir(s);
+	struct err trouble = {""};
+	size_t k;
+
+	(void)store_trouble(s, &trouble);
+	jsonwrite_member(w, "store", dir ? dir : "");
+	jsonwrite_member(w, "storeWarning", trouble.text);
+	begin(w, "lowerStores", '[');
+	for (k = 0; k < store_n_lower(s); k++)
+		jsonwrite_text(w, store_lower_dir(s, k));
+	jsonwrite_close(w, ']');
+}
+
 /* Over all images that were seen. */
 static void add_sums(struct jsonwrite *w, struct images *is)
 {
-	const char *dir = store_dir(is->context->store);
-	struct err trouble = {""};
 	struct layer_sums sums;
 	uint64_t bytes, files;
 	size_t n;
 
-	(void)store_trouble(is->context->store, &trouble);
-	jsonwrite_member(w, "store", dir ? dir : "");
-	jsonwrite_member(w, "storeWarning", trouble.text);
+	add_stores(w, is->context->store);
 	layers_sum(is->layers, &sums);
 	add_number(w, "fetchedBytes", sums.fetched);
 	add_number(w, "decodedBytes", sums.decoded);

@@ -19,7 +19,7 @@ struct view;
 #define STATUS_MAX (4u << 20)
 
 /*
- * Where a layer's index comes from, in a word: "store", "registry", "disk". @source has the
+ * Where a layer's index comes from, in a word: "store", "lower" (a lower store), "registry", "disk". @source has the
  * layer; NULL: a registry.
  */
 const char *status_from(const struct image_source *source,

@@ -14,7 +14,7 @@
 
 #include "base/err.h"
 #include "base/num.h"
-#include "base/store/slot.h"
+#include "base/store/lower_slot.h"
 #include "fs/erofs/image.h"
 #include "fs/erofs/merged_tree.h"
 #include "fs/image/context.h"
@@ -112,15 +112,10 @@ int view_fetch_index_blobs(struct view *v, struct err *e)
 
 static bool has_index(struct context *c, const struct descriptor *d)
 {
-	struct slot *slot;
-	int fd;
+	int fd = store_find_index(c->store, &d->digest);
 
-	if (slot_open(c->store, &d->digest, &slot) < 0)
-		return false;
-	fd = slot_open_index(slot);
 	if (fd >= 0)
 		close(fd);
-	slot_close(slot);
 	return fd >= 0;
 }
 

@@ -83,6 +83,8 @@ static const struct option {
 	 AT(ino)},
 	{"list", "all|once", "once: grep -r meets each file once", CHOICE, AT(list)},
 	{"cache_dir", "DIR", "the store: where layers are kept", TEXT, AT(cache_dir)},
+	{"lower_cache", "DIR[:DIR]", "stores that are only read, below that one", TEXT,
+	 AT(lower_cache)},
 	{"cache_size", "SIZE", "most that all mounts keep there; default: 10G", SIZE,
 	 AT(cache_size)},
 	{"cache", "data|index|none", "keep everything, no contents, or nothing", CHOICE,
@@ -183,6 +185,26 @@ int options_append_escaped(struct buf *b, const char *text)
 			rc = buf_append(b, text, 1);
 	}
 	return rc;
+}
+
+int options_next_dir(const char **list, char **dir)
+{
+	const char *at = *list + strspn(*list, ":");
+	size_t len = 0;
+
+	if (!*at)
+		return 0;
+	*dir = malloc(strlen(at) + 1);
+	if (!*dir)
+		return -ENOMEM;
+	for (; *at && *at != ':'; at++) {
+		if (*at == '\\' && (at[1] == ':' || at[1] == '\\'))
+			at++;
+		(*dir)[len++] = *at;
+	}
+	(*dir)[len] = '\0';
+	*list = at;
+	return 1;
 }
 
 static int add_kernel_option(struct options *o, const char *option)
@@ -516,6 +538,7 @@ void options_release(struct options *o)
 	free(o->mountpoint);
 	free(o->cache_dir);
 	free(o->images);
+	free(o->lower_cache);
 	free((char *)o->client.authfile);
 	free((char *)o->client.cacert);
 	buf_release(&o->kernel);

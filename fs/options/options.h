@@ -58,6 +58,7 @@ struct options {
 	struct buf kernel; /* ",nosuid,nodev...": for libfuse, escaped */
 
 	char *cache_dir;     /* NULL: the user's own */
+	char *lower_cache;   /* directories, for options_next_dir(); NULL: none */
 	uint64_t cache_size; /* bytes; 0: the default */
 	enum cache cache;
 	enum layout layout;
@@ -79,6 +80,12 @@ struct options {
 int options_parse(struct options *out, int argc, char **argv, bool is_root,
 		  struct err *e);
 void options_release(struct options *o);
+
+/*
+ * The next directory of a list with ":" between them, where "\:" is a colon and "\\" a
+ * backslash: *list moves behind it. 1, then the caller frees *dir; 0 at the end; -ENOMEM.
+ */
+int options_next_dir(const char **list, char **dir);
 
 /* Appends @text as a value in a comma list of options. */
 int options_append_escaped(struct buf *b, const char *text);
