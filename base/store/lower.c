@@ -101,10 +101,10 @@ int store_add_lower(struct store *s, const char *dir, struct err *e)
 	if (fd < 0)
 		return err_set(e, -errno, "cannot read the lower store %s: %s", dir,
 			       strerror(errno));
-	rc = check_dir(fd, dir, e);
-	if (rc < 0 || is_known(s, fd)) {
+	rc = is_known(s, fd) ? -EALREADY : check_dir(fd, dir, e);
+	if (rc < 0) {
 		close(fd);
-		return rc;
+		return rc == -EALREADY ? 0 : rc;
 	}
 	path = realpath(dir, NULL);
 	if (!path || s->n_lower == LOWER_MAX) {
