@@ -106,6 +106,25 @@ static void print_last_errors(const struct json *list)
 	}
 }
 
+/* The list of a mount for engines: "docker.io/library/nginx:1.27  listed". */
+static void print_list(const struct json *list)
+{
+	const struct json *images = json_member(list, "images");
+	size_t i;
+
+	if (!list)
+		return;
+	ctl_print("list      %s",
+		  get_text(list, "file")[0] ? get_text(list, "file") : "none");
+	for (i = 0; i < json_count(images); i++) {
+		const struct json *image = json_item(images, i);
+		const char *why = get_text(image, "error");
+
+		ctl_print("          %-9s  %s", get_text(image, "state"),
+			  why[0] ? why : get_text(image, "name"));
+	}
+}
+
 static void print_status(const struct json *j)
 {
 	const struct json *net = json_member(j, "network"),
@@ -120,6 +139,7 @@ static void print_status(const struct json *j)
 	} else {
 		print_image(j);
 	}
+	print_list(json_member(j, "list"));
 	ctl_print("state     %s", get_text(j, "state"));
 	ctl_print("store     %s",
 		  get_text(j, "store")[0] ? get_text(j, "store") : "none");

@@ -185,7 +185,11 @@ static bool is_decided(const struct wait *w, int *status)
 {
 	const char *state = get_text(w->status, "state");
 
-	if (json_member(w->status, "namespace"))
+	if (json_member(w->status, "namespace") && json_member(w->status, "list"))
+		*status = ctl_error("%s lists images for engines, which load them when "
+				    "they use them",
+				    w->top);
+	else if (json_member(w->status, "namespace"))
 		*status = ctl_error("%s is a registry; wait for the directory of one of "
 				    "its images",
 				    w->top);

@@ -13,8 +13,10 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <fuse_lowlevel.h>
 
@@ -24,6 +26,7 @@
 #include "fs/image/context.h"
 #include "fs/image/images.h"
 #include "fs/image/item.h"
+#include "fs/image/list_request.h"
 #include "fs/image/status.h"
 #include "fs/options/options.h"
 #include "fs/node/nodes.h"
@@ -425,6 +428,36 @@ static void on_statfs(fuse_req_t req, fuse_ino_t node)
 	fuse_reply_statfs(req, &st);
 }
 
+/* A change to the list of images: r->name is the reference, r->whence the action. */
+static int do_change_list(struct request *r)
+{
+	struct list_request p = {.action = (uint32_t)r->whence};
+	int rc;
+
+	snprintf(p.reference, sizeof(p.reference), "%s", r->name);
+	rc = nodes_change_list(r->served->nodes, r->node, &p, &r->waiter);
+	if (rc < 0)
+		return request_fail(r, rc);
+	fuse_reply_ioctl(r->req, 0, &p, sizeof(p));
+	return 0;
+}
+
+static void change_list(fuse_req_t req, fuse_ino_t node, const void *in)
+{
+	uid_t uid = fuse_req_ctx(req)->uid;
+	struct list_request p;
+	struct request r = {
+		.req = req, .work = do_change_list, .node = node, .name = p.reference};
+
+	memcpy(&p, in, sizeof(p));
+	p.reference[sizeof(p.reference) - 1] = '\0';
+	r.whence = (int)p.action;
+	if (uid != 0 && uid != geteuid())
+		fuse_reply_err(req, EPERM);
+	else
+		request_serve(&r, OP_IOCTL);
+}
+
 /* For peelctl: it needs no file, and so works with layout=rootfs, and loads nothing. */
 static void on_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, void *arg,
 		     struct fuse_file_info *fi, unsigned flags, const void *in,
@@ -436,6 +469,11 @@ static void on_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, void *arg,
 	(void)arg;
 	(void)fi;
 	(void)flags;
+	if (cmd == LIST_IOCTL && in_size == sizeof(struct list_request) &&
+	    out_size == in_size) {
+		change_list(req, node, in);
+		return;
+	}
 	if (cmd == STATUS_IOCTL && in_size == sizeof(p) && out_size == sizeof(p)) {
 		memcpy(&p, in, sizeof(p));
 		rc = nodes_status(nodes_of(req), node, &p);

@@ -35,6 +35,7 @@ enum mount_op {
 	OP_LISTXATTR,
 	OP_STATFS,
 	OP_LSEEK,
+	OP_IOCTL,
 	N_OPS,
 };
 

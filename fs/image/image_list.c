@@ -483,7 +483,6 @@ void image_list_render(struct image_list *l, struct jsonwrite *w)
 {
 	size_t i;
 
-	look(l);
 	jsonwrite_open(w, '{');
 	jsonwrite_member(w, "file", l->has_file ? l->file.path : "");
 	jsonwrite_key(w, "images");

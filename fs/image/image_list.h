@@ -71,7 +71,10 @@ int image_list_remove(struct image_list *l, const char *reference, struct err *e
  */
 void image_list_refuse(struct image_list *l, const struct view *v, const char *why);
 
-/* Writes what is known of the file and of each reference in it, for the status: an object. */
+/*
+ * Writes what is known of each reference in the file, for the status: an object. Never waits, so it
+ * does not look at the file.
+ */
 void image_list_render(struct image_list *l, struct jsonwrite *w);
 
 #endif

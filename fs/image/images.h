@@ -21,6 +21,7 @@
 #include "fs/tree/node.h"
 
 struct bar_state;
+struct image_list;
 struct waiter;
 struct workers;
 
@@ -29,11 +30,12 @@ struct images {
 	struct layers *layers;
 	struct workers *workers;
 	struct table table;
-	struct lazy_set set;   /* the loaded ones; its lock guards the table, too */
-	struct lazy_set lists; /* of referrers and of an index; they stay */
-	struct lazy_set steps; /* of the loaded images; unloaded with them */
-	size_t layers_max;     /* how many unused layers stay open */
-	struct view *first;    /* image 0; NULL before images_open_first() */
+	struct lazy_set set;	 /* the loaded ones; its lock guards the table, too */
+	struct lazy_set lists;	 /* of referrers and of an index; they stay */
+	struct lazy_set steps;	 /* of the loaded images; unloaded with them */
+	size_t layers_max;	 /* how many unused layers stay open */
+	struct image_list *list; /* what engines see of the mount; or NULL; borrowed */
+	struct view *first;	 /* image 0; NULL before images_open_first() */
 	struct image_source *image_source; /* of image 0 */
 	bool is_first_loaded;
 };

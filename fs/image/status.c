@@ -12,6 +12,7 @@
 #include "base/store/store.h"
 #include "fs/tree/merge.h"
 #include "fs/image/context.h"
+#include "fs/image/image_list.h"
 #include "fs/image/images.h"
 #include "fs/image/layers.h"
 #include "fs/image/raw_blobs.h"
@@ -43,6 +44,7 @@ static const char *const op_names[N_OPS] = {
 	[OP_READDIR] = "readdir",   [OP_READDIRPLUS] = "readdirplus",
 	[OP_GETXATTR] = "getxattr", [OP_LISTXATTR] = "listxattr",
 	[OP_STATFS] = "statfs",	    [OP_LSEEK] = "lseek",
+	[OP_IOCTL] = "ioctl",
 };
 
 const char *status_from(const struct image_source *source, const struct layer_progress *p)
@@ -252,6 +254,10 @@ int status_render(struct images *is, const struct view *v, struct buf *out)
 	} else {
 		jsonwrite_member(&w, "namespace", is->context->options->source);
 		jsonwrite_member(&w, "state", "ready");
+	}
+	if (is->list) {
+		jsonwrite_key(&w, "list");
+		image_list_render(is->list, &w);
 	}
 	add_sums(&w, is);
 	add_last_failures(&w, is->context);

@@ -67,6 +67,7 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 	if (rc == 0)
 		rc = images_open_first(&m->images, is_image(m) ? options->source : NULL,
 				       e);
+	m->images.list = m->list;
 	m->nodes = (struct nodes){
 		.context = &m->context,
 		.layers = &m->layers,

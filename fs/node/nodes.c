@@ -7,10 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "fs/image/context.h"
+#include "fs/image/image_list.h"
 #include "fs/image/images.h"
 #include "fs/image/item.h"
 #include "fs/image/layers.h"
+#include "fs/image/list_request.h"
 #include "fs/image/status.h"
 #include "fs/options/options.h"
 #include "fs/node/node_ops.h"
@@ -420,4 +423,26 @@ int nodes_status(const struct nodes *n, uint64_t id, struct status_piece *p)
 		return -ENOTTY;
 	return status_read_piece(n->snapshots, n->images,
 				 n->images->is_first_loaded ? n->images->first : NULL, p);
+}
+
+int nodes_change_list(const struct nodes *n, uint64_t id, struct list_request *p,
+		      struct waiter *w)
+{
+	struct err e = {""};
+	int rc = -EINVAL;
+
+	if (id != NODES_TOP || !n->list)
+		return -ENOTTY;
+	p->reference[sizeof(p->reference) - 1] = '\0';
+	if (p->action == LIST_ADD)
+		rc = image_list_add(n->list, p->reference, w, &e);
+	else if (p->action == LIST_REMOVE)
+		rc = image_list_remove(n->list, p->reference, &e);
+	else
+		return rc;
+	if (rc == -EINTR)
+		return rc;
+	p->code = rc;
+	memcpy(p->why, e.text, sizeof(p->why));
+	return 0;
 }

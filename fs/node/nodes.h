@@ -17,6 +17,7 @@
 
 #include "fs/node/node_ops.h"
 
+struct list_request;
 struct status_piece;
 
 /* The top of the mount, as FUSE_ROOT_ID. */
@@ -78,5 +79,11 @@ ssize_t nodes_listxattr(const struct nodes *n, uint64_t node, char *buf, size_t 
  * not the top.
  */
 int nodes_status(const struct nodes *n, uint64_t node, struct status_piece *p);
+/*
+ * Changes the list of images and fills in the result, which may be a failure: that is 0, too.
+ * -EINTR; -ENOTTY: @node is not the top, or the mount has no list; -EINVAL: no such action.
+ */
+int nodes_change_list(const struct nodes *n, uint64_t node, struct list_request *p,
+		      struct waiter *w);
 
 #endif

@@ -131,7 +131,7 @@ def test_bash_completion(images, tmp_path):
     (tmp_path / "auth.json").write_text("")
     for line, want in {
             "peelfs -": {"-f", "-d", "-v", "-o", "-h", "-V"},
-            "peelfs -o layout=": {"image", "rootfs"},
+            "peelfs -o layout=": {"image", "rootfs", "store", "erofs"},
             "peelfs -fo layout=rootfs,cache=i": {"index"},
             "peelfs -o layout=rootfs,plat": {"rootfs,platform="},
             "peelfs -o platform=linux/arm6": {"linux/arm64"},
