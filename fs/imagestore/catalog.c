@@ -132,6 +132,7 @@ static int add_layer(struct catalog *c, uint32_t image, const struct image *img,
 	if (!l)
 		return -ENOMEM;
 	l->parent = parent;
+	split_init(&l->split, c->splits, image, i);
 	strcpy(l->id, id);
 	rc = fill_layer(l, image, img, i);
 	if (rc == 0)

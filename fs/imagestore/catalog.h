@@ -17,6 +17,7 @@
 #include "base/digest.h"
 #include "fs/image/table.h"
 #include "fs/imagestore/layer_id.h"
+#include "fs/imagestore/splits.h"
 
 struct image;
 
@@ -40,6 +41,7 @@ struct stored_layer {
 	uint64_t blob_size; /* compressed */
 	enum stored_compression compression;
 	int64_t created;
+	struct split split;
 	/* Changes, under the lock: */
 	uint64_t size; /* decoded; 0: not known yet */
 };
@@ -57,8 +59,9 @@ struct stored_image {
 	size_t n_layers;
 };
 
-/* All zero: empty. */
+/* All zero, but for the first: empty. */
 struct catalog {
+	struct splits *splits; /* outlives the layers */
 	struct table layers;
 	struct table images;
 	/* The images of the mount whose layers are shown: by_image[number], or NULL. */

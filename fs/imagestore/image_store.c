@@ -29,17 +29,19 @@ static bool is_in_user_namespace(void)
 	return is;
 }
 
-int image_store_new(struct context *context, struct image_list *source,
+int image_store_new(struct images *images, struct image_list *source,
 		    struct image_store **out)
 {
 	struct image_store *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
-	s->context = context;
+	s->context = images->context;
 	s->source = source;
 	s->hides_devices = is_in_user_namespace();
 	s->is_stale = true;
+	splits_init(&s->splits, images);
+	s->catalog.splits = &s->splits;
 	pthread_mutex_init(&s->lock, NULL);
 	*out = s;
 	return 0;
@@ -55,6 +57,7 @@ void image_store_free(struct image_store *s)
 		edition_release(&s->editions[i]);
 	free(s->list);
 	image_set_unref(s->set);
+	splits_release(&s->splits);
 	catalog_release(&s->catalog);
 	pthread_mutex_destroy(&s->lock);
 	free(s);

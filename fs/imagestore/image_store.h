@@ -21,6 +21,7 @@
 struct context;
 struct image_list;
 struct image_set;
+struct images;
 struct mount_layer;
 
 /* So many editions stay readable, for a reader that has opened an older one. */
@@ -29,6 +30,7 @@ struct mount_layer;
 struct image_store {
 	struct context *context;
 	struct image_list *source;
+	struct splits splits;
 	/*
 	 * Not shown because this process is in a user namespace: nothing in one may make a
 	 * device, so an engine that finds one in a layer cannot copy it up or change its owner.
@@ -45,10 +47,10 @@ struct image_store {
 	bool is_stale;	  /* something has changed since */
 };
 
-/* @context and @source must outlive it. 0, -ENOMEM. */
-int image_store_new(struct context *context, struct image_list *source,
+/* @images and @source must outlive it. 0, -ENOMEM. */
+int image_store_new(struct images *images, struct image_list *source,
 		    struct image_store **out);
-/* NULL is fine. */
+/* After images_close(). NULL is fine. */
 void image_store_free(struct image_store *s);
 
 /*

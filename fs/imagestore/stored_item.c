@@ -113,6 +113,9 @@ static int describe_layer(struct image_store *s, const struct node *node,
 		return -ESTALE;
 	if (node->layer == STORED_LAYER) {
 		describe_as(s, node, S_IFDIR | 0555, 0, time, out);
+	} else if (node->layer == STORED_TAR_SPLIT) {
+		describe_as(s, node, S_IFREG | 0444, split_size(&l->split), time, out);
+		out->is_provisional = split_size(&l->split) == 0;
 	} else if (node->layer == STORED_LINK_FILE) {
 		describe_as(s, node, S_IFREG | 0444, strlen(l->link), time, out);
 	} else if (node->layer == STORED_LINK) {
@@ -144,6 +147,7 @@ int stored_item_describe(struct image_store *s, const struct node *node, struct 
 			    (struct timespec){.tv_sec = (time_t)im->created}, out);
 		return 0;
 	case STORED_LAYER:
+	case STORED_TAR_SPLIT:
 	case STORED_LINK_FILE:
 	case STORED_LOWER:
 	case STORED_LINK:

@@ -29,6 +29,7 @@ enum stored_row {
 	STORED_LAYERS_LOCK, /* an edition */
 	STORED_OVERLAY,
 	STORED_LAYER, /* a layer of the catalog, and one; so are the following */
+	STORED_TAR_SPLIT,
 	STORED_LINK_FILE,
 	STORED_LOWER,
 	STORED_LINKS, /* one */

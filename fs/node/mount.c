@@ -63,7 +63,7 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 	if (rc == 0)
 		rc = open_names(m, options, e);
 	if (rc == 0 && options->layout == LAYOUT_STORE)
-		rc = image_store_new(&m->context, m->list, &m->image_store);
+		rc = image_store_new(&m->images, m->list, &m->image_store);
 	if (rc == 0)
 		rc = images_open_first(&m->images, is_image(m) ? options->source : NULL,
 				       e);
@@ -115,10 +115,10 @@ int mount_load_tree(struct mount *m, struct err *e)
 void mount_close(struct mount *m)
 {
 	images_close(&m->images);
+	image_store_free(m->image_store);
 	images_release(&m->images);
 	layers_release(&m->layers);
 	namespace_free(m->namespace);
-	image_store_free(m->image_store);
 	image_list_free(m->list);
 	snapshots_release(&m->snapshots);
 	workers_release(&m->workers);

@@ -6,6 +6,7 @@
  *	overlay-images/images.json  images.lock
  *	overlay-images/ID/manifest  =BASE64 of "manifest-DIGEST"  =BASE64 of its config's digest
  *	overlay-layers/layers.json  layers.lock
+ *	overlay-layers/ID.tar-split.gz  what of its archive is not in its tree
  *	overlay/ID/diff/            the tree of a layer
  *	overlay/ID/link             its short name
  *	overlay/ID/lower            the short names of the layers below, as mount options have them
@@ -30,6 +31,17 @@
 #include "fs/node/node_ops.h"
 #include "fs/node/rows.h"
 #include "fs/tree/node.h"
+
+/* Only a reader waits for it: it takes the whole layer. */
+static int stored_pin(struct located *at, struct waiter *w)
+{
+	struct stored_layer *l;
+
+	if (!at->for_contents || at->node.layer != STORED_TAR_SPLIT)
+		return 0;
+	l = stored_item_layer(at->nodes->image_store, &at->node);
+	return l ? split_need(&l->split, w) : -ESTALE;
+}
 
 static int stored_describe(const struct located *at, struct item *out)
 {
@@ -140,27 +152,59 @@ static int lookup_fixed(const struct located *at, const char *name, struct item 
 	return -ENOENT;
 }
 
+#define TAR_SPLIT ".tar-split.gz"
+
+/* The layer whose tar-split has the name. Under the lock. */
+static const struct stored_layer *find_split(const struct catalog *c, const char *name)
+{
+	char id[LAYER_ID_MAX];
+	size_t len = strlen(name);
+
+	if (len != LAYER_ID_MAX - 1 + strlen(TAR_SPLIT) ||
+	    strcmp(name + LAYER_ID_MAX - 1, TAR_SPLIT) != 0)
+		return NULL;
+	memcpy(id, name, LAYER_ID_MAX - 1);
+	id[LAYER_ID_MAX - 1] = '\0';
+	return catalog_find_layer(c, id);
+}
+
+/* The row of layers in a directory, or STORED_END; the layer of a name. Under the lock. */
+static enum stored_row find_layer(const struct catalog *c, uint32_t dir, const char *name,
+				  const struct stored_layer **out)
+{
+	switch (dir) {
+	case STORED_LAYERS:
+		*out = find_split(c, name);
+		return STORED_TAR_SPLIT;
+	case STORED_OVERLAY:
+		*out = catalog_find_layer(c, name);
+		return STORED_LAYER;
+	case STORED_LINKS:
+		*out = catalog_find_link(c, name);
+		return STORED_LINK;
+	default:
+		*out = NULL;
+		return STORED_END;
+	}
+}
+
 /* An image or layer of the catalog, by its name in the directory. -ENOENT. */
 static int find_in_catalog(const struct located *at, const char *name, struct node *out)
 {
 	struct image_store *s = at->nodes->image_store;
-	const struct stored_layer *l = NULL;
+	const struct stored_layer *l;
 	const struct stored_image *im = NULL;
+	enum stored_row row;
 
 	pthread_mutex_lock(&s->lock);
 	if (at->node.layer == STORED_IMAGES)
 		im = catalog_find_image(&s->catalog, name);
-	else if (at->node.layer == STORED_OVERLAY)
-		l = catalog_find_layer(&s->catalog, name);
-	else if (at->node.layer == STORED_LINKS)
-		l = catalog_find_link(&s->catalog, name);
+	row = find_layer(&s->catalog, at->node.layer, name, &l);
 	pthread_mutex_unlock(&s->lock);
 	if (im)
 		*out = stored_item_node(STORED_IMAGE, im->number + 1);
 	else if (l)
-		*out = stored_item_node(at->node.layer == STORED_LINKS ? STORED_LINK
-								       : STORED_LAYER,
-					l->number + 1);
+		*out = stored_item_node(row, l->number + 1);
 	return im || l ? 0 : -ENOENT;
 }
 
@@ -272,6 +316,12 @@ static int catalog_next(struct node_list *l, uint32_t i, struct item *out)
 	case STORED_IMAGES:
 		im = catalog_image(c, i);
 		return im ? give_node(l, im->id, STORED_IMAGE, i, out) : 0;
+	case STORED_LAYERS:
+		layer = catalog_layer(c, i);
+		if (!layer)
+			return 0;
+		snprintf(name, sizeof(name), "%s" TAR_SPLIT, layer->id);
+		return give_node(l, name, STORED_TAR_SPLIT, i, out);
 	case STORED_OVERLAY:
 		layer = catalog_layer(c, i);
 		return layer ? give_node(l, layer->id, STORED_LAYER, i, out) : 0;
@@ -367,9 +417,8 @@ static ssize_t read_lower(const struct stored_layer *l, void *buf, size_t size,
 static ssize_t stored_read(const struct located *at, void *buf, size_t size, uint64_t off,
 			   struct waiter *w)
 {
-	const struct stored_layer *l;
+	struct stored_layer *l;
 
-	(void)w;
 	switch (at->node.layer) {
 	case STORED_IMAGES_JSON:
 	case STORED_IMAGES_LOCK:
@@ -377,6 +426,9 @@ static ssize_t stored_read(const struct located *at, void *buf, size_t size, uin
 	case STORED_LAYERS_LOCK:
 		return image_store_read(at->nodes->image_store, at->node.entry,
 					stored_item_text(at->node.layer), buf, size, off);
+	case STORED_TAR_SPLIT:
+		l = stored_item_layer(at->nodes->image_store, &at->node);
+		return l ? split_read(&l->split, buf, size, off, w) : -ESTALE;
 	case STORED_LINK_FILE:
 	case STORED_LOWER:
 		l = stored_item_layer(at->nodes->image_store, &at->node);
@@ -393,6 +445,7 @@ static ssize_t stored_read(const struct located *at, void *buf, size_t size, uin
 }
 
 const struct node_ops stored_ops = {
+	.pin = stored_pin,
 	.describe = stored_describe,
 	.lookup = stored_lookup,
 	.list = stored_list,
