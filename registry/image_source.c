@@ -12,9 +12,11 @@
 #include "registry/image/manifest.h"
 #include "registry/image/nested.h"
 #include "registry/image/resolve.h"
+#include "registry/remote/client.h"
 #include "registry/remote/paging.h"
 #include "registry/soci.h"
 #include "registry/source_name.h"
+#include "registry/trust/trust.h"
 
 /*
  * The root document is read once and kept: if a tag moves while the image is mounted, its
@@ -22,6 +24,7 @@
  */
 struct image_source {
 	struct backend *backend;
+	const struct trust *trust; /* borrowed from the client */
 	/* held while the root is read, so that a second reader waits for the first */
 	pthread_mutex_t lock;
 	bool has_root;
@@ -57,6 +60,7 @@ int image_source_open(const char *source, struct client *c, struct image_source 
 		free(s);
 		return rc;
 	}
+	s->trust = client_trust(c);
 	pthread_mutex_init(&s->lock, NULL);
 	*out = s;
 	return 0;
@@ -100,25 +104,58 @@ static int ensure_root(struct image_source *s, struct err *e)
 	return rc;
 }
 
+/* The gate of all images: what is not trusted leaves no trace of its content. */
+static int admit(struct image_source *s, struct image *img, struct image **out,
+		 struct err *e)
+{
+	int rc = trust_check_image(s->trust, s->backend, img, e);
+
+	if (rc < 0)
+		image_free(img);
+	else
+		*out = img;
+	return rc;
+}
+
 int image_source_resolve(struct image_source *s, const struct platform *want,
 			 struct image **out, struct err *e)
 {
+	struct image *img = NULL;
 	int rc = ensure_root(s, e);
 
-	if (rc < 0)
-		return rc;
 	/* The root is read-only from here on. */
-	return resolve_image(s->backend, &s->root, &s->root_descriptor, want, out, e);
+	if (rc == 0)
+		rc = resolve_image(s->backend, &s->root, &s->root_descriptor, want, &img,
+				   e);
+	return rc < 0 ? rc : admit(s, img, out, e);
 }
 
 int image_source_resolve_entry(struct image_source *s, const struct descriptor *entry,
 			       struct image **out, struct err *e)
 {
+	struct image *img = NULL;
 	int rc = ensure_root(s, e);
 
-	if (rc < 0)
-		return rc;
-	return resolve_entry(s->backend, &s->root, &s->root_descriptor, entry, out, e);
+	if (rc == 0)
+		rc = resolve_entry(s->backend, &s->root, &s->root_descriptor, entry, &img,
+				   e);
+	return rc < 0 ? rc : admit(s, img, out, e);
+}
+
+bool image_source_needs_signature(const struct image_source *s)
+{
+	return trust_needs_signature(s->trust, s->backend);
+}
+
+int image_source_check_index(struct image_source *s, const struct digest *index,
+			     struct err *e)
+{
+	if (s->backend->is_pinned && !trust_needs_signature(s->trust, s->backend))
+		return err_set(e, -EACCES,
+			       "%s was asked for by its digest, and no key vouches for "
+			       "an index beside it",
+			       s->backend->name);
+	return trust_check_artifact(s->trust, s->backend, index, e);
 }
 
 int image_source_document(struct image_source *s, const struct descriptor *d,
@@ -169,7 +206,7 @@ int image_source_referrers(struct image_source *s, const struct digest *of,
 int image_source_find_ztocs(struct image_source *s, struct image *img, bool may_ask,
 			    struct err *e)
 {
-	return soci_find(s->backend, img, may_ask, e);
+	return soci_find(s->backend, s->trust, img, may_ask, e);
 }
 
 bool image_source_is_pinned(const struct image_source *s)

@@ -41,8 +41,9 @@ bool image_source_is_pinned(const struct image_source *s);
  * and layers. Every document is verified. Documents in the store are not requested, so a
  * digest whose documents are all there causes no request. The reference itself is resolved
  * once: later calls do not notice that a tag moved. An artifact is an image with is_artifact
- * set. -ENOENT: no such image, or none for @want; -EACCES: refused; -EIO: the registry cannot
- * be reached; -EBADMSG: a malformed document or a wrong digest; -ENOTSUP: an unsupported
+ * set. What the policy or the user's key does not admit (trust/trust.h) is refused, and
+ * nothing of it is given. -ENOENT: no such image, or none for @want; -EACCES: refused, by the
+ * registry or for lack of trust; -EIO: the registry cannot be reached; -EBADMSG: a malformed document or a wrong digest; -ENOTSUP: an unsupported
  * form; -E2BIG: over a ceiling.
  */
 int image_source_resolve(struct image_source *s, const struct platform *want,
@@ -53,6 +54,17 @@ int image_source_resolve(struct image_source *s, const struct platform *want,
  */
 int image_source_resolve_entry(struct image_source *s, const struct descriptor *entry,
 			       struct image **out, struct err *e);
+
+/* Must images of this source be signed? */
+bool image_source_needs_signature(const struct image_source *s);
+/*
+ * May the index @index be used for an image of this source, which was resolved? @index is the
+ * digest of an artifact of the same repository that says what layers contain. 0: yes: an
+ * accepted key has signed it, or the image was asked for by a tag and none need sign it.
+ * -EACCES with a sentence: no; -EIO: the registry could not be asked for signatures.
+ */
+int image_source_check_index(struct image_source *s, const struct digest *index,
+			     struct err *e);
 
 /*
  * Reads and verifies a document of the same repository. @d has its media type. The

@@ -16,6 +16,7 @@
 #include "registry/image/document_kind.h"
 #include "registry/image/documents.h"
 #include "registry/image/manifest.h"
+#include "registry/trust/trust.h"
 
 #define TYPE_V1	   "application/vnd.amazon.soci.index.v1+json"
 #define TYPE_V2	   "application/vnd.amazon.soci.index.v2+json"
@@ -145,7 +146,21 @@ static int soci_read_index(struct backend *b, const struct digest *digest,
 	return rc;
 }
 
-int soci_find(struct backend *b, struct image *img, bool may_ask, struct err *e)
+/* What the manifest itself names needs no other signature than the manifest's. */
+static int soci_check(struct backend *b, const struct trust *t, const struct image *img,
+		      const struct digest *index, struct err *e)
+{
+	const char *text = image_annotation(img, INDEX_KEY);
+	struct digest named;
+
+	if (text && digest_parse(text, strlen(text), &named) == 0 &&
+	    digest_equal(&named, index))
+		return 0;
+	return trust_check_artifact(t, b, index, e);
+}
+
+int soci_find(struct backend *b, const struct trust *t, struct image *img, bool may_ask,
+	      struct err *e)
 {
 	char text[DIGEST_TEXT_MAX];
 	struct digest digest;
@@ -156,6 +171,8 @@ int soci_find(struct backend *b, struct image *img, bool may_ask, struct err *e)
 		rc = may_ask ? soci_ask(b, img, &digest, e) : 0;
 	has_one = rc == 1;
 	if (has_one)
+		rc = soci_check(b, t, img, &digest, e);
+	if (rc >= 0 && has_one)
 		rc = soci_read_index(b, &digest, img, e);
 	if (rc == 0 && may_ask && !is_known)
 		soci_remember(b, img,

@@ -10,7 +10,10 @@
 #include "registry/image/backend.h"
 #include "registry/image/image.h"
 
-/* See image_source_find_ztocs(). */
-int soci_find(struct backend *b, struct image *img, bool may_ask, struct err *e);
+struct trust;
+
+/* See image_source_find_ztocs(). What @t does not vouch for is left out. */
+int soci_find(struct backend *b, const struct trust *t, struct image *img, bool may_ask,
+	      struct err *e);
 
 #endif

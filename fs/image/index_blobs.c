@@ -155,10 +155,11 @@ static bool read_entry(const struct json *j, struct descriptor *d)
 	return true;
 }
 
-/* Such an entry is unavailable or of an unknown kind: oci/ goes without it. */
+/* Such an entry is unavailable, untrusted or of an unknown kind: oci/ goes without it. */
 static bool is_left_out(int code)
 {
-	return code == -ENOENT || code == -ENOTSUP || code == -EBADMSG || code == -E2BIG;
+	return code == -EACCES || code == -ENOENT || code == -ENOTSUP ||
+	       code == -EBADMSG || code == -E2BIG;
 }
 
 static int get_image(struct walk *w, const struct descriptor *d)

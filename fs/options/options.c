@@ -91,6 +91,10 @@ static const struct option {
 	 AT(cache)},
 	{"authfile", "FILE", "credentials for registries", TEXT, AT(client.authfile)},
 	{"cacert", "FILE", "a certificate authority to trust", TEXT, AT(client.cacert)},
+	{"policy", "FILE", "which images to accept; default: policy.json, if any", TEXT,
+	 AT(client.policy)},
+	{"verify", "FILE", "accept only images that this public key has signed", TEXT,
+	 AT(client.verify)},
 	{"insecure", NULL, "allow http and unknown certificates", FLAG,
 	 AT(client.insecure)},
 	{"offline", NULL, "ask no registry, use what is in the store", FLAG,
@@ -541,6 +545,8 @@ void options_release(struct options *o)
 	free(o->lower_cache);
 	free((char *)o->client.authfile);
 	free((char *)o->client.cacert);
+	free((char *)o->client.policy);
+	free((char *)o->client.verify);
 	buf_release(&o->kernel);
 	memset(o, 0, sizeof(*o));
 }

@@ -467,6 +467,7 @@ int docker_archive_open(const char *source, const char *text,
 		return err_set(e, -ENOMEM, "out of memory");
 	da->backend.ops = &docker_archive_ops;
 	da->backend.is_local = true;
+	da->backend.transport = "docker-archive";
 	da->backend.name = strdup(source);
 	rc = file_split(text, &path, &da->wanted);
 	if (rc < 0 || !da->backend.name)

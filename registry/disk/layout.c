@@ -23,6 +23,7 @@
 #include "base/source.h"
 #include "registry/disk/archive.h"
 #include "registry/disk/file.h"
+#include "registry/disk/input.h"
 #include "registry/image/document_kind.h"
 #include "registry/image/manifest.h"
 
@@ -332,6 +333,7 @@ static void layout_close(struct backend *b)
 		close(l->dir);
 	free(l->tag);
 	free(b->name);
+	free(b->path);
 	free(l);
 }
 
@@ -348,6 +350,21 @@ static int layout_open_dir(struct layout *l, const char *path, struct err *e)
 	return l->dir < 0 ? err_set(e, -errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
+/* Standard input has no path. Any other failure could hide the scope of a policy. */
+static int layout_find_path(struct layout *l, const char *path, struct err *e)
+{
+	if (l->archive && strcmp(path, INPUT_STANDARD) == 0)
+		return 0;
+	l->backend.path = realpath(path, NULL);
+	return l->backend.path ? 0 : err_set(e, -errno, "%s: %s", path, strerror(errno));
+}
+
+static const char *const transports[] = {
+	[LAYOUT_OCI] = "oci",
+	[LAYOUT_ARCHIVE] = "oci-archive",
+	[LAYOUT_PLAIN] = "dir",
+};
+
 int layout_open(const char *source, const char *text, enum layout_form form,
 		const struct archive_helper *h, struct backend **out, struct err *e)
 {
@@ -359,6 +376,7 @@ int layout_open(const char *source, const char *text, enum layout_form form,
 		return err_set(e, rc, "out of memory");
 	l->backend.ops = &layout_ops;
 	l->backend.is_local = true;
+	l->backend.transport = transports[form];
 	l->is_plain = form == LAYOUT_PLAIN;
 	l->dir = -1;
 	l->backend.name = strdup(source);
@@ -371,6 +389,8 @@ int layout_open(const char *source, const char *text, enum layout_form form,
 					    : layout_open_dir(l, path, e);
 	if (rc == -ENOMEM)
 		err_set(e, rc, "out of memory");
+	if (rc == 0)
+		rc = layout_find_path(l, path, e);
 	free(path);
 	if (rc < 0)
 		layout_close(&l->backend);

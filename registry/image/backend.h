@@ -23,12 +23,19 @@ struct err;
 struct source;
 struct store;
 
+enum referrers_part {
+	REFERRERS_ALL,
+	REFERRERS_SIGNATURES, /* what is under cosign's tag for signatures */
+	REFERRERS_LISTED,     /* what the registry lists: all without cosign's tags */
+};
+
 /* A search for the referrers of a manifest. */
 struct referrers_query {
 	const struct digest *of;
 	const char *type; /* the artifact type; NULL: any */
 	/* not essential: take a few seconds at most, and leave out cosign's tags */
 	bool is_extra;
+	enum referrers_part part;
 	descriptor_fn *fn;
 	void *arg;
 };
@@ -80,10 +87,12 @@ struct backend {
 	const struct backend_ops *ops;
 	/* the source in full, for messages and as image->name; owned */
 	char *name;
-	char *tags;	     /* image->tags, set by root(); owned */
-	struct store *store; /* borrowed; may be NULL */
-	bool is_local;	     /* on disk, so the store need not keep its documents */
-	bool is_pinned;	     /* the reference has a digest */
+	char *tags;	       /* image->tags, set by root(); owned */
+	struct store *store;   /* borrowed; may be NULL */
+	const char *transport; /* as policies call it: "docker", "oci", ... */
+	char *path; /* on disk: absolute, without links, or NULL if there is none; owned */
+	bool is_local;	/* on disk, so the store need not keep its documents */
+	bool is_pinned; /* the reference has a digest */
 };
 
 #endif

@@ -12,11 +12,13 @@
 #include "registry/config/hosts.h"
 #include "registry/config/paths.h"
 #include "registry/http/http.h"
+#include "registry/trust/trust.h"
 
 struct client {
 	struct http *http;
 	struct hosts *hosts;
 	struct auths *auths;
+	struct trust *trust;
 	struct store *store;
 	bool offline;
 	unsigned timeout;
@@ -47,6 +49,8 @@ int client_new(const struct client_options *options, struct store *store,
 		rc = hosts_new(options->cacert, options->insecure, &c->hosts, e);
 	if (rc == 0)
 		rc = auths_new(c->http, c->hosts, options->authfile, &c->auths, e);
+	if (rc == 0)
+		rc = trust_new(options->policy, options->verify, &c->trust, e);
 	if (rc < 0)
 		client_free(c);
 	else
@@ -58,6 +62,7 @@ void client_free(struct client *c)
 {
 	if (!c)
 		return;
+	trust_free(c->trust);
 	auths_free(c->auths);
 	hosts_free(c->hosts);
 	http_free(c->http);
@@ -129,6 +134,11 @@ struct hosts *client_hosts(struct client *c)
 struct auths *client_auths(struct client *c)
 {
 	return c->auths;
+}
+
+const struct trust *client_trust(const struct client *c)
+{
+	return c->trust;
 }
 
 bool client_is_offline(const struct client *c)

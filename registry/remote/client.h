@@ -19,6 +19,7 @@ struct hosts;
 struct http;
 struct http_tls;
 struct store;
+struct trust;
 
 /* Defaults; the timeout is in seconds. */
 #define CLIENT_CONNECTIONS 8
@@ -27,6 +28,8 @@ struct store;
 struct client_options {
 	const char *authfile; /* NULL: the default places */
 	const char *cacert;   /* NULL: the system's certificates */
+	const char *policy;   /* policy.json; NULL: the user's or the system's, if any */
+	const char *verify;   /* a key by which all images must be signed; NULL: none */
 	bool insecure;	      /* allow plain http, do not check certificates */
 	bool offline;	      /* make no requests, use only the store */
 	unsigned connections; /* at most so many per host; 0: CLIENT_CONNECTIONS */
@@ -38,7 +41,8 @@ struct client;
 
 /*
  * Makes no request and starts no thread yet. @options is copied; @store is borrowed and may
- * be NULL. -EINVAL: an invalid option or configuration file, with a sentence.
+ * be NULL. -EINVAL: an invalid option or configuration file, with a sentence; -EACCES: an
+ * invalid or missing policy or key, with a sentence.
  */
 int client_new(const struct client_options *options, struct store *store,
 	       struct client **out, struct err *e);
@@ -78,6 +82,7 @@ struct http *client_http(struct client *c);
 struct store *client_store(struct client *c); /* may be NULL */
 struct hosts *client_hosts(struct client *c);
 struct auths *client_auths(struct client *c);
+const struct trust *client_trust(const struct client *c);
 bool client_is_offline(const struct client *c);
 /* Seconds. */
 unsigned client_timeout(const struct client *c);

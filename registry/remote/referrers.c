@@ -220,6 +220,12 @@ static int cosign_ask(struct remote *r, const struct referrers_query *q,
 	return rc;
 }
 
+int referrers_of_cosign_signatures(struct remote *r, const struct referrers_query *q,
+				   struct err *e)
+{
+	return q->of->alg == DIGEST_SHA256 ? cosign_ask(r, q, "sig", e) : 0;
+}
+
 int referrers_by_cosign(struct remote *r, const struct referrers_query *q, struct err *e)
 {
 	static const char *const suffixes[] = {"sig", "att", "sbom"};

@@ -16,5 +16,8 @@ int referrers_by_tag(struct remote *r, const struct referrers_query *q, struct e
  * missing or names something else is not an error.
  */
 int referrers_by_cosign(struct remote *r, const struct referrers_query *q, struct err *e);
+/* The same for cosign's tag for signatures alone. */
+int referrers_of_cosign_signatures(struct remote *r, const struct referrers_query *q,
+				   struct err *e);
 
 #endif

@@ -458,6 +458,8 @@ static int repository_referrers(struct backend *b, const struct referrers_query 
 	char name[REFERENCE_HOST_MAX + 32];
 	int rc = -ENOSYS;
 
+	if (q->part == REFERRERS_SIGNATURES)
+		return referrers_of_cosign_signatures(r->remote, q, e);
 	snprintf(name, sizeof(name), "no-referrers %s", r->reference.host);
 	if (!q->is_extra || !lacks_referrers_api(r, name)) {
 		rc = referrers_by_api(r->remote, q, e);
@@ -466,7 +468,7 @@ static int repository_referrers(struct backend *b, const struct referrers_query 
 	}
 	if (rc == -ENOSYS)
 		rc = referrers_by_tag(r->remote, q, e);
-	if (rc == 0 && !q->is_extra)
+	if (rc == 0 && !q->is_extra && q->part == REFERRERS_ALL)
 		rc = referrers_by_cosign(r->remote, q, e);
 	return rc; /* callers name the image */
 }
@@ -502,6 +504,7 @@ int repository_open(const char *text, struct client *c, struct backend **out,
 	if (!r)
 		return err_set(e, -ENOMEM, "out of memory");
 	r->backend.ops = &repository_ops;
+	r->backend.transport = "docker";
 	r->backend.store = client_store(c);
 	r->client = c;
 	r->offline = client_is_offline(c);
