@@ -59,10 +59,10 @@ static void on_init(void *arg, struct fuse_conn_info *conn)
 	s->no_open = caps_has(conn, FUSE_CAP_NO_OPEN_SUPPORT);
 	s->no_opendir = caps_has(conn, FUSE_CAP_NO_OPENDIR_SUPPORT);
 	/*
-	 * A namespace changes, and so does an image store: the kernel lists a directory again if
-	 * its time has changed.
+	 * A namespace changes, and so does a list of images: the kernel lists a directory again
+	 * if its time has changed.
 	 */
-	if (!n->namespace && !n->image_store)
+	if (!n->namespace && !n->list)
 		caps_refuse(conn, FUSE_CAP_AUTO_INVAL_DATA);
 	/* Attributes with each name: by default the kernel asks for many of them singly. */
 	caps_refuse(conn, FUSE_CAP_READDIRPLUS_AUTO);

@@ -8,6 +8,7 @@
 #include "base/source.h"
 #include "fs/image/workers.h"
 #include "fs/options/log.h"
+#include "fs/options/options.h"
 #include "fs/tree/node.h"
 #include "registry/image_source.h"
 #include "tar/layer.h"
@@ -191,7 +192,10 @@ static int load_layer(struct mount_layer *l, struct err *e)
 	rc = layer_new(ls->context->store, &l->descriptor.digest, blob, &layer);
 	if (rc < 0)
 		return err_set(e, rc, "out of memory");
-	hint(o, layer, &l->descriptor);
+	if (ls->context->options->layout == LAYOUT_EROFS)
+		layer_want_diff_id(layer); /* and no table of contents */
+	else
+		hint(o, layer, &l->descriptor);
 	pthread_mutex_lock(&ls->set.lock);
 	l->layer = layer; /* for mount_layer_progress() */
 	pthread_mutex_unlock(&ls->set.lock);

@@ -141,7 +141,9 @@ static void find_ztocs(const struct view *v)
 	struct err e = {""};
 	size_t i;
 
-	if (c->options->tocs == TOCS_NONE || (c->options->tocs == TOCS_AUTO && is_pinned))
+	/* A layer that is found by its diff ID is streamed: layer_files.h. */
+	if (c->options->layout == LAYOUT_EROFS || c->options->tocs == TOCS_NONE ||
+	    (c->options->tocs == TOCS_AUTO && is_pinned))
 		return;
 	for (i = 0; i < img->n_layers && !may_ask; i++)
 		may_ask = may_have_ztoc(&img->layers[i]) &&
@@ -302,7 +304,7 @@ static void log_broken(const struct view *v)
 		return;
 	while ((l = layer_list_broken(&v->layers, &i)))
 		mount_layer_log_broken(
-			l, o->layout == LAYOUT_STORE ? "" : "; rootfs/ cannot be shown");
+			l, o->layout > LAYOUT_ROOTFS ? "" : "; rootfs/ cannot be shown");
 }
 
 int view_make_erofs(struct view *v, struct err *e)
@@ -326,21 +328,32 @@ int view_make_erofs(struct view *v, struct err *e)
 	return rc;
 }
 
+/* With layout=erofs the list of images tells. */
+static void refuse_files(struct view *v, const struct err *e)
+{
+	v->files_why = strdup(e->text);
+	if (v->context->options->layout == LAYOUT_EROFS)
+		return;
+	context_note(v->context, v->path, e->text);
+	log_warn(v->context->log, "%s: no layer is shown as an EROFS image: %s",
+		 v->image->name, e->text);
+}
+
 int view_make_files(struct view *v, struct err *e)
 {
-	int rc = 0;
+	const struct mount_layer *broken;
+	size_t i = 0;
+	int rc;
 
-	if (!v->merge)
-		rc = err_set(e, -EBADMSG, "a layer is broken");
+	broken = layer_list_broken(&v->layers, &i);
+	if (broken)
+		rc = err_set(e, -EBADMSG, "%s", mount_layer_why(broken));
 	else
 		rc = layer_files_pin(&v->layers, v->image, e);
 	if (rc < 0 && !layer_files_never(rc))
 		return rc;
-	if (rc < 0) {
-		context_note(v->context, v->path, e->text);
-		log_warn(v->context->log, "%s: no layer is shown as an EROFS image: %s",
-			 v->image->name, e->text);
-	}
+	if (rc < 0)
+		refuse_files(v, e);
 	__atomic_store_n(&v->files, rc < 0 ? VIEW_FILES_NONE : VIEW_FILES_MADE,
 			 __ATOMIC_RELEASE);
 	return 0;
@@ -353,6 +366,8 @@ static void drop_tree(struct view *v)
 	if (v->files == VIEW_FILES_MADE)
 		layer_files_unpin(&v->layers);
 	v->files = VIEW_FILES_UNKNOWN;
+	free(v->files_why);
+	v->files_why = NULL;
 	texts_unmeasure(&v->texts);
 	merge_free(v->merge);
 	v->merge = NULL;

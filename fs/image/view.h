@@ -94,6 +94,7 @@ struct view {
 	/* While it is pinned, after view_need_files(); atomic. */
 	struct lazy files_step;
 	enum view_files files;
+	char *files_why; /* of VIEW_FILES_NONE; NULL: no memory */
 };
 
 /*

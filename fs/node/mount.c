@@ -51,8 +51,6 @@ int mount_open(struct mount *m, const struct options *options, struct log *log,
 {
 	int rc = context_open(&m->context, options, log, mountpoint, e);
 
-	if (rc == 0 && options->layout == LAYOUT_EROFS)
-		rc = err_set(e, -ENOTSUP, "this peelfs cannot show images to engines");
 	workers_init(&m->workers);
 	layers_init(&m->layers, &m->context, &m->workers);
 	images_init(&m->images, &m->context, &m->layers, &m->workers);

@@ -123,8 +123,8 @@ struct node_ops {
 };
 
 /* Each is in the source of that name. */
-extern const struct node_ops synthetic_ops, file_ops, merged_ops, raw_ops, name_ops,
-	stored_ops;
+extern const struct node_ops diff_ids_ops, synthetic_ops, file_ops, merged_ops, raw_ops,
+	name_ops, stored_ops;
 
 /* What the kinds share: pins, failures, attributes of what an archive has. */
 

@@ -25,6 +25,14 @@
 /* "." and "..", whose cookies come before those of the kind. */
 #define N_DOTS 2
 
+/* The directories of layout=erofs are those of all images: diff_ids.c. */
+static bool is_of_diff_ids(const struct nodes *n, const struct node *node)
+{
+	return n->context->options->layout == LAYOUT_EROFS && node->image == 0 &&
+	       (node->layer == ROW_TOP || node->layer == ROW_DIFF_SHA256 ||
+		node->layer == ROW_DIFF_GROUP);
+}
+
 /* Finds the kind of a node; pins nothing. */
 static void find_kind(const struct nodes *n, uint64_t id, struct located *at)
 {
@@ -46,9 +54,10 @@ static void find_kind(const struct nodes *n, uint64_t id, struct located *at)
 	else if (kind == NODE_SYNTHETIC &&
 		 (at->node.layer == ROW_LAYER || at->node.layer == ROW_FILE_PACKED))
 		at->ops = &raw_ops;
-	else
-		return;
-	at->is_root = true;
+	else if (kind == NODE_SYNTHETIC && is_of_diff_ids(n, &at->node))
+		at->ops = &diff_ids_ops;
+	at->is_root = kind == NODE_SYNTHETIC &&
+		      (at->ops == &merged_ops || at->ops == &raw_ops);
 }
 
 /* Finds a node and pins what it needs; located_release() in any case. */
