@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "base/unattached.h"
+
 /* mountinfo writes blanks, newlines and backslashes in octal (proc(5)). */
 static char *unescape(char *text)
 {
@@ -24,6 +26,14 @@ static char *unescape(char *text)
 	}
 	*to = '\0';
 	return text;
+}
+
+static bool is_ours(const char *type, dev_t device)
+{
+	char path[UNATTACHED_PATH_MAX];
+
+	return strcmp(type, "fuse.peelfs") == 0 ||
+	       (strcmp(type, "erofs") == 0 && unattached_find(device, path));
 }
 
 /* "36 35 98:0 ROOT MOUNTPOINT rw,noatime master:1 - TYPE SOURCE rw"; false: not ours. */
@@ -46,7 +56,8 @@ static bool parse_mount(char *line, struct mountinfo *out)
 	rest = dash + 3;
 	type = strsep(&rest, " ");
 	out->source = rest ? unescape(strsep(&rest, " ")) : NULL;
-	return strcmp(type, "fuse.peelfs") == 0 && out->root && out->mountpoint &&
+	out->is_erofs = type && strcmp(type, "erofs") == 0;
+	return type && is_ours(type, out->device) && out->root && out->mountpoint &&
 	       out->source;
 }
 

@@ -6,6 +6,7 @@
 #ifndef BASE_MOUNTINFO_H
 #define BASE_MOUNTINFO_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* A mount of peelfs, or of a part of one. Lent for a call. */
@@ -14,6 +15,7 @@ struct mountinfo {
 	const char *root; /* what of the file system is mounted there: "/" */
 	const char *source;
 	dev_t device;
+	bool is_erofs; /* the kernel's, over one of peelfs: unattached.h */
 };
 
 /*

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/unattached.h"
 #include "fs/ctl/child.h"
 #include "fs/image/status.h"
 #include "fs/tree/node.h"
@@ -86,6 +87,18 @@ static void send_all(int pipe, const char *data, size_t len)
 	}
 }
 
+/* Where the documents of a mount are: below an EROFS, elsewhere. */
+static const char *find_top(const char *mountpoint, char path[UNATTACHED_PATH_MAX])
+{
+	struct stat st;
+
+	if (stat(mountpoint, &st) < 0 || !unattached_find(st.st_dev, path))
+		return mountpoint;
+	if (stat(path, &st) < 0 && errno == ENOENT)
+		_exit(ENOTCONN);
+	return path;
+}
+
 /* Sends the file down the pipe. The exit status is an errno. Does not return. */
 static void send_file(const char *mountpoint, const char *name, int pipe)
 {
@@ -121,6 +134,16 @@ static void send_status(const char *mountpoint, int pipe)
 			_exit(errno);
 	}
 	_exit(0);
+}
+
+static void send_any(const char *mountpoint, const char *name, int pipe)
+{
+	char path[UNATTACHED_PATH_MAX];
+	const char *top = find_top(mountpoint, path);
+
+	if (name)
+		send_file(top, name, pipe);
+	send_status(top, pipe);
 }
 
 /* Appends what comes through the pipe until it is closed. */
@@ -159,10 +182,8 @@ static int read_by_child(const char *mountpoint, const char *name, int ms,
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
 	child = child_fork();
-	if (child == 0 && name)
-		send_file(mountpoint, name, fds[1]);
 	if (child == 0)
-		send_status(mountpoint, fds[1]);
+		send_any(mountpoint, name, fds[1]);
 	close(fds[1]);
 	rc = child < 0 ? -errno : receive_file(fds[0], ms, out);
 	close(fds[0]);

@@ -86,7 +86,8 @@ static int match_path(void *arg, const struct mountinfo *m)
 		return 0;
 	s->longest = strlen(m->mountpoint);
 	s->is_found = true;
-	if (snprintf(s->inside, PATH_MAX, "%s%s",
+	/* An EROFS is rootfs/ of an image. */
+	if (snprintf(s->inside, PATH_MAX, "%s%s%s", m->is_erofs ? "/rootfs" : "",
 		     strcmp(m->root, "/") == 0 ? "" : m->root, rest) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	return 0;

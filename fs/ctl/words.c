@@ -171,6 +171,7 @@ int words_options(const struct words *w, const char *source, struct options *out
 	argv[argc++] = nowhere;
 	rc = options_parse(out, argc, argv, false, e);
 	out->layout = LAYOUT_IMAGE;
+	out->erofs = false;
 	out->verbose = w->verbose;
 	free(argv);
 	return rc;

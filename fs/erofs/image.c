@@ -51,6 +51,11 @@ uint64_t erofs_image_size(const struct erofs_image *im)
 	return (uint64_t)im->what.blocks * EROFS_BLOCK;
 }
 
+uint64_t erofs_image_metadata(const struct erofs_image *im)
+{
+	return (uint64_t)im->what.first * EROFS_BLOCK;
+}
+
 uint32_t erofs_image_dropped(const struct erofs_image *im)
 {
 	return im->what.n_dropped;
@@ -104,7 +109,7 @@ ssize_t erofs_image_read(const struct erofs_image *im, void *buf, size_t size,
 			 uint64_t off, erofs_read *read, void *arg)
 {
 	uint64_t all = erofs_image_size(im);
-	uint64_t first = (uint64_t)im->what.first * EROFS_BLOCK;
+	uint64_t first = erofs_image_metadata(im);
 	size_t done = 0;
 	ssize_t n;
 	int rc;

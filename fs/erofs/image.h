@@ -26,6 +26,8 @@ int erofs_image_new(const struct erofs_tree *tree, const uint8_t uuid[EROFS_UUID
 void erofs_image_free(struct erofs_image *im);
 
 uint64_t erofs_image_size(const struct erofs_image *im);
+/* How many bytes there are before the contents. */
+uint64_t erofs_image_metadata(const struct erofs_image *im);
 /* How many xattrs it lacks: xattrs_encode(). */
 uint32_t erofs_image_dropped(const struct erofs_image *im);
 

@@ -10,14 +10,15 @@
 
 #include "base/fd.h"
 
-#define PAGE_BYTES 4096
+/* With the slots, the metadata of 50,000 entries: they are then written once. */
+#define PAGE_BYTES 65536
 #define N_SLOTS	   64
 #define NO_PAGE	   UINT64_MAX
 
 struct slot {
 	uint64_t page;
 	bool is_changed;
-	char bytes[PAGE_BYTES];
+	char *bytes; /* PAGE_BYTES, once it has a page */
 };
 
 struct pages {
@@ -42,6 +43,10 @@ int pages_new(int fd, struct pages **out)
 
 void pages_free(struct pages *p)
 {
+	size_t i;
+
+	for (i = 0; p && i < N_SLOTS; i++)
+		free(p->slots[i].bytes);
 	free(p);
 }
 
@@ -64,6 +69,10 @@ static int slot_load(struct pages *p, struct slot *s, uint64_t page)
 {
 	ssize_t n = 0;
 
+	if (!s->bytes)
+		s->bytes = malloc(PAGE_BYTES);
+	if (!s->bytes)
+		return -ENOMEM;
 	if (page < p->n) {
 		do
 			n = pread(p->fd, s->bytes, PAGE_BYTES,

@@ -16,10 +16,10 @@ int pages_new(int fd, struct pages **out);
 /* What was not flushed is lost. NULL is fine. */
 void pages_free(struct pages *p);
 
-/* 0, or the errno of the file. */
+/* 0, -ENOMEM, or the errno of the file. */
 int pages_put(struct pages *p, uint64_t off, const void *data, size_t len);
 int pages_get(struct pages *p, uint64_t off, void *buf, size_t len);
-/* Writes everything to the file, whose size is then a multiple of 4 KiB. */
+/* Writes everything to the file, whose size is then a multiple of 64 KiB. */
 int pages_flush(struct pages *p);
 
 #endif

@@ -37,6 +37,17 @@ void detached_open(struct detached *d, const char *mountpoint)
 	d->dev = s.dev;
 }
 
+void detached_await(struct detached *d)
+{
+	d->fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	d->dev = 0;
+}
+
+void detached_set(struct detached *d, dev_t dev)
+{
+	__atomic_store_n(&d->dev, dev, __ATOMIC_SEQ_CST);
+}
+
 void detached_close(struct detached *d)
 {
 	if (d->fd >= 0)
@@ -46,7 +57,7 @@ void detached_close(struct detached *d)
 
 bool detached_check(const struct detached *d)
 {
-	struct search s = {.dev = d->dev};
+	struct search s = {.dev = __atomic_load_n(&d->dev, __ATOMIC_SEQ_CST)};
 
-	return mountinfo_each(match_mount, &s) == 0 && !s.is_found;
+	return s.dev && mountinfo_each(match_mount, &s) == 0 && !s.is_found;
 }

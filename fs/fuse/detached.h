@@ -11,11 +11,14 @@
 
 struct detached {
 	int fd;	   /* poll(2) reports POLLPRI when mounts change; -1: not watched */
-	dev_t dev; /* of the file system */
+	dev_t dev; /* of the file system; atomic; 0: it is not mounted yet */
 };
 
 /* @mountpoint is absolute, and mounted. Sets @d->fd to -1 if it cannot be found or watched. */
 void detached_open(struct detached *d, const char *mountpoint);
+/* The same for a file system that is mounted later, by any thread: detached_set(). */
+void detached_await(struct detached *d);
+void detached_set(struct detached *d, dev_t dev);
 void detached_close(struct detached *d);
 /*
  * Is the file system no longer mounted anywhere in this mount namespace? Reads the list of all

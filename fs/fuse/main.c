@@ -33,6 +33,8 @@
 #include "base/mountinfo.h"
 #include "base/secret.h"
 #include "fs/fuse/daemon.h"
+#include "fs/fuse/detached.h"
+#include "fs/fuse/erofs_mount.h"
 #include "fs/options/log.h"
 #include "fs/node/mount.h"
 #include "fs/options/options.h"
@@ -55,6 +57,9 @@ struct program {
 	struct daemon daemon;
 	struct mount mount;
 	char mountpoint[PATH_MAX];
+	/* Of -o erofs: */
+	struct erofs_mount erofs;
+	struct detached users;
 	/* Of -o wait: */
 	struct loading wait;
 	pthread_t waiter;
@@ -88,6 +93,11 @@ static int load(struct program *p, struct err *e)
 
 /* READY */
 
+static void announce_mount(struct program *p)
+{
+	log_info(&p->log, "%s is mounted at %s", mount_name(&p->mount), p->mountpoint);
+}
+
 /* On a terminal: the kernel gives no reason to a program that waits for layers. */
 static void announce(struct program *p)
 {
@@ -120,6 +130,12 @@ static void *wait_for_tree(void *arg)
 	struct program *p = arg;
 
 	p->waited = loading_run(&p->wait, &p->wait_err);
+	if (p->waited == 0 && p->options.erofs) {
+		p->waited = erofs_mount_attach(&p->erofs, p->mount.images.first,
+					       &p->users, &p->wait_err);
+		if (p->waited == 0)
+			announce_mount(p);
+	}
 	if (p->waited < 0)
 		kill(getpid(), SIGTERM);
 	else
@@ -133,7 +149,8 @@ static void on_ready(void *arg)
 	struct program *p = arg;
 	int rc;
 
-	log_info(&p->log, "%s is mounted at %s", mount_name(&p->mount), p->mountpoint);
+	if (!p->options.erofs)
+		announce_mount(p);
 	if (!p->options.wait) {
 		if (!is_mounted(p->mountpoint))
 			announce(p);
@@ -181,6 +198,42 @@ static void finish(struct program *p, int status)
 	alarm(0);
 }
 
+static void on_left(void *arg)
+{
+	struct program *p = arg;
+
+	erofs_mount_leave(&p->erofs);
+}
+
+/* Until the mount is gone. */
+static int serve(struct program *p, struct err *e)
+{
+	struct session s = {.nodes = &p->mount.nodes,
+			    .at = p->mountpoint,
+			    .ready = on_ready,
+			    .left = on_left,
+			    .arg = p};
+	int rc = 0;
+
+	if (p->options.erofs) {
+		rc = erofs_mount_open(&p->erofs, e);
+		detached_await(&p->users);
+		s.at = p->erofs.device;
+		s.users = &p->users;
+	}
+	if (rc == 0)
+		rc = session_run(&s, e);
+	if (end_wait(p) < 0 && rc == 0) {
+		rc = p->waited;
+		*e = p->wait_err;
+	}
+	if (p->options.erofs) {
+		erofs_mount_close(&p->erofs, p->mountpoint);
+		detached_close(&p->users);
+	}
+	return rc;
+}
+
 /* Returns the exit status. The first to start threads. */
 static int run(struct program *p)
 {
@@ -191,11 +244,7 @@ static int run(struct program *p)
 	if (rc == 0)
 		rc = load(p, &e);
 	if (rc == 0)
-		rc = session_run(&p->mount.nodes, on_ready, p, &e);
-	if (end_wait(p) < 0 && rc == 0) {
-		rc = p->waited;
-		e = p->wait_err;
-	}
+		rc = serve(p, &e);
 	if (rc < 0) {
 		source_name_suggest(p->options.source, &e);
 		log_error(&p->log, "%s", e.text[0] ? e.text : strerror(-rc));
@@ -383,6 +432,10 @@ static int start(struct program *p)
 		return status;
 	if (!is_mounted(p->mountpoint) &&
 	    check_device(p->mountpoint, p->options.allow_other, &e) < 0) {
+		log_error(&p->log, "cannot mount at %s: %s", p->mountpoint, e.text);
+		return EXIT_MOUNT;
+	}
+	if (p->options.erofs && erofs_mount_check(&e) < 0) {
 		log_error(&p->log, "cannot mount at %s: %s", p->mountpoint, e.text);
 		return EXIT_MOUNT;
 	}

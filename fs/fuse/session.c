@@ -74,13 +74,15 @@ static struct fuse_session *new_session(struct served *s)
 #define LOOK_MS 100
 
 struct watch {
+	const struct session *of;
 	struct served *served;
 	struct fuse_session *session;
 	pthread_t main;
 	pthread_t thread;
 	int signals; /* signalfd */
 	int ending;  /* eventfd: the loop has ended */
-	struct detached detached;
+	struct detached own;
+	struct detached *detached;
 };
 
 static bool has_ended(const struct watch *w, int timeout_ms)
@@ -126,7 +128,7 @@ static void *watch_session(void *arg)
 	struct pollfd fds[] = {
 		{.fd = w->ending, .events = POLLIN},
 		{.fd = w->signals, .events = POLLIN},
-		{.fd = w->detached.fd, .events = POLLPRI},
+		{.fd = w->detached->fd, .events = POLLPRI},
 	};
 
 	for (;;) {
@@ -138,8 +140,10 @@ static void *watch_session(void *arg)
 			end_loop(w);
 			return NULL;
 		}
-		if (fds[2].revents && detached_check(&w->detached)) {
+		if (fds[2].revents && detached_check(w->detached)) {
 			fds[2].fd = -1;
+			if (w->of->users)
+				w->of->left(w->of->arg);
 			cancel_for_a_while(w);
 		} else if (has_ended(w, LOOK_MS)) { /* mounts may change all the time */
 			return NULL;
@@ -152,7 +156,7 @@ static void ignore(int signal)
 	(void)signal;
 }
 
-static int start_watch(struct watch *w, const char *mountpoint)
+static int start_watch(struct watch *w)
 {
 	struct sigaction nothing = {.sa_handler = ignore};
 	sigset_t set;
@@ -168,7 +172,9 @@ static int start_watch(struct watch *w, const char *mountpoint)
 	w->ending = eventfd(0, EFD_CLOEXEC);
 	if (w->signals < 0 || w->ending < 0)
 		rc = -errno;
-	detached_open(&w->detached, mountpoint);
+	if (!w->of->users)
+		detached_open(&w->own, w->of->at);
+	w->detached = w->of->users ? w->of->users : &w->own;
 	if (rc == 0)
 		rc = -pthread_create(&w->thread, NULL, watch_session, w);
 	if (rc < 0)
@@ -188,24 +194,25 @@ static void end_watch(struct watch *w)
 /* Also after start_watch() has failed. */
 static void release_watch(struct watch *w)
 {
-	detached_close(&w->detached);
+	if (!w->of->users)
+		detached_close(&w->own);
 	if (w->signals >= 0)
 		close(w->signals);
 	if (w->ending >= 0)
 		close(w->ending);
 }
 
-static int run_loop(struct served *s, struct fuse_session *se, const char *mountpoint,
+static int run_loop(const struct session *of, struct served *s, struct fuse_session *se,
 		    struct err *e)
 {
-	struct watch w = {.served = s, .session = se};
+	struct watch w = {.of = of, .served = s, .session = se, .own.fd = -1};
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	int rc;
 
 	if (!config)
 		return err_set(e, -ENOMEM, "out of memory");
 	fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
-	rc = start_watch(&w, mountpoint);
+	rc = start_watch(&w);
 	if (rc == 0) {
 		rc = fuse_session_loop_mt(se, config);
 		end_watch(&w);
@@ -259,7 +266,8 @@ static void capture_end(struct stderr_capture *h, char *text, size_t size)
 		memmove(text, line + 2, strlen(line + 2) + 1);
 }
 
-static struct fuse_session *mounted_session(struct served *s, struct err *e)
+static struct fuse_session *mounted_session(struct served *s, const char *at,
+					    struct err *e)
 {
 	const struct context *c = s->nodes->context;
 	struct fuse_session *se;
@@ -270,7 +278,7 @@ static struct fuse_session *mounted_session(struct served *s, struct err *e)
 
 	capture_begin(&capture);
 	se = new_session(s);
-	is_mounted = se && fuse_session_mount(se, c->mountpoint) == 0;
+	is_mounted = se && fuse_session_mount(se, at) == 0;
 	if (is_mounted)
 		parallel_set_up(se);
 	capture_end(&capture, why, sizeof(why));
@@ -290,17 +298,18 @@ static struct fuse_session *mounted_session(struct served *s, struct err *e)
 	return NULL;
 }
 
-int session_run(const struct nodes *n, void (*ready)(void *arg), void *arg, struct err *e)
+int session_run(const struct session *of, struct err *e)
 {
-	struct served s = {.nodes = n, .ready = ready, .arg = arg};
-	struct fuse_session *se = mounted_session(&s, e);
+	const struct nodes *n = of->nodes;
+	struct served s = {.nodes = n, .ready = of->ready, .arg = of->arg};
+	struct fuse_session *se = mounted_session(&s, of->at, e);
 	int rc;
 
 	if (!se)
 		return -EIO;
 	pusher_init(&s.pusher, n, se);
 	deferred_init(&s.deferred);
-	rc = run_loop(&s, se, n->context->mountpoint, e);
+	rc = run_loop(of, &s, se, e);
 	/* Whatever a request still waits for ends now. */
 	waiters_close(&n->context->waiters);
 	context_end(n->context);

@@ -3,16 +3,26 @@
 #ifndef FS_FUSE_SESSION_H
 #define FS_FUSE_SESSION_H
 
+struct detached;
 struct err;
 struct nodes;
 
+struct session {
+	const struct nodes *nodes;
+	const char *at; /* where libfuse mounts; or "/dev/fd/N": it is mounted */
+	/* The mount of users if that is another one: detached_await(). NULL: it is not. */
+	struct detached *users;
+	/* Called once requests are answered, and if @users is detached. Perhaps in other threads. */
+	void (*ready)(void *arg);
+	void (*left)(void *arg);
+	void *arg;
+};
+
 /*
- * Mounts at the mount point of the context and serves until that is unmounted, or SIGHUP,
- * SIGINT or SIGTERM comes; these and SIGUSR1 and SIGUSR2 must be blocked in all threads.
- * @ready is called once requests are answered, perhaps in another thread. At the end the
- * context is ended: context_end(). 0, or a negative errno and a sentence.
+ * Mounts and serves until that is unmounted, or SIGHUP, SIGINT or SIGTERM comes; these and
+ * SIGUSR1 and SIGUSR2 must be blocked in all threads. At the end the context is ended:
+ * context_end(). 0, or a negative errno and a sentence.
  */
-int session_run(const struct nodes *n, void (*ready)(void *arg), void *arg,
-		struct err *e);
+int session_run(const struct session *s, struct err *e);
 
 #endif

@@ -300,7 +300,7 @@ static void log_broken(const struct view *v)
 	const struct mount_layer *l;
 	size_t i = 0;
 
-	if (o->wait && o->layout == LAYOUT_ROOTFS)
+	if (o->wait && options_shows_rootfs(o))
 		return;
 	while ((l = layer_list_broken(&v->layers, &i)))
 		mount_layer_log_broken(
@@ -404,10 +404,11 @@ int view_load_tree(struct view *v, bool fail_fast, struct err *e)
 /* An artifact has no layers but blobs, which are files and not read before they are used. */
 static int load_artifact(struct view *v, struct err *e)
 {
+	const struct options *o = v->context->options;
 	const struct image *img = v->image;
 	size_t i;
 
-	if (!v->context->mountpoint || v->context->options->layout != LAYOUT_IMAGE)
+	if (!v->context->mountpoint || o->layout != LAYOUT_IMAGE || o->erofs)
 		return image_must_have_files(img, e);
 	for (i = 0; i < img->n_layers; i++) {
 		v->totals.content_size = add_sizes(v->totals.content_size,

@@ -73,7 +73,7 @@ int namespace_new(const char *source, struct images *images, struct snapshots *s
 
 	if (rc < 0)
 		return rc;
-	if (c->options->layout == LAYOUT_ROOTFS)
+	if (options_shows_rootfs(c->options))
 		return err_set(e, -EINVAL, "%s: layout=rootfs is for one image", source);
 	ns = calloc(1, sizeof(*ns));
 	rc = ns ? name_tree_new(prefix, c->options->tag_ttl, &ns->tree) : -ENOMEM;

@@ -104,7 +104,7 @@ int mount_load_tree(struct mount *m, struct err *e)
 	if (!is_image(m))
 		return 0;
 	rc = images_load_first_tree(&m->images, e);
-	if (rc < 0 || m->context.options->layout == LAYOUT_IMAGE)
+	if (rc < 0 || !options_shows_rootfs(m->context.options))
 		return rc;
 	l = layer_list_broken(&v->layers, &i);
 	return l ? err_set(e, -EBADMSG, "%s", mount_layer_why(l)) : 0;

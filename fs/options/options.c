@@ -76,6 +76,7 @@ static const struct option {
 	 "the root alone; images for podman; for containerd", CHOICE, AT(layout)},
 	{"images", "FILE", "layout=store, layout=erofs: one image a line", TEXT,
 	 AT(images)},
+	{"erofs", NULL, "layout=rootfs by the kernel's EROFS; for root", FLAG, AT(erofs)},
 	{"wait", NULL, "return once all layers are indexed", FLAG, AT(wait)},
 	{"index", "auto|registry|none", "use the tables of contents of a registry (SOCI)",
 	 CHOICE, AT(tocs)},
@@ -498,6 +499,22 @@ static int check_options(const struct options *o, struct err *e)
 	return 0;
 }
 
+/* What an EROFS has is in its superblock: owners are those of the image. */
+static int settle_erofs(struct options *o, struct err *e)
+{
+	if (!o->erofs)
+		return 0;
+	if (o->layout != LAYOUT_ROOTFS)
+		return err_set(e, -EINVAL, "option erofs needs layout=rootfs");
+	if (o->uid >= 0 || o->gid >= 0)
+		return err_set(e, -EINVAL,
+			       "option erofs shows the owners that the image has, so it "
+			       "excludes uid= and gid=");
+	o->layout = LAYOUT_IMAGE;
+	o->wait = true;
+	return 0;
+}
+
 int options_parse(struct options *out, int argc, char **argv, bool is_root, struct err *e)
 {
 	struct words w = {0};
@@ -530,6 +547,8 @@ int options_parse(struct options *out, int argc, char **argv, bool is_root, stru
 	}
 	if (w.fake && out->action == OPTIONS_MOUNT)
 		out->action = OPTIONS_FAKE;
+	if (rc == 0 && out->action == OPTIONS_MOUNT)
+		rc = settle_erofs(out, e);
 	/* Other users may see only what the modes allow. */
 	out->default_permissions |= out->allow_other;
 	free(w.lists);

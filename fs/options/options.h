@@ -61,8 +61,10 @@ struct options {
 	char *lower_cache;   /* directories, for options_next_dir(); NULL: none */
 	uint64_t cache_size; /* bytes; 0: the default */
 	enum cache cache;
+	/* LAYOUT_IMAGE with erofs: what lies below the EROFS has the documents for peelctl. */
 	enum layout layout;
 	char *images; /* the file that lists the images of the last two; or NULL */
+	bool erofs;   /* the kernel's EROFS shows the root file system */
 	enum tocs tocs;
 	enum ino ino;
 	enum list list;
@@ -86,6 +88,12 @@ void options_release(struct options *o);
  * backslash: *list moves behind it. 1, then the caller frees *dir; 0 at the end; -ENOMEM.
  */
 int options_next_dir(const char **list, char **dir);
+
+/* Whether the mount point has the root file system alone. */
+static inline bool options_shows_rootfs(const struct options *o)
+{
+	return o->erofs || o->layout == LAYOUT_ROOTFS;
+}
 
 /* Appends @text as a value in a comma list of options. */
 int options_append_escaped(struct buf *b, const char *text);

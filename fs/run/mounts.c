@@ -48,6 +48,15 @@ static uint64_t attributes(unsigned flags)
 	       (flags & MOUNTS_RDONLY ? MOUNT_ATTR_RDONLY : 0u);
 }
 
+int mounts_probe(const char *type)
+{
+	int fs = result(syscall(SYS_fsopen, type, FSOPEN_CLOEXEC));
+
+	if (fs >= 0)
+		close(fs);
+	return fs < 0 ? fs : 0;
+}
+
 int mounts_new(const char *type, const char *source, const struct mount_option *options,
 	       unsigned flags)
 {

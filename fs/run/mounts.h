@@ -24,6 +24,8 @@ struct mount_option {
 	const char *value;
 };
 
+/* 0 if this process may mount file systems of @type; -ENODEV: the kernel has none. */
+int mounts_probe(const char *type);
 /*
  * A new file system of @type, for a mount with the attributes @flags. @source is shown in
  * mountinfo. NULL @options: none.

@@ -7,7 +7,7 @@
 #include "fs/erofs/pages.h"
 #include "tests/unit/test.h"
 
-#define SIZE (1 << 20)
+#define SIZE (8 << 20)
 
 static char want[SIZE], got[SIZE];
 
@@ -21,7 +21,7 @@ static void test_random(void)
 
 	if (!ok(pages_new(fd, &p) == 0, "made"))
 		return;
-	for (i = 0; i < 4000; i++) {
+	for (i = 0; i < 8000; i++) {
 		size_t off, len;
 		char bytes[9000];
 
@@ -40,7 +40,7 @@ static void test_random(void)
 	ok(good, "what was put is there");
 	is_int(pages_flush(p), 0, "flushed");
 	pages_free(p);
-	is_int(lseek(fd, 0, SEEK_END) % 4096, 0, "the file has whole pages");
+	is_int(lseek(fd, 0, SEEK_END) % 65536, 0, "the file has whole pages");
 	memset(got, 0, sizeof(got));
 	ok(pread(fd, got, SIZE, 0) > 0 && memcmp(got, want, SIZE) == 0,
 	   "and all that was put");
@@ -55,7 +55,7 @@ static void test_failure(void)
 	if (fd < 0 || pages_new(fd, &p) < 0)
 		return;
 	is_int(pages_put(p, 0, "a", 1), 0, "a page in memory");
-	is_int(pages_put(p, 64 * 4096, "a", 1), -ENOSPC, "a page without a place");
+	is_int(pages_put(p, 64 * 65536, "a", 1), -ENOSPC, "a page without a place");
 	is_int(pages_flush(p), -ENOSPC, "nor at the end");
 	pages_free(p);
 	close(fd);

@@ -106,6 +106,10 @@ static void check_values(void)
 	ok(o.tocs == TOCS_REGISTRY && o.cache == CACHE_NONE && o.layout == LAYOUT_IMAGE,
 	   "by their order");
 	options_release(&o);
+	is_int(parse(&o, "-o erofs,layout=rootfs x y", true, &e), 0, "an EROFS");
+	ok(o.erofs && o.wait && o.layout == LAYOUT_IMAGE && options_shows_rootfs(&o),
+	   "of the whole tree, with the documents below");
+	options_release(&o);
 	parse(&o, "-h", true, &e);
 	is_int(o.action, OPTIONS_HELP, "-h needs no operands");
 	options_release(&o);
@@ -132,6 +136,8 @@ int main(void)
 	refuse("x", "mount point");
 	refuse("x y z", "z");
 	refuse("-o who_knows x y", "who_knows");
+	refuse("-o erofs x y", "layout=rootfs");
+	refuse("-o erofs,layout=rootfs,gid=0 x y", "gid=");
 	refuse("-q x y", "-q");
 	refuse("--long x y", "--long");
 	refuse("x y -o", "-o");
