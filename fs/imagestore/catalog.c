@@ -80,6 +80,17 @@ struct stored_layer *catalog_layer_of(const struct catalog *c, uint32_t image,
 	return im && layer < im->n_layers ? im->layers[layer] : NULL;
 }
 
+bool stored_image_is_measured(const struct stored_image *im)
+{
+	size_t i;
+
+	for (i = 0; i < im->n_layers; i++) {
+		if (!im->layers[i]->size)
+			return false;
+	}
+	return true;
+}
+
 bool stored_image_has(const struct stored_image *im, const struct stored_layer *l)
 {
 	size_t i;

@@ -89,6 +89,8 @@ struct stored_image *catalog_find_image(const struct catalog *c, const char *id)
 struct stored_layer *catalog_layer_of(const struct catalog *c, uint32_t image,
 				      uint32_t layer);
 
+/* Whether the sizes of all its layers are known. Under the lock. */
+bool stored_image_is_measured(const struct stored_image *im);
 bool stored_image_has(const struct stored_image *im, const struct stored_layer *l);
 
 #endif

@@ -131,18 +131,39 @@ static int list_image(struct image_store *s, const struct listed_image *from,
 	return 0;
 }
 
-/* Under the lock: what is known of the layers of a listed image, if it is loaded. */
+/* Under the lock: what is known of the layers of a listed image that are open. */
 static void meet_layers(struct image_store *s, const struct edition_image *from)
 {
 	const struct stored_image *im = from->image;
 	struct view *v = from->view;
+	struct mount_layer *l;
 	size_t i;
 
-	if (!lazy_pin(&v->lazy))
+	if (!lazy_pin(&v->layers_step))
 		return;
-	for (i = 0; view_has_tree(v) && i < im->n_layers && i < v->layers.n_all; i++)
-		meet(s, im->layers[i], v->layers.all[i]);
-	view_unpin(v);
+	for (i = 0; i < im->n_layers && i < v->layers.n_all; i++) {
+		l = v->layers.all[i];
+		if (im->layers[i]->size || !lazy_pin(&l->lazy))
+			continue;
+		meet(s, im->layers[i], l);
+		mount_layer_unpin(l);
+	}
+	lazy_unpin(&v->layers_step);
+}
+
+/* The same of all images that have layers of unknown size. Under the lock. */
+static void meet_all(struct image_store *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_list; i++) {
+		struct edition_image *e = &s->list[i];
+
+		if (stored_image_is_measured(e->image) || !lazy_pin(&e->view->lazy))
+			continue;
+		meet_layers(s, e);
+		view_unpin(e->view);
+	}
 }
 
 /* Takes @set. Under the lock. */
@@ -165,8 +186,6 @@ static int adopt(struct image_store *s, struct image_set *set)
 	s->list = list;
 	s->n_list = n;
 	s->is_stale = true;
-	for (i = 0; i < n; i++)
-		meet_layers(s, &list[i]);
 	return 1;
 }
 
@@ -181,6 +200,8 @@ static int look(struct image_store *s)
 		rc = adopt(s, set);
 	else
 		image_set_unref(set);
+	if (rc >= 0)
+		meet_all(s);
 	pthread_mutex_unlock(&s->lock);
 	return rc;
 }

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 
-from mounting import environment
+from mounting import environment, eventually, find_daemon, is_mounted, live, run
 
 STORAGE = """\
 [storage]
@@ -68,6 +68,35 @@ class Podman:
 
     def run(self, *arguments):
         return self("run", "--rm", "--pull=never", *arguments)
+
+    @contextlib.contextmanager
+    def service(self):
+        """One daemon of podman; yields what asks it instead of doing the work."""
+        url = "unix://%s/socket" % self.path
+        child = subprocess.Popen(self.command("system", "service", "--time=0", url), env=self.env,
+                                 stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        live.append(child)
+        try:
+            assert eventually(lambda: os.path.exists(self.path + "/socket"))
+            yield lambda *arguments: self("--remote", "--url", url, *arguments)
+        finally:
+            child.terminate()
+            child.wait(20)
+            live.remove(child)
+
+
+@contextlib.contextmanager
+def mounted(*arguments):
+    """`peelfs` with these arguments, of which the last is the mount point; it may be killed and
+    started again. Yields what finds its process."""
+    path = arguments[-1]
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+    try:
+        yield lambda: find_daemon(path)
+    finally:
+        if is_mounted(path):
+            subprocess.run(["umount", "-l", path], capture_output=True, timeout=20)
 
 
 @contextlib.contextmanager

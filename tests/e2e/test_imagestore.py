@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""layout=store: podman runs images of a mount as if it had pulled them."""
+"""layout=store: the files of an additional image store; test_podman.py uses it."""
 import json
 import os
 import stat
@@ -7,9 +7,6 @@ import stat
 import pytest
 
 import archive
-import engines
-import system
-from layout import Layout
 from mounting import mount, run
 
 LAYERS = [
@@ -20,13 +17,6 @@ LAYERS = [
                   archive.whiteout("gone"), archive.directory("opaque"),
                   archive.opaque("opaque"), archive.file("opaque/high", b"")),
 ]
-
-
-@pytest.fixture(scope="module")
-def bootable(registry, tmp_path_factory):
-    """The reference of an image that has a shell."""
-    images = Layout(tmp_path_factory.mktemp("store") / "layout")
-    return registry.push(images.image(system.layers()), "store/system", "v1")
 
 
 def store(source, *options, **more):
@@ -127,22 +117,3 @@ def test_artifact(images, tmp_path):
     done = run("-o", "layout=store,cache_dir=%s" % (tmp_path / "c"), images.tag(artifact),
                str(tmp_path / "mnt"))
     assert done.returncode == 32 and "artifact" in done.stderr
-
-
-@pytest.mark.limit(120)
-def test_podman(bootable, tmp_path):
-    """Runs, pulls, builds upon, and compares; the registry gives each blob once."""
-    (tmp_path / "Dockerfile").write_text("FROM %s\nRUN echo built > /built && rm /srv/kept\n" % bootable)
-    with store(bootable) as m, engines.podman(m.path) as podman:
-        assert podman("image", "ls", "--noheading", "--format", "{{.Repository}}:{{.Tag}}") \
-            .split() == [bootable]
-        podman.pull(bootable)
-        state = run("status", m.path, program=os.path.join(os.environ["PEELFS_BUILD"], "peelctl"))
-        assert state.stdout.count("waiting") >= len(system.layers()), state.stdout
-        assert podman.run(bootable, "cat", "/srv/kept") == "kept\n"
-        assert podman.run(bootable, "sh", "-c", "rm /srv/kept; ls /srv") != ""
-        podman("build", "-q", "--pull=never", "-t", "built", tmp_path)
-        assert podman.run("built", "sh", "-c", "cat /built; ls /srv/kept 2>/dev/null || echo gone") \
-            == "built\ngone\n"
-        changes = podman("image", "diff", "built").splitlines()
-        assert "A /built" in changes and "D /srv/kept" in changes
