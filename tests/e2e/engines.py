@@ -2,11 +2,12 @@
 """podman with a store of its own, and a mount as an additional image store."""
 import contextlib
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
 
-from mounting import environment, eventually, find_daemon, is_mounted, live, run
+from mounting import PEELFS, environment, eventually, find_daemon, is_mounted, live, run
 
 STORAGE = """\
 [storage]
@@ -99,14 +100,53 @@ def mounted(*arguments):
             subprocess.run(["umount", "-l", path], capture_output=True, timeout=20)
 
 
+# All of it in one mount namespace, where the mount is, too, and in one of processes, so that
+# nothing is left.
+AS_USER = """\
+umount /sys/fs/cgroup/unified 2>/dev/null || :
+mkdir -p "$XDG_RUNTIME_DIR" && chown "$1:$1" "$HOME" "$XDG_RUNTIME_DIR" "$HOME/store"
+exec setpriv --reuid "$1" --regid "$1" --clear-groups sh -euc "$2" sh "$3"
+"""
+
+
+class Rootless(Podman):
+    def __init__(self, path, user):
+        super().__init__(path, [path + "/store"])
+        self.uid = pwd.getpwnam(user).pw_uid
+        os.mkdir(path + "/store")
+        shutil.copy(PEELFS, path + "/peelfs")    # the build may be out of the user's reach
+        os.chmod(path, 0o755)
+        for name in os.listdir(path):
+            os.chmod(os.path.join(path, name), 0o755)
+        self.env.update(XDG_RUNTIME_DIR=path + "/xdg", PEELFS=path + "/peelfs", USER=user)
+
+    def __call__(self, script, *arguments, timeout=100):
+        return subprocess.run(
+            ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-euc", AS_USER,
+             "sh", str(self.uid), script, *arguments], capture_output=True, text=True,
+            timeout=timeout, stdin=subprocess.DEVNULL, env=self.env, cwd=self.path)
+
+
+@contextlib.contextmanager
+def rootless(user):
+    with place() as path:
+        yield Rootless(path, user)
+
+
 @contextlib.contextmanager
 def podman(*stores):
-    """Its files are in a tmpfs: an overlay's upper directory cannot be on another overlay."""
+    with place() as path:
+        yield Podman(path, stores)
+
+
+@contextlib.contextmanager
+def place():
+    """A tmpfs: an overlay's upper directory cannot be on another overlay."""
     path = tempfile.mkdtemp(prefix="pod-", dir="/tmp")  # short, because of sockets
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2g,mode=755", "podman", path],
                    check=True, timeout=10)
     try:
-        yield Podman(path, stores)
+        yield path
     finally:
         subprocess.run(["umount", "-R", path + "/graph/overlay"], capture_output=True, timeout=20)
         subprocess.run(["umount", "-l", path], check=True, timeout=20)

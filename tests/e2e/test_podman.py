@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: MIT
 """podman with a mount as an additional image store (layout=store)."""
 import concurrent.futures
-import contextlib
 import filecmp
 import json
 import os
 import signal
-import subprocess
-import time
 
 import pytest
 
@@ -16,7 +13,8 @@ import engines
 import system
 import tree
 from layout import Layout
-from mounting import PEELCTL, eventually, is_mounted, mount, run, unmount
+from mounting import PEELCTL, eventually, mount, run, unmount
+from test_run_users import ranges
 
 pytestmark = [pytest.mark.heavy, pytest.mark.limit(120)]
 
@@ -99,7 +97,6 @@ ODD = [
                   archive.opaque("o"), archive.file("o/y", b"y"), archive.directory("new"),
                   archive.opaque("new"), archive.file("deep/er/f", b"f"), archive.whiteout("gone/x")),
 ]
-NOW = ("mtime_ns",)
 
 
 def test_same_trees(registry, images, monkeypatch):
@@ -167,3 +164,29 @@ def test_mounted_again(bootable, tmp_path, end):
         assert podman("start", "-a", "kept") == "built\nmore\nkept\n"
         assert podman.run("built", "cat", "/built") == "built\n"
         assert "A /built" in podman("image", "diff", "built").splitlines()
+
+
+ROOTLESS = """\
+podman unshare "$PEELFS" -o layout=store,suid,dev,cache_dir=$HOME/cache "$1" "$HOME/store"
+podman image ls --noheading --format '{{.Repository}}:{{.Tag}}'
+podman pull -q --tls-verify=false "$1" > /dev/null
+podman run --rm --pull=never "$1" sh -c 'cat /srv/kept; stat -c %u:%g /srv/kept; test -e /dev-node || echo none'
+podman run --rm --pull=never --userns=keep-id "$1" id -u
+printf 'FROM %s\\nRUN echo built > /built' "$1" > "$HOME/Dockerfile"
+podman build -q --pull=never -t built "$HOME" > /dev/null
+podman run --rm --pull=never built cat /built
+podman image diff built | grep built
+podman push -q "$1" "dir:$HOME/pushed" && ls "$HOME/pushed" | wc -l
+"""
+
+
+def test_rootless(registry, images, user):
+    """Mounted in the namespace of podman's pause process. Device nodes are left out."""
+    nodes = archive.layer(archive.char("dev-node", 1, 3), archive.block("d/disk", 8, 0))
+    reference = registry.push(images.image([*system.layers()[:2], nodes]), "store/rootless", "v1")
+    with ranges(user, [user + ":2000000:65536\n"]), engines.rootless(user) as shell:
+        done = shell(ROOTLESS, reference)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split("\n") == [
+            reference, "kept", "1000:1000", "none",
+            str(shell.uid), "built", "A /built", "6", ""], done.stderr
