@@ -164,13 +164,22 @@ _peelctl() {
 	word=$(_peelfs_word)
 	read -r -a words <<< "${line%"$word"}"
 	if ((${#words[@]} == 1)); then
-		_peelfs_reply status wait which ls cat tar diff inspect history dockerfile run index cache add remove -h -V
+		_peelfs_reply status wait which ls cat tar diff inspect history dockerfile run index cache add remove setup -h -V
 		return
 	fi
 	case ${words[1]} in
 	status) _peelfs_mounts --json --follow ;;
 	wait) _peelfs_mounts -t ;;
 	which) _peelfs_paths -f ;;
+	setup)
+		if _peelfs_is_option; then
+			_peelfs_options "$word" "${1%peelctl}peelfs"
+		elif [[ $word == -* ]]; then
+			_peelfs_reply --user --write -o
+		elif ((${#words[@]} == 2)); then
+			_peelfs_reply podman containerd
+		fi
+		;;
 	add | remove) ((${#words[@]} > 2)) || _peelfs_mounts ;;
 	run)
 		if _peelfs_is_option; then

@@ -23,7 +23,7 @@ struct ctl_command {
 extern const struct ctl_command status_command, wait_command, which_command,
 	index_command, cache_command, ls_command, cat_command, inspect_command,
 	history_command, dockerfile_command, tar_command, diff_command, run_command,
-	add_command, remove_command;
+	add_command, remove_command, setup_command;
 
 /*
  * Output. If stdout cannot be written to, the program ends there: quietly if its reader has

@@ -15,7 +15,7 @@ static const struct ctl_command *const commands[] = {
 	&status_command,  &wait_command,       &which_command,	&ls_command,
 	&cat_command,	  &tar_command,	       &diff_command,	&inspect_command,
 	&history_command, &dockerfile_command, &run_command,	&index_command,
-	&cache_command,	  &add_command,	       &remove_command,
+	&cache_command,	  &add_command,	       &remove_command, &setup_command,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
