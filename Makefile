@@ -125,6 +125,10 @@ check-fuzz: $(REPLAY)
 check-e2e: all
 	tests/e2e/run $(abspath $(B))
 
+# Needs go, and a minute of the package registries the first time.
+check-containerd: all
+	tests/engines/containerd $(abspath $(B))
+
 check-oom: $(UNIT)
 	$(Q)tests/unit/oom $(UNIT)
 
@@ -191,6 +195,6 @@ deps:
 clean:
 	rm -rf build
 
-.PHONY: all unit check check-unit check-fuzz check-e2e check-oom demo bench fuzz layers headers \
+.PHONY: all unit check check-unit check-fuzz check-e2e check-containerd check-oom demo bench fuzz layers headers \
 	lint format-check hardening-check install uninstall deb deps clean
 .SECONDARY:
