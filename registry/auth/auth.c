@@ -21,6 +21,7 @@ struct auth {
 	char *const *helpers;
 	size_t n_helpers;
 	char *base, *repository, *host, *authfile;
+	bool push;
 
 	pthread_mutex_t lock; /* guards all that follows */
 	pthread_cond_t changed;
@@ -54,6 +55,7 @@ int auth_new(struct http *http, const struct auth_options *options, struct auth 
 	a->keychain = options->keychain;
 	a->helpers = options->helpers;
 	a->n_helpers = options->n_helpers;
+	a->push = options->push;
 	a->base = strdup(options->base);
 	a->repository = strdup(options->repository);
 	a->host = strdup(options->host);
@@ -190,10 +192,11 @@ static int value_copy(const char *value, char **out, struct err *e)
 
 static void scope_of(const struct auth *a, char scope[CHALLENGE_SCOPE_MAX])
 {
-	/* A name is 255 characters at most. */
-	snprintf(scope, CHALLENGE_SCOPE_MAX,
-		 a->repository[0] ? "repository:%.1024s:pull" : "registry:catalog:*",
-		 a->repository);
+	if (!a->repository[0])
+		strcpy(scope, "registry:catalog:*");
+	else /* A name is 255 characters at most. */
+		snprintf(scope, CHALLENGE_SCOPE_MAX, "repository:%.1024s:pull%s",
+			 a->repository, a->push ? ",push" : "");
 }
 
 static struct challenge *challenge_copy(const struct challenge *c)
@@ -304,8 +307,12 @@ int auth_refused(struct auth *a, const char *used, const char *challenge)
 
 	if (rc < 0)
 		return rc;
-	/* A scope that names no repository is as good as none. */
-	if (!c.scope[0] || strncmp(c.scope, "repository::", 12) == 0)
+	/*
+	 * A scope that names no repository is as good as none. One token is for all requests,
+	 * so it may push although the registry asks for less to answer this one.
+	 */
+	if (!c.scope[0] || strncmp(c.scope, "repository::", 12) == 0 ||
+	    (a->push && !strstr(c.scope, "push")))
 		scope_of(a, c.scope);
 	copy = challenge_copy(&c);
 	if (!copy)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The right to read one repository of one registry: the Authorization field of requests
+ * The right to read, or to read and write, one repository of one registry: the Authorization field of requests
  * (distribution's token specification, RFC 7617).
  *
  * The registry's challenge says what it wants. A Bearer token is fetched from the realm
@@ -26,6 +26,7 @@ struct keychain;
 struct auth_options {
 	const char *base;	   /* the registry's "https://host" */
 	const char *repository;	   /* its path; "" for the catalog of the registry */
+	bool push;		   /* to write, too */
 	const char *host;	   /* whose credential is used: "docker.io" */
 	const char *authfile;	   /* see credentials.h; may be NULL */
 	struct keychain *keychain; /* borrowed for the life of the auth */

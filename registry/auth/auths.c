@@ -121,17 +121,18 @@ static struct lease *lease_like(struct auths *as, const char *base, const char *
 }
 
 static int lease_new(struct auths *as, const char *base, const char *repository,
-		     const char *host, struct lease **out, struct err *e)
+		     const char *host, bool push, struct lease **out, struct err *e)
 {
 	struct auth_options options = {
 		.base = base,
 		.repository = repository,
+		.push = push,
 		.host = host,
 		.authfile = as->authfile,
 		.keychain = as->keychain,
 	};
 	const struct registries *conf;
-	struct lease *l, *like = lease_like(as, base, host);
+	struct lease *l, *like = push ? NULL : lease_like(as, base, host);
 	int rc = hosts_registries(as->hosts, &conf, e);
 
 	if (rc < 0)
@@ -141,6 +142,7 @@ static int lease_new(struct auths *as, const char *base, const char *repository,
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return err_set(e, -ENOMEM, "out of memory");
+	l->push = push;
 	l->base = strdup(base);
 	l->repository = strdup(repository);
 	l->host = strdup(host);
@@ -170,18 +172,19 @@ static void lease_remove_idle(struct auths *as, const struct lease *l)
 }
 
 int auths_get(struct auths *as, const char *base, const char *repository,
-	      const char *host, struct lease **out, struct err *e)
+	      const char *host, bool push, struct lease **out, struct err *e)
 {
 	struct lease **bucket = bucket_of(as, repository), *l;
 	int rc = 0;
 
 	pthread_mutex_lock(&as->lock);
 	for (l = *bucket; l; l = l->next) {
-		if (strcmp(l->repository, repository) == 0 && lease_is_at(l, base, host))
+		if (strcmp(l->repository, repository) == 0 && l->push == push &&
+		    lease_is_at(l, base, host))
 			break;
 	}
 	if (!l) {
-		rc = lease_new(as, base, repository, host, &l, e);
+		rc = lease_new(as, base, repository, host, push, &l, e);
 		if (rc == 0) {
 			l->next = *bucket;
 			*bucket = l;

@@ -27,12 +27,16 @@ struct lease {
 	struct auth *auth;
 	struct lease *next; /* in its bucket */
 	char *base, *repository, *host;
+	bool push;
 	unsigned users;
 };
 
-/* Lends that of a repository at @base (see auth.h). To be returned by auths_put(). */
+/*
+ * Lends that of a repository at @base (see auth.h); @push: to write, too. To be returned by
+ * auths_put().
+ */
 int auths_get(struct auths *as, const char *base, const char *repository,
-	      const char *host, struct lease **out, struct err *e);
+	      const char *host, bool push, struct lease **out, struct err *e);
 /* NULL is fine. */
 void auths_put(struct auths *as, struct lease *l);
 

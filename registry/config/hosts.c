@@ -282,6 +282,8 @@ static int add_mirrors(struct search *s, const struct registry *g, const char *n
 			   : out_of_memory(s->e);
 		free(there);
 	}
+	for (i = 0; i < s->found.n; i++)
+		s->found.list[i].is_mirror = true;
 	return rc;
 }
 
@@ -338,7 +340,7 @@ static int apply_settings(struct endpoint *ep, const struct toml_host *th, struc
 	return rc;
 }
 
-static int add_toml_host(struct search *s, const struct toml_host *th)
+static int add_toml_host(struct search *s, const struct toml_host *th, bool is_mirror)
 {
 	const char *own = s->ref->host;
 	struct endpoint *ep = endpoint_add(s, th->scheme, th->host, th->prefix,
@@ -347,6 +349,7 @@ static int add_toml_host(struct search *s, const struct toml_host *th)
 	if (!ep)
 		return out_of_memory(s->e);
 	ep->tls.insecure = s->insecure;
+	ep->is_mirror = is_mirror;
 	ep->no_tags = !th->resolve;
 	ep->no_content = !th->pull;
 	if (strcmp(th->host, own) != 0 &&
@@ -377,12 +380,13 @@ static int add_toml_hosts(struct search *s, const struct hosts_toml *ht)
 
 	for (i = 0; i < ht->n && rc == 0; i++) {
 		const struct toml_host *th = &ht->list[i];
-
 		/* The server, if there is one, is last; the others are mirrors. */
-		if (!s->ref->path[0] && !(ht->has_server && i == ht->n - 1))
+		bool is_mirror = !(ht->has_server && i == ht->n - 1);
+
+		if (!s->ref->path[0] && is_mirror)
 			continue;
 		if (th->resolve || th->pull)
-			rc = add_toml_host(s, th);
+			rc = add_toml_host(s, th, is_mirror);
 	}
 	if (rc == 0 && !ht->has_server)
 		rc = add_own(s, &ht->own);

@@ -32,6 +32,7 @@ struct endpoint {
 	char *stands_for;
 	/* the previous endpoint with the other scheme: its errors tell nothing new */
 	bool is_guess;
+	bool is_mirror;	 /* not the registry itself: nothing may be pushed to it */
 	bool no_tags;	 /* not to be asked which digest a tag has */
 	bool no_content; /* only for that */
 	struct http_tls tls;

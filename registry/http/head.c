@@ -19,6 +19,9 @@ static const struct {
 	{"Link", offsetof(struct http_head, link), true},
 	{"Content-Range", offsetof(struct http_head, content_range), false},
 	{"Content-Encoding", offsetof(struct http_head, content_encoding), false},
+	{"ETag", offsetof(struct http_head, etag), false},
+	{"Range", offsetof(struct http_head, range), false},
+	{"OCI-Subject", offsetof(struct http_head, subject), false},
 };
 
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))

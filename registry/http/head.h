@@ -27,6 +27,9 @@ struct http_head {
 	char *link; /* joined likewise */
 	char *content_range;
 	char *content_encoding;
+	char *etag;
+	char *range;   /* Range: how much of an upload has arrived, "0-99" */
+	char *subject; /* OCI-Subject */
 };
 
 /* The name of the @i-th field that is kept, or NULL after the last one. */

@@ -28,9 +28,9 @@
 #include <curl/curl.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "registry/http/ending.h"
 #include "registry/http/host.h"
 #include "registry/http/internal.h"
 #include "registry/http/queue.h"
@@ -43,9 +43,8 @@
 struct http {
 	struct transfer_driver driver;
 	pthread_mutex_t lock;
-	pthread_cond_t cancelled;
 	bool has_thread, stop; /* under the lock */
-	bool is_cancelled;     /* atomic */
+	struct ending ending;  /* of all transfers */
 	pthread_t thread;
 	struct queue queue;
 	CURLM *multi;
@@ -198,11 +197,6 @@ static void start_transfer(struct http *h, struct transfer *t)
 		end_transfer(h, t, CURLE_OUT_OF_MEMORY);
 }
 
-static bool is_cancelled(const struct http *h)
-{
-	return __atomic_load_n(&h->is_cancelled, __ATOMIC_SEQ_CST);
-}
-
 static void start_queued(struct http *h)
 {
 	struct transfer *t;
@@ -210,7 +204,7 @@ static void start_queued(struct http *h)
 
 	for (turn = TURN_SMALL; turn <= TURN_SPARE; turn++) {
 		while ((t = queue_take(&h->queue, turn))) {
-			if (transfer_is_closed(t) || is_cancelled(h))
+			if (transfer_is_closed(t) || ending_is_over(&h->ending))
 				transfer_finish(t, -ECANCELED);
 			else
 				start_transfer(h, t);
@@ -227,7 +221,7 @@ static void serve_readers(struct http *h)
 		enum transfer_wish wish = transfer_wish(t);
 
 		next = t->next;
-		if (wish == TRANSFER_END || is_cancelled(h)) {
+		if (wish == TRANSFER_END || ending_is_over(&h->ending)) {
 			stop_transfer(h, t);
 			transfer_finish(t, -ECANCELED);
 		} else if (wish == TRANSFER_RESUME) {
@@ -320,7 +314,7 @@ int http_new(unsigned connections, struct http **out, struct err *e)
 	}
 	h->driver = (struct transfer_driver){driver_wake, driver_move_up, driver_drop};
 	pthread_mutex_init(&h->lock, NULL);
-	clock_cond_init(&h->cancelled);
+	ending_init(&h->ending);
 	queue_init(&h->queue, connections);
 	h->multi = curl_multi_init();
 	if (!h->multi) {
@@ -350,29 +344,20 @@ void http_free(struct http *h)
 	curl_multi_cleanup(h->multi);
 	curl_global_cleanup();
 	queue_release(&h->queue);
-	pthread_cond_destroy(&h->cancelled);
+	ending_release(&h->ending);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
 }
 
 void http_cancel(struct http *h)
 {
-	pthread_mutex_lock(&h->lock);
-	__atomic_store_n(&h->is_cancelled, true, __ATOMIC_SEQ_CST);
-	pthread_cond_broadcast(&h->cancelled);
-	pthread_mutex_unlock(&h->lock);
+	ending_begin(&h->ending);
 	curl_multi_wakeup(h->multi);
 }
 
 bool http_sleep(struct http *h, int64_t ms)
 {
-	int64_t until = clock_ms() + ms;
-
-	pthread_mutex_lock(&h->lock);
-	while (!h->is_cancelled && clock_cond_wait(&h->cancelled, &h->lock, until))
-		;
-	pthread_mutex_unlock(&h->lock);
-	return !is_cancelled(h);
+	return ending_sleep(&h->ending, ms);
 }
 
 void http_stats(struct http *h, struct http_stats *out)
@@ -415,22 +400,32 @@ static int add_header(struct transfer *t, const char *name, const char *value)
 
 static int set_headers(struct transfer *t, const struct http_request *rq)
 {
+	static const struct http_upload none = {.method = NULL};
 	const char *const *own = rq->tls ? rq->tls->headers : NULL;
+	const struct http_upload *up = rq->upload ? rq->upload : &none;
+	const struct {
+		const char *name, *value;
+	} fields[] = {
+		{"Accept", rq->accept},
+		/* Compressed, the body would have other byte offsets. */
+		{"Accept-Encoding", "identity"},
+		{"Authorization", rq->authorization},
+		{"Referer", rq->referer},
+		/* curl would ask for leave to send, which costs a round trip. */
+		{"Expect", rq->upload ? "" : NULL},
+		{"Content-Type", up->type},
+		{"Content-Range", up->range},
+		{"If-Match", up->if_match},
+	};
+	size_t i;
 	int rc = 0;
 
-	if (rq->accept)
-		rc = add_header(t, "Accept", rq->accept);
-	/* Compressed, the body would have other byte offsets. */
-	if (rc == 0)
-		rc = add_header(t, "Accept-Encoding", "identity");
-	if (rc == 0 && rq->authorization)
-		rc = add_header(t, "Authorization", rq->authorization);
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]) && rc == 0; i++)
+		rc = fields[i].value ? add_header(t, fields[i].name, fields[i].value) : 0;
 	if (rc == 0 && rq->authorization)
 		rc = transfer_keep_credential(t, rq->authorization);
 	if (rc == 0 && rq->form)
 		rc = transfer_keep_form(t, rq->form);
-	if (rc == 0 && rq->referer)
-		rc = add_header(t, "Referer", rq->referer);
 	for (; rc == 0 && own && *own; own++) {
 		const char *value = *own + strcspn(*own, ":");
 
@@ -473,12 +468,18 @@ static void set_tls(CURL *easy, const struct http_tls *tls)
 
 static void set_body(CURL *easy, const struct http_request *rq)
 {
+	const struct http_upload *up = rq->upload;
 	char range[48];
 
 	if (rq->head)
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	if (rq->form)
 		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, rq->form);
+	if (up) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)up->len);
+		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, up->data ? up->data : "");
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, up->method);
+	}
 	snprintf(range, sizeof(range),
 		 rq->last == HTTP_TO_THE_END ? "%" PRIu64 "-" : "%" PRIu64 "-%" PRIu64,
 		 rq->first, rq->last);
@@ -563,7 +564,7 @@ int http_begin(struct http *h, const struct http_request *rq, struct transfer **
 	char shown[URL_SHOWN_MAX];
 	int rc;
 
-	if (is_cancelled(h))
+	if (ending_is_over(&h->ending))
 		return err_set(e, -ECANCELED, "the mount ends");
 	if (rq->spare && __atomic_load_n(&h->spares, __ATOMIC_RELAXED) >= SPARES_MAX)
 		return -EAGAIN;

@@ -74,6 +74,16 @@ struct http_tls {
 
 #define HTTP_TO_THE_END UINT64_MAX
 
+/* What a request sends, if it changes something. The bytes are copied. */
+struct http_upload {
+	const char *method; /* "POST", "PUT", "PATCH" */
+	const void *data;
+	size_t len;
+	const char *type;     /* Content-Type; not NULL */
+	const char *range;    /* Content-Range; NULL */
+	const char *if_match; /* the ETag that is to be replaced; NULL */
+};
+
 /* Borrowed until http_open() or http_begin() returns. NULL members are not sent. */
 struct http_request {
 	const char *url;
@@ -81,6 +91,7 @@ struct http_request {
 	const char *authorization; /* secret */
 	const char *referer;
 	const char *form; /* secret; makes it a POST */
+	const struct http_upload *upload;
 	bool head;
 	bool has_range;
 	uint64_t first, last; /* inclusive; last may be HTTP_TO_THE_END */

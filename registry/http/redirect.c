@@ -11,26 +11,14 @@
 /* A registry needs one or two. */
 #define HOPS_MAX 8
 
-static bool is_redirect(const struct http_head *head)
+/* What sends data is sent elsewhere only if the same request is asked for there. */
+static bool is_redirect(const struct http_head *head, bool has_upload)
 {
+	int status = head->status;
+
 	return head->location &&
-	       (head->status == 301 || head->status == 302 || head->status == 303 ||
-		head->status == 307 || head->status == 308);
-}
-
-/* False if either is not a URL. */
-static bool is_same_origin(const char *a, const char *b)
-{
-	struct buf oa, ob;
-	bool same;
-
-	buf_init(&oa, HTTP_URL_MAX);
-	buf_init(&ob, HTTP_URL_MAX);
-	same = url_origin(a, &oa) == 0 && url_origin(b, &ob) == 0 &&
-	       strcmp(buf_text(&oa), buf_text(&ob)) == 0;
-	buf_release(&oa);
-	buf_release(&ob);
-	return same;
+	       (status == 307 || status == 308 ||
+		(!has_upload && (status == 301 || status == 302 || status == 303)));
 }
 
 /* Resolves @location against @url, in place. */
@@ -107,7 +95,7 @@ int http_follow(struct http *h, const struct http_request *rq,
 	for (hops = 0; rc == 0; hops++) {
 		hop.url = buf_text(&place->url);
 		rc = http_open(h, &hop, until, &t, e);
-		if (rc < 0 || !is_redirect(transfer_head(t)))
+		if (rc < 0 || !is_redirect(transfer_head(t), rq->upload != NULL))
 			break;
 		if (hops == HOPS_MAX)
 			rc = err_set(e, -ELOOP, "redirected more than %d times",
@@ -118,7 +106,7 @@ int http_follow(struct http *h, const struct http_request *rq,
 		t = NULL;
 		/* Not reset on the way back, where the other host has chosen the path. */
 		if (rc == 0 && !place->foreign &&
-		    !is_same_origin(rq->url, buf_text(&place->url))) {
+		    !url_has_origin(rq->url, buf_text(&place->url))) {
 			place->foreign = true;
 			hop.authorization = NULL;
 			hop.accept = NULL;

@@ -29,6 +29,10 @@ static const char *status_words(int status)
 		return "405 Method Not Allowed";
 	case 410:
 		return "410 Gone";
+	case 412:
+		return "412 Precondition Failed";
+	case 413:
+		return "413 Content Too Large";
 	case 416:
 		return "416 Range Not Satisfiable";
 	case 429:
@@ -43,6 +47,8 @@ static const char *status_words(int status)
 		return "503 Service Unavailable";
 	case 504:
 		return "504 Gateway Timeout";
+	case 507:
+		return "507 Insufficient Storage";
 	default:
 		return NULL;
 	}
@@ -61,6 +67,12 @@ static int refusal_errno(int status)
 	case 405:
 	case 501:
 		return -ENOTSUP;
+	case 412:
+		return -ESTALE;
+	case 413:
+		return -EFBIG;
+	case 507:
+		return -ENOSPC;
 	case 416:
 		return -EBADE;
 	default:

@@ -15,7 +15,8 @@ struct transfer;
 /*
  * Reads a few KiB of the body and writes the sentence: "HOST answers 404 Not Found:
  * MANIFEST_UNKNOWN, ...". Returns -ENOENT for 404 and 410, -EACCES for 401, 403 and 407,
- * -EBADE for 416, -ENOTSUP for 405 and 501, else -EIO.
+ * -EBADE for 416, -ENOTSUP for 405 and 501, -ESTALE for 412, -EFBIG for 413, -ENOSPC for
+ * 507, else -EIO.
  */
 int refusal(struct transfer *t, const char *host, int64_t until, struct err *e);
 

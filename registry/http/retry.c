@@ -59,7 +59,8 @@ bool retry_error(struct retry *r, int rc)
 
 bool retry_is_worth(int status)
 {
-	return status == 408 || status == 429 || (status >= 500 && status != 501);
+	return status == 408 || status == 429 ||
+	       (status >= 500 && status != 501 && status != 507);
 }
 
 bool retry_is_worth_error(int rc)

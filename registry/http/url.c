@@ -57,6 +57,20 @@ int url_origin(const char *url, struct buf *out)
 	return rc;
 }
 
+bool url_has_origin(const char *url, const char *other)
+{
+	struct buf a, b;
+	bool same;
+
+	buf_init(&a, HTTP_URL_MAX);
+	buf_init(&b, HTTP_URL_MAX);
+	same = url_origin(url, &a) == 0 && url_origin(other, &b) == 0 &&
+	       strcmp(buf_text(&a), buf_text(&b)) == 0;
+	buf_release(&a);
+	buf_release(&b);
+	return same;
+}
+
 const char *url_show(const char *url, char *out)
 {
 	size_t scheme = strcspn(url, ":/?#"), len, port;

@@ -78,7 +78,16 @@ static int body_read(struct remote *r, struct transfer *t,
 		rc = copy_field(transfer_head(t)->content_type, &out->media);
 	if (rc == 0)
 		rc = copy_field(transfer_head(t)->link, &out->link);
+	if (rc == 0)
+		rc = copy_field(transfer_head(t)->etag, &out->etag);
 	return rc < 0 ? rc : body_check(t, rq, out->bytes, e);
+}
+
+void body_release(struct body *b)
+{
+	free(b->media);
+	free(b->link);
+	free(b->etag);
 }
 
 int body_get(struct remote *r, const struct remote_request *rq, struct body *out,

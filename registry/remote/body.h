@@ -9,9 +9,12 @@ struct buf;
 struct err;
 
 struct body {
-	struct buf *bytes;  /* borrowed */
-	char *media, *link; /* the fields Content-Type and Link, owned; NULL: absent */
+	struct buf *bytes; /* borrowed */
+	/* the fields Content-Type, Link and ETag, owned; NULL: absent */
+	char *media, *link, *etag;
 };
+
+void body_release(struct body *b);
 
 /*
  * Requests @rq and reads the body to @out->bytes, which is cleared first. A broken transfer is

@@ -39,6 +39,8 @@ bool peer_has_answered(const struct peer *p)
 
 bool peer_serves(const struct peer *p, const struct remote_request *rq)
 {
+	if (p->is_writer && p->at->is_mirror)
+		return false;
 	return rq->by_tag ? !p->at->no_tags : !p->at->no_content;
 }
 
@@ -58,7 +60,8 @@ struct attempt {
 	bool is_renewed;     /* what an unclear refusal might have meant */
 	bool whole;	     /* without the range, which was refused */
 	bool was_whole;
-	struct buf first; /* the URL at the registry */
+	bool is_elsewhere; /* the request goes to another host than the peer */
+	struct buf first;  /* the URL at the registry */
 	struct place *place;
 };
 
@@ -74,12 +77,15 @@ static int attempt_send(struct attempt *a, const struct remote_request *rq, char
 		.has_range = rq->has_range && !a->whole,
 		.first = rq->first,
 		.last = rq->last,
-		.tls = &a->peer->at->tls,
+		.upload = rq->upload,
+		.tls = a->is_elsewhere ? a->peer->foreign_tls : &a->peer->at->tls,
 	};
 	const struct auth_tls tls = {&a->peer->at->tls, a->peer->foreign_tls};
-	int rc = auth_get(a->peer->lease->auth, &tls, a->retry.until, used, e);
 	int64_t until, before;
+	int rc = 0;
 
+	if (!a->is_elsewhere)
+		rc = auth_get(a->peer->lease->auth, &tls, a->retry.until, used, e);
 	if (rc < 0)
 		return rc;
 	http.authorization = *used;
@@ -186,6 +192,8 @@ static bool attempt_renew(struct attempt *a, const struct remote_request *rq,
 	int status = head->status;
 
 	*rc = 0;
+	if (a->is_elsewhere)
+		return false;
 	if (a->place->foreign)
 		return (status == 401 || status == 403) && a->expired++ < EXPIRED_MAX;
 	if (status == 401 && a->challenges++ < CHALLENGES_MAX) {
@@ -237,13 +245,15 @@ static bool attempt_judge(struct attempt *a, const struct remote_request *rq,
 		*rc = -ENOTSUP;
 	if (rq->head && *rc != -ENOMEM)
 		*rc = -ESTALE;
-	return !rq->head && retry_is_worth(head->status) &&
+	return !rq->head && !rq->once && retry_is_worth(head->status) &&
 	       retry_wait(&a->retry, head->retry_after);
 }
 
 /* Several parts in one body are never requested. */
-static bool is_wanted(const struct http_head *head)
+static bool is_wanted(const struct http_head *head, const struct remote_request *rq)
 {
+	if (rq->upload || rq->url)
+		return head->status >= 200 && head->status <= 204;
 	return head->status == 200 ||
 	       (head->status == 206 &&
 		(!head->content_type ||
@@ -274,7 +284,7 @@ static int attempt_run(struct attempt *a, const struct remote_request *rq,
 				__atomic_store_n(&a->peer->has_answered, true,
 						 __ATOMIC_RELAXED);
 			again = retry_is_worth_error(rc) && peer_has_answered(a->peer) &&
-				retry_wait(&a->retry, 0);
+				!rq->once && retry_wait(&a->retry, 0);
 		} else {
 			const struct http_head *head = transfer_head(t);
 
@@ -282,7 +292,7 @@ static int attempt_run(struct attempt *a, const struct remote_request *rq,
 				__atomic_store_n(&a->peer->has_answered, true,
 						 __ATOMIC_RELAXED);
 			again = false;
-			if (is_wanted(head)) {
+			if (is_wanted(head, rq)) {
 				auth_accepted(a->peer->lease->auth, used);
 			} else {
 				again = attempt_judge(a, rq, t, used, &rc, e);
@@ -318,7 +328,9 @@ int peer_request(struct peer *p, const struct remote_request *rq, int64_t *until
 
 	retry_init(&a.retry, p->http, *until);
 	buf_init(&a.first, HTTP_URL_MAX);
-	rc = request_url(p->at, rq->what, &a.first);
+	rc = rq->url ? buf_append_text(&a.first, rq->url)
+		     : request_url(p->at, rq->what, &a.first);
+	a.is_elsewhere = rq->url && !url_has_origin(rq->url, p->at->base);
 	if (rc == 0)
 		rc = attempt_run(&a, rq, out, e);
 	*until = a.retry.until;

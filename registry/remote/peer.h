@@ -28,6 +28,7 @@ struct peer {
 	struct http *http;
 	const struct http_tls *foreign_tls; /* for where it redirects; may be NULL */
 	unsigned timeout;		    /* seconds of a wait, retries included */
+	bool is_writer;			    /* serves nothing if it is a mirror */
 	bool has_answered;		    /* atomic */
 };
 

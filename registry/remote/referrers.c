@@ -62,8 +62,7 @@ int referrers_by_tag(struct remote *r, const struct referrers_query *q, struct e
 	/* Some registries take the tag for the digest, and answer with the image itself. */
 	if (rc == 0 && !digest_equal(&own, q->of))
 		rc = referrers_report(&page, q, e);
-	free(body.media);
-	free(body.link);
+	body_release(&body);
 	if (rc == -ENOENT || rc == -EBADMSG)
 		rc = 0; /* no such tag, or one of something else: no referrers */
 	buf_release(&page);
@@ -95,8 +94,7 @@ static int referrers_get_page(struct remote *r, const struct referrers_query *q,
 
 	if (rc == 0)
 		rc = paging_next(what, body.link, next, e);
-	free(body.media);
-	free(body.link);
+	body_release(&body);
 	return rc;
 }
 
@@ -214,8 +212,7 @@ static int cosign_ask(struct remote *r, const struct referrers_query *q,
 		rc = cosign_report(r, q, &bytes, body.media, e);
 	if (rc == -ENOENT || rc == -EBADMSG || rc == -ENOTSUP)
 		rc = 0;
-	free(body.media);
-	free(body.link);
+	body_release(&body);
 	buf_release(&bytes);
 	return rc;
 }

@@ -30,6 +30,7 @@ struct remote {
 	struct http *http;
 	const struct http_tls *foreign_tls;
 	bool offline;
+	bool is_writer;
 	unsigned timeout;
 	struct endpoints endpoints;
 	struct peer *peers;    /* one per endpoint */
@@ -66,15 +67,16 @@ static int make_peers(struct remote *r, struct err *e)
 		r->peers[i] = (struct peer){.at = ep,
 					    .http = r->http,
 					    .foreign_tls = r->foreign_tls,
-					    .timeout = r->timeout};
+					    .timeout = r->timeout,
+					    .is_writer = r->is_writer};
 		rc = auths_get(client_auths(r->client), ep->base, ep->path, ep->name,
-			       &r->peers[i].lease, e);
+			       r->is_writer, &r->peers[i].lease, e);
 	}
 	return rc;
 }
 
-int remote_new(struct client *c, const struct reference *ref, struct remote **out,
-	       struct err *e)
+static int make_remote(struct client *c, const struct reference *ref, bool is_writer,
+		       struct remote **out, struct err *e)
 {
 	struct remote *r = calloc(1, sizeof(*r));
 	int rc;
@@ -85,6 +87,7 @@ int remote_new(struct client *c, const struct reference *ref, struct remote **ou
 	r->http = client_http(c);
 	r->offline = client_is_offline(c);
 	r->timeout = client_timeout(c);
+	r->is_writer = is_writer;
 	r->foreign_tls = hosts_elsewhere(client_hosts(c));
 	rc = hosts_find(client_hosts(c), ref, &r->endpoints, e);
 	if (rc == 0)
@@ -94,6 +97,18 @@ int remote_new(struct client *c, const struct reference *ref, struct remote **ou
 	else
 		*out = r;
 	return rc;
+}
+
+int remote_new(struct client *c, const struct reference *ref, struct remote **out,
+	       struct err *e)
+{
+	return make_remote(c, ref, false, out, e);
+}
+
+int remote_new_writer(struct client *c, const struct reference *ref, struct remote **out,
+		      struct err *e)
+{
+	return make_remote(c, ref, true, out, e);
 }
 
 int64_t remote_deadline(const struct remote *r)

@@ -28,6 +28,12 @@ struct store;
  */
 int remote_new(struct client *c, const struct reference *ref, struct remote **out,
 	       struct err *e);
+/*
+ * The same for writing: it asks no mirror, only the registry itself, for the right to pull and
+ * push.
+ */
+int remote_new_writer(struct client *c, const struct reference *ref, struct remote **out,
+		      struct err *e);
 /* All transfers must be closed. Accepts NULL. */
 void remote_free(struct remote *r);
 

@@ -184,7 +184,8 @@ static int root_from_registry(struct repository *r, const char *what, struct buf
 	int rc = body_get(r->remote, &rq, &body, e);
 
 	d.media_type = body.media;
-	free(body.link);
+	body.media = NULL;
+	body_release(&body);
 	if (rc == -ENOENT && rq.by_tag && e)
 		explain_missing(e);
 	if (rc == 0)
@@ -386,8 +387,7 @@ static int repository_document(struct backend *b, const struct descriptor *d,
 	snprintf(what, sizeof(what), "%s/%s", manifest ? "manifests" : "blobs",
 		 digest_format(&d->digest, text));
 	rc = body_get(((struct repository *)b)->remote, &rq, &body, e);
-	free(body.media);
-	free(body.link);
+	body_release(&body);
 	return rc;
 }
 
@@ -473,6 +473,15 @@ static int repository_referrers(struct backend *b, const struct referrers_query 
 	return rc; /* callers name the image */
 }
 
+static int repository_writer(struct backend *b, struct remote **out, struct err *e)
+{
+	struct repository *r = (struct repository *)b;
+
+	if (r->offline)
+		return err_set(e, -EIO, "%s: -o offline allows no requests", b->name);
+	return remote_new_writer(r->client, &r->reference, out, e);
+}
+
 static void repository_close(struct backend *b)
 {
 	struct repository *r = (struct repository *)b;
@@ -491,6 +500,7 @@ static const struct backend_ops repository_ops = {
 	.tags = repository_tags,
 	.probe = repository_probe,
 	.referrers = repository_referrers,
+	.writer = repository_writer,
 	.close = repository_close,
 };
 

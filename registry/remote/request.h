@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct descriptor;
+struct http_upload; /* http/http.h */
 
 struct remote_request {
 	const char *what; /* path below the repository: "manifests/latest" */
@@ -24,6 +25,11 @@ struct remote_request {
 	bool is_extra;	 /* for body_get(): not essential, give up after a few seconds */
 	bool has_range;
 	uint64_t first, last; /* see http.h */
+	/* The request changes something, and is answered with 201, 202 or 204, too. */
+	const struct http_upload *upload;
+	/* instead of @what: where the registry wants it; another host gets no credentials */
+	const char *url;
+	bool once; /* what fails for the moment is not repeated: the caller does that */
 };
 
 #endif

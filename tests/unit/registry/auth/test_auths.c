@@ -23,7 +23,7 @@ static struct lease *get(const char *base, unsigned repository)
 	char name[32];
 
 	snprintf(name, sizeof(name), "team/%u", repository);
-	if (auths_get(auths, base, name, "x.y", &l, &e) < 0) {
+	if (auths_get(auths, base, name, "x.y", false, &l, &e) < 0) {
 		printf("# %s\n", e.text);
 		exit(1);
 	}
