@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "registry/beside.h"
 #include "registry/image/backend.h"
 #include "registry/image/documents.h"
 #include "registry/image/manifest.h"
@@ -14,7 +15,6 @@
 #include "registry/image/resolve.h"
 #include "registry/remote/client.h"
 #include "registry/remote/paging.h"
-#include "registry/soci.h"
 #include "registry/source_name.h"
 #include "registry/trust/trust.h"
 
@@ -203,10 +203,17 @@ int image_source_referrers(struct image_source *s, const struct digest *of,
 	return rc;
 }
 
-int image_source_find_ztocs(struct image_source *s, struct image *img, bool may_ask,
-			    struct err *e)
+int image_source_find_beside(struct image_source *s, struct image *img, bool may_ask,
+			     struct err *e)
 {
-	return soci_find(s->backend, s->trust, img, may_ask, e);
+	return beside_find(s->backend, s->trust, img, may_ask, e);
+}
+
+int image_source_push_indexes(struct image_source *s, const struct image *img,
+			      const struct pushed_index *list, size_t n, bool dry_run,
+			      struct push_report *out, struct err *e)
+{
+	return index_artifact_push(s->backend, img, list, n, dry_run, out, e);
 }
 
 bool image_source_is_pinned(const struct image_source *s)

@@ -14,6 +14,7 @@
 
 #include "registry/image/image.h"
 #include "registry/image/reference.h"
+#include "registry/index_artifact.h"
 
 struct client;
 struct err;
@@ -91,14 +92,22 @@ int image_source_referrers(struct image_source *s, const struct digest *of,
 			   const char *type, descriptor_fn *fn, void *arg, struct err *e);
 
 /*
- * Sets `ztoc` of those layers of @img, an image of this source, that have a zTOC in a SOCI
- * index. The image manifest's annotation names that index, else the registry's list of
- * referrers. Most images have none. Without @may_ask only the store is asked; with it the
- * registry too, for some seconds at most, because an image works without zTOCs. An error is
- * informative.
+ * Sets `beside` of those layers of @img, an image of this source, of which the registry keeps
+ * an index: one that peelfs has pushed, else SOCI's zTOC. The image manifest's annotation
+ * names SOCI's, else both kinds are referrers of the image. Most images have none. Without
+ * @may_ask only the store is asked; with it the registry too, for some seconds at most,
+ * because an image works without them. An error is informative.
  */
-int image_source_find_ztocs(struct image_source *s, struct image *img, bool may_ask,
-			    struct err *e);
+int image_source_find_beside(struct image_source *s, struct image *img, bool may_ask,
+			     struct err *e);
+
+/*
+ * Pushes indexes of layers of @img to the repository, as an artifact that
+ * image_source_find_beside() finds (index_artifact.h).
+ */
+int image_source_push_indexes(struct image_source *s, const struct image *img,
+			      const struct pushed_index *list, size_t n, bool dry_run,
+			      struct push_report *out, struct err *e);
 
 /*
  * The digest that the reference has now. A reference with a digest has that digest, without a

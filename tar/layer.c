@@ -41,7 +41,7 @@ struct layer {
 	enum layer_state state;
 	struct index *index;
 	struct span_cache *spans;
-	uint8_t *checked; /* for a SOCI index: one bit for each file; atomic */
+	uint8_t *checked; /* for an external index: one bit for each file; atomic */
 	bool was_stored;
 	/* NULL, -1; else the index is used where it is, in a lower store */
 	struct lower_slot *lower;
@@ -182,7 +182,7 @@ static int use_index(struct layer *l, int fd, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	if (index_info(ix)->basis == BASIS_SOCI) {
+	if (index_basis_is_external(index_info(ix)->basis)) {
 		l->checked = calloc(index_info(ix)->n_entries / 8 + 1, 1);
 		rc = l->checked ? 0 : -ENOMEM;
 	}

@@ -2,8 +2,10 @@
 #include "fs/ctl/ctl.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
+#include "fs/ctl/push.h"
 #include "fs/ctl/reader.h"
 #include "fs/ctl/words.h"
 #include "fs/image/layers.h"
@@ -52,12 +54,17 @@ static int run_index(char **words)
 	static const struct reader_command index = {"index", "an image", 1, 1,
 						    index_image};
 
+	if (words[0] && strcmp(words[0], "push") == 0)
+		return push_run(words + 1);
 	return reader_run(&index, words, NULL, NULL);
 }
 
 const struct ctl_command index_command = {
 	"index",
-	"index [-o OPT[,OPT...]] SOURCE",
-	"  index     load the layers of an image into the store, without a mount\n",
+	"index [-o OPT[,OPT...]] SOURCE\n"
+	"index push [--platform=all|OS/ARCH] [--dry-run] [-o OPT[,OPT...]] SOURCE",
+	"  index     load the layers of an image into the store, without a mount; push: and\n"
+	"            put their indexes beside the image, so that other machines need not\n"
+	"            stream it; --dry-run: say what, and its size\n",
 	run_index,
 };

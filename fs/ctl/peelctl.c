@@ -62,10 +62,12 @@ static bool is_help(const char *word)
 	return word && (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0);
 }
 
-/* @words: those after the name. The name of cache has a second word. */
+/* @words: those after the name. Some names have a second word. */
 static int run_one(const struct ctl_command *command, char **words)
 {
-	bool has_second = command == &cache_command && words[0];
+	bool has_second = words[0] &&
+			  (command == &cache_command ||
+			   (command == &index_command && strcmp(words[0], "push") == 0));
 
 	if (!is_help(words[0]) && !(has_second && is_help(words[1])))
 		return command->run(words);

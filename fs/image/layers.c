@@ -14,7 +14,7 @@
 #include "tar/layer.h"
 #include "tar/toc/toc_ref.h"
 
-/* The annotations about an embedded table of contents. A zTOC is in descriptor.ztoc. */
+/* The annotations about an embedded table of contents. What a registry keeps is descriptor.beside. */
 static const char *const toc_keys[] = {
 	ESTARGZ_KEY,
 	"io.github.containers.zstd-chunked.manifest-checksum",
@@ -48,7 +48,8 @@ static bool is_same(const struct descriptor *a, const struct descriptor *b)
 	size_t i;
 
 	if (!digest_equal(&a->digest, &b->digest) || a->size != b->size ||
-	    memcmp(&a->ztoc, &b->ztoc, sizeof(a->ztoc)) != 0)
+	    memcmp(&a->beside, &b->beside, sizeof(a->beside)) != 0 ||
+	    a->is_pushed != b->is_pushed)
 		return false;
 	for (i = 0; i < N_TOC_KEYS; i++) {
 		if (!same_text(descriptor_annotation(a, toc_keys[i]),
@@ -156,14 +157,16 @@ static void hint(struct image_source *o, struct layer *l, const struct descripto
 		h.chunked_digest = descriptor_annotation(d, toc_keys[3]);
 		h.chunked_position = descriptor_annotation(d, toc_keys[4]);
 	}
-	if (d->ztoc.alg != DIGEST_NONE) {
-		const struct descriptor ztoc = {.digest = d->ztoc, .size = d->ztoc_size};
+	if (d->beside.alg != DIGEST_NONE) {
+		const struct descriptor beside = {.digest = d->beside,
+						  .size = d->beside_size};
 
-		if (image_source_blob(o, &ztoc, &h.ztoc, NULL) == 0)
-			h.ztoc_digest = &d->ztoc;
+		h.is_pushed = d->is_pushed;
+		if (image_source_blob(o, &beside, &h.beside, NULL) == 0)
+			h.beside_digest = &d->beside;
 	}
 	layer_set_hints(l, &h);
-	source_unref(h.ztoc);
+	source_unref(h.beside);
 }
 
 struct image_source *mount_layer_source(const struct mount_layer *l)

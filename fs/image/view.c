@@ -10,13 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/num.h"
-#include "base/store/lower_slot.h"
 #include "fs/erofs/image.h"
 #include "fs/erofs/merged_tree.h"
+#include "fs/image/beside.h"
 #include "fs/image/context.h"
 #include "fs/image/erofs_file.h"
 #include "fs/image/item.h"
@@ -110,46 +109,16 @@ int view_fetch_index_blobs(struct view *v, struct err *e)
 
 /* THE IMAGE AND ITS LAYERS */
 
-static bool has_index(struct context *c, const struct descriptor *d)
-{
-	int fd = store_find_index(c->store, &d->digest);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-/* SOCI is for gzip and plain tar; a layer with an embedded table does not need one. */
-static bool may_have_ztoc(const struct descriptor *d)
-{
-	return !strstr(d->media_type, "zstd") && !descriptor_annotation(d, ESTARGZ_KEY);
-}
-
 /*
- * Adds the tables of contents that a registry keeps beside the layers (zTOCs, of SOCI), if
- * -o index= allows it. Nothing but the digest may decide what an image that was asked for by
- * it contains. The registry is asked only if a layer that may have one has no index in the
- * store.
+ * Adds the indexes that a registry keeps beside the image, if they may be used. The registry is
+ * asked only if one of the layers needs it.
  */
-static void find_ztocs(const struct view *v)
+static void find_beside(const struct view *v)
 {
-	struct context *c = v->context;
-	struct image *img = v->image;
 	/* Images of a namespace are resolved by digest. */
-	bool may_ask = false,
-	     is_pinned = v->source || image_source_is_pinned(v->image_source);
-	struct err e = {""};
-	size_t i;
+	bool is_pinned = v->source || image_source_is_pinned(v->image_source);
 
-	/* A layer that is found by its diff ID is streamed: layer_files.h. */
-	if (c->options->layout == LAYOUT_EROFS || c->options->tocs == TOCS_NONE ||
-	    (c->options->tocs == TOCS_AUTO && is_pinned))
-		return;
-	for (i = 0; i < img->n_layers && !may_ask; i++)
-		may_ask = may_have_ztoc(&img->layers[i]) &&
-			  !has_index(c, &img->layers[i]);
-	if (image_source_find_ztocs(v->image_source, img, may_ask, &e) < 0)
-		log_info(c->log, "%s", e.text);
+	beside_find_allowed(v->context, v->image_source, v->image, is_pinned);
 }
 
 /* The image whose layers these are, if others must not share them: layers_find(). */
@@ -165,7 +134,7 @@ static bool has_all_indexes(const struct view *v)
 	size_t i;
 
 	for (i = 0; i < v->image->n_layers; i++) {
-		if (!has_index(v->context, &v->image->layers[i]))
+		if (!beside_has_index(v->context, &v->image->layers[i]))
 			return false;
 	}
 	return true;
@@ -284,7 +253,7 @@ int view_find_layers(struct view *v, struct err *e)
 		rc = layer_list_find_packed(&v->layers, v->mount_layers, v->image,
 					    layers_seed(v), v->image_source);
 	} else {
-		find_ztocs(v);
+		find_beside(v);
 		rc = layer_list_find(&v->layers, v->mount_layers, v->image,
 				     layers_seed(v), v->image_source);
 	}

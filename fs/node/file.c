@@ -213,8 +213,8 @@ static ssize_t file_stored_size(const struct located *at, size_t max)
 	uint64_t len, data;
 	struct entry e;
 
-	/* Files of a SOCI index are compared with the tar first, which may need the network. */
-	if (!ix || index_info(ix)->basis == BASIS_SOCI ||
+	/* Files of an external index are compared with the tar first, which may need the network. */
+	if (!ix || index_basis_is_external(index_info(ix)->basis) ||
 	    index_entry(ix, at->node.entry, &e) < 0)
 		return -ENOENT;
 	len = e.size;

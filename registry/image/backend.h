@@ -20,6 +20,7 @@
 
 struct backend;
 struct err;
+struct remote;
 struct source;
 struct store;
 
@@ -78,6 +79,11 @@ struct backend_ops {
 	 */
 	int (*referrers)(struct backend *b, const struct referrers_query *q,
 			 struct err *e);
+	/*
+	 * Optional. Requests that write to the place, in *@out, owned by the caller. NULL:
+	 * nothing can be pushed. After root().
+	 */
+	int (*writer)(struct backend *b, struct remote **out, struct err *e);
 	/* Frees @b. */
 	void (*close)(struct backend *b);
 };

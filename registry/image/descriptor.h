@@ -37,11 +37,13 @@ struct descriptor {
 	bool has_platform;
 	struct platform platform; /* of an entry of an index */
 	/*
-	 * Of a layer, set by image_source_find_ztocs(): digest and size of its zTOC. The
-	 * digest's algorithm is DIGEST_NONE if there is no zTOC.
+	 * Of a layer, set by image_source_find_beside(): digest and size of an index of it that
+	 * the registry keeps: one that peelfs has pushed, or else a zTOC (SOCI). The digest's
+	 * algorithm is DIGEST_NONE if there is none.
 	 */
-	struct digest ztoc;
-	uint64_t ztoc_size;
+	struct digest beside;
+	uint64_t beside_size;
+	bool is_pushed;
 };
 
 /* One descriptor of a list, lent for the call. A negative errno ends the list. */

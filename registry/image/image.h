@@ -54,6 +54,11 @@ struct image {
 	 */
 	struct descriptor *platforms;
 	size_t n_platforms;
+	/*
+	 * The artifact that the layers' `beside` are from; DIGEST_NONE: none was found. Nothing
+	 * in the image vouches for it.
+	 */
+	struct digest beside;
 	char *warning; /* why others are missing, a sentence; or NULL */
 };
 

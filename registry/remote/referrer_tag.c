@@ -87,8 +87,9 @@ static void write_list(struct jsonwrite *w, const struct json *list,
 static bool is_list(const struct json *j)
 {
 	const char *media = json_member_string(j, "mediaType");
+	const struct json *list = json_member(j, "manifests");
 
-	return json_type(json_member(j, "manifests")) == JSON_ARRAY &&
+	return list && json_type(list) == JSON_ARRAY &&
 	       (!media || strcmp(media, MEDIA_OCI_INDEX) == 0);
 }
 

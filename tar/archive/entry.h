@@ -45,6 +45,8 @@ struct tar_entry {
 	const char *lost; /* the name of one of them */
 	/* the rest of a file that begins in another archive: it cannot be shown */
 	bool is_fragment;
+	/* not an entry, but a directory that others imply: never set by a reader of archives */
+	bool is_implied;
 };
 
 #endif

@@ -24,7 +24,10 @@
 #include "tar/codec/span.h"
 
 #define INPUT_ROOM (256 * 1024)
-/* Input is decoded once this much was gathered. */
+/*
+ * So much input is decoded at a time, whatever the pieces that it arrives in: where an engine
+ * finds blocks depends on it, and a layer is cut in the same way each time.
+ */
 #define INPUT_BATCH (64 * 1024)
 /* An engine buffers at most a block's header (RFC 1951: below 300 bytes) and 8 bytes. */
 #define LAG 1024
@@ -302,7 +305,7 @@ int gzip_cutter_feed(struct gzip_cutter *c, const void *data, size_t len, struct
 		rc = gzip_shift_input(c);
 		if (rc < 0)
 			return rc;
-		n = sizeof(c->input) - c->filled;
+		n = INPUT_BATCH - (c->filled - c->taken);
 		if (n > len)
 			n = len;
 		memcpy(c->input + c->filled, from, n);

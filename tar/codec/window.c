@@ -31,7 +31,7 @@
  * run, or four if one of them is long. That is never more than they cover, except for the
  * first run and for numbers of three bytes.
  */
-#define RAW_MAX (INFLATE_WINDOW + 1024)
+_Static_assert(WINDOW_RUNS_MAX >= INFLATE_WINDOW + 16, "see above");
 
 struct trace {
 	uint8_t window[INFLATE_WINDOW];
@@ -228,6 +228,21 @@ static size_t pack_runs(const struct window *w, uint8_t *raw, uint8_t *bytes)
 	return (size_t)(p - raw) + n;
 }
 
+ssize_t window_write_runs(const struct window *w, uint8_t *out)
+{
+	uint8_t *scratch;
+	size_t len;
+
+	if (w->len == 0)
+		return 0;
+	scratch = malloc(INFLATE_WINDOW);
+	if (!scratch)
+		return -ENOMEM;
+	len = pack_runs(w, out, scratch);
+	free(scratch);
+	return (ssize_t)len;
+}
+
 int window_pack(const struct window *w, uint8_t *out, size_t *len)
 {
 	uint8_t *raw;
@@ -235,10 +250,10 @@ int window_pack(const struct window *w, uint8_t *out, size_t *len)
 	*len = 0;
 	if (w->len == 0)
 		return 0;
-	raw = malloc(RAW_MAX + INFLATE_WINDOW);
+	raw = malloc(WINDOW_RUNS_MAX + INFLATE_WINDOW);
 	if (!raw)
 		return -ENOMEM;
-	*len = inflate_pack(raw, pack_runs(w, raw, raw + RAW_MAX), out,
+	*len = inflate_pack(raw, pack_runs(w, raw, raw + WINDOW_RUNS_MAX), out,
 			    WINDOW_PACKED_MAX);
 	free(raw);
 	return *len == 0 ? -ENOMEM : 0;
@@ -273,11 +288,17 @@ static int unpack_runs(const uint8_t *p, const uint8_t *end, struct window *w)
 	}
 }
 
+int window_read_runs(const uint8_t *data, size_t len, struct window *w)
+{
+	w->len = 0;
+	return len == 0 ? 0 : unpack_runs(data, data + len, w);
+}
+
 int window_unpack(const void *packed, size_t len, struct window *w)
 {
 	uint8_t *raw = NULL;
 	struct inflate *f = NULL;
-	struct flow flow = {packed, len, NULL, RAW_MAX};
+	struct flow flow = {packed, len, NULL, WINDOW_RUNS_MAX};
 	int rc;
 
 	w->len = 0;
@@ -287,7 +308,7 @@ int window_unpack(const void *packed, size_t len, struct window *w)
 	if (rc < 0)
 		return rc;
 	rc = inflate_start(f, NULL, 0, 0, 0);
-	flow.out = raw = malloc(RAW_MAX);
+	flow.out = raw = malloc(WINDOW_RUNS_MAX);
 	if (!raw)
 		rc = -ENOMEM;
 	if (rc == 0)

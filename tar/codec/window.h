@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <stdint.h>
 
 #include "tar/codec/inflate.h"
 
@@ -16,6 +18,15 @@ struct window {
 	size_t len;
 	uint8_t bytes[INFLATE_WINDOW]; /* the last @len bytes before the span */
 };
+
+/*
+ * The inner form of a packed window, which is the same on all machines: @out has
+ * WINDOW_RUNS_MAX bytes. The length, 0 for an empty window; or -ENOMEM.
+ */
+#define WINDOW_RUNS_MAX (INFLATE_WINDOW + 1024)
+ssize_t window_write_runs(const struct window *w, uint8_t *out);
+/* -EBADMSG for data that window_write_runs() did not make; @w is undefined then. */
+int window_read_runs(const uint8_t *data, size_t len, struct window *w);
 
 /* The most that window_pack() writes: an incompressible window and the overhead. */
 #define WINDOW_PACKED_MAX (INFLATE_WINDOW + 4096)

@@ -8,10 +8,17 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/num.h"
 
 #define MAGIC_LEN 4
+
+/* Of zstd_pack(): what is packed is a MiB or two, once, and read by many. */
+#define PACK_LEVEL 19
+
+/* zstd_unpack() makes room for so much at a time. */
+#define UNPACK_STEP (256u << 10)
 
 struct zstd {
 	ZSTD_DCtx *ctx;
@@ -119,5 +126,50 @@ int zstd_run(struct zstd *z, struct flow *flow, struct err *e)
 			break;
 		rc = z->is_inside ? zstd_decode(z, flow, e) : zstd_begin(z, flow, e);
 	}
+	return rc;
+}
+
+int zstd_pack(const void *data, size_t len, struct buf *out)
+{
+	size_t most = ZSTD_compressBound(len), n;
+	void *room;
+	int rc = buf_reserve(out, most, &room);
+
+	if (rc < 0)
+		return rc;
+	n = ZSTD_compress(room, most, data, len, PACK_LEVEL);
+	if (ZSTD_isError(n))
+		return -ENOMEM;
+	buf_advance(out, n);
+	return 0;
+}
+
+static int unpack_step(struct zstd *z, struct flow *flow, struct buf *out, struct err *e)
+{
+	size_t room = out->max - out->len < UNPACK_STEP ? out->max - out->len
+							: UNPACK_STEP;
+	void *to;
+	int rc = room > 0 ? buf_reserve(out, room, &to) : -E2BIG;
+
+	if (rc < 0)
+		return err_set(e, rc, "it has more than %zu bytes", out->max);
+	flow->out = to;
+	flow->out_len = room;
+	rc = zstd_run(z, flow, e);
+	buf_advance(out, room - flow->out_len);
+	return rc;
+}
+
+int zstd_unpack(const void *data, size_t len, struct buf *out, struct err *e)
+{
+	struct flow flow = {.in = data, .in_len = len};
+	struct zstd *z = NULL;
+	int rc = zstd_new(&z);
+
+	while (rc >= 0 && (flow.in_len > 0 || (z && z->has_pending_output)))
+		rc = unpack_step(z, &flow, out, e);
+	if (rc >= 0)
+		rc = zstd_is_between(z) ? 0 : err_set(e, -EBADMSG, "it is cut");
+	zstd_free(z);
 	return rc;
 }

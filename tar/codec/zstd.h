@@ -12,6 +12,7 @@
 
 #include "tar/codec/flow.h"
 
+struct buf;
 struct err;
 struct zstd;
 
@@ -33,6 +34,14 @@ void zstd_free(struct zstd *z);
  * then, even without input.
  */
 int zstd_run(struct zstd *z, struct flow *flow, struct err *e);
+
+/*
+ * All at once. zstd_pack() appends a frame, of the highest ordinary level, to @out;
+ * zstd_unpack() appends the content of frames, -E2BIG above the ceiling of @out. Errors: as
+ * zstd_run(), -EBADMSG for data that is cut.
+ */
+int zstd_pack(const void *data, size_t len, struct buf *out);
+int zstd_unpack(const void *data, size_t len, struct buf *out, struct err *e);
 
 /* May the data end here? */
 bool zstd_is_between(const struct zstd *z);

@@ -193,6 +193,22 @@ int flat_skip(struct flat *f, const char *path, size_t len, const char *fmt, ...
 	return 0;
 }
 
+void flat_add_skipped(struct flat *f, uint32_t n, const char *text, size_t len)
+{
+	char line[256];
+	const char *end;
+
+	for (; len > 0; len -= (size_t)(end - text), text = end) {
+		end = memchr(text, '\n', len);
+		end = end ? end + 1 : text + len;
+		snprintf(line, sizeof(line), "%.*s", (int)(end - text), text);
+		line[strcspn(line, "\n")] = '\0';
+		control_mask(line);
+		(void)buf_printf(&f->skipped, "%s\n", line);
+	}
+	f->n_skipped += n;
+}
+
 /* The order of the nodes in the index. */
 struct order {
 	uint32_t *kids; /* nodes grouped by parent */

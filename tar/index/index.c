@@ -20,10 +20,9 @@ struct index {
 const char *index_basis_name(enum index_basis basis)
 {
 	static const char *const names[] = {
-		[BASIS_STREAM] = "streamed",
-		[BASIS_ESTARGZ] = "estargz",
-		[BASIS_CHUNKED] = "zstd:chunked",
-		[BASIS_SOCI] = "soci",
+		[BASIS_STREAM] = "streamed",	  [BASIS_ESTARGZ] = "estargz",
+		[BASIS_CHUNKED] = "zstd:chunked", [BASIS_SOCI] = "soci",
+		[BASIS_PUSHED] = "pushed",
 	};
 
 	return names[basis];
@@ -38,7 +37,7 @@ int index_open(int fd, const struct digest *blob, struct index **out, struct err
 	if (rc < 0)
 		goto out;
 	head = &ix->map.head;
-	if (head->compression > COMPRESSION_ZSTD || head->basis > BASIS_SOCI) {
+	if (head->compression > COMPRESSION_ZSTD || head->basis > BASIS_PUSHED) {
 		rc = err_set(e, -EBADMSG, "the head of an index is damaged");
 		goto out;
 	}

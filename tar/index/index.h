@@ -86,10 +86,20 @@ enum index_basis {
 	BASIS_ESTARGZ, /* the table of contents embedded in an eStargz layer */
 	BASIS_CHUNKED, /* the table of contents embedded in a zstd:chunked layer */
 	BASIS_SOCI,    /* an external SOCI index of the layer */
+	BASIS_PUSHED, /* an index that peelfs pushed to the registry (tar/toc/pushed.h) */
 };
 
-/* "streamed", "estargz", "zstd:chunked", "soci" */
+/* "streamed", "estargz", "zstd:chunked", "soci", "pushed" */
 const char *index_basis_name(enum index_basis basis);
+
+/*
+ * Is it from outside the layer, so that nothing but the word of the registry says that it is of
+ * this layer?
+ */
+static inline bool index_basis_is_external(enum index_basis basis)
+{
+	return basis == BASIS_SOCI || basis == BASIS_PUSHED;
+}
 
 /* What the head of the file says. */
 struct index_info {

@@ -404,6 +404,8 @@ static int add_link(struct tree *t, uint32_t dir, const char *name, size_t len,
 
 static int add_root(struct tree *t, const struct tar_entry *e)
 {
+	if (e->is_implied)
+		return 0;
 	if (e->is_hardlink || !S_ISDIR(e->mode))
 		return flat_skip(&t->flat, e->path, e->path_len,
 				 "the root can only be a directory");
@@ -445,7 +447,9 @@ static int add_named(struct tree *t, const struct tar_entry *e, const char *path
 	why = why_impossible(e, name, name_len);
 	if (why)
 		return flat_skip(&t->flat, path, len, "%s", why);
-	rc = parent_of(t, path, dirs, &dir);
+	rc = parent_of(t, path, e->is_implied ? len : dirs, &dir);
+	if (rc == 0 && e->is_implied)
+		return 0;
 	if (rc == -ENAMETOOLONG || rc == -ELOOP)
 		return flat_skip(&t->flat, path, len, "its directory is invalid: %s",
 				 strerror(-rc));
@@ -495,6 +499,11 @@ int tree_add(struct tree *t, const struct tar_entry *e, uint32_t *file, struct e
 	return rc == -E2BIG ? refuse_size(t, err) : rc;
 }
 
+void tree_add_skipped(struct tree *t, uint32_t n, const char *text, size_t len)
+{
+	flat_add_skipped(&t->flat, n, text, len);
+}
+
 void tree_set_digest(struct tree *t, uint32_t file, const uint8_t sha256[32])
 {
 	pthread_mutex_lock(&t->mutex);
@@ -532,9 +541,7 @@ static int bind_late(struct tree *t, uint32_t id)
 		rc = find_target(t, t->draft.strings.data + at->a, at->b, &target);
 		if (rc == -E2BIG || rc == -ENOMEM)
 			return rc;
-		if (rc <
-		    /* not in this layer; the end of the chain may be in a lower one */
-		    0) {
+		if (rc < 0) { /* not in this layer; its end may be in a lower one */
 			row->a = at->a;
 			row->b = at->b;
 			return 0;

@@ -27,6 +27,7 @@
 #ifndef TAR_INDEX_TREE_H
 #define TAR_INDEX_TREE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
@@ -50,6 +51,8 @@ void tree_set_max(struct tree *t, uint32_t n);
  */
 int tree_add(struct tree *t, const struct tar_entry *entry, uint32_t *file,
 	     struct err *e);
+/* Counts @n entries as left out before, of which @text, lines, says why. */
+void tree_add_skipped(struct tree *t, uint32_t n, const char *text, size_t len);
 /* Sets the SHA-256 of the content, once that was read. */
 void tree_set_digest(struct tree *t, uint32_t file, const uint8_t sha256[32]);
 int tree_add_span(struct tree *t, const struct span *sp);

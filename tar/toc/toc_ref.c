@@ -9,6 +9,7 @@
 #include "tar/index/tree.h"
 #include "tar/toc/blob_reader.h"
 #include "tar/toc/estargz.h"
+#include "tar/toc/pushed.h"
 #include "tar/toc/toc.h"
 #include "tar/toc/ztoc.h"
 
@@ -44,10 +45,10 @@ int toc_ref_parse(const struct toc_hints *h, struct toc_ref *out, struct err *e)
 	} else if (h->estargz_digest) {
 		t.basis = BASIS_ESTARGZ;
 		t.toc = t.json;
-	} else if (h->ztoc_digest && h->ztoc) {
-		t.basis = BASIS_SOCI;
-		t.toc = *h->ztoc_digest;
-		t.ztoc = source_ref(h->ztoc);
+	} else if (h->beside_digest && h->beside) {
+		t.basis = h->is_pushed ? BASIS_PUSHED : BASIS_SOCI;
+		t.toc = *h->beside_digest;
+		t.beside = source_ref(h->beside);
 	}
 	if (rc == 0)
 		*out = t;
@@ -56,8 +57,8 @@ int toc_ref_parse(const struct toc_hints *h, struct toc_ref *out, struct err *e)
 
 void toc_ref_release(struct toc_ref *t)
 {
-	source_unref(t->ztoc);
-	t->ztoc = NULL;
+	source_unref(t->beside);
+	t->beside = NULL;
 }
 
 bool toc_ref_vouches(const struct toc_ref *t, const struct index_info *info)
@@ -65,22 +66,41 @@ bool toc_ref_vouches(const struct toc_ref *t, const struct index_info *info)
 	return info->basis == BASIS_STREAM || digest_equal(&t->toc, &info->toc);
 }
 
-static int toc_ref_read(const struct toc_ref *t, const struct blob_reader *r,
-			struct tree *tree, enum compression *compression,
-			struct toc_facts *out, struct err *e)
+/* An index that is not a part of the layer. */
+static int toc_ref_read_beside(const struct toc_ref *t, const struct blob_reader *r,
+			       const struct digest *blob, struct tree *tree,
+			       enum compression *compression, struct toc_facts *out,
+			       struct err *e)
 {
-	const struct digest *json = t->json.alg == DIGEST_NONE ? NULL : &t->json;
-	struct ztoc_facts facts;
+	struct pushed_facts pushed;
+	struct ztoc_facts ztoc;
 	int rc;
 
-	if (t->basis == BASIS_SOCI) {
-		rc = ztoc_read(t->ztoc, &t->toc, r, tree, &facts, e);
-		if (rc == 0) {
-			out->decoded_size = facts.decoded_size;
-			*compression = facts.compression;
-		}
-		return rc;
+	if (t->basis == BASIS_PUSHED) {
+		rc = pushed_read(t->beside, &t->toc, r, blob, tree, &pushed, e);
+		if (rc < 0)
+			return rc;
+		out->decoded_size = pushed.decoded_size;
+		*compression = pushed.compression;
+		return 0;
 	}
+	rc = ztoc_read(t->beside, &t->toc, r, tree, &ztoc, e);
+	if (rc < 0)
+		return rc;
+	out->decoded_size = ztoc.decoded_size;
+	*compression = ztoc.compression;
+	return 0;
+}
+
+static int toc_ref_read(const struct toc_ref *t, const struct blob_reader *r,
+			const struct digest *blob, struct tree *tree,
+			enum compression *compression, struct toc_facts *out,
+			struct err *e)
+{
+	const struct digest *json = t->json.alg == DIGEST_NONE ? NULL : &t->json;
+
+	if (t->beside)
+		return toc_ref_read_beside(t, r, blob, tree, compression, out, e);
 	if (t->basis == BASIS_ESTARGZ)
 		return estargz_read(r, json, tree, compression, out, e);
 	*compression = COMPRESSION_ZSTD;
@@ -99,7 +119,7 @@ int toc_ref_make_index(const struct toc_ref *t, const struct blob_reader *r,
 
 	if (rc == 0) {
 		tree_set_max(tree, ENTRIES_MAX);
-		rc = toc_ref_read(t, r, tree, &compression, &toc, e);
+		rc = toc_ref_read(t, r, blob, tree, &compression, &toc, e);
 	}
 	if (rc == 0) {
 		info = (struct index_info){
@@ -107,8 +127,10 @@ int toc_ref_make_index(const struct toc_ref *t, const struct blob_reader *r,
 			.blob_size = r->blob->size,
 			.decoded_size = toc.decoded_size,
 			.compression = compression,
-			.basis = compression == COMPRESSION_ZSTD ? BASIS_CHUNKED
-								 : t->basis,
+			/* eStargz may be in zstd, too */
+			.basis = compression == COMPRESSION_ZSTD && !t->beside
+					 ? BASIS_CHUNKED
+					 : t->basis,
 			.toc = t->toc,
 		};
 		rc = tree_finish(tree, &info, e);

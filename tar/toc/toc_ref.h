@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of contents of a layer: embedded in the layer (eStargz, zstd:chunked) or
- * external (SOCI). The hints tell where it is and which digest it must have. From it an
+ * external (SOCI, pushed). The hints tell where it is and which digest it must have. From it an
  * index of the layer is made without reading the whole layer.
  */
 #ifndef TAR_TOC_TOC_REF_H
@@ -19,8 +19,8 @@ struct blob_reader;
 struct source;
 
 /*
- * The values of annotations on the layer's descriptor, by their keys, and a SOCI index
- * that was found. NULL means absent. All is borrowed for the call.
+ * The values of annotations on the layer's descriptor, by their keys, and an index
+ * that was found beside the layer. NULL means absent. All is borrowed for the call.
  */
 struct toc_hints {
 	const char *estargz_digest; /* containerd.io/snapshot/stargz/toc.digest */
@@ -31,11 +31,13 @@ struct toc_hints {
 	const char *chunked_digest;
 	const char *chunked_position;
 	/*
-	 * A SOCI zTOC of the layer, if it may be used: the digest that the registry calls
-	 * it by, and its bytes, which are not verified yet.
+	 * An index that a registry keeps beside the layer, if it may be used: the digest that
+	 * the registry calls it by, and its bytes, which are not verified yet. A pushed one
+	 * (pushed.h), else a SOCI zTOC.
 	 */
-	const struct digest *ztoc_digest;
-	struct source *ztoc;
+	const struct digest *beside_digest;
+	struct source *beside;
+	bool is_pushed;
 };
 
 struct toc_ref {
@@ -43,7 +45,7 @@ struct toc_ref {
 	struct digest toc;	    /* the digest that the table must have */
 	struct digest json;	    /* BASIS_CHUNKED: digest of its JSON, if known */
 	struct chunked_place place; /* BASIS_CHUNKED */
-	struct source *ztoc;	    /* BASIS_SOCI */
+	struct source *beside;	    /* BASIS_SOCI, BASIS_PUSHED */
 };
 
 void toc_ref_release(struct toc_ref *t);

@@ -48,7 +48,7 @@ static void mend(unsigned char *file, uint64_t body, uint64_t size)
 	head->version = INDEX_VERSION;
 	head->file_size = size;
 	head->compression %= COMPRESSION_ZSTD + 1;
-	head->basis %= BASIS_SOCI + 1;
+	head->basis %= BASIS_PUSHED + 1;
 	head->toc_alg %= DIGEST_SHA512 + 1;
 	head->digest_alg = DIGEST_SHA256;
 	memset(head->digest, 0, sizeof(head->digest));

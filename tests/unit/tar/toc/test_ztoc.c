@@ -91,7 +91,8 @@ static struct layer *load(const struct buf *blob, const struct buf *ztoc,
 	plant_must(layer_new(store, &d, s, &l), "a layer");
 	if (ztoc) {
 		plant_must(source_memory(ztoc->data, ztoc->len, &z), "a source");
-		layer_set_hints(l, &(struct toc_hints){.ztoc_digest = want, .ztoc = z});
+		layer_set_hints(l,
+				&(struct toc_hints){.beside_digest = want, .beside = z});
 		source_unref(z);
 	}
 	plant_must(layer_load(l, NULL, &e), e.text);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store keeps the result under the digest of the image manifest: the digest of the
+ * artifact, whose bytes the store has as a document, or the fact that there is none. So only
+ * the first mount of an image asks the registry, and later mounts get the same indexes, also
+ * offline. One request finds both kinds: it does not ask for an artifact type.
+ */
+#include "registry/beside.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/store/documents.h"
+#include "registry/image/document_kind.h"
+#include "registry/image/documents.h"
+#include "registry/image/manifest.h"
+#include "registry/index_artifact.h"
+#include "registry/trust/trust.h"
+
+#define SOCI_V1	   "application/vnd.amazon.soci.index.v1+json"
+#define SOCI_V2	   "application/vnd.amazon.soci.index.v2+json"
+#define SOCI_KEY   "com.amazon.soci.index-digest"
+#define SOCI_LAYER "com.amazon.soci.image-layer-digest"
+#define NOTE_MAX   256
+#define NOTED_NONE "none"
+
+/* Notes */
+
+#define NOTE_NAME_MAX (sizeof("beside ") + DIGEST_TEXT_MAX)
+
+static const char *beside_note_name(const struct image *img, char *out)
+{
+	char text[DIGEST_TEXT_MAX];
+
+	snprintf(out, NOTE_NAME_MAX, "beside %s",
+		 digest_format(&img->manifest_descriptor.digest, text));
+	return out;
+}
+
+/* 1: *out is known, 0: known to be absent, -ENOENT: not known. */
+static int beside_recall(struct backend *b, const struct image *img, struct digest *out)
+{
+	char name[NOTE_NAME_MAX];
+	struct buf note;
+	int rc = -ENOENT;
+
+	if (!b->store)
+		return rc;
+	buf_init(&note, NOTE_MAX);
+	if (store_get_note(b->store, beside_note_name(img, name), &note) == 0) {
+		if (strcmp(buf_text(&note), NOTED_NONE) == 0)
+			rc = 0;
+		else if (digest_parse(buf_text(&note), note.len, out) == 0)
+			rc = 1;
+	}
+	buf_release(&note);
+	return rc;
+}
+
+static void beside_remember(struct backend *b, const struct image *img, const char *what)
+{
+	char name[NOTE_NAME_MAX];
+
+	if (b->store)
+		(void)store_put_note(b->store, beside_note_name(img, name), what);
+}
+
+/* Finding */
+
+struct found {
+	struct digest own, soci; /* the first of each kind; DIGEST_NONE: none */
+};
+
+static int beside_take(void *arg, const struct descriptor *d)
+{
+	struct found *f = arg;
+	const char *type = d->artifact_type ? d->artifact_type : "";
+
+	if (strcmp(type, INDEX_ARTIFACT_TYPE) == 0) {
+		f->own = d->digest;
+		return -ECANCELED;
+	}
+	if (strcmp(type, SOCI_V1) == 0 && f->soci.alg == DIGEST_NONE)
+		f->soci = d->digest;
+	return 0;
+}
+
+/* 1: found, 0: there is none, or an error. */
+static int beside_ask(struct backend *b, const struct image *img, struct digest *out,
+		      struct err *e)
+{
+	struct found f = {.own = {0}};
+	const struct referrers_query q = {
+		.of = &img->manifest_descriptor.digest,
+		.is_extra = true,
+		.fn = beside_take,
+		.arg = &f,
+	};
+	const char *text = image_annotation(img, SOCI_KEY);
+	int rc = 0;
+
+	if (text)
+		return digest_parse(text, strlen(text), out) == 0;
+	if (b->ops->referrers)
+		rc = b->ops->referrers(b, &q, e);
+	if (rc < 0 && rc != -ECANCELED)
+		return rc;
+	*out = f.own.alg != DIGEST_NONE ? f.own : f.soci;
+	return out->alg != DIGEST_NONE;
+}
+
+static void beside_set(struct image *img, const struct digest *layer,
+		       const struct descriptor *blob, bool is_pushed)
+{
+	size_t i;
+
+	for (i = 0; i < img->n_layers; i++) {
+		if (digest_equal(&img->layers[i].digest, layer)) {
+			img->layers[i].beside = blob->digest;
+			img->layers[i].beside_size = blob->size;
+			img->layers[i].is_pushed = is_pushed;
+		}
+	}
+}
+
+static void beside_set_all(struct image *img, const struct manifest *m, bool is_pushed)
+{
+	const char *key = is_pushed ? INDEX_ARTIFACT_LAYER : SOCI_LAYER;
+	struct digest layer;
+	size_t i;
+
+	for (i = 0; i < m->n_layers; i++) {
+		const char *text = descriptor_annotation(&m->layers[i], key);
+
+		if (text && digest_parse(text, strlen(text), &layer) == 0)
+			beside_set(img, &layer, &m->layers[i], is_pushed);
+	}
+}
+
+/* Is it of a kind that can be used? */
+static int check_type(const struct manifest *m, bool *is_pushed, struct err *e)
+{
+	const char *type = m->artifact_type ? m->artifact_type : m->config.media_type;
+
+	*is_pushed = strcmp(type, INDEX_ARTIFACT_TYPE) == 0;
+	type = *is_pushed ? type : m->config.media_type;
+	if (*is_pushed || strcmp(type, SOCI_V1) == 0 || strcmp(type, SOCI_V2) == 0)
+		return 0;
+	return err_set(e, -ENOTSUP, "it has the unsupported type %.100s", type);
+}
+
+static int beside_read(struct backend *b, const struct digest *digest, struct image *img,
+		       struct err *e)
+{
+	struct descriptor d = {
+		.digest = *digest,
+		.size = DOCUMENT_SIZE_UNKNOWN,
+		.media_type = (char *)MEDIA_OCI_MANIFEST,
+	};
+	struct manifest m = {0};
+	struct buf bytes = {0};
+	bool is_pushed = false;
+	int rc = document_get(b, &d, &bytes, e);
+
+	if (rc == 0)
+		rc = manifest_parse(bytes.data, bytes.len, &m, e);
+	if (rc == 0)
+		rc = check_type(&m, &is_pushed, e);
+	if (rc == 0) {
+		beside_set_all(img, &m, is_pushed);
+		img->beside = *digest;
+	}
+	manifest_release(&m);
+	buf_release(&bytes);
+	return rc;
+}
+
+/*
+ * May the artifact be used? What the manifest itself names needs no other signature than the
+ * manifest's.
+ */
+static int beside_check(struct backend *b, const struct trust *t, const struct image *img,
+			const struct digest *artifact, struct err *e)
+{
+	const char *text = image_annotation(img, SOCI_KEY);
+	struct digest named;
+
+	if (text && digest_parse(text, strlen(text), &named) == 0 &&
+	    digest_equal(&named, artifact))
+		return 0;
+	return trust_check_artifact(t, b, artifact, e);
+}
+
+int beside_find(struct backend *b, const struct trust *t, struct image *img, bool may_ask,
+		struct err *e)
+{
+	char text[DIGEST_TEXT_MAX];
+	struct digest digest;
+	int rc = beside_recall(b, img, &digest);
+	bool is_known = rc != -ENOENT, has_one;
+
+	if (!is_known)
+		rc = may_ask ? beside_ask(b, img, &digest, e) : 0;
+	has_one = rc == 1;
+	if (has_one)
+		rc = beside_check(b, t, img, &digest, e);
+	if (rc >= 0 && has_one)
+		rc = beside_read(b, &digest, img, e);
+	if (rc == 0 && may_ask && !is_known)
+		beside_remember(b, img,
+				has_one ? digest_format(&digest, text) : NOTED_NONE);
+	return rc < 0 ? err_prefix(e, rc, "the indexes beside %s", b->name) : 0;
+}

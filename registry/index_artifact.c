@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/index_artifact.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/jsonwrite.h"
+#include "registry/image/backend.h"
+#include "registry/image/document_kind.h"
+#include "registry/image/image.h"
+#include "registry/remote/referrer_tag.h"
+#include "registry/remote/referrers.h"
+#include "registry/remote/remote.h"
+#include "registry/remote/upload.h"
+
+/* The empty descriptor of the image-spec, manifest.md. */
+#define EMPTY_TYPE "application/vnd.oci.empty.v1+json"
+#define EMPTY_TEXT "{}"
+
+/* The manifest */
+
+static int blob_digest(const void *data, size_t len, struct digest *out)
+{
+	return digest_of(DIGEST_SHA256, data, len, out);
+}
+
+static void write_descriptor(struct jsonwrite *w, const char *type,
+			     const struct digest *d, uint64_t size)
+{
+	char text[DIGEST_TEXT_MAX];
+
+	jsonwrite_member(w, "mediaType", type);
+	jsonwrite_member(w, "digest", digest_format(d, text));
+	jsonwrite_member_number(w, "size", (int64_t)size);
+}
+
+static int write_layers(struct jsonwrite *w, const struct pushed_index *list, size_t n)
+{
+	char text[DIGEST_TEXT_MAX];
+	struct digest d;
+	size_t i;
+	int rc = 0;
+
+	jsonwrite_key(w, "layers");
+	jsonwrite_open(w, '[');
+	for (i = 0; i < n && rc == 0; i++) {
+		rc = blob_digest(list[i].data, list[i].len, &d);
+		jsonwrite_open(w, '{');
+		write_descriptor(w, INDEX_ARTIFACT_BLOB, &d, list[i].len);
+		jsonwrite_key(w, "annotations");
+		jsonwrite_open(w, '{');
+		jsonwrite_member(w, INDEX_ARTIFACT_LAYER,
+				 digest_format(list[i].layer, text));
+		jsonwrite_close(w, '}');
+		jsonwrite_close(w, '}');
+	}
+	jsonwrite_close(w, ']');
+	return rc;
+}
+
+int index_artifact_write(const struct image *img, const struct pushed_index *list,
+			 size_t n, struct buf *out)
+{
+	const struct descriptor *subject = &img->manifest_descriptor;
+	struct digest empty;
+	struct jsonwrite w;
+	int rc = blob_digest(EMPTY_TEXT, strlen(EMPTY_TEXT), &empty), done;
+
+	if (rc < 0)
+		return rc;
+	jsonwrite_init(&w, out);
+	jsonwrite_open(&w, '{');
+	jsonwrite_member_number(&w, "schemaVersion", 2);
+	jsonwrite_member(&w, "mediaType", MEDIA_OCI_MANIFEST);
+	jsonwrite_member(&w, "artifactType", INDEX_ARTIFACT_TYPE);
+	jsonwrite_key(&w, "config");
+	jsonwrite_open(&w, '{');
+	write_descriptor(&w, EMPTY_TYPE, &empty, strlen(EMPTY_TEXT));
+	jsonwrite_close(&w, '}');
+	rc = write_layers(&w, list, n);
+	jsonwrite_key(&w, "subject");
+	jsonwrite_open(&w, '{');
+	write_descriptor(&w, subject->media_type, &subject->digest, subject->size);
+	jsonwrite_close(&w, '}');
+	jsonwrite_close(&w, '}');
+	done = jsonwrite_finish(&w);
+	return rc < 0 ? rc : done;
+}
+
+/* Pushing */
+
+struct pushing {
+	struct remote *remote;
+	const struct image *image;
+	struct buf manifest;
+	struct push_report report;
+	struct err *e;
+};
+
+static int push_blob(struct pushing *p, const void *data, size_t len)
+{
+	struct digest d;
+	int rc = blob_digest(data, len, &d);
+
+	if (rc == 0)
+		rc = upload_blob(p->remote, &d, data, len, UPLOAD_PART, p->e);
+	if (rc == 1)
+		p->report.sent += len;
+	return rc < 0 ? rc : 0;
+}
+
+static int is_ours(void *arg, const struct descriptor *d)
+{
+	const struct pushing *p = arg;
+
+	return digest_equal(&d->digest, &p->report.artifact) ? -EEXIST : 0;
+}
+
+/*
+ * The registry did not say that it has noted the subject. It may have done so before. Without
+ * the API, clients keep the list.
+ */
+static int list_artifact(struct pushing *p)
+{
+	const struct digest *subject = &p->image->manifest_descriptor.digest;
+	const struct referrers_query q = {
+		.of = subject,
+		.type = INDEX_ARTIFACT_TYPE,
+		.fn = is_ours,
+		.arg = p,
+	};
+	const struct referrer_entry entry = {
+		.digest = p->report.artifact,
+		.size = p->manifest.len,
+		.media_type = MEDIA_OCI_MANIFEST,
+		.artifact_type = INDEX_ARTIFACT_TYPE,
+	};
+	int rc = referrers_by_api(p->remote, &q, p->e);
+
+	if (rc == -EEXIST)
+		return 0;
+	if (rc == 0)
+		return err_set(
+			p->e, -EIO,
+			"the registry has taken the indexes, but does not list them "
+			"as referrers of the image");
+	if (rc != -ENOSYS)
+		return rc;
+	rc = referrer_tag_add(p->remote, subject, &entry, p->e);
+	return rc < 0 ? rc : 0;
+}
+
+static int push_manifest(struct pushing *p)
+{
+	char text[DIGEST_TEXT_MAX];
+	const struct upload_manifest m = {
+		.reference = digest_format(&p->report.artifact, text),
+		.media_type = MEDIA_OCI_MANIFEST,
+		.data = p->manifest.data,
+		.len = p->manifest.len,
+	};
+	bool is_listed = false;
+	int rc = upload_has(p->remote, &p->report.artifact, true, p->e);
+
+	if (rc == 0) {
+		rc = upload_manifest(p->remote, &m, &is_listed, p->e);
+		p->report.sent += rc == 0 ? m.len : 0;
+	}
+	if (rc < 0)
+		return rc;
+	return is_listed ? 0 : list_artifact(p);
+}
+
+static int push_all(struct pushing *p, const struct pushed_index *list, size_t n)
+{
+	int rc = push_blob(p, EMPTY_TEXT, strlen(EMPTY_TEXT));
+	size_t i;
+
+	for (i = 0; i < n && rc == 0; i++)
+		rc = push_blob(p, list[i].data, list[i].len);
+	return rc == 0 ? push_manifest(p) : rc;
+}
+
+/* What to do about a refusal. */
+static const char *push_advice(int code)
+{
+	switch (code) {
+	case -EACCES:
+		return "; log in as a user who may push there";
+	case -ENOTSUP:
+		return "; this registry cannot be pushed to";
+	case -EFBIG:
+		return "; the registry takes nothing so large";
+	case -ENOSPC:
+		return "; the registry is full";
+	default:
+		return "";
+	}
+}
+
+static int open_writer(struct backend *b, struct remote **out, struct err *e)
+{
+	if (!b->ops->writer)
+		return err_set(e, -ENOTSUP,
+			       "%s: not in a registry, so nothing can be pushed",
+			       b->name);
+	return b->ops->writer(b, out, e);
+}
+
+int index_artifact_push(struct backend *b, const struct image *img,
+			const struct pushed_index *list, size_t n, bool dry_run,
+			struct push_report *out, struct err *e)
+{
+	struct pushing p = {.image = img, .e = e};
+	struct err why;
+	size_t i;
+	int rc;
+
+	buf_init(&p.manifest, DOCUMENT_MAX);
+	rc = index_artifact_write(img, list, n, &p.manifest);
+	if (rc == 0)
+		rc = blob_digest(p.manifest.data, p.manifest.len, &p.report.artifact);
+	if (rc < 0)
+		err_set(e, rc, "cannot write the manifest: %s", strerror(-rc));
+	p.report.size = p.manifest.len + strlen(EMPTY_TEXT);
+	for (i = 0; i < n; i++)
+		p.report.size += list[i].len;
+	if (rc == 0)
+		rc = open_writer(b, &p.remote, e);
+	if (rc == 0 && !dry_run) {
+		p.e = &why;
+		rc = push_all(&p, list, n);
+		if (rc < 0)
+			err_set(e, rc, "cannot push to the repository of %s: %s%s",
+				b->name, why.text, push_advice(rc));
+	}
+	remote_free(p.remote);
+	buf_release(&p.manifest);
+	if (rc == 0)
+		*out = p.report;
+	return rc;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Indexes of an image's layers as one artifact in the image's own repository: an OCI 1.1
+ * manifest whose subject is the image's manifest, with one blob for each layer. An annotation
+ * of the blob has the digest of the layer. There are no times in it, so the same indexes have
+ * the same digest.
+ */
+#ifndef REGISTRY_INDEX_ARTIFACT_H
+#define REGISTRY_INDEX_ARTIFACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+
+struct backend;
+struct buf;
+struct err;
+struct image;
+
+#define INDEX_ARTIFACT_TYPE  "application/vnd.peelfs.index.v1+json"
+#define INDEX_ARTIFACT_BLOB  "application/vnd.peelfs.layer-index.v1+zstd"
+#define INDEX_ARTIFACT_LAYER "org.peelfs.layer.digest"
+
+/* The index of one layer, to be pushed. Borrowed. */
+struct pushed_index {
+	const struct digest *layer;
+	const void *data;
+	size_t len;
+};
+
+struct push_report {
+	struct digest artifact; /* of the manifest */
+	uint64_t size;		/* of the manifest and all blobs */
+	uint64_t sent;		/* bytes that the registry did not have yet */
+};
+
+/*
+ * Appends the manifest of an artifact for @img to @out. 0, -ENOMEM, -E2BIG.
+ */
+int index_artifact_write(const struct image *img, const struct pushed_index *list,
+			 size_t n, struct buf *out);
+
+/*
+ * Pushes the artifact to the repository of @b, and makes it a referrer of @img. What is there
+ * already is not sent. With @dry_run only the report is made, without a request. -ENOTSUP:
+ * @b is not in a registry, or that cannot be pushed to; others: remote/upload.h.
+ */
+int index_artifact_push(struct backend *b, const struct image *img,
+			const struct pushed_index *list, size_t n, bool dry_run,
+			struct push_report *out, struct err *e);
+
+#endif
