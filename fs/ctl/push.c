@@ -63,10 +63,12 @@ static int pack_layer(struct pushing *p, size_t i)
 		return 0;
 	}
 	rc = push_write(ix, packed, &e);
-	if (rc == -E2BIG)
+	if (rc == -E2BIG || rc == -ENOTSUP) {
 		ctl_print("%s  is left out: %s", text, e.text);
+		return 0;
+	}
 	if (rc < 0)
-		return rc == -E2BIG ? 0 : ctl_error("layer %s: %s", text, e.text);
+		return ctl_error("layer %s: %s", text, e.text);
 	ctl_print("%s  %10.1f KiB  %6.2f %% of the layer", text, to_kib(packed->len),
 		  percent(packed->len, l->descriptor.size));
 	p->list[p->n++] = (struct pushed_index){

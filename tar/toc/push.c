@@ -108,51 +108,13 @@ static void put_xattrs(struct push *p, const struct entry *e)
 
 /* Entries */
 
-static void put_place(struct push *p, uint64_t data, uint64_t stored)
-{
-	put_signed(p, PUSHED_PLACES, (int64_t)(data - p->place));
-	p->place = pushed_next_place(data, stored);
-}
-
-static void put_sparse(struct push *p, const struct entry *e)
-{
-	uint64_t off = 0, hole = 0, n = 0, first = 0, stored = 0, len, data;
-	struct buf all = p->columns[PUSHED_EXTENTS];
-	struct buf own;
-
-	buf_init(&own, PUSHED_RAW_MAX);
-	p->columns[PUSHED_EXTENTS] = own;
-	for (; off < e->size && p->rc == 0; off += len) {
-		len = e->size - off;
-		p->rc = index_extent(p->index, e, off, &len, &data);
-		if (p->rc < 0)
-			break;
-		if (data == UINT64_MAX) {
-			hole += len;
-			continue;
-		}
-		first = n++ ? first : data;
-		stored += len;
-		put_number(p, PUSHED_EXTENTS, hole);
-		put_number(p, PUSHED_EXTENTS, len);
-		hole = 0;
-	}
-	own = p->columns[PUSHED_EXTENTS];
-	p->columns[PUSHED_EXTENTS] = all;
-	put_number(p, PUSHED_EXTENTS, n);
-	put(p, PUSHED_EXTENTS, own.data, own.len);
-	buf_release(&own);
-	if (n > 0)
-		put_place(p, first, stored);
-}
-
 static void put_regular(struct push *p, const struct entry *e)
 {
 	put_number(p, PUSHED_SIZES, e->size);
-	if (e->flags & ENTRY_SPARSE)
-		put_sparse(p, e);
-	else if (e->size > 0)
-		put_place(p, e->data, e->size);
+	if (e->size == 0)
+		return;
+	put_signed(p, PUSHED_PLACES, (int64_t)(e->data - p->place));
+	p->place = pushed_next_place(e->data, e->size);
 }
 
 /* What an inode has. */
@@ -177,24 +139,6 @@ static void put_inode(struct push *p, const struct entry *e)
 	}
 }
 
-/* Another name of @inode, or the one that stands for it. */
-static void put_link(struct push *p, uint32_t id, const struct entry *inode)
-{
-	bool is_nameless = inode->id >= p->n;
-	uint32_t target = is_nameless ? p->first_link[inode->id - p->n] : inode->id;
-	uint8_t flags = inode->flags & ENTRY_SPARSE ? PUSHED_SPARSE : 0;
-
-	if (is_nameless && target == 0) {
-		p->first_link[inode->id - p->n] = id;
-		put(p, PUSHED_FLAGS, &flags, 1);
-		put_inode(p, inode);
-		return;
-	}
-	flags = PUSHED_HARDLINK;
-	put(p, PUSHED_FLAGS, &flags, 1);
-	put_number(p, PUSHED_TARGETS, target);
-}
-
 static void put_own(struct push *p, const struct entry *e)
 {
 	uint8_t flags = 0;
@@ -203,8 +147,6 @@ static void put_own(struct push *p, const struct entry *e)
 		flags |= PUSHED_IMPLIED;
 	if (e->flags & ENTRY_FOREIGN)
 		flags |= PUSHED_FOREIGN;
-	if (S_ISREG(e->mode) && (e->flags & ENTRY_SPARSE))
-		flags |= PUSHED_SPARSE;
 	put(p, PUSHED_FLAGS, &flags, 1);
 	if (flags & PUSHED_FOREIGN)
 		put_text(p, PUSHED_TEXTS, e->link, e->link_len);
@@ -212,9 +154,17 @@ static void put_own(struct push *p, const struct entry *e)
 		put_inode(p, e);
 }
 
+static void put_link(struct push *p, uint32_t target)
+{
+	uint8_t flags = PUSHED_HARDLINK;
+
+	put(p, PUSHED_FLAGS, &flags, 1);
+	put_number(p, PUSHED_TARGETS, target);
+}
+
 static void put_entry(struct push *p, uint32_t id)
 {
-	struct entry e, inode;
+	struct entry e;
 
 	p->rc = index_entry(p->index, id, &e);
 	if (p->rc < 0)
@@ -222,13 +172,10 @@ static void put_entry(struct push *p, uint32_t id)
 	if (id > 0)
 		put_text(p, PUSHED_NAMES, e.name, e.name_len);
 	put_number(p, PUSHED_CHILDREN, e.n_children);
-	if (e.inode == id) {
+	if (e.inode == id)
 		put_own(p, &e);
-		return;
-	}
-	p->rc = index_entry(p->index, e.inode, &inode);
-	if (p->rc == 0)
-		put_link(p, id, &inode);
+	else
+		put_link(p, e.inode);
 }
 
 /* Spans */
@@ -292,8 +239,8 @@ static int write_head(const struct push *p, struct buf *out)
 {
 	const struct index_info *info = index_info(p->index);
 	const uint64_t numbers[] = {
-		info->blob.alg, info->blob_size, info->decoded_size, info->compression,
-		p->n,		info->n_spans,	 info->n_skipped,
+		info->blob.alg,	 info->blob_size, info->decoded_size, info->compression,
+		info->n_entries, info->n_spans,	  info->n_skipped,
 	};
 	size_t i;
 	int rc = buf_append(out, PUSHED_MAGIC, PUSHED_MAGIC_LEN);
@@ -309,19 +256,26 @@ static int write_head(const struct push *p, struct buf *out)
 	return rc;
 }
 
-/* Inodes without a name are behind all others. */
-static int count_named(struct push *p)
+/*
+ * A reader compares each file with the header in the layer that names it. So there must be one:
+ * not for an inode that has lost its name to a later entry, but not the links to it, all of
+ * which are at the end; and for files with holes the formats are many.
+ */
+static int check_kind(const struct index *ix, struct err *e)
 {
-	uint32_t n = index_info(p->index)->n_entries, all = n;
-	struct entry e;
-	int rc = 0;
+	const struct index_info *info = index_info(ix);
+	struct entry last;
+	int rc = index_entry(ix, info->n_entries - 1, &last);
 
-	while (n > 1 && (rc = index_entry(p->index, n - 1, &e)) == 0 && e.name_len == 0)
-		n--;
-	p->n = n;
-	p->first_link = calloc(all - n + 1, sizeof(*p->first_link));
-	p->lists = calloc((size_t)n + 1, sizeof(*p->lists));
-	return rc < 0 ? rc : p->first_link && p->lists ? 0 : -ENOMEM;
+	if (rc < 0)
+		return rc;
+	if (info->has_sparse)
+		return err_set(e, -ENOTSUP, "it has sparse files");
+	if (info->n_entries > 1 && last.name_len == 0)
+		return err_set(e, -ENOTSUP, "a file of it with hard links was replaced");
+	if (info->n_entries > PUSHED_ENTRIES_MAX)
+		return -E2BIG;
+	return 0;
 }
 
 static int push_fill(struct push *p)
@@ -331,8 +285,9 @@ static int push_fill(struct push *p)
 	size_t len;
 	uint32_t i;
 
-	p->rc = info->n_entries > PUSHED_ENTRIES_MAX ? -E2BIG : count_named(p);
-	for (i = 0; i < p->n && p->rc == 0; i++)
+	p->lists = calloc((size_t)info->n_entries + 1, sizeof(*p->lists));
+	p->rc = p->lists ? 0 : -ENOMEM;
+	for (i = 0; i < info->n_entries && p->rc == 0; i++)
 		put_entry(p, i);
 	for (i = 0; i < info->n_spans && p->rc == 0; i++)
 		put_span(p, i);
@@ -365,15 +320,18 @@ int push_write_raw(const struct index *ix, struct buf *out, struct err *e)
 
 	for (i = 0; i < N_PUSHED_COLUMNS; i++)
 		buf_init(&p.columns[i], PUSHED_RAW_MAX);
-	rc = push_fill(&p);
+	rc = check_kind(ix, e);
+	if (rc == 0)
+		rc = push_fill(&p);
 	if (rc == 0)
 		rc = prepend_count(&p);
 	if (rc == 0)
 		rc = write_head(&p, out);
 	for (i = 0; i < N_PUSHED_COLUMNS; i++)
 		buf_release(&p.columns[i]);
-	free(p.first_link);
 	free(p.lists);
+	if (rc == -ENOTSUP)
+		return rc;
 	if (rc == -E2BIG)
 		return err_set(e, rc, "its index is too large to be pushed");
 	return rc < 0 ? err_set(e, rc, "its index cannot be read: %s", strerror(-rc)) : 0;

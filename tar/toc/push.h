@@ -8,8 +8,9 @@ struct err;
 struct index;
 
 /*
- * Appends the packed form to @out. -E2BIG: more entries or bytes than a reader takes;
- * -EBADMSG: the index is damaged; -ENOMEM. With a sentence.
+ * Appends the packed form to @out. -ENOTSUP: the layer has sparse files, or links to a file
+ * that it replaces, which a reader could not check; -E2BIG: more entries or bytes than a reader
+ * takes; -EBADMSG: the index is damaged; -ENOMEM. With a sentence.
  */
 int push_write(const struct index *ix, struct buf *out, struct err *e);
 /* The same, not packed. */

@@ -196,46 +196,13 @@ static int take_place(struct pushed *p, struct tar_entry *te)
 	return 0;
 }
 
-/* Its extents are in *list, which the caller frees. */
-static int take_sparse(struct pushed *p, struct tar_entry *te, struct extent **list)
-{
-	struct cursor *c = column(p, PUSHED_EXTENTS);
-	uint64_t n = cursor_number(c), off = 0, i;
-
-	/* Each takes two bytes or more. */
-	if (c->is_bad || n > (size_t)(c->end - c->at) / 2)
-		return pushed_corrupt(p, "a sparse file");
-	*list = calloc((size_t)n + 1, sizeof(**list));
-	if (!*list)
-		return -ENOMEM;
-	te->is_sparse = true;
-	te->extents = *list;
-	te->n_extents = (size_t)n;
-	for (i = 0; i < n; i++) {
-		uint64_t hole = cursor_number(c), len = cursor_number(c);
-
-		if (c->is_bad || !add_fits(off, hole, &off) ||
-		    !range_fits(off, len, te->size) ||
-		    !range_fits(te->stored, len, p->decoded_size))
-			return pushed_corrupt(p, "a sparse file");
-		(*list)[i] = (struct extent){off, len};
-		off += len;
-		te->stored += len;
-	}
-	return n > 0 ? take_place(p, te) : 0;
-}
-
-static int take_regular(struct pushed *p, uint8_t flags, struct tar_entry *te,
-			struct extent **list)
+static int take_regular(struct pushed *p, struct tar_entry *te)
 {
 	struct cursor *c = column(p, PUSHED_SIZES);
 
-	te->size = cursor_number(c);
+	te->size = te->stored = cursor_number(c);
 	if (c->is_bad || te->size > INT64_MAX)
 		return pushed_corrupt(p, "a size");
-	if (flags & PUSHED_SPARSE)
-		return take_sparse(p, te, list);
-	te->stored = te->size;
 	return te->size > 0 ? take_place(p, te) : 0;
 }
 
@@ -261,8 +228,7 @@ static int take_attributes(struct pushed *p, struct tar_entry *te)
 	return 0;
 }
 
-static int take_inode(struct pushed *p, uint8_t flags, struct tar_entry *te,
-		      struct extent **list)
+static int take_inode(struct pushed *p, struct tar_entry *te)
 {
 	struct cursor *texts = column(p, PUSHED_TEXTS);
 	struct cursor *devices = column(p, PUSHED_DEVICES);
@@ -272,7 +238,7 @@ static int take_inode(struct pushed *p, uint8_t flags, struct tar_entry *te,
 		return rc;
 	switch (te->mode & S_IFMT) {
 	case S_IFREG:
-		return take_regular(p, flags, te, list);
+		return take_regular(p, te);
 	case S_IFLNK:
 		te->link = cursor_text(texts, &te->link_len);
 		return texts->is_bad ? pushed_corrupt(p, "a symlink") : 0;
@@ -311,7 +277,6 @@ static int take_entry(struct pushed *p, uint32_t id)
 {
 	const uint8_t *flags = cursor_take(column(p, PUSHED_FLAGS), 1);
 	struct tar_entry te = {.path = p->path, .mode = S_IFDIR};
-	struct extent *list = NULL;
 	uint32_t file;
 	int rc;
 
@@ -321,12 +286,11 @@ static int take_entry(struct pushed *p, uint32_t id)
 	if (*flags & (PUSHED_HARDLINK | PUSHED_FOREIGN))
 		rc = take_link(p, *flags, &te);
 	else
-		rc = te.is_implied ? 0 : take_inode(p, *flags, &te, &list);
+		rc = te.is_implied ? 0 : take_inode(p, &te);
 	if (rc == 0)
 		rc = enter_path(p, id, &te.path_len);
 	if (rc == 0)
 		rc = tree_add(p->tree, &te, &file, p->e);
-	free(list);
 	return rc;
 }
 

@@ -16,8 +16,7 @@
  * set. A signed number n is 2n, or -2n - 1. A text ends with a NUL.
  *
  * Entries are in the order of the index: breadth first, a directory's children by name. So the
- * numbers of children tell the tree. Inodes without a name are left out: the first of their
- * hard links stands for them. Files have no digest, because nothing could vouch for it.
+ * numbers of children tell the tree. Files have no digest, because nothing could vouch for it.
  *
  * Each column has one kind of fact, and only for the entries that have it. That alone makes
  * the packed form a third smaller.
@@ -49,7 +48,6 @@ enum pushed_column {
 	PUSHED_XATTRS,	/* the number of a list, from 1; 0: none */
 	PUSHED_SIZES,	/* of regular files */
 	PUSHED_PLACES,	/* of those with content: see pushed_next_place() */
-	PUSHED_EXTENTS, /* of sparse files: how many; then hole before, length */
 	PUSHED_TEXTS,	/* of symlinks and links to lower layers */
 	PUSHED_TARGETS, /* of hard links: the number of the entry */
 	PUSHED_DEVICES, /* major, minor */
@@ -67,7 +65,6 @@ enum pushed_flag {
 	PUSHED_IMPLIED = 1 << 0, /* a directory that is not in the archive */
 	PUSHED_HARDLINK = 1 << 1,
 	PUSHED_FOREIGN = 1 << 2, /* a hard link to a path that is not in the layer */
-	PUSHED_SPARSE = 1 << 3,
 };
 
 /*
