@@ -44,8 +44,8 @@ bool image_source_is_pinned(const struct image_source *s);
  * once: later calls do not notice that a tag moved. An artifact is an image with is_artifact
  * set. What the policy or the user's key does not admit (trust/trust.h) is refused, and
  * nothing of it is given. -ENOENT: no such image, or none for @want; -EACCES: refused, by the
- * registry or for lack of trust; -EIO: the registry cannot be reached; -EBADMSG: a malformed document or a wrong digest; -ENOTSUP: an unsupported
- * form; -E2BIG: over a ceiling.
+ * registry or for lack of trust; -EIO: the registry cannot be reached; -EBADMSG: a malformed
+ * document or a wrong digest; -ENOTSUP: an unsupported form; -E2BIG: over a ceiling.
  */
 int image_source_resolve(struct image_source *s, const struct platform *want,
 			 struct image **out, struct err *e);

@@ -23,6 +23,9 @@
 #define TYPE_ARTIFACT "application/vnd.dev.cosign.artifact.sig.v1+json"
 #define SIGNATURE_KEY "dev.cosignproject.cosign/signature"
 
+/* Documents that are read, good or not: each signature has its own, and some a manifest. */
+#define DOCUMENTS_MAX (2 * SIGNATURES_MAX)
+
 /* Manifests that hold a good signature; the note with their digests stays below 4 KiB. */
 #define HOLDERS_MAX 16
 
@@ -35,7 +38,8 @@ struct search {
 	void *arg;
 	bool has_types; /* descriptors tell what they are: leave out what is not a signature */
 	bool is_enough;
-	unsigned n;
+	unsigned n;	      /* signatures */
+	unsigned n_documents; /* that were read for them */
 	struct digest holders[HOLDERS_MAX];
 	size_t n_holders;
 	struct err *err;
@@ -62,6 +66,11 @@ static void report(struct search *s, const struct digest *holder,
 	if (v != SIGNATURE_USELESS)
 		note_holder(s, holder);
 	s->is_enough = v == SIGNATURE_ENOUGH;
+}
+
+static bool is_exhausted(const struct search *s)
+{
+	return s->is_enough || s->n >= SIGNATURES_MAX || s->n_documents >= DOCUMENTS_MAX;
 }
 
 /* Decodes base64 to @out, which gets a copy of it first. */
@@ -117,6 +126,7 @@ static int read_layer(struct search *s, const struct digest *holder,
 		return 0;
 	if (layer->size > PAYLOAD_MAX)
 		return -E2BIG;
+	s->n_documents++;
 	rc = document_get(s->backend, layer, &bytes, s->err);
 	if (rc == 0)
 		rc = is_simple ? read_simple(s, holder, layer, &bytes)
@@ -137,13 +147,13 @@ static int read_holder(struct search *s, const struct descriptor *d)
 	struct manifest m = {0};
 	struct buf bytes = {0};
 	size_t i;
-	int rc = document_get(s->backend, d, &bytes, s->err);
+	int rc;
 
+	s->n_documents++;
+	rc = document_get(s->backend, d, &bytes, s->err);
 	if (rc == 0)
 		rc = manifest_parse(bytes.data, bytes.len, &m, NULL);
-	for (i = 0; rc >= 0 && i < m.n_layers && !s->is_enough; i++) {
-		if (s->n >= SIGNATURES_MAX)
-			break;
+	for (i = 0; rc >= 0 && i < m.n_layers && !is_exhausted(s); i++) {
 		rc = read_layer(s, &d->digest, &m.layers[i]);
 		if (!is_failure(rc))
 			rc = 0;
@@ -237,9 +247,7 @@ static int on_referrer(void *arg, const struct descriptor *d)
 	struct search *s = arg;
 	int rc = may_hold(s, d) ? read_holder(s, d) : 0;
 
-	if (rc == 0 && (s->is_enough || s->n >= SIGNATURES_MAX))
-		return -ECANCELED;
-	return rc;
+	return rc == 0 && is_exhausted(s) ? -ECANCELED : rc;
 }
 
 int signatures_ask(struct backend *b, const struct digest *of, signature_fn *fn,

@@ -13,7 +13,7 @@
 
 struct err;
 
-/* A ceiling for one manifest: who signs often has a few. */
+/* A ceiling for one manifest, whose author may be hostile; usual are a few. */
 #define SIGNATURES_MAX 64
 
 struct signature {

@@ -29,7 +29,7 @@ static struct {
 static size_t n_documents;
 static struct descriptor tagged,
 	listed; /* of what is under cosign's tag; of a referrer */
-static unsigned asked;
+static unsigned asked, n_read;
 static int trouble; /* what asking for signatures gives */
 
 static struct descriptor put(const void *data, size_t len, const char *media)
@@ -51,6 +51,7 @@ static int get_document(struct backend *b, const struct descriptor *d, struct bu
 	size_t i;
 
 	(void)b;
+	n_read++;
 	for (i = 0; i < n_documents; i++) {
 		if (digest_equal(&documents[i].digest, &d->digest))
 			return buf_append(bytes, documents[i].bytes.data,
@@ -81,7 +82,7 @@ static void reset(void)
 	while (n_documents > 0)
 		buf_release(&documents[--n_documents].bytes);
 	tagged = listed = (struct descriptor){0};
-	asked = 0;
+	asked = n_read = 0;
 	trouble = 0;
 }
 
@@ -346,6 +347,32 @@ static void test_many(void)
 	reset();
 }
 
+/* What is no signature has a ceiling, too. */
+static void test_junk(void)
+{
+	struct trust *t = open_trust(signed_by("key.pub"), NULL);
+	struct descriptor d = put("x", 1, SIMPLE);
+	char text[DIGEST_TEXT_MAX];
+	struct buf layers;
+	int i;
+
+	buf_init(&layers, 1 << 20);
+	digest_format(&d.digest, text);
+	for (i = 0; i < 500; i++) {
+		if (buf_printf(&layers,
+			       "%s{\"mediaType\":\"" SIMPLE "\",\"digest\":\"%s\","
+			       "\"size\":1}",
+			       i ? "," : "", text) < 0)
+			exit(1);
+	}
+	tagged = hold(&layers);
+	check(t, -EACCES, "there is none");
+	ok(n_read > 10 && n_read <= 128, "%u documents are read", n_read);
+	buf_release(&layers);
+	trust_free(t);
+	reset();
+}
+
 int main(void)
 {
 	place_make();
@@ -362,6 +389,7 @@ int main(void)
 	test_store();
 	test_artifact();
 	test_many();
+	test_junk();
 	signer_release(&key);
 	signer_release(&other);
 	return test_done();
