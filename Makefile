@@ -168,6 +168,7 @@ format-check:
 install: all
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(wildcard man/*.1)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man7 $(wildcard man/*.7)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(wildcard man/*.8)
 	install -D -m 644 completion/peelfs.bash $(DESTDIR)$(BASHDIR)/peelfs
 	ln -sf peelfs $(DESTDIR)$(BASHDIR)/peelctl
@@ -179,6 +180,7 @@ install: all
 uninstall:
 	rm -f $(PROGRAMS:$(B)/%=$(DESTDIR)$(PREFIX)/bin/%) $(DESTDIR)$(SBINDIR)/mount.peelfs \
 		$(patsubst man/%.1,$(DESTDIR)$(PREFIX)/share/man/man1/%.1,$(wildcard man/*.1)) \
+		$(patsubst man/%.7,$(DESTDIR)$(PREFIX)/share/man/man7/%.7,$(wildcard man/*.7)) \
 		$(patsubst man/%.8,$(DESTDIR)$(PREFIX)/share/man/man8/%.8,$(wildcard man/*.8)) \
 		$(DESTDIR)$(BASHDIR)/peelfs $(DESTDIR)$(BASHDIR)/peelctl $(DESTDIR)$(ZSHDIR)/_peelfs
 

@@ -28,6 +28,7 @@ struct places {
 	char podman[PATH_MAX];
 	char store[PATH_MAX];
 	char images[PATH_MAX];
+	char cache[PATH_MAX];
 	char conf[PATH_MAX];
 	char unit[PATH_MAX];
 	struct setup setup;
@@ -92,11 +93,12 @@ static void find_podman(char *out)
 /* STORE is short: podman 4 has 4 KiB for the names of all layers of a container. */
 static void place_podman(struct places *p, bool is_user)
 {
-	char config[PATH_MAX], data[PATH_MAX];
+	char config[PATH_MAX], data[PATH_MAX], cache[PATH_MAX];
 
 	if (is_user) {
 		user_dir("XDG_CONFIG_HOME", "/.config", config);
 		user_dir("XDG_DATA_HOME", "/.local/share", data);
+		join(p->cache, user_dir("XDG_CACHE_HOME", "/.cache", cache), "/peelfs");
 		find_podman(p->podman);
 	}
 	join(p->conf, is_user ? config : "/etc", "/containers/storage.conf");
@@ -129,6 +131,7 @@ static int find_places(struct places *p, enum setup_engine engine, bool is_user,
 		.podman = p->podman,
 		.store = p->store,
 		.images = p->images,
+		.cache = p->cache,
 		.options = options,
 	};
 	return find_peelfs(p->peelfs, e);

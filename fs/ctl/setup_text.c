@@ -51,6 +51,10 @@ static int make_options(const struct setup *s, struct buf *out)
 		rc = options_append_escaped(out, s->images);
 	if (rc == 0 && is_store)
 		rc = buf_append_text(out, ",suid,dev");
+	if (rc == 0 && s->is_user)
+		rc = buf_append_text(out, ",cache_dir=");
+	if (rc == 0 && s->is_user)
+		rc = options_append_escaped(out, s->cache);
 	if (rc == 0 && s->options[0])
 		rc = buf_printf(out, ",%s", s->options);
 	return rc;

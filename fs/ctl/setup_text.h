@@ -12,11 +12,13 @@ enum setup_engine { SETUP_PODMAN, SETUP_CONTAINERD };
 /* All paths are absolute. */
 struct setup {
 	enum setup_engine engine;
-	bool is_user;	     /* of one user's podman, not of the machine's */
-	const char *peelfs;  /* the program */
-	const char *podman;  /* the same, if is_user */
-	const char *store;   /* the mount point */
-	const char *images;  /* the list of images */
+	bool is_user;	    /* of one user's podman, not of the machine's */
+	const char *peelfs; /* the program */
+	const char *podman; /* the same, if is_user */
+	const char *store;  /* the mount point */
+	const char *images; /* the list of images */
+	/* A user's cache. In the user's namespace peelfs is root and would take the machine's. */
+	const char *cache;
 	const char *options; /* more of them for the mount, as "a,b=c"; "" */
 };
 

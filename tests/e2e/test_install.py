@@ -15,7 +15,8 @@ TOP = os.path.normpath(os.path.join(os.path.dirname(__file__), "../.."))
 BASH = os.path.join(TOP, "completion/peelfs.bash")
 INSTALLED = """usr/bin/peelctl usr/bin/peelfs sbin/mount.peelfs
     usr/share/bash-completion/completions/peelctl usr/share/bash-completion/completions/peelfs
-    usr/share/man/man1/peelctl.1 usr/share/man/man1/peelfs.1 usr/share/man/man8/mount.peelfs.8
+    usr/share/man/man1/peelctl.1 usr/share/man/man1/peelfs.1
+    usr/share/man/man7/peelfs-containers.7 usr/share/man/man8/mount.peelfs.8
     usr/share/zsh/site-functions/_peelfs""".split()
 
 

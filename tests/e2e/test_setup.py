@@ -2,13 +2,17 @@
 """peelctl setup: what it prints, and what it writes without losing anything."""
 import os
 import re
+import shutil
 import stat
 import subprocess
 
 import pytest
 
+import engines
+import system
 from mounting import PEELCTL, PEELFS, environment
 from stores import ctl
+from test_run_users import ranges
 
 STORE = '["/var/lib/peelfs/podman"]'
 # The machine's files are not touched: the directories are new in this namespace.
@@ -159,3 +163,25 @@ def test_words():
                          (["podman", "-o", "insecur"], "insecure"), (["podman", "x"], "expected")]:
         done = ctl("setup", *words)
         assert done.returncode == 1 and about in done.stderr and done.stdout == ""
+
+
+ROOTLESS = """\
+unset CONTAINERS_STORAGE_CONF
+./peelctl setup podman --user --write -o insecure > said
+sed -n 's/^ExecStart=//p' .config/systemd/user/peelfs-podman.service > start
+sh -eu start
+podman unshare ./peelctl add .local/share/peelfs/podman "$1"
+podman run --rm --pull=never "$1" cat /srv/kept
+test -d .cache/peelfs/layers
+"""
+
+
+@pytest.mark.heavy
+@pytest.mark.limit(120)
+def test_user_with_podman(registry, images, user):
+    """What setup writes is all that an ordinary user's podman needs."""
+    reference = registry.push(images.image(system.layers()), "setup/system", "v1")
+    with ranges(user, [user + ":2000000:65536\n"]), engines.rootless(user) as shell:
+        shutil.copy(PEELCTL, shell.path + "/peelctl")
+        done = shell(ROOTLESS, reference)
+        assert (done.returncode, done.stdout) == (0, "kept\n"), done.stderr
