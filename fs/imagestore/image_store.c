@@ -71,10 +71,11 @@ static void learn_size(struct image_store *s, struct stored_layer *l,
 {
 	const struct index_info *info = index_info(layer_index(m->layer));
 
-	if (info->basis != BASIS_STREAM && info->basis != BASIS_SOCI)
-		return;
-	l->size = info->decoded_size;
-	s->is_stale = true;
+	if (info->basis == BASIS_STREAM || info->basis == BASIS_SOCI)
+		l->size = info->decoded_size;
+	else
+		l->size = split_archive_size(&l->split);
+	s->is_stale |= l->size > 0;
 }
 
 /* Under the lock. */

@@ -51,6 +51,11 @@ uint64_t split_size(const struct split *sp)
 	return __atomic_load_n(&sp->size, __ATOMIC_ACQUIRE);
 }
 
+uint64_t split_archive_size(const struct split *sp)
+{
+	return __atomic_load_n(&sp->archive_size, __ATOMIC_ACQUIRE);
+}
+
 /* MAKING */
 
 /*
@@ -95,6 +100,9 @@ static int write_split(struct split *sp, struct mount_layer *l)
 		return mount_layer_failed(l, "", rc, e.text);
 	}
 	sp->fd = fd;
+	__atomic_store_n(&sp->archive_size,
+			 index_info(layer_index(l->layer))->decoded_size,
+			 __ATOMIC_RELEASE);
 	__atomic_store_n(&sp->size, size, __ATOMIC_RELEASE);
 	return 0;
 }

@@ -27,8 +27,10 @@ struct split {
 	struct splits *all;
 	uint32_t image; /* whose layer it is, and its number there */
 	uint32_t layer;
-	int fd;	       /* while it is pinned */
-	uint64_t size; /* atomic: 0 until it was made once */
+	int fd; /* while it is pinned */
+	/* Atomic: 0 until it was made once. */
+	uint64_t size;
+	uint64_t archive_size;
 };
 
 /* @images must outlive it. */
@@ -38,8 +40,9 @@ void splits_release(struct splits *all);
 /* Nothing is made. */
 void split_init(struct split *sp, struct splits *all, uint32_t image, uint32_t layer);
 
-/* Its size; 0: not known, because it was never made. */
+/* Its size, and that of the layer's archive; 0: not known, because it was never made. */
 uint64_t split_size(const struct split *sp);
+uint64_t split_archive_size(const struct split *sp);
 /*
  * Makes it unless it is there; another thread does, so that the wait can be ended. Failures are
  * counted and logged; an errno for a program.

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """layout=store: the files of an additional image store; test_podman.py uses it."""
+import base64
+import gzip
 import json
 import os
 import stat
@@ -7,6 +9,8 @@ import stat
 import pytest
 
 import archive
+import test_lazy
+from layout import digest
 from mounting import mount, run
 
 LAYERS = [
@@ -117,3 +121,39 @@ def test_artifact(images, tmp_path):
     done = run("-o", "layout=store,cache_dir=%s" % (tmp_path / "c"), images.tag(artifact),
                str(tmp_path / "mnt"))
     assert done.returncode == 32 and "artifact" in done.stderr
+
+
+def made_again(m, layer):
+    """The archive of a layer, from its tar-split and its tree."""
+    out = b""
+    with gzip.open("%s/overlay-layers/%s.tar-split.gz" % (m.path, layer["id"])) as lines:
+        for line in lines:
+            entry = json.loads(line)
+            if entry["type"] == 2:
+                out += base64.b64decode(entry["payload"])
+            else:
+                name = base64.b64decode(entry["name_raw"]) if "name_raw" in entry else \
+                    entry["name"].encode()
+                root = os.fsencode("%s/overlay/%s/diff" % (m.path, layer["id"]))
+                with open(os.path.join(root, name), "rb") as f:
+                    data = f.read()
+                assert len(data) == entry["size"]
+                out += data
+    return out
+
+
+@pytest.mark.parametrize("form", ["gzip", "zstd", "none", "estargz-chunks", "storage"])
+def test_tar_split(images, form):
+    """A layer that was opened by its table of contents is streamed for it."""
+    layers = [test_lazy.put(images, form, t) if form in test_lazy.FORMS else
+              images.layer(t, form) for t in [*LAYERS, *test_lazy.TARS]]
+    if "estargz" in form:    # which has entries of its own
+        layers = [{**d, "diff": digest(gzip.decompress(images.read(d)))} for d in layers]
+    with store(images.image(layers)) as m:
+        listed = json.loads(m.read("overlay-layers/layers.json"))
+        for layer in listed:
+            data = made_again(m, layer)
+            assert digest(data) == layer["diff-digest"]
+        sizes = [d["diff-size"] for d in json.loads(m.read("overlay-layers/layers.json"))]
+        assert sizes[-1] == len(data)
+        assert all(a["compressed-size"] != size or form == "none" for a, size in zip(listed, sizes))

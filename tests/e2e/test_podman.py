@@ -44,7 +44,7 @@ def test_run_pull_build(bootable, tmp_path):
         state = run("status", m.path, program=PEELCTL).stdout
         assert state.count("waiting") >= len(system.layers()), state
         assert podman.run(bootable, "cat", "/srv/kept") == "kept\n"
-        podman("build", "-q", "--pull=never", "-t", "built", tmp_path)
+        podman("build", "-q", "--network=none", "--pull=never", "-t", "built", tmp_path)
         assert podman.run("built", "sh", "-c", "cat /built; ls /srv/kept 2>/dev/null || echo gone") \
             == "built\ngone\n"
         changes = podman("image", "diff", "built").splitlines()
@@ -153,7 +153,7 @@ def test_mounted_again(bootable, tmp_path, end):
     (tmp_path / "Dockerfile").write_text("FROM %s\nRUN echo built > /built\n" % bootable)
     with engines.mounted(*arguments) as daemon, engines.podman(tmp_path / "mnt") as podman:
         podman.pull(bootable)
-        podman("build", "-q", "--pull=never", "-t", "built", tmp_path)
+        podman("build", "-q", "--network=none", "--pull=never", "-t", "built", tmp_path)
         podman("create", "--name", "kept", "built", "sh", "-c", "cat /built /srv/kept; echo more >> /built")
         assert podman("start", "-a", "kept") == "built\nkept\n"
         if end == "kill":
@@ -173,7 +173,7 @@ podman pull -q --tls-verify=false "$1" > /dev/null
 podman run --rm --pull=never "$1" sh -c 'cat /srv/kept; stat -c %u:%g /srv/kept; test -e /dev-node || echo none'
 podman run --rm --pull=never --userns=keep-id "$1" id -u
 printf 'FROM %s\\nRUN echo built > /built' "$1" > "$HOME/Dockerfile"
-podman build -q --pull=never -t built "$HOME" > /dev/null
+podman build -q --network=none --pull=never -t built "$HOME" > /dev/null
 podman run --rm --pull=never built cat /built
 podman image diff built | grep built
 podman push -q "$1" "dir:$HOME/pushed" && ls "$HOME/pushed" | wc -l
