@@ -129,6 +129,10 @@ check-e2e: all
 check-containerd: all
 	tests/engines/containerd $(abspath $(B))
 
+# Needs some 100 MB of Debian 13 the first time.
+check-podman: all
+	tests/engines/podman $(abspath $(B))
+
 check-oom: $(UNIT)
 	$(Q)tests/unit/oom $(UNIT)
 
@@ -197,6 +201,6 @@ deps:
 clean:
 	rm -rf build
 
-.PHONY: all unit check check-unit check-fuzz check-e2e check-containerd check-oom demo bench fuzz layers headers \
+.PHONY: all unit check check-unit check-fuzz check-e2e check-containerd check-podman check-oom demo bench fuzz layers headers \
 	lint format-check hardening-check install uninstall deb deps clean
 .SECONDARY:

@@ -305,10 +305,9 @@ int tar_split_write(struct store *store, struct layer *l, int fd, const bool *ca
 			  .cancelled = cancelled,
 			  .err = e,
 			  .fd = fd};
-	enum index_basis basis = index_info(s.index)->basis;
 	int rc = 0;
 
-	if (basis != BASIS_STREAM && basis != BASIS_SOCI)
+	if (!index_basis_is_whole(index_info(s.index)->basis))
 		return err_set(e, -ENOTSUP, "only the table of contents is known");
 	buf_init(&s.lines, LINES_MAX);
 	buf_init(&s.packed, PACKED_MAX);

@@ -71,7 +71,7 @@ static void learn_size(struct image_store *s, struct stored_layer *l,
 {
 	const struct index_info *info = index_info(layer_index(m->layer));
 
-	if (info->basis == BASIS_STREAM || info->basis == BASIS_SOCI)
+	if (index_basis_is_whole(info->basis))
 		l->size = info->decoded_size;
 	else
 		l->size = split_archive_size(&l->split);

@@ -64,14 +64,13 @@ uint64_t split_archive_size(const struct split *sp)
  */
 static int pin_whole(struct mount_layer *l, struct mount_layer **out)
 {
-	enum index_basis basis = index_info(layer_index(l->layer))->basis;
 	struct descriptor plain = {.digest = l->descriptor.digest,
 				   .size = l->descriptor.size,
 				   .media_type = l->descriptor.media_type};
 	int rc = 0;
 
 	*out = l;
-	if (basis != BASIS_STREAM && basis != BASIS_SOCI)
+	if (!index_basis_is_whole(index_info(layer_index(l->layer))->basis))
 		rc = layers_find(l->layers, &plain, false, l->image,
 				 mount_layer_source(l), out);
 	if (rc == 0)

@@ -101,6 +101,15 @@ static inline bool index_basis_is_external(enum index_basis basis)
 	return basis == BASIS_SOCI || basis == BASIS_PUSHED;
 }
 
+/*
+ * Do the decoded bytes of such a layer include all of its archive? Those of a table that is
+ * embedded in a layer may be the contents of files alone.
+ */
+static inline bool index_basis_is_whole(enum index_basis basis)
+{
+	return basis == BASIS_STREAM || index_basis_is_external(basis);
+}
+
 /* What the head of the file says. */
 struct index_info {
 	/* set by the maker of the index */
