@@ -30,12 +30,16 @@ struct piece {
 	uint64_t len;
 };
 
+static char *name_in(uint64_t value)
+{
+	return (char *)(uintptr_t)value;
+}
+
 int packer_init(struct packer *p, struct reader *r, int fd)
 {
 	memset(p, 0, sizeof(*p));
 	p->reader = r;
 	p->is_empty = true;
-	first_names_init(&p->names);
 	buf_init(&p->path, PATH_SIZE);
 	buf_init(&p->xattrs, READER_XATTR_MAX);
 	buf_init(&p->value, READER_XATTR_MAX);
@@ -43,10 +47,19 @@ int packer_init(struct packer *p, struct reader *r, int fd)
 	return p->bytes ? pax_new(fd, &p->pax) : -ENOMEM;
 }
 
+static void release_names(struct packer *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->names.n_rows; i++)
+		free(name_in(p->names.rows[i].value));
+	idmap_release(&p->names);
+}
+
 void packer_release(struct packer *p)
 {
 	pax_free(p->pax);
-	first_names_release(&p->names);
+	release_names(p);
 	buf_release(&p->path);
 	buf_release(&p->xattrs);
 	buf_release(&p->value);
@@ -255,19 +268,28 @@ static int pack_regular(struct packer *p, const struct item *item)
 
 /* THE TREE */
 
+/* What other names of the file are links to. */
+static int keep_name(struct packer *p, uint64_t node)
+{
+	char *name = strdup(entry_name(p));
+	int rc = name ? idmap_add(&p->names, node, (uintptr_t)name) : -ENOMEM;
+
+	if (rc < 0)
+		free(name);
+	return rc;
+}
+
 static int pack_file(struct packer *p, const struct item *item)
 {
 	bool has_links = item->attr.st_nlink > 1;
-	const char *first = has_links ? first_names_get(&p->names, item->node) : NULL;
+	const uint64_t *known = has_links ? idmap_find(&p->names, item->node) : NULL;
+	const char *first = known ? name_in(*known) : NULL;
 	int rc;
 
 	if (first)
 		return strcmp(first, entry_name(p)) == 0 ? 1 : pack_link(p, item, first);
 	rc = S_ISREG(item->attr.st_mode) ? pack_regular(p, item) : pack_special(p, item);
-	if (rc == 1 && has_links &&
-	    first_names_add(&p->names, item->node, entry_name(p)) < 0)
-		return -ENOMEM;
-	return rc;
+	return rc == 1 && has_links && keep_name(p, item->node) < 0 ? -ENOMEM : rc;
 }
 
 static int pack(struct packer *p, const struct item *item);

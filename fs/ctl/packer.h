@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
-#include "fs/ctl/first_names.h"
+#include "base/idmap.h"
 
 struct item;
 struct pax;
@@ -19,7 +19,7 @@ struct reader;
 struct packer {
 	struct reader *reader;
 	struct pax *pax;
-	struct first_names names;
+	struct idmap names;  /* the first name of each file that has several */
 	struct buf path;     /* of the entry being packed; "" for the root */
 	struct buf xattrs;   /* its names of xattrs */
 	struct buf value;    /* of one of them, or the target of a symlink */

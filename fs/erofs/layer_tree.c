@@ -24,10 +24,7 @@
 #include "fs/erofs/entry.h"
 #include "fs/tree/match.h"
 #include "fs/tree/node.h"
-
-#define MARKER	   ".wh."
-#define MARKER_LEN 4
-#define NAME_LIMIT 255
+#include "fs/tree/overlay.h"
 
 /* Places in the xattrs of an inode that are not in the index, behind those that are. */
 #define AT_OPAQUE (UINT64_MAX - 2)
@@ -39,54 +36,30 @@ static int damaged(int rc)
 	return rc == -ENOENT ? -EBADMSG : rc;
 }
 
-static bool is_marker(const struct entry *e)
-{
-	return e->name_len >= MARKER_LEN && memcmp(e->name, MARKER, MARKER_LEN) == 0;
-}
-
-/* Of a marker: whether it hides a name of its own. */
-static bool hides_name(const struct entry *e)
-{
-	const char *name = e->name + MARKER_LEN;
-	size_t len = e->name_len - MARKER_LEN;
-
-	return len > 0 && len <= NAME_LIMIT &&
-	       !(len <= 2 && memcmp(name, "..", len) == 0) &&
-	       !(len >= MARKER_LEN && memcmp(name, MARKER, MARKER_LEN) == 0);
-}
-
 /* THE WALK ALONG A DIRECTORY */
 
 /* Children of one sort, in order. */
 struct run {
 	uint32_t next, end;
-	bool of_markers;
+	bool of_whiteouts;
 	bool has; /* there is one: */
 	struct entry entry;
 	const char *name;
 	size_t len;
 };
 
-static int run_next(const struct index *ix, struct run *r)
+static int run_next(const struct layer_tree *t, const struct entry *dir, struct run *r)
 {
 	struct entry *e = &r->entry;
-	int rc;
+	int rc = 0;
 
-	for (r->has = false; r->next < r->end && !r->has;) {
-		rc = index_entry(ix, r->next++, e);
-		if (rc < 0)
-			return damaged(rc);
-		if (is_marker(e) == r->of_markers)
-			r->has = r->of_markers ? hides_name(e)
-					       : !match_hides(e->name, e->name_len);
+	while (rc == 0 && r->next < r->end) {
+		rc = index_entry(t->index, r->next++, e);
+		if (rc == 0 && overlay_is_whiteout(e) == r->of_whiteouts)
+			rc = overlay_name(t->index, dir, e, &r->name, &r->len);
 	}
-	r->name = e->name;
-	r->len = e->name_len;
-	if (r->has && r->of_markers) {
-		r->name += MARKER_LEN;
-		r->len -= MARKER_LEN;
-	}
-	return 0;
+	r->has = rc == 1;
+	return rc < 0 ? damaged(rc) : 0;
 }
 
 /* A name that is no whiteout: the inode that it leads to. */
@@ -128,22 +101,17 @@ static int take_whiteout(struct layer_tree *t, const struct run *r, erofs_take *
 	return take(to, r->name, r->len, &inode);
 }
 
-/* The first name of the two runs, which are moved behind it. */
-static int take_first(struct layer_tree *t, struct run *names, struct run *markers,
-		      erofs_take *take, void *to)
+/* The first name of the two runs, which have none in common. Moves behind it. */
+static int take_first(struct layer_tree *t, const struct entry *dir, struct run *names,
+		      struct run *whiteouts, erofs_take *take, void *to)
 {
-	int order = !markers->has ? -1
-		    : !names->has ? 1
-				  : match_compare(names->name, names->len, markers->name,
-						  markers->len);
-	int rc = order > 0 ? take_whiteout(t, markers, take, to)
-			   : take_entry(t, names, take, to);
+	bool is_whiteout = !names->has || (whiteouts->has &&
+					   match_compare(whiteouts->name, whiteouts->len,
+							 names->name, names->len) < 0);
+	struct run *r = is_whiteout ? whiteouts : names;
+	int rc = is_whiteout ? take_whiteout(t, r, take, to) : take_entry(t, r, take, to);
 
-	if (rc == 0 && order <= 0)
-		rc = run_next(t->index, names);
-	if (rc == 0 && order >= 0)
-		rc = run_next(t->index, markers);
-	return rc;
+	return rc < 0 ? rc : run_next(t, dir, r);
 }
 
 static int layer_dir(const struct layer_tree *t, uint64_t id, struct entry *out)
@@ -157,22 +125,22 @@ static int layer_dir(const struct layer_tree *t, uint64_t id, struct entry *out)
 
 static int layer_list(void *arg, uint64_t id, erofs_take *take, void *to)
 {
-	struct run names = {0}, markers = {.of_markers = true};
+	struct run names = {0}, whiteouts = {.of_whiteouts = true};
 	struct layer_tree *t = arg;
 	struct entry dir;
 	int rc = layer_dir(t, id, &dir);
 
 	if (rc < 0)
 		return rc;
-	names.next = markers.next = dir.first_child;
+	names.next = whiteouts.next = dir.first_child;
 	names.end = dir.first_child + dir.n_children;
 	if (dir.flags & ENTRY_WHITEOUTS)
-		markers.end = names.end;
-	rc = run_next(t->index, &names);
+		whiteouts.end = names.end;
+	rc = run_next(t, &dir, &names);
 	if (rc == 0)
-		rc = run_next(t->index, &markers);
-	while (rc == 0 && (names.has || markers.has))
-		rc = take_first(t, &names, &markers, take, to);
+		rc = run_next(t, &dir, &whiteouts);
+	while (rc == 0 && (names.has || whiteouts.has))
+		rc = take_first(t, &dir, &names, &whiteouts, take, to);
 	return rc;
 }
 
@@ -191,41 +159,17 @@ static int layer_describe(void *arg, uint64_t id, struct erofs_inode *out)
 
 /* XATTRS */
 
-/* Whether a whiteout of its name is beside a directory. 1, 0 or -EBADMSG. */
-static int is_beside_whiteout(const struct index *ix, const struct entry *dir)
-{
-	char marker[MARKER_LEN + NAME_LIMIT];
-	struct entry parent, e;
-	int rc;
-
-	if (dir->id == 0 || dir->name_len > NAME_LIMIT)
-		return 0;
-	rc = index_entry(ix, dir->parent, &parent);
-	if (rc < 0)
-		return damaged(rc);
-	if (!(parent.flags & ENTRY_WHITEOUTS))
-		return 0;
-	memcpy(marker, MARKER, MARKER_LEN);
-	memcpy(marker + MARKER_LEN, dir->name, dir->name_len);
-	rc = index_find(ix, &parent, marker, MARKER_LEN + dir->name_len, &e);
-	return rc == -ENOENT ? 0 : rc < 0 ? rc : 1;
-}
-
-static int is_opaque(const struct index *ix, const struct entry *e)
-{
-	return e->flags & ENTRY_OPAQUE ? 1 : is_beside_whiteout(ix, e);
-}
-
 /* What overlayfs is to know of a directory, at *@pos or behind it. */
 static int overlay_xattr(const struct index *ix, const struct entry *e, uint64_t *pos,
 			 struct xattr *out)
 {
-	static const struct xattr opaque = {"trusted.overlay.opaque", 22, "y", 1};
+	static const struct xattr opaque = {"trusted.overlay.opaque", 22, OVERLAY_OPAQUE,
+					    1};
 	static const struct xattr origin = {"trusted.overlay.origin", 22, "", 0};
 	int is = 0;
 
 	if (*pos == AT_OPAQUE) {
-		is = is_opaque(ix, e);
+		is = overlay_is_opaque(ix, e);
 		*out = opaque;
 		*pos = AT_ORIGIN;
 	}

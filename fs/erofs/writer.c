@@ -19,14 +19,17 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/idmap.h"
 #include "base/num.h"
 #include "fs/erofs/dirents.h"
 #include "fs/erofs/extents.h"
 #include "fs/erofs/format.h"
-#include "fs/erofs/inode_map.h"
 #include "fs/erofs/metadata.h"
 #include "fs/erofs/pages.h"
 #include "fs/erofs/tree.h"
+
+/* Its contents have their place. */
+#define IS_PLACED (UINT64_C(1) << 32)
 
 /* A directory on the way down. */
 struct level {
@@ -41,7 +44,7 @@ struct writer {
 	struct metadata meta;
 	struct pages *extents;
 	uint64_t n_extents, n_blocks;
-	struct inode_map linked;
+	struct idmap linked; /* inodes with several names: the nid, and: */
 	struct child *children;
 	size_t n_children, first_child; /* the first of the directory that is listed */
 	struct level *levels;
@@ -66,7 +69,7 @@ static bool is_sound_name(const struct writer *w, const char *name, size_t len)
 /* The first name of an inode lays it down. */
 static int take_file(struct writer *w, const struct erofs_inode *inode, struct child *c)
 {
-	const struct inode_place *known = NULL;
+	const uint64_t *known = NULL;
 	int rc;
 
 	if (c->type == DIRENT_REGULAR) {
@@ -77,14 +80,14 @@ static int take_file(struct writer *w, const struct erofs_inode *inode, struct c
 	}
 	c->is_linked = inode->nlink > 1;
 	if (c->is_linked)
-		known = inode_map_find(&w->linked, c->id);
+		known = idmap_find(&w->linked, c->id);
 	if (known) {
-		c->nid = known->nid;
+		c->nid = (uint32_t)*known;
 		return 0;
 	}
 	rc = metadata_put_file(&w->meta, inode, c);
 	if (rc == 0 && c->is_linked)
-		rc = inode_map_add(&w->linked, c->id, c->nid);
+		rc = idmap_add(&w->linked, c->id, c->nid);
 	return rc;
 }
 
@@ -189,13 +192,12 @@ static int add_file(struct writer *w, const struct child *c)
 /* Of a file with several names at the first one on the way. */
 static int add_contents(struct writer *w, const struct child *c)
 {
-	struct inode_place *linked = c->is_linked ? inode_map_find(&w->linked, c->id)
-						  : NULL;
+	uint64_t *linked = c->is_linked ? idmap_find(&w->linked, c->id) : NULL;
 
-	if (c->place == 0 || (linked && linked->is_done))
+	if (c->place == 0 || (linked && (*linked & IS_PLACED)))
 		return 0;
 	if (linked)
-		linked->is_done = true;
+		*linked |= IS_PLACED;
 	return add_file(w, c);
 }
 
@@ -278,7 +280,7 @@ int writer_write(const struct erofs_tree *tree, const uint8_t uuid[EROFS_UUID_SI
 		rc = finish(&w, uuid, out);
 	metadata_release(&w.meta);
 	pages_free(w.extents);
-	inode_map_release(&w.linked);
+	idmap_release(&w.linked);
 	free(w.children);
 	free(w.levels);
 	return rc;
