@@ -81,11 +81,11 @@ static int take_entry(struct layer_tree *t, const struct run *r, erofs_take *tak
 	return take(to, r->name, r->len, &inode);
 }
 
-static int take_whiteout(struct layer_tree *t, const struct run *r, erofs_take *take,
-			 void *to)
+static int take_whiteout(const struct run *r, erofs_take *take, void *to)
 {
 	const struct entry *e = &r->entry;
-	struct node node = {.kind = NODE_FILE, .layer = t->number, .entry = e->id};
+	/* No file's: a name of a file may be a hard link to the entry of a whiteout. */
+	struct node node = {.kind = NODE_RAW, .entry = e->id};
 	struct entry none = {.mode = S_IFCHR};
 	struct erofs_inode inode = {
 		.id = node_pack(&node),
@@ -109,7 +109,7 @@ static int take_first(struct layer_tree *t, const struct entry *dir, struct run 
 					   match_compare(whiteouts->name, whiteouts->len,
 							 names->name, names->len) < 0);
 	struct run *r = is_whiteout ? whiteouts : names;
-	int rc = is_whiteout ? take_whiteout(t, r, take, to) : take_entry(t, r, take, to);
+	int rc = is_whiteout ? take_whiteout(r, take, to) : take_entry(t, r, take, to);
 
 	return rc < 0 ? rc : run_next(t, dir, r);
 }
