@@ -125,13 +125,9 @@ check-fuzz: $(REPLAY)
 check-e2e: all
 	tests/e2e/run $(abspath $(B))
 
-# Needs go, and a minute of the package registries the first time.
-check-containerd: all
-	tests/engines/containerd $(abspath $(B))
-
-# Needs some 100 MB of Debian 13 the first time.
-check-podman: all
-	tests/engines/podman $(abspath $(B))
+# The first time they get much from Debian 13 and, with go, from module proxies.
+check-containerd check-podman check-trust: all
+	tests/engines/$(@:check-%=%) $(abspath $(B))
 
 check-oom: $(UNIT)
 	$(Q)tests/unit/oom $(UNIT)
@@ -201,6 +197,7 @@ deps:
 clean:
 	rm -rf build
 
-.PHONY: all unit check check-unit check-fuzz check-e2e check-containerd check-podman check-oom demo bench fuzz layers headers \
-	lint format-check hardening-check install uninstall deb deps clean
+.PHONY: all unit check check-unit check-fuzz check-e2e check-containerd check-podman check-trust \
+	check-oom demo bench fuzz layers headers lint format-check hardening-check install \
+	uninstall deb deps clean
 .SECONDARY:

@@ -139,6 +139,7 @@ def test_bash_completion(images, tmp_path):
             "peelfs -o cache_dir=m": {"mnt"},
             "peelfs -o cache_dir=a": set(),
             "peelfs -o authfile=a": {"auth.json"},
+            "peelfs -o verify=a": {"auth.json"},
             "peelfs dock": {"docker-archive:", "docker://", "docker.io/"},
             "peelfs oci:la": {"layout"},
             "peelfs oci:layout:t": {"two"},
