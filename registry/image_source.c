@@ -147,17 +147,6 @@ bool image_source_needs_signature(const struct image_source *s)
 	return trust_needs_signature(s->trust, s->backend);
 }
 
-int image_source_check_index(struct image_source *s, const struct digest *index,
-			     struct err *e)
-{
-	if (s->backend->is_pinned && !trust_needs_signature(s->trust, s->backend))
-		return err_set(e, -EACCES,
-			       "%s was asked for by its digest, and no key vouches for "
-			       "an index beside it",
-			       s->backend->name);
-	return trust_check_artifact(s->trust, s->backend, index, e);
-}
-
 int image_source_document(struct image_source *s, const struct descriptor *d,
 			  struct buf *out, struct err *e)
 {

@@ -58,14 +58,6 @@ int image_source_resolve_entry(struct image_source *s, const struct descriptor *
 
 /* Must images of this source be signed? */
 bool image_source_needs_signature(const struct image_source *s);
-/*
- * May the index @index be used for an image of this source, which was resolved? @index is the
- * digest of an artifact of the same repository that says what layers contain. 0: yes: an
- * accepted key has signed it, or the image was asked for by a tag and none need sign it.
- * -EACCES with a sentence: no; -EIO: the registry could not be asked for signatures.
- */
-int image_source_check_index(struct image_source *s, const struct digest *index,
-			     struct err *e);
 
 /*
  * Reads and verifies a document of the same repository. @d has its media type. The
@@ -96,7 +88,8 @@ int image_source_referrers(struct image_source *s, const struct digest *of,
  * an index: one that peelfs has pushed, else SOCI's zTOC. The image manifest's annotation
  * names SOCI's, else both kinds are referrers of the image. Most images have none. Without
  * @may_ask only the store is asked; with it the registry too, for some seconds at most,
- * because an image works without them. An error is informative.
+ * because an image works without them. Where images must be signed, one that is not signed,
+ * too, is left out, with -EACCES. An error is informative.
  */
 int image_source_find_beside(struct image_source *s, struct image *img, bool may_ask,
 			     struct err *e);

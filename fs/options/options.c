@@ -73,7 +73,7 @@ static const struct option {
 	{"platform", "OS/ARCH[/VARIANT]",
 	 "which image of an index; default: this machine's", PLATFORM, AT(platform)},
 	{"layout", "image|rootfs|store|erofs",
-	 "the root alone; images for podman; for containerd", CHOICE, AT(layout)},
+	 "the root alone; for podman; for containerd", CHOICE, AT(layout)},
 	{"images", "FILE", "layout=store, layout=erofs: one image a line", TEXT,
 	 AT(images)},
 	{"erofs", NULL, "layout=rootfs by the kernel's EROFS; for root", FLAG, AT(erofs)},

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+import pushable
 import signing
 from archive import file, layer
 from mounting import PEELCTL, foreground, is_mounted, mount, run
@@ -306,3 +307,38 @@ def test_index_beside_the_image(fake, key, tmp_path):
     signer.sign(key, named.manifest)
     with mount(named.tag, *options) as m:
         assert kinds(m) == ["soci", "soci"]
+
+
+class Beside(Signer):
+    """Signs in a registry that can be written to."""
+
+    def publish(self, descriptor, tag="t"):
+        return self.fake.take(self.images, descriptor, self.repository, tag)
+
+
+@pytest.mark.parametrize("by", ["tag", "digest"])
+def test_pushed_index(images, key, by, tmp_path):
+    """With a key it is used for a digest, too; without a signature of its own, for neither."""
+    with pushable.running() as host:
+        signer = Beside(images, host)
+        image = images.manifest(IMAGE)
+        source = signer.publish(image)
+        signer.sign(key, image)
+        done = run("index", "push", "-o", "cache_dir=%s" % (tmp_path / "push"), source,
+                   program=PEELCTL)
+        assert done.returncode == 0, done.stderr
+        pushed, = host.referrers("team/app", image["digest"])
+        if by == "digest":
+            source = "%s@%s" % (signer.name, image["digest"])
+        verify = "verify=" + key.public
+        with mount(source) as m:
+            assert kinds(m) == (["pushed"] if by == "tag" else ["streamed"])
+        with mount(source, verify, cache=tmp_path / "cache") as m:
+            assert kinds(m) == ["streamed"]
+        signer.sign(key, pushed)
+        with mount(source, verify, cache=tmp_path / "other") as m:
+            assert kinds(m) == ["pushed"]
+            assert m.read("rootfs/f") == b"1"
+        file = policy(tmp_path, docker={host.host: [signed_by(key, REPOSITORY)]})
+        with mount(source, "policy=" + file) as m:
+            assert kinds(m) == ["pushed"]
