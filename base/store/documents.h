@@ -31,6 +31,12 @@ int store_get_note(struct store *s, const char *name, struct buf *out);
 /* @text has at most 4 KiB, else -E2BIG. */
 int store_put_note(struct store *s, const char *name, const char *text);
 
+/*
+ * The same for what is true for a short time only: not kept in a store that is made for others
+ * (store_copy_lower()).
+ */
+int store_put_passing_note(struct store *s, const char *name, const char *text);
+
 /* Hashes all documents and notes, and removes the damaged ones, which *bad counts. */
 int store_check_documents(struct store *s, unsigned *bad);
 

@@ -22,7 +22,7 @@
 
 /* Opening and closing */
 
-static char *default_dir(void)
+char *store_default_dir(void)
 {
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = home_dir();
 	char *dir = NULL;
@@ -126,7 +126,7 @@ static int open_in(char *dir, bool create, struct store **out, struct err *e)
 
 int store_open(const char *dir, struct store **out, struct err *e)
 {
-	return open_in(dir ? strdup(dir) : default_dir(), true, out, e);
+	return open_in(dir ? strdup(dir) : store_default_dir(), true, out, e);
 }
 
 int store_open_existing(const char *dir, struct store **out, struct err *e)

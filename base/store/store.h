@@ -46,6 +46,8 @@ struct store;
 int store_open(const char *dir, struct store **out, struct err *e);
 /* The same for a directory that is a store already: -ENOENT for any other. */
 int store_open_existing(const char *dir, struct store **out, struct err *e);
+/* The user's default directory, owned by the caller. NULL without memory. */
+char *store_default_dir(void);
 /*
  * A store for this process alone, in unnamed files that vanish with it: the fallback if
  * store_open() fails.

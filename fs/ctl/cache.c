@@ -14,6 +14,7 @@
 #include "base/store/documents.h"
 #include "base/store/layers.h"
 #include "base/store/store.h"
+#include "fs/ctl/export.h"
 #include "fs/ctl/words.h"
 #include "tar/audit.h"
 
@@ -180,7 +181,11 @@ static int run_cache(char **words)
 	int status;
 
 	if (!r.command)
-		return ctl_usage("cache: expected list, verify or prune");
+		return ctl_usage("cache: expected list, verify, prune, warm or export");
+	if (strcmp(r.command, "warm") == 0)
+		return export_warm(words + 1);
+	if (strcmp(r.command, "export") == 0)
+		return export_store(words + 1);
 	if (strcmp(r.command, "list") != 0 && strcmp(r.command, "verify") != 0 &&
 	    strcmp(r.command, "prune") != 0)
 		return ctl_usage("cache: unknown command %s", r.command);
@@ -197,9 +202,12 @@ static int run_cache(char **words)
 const struct ctl_command cache_command = {
 	"cache",
 	"cache list|verify [--dir=DIR]\n"
-	"cache prune [--dir=DIR] [SIZE]\n",
+	"cache prune [--dir=DIR] [SIZE]\n"
+	"cache warm [--index-only] [-o OPT[,OPT...]] SOURCE...\n"
+	"cache export [--index-only] [-o OPT[,OPT...]] DIR SOURCE...\n",
 	"  cache     list: list the layers that are kept; verify: check everything, and\n"
 	"            remove what is damaged; prune: keep SIZE, as in 2G, or nothing, but\n"
-	"            leave the layers of mounts\n",
+	"            leave the layers of mounts; warm: fetch whole images; export: make a\n"
+	"            store of them for -o lower_cache=\n",
 	run_cache,
 };

@@ -67,16 +67,19 @@ static void on_error(void *arg, const char *sentence)
 	pthread_mutex_unlock(&r->lock);
 }
 
-int reader_open(struct reader *r, const struct words *w, const char *source,
-		struct err *e)
+int reader_options(struct reader *r, const struct words *w, const char *source,
+		   struct err *e)
 {
-	int rc;
-
 	memset(r, 0, sizeof(*r));
 	pthread_mutex_init(&r->lock, NULL);
-	rc = words_options(w, source, &r->options, e);
-	if (rc < 0)
-		return rc;
+	return words_options(w, source, &r->options, e);
+}
+
+int reader_start(struct reader *r, struct err *e)
+{
+	const char *source = r->options.source;
+	int rc;
+
 	if (source_name_is_namespace(source))
 		return err_set(e, -EINVAL,
 			       "%s: a name that ends in a slash is not an image", source);
@@ -93,6 +96,14 @@ int reader_open(struct reader *r, const struct words *w, const char *source,
 		source_name_suggest(source, e);
 	r->nodes = &r->mount.nodes;
 	return rc;
+}
+
+int reader_open(struct reader *r, const struct words *w, const char *source,
+		struct err *e)
+{
+	int rc = reader_options(r, w, source, e);
+
+	return rc < 0 ? rc : reader_start(r, e);
 }
 
 void reader_close(struct reader *r)

@@ -73,6 +73,13 @@ int reader_run(const struct reader_command *c, char **words,
 int reader_open(struct reader *r, const struct words *w, const char *source,
 		struct err *e);
 void reader_close(struct reader *r);
+/*
+ * The same in two steps: r->options may be changed between them. What reader_options() got
+ * must outlive the reader.
+ */
+int reader_options(struct reader *r, const struct words *w, const char *source,
+		   struct err *e);
+int reader_start(struct reader *r, struct err *e);
 
 /*
  * Tops of trees: the merged root file system, and layer @number from 1, as it is. What they

@@ -2,7 +2,6 @@
 /* A child makes the first access to the layers, this process looks at the status. */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -137,17 +136,6 @@ static void draw(struct wait *w)
 	bar_draw(&w->bar, &at, clock_ms(), text);
 }
 
-/* Ends as the signal does by default, but without the bar. */
-static void end_by_signal(int signal_number)
-{
-	static const char wipe[] = "\r\033[K";
-
-	if (write(STDERR_FILENO, wipe, sizeof(wipe) - 1) < 0)
-		_exit(1);
-	signal(signal_number, SIG_DFL);
-	raise(signal_number);
-}
-
 /* WHAT BROKE */
 
 static int say_broken(const struct wait *w)
@@ -274,15 +262,12 @@ static bool is_over(struct wait *w, int *status)
 
 static int run_with(struct wait *w)
 {
-	struct sigaction action = {.sa_handler = end_by_signal};
 	int status, rc;
 
 	if (is_over(w, &status))
 		return status;
-	if (w->is_terminal) {
-		sigaction(SIGINT, &action, NULL);
-		sigaction(SIGTERM, &action, NULL);
-	}
+	if (w->is_terminal)
+		bar_wipe_at_signals();
 	rc = visit_start(&w->visit, w->top);
 	if (rc < 0)
 		return ctl_error("cannot start a process: %s", strerror(-rc));

@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "fs/fuse/daemon.h"
-#include "fs/fuse/progress.h"
+#include "fs/image/progress.h"
 #include "fs/node/mount.h"
 #include "fs/options/log.h"
 

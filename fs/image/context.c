@@ -77,6 +77,8 @@ static int open_store(struct context *c, struct err *e)
 	if (rc < 0)
 		return rc;
 	store_on_trouble(c->store, on_warning, c);
+	if (c->options->copies_lower)
+		store_copy_lower(c->store);
 	return c->options->lower_cache ? add_lower_stores(c, c->options->lower_cache, e)
 				       : 0;
 }

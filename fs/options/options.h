@@ -58,6 +58,7 @@ struct options {
 	struct buf kernel; /* ",nosuid,nodev...": for libfuse, escaped */
 
 	char *cache_dir;     /* NULL: the user's own */
+	bool copies_lower;   /* into the store, what is taken from the next; no option */
 	char *lower_cache;   /* directories, for options_next_dir(); NULL: none */
 	uint64_t cache_size; /* bytes; 0: the default */
 	enum cache cache;

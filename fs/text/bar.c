@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/text/bar.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BAR_WIDTH   30
 #define PATIENCE_MS 300
@@ -91,4 +93,22 @@ void bar_wipe(struct bar *b)
 	fprintf(stderr, "\r\033[K");
 	fflush(stderr);
 	b->is_drawn = false;
+}
+
+static void end_by_signal(int signal_number)
+{
+	static const char wipe[] = "\r\033[K";
+
+	if (write(STDERR_FILENO, wipe, sizeof(wipe) - 1) < 0)
+		_exit(1);
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+void bar_wipe_at_signals(void)
+{
+	struct sigaction action = {.sa_handler = end_by_signal};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
 }

@@ -50,4 +50,7 @@ bool bar_draw(struct bar *b, const struct bar_state *at, int64_t now, const char
 /* Leaves the line as it was before. */
 void bar_wipe(struct bar *b);
 
+/* From now on SIGINT and SIGTERM end the process as they do by default, but without the bar. */
+void bar_wipe_at_signals(void);
+
 #endif

@@ -448,7 +448,7 @@ static void note_no_referrers_api(const struct repository *r, const char *name)
 
 	snprintf(now, sizeof(now), "%lld", (long long)time(NULL));
 	if (r->backend.store)
-		(void)store_put_note(r->backend.store, name, now);
+		(void)store_put_passing_note(r->backend.store, name, now);
 }
 
 static int repository_referrers(struct backend *b, const struct referrers_query *q,

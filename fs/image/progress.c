@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/fuse/progress.h"
+#include "fs/image/progress.h"
 
 #include <unistd.h>
 
@@ -23,6 +23,12 @@ static uint64_t fetched(const struct progress *p)
 	return stats.bytes;
 }
 
+static void measure_layers(void *arg, const struct view *v, struct bar_state *out)
+{
+	(void)arg;
+	view_progress(v, out);
+}
+
 void progress_init(struct progress *p, struct images *images, struct log *log)
 {
 	const char *source = images->context->options->source, *text, *host = "";
@@ -30,7 +36,8 @@ void progress_init(struct progress *p, struct images *images, struct log *log)
 	int64_t now = clock_ms();
 	struct err e;
 
-	*p = (struct progress){.images = images, .log = log, .told = now};
+	*p = (struct progress){
+		.images = images, .log = log, .told = now, .measure = measure_layers};
 	if (!source_name_kind(source, &text)->is_local &&
 	    reference_parse(text, &ref, &e) == 0)
 		host = ref.host;
@@ -45,7 +52,7 @@ void progress_draw(struct progress *p)
 	struct bar_state at;
 	char text[BAR_TEXT_MAX];
 
-	view_progress(p->images->first, &at);
+	p->measure(p->arg, p->images->first, &at);
 	at.fetched = fetched(p) - p->before;
 	at.archive = __atomic_load_n(&p->images->context->archive_read, __ATOMIC_RELAXED);
 	bar_describe(&p->bar, &at, now, text);

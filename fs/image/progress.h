@@ -3,8 +3,8 @@
  * How far image 0 is loaded, as a bar on the terminal. Without a terminal, -v gives a line
  * every ten seconds. One thread.
  */
-#ifndef FS_FUSE_PROGRESS_H
-#define FS_FUSE_PROGRESS_H
+#ifndef FS_IMAGE_PROGRESS_H
+#define FS_IMAGE_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,6 +13,7 @@
 
 struct images;
 struct log;
+struct view;
 
 struct progress {
 	struct images *images;
@@ -21,6 +22,9 @@ struct progress {
 	uint64_t before;  /* bytes that had been fetched at the start */
 	bool is_terminal; /* stderr is one */
 	int64_t told;	  /* ms: the last line without a terminal */
+	/* How far it is; progress_init() sets view_progress(). */
+	void (*measure)(void *arg, const struct view *v, struct bar_state *out);
+	void *arg;
 };
 
 void progress_init(struct progress *p, struct images *images, struct log *log);
