@@ -50,7 +50,7 @@ _peelfs_options() {
 		value=
 	done
 	case $value in
-	*=DIR) _peelfs_paths -d ;;
+	*=DIR | *"=DIR[:DIR]") _peelfs_paths -d ;;
 	*=FILE) _peelfs_paths -f ;;
 	platform=*)
 		all=(linux/{386,amd64,arm64,arm/v6,arm/v7,ppc64le,riscv64,s390x} windows/amd64)
@@ -212,7 +212,17 @@ _peelctl() {
 		;;
 	cache)
 		if ((${#words[@]} == 2)); then
-			_peelfs_reply list verify prune
+			_peelfs_reply list verify prune warm export
+		elif [[ ${words[2]} == warm || ${words[2]} == export ]]; then
+			if _peelfs_is_option; then
+				_peelfs_options "$word" "${1%peelctl}peelfs"
+			elif [[ $word == -* ]]; then
+				_peelfs_reply --index-only -o
+			elif [[ ${words[2]} == export && $(_peelfs_operands 3) == 0 ]]; then
+				_peelfs_paths -d
+			else
+				_peelfs_source "$word"
+			fi
 		elif [[ $word == --dir=* ]]; then
 			_peelfs_paths -d
 		elif [[ $word == -* ]]; then

@@ -233,3 +233,19 @@ def test_one_fails(two, tmp_path):
     assert done.returncode == 1 and host + "/none:x" in done.stderr
     with mount(two[1][0], "insecure", "offline", cache=tmp_path / "own") as m:
         assert same(m.root, two[1][1])
+
+
+def test_units_of_the_manual(tmp_path):
+    """The timer for `cache warm` is one that systemd takes."""
+    manual = os.path.join(os.path.dirname(__file__), "../../man/peelctl.1")
+    with open(manual) as f:
+        text = f.read()
+    units = re.split(r"# /etc/systemd/system/(\S+)\n", text)[1:]
+    assert units[::2] == ["peelfs-warm.service", "peelfs-warm.timer"]
+    for name, unit in zip(units[::2], units[1::2]):
+        unit = unit.split(".Ed")[0]
+        assert "=peelctl cache warm " in unit or name.endswith("timer")
+        (tmp_path / name).write_text(unit.replace("=peelctl ", "=%s " % PEELCTL))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *tmp_path.glob("peelfs-*")],
+                          capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
