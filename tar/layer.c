@@ -292,7 +292,7 @@ static void toc_distrust(struct layer *l)
 /* Is it an error about bytes that arrived, and not one of getting them? */
 static bool is_content_error(int rc)
 {
-	return rc == -EBADMSG || rc == -E2BIG || rc == -ENOTSUP || rc == -ENOENT;
+	return rc == -EBADMSG || rc == -E2BIG || rc == -ENOTSUP;
 }
 
 static int use_toc(struct layer *l, const bool *cancelled, struct err *e)
@@ -332,7 +332,7 @@ static int use_toc_index(struct layer *l, const bool *cancelled, struct err *e)
 /* What a failed pass read may be continued, unless it is to blame. */
 static void end_partial(struct partial *p, int rc)
 {
-	if (is_content_error(rc) && rc != -ENOENT)
+	if (is_content_error(rc))
 		(void)partial_give_up(p);
 	partial_close(p);
 }
