@@ -148,9 +148,11 @@ static int ensure_tree(struct view *v, bool fail_fast, struct err *e)
 		lazy_unpin(&v->tree_step);
 	} else if (rc == 1) {
 		rc = load_tree(v, fail_fast, e);
+		if (rc < 0 && e)
+			lazy_note(set, &v->tree_step, e);
 		lazy_made_unpinned(set, &v->tree_step, rc);
 	} else {
-		err_set(e, rc, "loading the layers failed a few seconds ago");
+		lazy_recall(set, &v->tree_step, rc, e);
 	}
 	return rc;
 }

@@ -205,31 +205,6 @@ static int load_layer(struct mount_layer *l, struct err *e)
 	return layer_load(layer, &ls->context->is_cancelled, e);
 }
 
-/* Keeps why the last try failed, for those that ask before the next one. */
-static void note_failure(struct mount_layer *l, const struct err *e)
-{
-	struct lazy_set *set = &l->layers->set;
-
-	pthread_mutex_lock(&set->lock);
-	if (!l->failure)
-		l->failure = malloc(sizeof(*l->failure));
-	if (l->failure)
-		*l->failure = *e;
-	pthread_mutex_unlock(&set->lock);
-}
-
-static int recall_failure(struct mount_layer *l, int code, struct err *e)
-{
-	struct lazy_set *set = &l->layers->set;
-
-	err_set(e, code, "loading a layer failed a few seconds ago");
-	pthread_mutex_lock(&set->lock);
-	if (l->failure && e)
-		*e = *l->failure;
-	pthread_mutex_unlock(&set->lock);
-	return code;
-}
-
 /* What the lazy object stands for. */
 static int make_layer(struct mount_layer *l, struct err *e)
 {
@@ -257,7 +232,7 @@ static int make_layer(struct mount_layer *l, struct err *e)
 	if (mount_layer_is_bad(rc))
 		return 0;
 	if (rc < 0)
-		note_failure(l, e);
+		lazy_note(set, &l->lazy, e);
 	return rc;
 }
 
@@ -266,7 +241,7 @@ int mount_layer_open(struct mount_layer *l, struct err *e)
 	int rc = lazy_need(&l->layers->set, &l->lazy, NULL);
 
 	if (rc < 0)
-		return recall_failure(l, rc, e);
+		return lazy_recall(&l->layers->set, &l->lazy, rc, e);
 	if (rc == 1) {
 		rc = make_layer(l, e);
 		lazy_made(&l->layers->set, &l->lazy, rc);
@@ -490,7 +465,7 @@ void layers_release(struct layers *ls)
 		l = table_get(&ls->table, i);
 		descriptor_release(&l->descriptor);
 		free(l->extras);
-		free(l->failure);
+		lazy_release(&l->lazy);
 		free(l);
 	}
 	table_release(&ls->table);

@@ -66,7 +66,6 @@ struct mount_layer {
 
 	/* These stay: */
 	struct failures failures;
-	struct err *failure;  /* of the last try; under the set's lock */
 	struct extra *extras; /* under the extra lock, ordered by inode */
 	uint32_t n_extras;    /* atomic */
 };

@@ -2,8 +2,10 @@
 #include "fs/image/lazy.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "fs/image/waiters.h"
 #include "fs/image/workers.h"
 
@@ -28,6 +30,12 @@ void lazy_set_release(struct lazy_set *set)
 void lazy_init(struct lazy *l)
 {
 	*l = (struct lazy){.pins = ABSENT};
+}
+
+void lazy_release(struct lazy *l)
+{
+	free(l->why);
+	l->why = NULL;
 }
 
 bool lazy_pin(struct lazy *l)
@@ -122,6 +130,25 @@ void lazy_made(struct lazy_set *set, struct lazy *l, int result)
 	pthread_mutex_unlock(&set->lock);
 }
 
+void lazy_note(struct lazy_set *set, struct lazy *l, const struct err *e)
+{
+	pthread_mutex_lock(&set->lock);
+	if (!l->why)
+		l->why = malloc(sizeof(*l->why));
+	if (l->why)
+		*l->why = *e;
+	pthread_mutex_unlock(&set->lock);
+}
+
+int lazy_recall(struct lazy_set *set, struct lazy *l, int code, struct err *e)
+{
+	pthread_mutex_lock(&set->lock);
+	err_set(e, code, "%s",
+		l->why ? l->why->text : "the last try failed a moment ago");
+	pthread_mutex_unlock(&set->lock);
+	return code;
+}
+
 bool lazy_is_busy(struct lazy_set *set, const struct lazy *l)
 {
 	bool is;
@@ -210,5 +237,6 @@ void lazy_forget(struct lazy_set *set, struct lazy *l)
 	if (lazy_take(l))
 		unlink_present(set, l);
 	pthread_mutex_unlock(&set->lock);
+	lazy_release(l);
 	lazy_init(l);
 }

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct err;
 struct waiter;
 struct workers;
 
@@ -29,6 +30,7 @@ struct lazy {
 	bool is_busy;  /* under the set's lock: being made or freed */
 	int failed;    /* under the lock: how making it ended the last time */
 	uint32_t failed_at;
+	struct err *why;   /* under the lock: the sentence of that; may be NULL */
 	struct lazy *next; /* under the lock: in the list of present objects */
 	struct lazy **link;
 };
@@ -45,6 +47,7 @@ void lazy_set_init(struct lazy_set *set);
 void lazy_set_release(struct lazy_set *set);
 /* Absent. */
 void lazy_init(struct lazy *l);
+void lazy_release(struct lazy *l);
 
 /* False: it is absent. */
 bool lazy_pin(struct lazy *l);
@@ -58,6 +61,11 @@ void lazy_unpin(struct lazy *l);
 int lazy_need(struct lazy_set *set, struct lazy *l, struct waiter *w);
 /* Ends what lazy_need() began: the object is present and pinned (@result 0), or failed. */
 void lazy_made(struct lazy_set *set, struct lazy *l, int result);
+
+/* Before lazy_made() with a failure: its sentence, for those that need the object soon after. */
+void lazy_note(struct lazy_set *set, struct lazy *l, const struct err *e);
+/* After lazy_need() has returned the failure @code: its sentence. Returns @code. */
+int lazy_recall(struct lazy_set *set, struct lazy *l, int code, struct err *e);
 
 /* Whether a thread is making it, or freeing it, at this moment. */
 bool lazy_is_busy(struct lazy_set *set, const struct lazy *l);

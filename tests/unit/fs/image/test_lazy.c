@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "fs/image/table.h"
 #include "fs/image/waiters.h"
 #include "fs/image/workers.h"
@@ -14,6 +15,7 @@ static void check_life(void)
 {
 	struct lazy_set set;
 	struct lazy lazy, other;
+	struct err why = {"no route to host"}, e = {""};
 
 	lazy_set_init(&set);
 	lazy_init(&lazy);
@@ -37,12 +39,16 @@ static void check_life(void)
 	ok(!lazy_pin(&lazy), "while it is freed it cannot be pinned");
 	lazy_gone(&set, &lazy);
 	is_int(lazy_need(&set, &lazy, NULL), 1, "but made again afterwards");
+	lazy_note(&set, &lazy, &why);
 	lazy_made(&set, &lazy, -EIO);
 	is_int(lazy_need(&set, &lazy, NULL), -EIO, "a failure is remembered");
+	is_int(lazy_recall(&set, &lazy, -EIO, &e), -EIO, "and its errno");
+	is_text(e.text, why.text, "and its sentence");
 	lazy_unpin(&other);
 	ok(lazy_set_take_unused(&set, 0, 0) == &other, "an idle object is freed");
 	lazy_gone(&set, &other);
 	is_int(set.n, 0, "nothing is left");
+	lazy_release(&lazy);
 	lazy_set_release(&set);
 }
 
