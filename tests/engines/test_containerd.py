@@ -2,6 +2,7 @@
 """containerd starts containers from the layers that layout=erofs shows, without pulling them."""
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -10,25 +11,26 @@ import pytest
 
 import runner
 from archive import directory, file, layer, opaque, whiteout
-from mounting import PEELCTL, PEELFS, eventually, is_mounted, run
+from mounting import PEELCTL, eventually, is_mounted, run
 
-CONFIG = """
-version = 3
+PLACE = "/var/lib/peelfs/containerd"
+OURS = """
 root = "{where}/root"
 state = "{where}/state"
 disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images",
                     "io.containerd.cri.v1.runtime"]
 [grpc]
 address = "{where}/sock"
-[plugins.'io.containerd.service.v1.diff-service']
-default = ["erofs", "walking"]
-[plugins.'io.containerd.snapshotter.v1.erofs']
-layer_content_caches = ["{mount}"]
-[[plugins.'io.containerd.transfer.v1.local'.unpack_config]]
-platform = "linux"
-snapshotter = "erofs"
-differ = "erofs"
 """
+
+
+def configuration(where, mount):
+    """What `peelctl setup containerd` prints, for a containerd in `where`."""
+    done = run("setup", "containerd", program=PEELCTL)
+    text = re.search(r"(version = 3\n)(.*?)\n# /", done.stdout, re.S)
+    assert PLACE in text[2]
+    return text[1] + OURS.format(where=where) + text[2].replace(PLACE, mount)
+
 
 BASE = layer(*runner.BASE, directory("d"), file("d/gone", "1"), file("d/kept", "2"),
              directory("hidden"), file("hidden/old", "3"))
@@ -41,7 +43,7 @@ class Engine:
     def __init__(self, where, mount):
         self.where, self.mount, self.child = str(where), mount, None
         with open(self.where + "/config.toml", "w") as f:
-            f.write(CONFIG.format(where=self.where, mount=mount))
+            f.write(configuration(self.where, mount))
 
     def start(self):
         self.child = subprocess.Popen(["containerd", "-c", self.where + "/config.toml"],
