@@ -84,10 +84,7 @@ static int describe(const struct located *at, struct item *out)
 	return at->ops->describe(at, out);
 }
 
-/*
- * Roots are described at once, whether they are loaded or not. Not in an image store: an engine
- * gives the owner and the mode of the topmost one to the root of the container.
- */
+/* Roots are described at once, whether they are loaded or not. */
 int nodes_describe(const struct nodes *n, uint64_t id, struct waiter *w, struct item *out)
 {
 	struct located at;
@@ -96,8 +93,7 @@ int nodes_describe(const struct nodes *n, uint64_t id, struct waiter *w, struct 
 	find_kind(n, id, &at);
 	if (at.ops->glance && at.ops->glance(n, &at.node, out))
 		return 0;
-	rc = at.is_root && !n->image_store ? located_pin_view(&at, w)
-					   : locate(n, id, w, &at);
+	rc = at.is_root ? located_pin_view(&at, w) : locate(n, id, w, &at);
 	if (rc == 0)
 		rc = describe(&at, out);
 	located_release(&at);
@@ -389,8 +385,7 @@ static int find_xattrs(const struct nodes *n, uint64_t id, struct waiter *w,
 	find_kind(n, id, at);
 	if (!at->ops->xattrs)
 		return 0;
-	/* An image store waits: overlayfs keeps the answer. */
-	if (at->is_root && !n->image_store) {
+	if (at->is_root) {
 		rc = located_pin_view(at, w);
 		if (rc < 0 || !at->ops->is_root_loaded(at))
 			return rc;

@@ -265,7 +265,10 @@ static int raw_describe_root(const struct nodes *n, struct view *v,
 	struct item real;
 	int rc = 0;
 
-	if (is_open && l->loaded == 0) {
+	if (n->image_store) {
+		/* What engines unpack a layer into: they leave its own attributes alone. */
+		located_root_item(v, row, NULL, false, out);
+	} else if (is_open && l->loaded == 0) {
 		rc = find_root(v, root.layer, l, &root.entry);
 		rc = rc < 0 ? located_index_failed(n, l, rc)
 			    : raw_describe_node(n, v, &root, &real);
@@ -454,6 +457,8 @@ static int raw_xattrs(const struct located *at, struct xattr_run *out)
 	*out = (struct xattr_run){.layer = l, .pos = e.xattrs};
 	if (!at->nodes->image_store)
 		return 0;
+	if (at->is_root)
+		out->pos = 0;
 	rc = overlay_is_opaque(layer_index(l->layer), &e);
 	out->is_opaque = rc == 1;
 	return rc < 0 ? located_index_failed(at->nodes, l, rc) : 0;

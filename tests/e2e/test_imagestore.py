@@ -24,7 +24,7 @@ LAYERS = [
 
 
 def store(source, *options, **more):
-    return mount(source, "layout=store", "suid", "dev", load=False, **more)
+    return mount(source, "layout=store", "suid", "dev", *options, load=False, **more)
 
 
 def layer_of(m, index):
@@ -157,3 +157,30 @@ def test_tar_split(images, form):
         sizes = [d["diff-size"] for d in json.loads(m.read("overlay-layers/layers.json"))]
         assert sizes[-1] == len(data)
         assert all(a["compressed-size"] != size or form == "none" for a, size in zip(listed, sizes))
+
+
+def test_unloaded(fake, tmp_path):
+    """More images than stay loaded: whatever is unloaded, the store is the same."""
+    for i in range(40):
+        fake.image("many/n%d" % i, [archive.layer(archive.file("n", b"%d" % i))])
+    (tmp_path / "images").write_text("".join("%s/many/n%d:t\n" % (fake.host, i) for i in range(40)))
+
+    def look(m):
+        found = [m.read("overlay-layers/layers.json"), m.read("overlay-images/images.json")]
+        for layer in json.loads(found[0]):
+            found.append(m.read("overlay/%s/diff/n" % layer["id"]))
+            found.append(m.read("overlay/%s/link" % layer["id"]))
+        for image in json.loads(found[1]):
+            found.append(m.read("overlay-images/%s/manifest" % image["id"]))
+        return found
+    with store(fake.host + "/", "images=%s" % (tmp_path / "images")) as m:
+        look(m)    # sizes become known
+        seen = look(m)
+        assert len(seen) == 2 + 3 * 40
+        # An open file of an image that is not loaded any more.
+        layer = json.loads(seen[0])[0]["id"]
+        with open("%s/overlay/%s/diff/n" % (m.path, layer), "rb") as f:
+            assert look(m) == seen
+            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            assert f.read() == b"0"
+        assert m.read("overlay-layers/layers.lock") == m.read("overlay-images/images.lock")
