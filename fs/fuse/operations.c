@@ -30,6 +30,7 @@
 #include "fs/image/status.h"
 #include "fs/options/options.h"
 #include "fs/node/nodes.h"
+#include "fs/tree/short_inos.h"
 
 /* Longer than any mount; the kernel cuts it to the range of its clock. */
 #define NEVER_EXPIRES 1e9
@@ -95,14 +96,22 @@ static void on_init(void *arg, struct fuse_conn_info *conn)
 
 /* NAMES AND ATTRIBUTES */
 
-static void set_owner(const struct nodes *n, struct stat *st)
+/* What options change in the attributes of a node. 0 or a negative errno. */
+static int set_shown(const struct served *s, struct stat *st)
 {
-	const struct options *o = n->context->options;
+	const struct options *o = s->nodes->context->options;
+	uint32_t number = 0;
+	int rc = 0;
 
 	if (o->uid >= 0)
 		st->st_uid = (uid_t)o->uid;
 	if (o->gid >= 0)
 		st->st_gid = (gid_t)o->gid;
+	if (s->inos) {
+		rc = short_inos_get(s->inos, st->st_ino, &number);
+		st->st_ino = number;
+	}
+	return rc;
 }
 
 static double timeout_of(const struct item *item)
@@ -115,13 +124,11 @@ static double attr_timeout(const struct item *item)
 	return item->is_provisional ? 0 : timeout_of(item);
 }
 
-static void fill_entry(const struct nodes *n, const struct item *item,
-		       struct fuse_entry_param *e)
+static void fill_entry(const struct item *item, struct fuse_entry_param *e)
 {
 	memset(e, 0, sizeof(*e));
 	e->ino = item->node;
 	e->attr = item->attr;
-	set_owner(n, &e->attr);
 	e->attr_timeout = attr_timeout(item);
 	e->entry_timeout = item->is_live ? 0 : timeout_of(item);
 }
@@ -135,11 +142,13 @@ static int do_lookup(struct request *r)
 	struct item item = {0};
 	int rc = nodes_lookup(nodes, r->node, r->name, &r->waiter, &item);
 
+	if (rc == 0)
+		rc = set_shown(r->served, &item.attr);
 	if (rc < 0 && rc != -ENOENT)
 		return request_fail(r, rc);
 	if (rc == -ENOENT) /* node 0: a negative name, which mostly never expires */
 		item = (struct item){.expires = item.expires, .seconds = item.seconds};
-	fill_entry(nodes, &item, &e);
+	fill_entry(&item, &e);
 	fuse_reply_entry(r->req, &e);
 	return 0;
 }
@@ -159,9 +168,10 @@ static int do_getattr(struct request *r)
 	int rc = r->is_open ? nodes_measure(nodes, r->node, &r->waiter, &item)
 			    : nodes_describe(nodes, r->node, &r->waiter, &item);
 
+	if (rc == 0)
+		rc = set_shown(r->served, &item.attr);
 	if (rc < 0)
 		return request_fail(r, rc);
-	set_owner(nodes, &item.attr);
 	fuse_reply_attr(r->req, &item.attr, attr_timeout(&item));
 	return 0;
 }
@@ -218,7 +228,7 @@ static size_t add_name(fuse_req_t req, char *buf, size_t size, const char *name,
 	if (!plus)
 		return fuse_add_direntry(req, buf, size, name, &item->attr,
 					 (off_t)cookie);
-	fill_entry(nodes_of(req), item, &e);
+	fill_entry(item, &e);
 	return fuse_add_direntry_plus(req, buf, size, name, &e, (off_t)cookie);
 }
 
@@ -234,12 +244,14 @@ static ssize_t list_names(struct request *r, char *buf)
 
 	rc = nodes_list_open(r->served->nodes, r->node, (uint64_t)r->off, &r->waiter, &l);
 	while (rc == 0 && (rc = nodes_list_next(l, &name, &item, &cookie)) > 0) {
+		rc = set_shown(r->served, &item.attr);
+		if (rc < 0)
+			break;
 		len = add_name(r->req, buf + done, r->size - done, name, &item, cookie,
 			       r->plus);
 		if (len > r->size - done)
 			break;
 		done += len;
-		rc = 0;
 	}
 	nodes_list_close(l);
 	/* Return the names collected so far; the next call reports the error. */

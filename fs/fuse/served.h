@@ -9,9 +9,11 @@
 #include "fs/fuse/push.h"
 
 struct nodes;
+struct short_inos;
 
 struct served {
 	const struct nodes *nodes;
+	struct short_inos *inos; /* of -o ino32; else NULL */
 	/* Called once, when the session with the kernel begins. */
 	void (*ready)(void *arg);
 	void *arg;

@@ -29,6 +29,7 @@
 #include "fs/fuse/served.h"
 #include "fs/node/nodes.h"
 #include "fs/options/options.h"
+#include "fs/tree/short_inos.h"
 
 /* Requests that have to wait leave these workers (deferred.h). */
 #define THREADS_MAX 10
@@ -302,11 +303,16 @@ int session_run(const struct session *of, struct err *e)
 {
 	const struct nodes *n = of->nodes;
 	struct served s = {.nodes = n, .ready = of->ready, .arg = of->arg};
-	struct fuse_session *se = mounted_session(&s, of->at, e);
+	struct fuse_session *se;
 	int rc;
 
-	if (!se)
+	if (n->context->options->ino32 && short_inos_new(&s.inos) < 0)
+		return err_set(e, -ENOMEM, "out of memory");
+	se = mounted_session(&s, of->at, e);
+	if (!se) {
+		short_inos_free(s.inos);
 		return -EIO;
+	}
 	pusher_init(&s.pusher, n, se);
 	deferred_init(&s.deferred);
 	rc = run_loop(of, &s, se, e);
@@ -318,5 +324,6 @@ int session_run(const struct session *of, struct err *e)
 	fuse_session_destroy(se);
 	pusher_release(&s.pusher);
 	deferred_release(&s.deferred);
+	short_inos_free(s.inos);
 	return rc;
 }

@@ -82,6 +82,7 @@ static const struct option {
 	 CHOICE, AT(tocs)},
 	{"ino", "content|unique", "equal files share an inode number, or never", CHOICE,
 	 AT(ino)},
+	{"ino32", NULL, "inode numbers of 32 bits, for 32-bit programs", FLAG, AT(ino32)},
 	{"list", "all|once", "once: grep -r meets each file once", CHOICE, AT(list)},
 	{"cache_dir", "DIR", "the store: where layers are kept", TEXT, AT(cache_dir)},
 	{"lower_cache", "DIR[:DIR]", "stores that are only read, below that one", TEXT,

@@ -68,6 +68,7 @@ struct options {
 	bool erofs;   /* the kernel's EROFS shows the root file system */
 	enum tocs tocs;
 	enum ino ino;
+	bool ino32; /* st_ino of at most 32 bits */
 	enum list list;
 	bool wait;		  /* for all layers */
 	struct platform platform; /* this machine's if !wants_platform */

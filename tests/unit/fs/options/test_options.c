@@ -102,6 +102,9 @@ static void check_values(void)
 	is_int(parse(&o, "-o layout=erofs x y", true, &e), 0, "files of layers");
 	ok(o.layout == LAYOUT_EROFS && !o.images, "of one image");
 	options_release(&o);
+	is_int(parse(&o, "-o ino32 x y", true, &e), 0, "ino32");
+	ok(o.ino32 && o.ino == INO_CONTENT, "leaves the kind of number");
+	options_release(&o);
 	is_int(parse(&o, "-o index=registry,cache=none x y", true, &e), 0, "choices");
 	ok(o.tocs == TOCS_REGISTRY && o.cache == CACHE_NONE && o.layout == LAYOUT_IMAGE,
 	   "by their order");
