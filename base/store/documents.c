@@ -207,6 +207,32 @@ int store_put_passing_note(struct store *s, const char *name, const char *text)
 	return s->copies_lower ? 0 : store_put_note(s, name, text);
 }
 
+int store_each_note(struct store *s, int (*fn)(void *arg, const char *text), void *arg)
+{
+	int fd = open_upper(s, "names"), rc = 0;
+	struct dirent *entry;
+	struct buf text;
+	DIR *dir;
+
+	if (fd < 0)
+		return 0;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (rc >= 0 && (entry = readdir(dir))) {
+		if (strlen(entry->d_name) != HEX_LEN)
+			continue;
+		buf_init(&text, NOTE_MAX);
+		if (note_read(s, UPPER, entry->d_name, &text) == 0)
+			rc = fn(arg, buf_text(&text));
+		buf_release(&text);
+	}
+	closedir(dir);
+	return rc;
+}
+
 /* Checking documents and notes */
 
 /* -ENOENT if the file is damaged. @alg is NULL for notes. */

@@ -37,6 +37,12 @@ int store_put_note(struct store *s, const char *name, const char *text);
  */
 int store_put_passing_note(struct store *s, const char *name, const char *text);
 
+/*
+ * Calls @fn with each undamaged note of the store itself; a negative return ends the walk and
+ * is returned.
+ */
+int store_each_note(struct store *s, int (*fn)(void *arg, const char *text), void *arg);
+
 /* Hashes all documents and notes, and removes the damaged ones, which *bad counts. */
 int store_check_documents(struct store *s, unsigned *bad);
 

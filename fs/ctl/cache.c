@@ -15,6 +15,7 @@
 #include "base/store/layers.h"
 #include "base/store/store.h"
 #include "fs/ctl/export.h"
+#include "fs/ctl/owners.h"
 #include "fs/ctl/words.h"
 #include "tar/audit.h"
 
@@ -26,10 +27,22 @@ static double to_mib(uint64_t bytes)
 /* list */
 
 struct totals {
+	const struct owners *owners;
 	unsigned layers;
 	uint64_t index_bytes;
 	uint64_t data_bytes;
 };
+
+static void print_owner(void *arg, const char *name, const struct digest *manifest)
+{
+	char text[DIGEST_TEXT_MAX];
+
+	(void)arg;
+	digest_format(manifest, text);
+	/* the name may have it already */
+	ctl_print("    %s%s%s", name, strstr(name, text) ? "" : "  ",
+		  strstr(name, text) ? "" : text);
+}
 
 static int list_layer(void *arg, const struct slot_info *info)
 {
@@ -46,6 +59,7 @@ static int list_layer(void *arg, const struct slot_info *info)
 		  info->in_use		? "  mounted"
 		  : info->partial_bytes ? "  interrupted"
 					: "");
+	owners_each(totals->owners, &info->digest, print_owner, NULL);
 	totals->layers++;
 	totals->index_bytes += info->index_bytes;
 	totals->data_bytes += data;
@@ -55,10 +69,15 @@ static int list_layer(void *arg, const struct slot_info *info)
 static int list_layers(struct store *s)
 {
 	struct totals totals = {0};
-	int rc;
+	struct owners *owners = NULL;
+	int rc = owners_new(s, &owners);
 
+	if (rc < 0)
+		return ctl_error("%s: %s", store_dir(s), strerror(-rc));
+	totals.owners = owners;
 	ctl_print("%-71s  index/MiB   data/MiB  last read", "layer");
 	rc = store_list(s, list_layer, &totals);
+	owners_free(owners);
 	if (rc < 0)
 		return ctl_error("%s: %s", store_dir(s), strerror(-rc));
 	ctl_print("%u layers, %.1f MiB of indexes, %.1f MiB of data in %s", totals.layers,

@@ -18,6 +18,7 @@
 #include "fs/image/beside.h"
 #include "fs/image/context.h"
 #include "fs/image/erofs_file.h"
+#include "fs/image/image_note.h"
 #include "fs/image/item.h"
 #include "fs/image/layer_files.h"
 #include "fs/image/layers.h"
@@ -259,6 +260,8 @@ int view_find_layers(struct view *v, struct err *e)
 	}
 	if (rc < 0)
 		layer_list_release(&v->layers);
+	else
+		image_note_put(v->context->store, v->image);
 	return rc;
 }
 

@@ -225,6 +225,28 @@ def test_warm_above_another(fake, two, tmp_path):
     assert not indexes(tmp_path / "own") and not list(data_files(tmp_path / "own"))
 
 
+def test_list_says_whose(fake, two, tmp_path):
+    """A layer that two images share has both below it."""
+    (a, _), (b, _) = two
+    options = "insecure,cache_dir=%s" % (tmp_path / "own")
+    assert ctl("cache", "warm", "-o", options, a, b).returncode == 0
+    lines = ctl("cache", "list", "--dir=%s" % (tmp_path / "own")).stdout.splitlines()
+    below = {}
+    for line in lines[1:-1]:
+        if line.startswith("    "):
+            below[layer_line].append(line.split())
+        else:
+            layer_line = line
+            below[layer_line] = []
+    assert sorted([name for name, _ in rows] for rows in below.values()) == [[a], [a, b], [b]]
+    for rows in below.values():
+        for name, digest in rows:
+            assert (tmp_path / "own/documents" / digest.replace(":", "/")).exists()
+    assert export(tmp_path / "gold", a).returncode == 0
+    listed = ctl("cache", "list", "--dir=%s" % (tmp_path / "gold")).stdout
+    assert listed.count(a) == 2 and b not in listed
+
+
 def test_one_fails(two, tmp_path):
     """The others are loaded, and the status says it."""
     host = two[0][0].split("/")[0]
