@@ -17,15 +17,20 @@
 #include "base/store/partial.h"
 #include "base/store/slot.h"
 #include "base/store/store.h"
-#include "tar/archive/preamble.h"
 #include "tar/diff_note.h"
 #include "tar/first_pass.h"
+#include "tar/index/same.h"
+#include "tar/resumed.h"
 #include "tar/span_cache.h"
 #include "tar/span_places.h"
 #include "tar/stored_index.h"
+#include "tar/successor.h"
 #include "tar/toc/bad_toc.h"
 #include "tar/toc/blob_reader.h"
 #include "tar/toc/toc_ref.h"
+
+/* Why layer_progress() reports a layer as streamed that began with an index beside the image. */
+#define WRONG_INDEX "its index beside the image was wrong, so it was streamed"
 
 struct layer {
 	struct store *store; /* borrowed */
@@ -46,7 +51,8 @@ struct layer {
 	/* NULL, -1; else the index is used where it is, in a lower store */
 	struct lower_slot *lower;
 	int lower_fd;
-	bool is_distrusted; /* a chunk did not match its table; atomic */
+	bool is_distrusted;	    /* a chunk did not match its table; atomic */
+	struct successor successor; /* of an external index that is wrong: streamed */
 	uint32_t milliseconds;
 	struct err warning;
 };
@@ -63,6 +69,7 @@ int layer_new(struct store *store, const struct digest *digest, struct source *b
 	l->store = store;
 	l->blob = blob;
 	l->digest = *digest;
+	successor_init(&l->successor);
 	l->lower_fd = -1;
 	*out = l;
 	return 0;
@@ -110,6 +117,8 @@ void layer_free(struct layer *l)
 {
 	if (!l)
 		return;
+	layer_free(successor_get(&l->successor));
+	successor_release(&l->successor);
 	if (l->index && index_take_damage(l->index))
 		note_damage(l);
 	drop_index(l);
@@ -134,13 +143,33 @@ const struct digest *layer_digest(const struct layer *l)
 	return &l->digest;
 }
 
+/* The layer that has taken the place of this one; else this one. */
+static struct layer *layer_now(const struct layer *l)
+{
+	struct layer *next = successor_get(&l->successor);
+
+	return next ? next : (struct layer *)(uintptr_t)l;
+}
+
 const struct index *layer_index(const struct layer *l)
 {
+	l = layer_now(l);
 	if (layer_state_get(l) != LAYER_READY)
 		return NULL;
 	if (index_take_damage(l->index))
 		note_damage(l);
 	return l->index;
+}
+
+static void add_successor(const struct layer *l, struct layer_progress *out)
+{
+	uint64_t fetched = out->fetched, spans = out->spans_read;
+
+	layer_progress(layer_now(l), out);
+	out->fetched += fetched;
+	out->spans_read += spans;
+	out->was_stored = false;
+	out->warning = WRONG_INDEX;
 }
 
 void layer_progress(const struct layer *l, struct layer_progress *out)
@@ -172,6 +201,8 @@ void layer_progress(const struct layer *l, struct layer_progress *out)
 	out->entries = index_info(l->index)->n_entries;
 	if (l->was_stored || out->basis != BASIS_STREAM)
 		out->blob_done = l->blob->size;
+	if (layer_now(l) != l)
+		add_successor(l, out);
 }
 
 /* Takes @fd. On success the layer is usable. */
@@ -276,10 +307,7 @@ static int use_new_index(struct layer *l, int fd, struct err *e)
 	return rc;
 }
 
-/*
- * A span does not match the table of contents. Reading it is EIO now, because the tree
- * cannot change while it is in use. The next layer_load() will stream the layer.
- */
+/* What is read does not match the table of contents. The next layer_load() will stream it. */
 static void toc_distrust(struct layer *l)
 {
 	if (index_info(l->index)->basis == BASIS_STREAM ||
@@ -289,10 +317,44 @@ static void toc_distrust(struct layer *l)
 	note_damage(l);
 }
 
-/* Is it an error about bytes that arrived, and not one of getting them? */
-static bool is_content_error(int rc)
+/* Streams the layer: @arg. What is shown of it already must not change. */
+static int layer_succeed(void *arg, const bool *cancelled, struct layer **out,
+			 struct err *e)
 {
-	return rc == -EBADMSG || rc == -E2BIG || rc == -ENOTSUP;
+	struct layer *l = arg, *next;
+	int rc = layer_new(l->store, &l->digest, source_ref(l->blob), &next);
+
+	if (rc < 0)
+		return err_set(e, rc, "out of memory");
+	rc = layer_load(next, cancelled, e);
+	if (rc == 0 && !same_tree(l->index, next->index))
+		rc = err_set(
+			e, -EBADMSG,
+			"its index beside the image has other files; mount it again");
+	if (rc < 0)
+		layer_free(next);
+	else
+		*out = next;
+	return rc;
+}
+
+int layer_distrust(struct layer *l, const bool *cancelled, struct err *e)
+{
+	struct err why = e ? *e : (struct err){""};
+	int rc;
+
+	toc_distrust(l);
+	if (!index_basis_is_external(index_info(l->index)->basis))
+		return -EBADMSG;
+	rc = successor_need(&l->successor, layer_succeed, l, cancelled, e);
+	return rc < 0 ? rc : err_set(e, -ESTALE, "%s", why.text);
+}
+
+uint8_t *layer_checked(struct layer *l, uint32_t inode)
+{
+	if (layer_now(l) != l || !l->checked || inode >= index_info(l->index)->n_entries)
+		return NULL;
+	return &l->checked[inode / 8];
 }
 
 static int use_toc(struct layer *l, const bool *cancelled, struct err *e)
@@ -322,19 +384,11 @@ static int use_toc_index(struct layer *l, const bool *cancelled, struct err *e)
 	struct err why = {""};
 	int rc = use_toc(l, cancelled, &why);
 
-	if (is_content_error(rc))
+	if (resumed_blames(rc))
 		rc = use_toc(l, cancelled, &why);
 	if (rc < 0)
 		*(rc == -EINTR ? e : &l->warning) = why;
 	return rc;
-}
-
-/* What a failed pass read may be continued, unless it is to blame. */
-static void end_partial(struct partial *p, int rc)
-{
-	if (is_content_error(rc))
-		(void)partial_give_up(p);
-	partial_close(p);
 }
 
 static int stream_layer(struct layer *l, const bool *cancelled, struct err *e)
@@ -353,7 +407,7 @@ static int stream_layer(struct layer *l, const bool *cancelled, struct err *e)
 	l->pass.store = l->store;
 	l->pass.cancelled = cancelled;
 	rc = first_pass_run(&l->pass, e);
-	end_partial(l->pass.partial, rc);
+	resumed_end(l->pass.partial, rc);
 	if (rc == 0)
 		rc = use_new_index(l, fd, e);
 	if (rc == 0 && l->pass.wants_diff_id)
@@ -371,9 +425,9 @@ static int build_index(struct layer *l, const bool *cancelled, struct err *e)
 {
 	int rc = stream_layer(l, cancelled, e);
 
-	if (is_content_error(rc) && !l->pass.is_proven && l->pass.kept > 0)
+	if (resumed_blames(rc) && !l->pass.is_proven && l->pass.kept > 0)
 		rc = stream_layer(l, cancelled, e);
-	if (!is_content_error(rc) || l->pass.is_proven)
+	if (!resumed_blames(rc) || l->pass.is_proven)
 		return rc;
 	return stream_layer(l, cancelled, e);
 }
@@ -469,6 +523,7 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	uint32_t i;
 	int rc, fd = -1;
 
+	l = layer_now(l);
 	rc = index_span_at(l->index, off, &i);
 	if (rc == 0)
 		rc = index_span(l->index, i, &sp);
@@ -481,11 +536,11 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 		*len = (size_t)(sp.out_len - (off - sp.out));
 
 	rc = span_cache_get(l->spans, i, cancelled, &pin, &mem, &fd, e);
-	if (rc == -EBADMSG)
-		toc_distrust(l);
 	if (rc < 0)
-		return err_prefix(e, rc, "layer %s", digest_format(&l->digest, text));
-	*data = (struct layer_data){.fd = -1, .pin = pin};
+		err_prefix(e, rc, "layer %s", digest_format(&l->digest, text));
+	if (rc < 0)
+		return rc == -EBADMSG ? layer_distrust(l, cancelled, e) : rc;
+	*data = (struct layer_data){.fd = -1, .pin = pin, .from = l};
 	if (pin) {
 		data->mem = (const char *)mem + (off - sp.out);
 	} else {
@@ -495,77 +550,18 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	return 0;
 }
 
-struct decoded_reader {
-	struct layer *layer;
-	const bool *cancelled;
-};
-
-static int decoded_read(void *arg, void *buf, size_t len, uint64_t off, struct err *e)
-{
-	const struct decoded_reader *rd = arg;
-	char *to = buf;
-	int rc = 0;
-
-	while (len > 0 && rc == 0) {
-		struct layer_data data;
-		size_t piece = len;
-
-		rc = layer_get(rd->layer, off, &piece, rd->cancelled, &data, e);
-		if (rc < 0)
-			break;
-		if (data.fd < 0)
-			memcpy(to, data.mem, piece);
-		else if (fd_read_all(data.fd, to, piece, data.off) < 0)
-			rc = err_set(e, -EIO, "cannot read from the store");
-		layer_unget(rd->layer, &data);
-		to += piece;
-		off += piece;
-		len -= piece;
-	}
-	return rc;
-}
-
-int layer_check_file(struct layer *l, const struct entry *file, const bool *cancelled,
-		     struct err *e)
-{
-	struct decoded_reader rd = {l, cancelled};
-	struct preamble_want want = {.data = file->data, .size = file->size};
-	char text[DIGEST_TEXT_MAX];
-	uint8_t bit = (uint8_t)(1 << file->inode % 8), *byte;
-	int rc;
-
-	if (!l->checked || file->size == 0)
-		return 0;
-	byte = &l->checked[file->inode / 8];
-	if (__atomic_load_n(byte, __ATOMIC_RELAXED) & bit)
-		return 0;
-	/* else the header may have another name */
-	if (file->nlink == 1 && file->name_len > 0) {
-		want.name = file->name;
-		want.name_len = file->name_len;
-	}
-	rc = preamble_check(decoded_read, &rd, &want, e);
-	if (rc == 0) {
-		__atomic_fetch_or(byte, bit, __ATOMIC_RELAXED);
-		return 0;
-	}
-	if (rc == -EBADMSG)
-		toc_distrust(l);
-	return err_prefix(e, rc, "layer %s: %.*s", digest_format(&l->digest, text),
-			  (int)(file->name_len < 200 ? file->name_len : 200), file->name);
-}
-
 bool layer_is_stored(const struct layer *l, uint32_t i)
 {
 	struct span sp;
 
+	l = layer_now(l);
 	return index_span(l->index, i, &sp) == 0 &&
 	       span_places_find(span_cache_places(l->spans), i, &sp) != SPAN_NOWHERE;
 }
 
 bool layer_can_store(const struct layer *l)
 {
-	return span_file_can_keep(&span_cache_places(l->spans)->file);
+	return span_file_can_keep(&span_cache_places(layer_now(l)->spans)->file);
 }
 
 bool layer_has(const struct layer *l, uint64_t off, uint64_t len)
@@ -574,6 +570,7 @@ bool layer_has(const struct layer *l, uint64_t off, uint64_t len)
 	struct span sp;
 	uint32_t i;
 
+	l = layer_now(l);
 	while (off < end) {
 		if (index_span_at(l->index, off, &i) < 0 ||
 		    index_span(l->index, i, &sp) < 0 || off - sp.out >= sp.out_len ||
@@ -586,11 +583,15 @@ bool layer_has(const struct layer *l, uint64_t off, uint64_t len)
 
 void layer_unget(struct layer *l, struct layer_data *data)
 {
-	span_cache_unpin(l->spans, data->pin);
+	(void)l;
+	span_cache_unpin(data->from->spans, data->pin);
 	data->pin = NULL;
 }
 
 void layer_wake(struct layer *l)
 {
 	span_cache_wake(l->spans);
+	successor_wake(&l->successor);
+	if (layer_now(l) != l)
+		layer_wake(layer_now(l));
 }

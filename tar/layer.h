@@ -88,28 +88,23 @@ void layer_progress(const struct layer *l, struct layer_progress *out);
 const struct index *layer_index(const struct layer *l);
 
 /*
- * Checks that the content of a regular file is where the index says. Only a SOCI index
- * may be wrong about that, because its spans have digests but its files have none. For
- * such an index, the tar header before the content is compared, once for each file. 0, or
- * the errors of layer_get().
- */
-int layer_check_file(struct layer *l, const struct entry *file, const bool *cancelled,
-		     struct err *e);
-
-/*
  * Makes the decoded bytes [off, off + *len) available. *len is shortened to the end of a
  * span. Either data->fd >= 0 and the bytes are in that file at data->off, or they are in
  * memory at data->mem. They stay there until layer_unget().
  *
  * Waits for the network if needed. @cancelled may be NULL. When *@cancelled becomes true
  * and layer_wake() is called, the wait ends with -EINTR, while the fetch continues in the
- * background. -EBADMSG or -EIO, with a sentence, if the bytes are unavailable.
+ * background. -EBADMSG or -EIO, with a sentence, if the bytes are unavailable. -ESTALE, with
+ * the reason: an external index was wrong (index_basis_is_external()), so the layer was
+ * streamed, which may have taken long. It has the same tree, but entries must be read again
+ * from layer_index(), because contents may be elsewhere.
  */
 struct layer_data {
 	int fd;
 	uint64_t off;
 	const void *mem;
-	void *pin; /* private to layer.c */
+	void *pin; /* these two are private to layer.c */
+	struct layer *from;
 };
 int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	      struct layer_data *data, struct err *e);
@@ -120,6 +115,13 @@ bool layer_can_store(const struct layer *l);
 /* Are these bytes available, so that layer_get() would not wait? */
 bool layer_has(const struct layer *l, uint64_t off, uint64_t len);
 void layer_unget(struct layer *l, struct layer_data *data);
+/*
+ * For file_check.c. Reports that an external index is wrong: -ESTALE, -EINTR or an error, as
+ * layer_get(). The byte that has the bit of an inode: it was compared with its header. NULL:
+ * no file needs that.
+ */
+int layer_distrust(struct layer *l, const bool *cancelled, struct err *e);
+uint8_t *layer_checked(struct layer *l, uint32_t inode);
 /* Makes every waiter check its *@cancelled. */
 void layer_wake(struct layer *l);
 

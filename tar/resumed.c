@@ -86,3 +86,15 @@ int resumed_stream(struct source *blob, struct partial *partial, uint64_t *kept,
 	*out = &r->stream;
 	return 0;
 }
+
+bool resumed_blames(int rc)
+{
+	return rc == -EBADMSG || rc == -E2BIG || rc == -ENOTSUP;
+}
+
+void resumed_end(struct partial *partial, int rc)
+{
+	if (resumed_blames(rc))
+		(void)partial_give_up(partial);
+	partial_close(partial);
+}

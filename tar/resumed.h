@@ -6,6 +6,7 @@
 #ifndef TAR_RESUMED_H
 #define TAR_RESUMED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -19,5 +20,10 @@ struct stream;
  */
 int resumed_stream(struct source *blob, struct partial *partial, uint64_t *kept,
 		   struct stream **out, struct err *e);
+
+/* Is the errno one about bytes that arrived, and not one of getting them? */
+bool resumed_blames(int rc);
+/* Closes @partial, which may be NULL, after a pass with this result: bad bytes are not kept. */
+void resumed_end(struct partial *partial, int rc);
 
 #endif

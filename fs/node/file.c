@@ -10,10 +10,12 @@
 #include "base/fd.h"
 #include "fs/image/context.h"
 #include "fs/image/layers.h"
+#include "fs/options/log.h"
 #include "fs/options/options.h"
 #include "fs/node/node_ops.h"
 #include "fs/tree/identity.h"
 #include "fs/tree/merge.h"
+#include "tar/file_check.h"
 #include "tar/layer.h"
 
 #define HOLE UINT64_MAX
@@ -110,7 +112,7 @@ static const char *entry_path(const struct index *ix, struct entry e, char *out)
 
 /*
  * Assembles the bytes from what the layer gives span by span, with zeros for holes: as many
- * as there are. They are read from the store's file into the reply, not spliced into the
+ * as there are. -ESTALE: as layer_get(). They are read from the store's file into the reply, not spliced into the
  * kernel, because a short read would reach the reader as zeros, unnoticed.
  */
 static ssize_t content_read(struct mount_layer *l, const struct entry *file, void *buf,
@@ -127,7 +129,7 @@ static ssize_t content_read(struct mount_layer *l, const struct entry *file, voi
 	if (size > file->size - off)
 		size = (size_t)(file->size - off);
 	if (file->inode < index_info(layer_index(l->layer))->n_entries)
-		rc = layer_check_file(l->layer, file, cancelled, &e);
+		rc = file_check(l->layer, file, cancelled, &e);
 	while (rc == 0 && done < size) {
 		len = size - done;
 		rc = index_extent(layer_index(l->layer), file, off + done, &len, &data);
@@ -142,6 +144,11 @@ static ssize_t content_read(struct mount_layer *l, const struct entry *file, voi
 		if (rc < 0)
 			break;
 		done += piece;
+	}
+	if (rc == -ESTALE) {
+		log_warn(l->layers->context->log, "%s; the layer was streamed instead",
+			 e.text);
+		return rc;
 	}
 	return rc < 0 ? mount_layer_failed(l,
 					   entry_path(layer_index(l->layer), *file, path),
@@ -184,8 +191,11 @@ static ssize_t file_read(const struct located *at, void *buf, size_t size, uint6
 		return -EINVAL;
 	cancelled = waiter_begin(w, at->layer->layer);
 	n = content_read(at->layer, &e, buf, size, off, cancelled);
+	/* An index was wrong, and there is a right one now. */
+	if (n == -ESTALE && file_entry(at, &e) == 0)
+		n = content_read(at->layer, &e, buf, size, off, cancelled);
 	waiter_end(w);
-	return n;
+	return n == -ESTALE ? -EIO : n;
 }
 
 static off_t file_seek(const struct located *at, off_t off, int whence)

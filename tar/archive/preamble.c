@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The block before the content is the file's header, which is enough in most cases. If
- * its name or size differs from the file's, they are in records before it (pax, GNU long
+ * its path or size differs from the file's, they are in records before it (pax, GNU long
  * names). Their headers are found by searching backwards for a header whose records reach
  * exactly to the next one.
  */
@@ -28,11 +28,7 @@ static int wrong_place(struct err *e)
 
 static bool name_matches(const struct preamble_want *w, const char *path, size_t len)
 {
-	while (len > 0 && path[len - 1] == '/')
-		len--;
-	return !w->name || (len >= w->name_len &&
-			    memcmp(path + len - w->name_len, w->name, w->name_len) == 0 &&
-			    (len == w->name_len || path[len - w->name_len - 1] == '/'));
+	return !w->is_named || w->is_named(w->named, path, len);
 }
 
 static bool is_records(const uint8_t *block, uint64_t room)

@@ -6,6 +6,7 @@
 #ifndef TAR_ARCHIVE_PREAMBLE_H
 #define TAR_ARCHIVE_PREAMBLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,8 +18,9 @@ typedef int preamble_read_fn(void *arg, void *buf, size_t len, uint64_t off,
 
 struct preamble_want {
 	uint64_t data, size; /* the content */
-	const char *name;    /* the last component of its path; NULL matches any */
-	size_t name_len;
+	/* Is it the file's path in the archive? NULL: any is. */
+	bool (*is_named)(void *named, const char *path, size_t len);
+	void *named;
 };
 
 /* 0; -EBADMSG with a sentence if that file is not there; or the error of @read. */

@@ -55,12 +55,21 @@ static void add_long_name(const char *name)
 	buf_release(&body);
 }
 
+/* The last component of the path. */
+static bool ends_in(void *named, const char *path, size_t len)
+{
+	size_t n = strlen(named);
+
+	return len >= n && memcmp(path + len - n, named, n) == 0 &&
+	       (len == n || path[len - n - 1] == '/');
+}
+
 static int check(uint64_t data, uint64_t size, const char *name)
 {
 	struct preamble_want want = {.data = data,
 				     .size = size,
-				     .name = name,
-				     .name_len = name ? strlen(name) : 0};
+				     .is_named = name ? ends_in : NULL,
+				     .named = (void *)(uintptr_t)name};
 	struct err e = {""};
 	int rc;
 
