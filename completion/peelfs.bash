@@ -202,9 +202,10 @@ _peelctl() {
 			ls) _peelfs_reply -l -R -d -p --layer= -o ;;
 			cat | tar) _peelfs_reply --layer= -o ;;
 			diff) _peelfs_reply --json -o ;;
+			index) _peelfs_reply --platform= --dry-run -o ;;
 			*) _peelfs_reply -o ;;
 			esac
-		elif [[ $(_peelfs_operands 2) == 0 || ${words[1]} == diff ]]; then
+		elif [[ $(_peelfs_operands 2) == 0 || ${words[1]} == diff || ${words[2]} == push ]]; then
 			_peelfs_source "$word"
 		elif [[ ${words[1]} == ls || ${words[1]} == cat || ${words[1]} == tar ]]; then
 			_peelctl_paths "$1"

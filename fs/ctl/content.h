@@ -16,7 +16,7 @@ struct content {
 
 /*
  * 0: the same; 1: not; a negative errno for reader_why() of *@failed. The digests in the
- * indexes decide. Both files are read if an index has no digest of its file (SOCI, a file
+ * indexes decide. Both files are read if an index has no digest of its file (SOCI, pushed, a file
  * with holes), or if the digests are equal, but one is of a table of contents and reading
  * the file does not check it (of several chunks).
  */

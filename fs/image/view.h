@@ -4,7 +4,7 @@
  * may come and go: images.h. It is loaded in steps, each when something needs it:
  *
  *	image	manifest and config, the documents and texts: a few KiB
- *	layers	which layers it has, with the zTOCs that a registry keeps beside them
+ *	layers	which layers it has, with the indexes that a registry keeps of them
  *	tree	all layers opened and merged: some hundred KiB, up to a thousand merged
  *		directories, and three file descriptors for each layer
  *	erofs	rootfs.erofs, but for its contents: some 100 bytes for each entry, on disk

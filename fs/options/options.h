@@ -32,7 +32,7 @@ enum layout { LAYOUT_IMAGE, LAYOUT_ROOTFS, LAYOUT_STORE, LAYOUT_EROFS };
 enum cache { CACHE_DATA, CACHE_INDEX, CACHE_NONE };
 
 /*
- * Whether zTOCs are used: tables of contents that a registry keeps beside layers (SOCI).
+ * Whether indexes that a registry keeps beside layers are used (pushed ones, SOCI's).
  * TOCS_AUTO: unless the image was asked for by its digest.
  */
 enum tocs { TOCS_AUTO, TOCS_REGISTRY, TOCS_NONE };
