@@ -86,7 +86,7 @@ static void check_pause(void)
 	pthread_mutex_lock(&lock);
 	waiter_pause(&changed, &lock);
 	pthread_mutex_unlock(&lock);
-	ok(clock_ms() - start < 5000, "a pause ends by itself");
+	ok(clock_ms() - start < 60000, "a pause ends by itself");
 	pthread_cond_destroy(&changed);
 }
 

@@ -190,7 +190,7 @@ static void test_slow_host(void)
 
 	spool_open(&b, "S.", 30);
 	ok(reads_part(&b, 3), "a part far from the start");
-	ok(clock_ms() - start < 4000, "comes before all bytes ahead of it");
+	ok(clock_ms() - start < 5500, "comes before all bytes ahead of it");
 	ok(reads_part(&b, 2) && streams(&b, 250000), "and so do others");
 	is_int(near.asked, 5, "by ranges");
 	bench_close(&b);
@@ -198,7 +198,7 @@ static void test_slow_host(void)
 	start = clock_ms();
 	spool_open(&b, "S.", 30);
 	ok(streams(&b, 250000), "a stream");
-	ok(clock_ms() - start < 4000, "does not wait either");
+	ok(clock_ms() - start < 5500, "does not wait either");
 	bench_close(&b);
 
 	spool_open(&b, "S4xi", 30);
