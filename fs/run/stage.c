@@ -15,14 +15,19 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/err.h"
 #include "fs/run/fdpass.h"
+#include "fs/run/kept.h"
 #include "fs/run/mounts.h"
 #include "fs/run/rooted.h"
 
 /* Where fuse-overlayfs finds the device of its mount. */
 #define DEVICE	    3
 #define DEVICE_PATH "/dev/fd/3"
+
+/* No registry's manifest is larger. */
+#define MANIFEST_MAX (4u << 20)
 
 /* OPENING */
 
@@ -284,17 +289,39 @@ static int mount_fuse_overlay(struct stage *s, struct err *e)
 	return 0;
 }
 
+/* The directory that the user keeps, and the image whose changes are in it. */
+static int use_kept(struct stage *s, struct err *e)
+{
+	struct digest digest;
+	struct buf manifest;
+	int rc, dir;
+
+	buf_init(&manifest, MANIFEST_MAX);
+	rc = stage_load(s, "manifest.json", &manifest, e);
+	if (rc == 0)
+		rc = digest_of(DIGEST_SHA256, manifest.data, manifest.len, &digest);
+	buf_release(&manifest);
+	if (rc < 0)
+		return rc;
+	rc = attach(s, s->kept, "rw");
+	s->kept = -1;
+	dir = rc < 0 ? rc : openat(s->base, "rw", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_set(e, rc < 0 ? rc : -errno, "--rw %s: %s", s->spec->kept,
+			       strerror(rc < 0 ? -rc : errno));
+	rc = kept_claim(dir, &digest, e);
+	close(dir);
+	return rc < 0 ? err_prefix(e, rc, "--rw %s", s->spec->kept) : 0;
+}
+
 /* The directory that the user keeps, or one of the tmpfs. */
 static int prepare_upper(struct stage *s, const struct stat *st, struct err *e)
 {
-	int rc = 0;
+	int rc = s->kept >= 0 ? use_kept(s, e) : 0;
 
-	if (s->kept >= 0) {
-		rc = attach(s, s->kept, "rw");
-		s->kept = -1;
-	}
-	if (rc == 0)
-		rc = make_upper(s, st);
+	if (rc < 0)
+		return rc;
+	rc = make_upper(s, st);
 	if (rc < 0 && s->spec->kept)
 		return err_set(e, rc, "--rw %s: %s", s->spec->kept, strerror(-rc));
 	return rc < 0 ? fail(e, rc, "prepare the root file system") : 0;

@@ -123,6 +123,11 @@ def test_what_is_written_is_kept(box, image, tmp_path):
         assert done.returncode == 125 and "another run uses it" in done.stderr
         child.stdin.close()
         assert child.wait(20) == 0
+    other = box.image(file("other", "1"))
+    done = box("--rw", kept, other, "sh", "-c", "ls /etc")
+    assert done.returncode == 125 and "above another image, sha256:" in done.stderr
+    os.unlink(kept + "/image")
+    assert box.output("--rw", kept, other, "sh", "-c", "cat /new") == "new\n"
     done = box("--rw", str(tmp_path / "none/kept"), image, "true")
     assert done.returncode == 125 and "none/kept: No such file" in done.stderr
 
