@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import engines
 from archive import file, layer
 from mounting import PEELCTL, SLOWER, eventually, mount, run
 from stores import ctl
@@ -212,3 +213,16 @@ def test_others_may_not_add(stocked, tmp_path):
         assert done.returncode == 1
         assert "only root and the user who mounted it" in done.stderr
         assert names(m) == []
+
+
+@pytest.mark.heavy
+def test_podman_pulls_no_layer(stocked, tmp_path):
+    """Of an image that was added, podman asks for manifest and config."""
+    with store("/", tmp_path / "images", "suid", "dev") as m, engines.podman(m.path) as podman:
+        assert ctl("add", m.path, stocked.host + "/team/a0:t").returncode == 0
+        stocked.asked.clear()
+        podman.pull(stocked.host + "/team/a0:t")
+        asked = [path for _, path, _ in stocked.asked]
+        assert any("/manifests/" in path for path in asked)
+        config = json.loads(stocked.manifests["team/a0", "t"][1])["config"]["digest"]
+        assert {path for path in asked if "/blobs/" in path} <= {"/v2/team/a0/blobs/" + config}
