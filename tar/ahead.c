@@ -7,8 +7,13 @@
 /* A read within this many bytes of output is by the same reader. */
 #define NEAR (32u << 20)
 
-/* This many reads near each other are not a coincidence. */
-#define FEW 4
+/*
+ * This many misses near each other are not a coincidence. A program that starts reads fewer:
+ * itself, its loader and libraries, some of them in order, but soon it reads elsewhere.
+ */
+#define FEW 8
+/* As many are enough if the last one is for the next span. */
+#define FEW_IN_ORDER 4
 
 /* The first run of small spans: as many bytes as arrive in the time of a request. */
 #define FIRST_RUN (64u << 10)
@@ -73,7 +78,8 @@ struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix, uint
 			.bytes = first_run_len(ix, span),
 		};
 	}
-	if (++r->misses >= FEW || (r->misses > 1 && reader_is_next(r, ix, here)))
+	if (++r->misses >= FEW ||
+	    (r->misses >= FEW_IN_ORDER && reader_is_next(r, ix, here)))
 		reader_set_sequential(r);
 	r->used = ++a->clock;
 	return r;
@@ -99,8 +105,10 @@ struct ahead_reader *ahead_on_hit(struct ahead *a, const struct index *ix, uint3
 		 */
 		if (span != r->missed)
 			reader_set_sequential(r);
+		if (span != r->first)
+			r->has_begun = false;
 		r->first = span;
-		return r->goes_on && reader_wants_more(r, ix) ? r : NULL;
+		return r->goes_on && !r->has_begun && reader_wants_more(r, ix) ? r : NULL;
 	}
 	return NULL;
 }
@@ -110,11 +118,13 @@ void ahead_began_for(struct ahead_reader *r, uint32_t first, uint32_t n, uint32_
 	r->first = first;
 	r->end = first + n;
 	r->missed = missed;
+	r->has_begun = true;
 	reader_grow(r);
 }
 
 void ahead_began(struct ahead_reader *r, uint32_t first, uint32_t n)
 {
+	r->has_begun = true;
 	r->end = first + n;
 	reader_grow(r);
 }

@@ -3,11 +3,11 @@
  * Readahead: tracks where each reader of a layer is, and how much to fetch for each reader.
  *
  * A read at a new place is a new reader. It gets one span, or as many small spans as cost
- * no more than the request itself. A reader is sequential if it then asks for the next
- * span, or uses a span that was fetched with the first one, or has asked for a few spans
+ * no more than the request itself. A reader is sequential if it then asks for several spans
+ * in order, or uses a span that was fetched with the first one, or has asked for more spans
  * nearby (directories are not in archive order). A sequential reader gets runs that are
- * four times longer each time, and each run is started so early that two are always under
- * way.
+ * four times longer each time. One is started for each position that it reaches, so early
+ * that two are always under way.
  *
  * Plain data: the lock of its owner guards it.
  */
@@ -27,7 +27,8 @@ struct ahead_reader {
 	uint32_t end;	 /* everything before this is fetched or under way */
 	uint32_t missed; /* the span that its first run was started for */
 	unsigned misses;
-	bool goes_on; /* it reads sequentially */
+	bool goes_on;	/* it reads sequentially */
+	bool has_begun; /* a run was started for this position */
 	/* bytes of output of its next run; 0: an unused slot */
 	uint64_t bytes;
 	uint64_t used; /* time of last use, for eviction */

@@ -459,9 +459,6 @@ static int start_for_miss(struct span_cache *c, uint32_t span, struct span_fill 
 		n = end - first - n < span - first ? end - first : n + span - first;
 	ahead_began_for(r, first, n, span);
 	rc = fill_start(c, FILL_FETCH, first, n, SPAN_NOWHERE, out);
-	/* Keep the link busy while this run is under way. */
-	if (rc == 0 && r->goes_on && r->end < index_info(c->index)->n_spans)
-		start_ahead(c, r);
 	return rc;
 }
 

@@ -42,14 +42,21 @@ static struct ahead_reader *miss(struct ahead *a, const struct index *ix, uint32
 static void check_in_order(const struct index *ix)
 {
 	struct ahead a = {0};
-	struct ahead_reader *r = miss(&a, ix, 10);
+	struct ahead_reader *r = miss(&a, ix, 8);
 	uint32_t i, runs = 0;
 
-	is_int(r->end, 11, "a read somewhere gets its span");
-	ok(!ahead_on_hit(&a, ix, 10), "and nothing is begun when that is read");
-	ok(miss(&a, ix, 11) == r && r->goes_on, "the next to it is the same reader");
+	is_int(r->end, 9, "a read somewhere gets its span");
+	ok(!ahead_on_hit(&a, ix, 8), "and nothing is begun when that is read");
+	ok(miss(&a, ix, 9) == r, "the next to it is the same reader");
+	miss(&a, ix, 10);
+	ok(!r->goes_on && r->end == 11, "a few may be a library");
+	ok(miss(&a, ix, 11) == r && r->goes_on, "more are not");
 	is_int(r->end, 15, "and its run is four times as long");
-	for (i = 11; i < 500; i++) {
+	ok(!ahead_on_hit(&a, ix, 11), "nothing is begun before it goes on");
+	ok(ahead_on_hit(&a, ix, 12) == r, "then the next run is");
+	ahead_began(r, r->end, 1);
+	ok(!ahead_on_hit(&a, ix, 12), "once, however often it reads there");
+	for (i = 13; i < 500; i++) {
 		while ((r = ahead_on_hit(&a, ix, i))) {
 			ahead_began(r, r->end, (uint32_t)(r->bytes / MIB));
 			runs++;
@@ -64,16 +71,16 @@ static void check_in_order(const struct index *ix)
 
 static void check_nearly_in_order(const struct index *ix)
 {
-	static const uint32_t near[] = {100, 104, 98, 107};
+	static const uint32_t near[] = {100, 104, 98, 107, 101, 110, 96, 103};
 	struct ahead a = {0};
 	struct ahead_reader *r = NULL;
 	size_t i;
 
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 8; i++) {
 		ok(!r || !r->goes_on, "%zu reads near each other may be chance", i);
 		r = miss(&a, ix, near[i]);
 	}
-	ok(r->goes_on && r == &a.readers[0], "four are not");
+	ok(r->goes_on && r == &a.readers[0], "eight are not");
 	a = (struct ahead){0};
 	r = ahead_on_miss(&a, ix, 100);
 	ahead_began_for(r, 98, 5, 100);
@@ -98,10 +105,12 @@ static void check_readers(const struct index *ix)
 static void check_end(const struct index *ix)
 {
 	struct ahead a = {0};
-	struct ahead_reader *r;
+	struct ahead_reader *r = NULL;
+	uint32_t i;
 
-	miss(&a, ix, N_SPANS - 2);
-	r = miss(&a, ix, N_SPANS - 1);
+	for (i = N_SPANS - 6; i < N_SPANS - 2; i++)
+		r = miss(&a, ix, i);
+	ok(r->goes_on, "a reader near the end");
 	r->end = N_SPANS;
 	ok(!ahead_on_hit(&a, ix, N_SPANS - 1), "nothing is begun behind the last span");
 }
