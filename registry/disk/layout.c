@@ -324,6 +324,23 @@ static int layout_blob(struct backend *b, const struct descriptor *d, struct sou
 	return 0;
 }
 
+/* Those of the images of an index have the digest in their names. */
+static int layout_signature(struct backend *b, const struct digest *of, unsigned n,
+			    struct buf *bytes, struct err *e)
+{
+	struct layout *l = (struct layout *)b;
+	char path[PATH_TEXT_MAX], hex[DIGEST_TEXT_MAX];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s.signature-%u", digest_hex(of, hex), n);
+	rc = layout_read_file(l, path, bytes, e);
+	if (rc == -ENOENT) {
+		snprintf(path, sizeof(path), "signature-%u", n);
+		rc = layout_read_file(l, path, bytes, e);
+	}
+	return rc;
+}
+
 static void layout_close(struct backend *b)
 {
 	struct layout *l = (struct layout *)b;
@@ -341,6 +358,14 @@ static const struct backend_ops layout_ops = {
 	.root = layout_root,
 	.document = layout_document,
 	.blob = layout_blob,
+	.close = layout_close,
+};
+
+static const struct backend_ops dir_ops = {
+	.root = layout_root,
+	.document = layout_document,
+	.blob = layout_blob,
+	.signature = layout_signature,
 	.close = layout_close,
 };
 
@@ -374,7 +399,7 @@ int layout_open(const char *source, const char *text, enum layout_form form,
 
 	if (!l)
 		return err_set(e, rc, "out of memory");
-	l->backend.ops = &layout_ops;
+	l->backend.ops = form == LAYOUT_PLAIN ? &dir_ops : &layout_ops;
 	l->backend.is_local = true;
 	l->backend.transport = transports[form];
 	l->is_plain = form == LAYOUT_PLAIN;

@@ -84,6 +84,12 @@ struct backend_ops {
 	 * nothing can be pushed. After root().
 	 */
 	int (*writer)(struct backend *b, struct remote **out, struct err *e);
+	/*
+	 * Optional: appends the bytes of the @n-th signature of @of that is kept in a file, from
+	 * 1 on. -ENOENT: there are no more.
+	 */
+	int (*signature)(struct backend *b, const struct digest *of, unsigned n,
+			 struct buf *bytes, struct err *e);
 	/* Frees @b. */
 	void (*close)(struct backend *b);
 };

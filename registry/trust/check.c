@@ -81,7 +81,7 @@ static int check_payload(const struct checked *c, const struct wish *w,
 	if (!digest_equal(&p->digest, c->digest))
 		return err_set(e, -EACCES, "a signature is of another image, %s",
 			       digest_format(&p->digest, text));
-	if (!p->reference && c->needs_no_identity)
+	if (c->needs_no_identity && (!p->reference || !c->reference))
 		return 0;
 	if (!p->reference)
 		return err_set(e, -EACCES, "a signature names no image");
@@ -132,9 +132,9 @@ static enum signature_verdict judge(void *arg, const struct signature *s)
 /* The reason why the wishes are not met. */
 static int explain(const struct check *c, struct err *e)
 {
-	if (c->n_seen == 0 && c->of->backend->is_local)
+	if (c->n_seen == 0 && c->of->backend->is_local && !c->of->backend->ops->signature)
 		return err_set(e, -EACCES,
-			       "a signature is required, and an image on disk has none");
+			       "a signature is required, and such an image has none");
 	if (c->n_seen == 0)
 		return err_set(e, -EACCES, "a signature is required, and there is none");
 	return err_set(e, -EACCES, "none of %u signatures is accepted: %s", c->n_seen,

@@ -16,7 +16,10 @@ struct checked {
 	struct backend *backend;
 	const struct reference *reference; /* as which it is used; NULL on disk */
 	const struct digest *digest;
-	/* whether a signature without an identity counts, as in cosign's bundles */
+	/*
+	 * whether a signature counts without an identity, as in cosign's bundles, and with any
+	 * if the image has none
+	 */
 	bool needs_no_identity;
 };
 

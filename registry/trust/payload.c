@@ -226,3 +226,49 @@ int bundle_parse(const void *data, size_t len, struct bundle *out, struct err *e
 	*out = b;
 	return 0;
 }
+
+/* FILES (containers/image, internal/signature) */
+
+/* A zero byte, the name of the format, and the end of the line. */
+static const char file_head[] = "\0sigstore-json\n";
+#define FILE_HEAD_LEN (sizeof(file_head) - 1)
+
+void signature_file_release(struct signature_file *f)
+{
+	buf_release(&f->payload);
+	buf_release(&f->signature);
+}
+
+static int read_file(const struct json *j, struct signature_file *f, struct err *e)
+{
+	const char *type = json_member_string(j, "mimeType");
+	int rc;
+
+	if (!type || strcmp(type, PAYLOAD_SIMPLE_TYPE) != 0)
+		return err_set(e, -EBADMSG, "it is of the type %.100s",
+			       type ? type : "(none)");
+	rc = read_bytes(j, "payload", &f->payload, e);
+	if (rc == 0)
+		rc = read_bytes(json_member(j, "annotations"), PAYLOAD_SIGNATURE_KEY,
+				&f->signature, e);
+	return rc;
+}
+
+int signature_file_parse(const void *data, size_t len, struct signature_file *out,
+			 struct err *e)
+{
+	struct json *j = NULL;
+	int rc;
+
+	buf_init(&out->payload, PAYLOAD_MAX);
+	buf_init(&out->signature, PAYLOAD_MAX);
+	if (len < FILE_HEAD_LEN || memcmp(data, file_head, FILE_HEAD_LEN) != 0)
+		return err_set(e, -EBADMSG, "not a signature of sigstore");
+	rc = json_parse((const char *)data + FILE_HEAD_LEN, len - FILE_HEAD_LEN, &j, e);
+	if (rc == 0)
+		rc = read_file(j, out, e);
+	json_free(j);
+	if (rc < 0)
+		signature_file_release(out);
+	return rc < 0 && rc != -ENOMEM ? -EBADMSG : rc;
+}

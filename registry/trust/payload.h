@@ -18,6 +18,10 @@ struct err;
 /* A bundle may hold certificates and proofs of a log; payloads have some hundred bytes. */
 #define PAYLOAD_MAX (1u << 20)
 
+/* The media type of a simple payload, and the annotation with its signature in base64. */
+#define PAYLOAD_SIMPLE_TYPE   "application/vnd.dev.cosign.simplesigning.v1+json"
+#define PAYLOAD_SIGNATURE_KEY "dev.cosignproject.cosign/signature"
+
 struct payload {
 	struct digest digest; /* of the manifest that was signed */
 	char *reference;      /* the identity that it was signed as; NULL: none is said */
@@ -43,5 +47,17 @@ struct bundle {
 int bundle_parse(const void *data, size_t len, struct bundle *out, struct err *e);
 /* Accepts zeroed memory. */
 void bundle_release(struct bundle *b);
+
+/* A file "signature-N", in which skopeo keeps a simple payload beside an image on disk. */
+struct signature_file {
+	struct buf payload;
+	struct buf signature;
+};
+
+/* Zeroes @out first. -EBADMSG with a sentence, also for signatures by GPG; -ENOMEM. */
+int signature_file_parse(const void *data, size_t len, struct signature_file *out,
+			 struct err *e);
+/* Accepts zeroed memory. */
+void signature_file_release(struct signature_file *f);
 
 #endif

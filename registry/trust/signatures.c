@@ -18,10 +18,8 @@
 #include "registry/image/manifest.h"
 #include "registry/trust/payload.h"
 
-#define TYPE_SIMPLE   "application/vnd.dev.cosign.simplesigning.v1+json"
 #define TYPE_BUNDLE   "application/vnd.dev.sigstore.bundle.v0.3+json"
 #define TYPE_ARTIFACT "application/vnd.dev.cosign.artifact.sig.v1+json"
-#define SIGNATURE_KEY "dev.cosignproject.cosign/signature"
 
 /* Documents that are read, good or not: each signature has its own, and some a manifest. */
 #define DOCUMENTS_MAX (2 * SIGNATURES_MAX)
@@ -57,13 +55,14 @@ static void note_holder(struct search *s, const struct digest *holder)
 		s->holders[s->n_holders++] = *holder;
 }
 
+/* @holder is NULL for what is not in a registry. */
 static void report(struct search *s, const struct digest *holder,
 		   const struct signature *one)
 {
 	enum signature_verdict v = s->fn(s->arg, one);
 
 	s->n++;
-	if (v != SIGNATURE_USELESS)
+	if (holder && v != SIGNATURE_USELESS)
 		note_holder(s, holder);
 	s->is_enough = v == SIGNATURE_ENOUGH;
 }
@@ -89,7 +88,7 @@ static int decode(const char *text, struct buf *out)
 static int read_simple(struct search *s, const struct digest *holder,
 		       const struct descriptor *layer, const struct buf *bytes)
 {
-	const char *text = descriptor_annotation(layer, SIGNATURE_KEY);
+	const char *text = descriptor_annotation(layer, PAYLOAD_SIGNATURE_KEY);
 	struct signature one = {.text = *bytes};
 	int rc = text ? decode(text, &one.bytes) : -EBADMSG;
 
@@ -118,7 +117,7 @@ static int read_bundle(struct search *s, const struct digest *holder,
 static int read_layer(struct search *s, const struct digest *holder,
 		      const struct descriptor *layer)
 {
-	bool is_simple = strcmp(layer->media_type, TYPE_SIMPLE) == 0;
+	bool is_simple = strcmp(layer->media_type, PAYLOAD_SIMPLE_TYPE) == 0;
 	struct buf bytes = {0};
 	int rc;
 
@@ -184,7 +183,7 @@ static void remember(const struct search *s, const struct digest *of)
 	for (i = 0; i < s->n_holders && rc == 0; i++)
 		rc = buf_printf(&note, "%s%s", i ? " " : "",
 				digest_format(&s->holders[i], text));
-	if (rc == 0 && s->backend->store)
+	if (rc == 0 && s->n_holders > 0 && s->backend->store)
 		(void)store_put_note(s->backend->store, note_name(of, name),
 				     buf_text(&note));
 	buf_release(&note);
@@ -250,6 +249,39 @@ static int on_referrer(void *arg, const struct descriptor *d)
 	return rc == 0 && is_exhausted(s) ? -ECANCELED : rc;
 }
 
+/* THE DISK */
+
+static int read_file(struct search *s, const struct buf *bytes)
+{
+	struct signature_file f;
+	int rc = signature_file_parse(bytes->data, bytes->len, &f, NULL);
+
+	if (rc == 0)
+		report(s, NULL,
+		       &(struct signature){.text = f.payload, .bytes = f.signature});
+	signature_file_release(&f);
+	return rc == -ENOMEM ? rc : 0;
+}
+
+static int read_files(struct search *s, const struct digest *of)
+{
+	struct backend *b = s->backend;
+	unsigned i;
+	int rc = 0;
+
+	for (i = 1; rc == 0 && !is_exhausted(s); i++) {
+		struct buf bytes;
+
+		s->n_documents++;
+		buf_init(&bytes, PAYLOAD_MAX);
+		rc = b->ops->signature(b, of, i, &bytes, s->err);
+		if (rc == 0)
+			rc = read_file(s, &bytes);
+		buf_release(&bytes);
+	}
+	return rc == -ENOENT ? 0 : rc;
+}
+
 int signatures_ask(struct backend *b, const struct digest *of, signature_fn *fn,
 		   void *arg, struct err *e)
 {
@@ -258,7 +290,9 @@ int signatures_ask(struct backend *b, const struct digest *of, signature_fn *fn,
 		.of = of, .part = REFERRERS_SIGNATURES, .fn = on_referrer, .arg = &s};
 	int rc = 0;
 
-	if (b->ops->referrers)
+	if (b->ops->signature)
+		rc = read_files(&s, of);
+	if (b->ops->referrers && rc == 0)
 		rc = b->ops->referrers(b, &q, e);
 	if (b->ops->referrers && rc == 0) {
 		q.part = REFERRERS_LISTED;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The signatures of a manifest: those under cosign's tag, "sha256-HEX.sig", which podman and
- * skopeo write too, and those among its referrers. All are foreign and unverified here.
+ * skopeo write too, those among its referrers, and on disk those that skopeo keeps in files
+ * (dir:). All are foreign and unverified here.
  */
 #ifndef REGISTRY_TRUST_SIGNATURES_H
 #define REGISTRY_TRUST_SIGNATURES_H
@@ -40,7 +41,7 @@ typedef enum signature_verdict signature_fn(void *arg, const struct signature *s
 bool signatures_recall(struct backend *b, const struct digest *of, signature_fn *fn,
 		       void *arg);
 /*
- * Asks the registry for signatures and reports them until @fn has enough. The store then
+ * Asks the backend for signatures and reports them until @fn has enough. The store then
  * keeps the good ones. What is malformed is left out. 1: @fn had enough; 0: there are no
  * more; else a negative errno: the registry was not reached or refused.
  */

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Policies and signatures: what is not trusted is not shown."""
+import base64
 import errno
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -210,7 +212,7 @@ def test_on_disk(images, key, tmp_path):
         ("rejects", dict(oci={path: REJECT, os.path.dirname(path): ACCEPT})),
         ("rejects", dict(oci={path + "x": ACCEPT})),
         ("rejects", dict(dir={path: ACCEPT})),
-        ("on disk has none", dict(oci={path: [signed_by(key)]})),
+        ("such an image has none", dict(oci={path: [signed_by(key)]})),
     ]
     for why, what in rows:
         file = policy(tmp_path, **what)
@@ -218,6 +220,36 @@ def test_on_disk(images, key, tmp_path):
             assert why in refused(source, "policy=" + file, cache=tmp_path / "c")
         else:
             is_shown(source, "policy=" + file)
+
+
+def test_files_on_disk(images, key, tmp_path):
+    """Those that skopeo writes beside an image."""
+    image = images.manifest(IMAGE)
+    where = tmp_path / "dir"
+    done = subprocess.run(["skopeo", "copy", "-q", "--insecure-policy", "--preserve-digests",
+                           images.tag(image), "dir:%s" % where], capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    source, text = "dir:%s" % where, payload(image["digest"], "example.com/app:t")
+    exact = {"type": "exactReference", "dockerReference": "example.com/app:t"}
+    file = policy(tmp_path, dir={str(where): [signed_by(key, exact)]})
+    options = "policy=" + file, "verify=" + key.public
+    for option in options:
+        assert "there is none" in refused(source, option, cache=tmp_path / "c")
+
+    def keep(n, text, signature):
+        (where / ("signature-%d" % n)).write_bytes(b"\0sigstore-json\n" + json.dumps({
+            "mimeType": signing.SIMPLE, "payload": base64.b64encode(text).decode(),
+            "annotations": {"dev.cosignproject.cosign/signature": base64.b64encode(
+                signature).decode()}}).encode())
+    keep(1, text, Key(tmp_path, "other").sign(text))
+    (where / "signature-2").write_bytes(b"a signature by GPG")
+    for option in options:
+        assert "by another key" in refused(source, option, cache=tmp_path / "c")
+    keep(3, text, key.sign(text))
+    for option in options:
+        is_shown(source, option)
+    file = policy(tmp_path, dir={str(where): [signed_by(key, {**exact, "dockerReference": "a:b"})]})
+    assert "is for example.com" in refused(source, options[0], cache=tmp_path / "c")
 
 
 def test_again(images, signer, key, tmp_path):

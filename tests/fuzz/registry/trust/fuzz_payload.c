@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any text taken for a payload, a statement, a bundle, and a key. */
+/* Any text taken for a payload, a statement, a bundle, a signature's file, and a key. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct payload p;
 	struct bundle b;
+	struct signature_file f;
 	struct public_key *k;
 
 	if (payload_parse_simple(data, size, &p, NULL) == 0) {
@@ -38,6 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (payload_parse_statement(data, size, &p, NULL) == 0)
 		use(&p);
+	if (signature_file_parse(data, size, &f, NULL) == 0)
+		signature_file_release(&f);
 	/* OpenSSL takes its time for anything else, too. */
 	if (size > 5 && memcmp(data, "-----", 5) == 0 &&
 	    public_key_parse(data, size, &k, NULL) == 0) {

@@ -158,10 +158,51 @@ static void test_bundle(void)
 	}
 }
 
+#define FILE_TYPE "\"mimeType\":\"" PAYLOAD_SIMPLE_TYPE "\""
+#define FILE_KEY  "\"annotations\":{\"" PAYLOAD_SIGNATURE_KEY "\":\"c2ln\"}"
+#define FILE_BODY "{" FILE_TYPE ",\"payload\":\"aGVsbG8=\"," FILE_KEY "}"
+
+static void test_file(void)
+{
+	static const struct {
+		const char *head, *text;
+		bool good;
+	} rows[] = {
+		{"sigstore-json\n", FILE_BODY, true},
+		{"simple-signing\n", FILE_BODY, false},
+		{"sigstore-json", FILE_BODY, false},
+		{"sigstore-json\n", "", false},
+		{"sigstore-json\n", "{" FILE_TYPE ",\"payload\":\"aGVsbG8=\"}", false},
+		{"sigstore-json\n", "{" FILE_TYPE "," FILE_KEY "}", false},
+		{"sigstore-json\n", "{\"payload\":\"aGVsbG8=\"," FILE_KEY "}", false},
+		{"sigstore-json\n", FILE_BODY "x", false},
+	};
+	struct signature_file f;
+	char text[1024];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct err e = {""};
+		int rc, len = snprintf(text, sizeof(text), "%c%s%s", 0, rows[i].head,
+				       rows[i].text);
+
+		rc = signature_file_parse(text, (size_t)len, &f, &e);
+		is_int(rc, rows[i].good ? 0 : -EBADMSG, "file %zu: %s", i, e.text);
+		if (rc < 0)
+			continue;
+		is_text(buf_text(&f.payload), "hello", "the payload");
+		is_text(buf_text(&f.signature), "sig", "the signature");
+		signature_file_release(&f);
+	}
+	is_int(signature_file_parse(FILE_BODY, strlen(FILE_BODY), &f, NULL), -EBADMSG,
+	       "no head");
+}
+
 int main(void)
 {
 	test_simple();
 	test_statement();
 	test_bundle();
+	test_file();
 	return test_done();
 }
