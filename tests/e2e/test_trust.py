@@ -374,3 +374,15 @@ def test_pushed_index(images, key, by, tmp_path):
         file = policy(tmp_path, docker={host.host: [signed_by(key, REPOSITORY)]})
         with mount(source, "policy=" + file) as m:
             assert kinds(m) == ["pushed"]
+
+
+def test_list_that_fails(images, signer, key, tmp_path):
+    """A registry that cannot say whether there is a signature is no reason to do without."""
+    image = images.manifest(IMAGE)
+    source = signer.publish(image)
+    for status in 503, 403:
+        signer.fake.referrers[image["digest"]] = status
+        said = refused(source, "verify=" + key.public, "timeout=3", cache=tmp_path / str(status))
+        assert "looking for its signatures" in said and str(status) in said
+    signer.sign(key, image)
+    is_shown(source, "verify=" + key.public)
