@@ -52,6 +52,7 @@ def test_tree(images):
         assert len(documents) == 2
 
 
+@pytest.mark.core
 def test_overlay_form(images):
     with store(images.image(LAYERS)) as m:
         top = "%s/overlay/%s/diff" % (m.path, layer_of(m, 1))
@@ -83,6 +84,7 @@ def test_stable(images, tmp_path):
     assert seen[0] == seen[1]
 
 
+@pytest.mark.core
 def test_lists_follow_what_is_learnt(images):
     """The size of a layer is known once it is opened; the lock files say that the lists changed."""
     with store(images.image(LAYERS)) as m:
@@ -142,6 +144,7 @@ def made_again(m, layer):
     return out
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("form", ["gzip", "zstd", "none", "estargz-chunks", "storage"])
 def test_tar_split(images, form):
     """A layer that was opened by its table of contents is streamed for it."""
