@@ -125,12 +125,13 @@ int64_t remote_deadline(const struct remote *r)
 void remote_note_failure(struct remote *r, int64_t since)
 {
 	int64_t now = clock_ms(), wait = (int64_t)r->timeout * 1000;
+	bool is_first = since >= __atomic_load_n(&r->failing_until, __ATOMIC_RELAXED);
 
-	if (now - since > wait / 2)
+	/* The tries may end after a third of the time: the next pause would not fit into it. */
+	if (now - since > (is_first ? wait / 4 : wait / 2))
 		__atomic_store_n(&r->full_at, now, __ATOMIC_RELAXED);
 	/* An immediate refusal does not count, nor a short wait for long: the host may be slow. */
-	else if (now - since < SHORT_WAIT_MS / 2 ||
-		 since >= __atomic_load_n(&r->failing_until, __ATOMIC_RELAXED) ||
+	else if (now - since < SHORT_WAIT_MS / 2 || is_first ||
 		 now - __atomic_load_n(&r->full_at, __ATOMIC_RELAXED) > FULL_AGAIN * wait)
 		return;
 	__atomic_store_n(&r->failed_at, now, __ATOMIC_RELAXED);

@@ -130,6 +130,17 @@ static void test_redirect(void)
 	bench_close(&b);
 }
 
+/* The pauses between tries double, so the last try may be long before the deadline. */
+static void test_early_end(void)
+{
+	struct bench b = {0};
+
+	bench_open(&b, 5);
+	remote_note_failure(b.remote, clock_ms() - 1800);
+	ok(remote_deadline(b.remote) - clock_ms() <= 2000, "it was a wait in vain");
+	bench_close(&b);
+}
+
 /* Who waited in vain is not made to wait so long again, and is served when it can be. */
 static void test_vain(void)
 {
@@ -178,6 +189,7 @@ int main(void)
 	test_pread();
 	test_stream();
 	test_redirect();
+	test_early_end();
 	test_vain();
 	test_deadline();
 	servers_stop();
