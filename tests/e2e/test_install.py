@@ -251,6 +251,22 @@ def test_completions_have_the_commands(tmp_path):
     assert all(re.search(r"[( \t]%s\\:" % name, zsh) for name in commands)
 
 
+def test_completions_have_the_flags(tmp_path):
+    """All that the lines of usage in `peelctl -h` have."""
+    text = subprocess.run([PEELCTL, "-h"], capture_output=True, text=True, timeout=30).stdout
+    with open(os.path.join(TOP, "completion/_peelfs")) as f:
+        zsh = f.read()
+    usage = re.findall("^.{7}peelctl ([a-z]+)((?: [a-z|]+)?)(.*)$", text, re.M)
+    assert len(usage) > 15
+    for command, seconds, rest in usage:
+        flags = set(re.findall(r"\[(--[a-z-]+=?)", rest)) | {
+            "-" + letter for word in re.findall(r"\[-([A-Za-z]+)", rest) for letter in word}
+        for second in seconds.split("|"):
+            line = "peelctl %s %s" % (command, second.strip() + " " * bool(second))
+            assert flags <= complete(line + "-", tmp_path), line
+        assert [flag for flag in flags if flag.rstrip("=") not in zsh] == []
+
+
 def test_bash_completion_of_mount_points(images, tmp_path):
     with mount(images.image([layer(file("f", "1"))])) as m:
         assert m.path in complete("peelctl status ", tmp_path)
