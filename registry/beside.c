@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store keeps the result under the digest of the image manifest: the digest of the
- * artifact, whose bytes the store has as a document, or the fact that there is none. So only
- * the first mount of an image asks the registry, and later mounts get the same indexes, also
- * offline. One request finds both kinds: it does not ask for an artifact type.
+ * The store keeps the result under the repository and the digest of the image manifest: the
+ * digest of the artifact, whose bytes the store has as a document, or the fact that there is
+ * none. So only the first mount of an image asks the registry, and later mounts get the same
+ * indexes, also offline. What one repository says holds for its own images only: another one
+ * may have the same image. One request finds both kinds: it does not ask for an artifact type.
  */
 #include "registry/beside.h"
 
@@ -29,43 +30,48 @@
 
 /* Notes */
 
-#define NOTE_NAME_MAX (sizeof("beside ") + DIGEST_TEXT_MAX)
-
-static const char *beside_note_name(const struct image *img, char *out)
+/* The repository; on disk, the whole source. -ENOMEM. */
+static int beside_note_name(const struct backend *b, const struct image *img, char **out)
 {
-	char text[DIGEST_TEXT_MAX];
+	char text[DIGEST_TEXT_MAX], name[REFERENCE_TEXT_MAX];
+	const char *where = b->name;
+	struct reference r;
 
-	snprintf(out, NOTE_NAME_MAX, "beside %s",
-		 digest_format(&img->manifest_descriptor.digest, text));
-	return out;
+	if (!b->is_local && reference_parse(b->name, &r, NULL) == 0)
+		where = reference_name(&r, name);
+	digest_format(&img->manifest_descriptor.digest, text);
+	return asprintf(out, "beside %s %s", text, where) < 0 ? -ENOMEM : 0;
 }
 
 /* 1: *out is known, 0: known to be absent, -ENOENT: not known. */
 static int beside_recall(struct backend *b, const struct image *img, struct digest *out)
 {
-	char name[NOTE_NAME_MAX];
+	char *name;
 	struct buf note;
 	int rc = -ENOENT;
 
-	if (!b->store)
+	if (!b->store || beside_note_name(b, img, &name) < 0)
 		return rc;
 	buf_init(&note, NOTE_MAX);
-	if (store_get_note(b->store, beside_note_name(img, name), &note) == 0) {
+	if (store_get_note(b->store, name, &note) == 0) {
 		if (strcmp(buf_text(&note), NOTED_NONE) == 0)
 			rc = 0;
 		else if (digest_parse(buf_text(&note), note.len, out) == 0)
 			rc = 1;
 	}
 	buf_release(&note);
+	free(name);
 	return rc;
 }
 
 static void beside_remember(struct backend *b, const struct image *img, const char *what)
 {
-	char name[NOTE_NAME_MAX];
+	char *name;
 
-	if (b->store)
-		(void)store_put_note(b->store, beside_note_name(img, name), what);
+	if (!b->store || beside_note_name(b, img, &name) < 0)
+		return;
+	(void)store_put_note(b->store, name, what);
+	free(name);
 }
 
 /* Finding */

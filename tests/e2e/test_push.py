@@ -137,6 +137,19 @@ def test_who_asks_for_a_digest_trusts_nothing_else(host, images, plain, tmp_path
         assert kinds(m) == ["streamed", "streamed"]
 
 
+def test_a_repository_speaks_for_its_own_images(host, images, plain, tmp_path):
+    """Another one may have the same image, and may be trusted more."""
+    theirs, image = put_image(host, images, repository="theirs")
+    ours = host.take(images, image, "ours", "t")
+    push(theirs, tmp_path / "a")
+    with mount(theirs, cache=tmp_path / "b") as m:
+        assert kinds(m) == ["pushed", "pushed"]
+    for _ in range(2):
+        with mount(ours, cache=tmp_path / "b") as m:
+            assert kinds(m) == ["streamed", "streamed"]
+            tree.assert_same(plain, tree.dump(m.root))
+
+
 def test_what_came_from_a_registry_is_not_pushed_on(host, images, tmp_path):
     """An index is pushed if it was made from the layer, and by the one who pushes it."""
     ref, image = put_image(host, images)
