@@ -137,8 +137,8 @@ static int add_layer(struct catalog *c, uint32_t image, const struct image *img,
 	if (rc < 0)
 		return rc;
 	*out = catalog_find_layer(c, id);
-	if (*out)
-		return 0;
+	if (*out) /* a config can claim any diff ID */
+		return digest_equal(&(*out)->blob, &img->layers[i].digest) ? 0 : -EEXIST;
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
@@ -225,6 +225,18 @@ static int add_image(struct catalog *c, uint32_t image, const struct image *img,
 	return rc;
 }
 
+/* Has @im, whose config @img has too, the same layers? */
+static bool has_layers_of(const struct stored_image *im, const struct image *img)
+{
+	size_t i;
+
+	for (i = 0; i < im->n_layers && i < img->n_layers; i++) {
+		if (!digest_equal(&im->layers[i]->blob, &img->layers[i].digest))
+			return false;
+	}
+	return im->n_layers == img->n_layers;
+}
+
 int catalog_add(struct catalog *c, uint32_t image, const struct image *img,
 		struct stored_image **out)
 {
@@ -235,6 +247,8 @@ int catalog_add(struct catalog *c, uint32_t image, const struct image *img,
 	im = catalog_find_image(c, digest_hex(&img->config_descriptor.digest, id));
 	if (!im)
 		rc = add_image(c, image, img, &im);
+	else if (!has_layers_of(im, img))
+		rc = -EEXIST;
 	if (rc == 0)
 		rc = note_image(c, im, image);
 	if (rc == 0)

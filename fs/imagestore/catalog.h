@@ -73,7 +73,8 @@ void catalog_release(struct catalog *c);
 
 /*
  * Finds or adds image number @image of the mount, which is no artifact. Another image with the
- * same config is the same. -ENOTSUP: a diff ID is no SHA-256. -ENOMEM, -ENOSPC.
+ * same config is the same. -ENOTSUP: a diff ID is no SHA-256. -EEXIST: an image that is here
+ * has the same config or diff IDs, and other blobs. -ENOMEM, -ENOSPC.
  */
 int catalog_add(struct catalog *c, uint32_t image, const struct image *img,
 		struct stored_image **out);

@@ -119,8 +119,12 @@ static int list_image(struct image_store *s, const struct listed_image *from,
 	struct stored_image *im;
 	int rc = catalog_add(&s->catalog, from->view->number, from->image, &im);
 
-	if (rc == -ENOTSUP) {
-		image_list_refuse(s->source, from->view, "a diff ID is no SHA-256");
+	if (rc == -ENOTSUP || rc == -EEXIST) {
+		image_list_refuse(s->source, from->view,
+				  rc == -ENOTSUP
+					  ? "a diff ID is no SHA-256"
+					  : "another listed image has the same diff IDs, "
+					    "and other layers");
 		return 0;
 	}
 	if (rc < 0)

@@ -202,6 +202,37 @@ def test_one_image_and_a_file(stocked, images, tmp_path):
         assert "image     " in ctl("status", m.path).stdout
 
 
+def version(m, image):
+    """The file that an image's highest layer has."""
+    with open("%s/overlay/%s/diff/version" % (m.path, image["layer"])) as f:
+        return f.read()
+
+
+@pytest.mark.parametrize("above", [False, True])
+def test_claimed_diff_ids(stocked, above, tmp_path):
+    """No image gets the layers of another one that claims to have the same."""
+    forged = {**stocked.images.layer(ROOTS[1]), "diff": stocked.images.layer(ROOTS[0])["diff"]}
+    stocked.image("team/forged", [forged, ROOTS[2]] if above else [forged])
+    listed = tmp_path / "images"
+    with store("/", listed) as m:
+        assert ctl("add", m.path, stocked.host + "/team/a0:t").returncode == 0
+        done = ctl("add", m.path, stocked.host + "/team/forged:t")
+        assert names(m) == ["team/a0:t"], done.stderr
+        assert "the same diff IDs" in ctl("status", m.path).stdout
+    listed.unlink()
+    with store("/", listed) as m:
+        ctl("add", m.path, stocked.host + "/team/forged:t")
+        ctl("add", m.path, stocked.host + "/team/a0:t")
+        assert names(m) == ["team/forged:t"]
+    stocked.image("team/same", [ROOTS[0]], more={"annotations": {"a": "b"}})
+    with store("/", tmp_path / "other") as m:
+        for name in "a0", "same":
+            assert ctl("add", m.path, stocked.host + "/team/%s:t" % name).returncode == 0
+        assert names(m) == ["team/a0:t", "team/same:t"]
+        [image] = json.loads(m.read("overlay-images/images.json"))
+        assert version(m, image) == "0"
+
+
 def test_others_may_not_add(stocked, tmp_path):
     """Who may look at the mount may not change its list."""
     if os.geteuid() != 0:
