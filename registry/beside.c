@@ -77,18 +77,46 @@ static void beside_remember(struct backend *b, const struct image *img, const ch
 /* Finding */
 
 struct found {
-	struct digest own, soci; /* the first of each kind; DIGEST_NONE: none */
+	struct backend *backend;
+	const struct image *image;
+	/* The first of each kind, or an own one that need not be fetched; DIGEST_NONE: none */
+	struct digest own, soci;
 };
+
+/*
+ * Writes the manifest of an artifact from what the list of referrers says of it, so that it
+ * need not be fetched: into the store, if it has the right digest. Has it?
+ */
+static bool beside_rewrite(const struct found *f, const struct descriptor *d)
+{
+	const char *blobs = descriptor_annotation(d, INDEX_ARTIFACT_BLOBS);
+	struct digest have;
+	struct buf bytes;
+	bool is_right = false;
+
+	if (!blobs || !f->backend->store)
+		return false;
+	buf_init(&bytes, DOCUMENT_MAX);
+	if (index_artifact_write(f->image, blobs, &bytes) == 0 &&
+	    digest_of(d->digest.alg, bytes.data, bytes.len, &have) == 0 &&
+	    digest_equal(&have, &d->digest))
+		is_right = store_put_document(f->backend->store, &d->digest, bytes.data,
+					      bytes.len) == 0;
+	buf_release(&bytes);
+	return is_right;
+}
 
 static int beside_take(void *arg, const struct descriptor *d)
 {
 	struct found *f = arg;
 	const char *type = d->artifact_type ? d->artifact_type : "";
 
-	if (strcmp(type, INDEX_ARTIFACT_TYPE) == 0) {
+	if (strcmp(type, INDEX_ARTIFACT_TYPE) == 0 && beside_rewrite(f, d)) {
 		f->own = d->digest;
 		return -ECANCELED;
 	}
+	if (strcmp(type, INDEX_ARTIFACT_TYPE) == 0 && f->own.alg == DIGEST_NONE)
+		f->own = d->digest;
 	if (strcmp(type, SOCI_V1) == 0 && f->soci.alg == DIGEST_NONE)
 		f->soci = d->digest;
 	return 0;
@@ -98,7 +126,7 @@ static int beside_take(void *arg, const struct descriptor *d)
 static int beside_ask(struct backend *b, const struct image *img, struct digest *out,
 		      struct err *e)
 {
-	struct found f = {.own = {0}};
+	struct found f = {.backend = b, .image = img};
 	const struct referrers_query q = {
 		.of = &img->manifest_descriptor.digest,
 		.is_extra = true,

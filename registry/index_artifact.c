@@ -2,11 +2,13 @@
 #include "registry/index_artifact.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/jsonwrite.h"
+#include "base/num.h"
 #include "registry/image/backend.h"
 #include "registry/image/document_kind.h"
 #include "registry/image/image.h"
@@ -36,37 +38,61 @@ static void write_descriptor(struct jsonwrite *w, const char *type,
 	jsonwrite_member_number(w, "size", (int64_t)size);
 }
 
-static int write_layers(struct jsonwrite *w, const struct pushed_index *list, size_t n)
+/* One item of the annotation: the layer's number, and its blob. */
+struct item {
+	size_t layer;
+	struct digest blob;
+	uint64_t size;
+};
+
+/* Takes the item at *text and moves behind it. */
+static bool take_item(const char **text, struct item *out)
+{
+	char digest[DIGEST_TEXT_MAX];
+	size_t len = strcspn(*text, " ");
+	const char *equals = memchr(*text, '=', len), *colon = memchr(*text, ':', len);
+	const char *end = *text + len;
+	uint64_t layer;
+
+	if (!equals || !colon || colon < equals || colon - equals - 1 != 64 ||
+	    !num_parse(*text, (size_t)(equals - *text), IMAGE_LAYERS_MAX, &layer) ||
+	    !num_parse(colon + 1, (size_t)(end - colon - 1), INT64_MAX, &out->size))
+		return false;
+	snprintf(digest, sizeof(digest), "sha256:%.64s", equals + 1);
+	out->layer = (size_t)layer;
+	*text = end + (*end == ' ');
+	return digest_parse(digest, strlen(digest), &out->blob) == 0;
+}
+
+static int write_layers(struct jsonwrite *w, const struct image *img, const char *blobs)
 {
 	char text[DIGEST_TEXT_MAX];
-	struct digest d;
-	size_t i;
-	int rc = 0;
+	struct item item;
 
 	jsonwrite_key(w, "layers");
 	jsonwrite_open(w, '[');
-	for (i = 0; i < n && rc == 0; i++) {
-		rc = blob_digest(list[i].data, list[i].len, &d);
+	while (*blobs) {
+		if (!take_item(&blobs, &item) || item.layer >= img->n_layers)
+			return -EBADMSG;
 		jsonwrite_open(w, '{');
-		write_descriptor(w, INDEX_ARTIFACT_BLOB, &d, list[i].len);
+		write_descriptor(w, INDEX_ARTIFACT_BLOB, &item.blob, item.size);
 		jsonwrite_key(w, "annotations");
 		jsonwrite_open(w, '{');
 		jsonwrite_member(w, INDEX_ARTIFACT_LAYER,
-				 digest_format(list[i].layer, text));
+				 digest_format(&img->layers[item.layer].digest, text));
 		jsonwrite_close(w, '}');
 		jsonwrite_close(w, '}');
 	}
 	jsonwrite_close(w, ']');
-	return rc;
+	return 0;
 }
 
-int index_artifact_write(const struct image *img, const struct pushed_index *list,
-			 size_t n, struct buf *out)
+int index_artifact_write(const struct image *img, const char *blobs, struct buf *out)
 {
 	const struct descriptor *subject = &img->manifest_descriptor;
 	struct digest empty;
 	struct jsonwrite w;
-	int rc = blob_digest(EMPTY_TEXT, strlen(EMPTY_TEXT), &empty), done;
+	int rc = blob_digest(EMPTY_TEXT, strlen(EMPTY_TEXT), &empty);
 
 	if (rc < 0)
 		return rc;
@@ -79,14 +105,40 @@ int index_artifact_write(const struct image *img, const struct pushed_index *lis
 	jsonwrite_open(&w, '{');
 	write_descriptor(&w, EMPTY_TYPE, &empty, strlen(EMPTY_TEXT));
 	jsonwrite_close(&w, '}');
-	rc = write_layers(&w, list, n);
+	rc = write_layers(&w, img, blobs);
+	if (rc < 0)
+		return rc;
 	jsonwrite_key(&w, "subject");
 	jsonwrite_open(&w, '{');
 	write_descriptor(&w, subject->media_type, &subject->digest, subject->size);
 	jsonwrite_close(&w, '}');
+	jsonwrite_key(&w, "annotations");
+	jsonwrite_open(&w, '{');
+	jsonwrite_member(&w, INDEX_ARTIFACT_BLOBS, blobs);
 	jsonwrite_close(&w, '}');
-	done = jsonwrite_finish(&w);
-	return rc < 0 ? rc : done;
+	jsonwrite_close(&w, '}');
+	return jsonwrite_finish(&w);
+}
+
+/* The annotation for these indexes. */
+static int write_blobs(const struct image *img, const struct pushed_index *list, size_t n,
+		       struct buf *out)
+{
+	char hex[DIGEST_TEXT_MAX];
+	struct digest d;
+	size_t i, at;
+	int rc = 0;
+
+	for (i = 0; i < n && rc == 0; i++) {
+		at = 0;
+		while (!digest_equal(&img->layers[at].digest, list[i].layer))
+			at++;
+		rc = blob_digest(list[i].data, list[i].len, &d);
+		if (rc == 0)
+			rc = buf_printf(out, "%s%zu=%s:%zu", i ? " " : "", at,
+					digest_hex(&d, hex), list[i].len);
+	}
+	return rc;
 }
 
 /* Pushing */
@@ -94,6 +146,7 @@ int index_artifact_write(const struct image *img, const struct pushed_index *lis
 struct pushing {
 	struct remote *remote;
 	const struct image *image;
+	struct buf blobs; /* the annotation */
 	struct buf manifest;
 	struct push_report report;
 	struct err *e;
@@ -136,6 +189,8 @@ static int list_artifact(struct pushing *p)
 		.size = p->manifest.len,
 		.media_type = MEDIA_OCI_MANIFEST,
 		.artifact_type = INDEX_ARTIFACT_TYPE,
+		.key = INDEX_ARTIFACT_BLOBS,
+		.value = buf_text(&p->blobs),
 	};
 	int rc = referrers_by_api(p->remote, &q, p->e);
 
@@ -219,7 +274,10 @@ int index_artifact_push(struct backend *b, const struct image *img,
 	int rc;
 
 	buf_init(&p.manifest, DOCUMENT_MAX);
-	rc = index_artifact_write(img, list, n, &p.manifest);
+	buf_init(&p.blobs, DOCUMENT_MAX);
+	rc = write_blobs(img, list, n, &p.blobs);
+	if (rc == 0)
+		rc = index_artifact_write(img, buf_text(&p.blobs), &p.manifest);
 	if (rc == 0)
 		rc = blob_digest(p.manifest.data, p.manifest.len, &p.report.artifact);
 	if (rc < 0)
@@ -238,6 +296,7 @@ int index_artifact_push(struct backend *b, const struct image *img,
 	}
 	remote_free(p.remote);
 	buf_release(&p.manifest);
+	buf_release(&p.blobs);
 	if (rc == 0)
 		*out = p.report;
 	return rc;

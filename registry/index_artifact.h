@@ -4,6 +4,10 @@
  * manifest whose subject is the image's manifest, with one blob for each layer. An annotation
  * of the blob has the digest of the layer. There are no times in it, so the same indexes have
  * the same digest.
+ *
+ * An annotation of the manifest has all that is not the same for every such artifact of the
+ * image. Lists of referrers repeat it, so the manifest can be written again from the list,
+ * which saves the round trip to fetch it; its digest tells whether it is the same.
  */
 #ifndef REGISTRY_INDEX_ARTIFACT_H
 #define REGISTRY_INDEX_ARTIFACT_H
@@ -22,6 +26,8 @@ struct image;
 #define INDEX_ARTIFACT_TYPE  "application/vnd.peelfs.index.v1+json"
 #define INDEX_ARTIFACT_BLOB  "application/vnd.peelfs.layer-index.v1+zstd"
 #define INDEX_ARTIFACT_LAYER "org.peelfs.layer.digest"
+/* "0=HEX:SIZE 2=HEX:SIZE": for each layer, from 0, the SHA-256 and size of its index */
+#define INDEX_ARTIFACT_BLOBS "org.peelfs.blobs"
 
 /* The index of one layer, to be pushed. Borrowed. */
 struct pushed_index {
@@ -37,10 +43,10 @@ struct push_report {
 };
 
 /*
- * Appends the manifest of an artifact for @img to @out. 0, -ENOMEM, -E2BIG.
+ * Appends to @out the manifest of the artifact for @img that has this annotation, as
+ * index_artifact_push() writes it. -EBADMSG: it is malformed; -ENOMEM, -E2BIG.
  */
-int index_artifact_write(const struct image *img, const struct pushed_index *list,
-			 size_t n, struct buf *out);
+int index_artifact_write(const struct image *img, const char *blobs, struct buf *out);
 
 /*
  * Pushes the artifact to the repository of @b, and makes it a referrer of @img. What is there

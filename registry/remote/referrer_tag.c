@@ -48,6 +48,10 @@ static void write_entry(struct jsonwrite *w, const struct referrer_entry *entry)
 	jsonwrite_member(w, "digest", digest_format(&entry->digest, text));
 	jsonwrite_member_number(w, "size", (int64_t)entry->size);
 	jsonwrite_member(w, "artifactType", entry->artifact_type);
+	jsonwrite_key(w, "annotations");
+	jsonwrite_open(w, '{');
+	jsonwrite_member(w, entry->key, entry->value);
+	jsonwrite_close(w, '}');
 	jsonwrite_close(w, '}');
 }
 

@@ -21,6 +21,7 @@ struct referrer_entry {
 	uint64_t size;
 	const char *media_type;
 	const char *artifact_type;
+	const char *key, *value; /* an annotation of the referrer */
 };
 
 #define REFERRER_TAG_MAX (DIGEST_TEXT_MAX + 8)

@@ -67,7 +67,8 @@ class Pushable:
             if where == repository and j.get("subject", {}).get("digest") == digest:
                 found[layout.digest(data)] = {
                     "mediaType": media, "digest": layout.digest(data), "size": len(data),
-                    "artifactType": j.get("artifactType") or j["config"]["mediaType"]}
+                    "artifactType": j.get("artifactType") or j["config"]["mediaType"],
+                    **({"annotations": j["annotations"]} if "annotations" in j else {})}
         return list(found.values())
 
 
