@@ -21,6 +21,8 @@ struct web_request {
 	bool head;
 	char path[WEB_REQUEST_MAX]; /* with the query */
 	const char *fields;	    /* the header as it came */
+	const char *body;	    /* what fits in WEB_REQUEST_MAX with the header */
+	size_t body_len;
 };
 
 /* Writes the whole answer, by web_give() mostly; nothing: the connection is closed. */
@@ -55,6 +57,14 @@ static inline void web_send(int fd, const char *data, size_t len)
 	}
 }
 
+/* The length of a body that the header announces. */
+static inline size_t web_length(const char *header)
+{
+	const char *field = strcasestr(header, "\r\nContent-Length:");
+
+	return field ? strtoul(field + 17, NULL, 10) : 0;
+}
+
 static inline void *web_serve(void *arg)
 {
 	static char text[WEB_REQUEST_MAX];
@@ -74,8 +84,15 @@ static inline void *web_serve(void *arg)
 			len += (size_t)n;
 			text[len] = '\0';
 		}
+		end = strstr(text, "\r\n\r\n");
+		while (end && text + len < end + 4 + web_length(text) &&
+		       len < sizeof(text) - 1 &&
+		       (n = recv(fd, text + len, sizeof(text) - 1 - len, 0)) > 0)
+			len += (size_t)n;
 		rq = (struct web_request){.head = strncmp(text, "HEAD ", 5) == 0,
 					  .fields = text};
+		rq.body = end ? end + 4 : "";
+		rq.body_len = end ? (size_t)(text + len - rq.body) : 0;
 		if (sscanf(text, "%*s %16383s", rq.path) == 1 &&
 		    strstr(text, "\r\n\r\n")) {
 			buf_init(&out, 64 << 20);
