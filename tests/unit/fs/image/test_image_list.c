@@ -23,6 +23,7 @@ static struct workers workers;
 static struct layers layers;
 static struct images images;
 static struct image_list *list;
+static bool is_mounted;
 
 static unsigned n_logged; /* atomic */
 static char logged[ERR_TEXT_MAX];
@@ -58,6 +59,13 @@ static const char *read_list(void)
 	return text;
 }
 
+/* A failed check ends the test: no thread may go on while libraries take themselves down. */
+static void at_exit(void)
+{
+	if (is_mounted)
+		images_close(&images);
+}
+
 static void mount_begin(const char *prefix)
 {
 	struct err e = {""};
@@ -70,6 +78,7 @@ static void mount_begin(const char *prefix)
 	workers_init(&workers);
 	layers_init(&layers, &context, &workers);
 	images_init(&images, &context, &layers, &workers);
+	is_mounted = true;
 	is_int(images_open_first(&images, NULL, &e), 0, "no first image %s", e.text);
 	if (!is_int(image_list_new(&images, prefix, place_path("list"), &list, &e), 0,
 		    "a list %s", e.text) ||
@@ -80,6 +89,7 @@ static void mount_begin(const char *prefix)
 static void mount_end(void)
 {
 	images_close(&images);
+	is_mounted = false;
 	images_release(&images);
 	layers_release(&layers);
 	image_list_free(list);
@@ -244,6 +254,7 @@ int main(void)
 {
 	place_make();
 	registry_start();
+	atexit(at_exit);
 	quiet.on_error = note;
 	check_file();
 	check_failures();
