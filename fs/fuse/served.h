@@ -4,6 +4,7 @@
 #define FS_FUSE_SERVED_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "fs/fuse/deferred.h"
 #include "fs/fuse/push.h"
@@ -20,7 +21,11 @@ struct served {
 	/* What the kernel is capable of: */
 	bool no_open;
 	bool no_opendir;
-	bool has_replied; /* atomic: the reply to INIT, the first message, was written */
+	/* Of INIT, the first message: init_reply.h. Atomic: it was read, the reply written. */
+	bool has_read;
+	bool has_replied;
+	uint64_t init_offered; /* flags of the kernel */
+	uint64_t init_wanted;  /* of those that libfuse does not ask for */
 	struct pusher pusher;
 	struct deferred_queue deferred;
 };

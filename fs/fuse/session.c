@@ -25,7 +25,7 @@
 #include "fs/image/context.h"
 #include "fs/fuse/detached.h"
 #include "fs/fuse/operations.h"
-#include "fs/fuse/parallel.h"
+#include "fs/fuse/init_reply.h"
 #include "fs/fuse/served.h"
 #include "fs/node/nodes.h"
 #include "fs/options/options.h"
@@ -281,7 +281,9 @@ static struct fuse_session *mounted_session(struct served *s, const char *at,
 	se = new_session(s);
 	is_mounted = se && fuse_session_mount(se, at) == 0;
 	if (is_mounted)
-		parallel_set_up(se);
+		init_reply_set_up(se, s,
+				  c->options->default_permissions &&
+					  strncmp(at, "/dev/fd/", 8) != 0);
 	capture_end(&capture, why, sizeof(why));
 	if (is_mounted) {
 		if (why[0])
