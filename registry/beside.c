@@ -140,7 +140,8 @@ static int beside_ask(struct backend *b, const struct image *img, struct digest 
 		return digest_parse(text, strlen(text), out) == 0;
 	if (b->ops->referrers)
 		rc = b->ops->referrers(b, &q, e);
-	if (rc < 0 && rc != -ECANCELED)
+	/* -ECANCELED is also said when the mount ends. */
+	if (rc < 0 && (rc != -ECANCELED || f.own.alg == DIGEST_NONE))
 		return rc;
 	*out = f.own.alg != DIGEST_NONE ? f.own : f.soci;
 	return out->alg != DIGEST_NONE;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/store/documents.h"
 #include "registry/http/http.h"
@@ -23,6 +24,9 @@
 
 /* A page is at most 4 MiB; registries send some hundred entries per page. */
 #define PAGES_MAX 1000
+
+/* How long referrers_at_once() waits. */
+#define AT_ONCE_MS 5000
 
 static int referrers_report(const struct buf *page, const struct referrers_query *q,
 			    struct err *e)
@@ -37,10 +41,30 @@ static int referrers_report(const struct buf *page, const struct referrers_query
 	return rc;
 }
 
+#define TAG_PATH_MAX (sizeof("manifests/") + DIGEST_TEXT_MAX)
+
 /* The tag is "sha256-HEX", with at most 64 hex digits. */
+static void tag_path(const struct referrers_query *q, char out[TAG_PATH_MAX])
+{
+	char hex[DIGEST_TEXT_MAX];
+
+	snprintf(out, TAG_PATH_MAX, "manifests/%s-%.64s", digest_alg_name(q->of->alg),
+		 digest_hex(q->of, hex));
+}
+
+/* Some registries take the tag for the digest, and answer with the image itself. */
+static int report_tag(const struct buf *page, const struct referrers_query *q,
+		      struct err *e)
+{
+	struct digest own;
+	int rc = digest_of(q->of->alg, page->data, page->len, &own);
+
+	return rc == 0 && !digest_equal(&own, q->of) ? referrers_report(page, q, e) : rc;
+}
+
 int referrers_by_tag(struct remote *r, const struct referrers_query *q, struct err *e)
 {
-	char what[sizeof("manifests/") + DIGEST_TEXT_MAX], hex[DIGEST_TEXT_MAX];
+	char what[TAG_PATH_MAX];
 	struct remote_request rq = {
 		.what = what,
 		.accept = MEDIA_OCI_INDEX,
@@ -48,20 +72,15 @@ int referrers_by_tag(struct remote *r, const struct referrers_query *q, struct e
 		.is_extra = q->is_extra,
 	};
 	struct body body = {0};
-	struct digest own;
 	struct buf page;
 	int rc;
 
-	snprintf(what, sizeof(what), "manifests/%s-%.64s", digest_alg_name(q->of->alg),
-		 digest_hex(q->of, hex));
+	tag_path(q, what);
 	buf_init(&page, DOCUMENT_MAX);
 	body.bytes = &page;
 	rc = body_get(r, &rq, &body, e);
 	if (rc == 0)
-		rc = digest_of(q->of->alg, page.data, page.len, &own);
-	/* Some registries take the tag for the digest, and answer with the image itself. */
-	if (rc == 0 && !digest_equal(&own, q->of))
-		rc = referrers_report(&page, q, e);
+		rc = report_tag(&page, q, e);
 	body_release(&body);
 	if (rc == -ENOENT || rc == -EBADMSG)
 		rc = 0; /* no such tag, or one of something else: no referrers */
@@ -133,6 +152,87 @@ int referrers_by_api(struct remote *r, const struct referrers_query *q, struct e
 	buf_release(&next);
 	buf_release(&page);
 	return rc;
+}
+
+/* One of two questions that are under way at once. */
+struct question {
+	bool is_tag;
+	struct transfer *transfer;
+};
+
+/*
+ * Reads the answer. *status is 0 if there is none that can be used; then another try of the
+ * usual kind will tell. Returns what the callback returned.
+ */
+static int question_await(struct remote *r, const struct question *t,
+			  const struct referrers_query *q, int64_t until, int *status,
+			  struct err *e)
+{
+	const struct http_head *head;
+	struct buf page;
+	int rc;
+
+	*status = 0;
+	if (transfer_await(t->transfer, &until, NULL) < 0)
+		return 0;
+	head = transfer_head(t->transfer);
+	*status = head->status;
+	if (head->status != 200)
+		return 0;
+	buf_init(&page, DOCUMENT_MAX);
+	rc = transfer_read_all(t->transfer, &page, remote_try_deadline(r, until), NULL);
+	if (rc < 0 || head->link || head->content_encoding)
+		*status = 0;
+	else
+		rc = t->is_tag ? report_tag(&page, q, e) : referrers_report(&page, q, e);
+	/* something else than a list: of a tag, that is as good as none */
+	if (rc == -EBADMSG)
+		*status = t->is_tag ? 404 : 0;
+	buf_release(&page);
+	return *status == 200 ? rc : 0;
+}
+
+/* Asks both; the tag first, so that it gets the connection that is open. */
+static int ask_both(struct remote *r, const struct referrers_query *q,
+		    struct question *tag, struct question *api)
+{
+	char path[TAG_PATH_MAX];
+	struct remote_request rq = {
+		.what = path, .accept = MEDIA_OCI_INDEX, .by_tag = true};
+	struct buf what;
+	int rc;
+
+	tag_path(q, path);
+	buf_init(&what, HTTP_URL_MAX);
+	rc = referrers_first_page(q, &what);
+	if (rc == 0)
+		rc = remote_begin(r, &rq, &tag->transfer);
+	rq.what = buf_text(&what);
+	if (rc == 0)
+		rc = remote_begin(r, &rq, &api->transfer);
+	buf_release(&what);
+	return rc;
+}
+
+int referrers_at_once(struct remote *r, const struct referrers_query *q, struct err *e)
+{
+	struct question tag = {.is_tag = true}, api = {.is_tag = false};
+	int64_t until = clock_ms() + AT_ONCE_MS;
+	int status_tag = 0, status_api = 0, rc = ask_both(r, q, &tag, &api);
+	bool is_asked = rc == 0;
+
+	if (is_asked)
+		rc = question_await(r, &tag, q, until, &status_tag, e);
+	if (is_asked && rc == 0)
+		rc = question_await(r, &api, q, until, &status_api, e);
+	transfer_close(tag.transfer);
+	transfer_close(api.transfer);
+	if (!is_asked)
+		return -EAGAIN;
+	if (rc < 0 || status_api == 200)
+		return rc;
+	return status_api == 404 && (status_tag == 200 || status_tag == 404) ? -ENOSYS
+									     : -EAGAIN;
 }
 
 /*

@@ -12,6 +12,12 @@ int referrers_by_api(struct remote *r, const struct referrers_query *q, struct e
 /* The same by the tag that clients maintain where there is no API. */
 int referrers_by_tag(struct remote *r, const struct referrers_query *q, struct err *e);
 /*
+ * Both at the same time, for a registry that may have the API or not: a round trip less. What
+ * the tag lists is reported first. 0: by the API; -ENOSYS: there is no API, and what the tag
+ * lists was reported; -EAGAIN: ask for one after the other.
+ */
+int referrers_at_once(struct remote *r, const struct referrers_query *q, struct err *e);
+/*
  * The same for cosign's tags. One request per tag; the store keeps the manifests. A tag that is
  * missing or names something else is not an error.
  */

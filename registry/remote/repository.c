@@ -425,50 +425,98 @@ static int repository_probe(struct backend *b, struct err *e)
 }
 
 /*
- * The store notes for a day that a host lacks the referrers API, so that non-essential
- * searches cost one round trip, not two.
+ * The store notes for a day whether a host has the referrers API, so that non-essential
+ * searches ask once: API_YES by the API, API_NO by the tag.
  */
-static bool lacks_referrers_api(const struct repository *r, const char *name)
-{
-	uint64_t then = 0, now = (uint64_t)time(NULL);
-	struct buf note;
-	bool lacks;
+enum referrers_api { API_UNKNOWN, API_YES, API_NO };
 
-	buf_init(&note, 32);
-	lacks = r->backend.store && store_get_note(r->backend.store, name, &note) == 0 &&
-		num_parse(buf_text(&note), note.len, INT64_MAX, &then) && then <= now &&
-		now - then < 24 * 3600;
-	buf_release(&note);
-	return lacks;
+#define API_NOTE_MAX (REFERENCE_HOST_MAX + 32)
+
+static const char *api_note_name(const struct repository *r, enum referrers_api api,
+				 char out[API_NOTE_MAX])
+{
+	snprintf(out, API_NOTE_MAX, "%sreferrers %s", api == API_NO ? "no-" : "",
+		 r->reference.host);
+	return out;
 }
 
-static void note_no_referrers_api(const struct repository *r, const char *name)
+static bool is_noted(const struct repository *r, enum referrers_api api)
 {
-	char now[32];
+	uint64_t then = 0, now = (uint64_t)time(NULL);
+	char name[API_NOTE_MAX];
+	struct buf note;
+	bool is;
+
+	buf_init(&note, 32);
+	is = r->backend.store &&
+	     store_get_note(r->backend.store, api_note_name(r, api, name), &note) == 0 &&
+	     num_parse(buf_text(&note), note.len, INT64_MAX, &then) && then <= now &&
+	     now - then < 24 * 3600;
+	buf_release(&note);
+	return is;
+}
+
+static enum referrers_api recall_api(const struct repository *r)
+{
+	if (is_noted(r, API_NO))
+		return API_NO;
+	return is_noted(r, API_YES) ? API_YES : API_UNKNOWN;
+}
+
+static void note_api(const struct repository *r, enum referrers_api api)
+{
+	char now[32], name[API_NOTE_MAX];
 
 	snprintf(now, sizeof(now), "%lld", (long long)time(NULL));
 	if (r->backend.store)
-		(void)store_put_passing_note(r->backend.store, name, now);
+		(void)store_put_passing_note(r->backend.store,
+					     api_note_name(r, api, name), now);
+}
+
+static int referrers_in_turn(struct repository *r, const struct referrers_query *q,
+			     struct err *e)
+{
+	int rc = referrers_by_api(r->remote, q, e);
+
+	if (rc == 0)
+		note_api(r, API_YES);
+	if (rc != -ENOSYS)
+		return rc;
+	note_api(r, API_NO);
+	return referrers_by_tag(r->remote, q, e);
+}
+
+/* A search that a mount works without. */
+static int referrers_extra(struct repository *r, const struct referrers_query *q,
+			   struct err *e)
+{
+	enum referrers_api api = recall_api(r);
+	int rc;
+
+	if (api == API_NO)
+		return referrers_by_tag(r->remote, q, e);
+	if (api == API_YES || r->offline)
+		return referrers_in_turn(r, q, e);
+	rc = referrers_at_once(r->remote, q, e);
+	if (rc == -EAGAIN)
+		return referrers_in_turn(r, q, e);
+	if (rc == 0 || rc == -ENOSYS)
+		note_api(r, rc == 0 ? API_YES : API_NO);
+	return rc == -ENOSYS ? 0 : rc;
 }
 
 static int repository_referrers(struct backend *b, const struct referrers_query *q,
 				struct err *e)
 {
 	struct repository *r = (struct repository *)b;
-	char name[REFERENCE_HOST_MAX + 32];
-	int rc = -ENOSYS;
+	int rc;
 
 	if (q->part == REFERRERS_SIGNATURES)
 		return referrers_of_cosign_signatures(r->remote, q, e);
-	snprintf(name, sizeof(name), "no-referrers %s", r->reference.host);
-	if (!q->is_extra || !lacks_referrers_api(r, name)) {
-		rc = referrers_by_api(r->remote, q, e);
-		if (rc == -ENOSYS)
-			note_no_referrers_api(r, name);
-	}
-	if (rc == -ENOSYS)
-		rc = referrers_by_tag(r->remote, q, e);
-	if (rc == 0 && !q->is_extra && q->part == REFERRERS_ALL)
+	if (q->is_extra)
+		return referrers_extra(r, q, e);
+	rc = referrers_in_turn(r, q, e);
+	if (rc == 0 && q->part == REFERRERS_ALL)
 		rc = referrers_by_cosign(r->remote, q, e);
 	return rc; /* callers name the image */
 }

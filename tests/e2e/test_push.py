@@ -4,6 +4,7 @@ them."""
 import base64
 import json
 import random
+import shutil
 
 import pytest
 
@@ -95,9 +96,27 @@ def test_little_is_fetched(host, images, tmp_path):
         assert m.read("rootfs/many/007") == b"7\n" * 7
         layers = m.status()["layers"]
     assert [d["spansRead"] for d in layers] == [1, 0]
-    # tag, config, referrers, an index each, a span; the artifact is known from the list
-    assert len(host.asked) == 6, host.asked
+    # tag, config, referrers in two ways at once, an index each, a span; the artifact is known
+    # from the list
+    assert len(host.asked) == 7, host.asked
     assert layers[1]["fetched"] + layers[0]["fetched"] < indexes + layers[0]["size"] / 2
+
+
+def test_how_a_host_lists_referrers_is_noted(host, images, tmp_path):
+    """Once it is known, there is one request."""
+    for i, api in enumerate((True, False)):
+        host.api = api
+        cache = tmp_path / ("cache%d" % i)
+        refs = [host.take(images, images.manifest([TARS[n]]), "app%d%d" % (i, n), "t")
+                for n in range(2)]
+        for n, ref in enumerate(refs):
+            host.asked.clear()
+            with mount(ref, cache=cache):
+                pass
+            shutil.rmtree(cache / "layers")
+            asked = [p for _, p, _ in host.asked if "/referrers/" in p or "/sha256-" in p]
+            assert len(asked) == 2 - n, asked
+            assert not n or ("/referrers/" in asked[0]) == api
 
 
 def test_a_list_that_says_less(host, images, plain, tmp_path):
