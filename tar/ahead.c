@@ -22,8 +22,19 @@ static uint64_t first_run_len(const struct index *ix, uint32_t span)
 {
 	struct span sp;
 
-	return index_span(ix, span, &sp) == 0 && sp.out_len > FIRST_RUN ? sp.out_len
+	return index_span(ix, span, &sp) == 0 && sp.out_len > FIRST_RUN ? SPAN_TARGET
 									: FIRST_RUN;
+}
+
+uint64_t ahead_run_end(uint64_t start, uint64_t len, uint64_t bytes)
+{
+	uint64_t end;
+
+	/* the first run of a reader is one span, if that is a large one */
+	if (len >= bytes || (len > FIRST_RUN && bytes <= SPAN_TARGET))
+		return start + len;
+	end = (start + bytes + bytes / 2) / bytes * bytes;
+	return end - start > BATCH_MAX ? end - bytes : end;
 }
 
 static uint64_t span_begin(const struct index *ix, uint32_t span)

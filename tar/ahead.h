@@ -9,6 +9,10 @@
  * four times longer each time. One is started for each position that it reaches, so early
  * that two are always under way.
  *
+ * Runs end at multiples of their length in the layer, wherever the reader began. So readers
+ * on many machines soon ask for the same ranges, which caches and mirrors between them and
+ * the registry have already.
+ *
  * Plain data: the lock of its owner guards it.
  */
 #ifndef TAR_AHEAD_H
@@ -29,7 +33,10 @@ struct ahead_reader {
 	unsigned misses;
 	bool goes_on;	/* it reads sequentially */
 	bool has_begun; /* a run was started for this position */
-	/* bytes of output of its next run; 0: an unused slot */
+	/*
+	 * about as many bytes of output has its next run, a power of four; 0: an unused
+	 * slot
+	 */
 	uint64_t bytes;
 	uint64_t used; /* time of last use, for eviction */
 };
@@ -47,6 +54,11 @@ struct ahead_reader *ahead_on_miss(struct ahead *a, const struct index *ix,
  * its end, else NULL.
  */
 struct ahead_reader *ahead_on_hit(struct ahead *a, const struct index *ix, uint32_t span);
+/*
+ * Where a run of about @bytes ends that begins with a span of @len bytes at @start, all of
+ * output: spans that begin before that belong to it.
+ */
+uint64_t ahead_run_end(uint64_t start, uint64_t len, uint64_t bytes);
 /*
  * Notes that spans [first, first + n) are being fetched for a reader: because it missed
  * @missed among them, or ahead of it.

@@ -344,22 +344,22 @@ static int fill_start(struct span_cache *c, enum fill_kind kind, uint32_t first,
 /* Choosing the spans to fill; the caller has the lock */
 
 /*
- * The number of spans from @first on that are within @bytes and neither available nor
- * under way.
+ * The number of spans from @first on that belong to a run of @bytes and are neither available
+ * nor under way.
  */
 static uint32_t run_len(const struct span_cache *c, uint32_t first, uint64_t bytes)
 {
+	uint64_t end = 0;
 	struct span sp;
 	uint32_t at;
 
 	for (at = first; index_span(c->index, at, &sp) == 0; at++) {
-		if (span_is_ready(c, at) ||
+		if (at == first)
+			end = ahead_run_end(sp.out, sp.out_len, bytes);
+		if (sp.out >= end || span_is_ready(c, at) ||
 		    span_places_find(&c->places, at, &sp) != SPAN_NOWHERE ||
 		    span_fills_find(&c->fills, at))
 			break;
-		if (sp.out_len >= bytes)
-			return at + 1 - first;
-		bytes -= sp.out_len;
 	}
 	return at - first;
 }

@@ -72,7 +72,7 @@ class Fake:
 
     def answer(self, request):
         """(status, media type, body) for a path."""
-        found = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/?]+)", request.path)
+        found = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/?]+)(?:\?ns=.*)?", request.path)
         if request.path == "/v2/":
             return 200, "application/json", b"{}"
         if found and found[2] == "manifests" and (found[1], found[3]) in self.manifests:

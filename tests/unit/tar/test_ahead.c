@@ -69,6 +69,45 @@ static void check_in_order(const struct index *ix)
 	is_int(a.readers[1].bytes, 0, "all that was one reader");
 }
 
+/* Runs of the same length end at the same places, wherever they begin. */
+static void check_ends(void)
+{
+	static const struct {
+		uint64_t start, len, bytes, end;
+	} rows[] = {
+		{5 * MIB, MIB, MIB, 6 * MIB},
+		{5 * MIB + 7, 70000, MIB, 5 * MIB + 70007},
+		{5 * MIB, 3000, MIB, 6 * MIB},
+		{100000, 4096, 65536, 196608},
+		{0, MIB, 4 * MIB, 4 * MIB},
+		{MIB, MIB, 4 * MIB, 4 * MIB},
+		{2 * MIB, MIB, 4 * MIB, 8 * MIB},
+		{5 * MIB, MIB, 4 * MIB, 8 * MIB},
+		{4 * MIB, MIB, 16 * MIB, 16 * MIB},
+		{9 * MIB, MIB, 16 * MIB, 16 * MIB},
+		{16 * MIB, MIB, 16 * MIB, 32 * MIB},
+		{31 * MIB, MIB, 16 * MIB, 32 * MIB},
+		{3 * MIB, 20 * MIB, 16 * MIB, 23 * MIB},
+	};
+	uint64_t start, end;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		is_int(ahead_run_end(rows[i].start, rows[i].len, rows[i].bytes),
+		       rows[i].end, "row %zu", i);
+	for (i = 1; i <= BATCH_MAX / 65536; i *= 4) {
+		uint64_t bytes = i * 65536;
+		bool good = true;
+
+		for (start = 0; start < 4 * bytes; start += bytes / 16) {
+			end = ahead_run_end(start, 512, bytes);
+			good &= end > start && end - start <= BATCH_MAX &&
+				end % bytes == 0;
+		}
+		ok(good, "all runs of %llu KiB", (unsigned long long)bytes / 1024);
+	}
+}
+
 static void check_nearly_in_order(const struct index *ix)
 {
 	static const uint32_t near[] = {100, 104, 98, 107, 101, 110, 96, 103};
@@ -130,6 +169,7 @@ int main(void)
 	struct index *ix = new_index(N_SPANS, MIB);
 
 	check_in_order(ix);
+	check_ends();
 	check_nearly_in_order(ix);
 	check_readers(ix);
 	check_end(ix);
