@@ -22,6 +22,22 @@
 
 /* Opening and closing */
 
+/*
+ * Whether root here is an ordinary user outside: `podman unshare` and the like. The cache of the
+ * machine is not this user's to write then.
+ */
+static bool is_root_of_a_user(void)
+{
+	FILE *f = fopen("/proc/self/uid_map", "re");
+	unsigned long inside = 0, outside = 0;
+	bool is = f && fscanf(f, "%lu %lu", &inside, &outside) == 2 && inside == 0 &&
+		  outside != 0;
+
+	if (f)
+		fclose(f);
+	return is;
+}
+
 char *store_default_dir(void)
 {
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = home_dir();
@@ -30,7 +46,7 @@ char *store_default_dir(void)
 
 	if (cache && cache[0] == '/')
 		rc = asprintf(&dir, "%s/peelfs", cache);
-	else if (geteuid() == 0)
+	else if (geteuid() == 0 && !is_root_of_a_user())
 		rc = asprintf(&dir, "/var/cache/peelfs");
 	else if (home[0] == '/' && home[1] && access(home, X_OK) == 0)
 		rc = asprintf(&dir, "%s/.cache/peelfs", home);

@@ -17,7 +17,7 @@ struct setup {
 	const char *podman; /* the same, if is_user */
 	const char *store;  /* the mount point */
 	const char *images; /* the list of images */
-	/* A user's cache. In the user's namespace peelfs is root and would take the machine's. */
+	/* A user's cache: systemd starts the mount without the environment that may name it. */
 	const char *cache;
 	const char *options; /* more of them for the mount, as "a,b=c"; "" */
 };

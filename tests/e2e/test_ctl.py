@@ -54,15 +54,22 @@ def test_help_of_a_command(name, flag):
     """Of that one alone."""
     done = ctl(name, flag)
     assert done.returncode == 0 and done.stderr == ""
-    if name == "cache":
-        for second in ("list", "verify", "prune"):
-            assert ctl(name, second, flag).stdout == done.stdout
+    seconds = {"cache": ("list", "verify", "prune"), "setup": ("podman", "containerd")}
+    for second in seconds.get(name, ()):
+        assert ctl(name, second, flag).stdout == done.stdout
     lines = done.stdout.splitlines()
     usage = lines[:lines.index("")]
     assert usage[0].startswith("usage: peelctl %s" % name)
     assert all(line.split()[line.startswith("usage:"):][:2] == ["peelctl", name]
                for line in usage)
     assert lines[len(usage) + 1].startswith("  %s " % name)
+
+
+def test_user_who_is_root_in_a_namespace(user):
+    """As by `podman unshare`: the store is the user's, not that of the machine."""
+    done = run("--reuid", user, "--regid", user, "--clear-groups", "env", "-u", "XDG_CACHE_HOME",
+               "HOME=/usr", "unshare", "-r", PEELCTL, "cache", "list", program="setpriv")
+    assert done.returncode == 1 and "/usr/.cache/peelfs" in done.stderr, done.stderr
 
 
 def test_user_without_a_home(user):
