@@ -66,7 +66,7 @@ static bool is_help(const char *word)
 static int run_one(const struct ctl_command *command, char **words)
 {
 	bool has_second = words[0] &&
-			  (command == &cache_command ||
+			  (command == &cache_command || command == &setup_command ||
 			   (command == &index_command && strcmp(words[0], "push") == 0));
 
 	if (!is_help(words[0]) && !(has_second && is_help(words[1])))

@@ -185,6 +185,8 @@ static void print_next(const struct places *p)
 
 	ctl_print("next:     systemctl%s daemon-reload", user);
 	ctl_print("          systemctl%s enable --now %s", user, unit);
+	if (p->setup.engine == SETUP_CONTAINERD)
+		ctl_print("          systemctl restart containerd");
 	ctl_print("          %speelctl add %s IMAGE...",
 		  p->setup.is_user ? "podman unshare " : "", p->store);
 }
@@ -286,6 +288,35 @@ static int write_all(const struct places *p)
 
 /* THE COMMAND */
 
+/* systemd starts the mount in another directory than this one. */
+static int check_absolute(const char *path, struct err *e)
+{
+	if (!path || path[0] == '/')
+		return 0;
+	return err_set(e, -EINVAL, "%s: the unit needs an absolute path", path);
+}
+
+static int check_paths(const struct options *o, struct err *e)
+{
+	const char *const files[] = {o->cache_dir, o->client.authfile, o->client.cacert,
+				     o->client.policy, o->client.verify};
+	const char *list = o->lower_cache;
+	char *dir;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < sizeof(files) / sizeof(files[0]); i++)
+		rc = check_absolute(files[i], e);
+	while (rc == 0 && list) {
+		rc = options_next_dir(&list, &dir);
+		if (rc != 1)
+			break;
+		rc = check_absolute(dir, e);
+		free(dir);
+	}
+	return rc;
+}
+
 /* The options of all lists, of which peelfs itself would accept each. */
 static int join_options(const struct words *w, struct buf *out, struct err *e)
 {
@@ -293,6 +324,8 @@ static int join_options(const struct words *w, struct buf *out, struct err *e)
 	size_t i;
 	int rc = words_options(w, "/", &parsed, e);
 
+	if (rc == 0)
+		rc = check_paths(&parsed, e);
 	options_release(&parsed);
 	for (i = 0; rc == 0 && i < w->n_lists; i++)
 		rc = buf_printf(out, "%s%s", i ? "," : "", w->lists[i]);

@@ -96,6 +96,7 @@ def test_write_containerd():
     assert done.returncode == 1
     assert 'layer_content_caches = ["/var/lib/peelfs/containerd"]' in done.stdout
     assert done.stdout.count("wrote     /etc/containerd/config.toml") == 1
+    assert "          systemctl restart containerd\n" in done.stdout
     assert done.stderr == ("peelctl: /etc/containerd/config.toml exists: "
                            "add these lines yourself\n")
 
@@ -160,7 +161,10 @@ def test_write_refuses(tmp_path, text):
 def test_words():
     for words, about in [([], "podman or containerd"), (["docker"], "docker"),
                          (["containerd", "--user"], "--user"), (["podman", "-v"], "-v"),
-                         (["podman", "-o", "insecur"], "insecure"), (["podman", "x"], "expected")]:
+                         (["podman", "-o", "insecur"], "insecure"),
+                         (["podman", "-o", "policy=a.json"], "a.json: the unit needs an absolute"),
+                         (["podman", "-o", "lower_cache=/a:b"], "b: the unit needs an absolute"),
+                         (["podman", "x"], "expected")]:
         done = ctl("setup", *words)
         assert done.returncode == 1 and about in done.stderr and done.stdout == ""
 
