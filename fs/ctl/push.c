@@ -209,6 +209,10 @@ static int push_image(const struct words *words, const struct request *rq,
 	if (status != 0)
 		return status;
 	rc = reader_open(&r, &w, w.operands[0], &e);
+	if (rc == 0 && image_source_is_local(r.mount.images.first->image_source))
+		rc = err_set(&e, -ENOTSUP,
+			     "%s: not in a registry, so nothing can be pushed",
+			     r.mount.images.first->image->name);
 	if (rc == 0 && others)
 		rc = list_platforms(r.mount.images.first->image, others);
 	if (rc == 0)

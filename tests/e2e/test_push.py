@@ -3,6 +3,7 @@
 them."""
 import base64
 import json
+import os
 import random
 import shutil
 
@@ -193,6 +194,17 @@ def test_what_came_from_a_registry_is_not_pushed_on(host, images, tmp_path):
     push(ref, tmp_path / "b")
     done = run("index", "-o", "cache_dir=%s" % (tmp_path / "b"), ref, program=PEELCTL)
     assert done.stdout.count("streamed") == 2, done.stdout
+
+
+def test_no_registry(images, tmp_path):
+    """It is refused before the layers are loaded."""
+    source = images.image([TARS[0]])
+    for more in ([], ["--dry-run"]):
+        done = run("index", "push", *more, "-o", "cache_dir=%s" % (tmp_path / "c"), source,
+                   program=PEELCTL)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.endswith(": not in a registry, so nothing can be pushed\n")
+    assert not [d for _, _, names in os.walk(tmp_path / "c") for d in names if d == "index"]
 
 
 def test_peelctl_says_where_from(host, images, tmp_path):
