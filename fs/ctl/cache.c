@@ -19,6 +19,9 @@
 #include "fs/ctl/words.h"
 #include "tar/audit.h"
 
+/* An export has this time for all that it holds, whenever that was read. */
+#define NEVER_READ 60
+
 static double to_mib(uint64_t bytes)
 {
 	return (double)bytes / (1 << 20);
@@ -49,16 +52,17 @@ static int list_layer(void *arg, const struct slot_info *info)
 	char text[DIGEST_TEXT_MAX], when[32] = "-";
 	time_t last = (time_t)info->last_read;
 	uint64_t data = info->data_bytes + info->partial_bytes;
+	const char *state = info->in_use	  ? "  mounted"
+			    : info->partial_bytes ? "  interrupted"
+						  : "";
 	struct totals *totals = arg;
 	struct tm tm;
 
-	if (info->last_read && localtime_r(&last, &tm))
+	if (last > NEVER_READ && localtime_r(&last, &tm))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
-	ctl_print("%s  %9.1f  %9.1f  %-16s%s", digest_format(&info->digest, text),
-		  to_mib(info->index_bytes), to_mib(data), when,
-		  info->in_use		? "  mounted"
-		  : info->partial_bytes ? "  interrupted"
-					: "");
+	ctl_print("%s  %9.1f  %9.1f  %-*s%s", digest_format(&info->digest, text),
+		  to_mib(info->index_bytes), to_mib(data), state[0] ? 16 : 0, when,
+		  state);
 	owners_each(totals->owners, &info->digest, print_owner, NULL);
 	totals->layers++;
 	totals->index_bytes += info->index_bytes;
@@ -80,7 +84,8 @@ static int list_layers(struct store *s)
 	owners_free(owners);
 	if (rc < 0)
 		return ctl_error("%s: %s", store_dir(s), strerror(-rc));
-	ctl_print("%u layers, %.1f MiB of indexes, %.1f MiB of data in %s", totals.layers,
+	ctl_print("%u layer%s, %.1f MiB of indexes, %.1f MiB of data in %s",
+		  totals.layers, totals.layers == 1 ? "" : "s",
 		  to_mib(totals.index_bytes), to_mib(totals.data_bytes), store_dir(s));
 	return 0;
 }
@@ -123,10 +128,10 @@ static int verify_store(struct store *s)
 	if (rc < 0)
 		return ctl_error("%s: %s", store_dir(s), strerror(-rc));
 	if (bad)
-		ctl_print("%u damaged documents were removed", bad);
+		ctl_print("damaged documents that were removed: %u", bad);
 	bad += c.audit.bad;
-	ctl_print("%u layers, %.1f MiB of data: %u damaged", c.layers,
-		  to_mib(c.audit.bytes), bad);
+	ctl_print("%u layer%s, %.1f MiB of data: %u damaged", c.layers,
+		  c.layers == 1 ? "" : "s", to_mib(c.audit.bytes), bad);
 	return bad ? 1 : 0;
 }
 

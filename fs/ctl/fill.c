@@ -160,6 +160,7 @@ static int fill_image(const struct fill *fill, const char *source)
 {
 	struct filling f = {.fill = fill, .err = {"out of memory"}};
 	struct layer_sums sums;
+	size_t n;
 	int rc = reader_options(&f.reader, fill->words, source, &f.err), status = 0;
 
 	if (rc == 0 && fill->prepare)
@@ -177,9 +178,9 @@ static int fill_image(const struct fill *fill, const char *source)
 		status = ctl_error("%s", f.err.text);
 	} else {
 		layers_sum(&f.reader.mount.layers, &sums);
-		ctl_print("%s  %zu layers  %.1f MiB fetched",
-			  f.reader.mount.images.first->image->name,
-			  layer_list_count(own_layers(&f)),
+		n = layer_list_count(own_layers(&f));
+		ctl_print("%s  %zu layer%s  %.1f MiB fetched",
+			  f.reader.mount.images.first->image->name, n, n == 1 ? "" : "s",
 			  (double)sums.fetched / (1 << 20));
 		ctl_flush();
 	}

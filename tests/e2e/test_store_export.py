@@ -66,6 +66,8 @@ def test_export(fake, two, tmp_path):
     names = {os.path.basename(path) for path in files_of(tmp_path / "gold")}
     assert not names & {"lock", "partial"} and not (tmp_path / "gold/tmp").exists()
     assert ctl("cache", "verify", "--dir=%s" % (tmp_path / "gold")).returncode == 0
+    listed = ctl("cache", "list", "--dir=%s" % (tmp_path / "gold")).stdout
+    assert "3 layers," in listed and "1970" not in listed and listed.count("  -\n") == 3, listed
 
 
 def test_export_from_the_store(fake, two, tmp_path):
