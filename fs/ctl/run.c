@@ -117,6 +117,11 @@ static int fill(struct request *r, struct err *e)
 	s->volumes = r->parts;
 	for (i = 0; rc == 0 && i < r->volumes.n; i++)
 		rc = parse_volume(r, r->volumes.items[i], e);
+	for (i = 0; rc == 0 && i < r->env.n; i++) {
+		if (r->env.items[i][0] == '=' || r->env.items[i][0] == '\0')
+			rc = err_set(e, -EINVAL, "-e %s: expected NAME=VALUE or NAME",
+				     r->env.items[i]);
+	}
 	return rc < 0 ? rc : check_options(r, e);
 }
 

@@ -241,6 +241,7 @@ def test_exit_status(box, words, status, about):
 
 @pytest.mark.parametrize("words, about", [
     ([], "expected an image"), (["--none", "x"], "--none"), (["-e"], "-e needs a value"),
+    (["-e", "=a", "x"], "-e =a: expected NAME"), (["--env=", "x"], "expected NAME"),
     (["-o", "none", "x"], "none"), (["localhost:1/"], "not an image"), (["oci:/none"], "/none"),
     (["dir:/"], "manifest.json")])
 def test_usage_errors(words, about):
