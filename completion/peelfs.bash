@@ -202,11 +202,18 @@ _peelctl() {
 			ls) _peelfs_reply -l -R -d -p --layer= -o ;;
 			cat | tar) _peelfs_reply --layer= -o ;;
 			diff) _peelfs_reply --json -o ;;
-			index) _peelfs_reply --platform= --dry-run -o ;;
+			index)
+				if [[ ${words[2]-} == push ]]; then
+					_peelfs_reply --platform= --dry-run -o
+				else
+					_peelfs_reply -o
+				fi
+				;;
 			*) _peelfs_reply -o ;;
 			esac
 		elif [[ $(_peelfs_operands 2) == 0 || ${words[1]} == diff || ${words[2]} == push ]]; then
 			_peelfs_source "$word"
+			[[ ${words[1]} != index || ${#words[@]} != 2 || push != "$word"* ]] || COMPREPLY+=(push)
 		elif [[ ${words[1]} == ls || ${words[1]} == cat || ${words[1]} == tar ]]; then
 			_peelctl_paths "$1"
 		fi
