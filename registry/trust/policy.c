@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/array.h"
 #include "base/err.h"
@@ -157,6 +159,17 @@ const struct policy_scope *policy_choose(const struct policy *p, const struct su
 	return scope_walk(s, choose, &c) ? c.found : &p->scopes[0];
 }
 
+/*
+ * A file that cannot be looked at, and a link to nowhere, are there: reading them fails, and
+ * that refuses all images.
+ */
+static bool may_exist(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 int policy_find_file(char **out)
 {
 	char path[PATH_MAX];
@@ -165,8 +178,8 @@ int policy_find_file(char **out)
 	*out = NULL;
 	if (rc < 0)
 		return rc;
-	if (!paths_exists(path) && !paths_exists(SYSTEM_POLICY))
+	if (!may_exist(path) && !may_exist(SYSTEM_POLICY))
 		return 0;
-	*out = strdup(paths_exists(path) ? path : SYSTEM_POLICY);
+	*out = strdup(may_exist(path) ? path : SYSTEM_POLICY);
 	return *out ? 0 : -ENOMEM;
 }

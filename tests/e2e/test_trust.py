@@ -201,6 +201,13 @@ def test_where_the_policy_is(images, signer, tmp_path):
     assert done.returncode == 32 and str(home / "policy.json") in done.stderr
     file = policy(tmp_path, default=ACCEPT)
     is_shown(source, "policy=" + file, env=env)
+    # One that cannot be read is not none.
+    (home / "policy.json").unlink()
+    for target in "policy.json", "gone":
+        (home / "policy.json").symlink_to(target)
+        done = run("-o", "cache_dir=%s" % (tmp_path / "c"), source, str(where), env=env)
+        assert done.returncode == 32 and str(home / "policy.json") in done.stderr
+        (home / "policy.json").unlink()
 
 
 def test_on_disk(images, key, tmp_path):
