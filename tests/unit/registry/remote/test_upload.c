@@ -24,6 +24,7 @@ static struct digest content_digest;
  *	.  as it should		5  500, nothing is done		a  done, but no answer
  *	h  takes half of it, then 500			g  forgets the session: 404
  *	3  403			r  says that it has less than it had
+ *	n  takes nothing of a part, but accepts it
  */
 static const char *script;
 static char upload[2 * LEN];
@@ -70,7 +71,8 @@ static void on_patch(const struct web_request *rq, char step, struct buf *out)
 	} else if (!range || first != upload_len) {
 		web_give(out, 416, "", "");
 	} else {
-		take(rq, step == 'h' ? rq->body_len / 2 : rq->body_len);
+		if (step != 'n')
+			take(rq, step == 'h' ? rq->body_len / 2 : rq->body_len);
 		if (step == 'r')
 			upload_len = 0;
 		if (step == 'h')
@@ -136,9 +138,9 @@ static void answer(void *arg, const struct web_request *rq, struct buf *out)
 	}
 }
 
-static struct remote *open_remote(struct client **c)
+static struct remote *open_remote(struct client **c, unsigned timeout)
 {
-	const struct client_options options = {.timeout = 10};
+	const struct client_options options = {.timeout = timeout};
 	struct reference ref;
 	struct remote *r = NULL;
 	char text[100];
@@ -180,7 +182,7 @@ static void test_blob(void)
 		{"...r", "what it had is gone: from the start", PART, 1, 1, 9, 1, 1},
 	};
 	struct client *c = NULL;
-	struct remote *r = open_remote(&c);
+	struct remote *r = open_remote(&c, 10);
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -210,6 +212,26 @@ static void test_blob(void)
 	client_free(c);
 }
 
+/* A registry that accepts each part and keeps none is not asked for ever. */
+static void test_no_progress(void)
+{
+	struct client *c = NULL;
+	struct remote *r = open_remote(&c, 2);
+	char steps[200];
+	struct err e = {""};
+
+	memset(steps, 'n', sizeof(steps));
+	steps[0] = '.'; /* the session */
+	steps[sizeof(steps) - 1] = '\0';
+	script = steps;
+	has_blob = has_upload = false;
+	is_int(upload_blob(r, &content_digest, content, LEN, PART, &e), -EIO,
+	       "nothing is taken");
+	ok(*script != '\0', "and it ends soon: %s", e.text);
+	remote_free(r);
+	client_free(c);
+}
+
 int main(void)
 {
 	size_t i;
@@ -220,6 +242,7 @@ int main(void)
 		return 77;
 	web_start(&web, answer, NULL);
 	test_blob();
+	test_no_progress();
 	web_stop(&web);
 	return test_done();
 }
