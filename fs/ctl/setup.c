@@ -317,6 +317,25 @@ static int check_paths(const struct options *o, struct err *e)
 	return rc;
 }
 
+/* Whether a list after -o has layout=, which is the engine's. */
+static bool names_layout(const char *list)
+{
+	static const char name[] = "layout=";
+	const char *p = list;
+
+	for (;;) {
+		if (strncmp(p, name, strlen(name)) == 0)
+			return true;
+		for (; *p != ','; p++) {
+			if (*p == '\\' && p[1])
+				p++;
+			if (!*p)
+				return false;
+		}
+		p++;
+	}
+}
+
 /* The options of all lists, of which peelfs itself would accept each. */
 static int join_options(const struct words *w, struct buf *out, struct err *e)
 {
@@ -327,8 +346,11 @@ static int join_options(const struct words *w, struct buf *out, struct err *e)
 	if (rc == 0)
 		rc = check_paths(&parsed, e);
 	options_release(&parsed);
-	for (i = 0; rc == 0 && i < w->n_lists; i++)
+	for (i = 0; rc == 0 && i < w->n_lists; i++) {
+		if (names_layout(w->lists[i]))
+			return err_set(e, -EINVAL, "the engine decides the layout");
 		rc = buf_printf(out, "%s%s", i ? "," : "", w->lists[i]);
+	}
 	return rc;
 }
 

@@ -162,11 +162,18 @@ def test_words():
     for words, about in [([], "podman or containerd"), (["docker"], "docker"),
                          (["containerd", "--user"], "--user"), (["podman", "-v"], "-v"),
                          (["podman", "-o", "insecur"], "insecure"),
+                         (["podman", "-o", r"uid=1,cache_dir=/a\,b,layout=rootfs"], "decides the layout"),
                          (["podman", "-o", "policy=a.json"], "a.json: the unit needs an absolute"),
                          (["podman", "-o", "lower_cache=/a:b"], "b: the unit needs an absolute"),
                          (["podman", "x"], "expected")]:
         done = ctl("setup", *words)
         assert done.returncode == 1 and about in done.stderr and done.stdout == ""
+
+
+def test_no_layout():
+    """A value may look like the option."""
+    done = ctl("setup", "podman", "-o", r"cache_dir=/a\,layout=rootfs")
+    assert done.returncode == 0 and r"cache_dir=/a\\,layout=rootfs" in done.stdout
 
 
 ROOTLESS = """\
