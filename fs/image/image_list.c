@@ -33,6 +33,8 @@ struct image_list {
 	struct context *context;
 	char *prefix;
 	bool has_file;
+	void (*check)(void *arg); /* NULL: none */
+	void *check_arg;
 	pthread_mutex_t file_lock; /* taken before the other */
 	struct image_file file;	   /* under file_lock */
 	struct err complaint;	   /* the same: the last one about the file as a whole */
@@ -338,7 +340,7 @@ void image_list_refuse(struct image_list *l, const struct view *v, const char *w
 	struct err e;
 
 	pthread_mutex_lock(&l->lock);
-	img = image_rows_refuse(&l->rows, v);
+	img = image_rows_refuse(&l->rows, v, why);
 	if (img) {
 		err_set(&e, -EIO, "%s is not listed: %s", img->name, why);
 		complain(l, -EIO, e.text);
@@ -392,14 +394,24 @@ static void end_adding(struct image_list *l, struct image_row *r)
 	pthread_mutex_unlock(&l->lock);
 }
 
+void image_list_set_check(struct image_list *l, void (*check)(void *arg), void *arg)
+{
+	l->check = check;
+	l->check_arg = arg;
+}
+
 static int result_of(struct image_list *l, const struct image_row *r, struct err *e)
 {
 	int rc;
 
+	if (l->check)
+		l->check(l->check_arg);
 	pthread_mutex_lock(&l->lock);
 	rc = r->failed;
 	if (rc < 0)
 		err_set(e, rc, "%s", r->why);
+	else if (r->known && r->known->is_refused)
+		rc = err_set(e, -EEXIST, "%s: %s", r->name, r->known->why);
 	pthread_mutex_unlock(&l->lock);
 	return rc;
 }
@@ -475,7 +487,8 @@ static void render_row(struct jsonwrite *w, const struct image_row *r)
 	jsonwrite_member(w, "name", r->name);
 	jsonwrite_member(w, "state", row_state(r));
 	jsonwrite_member(w, "manifest", digest);
-	jsonwrite_member(w, "error", r->why);
+	jsonwrite_member(w, "error",
+			 r->known && r->known->is_refused ? r->known->why : r->why);
 	jsonwrite_close(w, '}');
 }
 

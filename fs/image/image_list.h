@@ -62,6 +62,13 @@ int image_list_await(struct image_list *l, struct waiter *w);
  */
 int image_list_add(struct image_list *l, const char *reference, struct waiter *w,
 		   struct err *e);
+/*
+ * @check says whether images can be shown beside each other: it refuses those that cannot
+ * (image_list_refuse()). image_list_add() calls it once its image is in the set, before the
+ * file has it, under no lock; an image that was refused is not added. Before
+ * image_list_begin().
+ */
+void image_list_set_check(struct image_list *l, void (*check)(void *arg), void *arg);
 /* Removes the lines of @reference from the file. -ENOENT: it has none. */
 int image_list_remove(struct image_list *l, const char *reference, struct err *e);
 

@@ -372,7 +372,8 @@ bool image_row_fail(struct image_row *r, int code, const struct err *e)
 	return true;
 }
 
-const struct image *image_rows_refuse(struct image_rows *rows, const struct view *v)
+const struct image *image_rows_refuse(struct image_rows *rows, const struct view *v,
+				      const char *why)
 {
 	size_t i;
 
@@ -382,6 +383,7 @@ const struct image *image_rows_refuse(struct image_rows *rows, const struct view
 		if (k->view != v || k->is_refused)
 			continue;
 		k->is_refused = true;
+		snprintf(k->why, sizeof(k->why), "%s", why);
 		return k->image;
 	}
 	return NULL;

@@ -26,6 +26,7 @@ struct known {
 	struct image *own; /* the same, to be freed; NULL: the view has it */
 	struct image_source *source;
 	bool is_refused;
+	char why[ERR_TEXT_MAX]; /* then: what it was refused for */
 
 	/* Private: */
 	uint64_t making; /* the set in which it has the place: */
@@ -89,7 +90,8 @@ int image_rows_found(struct image_rows *rows, struct image_row *r, struct images
 /* Notes that the row was resolved in vain. False: for the same reason as before. */
 bool image_row_fail(struct image_row *r, int code, const struct err *e);
 /* The image of @v is not listed until it is resolved anew. NULL: it is not already. */
-const struct image *image_rows_refuse(struct image_rows *rows, const struct view *v);
+const struct image *image_rows_refuse(struct image_rows *rows, const struct view *v,
+				      const char *why);
 
 /*
  * Replaces the set if the rows list others now. Without memory the old one stays until the

@@ -29,6 +29,8 @@ static bool is_in_user_namespace(void)
 	return is;
 }
 
+static void check(void *arg);
+
 int image_store_new(struct images *images, struct image_list *source,
 		    struct image_store **out)
 {
@@ -43,6 +45,7 @@ int image_store_new(struct images *images, struct image_list *source,
 	splits_init(&s->splits, images);
 	s->catalog.splits = &s->splits;
 	pthread_mutex_init(&s->lock, NULL);
+	image_list_set_check(source, check, s);
 	*out = s;
 	return 0;
 }
@@ -123,8 +126,8 @@ static int list_image(struct image_store *s, const struct listed_image *from,
 		image_list_refuse(s->source, from->view,
 				  rc == -ENOTSUP
 					  ? "a diff ID is no SHA-256"
-					  : "another listed image has the same diff IDs, "
-					    "and other layers");
+					  : "an image that is or was listed has the same "
+					    "diff IDs, and other layers");
 		return 0;
 	}
 	if (rc < 0)
@@ -209,6 +212,12 @@ static int look(struct image_store *s)
 		meet_all(s);
 	pthread_mutex_unlock(&s->lock);
 	return rc;
+}
+
+/* For image_list_add(). */
+static void check(void *arg)
+{
+	(void)look(arg);
 }
 
 /* EDITIONS */

@@ -217,6 +217,8 @@ def test_claimed_diff_ids(stocked, above, tmp_path):
     with store("/", listed) as m:
         assert ctl("add", m.path, stocked.host + "/team/a0:t").returncode == 0
         done = ctl("add", m.path, stocked.host + "/team/forged:t")
+        assert done.returncode == 1 and "/team/forged:t: an image that is or was" in done.stderr
+        assert listed.read_text() == stocked.host + "/team/a0:t\n"
         assert names(m) == ["team/a0:t"], done.stderr
         assert "the same diff IDs" in ctl("status", m.path).stdout
     listed.unlink()
