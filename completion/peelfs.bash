@@ -38,7 +38,7 @@ _peelfs_options() {
 	done=${word%"${word##*,}"}
 	one=${word##*,}
 	name=${one%%=*}
-	mapfile -t all < <("$2" -h 2> /dev/null | sed -n 's/^    \([a-z_][a-z_]*=\{0,1\}[^ ]*\) .*/\1/p')
+	mapfile -t all < <("$2" -h 2> /dev/null | sed -n 's/^    \([a-z_][a-z0-9_]*=\{0,1\}[^ ]*\) .*/\1/p')
 	if [[ $one != *=* ]]; then
 		all+=(ro noexec nosuid nodev suid dev noatime)
 		all=("${all[@]/%=*/=}")

@@ -109,6 +109,9 @@ static int open_dir(struct store *s, bool create, struct err *e)
 	if (s->tmp < 0)
 		return err_set(e, s->tmp, "cannot write to the store %s: %s", s->dir,
 			       strerror(-s->tmp));
+	/* An empty one is known as a store, too: files_is_store(). */
+	if (create)
+		(void)mkdirat(s->fd, "documents", 0700);
 	rc = check_owner(s->tmp, s->dir, "/tmp", e);
 	if (rc == 0)
 		files_clean(s->tmp);

@@ -232,6 +232,7 @@ static int run_loop(const struct session *of, struct served *s, struct fuse_sess
 struct stderr_capture {
 	int saved; /* -1: nothing is captured */
 	int memory;
+	int code; /* an errno: why nothing is captured */
 };
 
 static void capture_begin(struct stderr_capture *h)
@@ -239,11 +240,15 @@ static void capture_begin(struct stderr_capture *h)
 	fflush(stderr);
 	h->memory = memfd_create("stderr", MFD_CLOEXEC);
 	h->saved = h->memory < 0 ? -1 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	h->code = h->saved < 0 ? errno : 0;
 	if (h->saved >= 0)
 		dup2(h->memory, STDERR_FILENO);
 }
 
-/* The first captured line, without the name of the program; "" if there is none. */
+/*
+ * The first captured line, without the name of the program. "" if there is none; the errno's
+ * text if nothing could be captured.
+ */
 static void capture_end(struct stderr_capture *h, char *text, size_t size)
 {
 	char *line;
@@ -258,6 +263,8 @@ static void capture_end(struct stderr_capture *h, char *text, size_t size)
 	}
 	if (h->memory >= 0)
 		close(h->memory);
+	if (h->code)
+		snprintf(text, size, "%s", strerror(h->code));
 	if (n <= 0)
 		return;
 	text[n] = '\0';
@@ -286,7 +293,7 @@ static struct fuse_session *mounted_session(struct served *s, const char *at,
 					  strncmp(at, "/dev/fd/", 8) != 0);
 	capture_end(&capture, why, sizeof(why));
 	if (is_mounted) {
-		if (why[0])
+		if (why[0] && !capture.code)
 			log_warn(c->log, "%s", why);
 		return se;
 	}

@@ -72,19 +72,27 @@ def machine_to_ourselves():
         yield
 
 
+def remove_user(name):
+    """With all of its processes, such as the one that rootless podman leaves."""
+    subprocess.run(["pkill", "-KILL", "-u", name], capture_output=True, timeout=30)
+    mounting.eventually(lambda: subprocess.run(["pgrep", "-u", name], capture_output=True,
+                                               timeout=30).returncode)
+    subprocess.run(["userdel", name], capture_output=True, timeout=30)
+
+
 @pytest.fixture
 def user():
     """An ordinary one, on a machine where such may use FUSE as udev has it."""
     name = "peelfs-e2e"
     with machine_to_ourselves():
-        subprocess.run(["userdel", name], capture_output=True, timeout=30)
+        remove_user(name)
         subprocess.run(["useradd", "-M", "-d", "/nonexistent", "-s", "/bin/sh", name],
                        check=True, timeout=30)
         mode = stat.S_IMODE(os.stat("/dev/fuse").st_mode)
         os.chmod("/dev/fuse", 0o666)
         yield name
         os.chmod("/dev/fuse", mode)
-        subprocess.run(["userdel", name], capture_output=True, timeout=30)
+        remove_user(name)
 
 
 @pytest.fixture(autouse=True)
