@@ -27,6 +27,8 @@
 #define SOCI_LAYER "com.amazon.soci.image-layer-digest"
 #define NOTE_MAX   256
 #define NOTED_NONE "none"
+/* How many referrers of an unknown type are looked into */
+#define UNTYPED_MAX 8
 
 /* Notes */
 
@@ -81,6 +83,9 @@ struct found {
 	const struct image *image;
 	/* The first of each kind, or an own one that need not be fetched; DIGEST_NONE: none */
 	struct digest own, soci;
+	/* Some registries list the type of the config, and ours is empty. */
+	struct digest untyped[UNTYPED_MAX];
+	size_t n_untyped;
 };
 
 /*
@@ -119,6 +124,60 @@ static int beside_take(void *arg, const struct descriptor *d)
 		f->own = d->digest;
 	if (strcmp(type, SOCI_V1) == 0 && f->soci.alg == DIGEST_NONE)
 		f->soci = d->digest;
+	if ((!*type || strcmp(type, INDEX_ARTIFACT_CONFIG) == 0) &&
+	    f->n_untyped < UNTYPED_MAX)
+		f->untyped[f->n_untyped++] = d->digest;
+	return 0;
+}
+
+/* Is it of a kind that can be used? */
+static int check_type(const struct manifest *m, bool *is_pushed, struct err *e)
+{
+	const char *type = m->artifact_type ? m->artifact_type : m->config.media_type;
+
+	*is_pushed = strcmp(type, INDEX_ARTIFACT_TYPE) == 0;
+	type = *is_pushed ? type : m->config.media_type;
+	if (*is_pushed || strcmp(type, SOCI_V1) == 0 || strcmp(type, SOCI_V2) == 0)
+		return 0;
+	return err_set(e, -ENOTSUP, "it has the unsupported type %.100s", type);
+}
+
+/* The manifest of an artifact of a usable kind, to be released. -ENOTSUP: of another kind. */
+static int beside_get(struct backend *b, const struct digest *digest,
+		      struct manifest *out, bool *is_pushed, struct err *e)
+{
+	struct descriptor d = {
+		.digest = *digest,
+		.size = DOCUMENT_SIZE_UNKNOWN,
+		.media_type = (char *)MEDIA_OCI_MANIFEST,
+	};
+	struct buf bytes = {0};
+	int rc = document_get(b, &d, &bytes, e);
+
+	if (rc == 0)
+		rc = manifest_parse(bytes.data, bytes.len, out, e);
+	if (rc == 0)
+		rc = check_type(out, is_pushed, e);
+	buf_release(&bytes);
+	return rc;
+}
+
+/* Looks for an own one among those of an unknown type. What is no such artifact is skipped. */
+static int beside_look_into(struct found *f, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < f->n_untyped && f->own.alg == DIGEST_NONE; i++) {
+		struct manifest m = {0};
+		bool is_pushed = false;
+		int rc = beside_get(f->backend, &f->untyped[i], &m, &is_pushed, e);
+
+		manifest_release(&m);
+		if (rc == 0 && is_pushed)
+			f->own = f->untyped[i];
+		else if (rc < 0 && rc != -ENOTSUP && rc != -EBADMSG && rc != -ENOENT)
+			return rc;
+	}
 	return 0;
 }
 
@@ -142,6 +201,9 @@ static int beside_ask(struct backend *b, const struct image *img, struct digest 
 		rc = b->ops->referrers(b, &q, e);
 	/* -ECANCELED is also said when the mount ends. */
 	if (rc < 0 && (rc != -ECANCELED || f.own.alg == DIGEST_NONE))
+		return rc;
+	rc = beside_look_into(&f, e);
+	if (rc < 0)
 		return rc;
 	*out = f.own.alg != DIGEST_NONE ? f.own : f.soci;
 	return out->alg != DIGEST_NONE;
@@ -175,41 +237,18 @@ static void beside_set_all(struct image *img, const struct manifest *m, bool is_
 	}
 }
 
-/* Is it of a kind that can be used? */
-static int check_type(const struct manifest *m, bool *is_pushed, struct err *e)
-{
-	const char *type = m->artifact_type ? m->artifact_type : m->config.media_type;
-
-	*is_pushed = strcmp(type, INDEX_ARTIFACT_TYPE) == 0;
-	type = *is_pushed ? type : m->config.media_type;
-	if (*is_pushed || strcmp(type, SOCI_V1) == 0 || strcmp(type, SOCI_V2) == 0)
-		return 0;
-	return err_set(e, -ENOTSUP, "it has the unsupported type %.100s", type);
-}
-
 static int beside_read(struct backend *b, const struct digest *digest, struct image *img,
 		       struct err *e)
 {
-	struct descriptor d = {
-		.digest = *digest,
-		.size = DOCUMENT_SIZE_UNKNOWN,
-		.media_type = (char *)MEDIA_OCI_MANIFEST,
-	};
 	struct manifest m = {0};
-	struct buf bytes = {0};
 	bool is_pushed = false;
-	int rc = document_get(b, &d, &bytes, e);
+	int rc = beside_get(b, digest, &m, &is_pushed, e);
 
-	if (rc == 0)
-		rc = manifest_parse(bytes.data, bytes.len, &m, e);
-	if (rc == 0)
-		rc = check_type(&m, &is_pushed, e);
 	if (rc == 0) {
 		beside_set_all(img, &m, is_pushed);
 		img->beside = *digest;
 	}
 	manifest_release(&m);
-	buf_release(&bytes);
 	return rc;
 }
 

@@ -18,7 +18,6 @@
 #include "registry/remote/upload.h"
 
 /* The empty descriptor of the image-spec, manifest.md. */
-#define EMPTY_TYPE "application/vnd.oci.empty.v1+json"
 #define EMPTY_TEXT "{}"
 
 /* The manifest */
@@ -103,7 +102,7 @@ int index_artifact_write(const struct image *img, const char *blobs, struct buf 
 	jsonwrite_member(&w, "artifactType", INDEX_ARTIFACT_TYPE);
 	jsonwrite_key(&w, "config");
 	jsonwrite_open(&w, '{');
-	write_descriptor(&w, EMPTY_TYPE, &empty, strlen(EMPTY_TEXT));
+	write_descriptor(&w, INDEX_ARTIFACT_CONFIG, &empty, strlen(EMPTY_TEXT));
 	jsonwrite_close(&w, '}');
 	rc = write_layers(&w, img, blobs);
 	if (rc < 0)
@@ -173,14 +172,14 @@ static int is_ours(void *arg, const struct descriptor *d)
 
 /*
  * The registry did not say that it has noted the subject. It may have done so before. Without
- * the API, clients keep the list.
+ * the API, clients keep the list. All types are asked for, because some registries list the
+ * type of the config instead.
  */
 static int list_artifact(struct pushing *p)
 {
 	const struct digest *subject = &p->image->manifest_descriptor.digest;
 	const struct referrers_query q = {
 		.of = subject,
-		.type = INDEX_ARTIFACT_TYPE,
 		.fn = is_ours,
 		.arg = p,
 	};

@@ -23,9 +23,11 @@ struct buf;
 struct err;
 struct image;
 
-#define INDEX_ARTIFACT_TYPE  "application/vnd.peelfs.index.v1+json"
-#define INDEX_ARTIFACT_BLOB  "application/vnd.peelfs.layer-index.v1+zstd"
-#define INDEX_ARTIFACT_LAYER "org.peelfs.layer.digest"
+#define INDEX_ARTIFACT_TYPE "application/vnd.peelfs.index.v1+json"
+/* of its config, which is empty */
+#define INDEX_ARTIFACT_CONFIG "application/vnd.oci.empty.v1+json"
+#define INDEX_ARTIFACT_BLOB   "application/vnd.peelfs.layer-index.v1+zstd"
+#define INDEX_ARTIFACT_LAYER  "org.peelfs.layer.digest"
 /* "0=HEX:SIZE 2=HEX:SIZE": for each layer, from 0, the SHA-256 and size of its index */
 #define INDEX_ARTIFACT_BLOBS "org.peelfs.blobs"
 

@@ -135,6 +135,31 @@ def test_a_list_that_says_less(host, images, plain, tmp_path):
         assert [p for _, p, _ in host.asked if "/manifests/sha256:" in p]
 
 
+@pytest.mark.parametrize("said", [{}, {"artifactType": "application/vnd.oci.empty.v1+json"}])
+def test_a_list_without_our_type(host, images, plain, said, tmp_path):
+    """Some registries list the type of the config. Those of an unknown type are looked into."""
+    ref, image = put_image(host, images)
+    empty = host.blob(b"{}", "application/vnd.oci.empty.v1+json")
+    others = [host.document("app", {
+        "schemaVersion": 2, "mediaType": layout.MANIFEST, "artifactType": "application/x.%d" % i,
+        "config": empty, "layers": [], "subject": image}, layout.MANIFEST) for i in range(2)]
+    known = host.referrers
+    host.says_subject = False
+    host.referrers = lambda *which: [{**{k: d[k] for k in ("mediaType", "digest", "size")}, **said}
+                                     for d in known(*which)]
+    with mount(ref, cache=tmp_path / "none") as m:
+        assert kinds(m) == ["streamed", "streamed"]
+    assert "pushed" in push(ref, tmp_path / "a").stdout
+    assert ("app", tag_of(image)) not in host.manifests
+    assert "is there" in push(ref, tmp_path / "a").stdout
+    for asked in (len(others) + 1, 0):
+        host.asked.clear()
+        with mount(ref, cache=tmp_path / "b") as m:
+            assert kinds(m) == ["pushed", "pushed"]
+            tree.assert_same(plain, tree.dump(m.root))
+        assert len([p for _, p, _ in host.asked if "/manifests/sha256:" in p]) == asked
+
+
 def test_again_sends_nothing(host, images, tmp_path):
     """Nor does another machine, whose index is the same."""
     ref, _ = put_image(host, images)
