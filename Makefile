@@ -126,7 +126,7 @@ check-e2e: all
 	tests/e2e/run $(abspath $(B))
 
 # The first time they get much from Debian 13 and, with go, from module proxies.
-check-containerd check-podman check-trust: all
+check-containerd check-podman check-registries check-trust: all
 	tests/engines/$(@:check-%=%) $(abspath $(B))
 
 check-oom: $(UNIT)
@@ -197,7 +197,7 @@ deps:
 clean:
 	rm -rf build
 
-.PHONY: all unit check check-unit check-fuzz check-e2e check-containerd check-podman check-trust \
-	check-oom demo bench fuzz layers headers lint format-check hardening-check install \
-	uninstall deb deps clean
+.PHONY: all unit check check-unit check-fuzz check-e2e check-containerd check-podman \
+	check-registries check-trust check-oom demo bench fuzz layers headers lint format-check \
+	hardening-check install uninstall deb deps clean
 .SECONDARY:
