@@ -55,14 +55,40 @@ static bool unload_unused(struct images *is, uint32_t seconds, size_t max)
 	return some;
 }
 
+static bool close_unused(struct images *is)
+{
+	bool some = layers_close_unused(is->layers, IDLE_SECONDS, is->layers_max);
+
+	some |= raw_blobs_close_unused(is->layers, IDLE_SECONDS, is->layers_max);
+	some |= layer_files_close_unused(is->layers, IDLE_SECONDS, is->layers_max);
+	return some;
+}
+
+/* Do layers, with their EROFS images, have more files open than they may? */
+static bool has_too_many_files(struct images *is)
+{
+	return 3 * lazy_set_count(&is->layers->set) +
+		       2 * lazy_set_count(&is->layers->files) >
+	       3 * is->layers_max;
+}
+
+/* A loaded image holds its layers, so it goes before they can. */
 static void images_tidy(void *arg)
 {
 	struct images *is = arg;
 	bool some = unload_unused(is, IDLE_SECONDS, LOADED_MAX);
+	struct lazy *l;
 
-	some |= layers_close_unused(is->layers, IDLE_SECONDS, is->layers_max);
-	some |= raw_blobs_close_unused(is->layers, IDLE_SECONDS, is->layers_max);
-	some |= layer_files_close_unused(is->layers, IDLE_SECONDS, is->layers_max);
+	some |= close_unused(is);
+	while (has_too_many_files(is) && (l = lazy_set_take_unused(&is->set, 0, 0))) {
+		unload((struct view *)l);
+		lazy_gone(&is->set, l);
+		(void)close_unused(is);
+		/* Layer files hold no layer open; they count, too. */
+		if (has_too_many_files(is))
+			layer_files_close_unused(is->layers, 0, 0);
+		some = true;
+	}
 	if (some)
 		malloc_trim(0); /* gives freed memory back to the system */
 }

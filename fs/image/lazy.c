@@ -223,6 +223,16 @@ struct lazy *lazy_set_take_unused(struct lazy_set *set, uint32_t seconds, size_t
 	return oldest;
 }
 
+size_t lazy_set_count(struct lazy_set *set)
+{
+	size_t n;
+
+	pthread_mutex_lock(&set->lock);
+	n = set->n;
+	pthread_mutex_unlock(&set->lock);
+	return n;
+}
+
 void lazy_gone(struct lazy_set *set, struct lazy *l)
 {
 	pthread_mutex_lock(&set->lock);

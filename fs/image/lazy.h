@@ -86,6 +86,8 @@ void lazy_made_unpinned(struct lazy_set *set, struct lazy *l, int result);
  */
 struct lazy *lazy_set_take_unused(struct lazy_set *set, uint32_t seconds, size_t max);
 void lazy_gone(struct lazy_set *set, struct lazy *l);
+/* How many are present. */
+size_t lazy_set_count(struct lazy_set *set);
 /*
  * The object is absent, as after lazy_init(): the caller frees what it stood for. It is
  * neither pinned nor being made, and no other thread knows it.

@@ -3,13 +3,14 @@
 import json
 import os
 import stat
+import subprocess
 
 import pytest
 
 import test_lazy
 import tree
 from archive import directory, file, layer, whiteout
-from mounting import PEELCTL, eventually, mount, run
+from mounting import PEELCTL, PEELFS, environment, eventually, mount, run, unmount
 from test_erofs import is_accepted, kernel
 from test_layer_files import has_none, with_diff_id
 
@@ -150,3 +151,23 @@ def test_tables_of_contents_are_not_used(images, form, tmp_path):
         for d in layers:
             is_accepted(path_of(m, d["diff"]))
         assert {d["index"] for d in status(m)["layers"]} == {"streamed"}
+
+
+def test_few_files(fake, tmp_path):
+    """With few open files allowed, images that nobody uses make room for others."""
+    for i in range(12):
+        fake.image("many/n%d" % i, [layer(file("n", b"%d-%d" % (i, k)))
+                                    for k in range(6)])
+    listed = tmp_path / "images"
+    listed.write_text("".join("%s/many/n%d:t\n" % (fake.host, i) for i in range(12)))
+    path = tmp_path / "mnt"
+    path.mkdir()
+    done = subprocess.run(
+        ["prlimit", "--nofile=128:128", PEELFS, "-o", "layout=erofs,images=%s,cache_dir=%s" % (
+            listed, tmp_path / "cache"), "/", str(path)], env=environment(), timeout=60)
+    assert done.returncode == 0
+    try:
+        seen = [f.read_bytes() for f in path.glob("sha256/*/*.erofs")]
+        assert len(seen) == 72 and all(seen)
+    finally:
+        unmount(path)
