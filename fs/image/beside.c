@@ -43,6 +43,9 @@ static bool beside_is_allowed(const struct context *c, const struct image_source
 		return false;
 	switch (c->options->tocs) {
 	case TOCS_AUTO:
+		/* Images of different repositories share layers there. */
+		if (c->options->layout == LAYOUT_STORE)
+			return false;
 		return !is_pinned || image_source_needs_signature(source);
 	case TOCS_REGISTRY:
 		return true;

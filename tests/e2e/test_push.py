@@ -210,6 +210,20 @@ def test_a_repository_speaks_for_its_own_images(host, images, plain, tmp_path):
             tree.assert_same(plain, tree.dump(m.root))
 
 
+@pytest.mark.parametrize("option,artifact_is_read", [(None, False), ("index=registry", True)])
+def test_layers_of_a_store_are_everybodys(host, images, option, artifact_is_read, tmp_path):
+    ref, image = put_image(host, images)
+    push(ref, tmp_path / "a")
+    blobs = {d["digest"] for d in artifact(host, image)["layers"]}
+    host.asked.clear()
+    options = ["layout=store"] + ([option] if option else [])
+    with mount(ref, *options, cache=tmp_path / "b", load=False) as m:
+        base = json.loads(m.read("overlay-layers/layers.json"))[0]["id"]
+        assert m.read("overlay/%s/diff/many/007" % base) == b"7\n" * 7
+    read = any(p.endswith(blob) for _, p, _ in host.asked for blob in blobs)
+    assert read == artifact_is_read
+
+
 def test_what_came_from_a_registry_is_not_pushed_on(host, images, tmp_path):
     """An index is pushed if it was made from the layer, and by the one who pushes it."""
     ref, image = put_image(host, images)
