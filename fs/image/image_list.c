@@ -236,16 +236,12 @@ static void complain_of_line(void *arg, unsigned line, int code, struct err *e)
 	complain(l, code, e->text);
 }
 
-/* Reads the file if it has changed. */
-static void look(struct image_list *l)
+/* Under file_lock: reads the file if it has changed. */
+static void look_locked(struct image_list *l)
 {
 	struct err e = {""};
-	int rc;
+	int rc = image_file_look(&l->file, &e);
 
-	if (!l->has_file)
-		return;
-	pthread_mutex_lock(&l->file_lock);
-	rc = image_file_look(&l->file, &e);
 	if (rc < 0 && strcmp(e.text, l->complaint.text) != 0)
 		complain(l, rc, e.text);
 	l->complaint = e;
@@ -257,6 +253,26 @@ static void look(struct image_list *l)
 	image_rows_retry(&l->rows);
 	start_threads(l);
 	pthread_mutex_unlock(&l->lock);
+}
+
+static void look(struct image_list *l)
+{
+	if (!l->has_file)
+		return;
+	pthread_mutex_lock(&l->file_lock);
+	look_locked(l);
+	pthread_mutex_unlock(&l->file_lock);
+}
+
+/*
+ * The same, unless another thread looks at this moment. It may wait long, for a file server, or
+ * for this one, if the path leads into the mount itself.
+ */
+static void glance(struct image_list *l)
+{
+	if (!l->has_file || pthread_mutex_trylock(&l->file_lock) != 0)
+		return;
+	look_locked(l);
 	pthread_mutex_unlock(&l->file_lock);
 }
 
@@ -266,7 +282,7 @@ struct image_set *image_list_get(struct image_list *l)
 {
 	struct image_set *s;
 
-	look(l);
+	glance(l);
 	pthread_mutex_lock(&l->lock);
 	s = image_set_ref(l->rows.set);
 	pthread_mutex_unlock(&l->lock);

@@ -125,6 +125,20 @@ def test_file_changes(stocked, tmp_path):
 
 
 @pytest.mark.heavy
+def test_file_that_leads_into_the_mount(stocked, tmp_path):
+    """It is not there, and nothing waits for itself."""
+    images = tmp_path / "images"
+    images.write_text("%s/team/a0:t\n" % stocked.host)
+    with store(stocked.host + "/team/", images) as m:
+        assert eventually(lambda: names(m) == ["team/a0:t"])
+        images.unlink()
+        images.symlink_to(m.path + "/overlay-images/list")
+        for _ in range(3):
+            done = subprocess.run(["cat", m.path + "/overlay-images/images.json"],
+                                  capture_output=True, timeout=10 * SLOWER)
+            assert (done.returncode, done.stdout) == (0, b"[]\n")
+
+
 def test_failure_delays_nobody(stocked, tmp_path):
     """A registry that is silent keeps neither the mount nor the other images waiting."""
     images = tmp_path / "images"
