@@ -58,8 +58,8 @@ struct layer_progress {
 int layer_new(struct store *store, const struct digest *digest, struct source *blob,
 	      struct layer **out);
 /*
- * Call it before layer_load(). Unreadable hints become a warning. An index beside the layer in them gets
- * another reference.
+ * Call it before layer_load(). Unreadable hints become a warning. An index beside the layer
+ * in them gets another reference.
  */
 void layer_set_hints(struct layer *l, const struct toc_hints *hints);
 /* Also before layer_load(): a first pass is to compute the diff ID, too (diff_id.h). */

@@ -36,8 +36,9 @@ int span_cache_set_stored(struct span_cache *c, uint64_t end);
 
 /*
  * Waits until span @span is ready. If its bytes are in a file, *pin is NULL, and they are in
- * *fd, which is borrowed, at the offset that they have in the layer. Else *mem points to them, and they stay there until span_cache_unpin(). Errors and
- * @cancelled are as in layer_get().
+ * *fd, which is borrowed, at the offset that they have in the layer. Else *mem points to
+ * them, and they stay there until span_cache_unpin(). Errors and @cancelled are as in
+ * layer_get().
  */
 int span_cache_get(struct span_cache *c, uint32_t span, const bool *cancelled,
 		   struct span_fill **pin, const void **mem, int *fd, struct err *e);

@@ -34,7 +34,7 @@ int erofs_mount_check(struct err *e);
 int erofs_mount_open(struct erofs_mount *m, struct err *e);
 /*
  * Mounts @v, whose tree is loaded, at the mount point of its context. Waits for the session.
- * @d is told what to watch: detached_await(). 0, or a negative errno and a sentence.
+ * @d learns what to watch: detached_await(). 0, or a negative errno and a sentence.
  */
 int erofs_mount_attach(struct erofs_mount *m, const struct view *v, struct detached *d,
 		       struct err *e);

@@ -14,7 +14,10 @@
 #include "tar/layer.h"
 #include "tar/toc/toc_ref.h"
 
-/* The annotations about an embedded table of contents. What a registry keeps is descriptor.beside. */
+/*
+ * The annotations about an embedded table of contents. What a registry keeps is
+ * descriptor.beside.
+ */
 static const char *const toc_keys[] = {
 	ESTARGZ_KEY,
 	"io.github.containers.zstd-chunked.manifest-checksum",

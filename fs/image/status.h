@@ -19,8 +19,8 @@ struct view;
 #define STATUS_MAX (4u << 20)
 
 /*
- * Where a layer's index comes from, in a word: "store", "lower" (a lower store), "registry", "disk". @source has the
- * layer; NULL: a registry.
+ * Where a layer's index comes from, in a word: "store", "lower" (a lower store), "registry",
+ * "disk". @source has the layer; NULL: a registry.
  */
 const char *status_from(const struct image_source *source,
 			const struct layer_progress *p);

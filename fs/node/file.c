@@ -112,8 +112,9 @@ static const char *entry_path(const struct index *ix, struct entry e, char *out)
 
 /*
  * Assembles the bytes from what the layer gives span by span, with zeros for holes: as many
- * as there are. -ESTALE: as layer_get(). They are read from the store's file into the reply, not spliced into the
- * kernel, because a short read would reach the reader as zeros, unnoticed.
+ * as there are. -ESTALE: as layer_get(). They are read from the store's file into the reply,
+ * not spliced into the kernel, because a short read would reach the reader as zeros,
+ * unnoticed.
  */
 static ssize_t content_read(struct mount_layer *l, const struct entry *file, void *buf,
 			    size_t size, uint64_t off, const bool *cancelled)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The right to read, or to read and write, one repository of one registry: the Authorization field of requests
- * (distribution's token specification, RFC 7617).
+ * The right to read, or to read and write, one repository of one registry: the Authorization
+ * field of requests (distribution's token specification, RFC 7617).
  *
  * The registry's challenge says what it wants. A Bearer token is fetched from the realm
  * in the challenge, with our credential or anonymously, kept for its life, and renewed

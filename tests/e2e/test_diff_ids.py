@@ -127,7 +127,7 @@ def test_a_liar_gives_nobody_its_layer(listed, made):
 
 
 def test_an_image_that_is_gone_hides_no_other(listed, made, registry, images):
-    """Its layers cannot be fetched: that is EIO, and no answer for ever."""
+    """Its layers cannot be fetched: that is EIO, and no lasting answer."""
     path, push = listed
     lost = images.layer(layer(file("lost", "x")))
     source = push("lost", [lost, made[0]])

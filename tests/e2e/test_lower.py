@@ -216,7 +216,7 @@ def test_evicted_under_a_mount(fake, filled, tmp_path):
 
 
 def test_evicted_without_a_lock(fake, filled, tmp_path):
-    """Where no lock can be had, bytes are checked for each use: holes are never shown."""
+    """Where a lock is impossible, bytes are checked for each use: holes are never shown."""
     source, files, low = filled
     with contextlib.ExitStack() as stack:
         for path in data_files(low):

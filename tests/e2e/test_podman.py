@@ -59,7 +59,7 @@ def same_files(a, b):
 
 
 def test_push_and_save(registry, images, bootable, tmp_path):
-    """What is pushed is what it would be had the image been pulled: each digest is the same."""
+    """A push sends what it would send of a pulled image: each digest is the same."""
     dense = registry.push(images.image(system.layers()[:2]), "store/dense", "v1")
     with store(dense) as m, engines.podman(m.path) as podman, engines.podman() as plain:
         plain.pull(dense)

@@ -212,7 +212,7 @@ static void test_blob(void)
 	client_free(c);
 }
 
-/* A registry that accepts each part and keeps none is not asked for ever. */
+/* A registry that accepts each part and keeps none is not asked without end. */
 static void test_no_progress(void)
 {
 	struct client *c = NULL;

@@ -62,7 +62,7 @@ static void test_walk(void)
 	wanted = "*.example.com";
 	walk("docker", "a.example.com/x:t", NULL);
 	is_text(walked, "a.example.com/x:t a.example.com/x a.example.com *.example.com",
-		"it ends where it is told to");
+		"it ends at the length that was given");
 }
 
 static void test_check(void)
