@@ -204,7 +204,7 @@ _peelctl() {
 			diff) _peelfs_reply --json -o ;;
 			index)
 				if [[ ${words[2]-} == push ]]; then
-					_peelfs_reply --platform= --dry-run -o
+					_peelfs_reply --platform= --dry-run --trace -o
 				else
 					_peelfs_reply -o
 				fi

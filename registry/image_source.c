@@ -205,6 +205,13 @@ int image_source_push_indexes(struct image_source *s, const struct image *img,
 	return index_artifact_push(s->backend, img, list, n, dry_run, out, e);
 }
 
+int image_source_push_trace(struct image_source *s, const struct image *img,
+			    const struct trace *t, bool dry_run, struct push_report *out,
+			    struct err *e)
+{
+	return trace_artifact_push(s->backend, img, t, dry_run, out, e);
+}
+
 bool image_source_is_pinned(const struct image_source *s)
 {
 	return s->backend->is_pinned;

@@ -88,8 +88,9 @@ int image_source_referrers(struct image_source *s, const struct digest *of,
  * an index: one that peelfs has pushed, else SOCI's zTOC. The image manifest's annotation
  * names SOCI's, else both kinds are referrers of the image. Most images have none. Without
  * @may_ask only the store is asked; with it the registry too, for some seconds at most,
- * because an image works without them. Where images must be signed, one that is not signed,
- * too, is left out, with -EACCES. An error is informative.
+ * because an image works without them. Also sets img->trace, if the same answer names one.
+ * Where images must be signed, an artifact that is not signed, too, is left out, with -EACCES.
+ * An error is informative.
  */
 int image_source_find_beside(struct image_source *s, struct image *img, bool may_ask,
 			     struct err *e);
@@ -101,6 +102,11 @@ int image_source_find_beside(struct image_source *s, struct image *img, bool may
 int image_source_push_indexes(struct image_source *s, const struct image *img,
 			      const struct pushed_index *list, size_t n, bool dry_run,
 			      struct push_report *out, struct err *e);
+
+/* The same for a trace of @img. */
+int image_source_push_trace(struct image_source *s, const struct image *img,
+			    const struct trace *t, bool dry_run, struct push_report *out,
+			    struct err *e);
 
 /*
  * The digest that the reference has now. A reference with a digest has that digest, without a

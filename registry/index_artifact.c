@@ -63,13 +63,11 @@ static bool take_item(const char **text, struct item *out)
 	return digest_parse(digest, strlen(digest), &out->blob) == 0;
 }
 
-static int write_layers(struct jsonwrite *w, const struct image *img, const char *blobs)
+static int write_indexes(struct jsonwrite *w, const struct image *img, const char *blobs)
 {
 	char text[DIGEST_TEXT_MAX];
 	struct item item;
 
-	jsonwrite_key(w, "layers");
-	jsonwrite_open(w, '[');
 	while (*blobs) {
 		if (!take_item(&blobs, &item) || item.layer >= img->n_layers)
 			return -EBADMSG;
@@ -82,11 +80,45 @@ static int write_layers(struct jsonwrite *w, const struct image *img, const char
 		jsonwrite_close(w, '}');
 		jsonwrite_close(w, '}');
 	}
-	jsonwrite_close(w, ']');
 	return 0;
 }
 
-int index_artifact_write(const struct image *img, const char *blobs, struct buf *out)
+static void write_empty(struct jsonwrite *w, const struct digest *empty)
+{
+	jsonwrite_open(w, '{');
+	write_descriptor(w, INDEX_ARTIFACT_CONFIG, empty, strlen(EMPTY_TEXT));
+	jsonwrite_close(w, '}');
+}
+
+/* A manifest must have a layer, so an artifact without any has the empty one. */
+static int write_layers(struct jsonwrite *w, const struct image *img,
+			enum beside_kind kind, const char *value,
+			const struct digest *empty)
+{
+	int rc = 0;
+
+	jsonwrite_key(w, "layers");
+	jsonwrite_open(w, '[');
+	if (kind == BESIDE_INDEXES)
+		rc = write_indexes(w, img, value);
+	else
+		write_empty(w, empty);
+	jsonwrite_close(w, ']');
+	return rc;
+}
+
+const char *index_artifact_type(enum beside_kind kind)
+{
+	return kind == BESIDE_INDEXES ? INDEX_ARTIFACT_TYPE : TRACE_ARTIFACT_TYPE;
+}
+
+const char *index_artifact_key(enum beside_kind kind)
+{
+	return kind == BESIDE_INDEXES ? INDEX_ARTIFACT_BLOBS : TRACE_ARTIFACT_RANGES;
+}
+
+int index_artifact_write(const struct image *img, enum beside_kind kind,
+			 const char *value, struct buf *out)
 {
 	const struct descriptor *subject = &img->manifest_descriptor;
 	struct digest empty;
@@ -99,12 +131,10 @@ int index_artifact_write(const struct image *img, const char *blobs, struct buf 
 	jsonwrite_open(&w, '{');
 	jsonwrite_member_number(&w, "schemaVersion", 2);
 	jsonwrite_member(&w, "mediaType", MEDIA_OCI_MANIFEST);
-	jsonwrite_member(&w, "artifactType", INDEX_ARTIFACT_TYPE);
+	jsonwrite_member(&w, "artifactType", index_artifact_type(kind));
 	jsonwrite_key(&w, "config");
-	jsonwrite_open(&w, '{');
-	write_descriptor(&w, INDEX_ARTIFACT_CONFIG, &empty, strlen(EMPTY_TEXT));
-	jsonwrite_close(&w, '}');
-	rc = write_layers(&w, img, blobs);
+	write_empty(&w, &empty);
+	rc = write_layers(&w, img, kind, value, &empty);
 	if (rc < 0)
 		return rc;
 	jsonwrite_key(&w, "subject");
@@ -113,7 +143,7 @@ int index_artifact_write(const struct image *img, const char *blobs, struct buf 
 	jsonwrite_close(&w, '}');
 	jsonwrite_key(&w, "annotations");
 	jsonwrite_open(&w, '{');
-	jsonwrite_member(&w, INDEX_ARTIFACT_BLOBS, blobs);
+	jsonwrite_member(&w, index_artifact_key(kind), value);
 	jsonwrite_close(&w, '}');
 	jsonwrite_close(&w, '}');
 	return jsonwrite_finish(&w);
@@ -145,7 +175,8 @@ static int write_blobs(const struct image *img, const struct pushed_index *list,
 struct pushing {
 	struct remote *remote;
 	const struct image *image;
-	struct buf blobs; /* the annotation */
+	enum beside_kind kind;
+	struct buf value; /* the annotation */
 	struct buf manifest;
 	struct push_report report;
 	struct err *e;
@@ -187,9 +218,9 @@ static int list_artifact(struct pushing *p)
 		.digest = p->report.artifact,
 		.size = p->manifest.len,
 		.media_type = MEDIA_OCI_MANIFEST,
-		.artifact_type = INDEX_ARTIFACT_TYPE,
-		.key = INDEX_ARTIFACT_BLOBS,
-		.value = buf_text(&p->blobs),
+		.artifact_type = index_artifact_type(p->kind),
+		.key = index_artifact_key(p->kind),
+		.value = buf_text(&p->value),
 	};
 	int rc = referrers_by_api(p->remote, &q, p->e);
 
@@ -198,8 +229,8 @@ static int list_artifact(struct pushing *p)
 	if (rc == 0)
 		return err_set(
 			p->e, -EIO,
-			"the registry has taken the indexes, but does not list them "
-			"as referrers of the image");
+			"the registry has taken the artifact, but does not list it "
+			"as a referrer of the image");
 	if (rc != -ENOSYS)
 		return rc;
 	rc = referrer_tag_add(p->remote, subject, &entry, p->e);
@@ -263,39 +294,78 @@ static int open_writer(struct backend *b, struct remote **out, struct err *e)
 	return b->ops->writer(b, out, e);
 }
 
-int index_artifact_push(struct backend *b, const struct image *img,
-			const struct pushed_index *list, size_t n, bool dry_run,
-			struct push_report *out, struct err *e)
+/* Writes the manifest for the annotation p->value. */
+static int prepare(struct pushing *p)
 {
-	struct pushing p = {.image = img, .e = e};
-	struct err why;
-	size_t i;
 	int rc;
 
-	buf_init(&p.manifest, DOCUMENT_MAX);
-	buf_init(&p.blobs, DOCUMENT_MAX);
-	rc = write_blobs(img, list, n, &p.blobs);
+	buf_init(&p->manifest, DOCUMENT_MAX);
+	rc = index_artifact_write(p->image, p->kind, buf_text(&p->value), &p->manifest);
 	if (rc == 0)
-		rc = index_artifact_write(img, buf_text(&p.blobs), &p.manifest);
-	if (rc == 0)
-		rc = blob_digest(p.manifest.data, p.manifest.len, &p.report.artifact);
-	if (rc < 0)
-		err_set(e, rc, "cannot write the manifest: %s", strerror(-rc));
-	p.report.size = p.manifest.len + strlen(EMPTY_TEXT);
-	for (i = 0; i < n; i++)
-		p.report.size += list[i].len;
-	if (rc == 0)
-		rc = open_writer(b, &p.remote, e);
+		rc = blob_digest(p->manifest.data, p->manifest.len, &p->report.artifact);
+	p->report.size = p->manifest.len + strlen(EMPTY_TEXT);
+	return rc;
+}
+
+/* The manifest is written. */
+static int push_to(struct pushing *p, struct backend *b, const struct pushed_index *list,
+		   size_t n, bool dry_run, struct err *e)
+{
+	struct err why;
+	int rc = open_writer(b, &p->remote, e);
+
 	if (rc == 0 && !dry_run) {
-		p.e = &why;
-		rc = push_all(&p, list, n);
+		p->e = &why;
+		rc = push_all(p, list, n);
 		if (rc < 0)
 			err_set(e, rc, "cannot push to the repository of %s: %s%s",
 				b->name, why.text, push_advice(rc));
 	}
-	remote_free(p.remote);
+	remote_free(p->remote);
+	return rc;
+}
+
+int index_artifact_push(struct backend *b, const struct image *img,
+			const struct pushed_index *list, size_t n, bool dry_run,
+			struct push_report *out, struct err *e)
+{
+	struct pushing p = {.image = img, .kind = BESIDE_INDEXES};
+	size_t i;
+	int rc;
+
+	buf_init(&p.value, DOCUMENT_MAX);
+	rc = write_blobs(img, list, n, &p.value);
+	if (rc == 0)
+		rc = prepare(&p);
+	for (i = 0; i < n; i++)
+		p.report.size += list[i].len;
+	if (rc < 0)
+		err_set(e, rc, "cannot write the manifest: %s", strerror(-rc));
+	else
+		rc = push_to(&p, b, list, n, dry_run, e);
 	buf_release(&p.manifest);
-	buf_release(&p.blobs);
+	buf_release(&p.value);
+	if (rc == 0)
+		*out = p.report;
+	return rc;
+}
+
+int trace_artifact_push(struct backend *b, const struct image *img, const struct trace *t,
+			bool dry_run, struct push_report *out, struct err *e)
+{
+	struct pushing p = {.image = img, .kind = BESIDE_TRACE};
+	int rc;
+
+	buf_init(&p.value, TRACE_TEXT_MAX);
+	rc = trace_write(t, &p.value);
+	if (rc == 0)
+		rc = prepare(&p);
+	if (rc < 0)
+		err_set(e, rc, "cannot write the manifest: %s", strerror(-rc));
+	else
+		rc = push_to(&p, b, NULL, 0, dry_run, e);
+	buf_release(&p.manifest);
+	buf_release(&p.value);
 	if (rc == 0)
 		*out = p.report;
 	return rc;

@@ -2,7 +2,6 @@
 #include "tar/batch.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,4 +143,21 @@ int batch_load(const struct index *ix, struct source *blob, uint32_t first, uint
 		rc = batch_load_range(&b, blob, fetched);
 	free(b.spans);
 	return rc;
+}
+
+uint32_t batch_input_end(const struct index *ix, uint32_t span)
+{
+	uint32_t end = span + 1;
+	struct span sp;
+
+	while (index_span(ix, end, &sp) == 0 && sp.skip > 0)
+		end++;
+	return end;
+}
+
+bool batch_input_is_short(const struct index *ix, uint32_t span)
+{
+	struct span sp;
+
+	return index_span(ix, span, &sp) == 0 && sp.in_len <= SPAN_TARGET;
 }

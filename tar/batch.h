@@ -6,6 +6,7 @@
 #ifndef TAR_BATCH_H
 #define TAR_BATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct index;
@@ -28,5 +29,9 @@ typedef int batch_give_fn(void *arg, uint32_t span, const struct span *sp,
  */
 int batch_load(const struct index *ix, struct source *blob, uint32_t first, uint32_t n,
 	       batch_give_fn *give, void *arg, uint64_t *fetched);
+
+/* The end of the spans that have the same input as @span; is that at most SPAN_TARGET long? */
+uint32_t batch_input_end(const struct index *ix, uint32_t span);
+bool batch_input_is_short(const struct index *ix, uint32_t span);
 
 #endif

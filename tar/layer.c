@@ -20,6 +20,7 @@
 #include "tar/diff_note.h"
 #include "tar/first_pass.h"
 #include "tar/index/same.h"
+#include "tar/prefetch.h"
 #include "tar/resumed.h"
 #include "tar/span_cache.h"
 #include "tar/span_places.h"
@@ -361,7 +362,7 @@ static int use_toc(struct layer *l, const bool *cancelled, struct err *e)
 {
 	const struct blob_reader fetch = {l->blob, cancelled, &l->toc_fetched, l->store};
 	struct err why = {""};
-	uint64_t prefetch = 0;
+	uint64_t prefetch = 0, budget = PREFETCH_MAX;
 	int fd, rc = new_index(l, &fd, &why);
 
 	if (rc < 0)
@@ -370,7 +371,7 @@ static int use_toc(struct layer *l, const bool *cancelled, struct err *e)
 	if (rc == 0)
 		rc = use_new_index(l, fd, &why);
 	if (rc == 0)
-		span_cache_prefetch(l->spans, prefetch);
+		span_cache_prefetch(l->spans, &(struct byte_range){0, prefetch}, &budget);
 	close(fd);
 	return rc < 0 ? err_set(e, rc, "%s", why.text) : 0;
 }
@@ -524,11 +525,7 @@ int layer_get(struct layer *l, uint64_t off, size_t *len, const bool *cancelled,
 	int rc, fd = -1;
 
 	l = layer_now(l);
-	rc = index_span_at(l->index, off, &i);
-	if (rc == 0)
-		rc = index_span(l->index, i, &sp);
-	if (rc == 0 && off - sp.out >= sp.out_len)
-		rc = -EBADMSG;
+	rc = index_span_of(l->index, off, &i, &sp);
 	if (rc < 0)
 		return err_set(e, -EBADMSG, "layer %s: its index is damaged",
 			       digest_format(&l->digest, text));
@@ -572,13 +569,18 @@ bool layer_has(const struct layer *l, uint64_t off, uint64_t len)
 
 	l = layer_now(l);
 	while (off < end) {
-		if (index_span_at(l->index, off, &i) < 0 ||
-		    index_span(l->index, i, &sp) < 0 || off - sp.out >= sp.out_len ||
+		if (index_span_of(l->index, off, &i, &sp) < 0 ||
 		    !span_cache_has(l->spans, i))
 			return false;
 		off = sp.out + sp.out_len;
 	}
 	return true;
+}
+
+struct span_cache *layer_spans(const struct layer *l)
+{
+	l = layer_now(l);
+	return layer_state_get(l) == LAYER_READY ? l->spans : NULL;
 }
 
 void layer_unget(struct layer *l, struct layer_data *data)

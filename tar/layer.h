@@ -18,6 +18,7 @@
 
 struct err;
 struct source;
+struct span_cache;
 struct store;
 struct toc_hints;
 
@@ -114,6 +115,8 @@ bool layer_is_stored(const struct layer *l, uint32_t i);
 bool layer_can_store(const struct layer *l);
 /* Are these bytes available, so that layer_get() would not wait? */
 bool layer_has(const struct layer *l, uint64_t off, uint64_t len);
+/* For layer_trace.c. NULL until LAYER_READY. Borrowed. */
+struct span_cache *layer_spans(const struct layer *l);
 void layer_unget(struct layer *l, struct layer_data *data);
 /*
  * For file_check.c. Reports that an external index is wrong: -ESTALE, -EINTR or an error, as

@@ -33,20 +33,19 @@
 #include "tar/ahead.h"
 #include "tar/batch.h"
 #include "tar/index/index.h"
+#include "tar/prefetch.h"
+#include "tar/read_trace.h"
 #include "tar/span_fill.h"
 #include "tar/span_lower.h"
 #include "tar/span_places.h"
-
-/* A prefetch brings as much as a reader could wait for, a little at a time. */
-#define PREFETCH_MAX (64u << 20)
-#define PREFETCH_RUN (2u << 20)
 
 struct span_cache {
 	const struct index *index;
 	struct source *blob;
 	struct span_places places;
-	uint64_t n_loaded;  /* atomic */
-	uint64_t n_fetched; /* bytes; atomic */
+	uint64_t n_loaded;	 /* atomic */
+	uint64_t n_fetched;	 /* bytes; atomic */
+	struct read_trace trace; /* has a lock of its own */
 
 	pthread_mutex_t mutex; /* guards all below */
 	pthread_cond_t changed;
@@ -56,9 +55,7 @@ struct span_cache {
 	uint64_t *ready; /* one bit for each span */
 	uint64_t *wrong; /* the same, for those that do not match the table of contents */
 	struct ahead ahead;
-	/* spans [prefetch, prefetch_end) are still to be prefetched */
-	uint32_t prefetch;
-	uint32_t prefetch_end;
+	struct prefetch prefetch;
 };
 
 int span_cache_new(const struct index *ix, struct source *blob, struct store *store,
@@ -66,14 +63,18 @@ int span_cache_new(const struct index *ix, struct source *blob, struct store *st
 {
 	struct span_cache *c = calloc(1, sizeof(*c));
 	uint32_t n = index_info(ix)->n_spans;
-	int rc = -ENOMEM;
+	int rc;
 
 	if (!c)
-		return rc;
+		return -ENOMEM;
 	c->ready = calloc(n / 64 + 1, 2 * sizeof(*c->ready));
-	if (c->ready)
+	rc = read_trace_init(&c->trace, n);
+	if (rc == 0 && !c->ready)
+		rc = -ENOMEM;
+	if (rc == 0)
 		rc = span_places_open(&c->places, store, slot, ix, index_fd);
 	if (rc < 0) {
+		read_trace_release(&c->trace);
 		free(c->ready);
 		free(c);
 		return rc;
@@ -92,12 +93,13 @@ void span_cache_free(struct span_cache *c)
 	if (!c)
 		return;
 	pthread_mutex_lock(&c->mutex);
-	c->prefetch_end = 0;
+	prefetch_release(&c->prefetch);
 	while (c->threads > 0)
 		pthread_cond_wait(&c->changed, &c->mutex);
 	pthread_mutex_unlock(&c->mutex);
 	span_fills_release(&c->fills);
 	span_places_close(&c->places);
+	read_trace_release(&c->trace);
 	free(c->ready);
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->mutex);
@@ -266,7 +268,7 @@ static int fill_take_span(void *arg, uint32_t span, const struct span *sp,
 	return -ENOSPC;
 }
 
-static void prefetch_next(struct span_cache *c);
+static void prefetch_done(struct span_cache *c, int rc);
 
 static void fill_take_checked(void *arg, uint32_t span, const struct span *sp)
 {
@@ -294,8 +296,8 @@ static void *fill_main(void *arg)
 	int rc = fill_run(c, f);
 
 	pthread_mutex_lock(&c->mutex);
-	if (f->kind == FILL_PREFETCH && rc == 0)
-		prefetch_next(c);
+	if (f->kind == FILL_PREFETCH)
+		prefetch_done(c, rc);
 	f->rc = f->n == 1 ? rc : 0;
 	/* Nothing mends that, unless it is the registry that has other bytes now. */
 	if (f->rc == -EBADMSG && index_info(c->index)->basis != BASIS_STREAM)
@@ -379,24 +381,6 @@ static uint32_t first_on_way(const struct span_cache *c, uint32_t span)
 	return first;
 }
 
-/* The end of the spans that have the same input as @span. */
-static uint32_t input_end(const struct span_cache *c, uint32_t span)
-{
-	uint32_t end = span + 1;
-	struct span sp;
-
-	while (index_span(c->index, end, &sp) == 0 && sp.skip > 0)
-		end++;
-	return end;
-}
-
-static bool input_is_short(const struct span_cache *c, uint32_t span)
-{
-	struct span sp;
-
-	return index_span(c->index, span, &sp) == 0 && sp.in_len <= SPAN_TARGET;
-}
-
 /* @span is in @place, and perhaps those behind it. */
 static int start_read_back(struct span_cache *c, uint32_t span, int place,
 			   struct span_fill **out)
@@ -452,8 +436,9 @@ static int start_for_miss(struct span_cache *c, uint32_t span, struct span_fill 
 	 * read on yet. Then go on as far again as the way to @span was: the reader does
 	 * not wait for that.
 	 */
-	end = input_end(c, span);
-	if (end - first > n && (r->bytes > SPAN_TARGET || input_is_short(c, span)))
+	end = batch_input_end(c->index, span);
+	if (end - first > n &&
+	    (r->bytes > SPAN_TARGET || batch_input_is_short(c->index, span)))
 		n = end - first;
 	else if (end - first > n)
 		n = end - first - n < span - first ? end - first : n + span - first;
@@ -463,34 +448,50 @@ static int start_for_miss(struct span_cache *c, uint32_t span, struct span_fill 
 }
 
 /* Starts the next run of the prefetch, if there is one. */
-static void prefetch_next(struct span_cache *c)
+static bool prefetch_next(struct span_cache *c)
 {
-	uint32_t n = 0;
+	struct span_run *run;
 	struct span_fill *f;
+	uint32_t n = 0;
 
-	while (c->prefetch < c->prefetch_end && !c->is_full && n == 0) {
-		n = run_len(c, c->prefetch, PREFETCH_RUN);
-		if (n > c->prefetch_end - c->prefetch)
-			n = c->prefetch_end - c->prefetch;
-		c->prefetch += n ? n : 1;
+	while (!c->is_full && (run = prefetch_head(&c->prefetch)) && n == 0) {
+		n = run_len(c, run->at, PREFETCH_RUN);
+		if (n > run->end - run->at)
+			n = run->end - run->at;
+		run->at += n ? n : 1;
+		if (n > 0 &&
+		    fill_start(c, FILL_PREFETCH, run->at - n, n, SPAN_NOWHERE, &f) < 0)
+			return false;
 	}
-	if (n > 0)
-		(void)fill_start(c, FILL_PREFETCH, c->prefetch - n, n, SPAN_NOWHERE, &f);
+	c->prefetch.threads += n > 0;
+	return n > 0;
 }
 
-void span_cache_prefetch(struct span_cache *c, uint64_t end)
+/* A run has ended. If it failed, the registry is not asked for more that nobody needs yet. */
+static void prefetch_done(struct span_cache *c, int rc)
 {
-	uint32_t last;
+	c->prefetch.threads--;
+	if (rc < 0)
+		prefetch_release(&c->prefetch);
+	else
+		(void)prefetch_next(c);
+}
 
-	if (end > PREFETCH_MAX)
-		end = PREFETCH_MAX;
-	if (end == 0 || !span_file_can_keep(&c->places.file) ||
-	    index_span_at(c->index, end - 1, &last) < 0)
+void span_cache_prefetch(struct span_cache *c, const struct byte_range *r,
+			 uint64_t *budget)
+{
+	if (!span_file_can_keep(&c->places.file))
 		return;
 	pthread_mutex_lock(&c->mutex);
-	c->prefetch_end = last + 1;
-	prefetch_next(c);
+	prefetch_add(&c->prefetch, c->index, r, budget);
+	while (c->prefetch.threads < PREFETCH_THREADS && prefetch_next(c))
+		;
 	pthread_mutex_unlock(&c->mutex);
+}
+
+struct read_trace *span_cache_trace(struct span_cache *c)
+{
+	return &c->trace;
 }
 
 /* @span is being read. Makes sure that what follows is under way. */
@@ -562,6 +563,7 @@ int span_cache_get(struct span_cache *c, uint32_t span, const bool *cancelled,
 	int rc;
 
 	*pin = NULL;
+	read_trace_note(&c->trace, c->index, span);
 	pthread_mutex_lock(&c->mutex);
 	rc = span_cache_get_locked(c, span, cancelled, pin, fd, e);
 	pthread_mutex_unlock(&c->mutex);

@@ -10,8 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct byte_range;
 struct err;
 struct index;
+struct read_trace;
 struct source;
 struct span_cache;
 struct slot;
@@ -46,10 +48,14 @@ int span_cache_get(struct span_cache *c, uint32_t span, const bool *cancelled,
 bool span_cache_has(struct span_cache *c, uint32_t span);
 void span_cache_unpin(struct span_cache *c, struct span_fill *pin);
 /*
- * Starts to fetch the decoded bytes below @end in the background, in order, up to a
- * ceiling. Call it once at most.
+ * Fetches the spans of @r in the background, after those of earlier calls, and in a few runs at
+ * once. Left out are those that are there or under way, and what *budget does not allow:
+ * prefetch_add().
  */
-void span_cache_prefetch(struct span_cache *c, uint64_t end);
+void span_cache_prefetch(struct span_cache *c, const struct byte_range *r,
+			 uint64_t *budget);
+/* What was read. Borrowed. */
+struct read_trace *span_cache_trace(struct span_cache *c);
 /* Makes every waiter check its *@cancelled. */
 void span_cache_wake(struct span_cache *c);
 

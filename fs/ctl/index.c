@@ -62,9 +62,11 @@ static int run_index(char **words)
 const struct ctl_command index_command = {
 	"index",
 	"index [-o OPT[,OPT...]] SOURCE\n"
-	"index push [--platform=all|OS/ARCH] [--dry-run] [-o OPT[,OPT...]] SOURCE",
+	"index push [--platform=all|OS/ARCH] [--dry-run] [-o OPT[,OPT...]] SOURCE\n"
+	"index push --trace [--dry-run] [-o OPT[,OPT...]] MOUNTPOINT",
 	"  index     load the layers of an image into the store, without a mount; push: and\n"
 	"            put their indexes beside the image, so that other machines need not\n"
-	"            stream it; --dry-run: say what, and its size\n",
+	"            stream it; --dry-run: say what, and its size; --trace: put beside it\n"
+	"            what was read of a mount, so that other mounts fetch that first\n",
 	run_index,
 };

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "fs/ctl/ctl.h"
+#include "fs/ctl/push_trace.h"
 #include "fs/ctl/reader.h"
 #include "fs/ctl/words.h"
 #include "fs/image/layers.h"
@@ -25,6 +26,7 @@
 struct request {
 	const char *platform; /* "all", OS/ARCH[/VARIANT], or NULL: as -o says */
 	bool dry_run;
+	bool is_trace; /* of a mount */
 };
 
 /* The indexes of one image. */
@@ -178,21 +180,10 @@ static int list_platforms(const struct image *img, struct platforms *ps)
 	return rc;
 }
 
-/* The words with more options: what is pushed must have been made from the layer itself. */
-static int more_words(const struct words *w, char *options, struct words *out)
-{
-	*out = *w;
-	out->lists = calloc(w->n_lists + 2, sizeof(*out->lists));
-	if (!out->lists)
-		return ctl_error("out of memory");
-	memcpy(out->lists, w->lists, w->n_lists * sizeof(*out->lists));
-	out->lists[out->n_lists++] = options;
-	return 0;
-}
-
 /*
  * Pushes the indexes of the image for @platform, as -o has it; NULL: as the options say.
- * @others gets the other platforms; NULL: they are not wanted.
+ * @others gets the other platforms; NULL: they are not wanted. What is pushed must have been made
+ * from the layer itself.
  */
 static int push_image(const struct words *words, const struct request *rq,
 		      const char *platform, struct platforms *others)
@@ -201,13 +192,12 @@ static int push_image(const struct words *words, const struct request *rq,
 	struct err e = {""};
 	struct reader r;
 	struct words w;
-	int status, rc;
+	int status = 0, rc;
 
 	snprintf(options, sizeof(options), "index=none%s%s", platform ? ",platform=" : "",
 		 platform ? platform : "");
-	status = more_words(words, options, &w);
-	if (status != 0)
-		return status;
+	if (words_add(words, options, &w) < 0)
+		return ctl_error("out of memory");
 	rc = reader_open(&r, &w, w.operands[0], &e);
 	if (rc == 0 && image_source_is_local(r.mount.images.first->image_source))
 		rc = err_set(&e, -ENOTSUP,
@@ -222,7 +212,7 @@ static int push_image(const struct words *words, const struct request *rq,
 	else
 		status = push_view(r.mount.images.first, rq);
 	reader_close(&r);
-	free(w.lists);
+	words_release_added(&w);
 	return status;
 }
 
@@ -246,6 +236,10 @@ static int push_work(const struct words *w, void *arg)
 {
 	const struct request *rq = arg;
 
+	if (rq->is_trace && rq->platform)
+		return ctl_usage("index push: --trace has the platform of the mount");
+	if (rq->is_trace)
+		return push_trace(w, rq->dry_run);
 	if (rq->platform && strcmp(rq->platform, "all") == 0)
 		return push_all(w, rq);
 	return push_image(w, rq, rq->platform, NULL);
@@ -253,12 +247,13 @@ static int push_work(const struct words *w, void *arg)
 
 int push_run(char **words)
 {
-	static const struct reader_command push = {"index push", "an image", 1, 1,
-						   push_work};
+	static const struct reader_command push = {"index push", "an image or a mount", 1,
+						   1, push_work};
 	struct request rq = {.platform = NULL};
 	const struct word_flag flags[] = {
 		{.name = "platform", .value = &rq.platform},
 		{.name = "dry-run", .on = &rq.dry_run},
+		{.name = "trace", .on = &rq.is_trace},
 		{.letter = '\0'},
 	};
 

@@ -149,6 +149,22 @@ void words_release(struct words *w)
 	memset(w, 0, sizeof(*w));
 }
 
+int words_add(const struct words *w, char *options, struct words *out)
+{
+	*out = *w;
+	out->lists = calloc(w->n_lists + 2, sizeof(*out->lists));
+	if (!out->lists)
+		return -ENOMEM;
+	memcpy(out->lists, w->lists, w->n_lists * sizeof(*out->lists));
+	out->lists[out->n_lists++] = options;
+	return 0;
+}
+
+void words_release_added(struct words *w)
+{
+	free(w->lists);
+}
+
 /* A command line of peelfs. What concerns a mount alone is parsed, and has no effect. */
 int words_options(const struct words *w, const char *source, struct options *out,
 		  struct err *e)

@@ -51,6 +51,13 @@ int words_parse_command(struct words *w, char **words, const struct word_flag *f
 void words_release(struct words *w);
 
 /*
+ * The words @w with one more list of options, which hold over the others; both must outlive
+ * @out. -ENOMEM.
+ */
+int words_add(const struct words *w, char *options, struct words *out);
+void words_release_added(struct words *w);
+
+/*
  * The options of the words for the image @source, as those of a mount of it without a mount
  * point. -EINVAL and a sentence, -ENOMEM. Call options_release() in any case.
  */

@@ -11,6 +11,7 @@
 #include "fs/options/log.h"
 #include "fs/options/options.h"
 #include "registry/image_source.h"
+#include "tar/layer_trace.h"
 
 bool beside_has_index(const struct context *c, const struct descriptor *layer)
 {
@@ -69,4 +70,21 @@ void beside_find_allowed(const struct context *c, struct image_source *source,
 			  !beside_has_index(c, &img->layers[i]);
 	if (image_source_find_beside(source, img, may_ask, &e) < 0)
 		log_info(c->log, "%s", e.text);
+}
+
+void beside_prefetch(const struct context *c, const struct image *img,
+		     struct mount_layer *const *layers)
+{
+	uint64_t budget = PREFETCH_MAX;
+	size_t i;
+
+	if (!c->mountpoint || c->options->client.offline)
+		return;
+	for (i = 0; i < img->trace.n; i++) {
+		const struct trace_range *r = &img->trace.list[i];
+		const struct byte_range bytes = {r->first, r->end};
+
+		if (r->layer < img->n_layers)
+			layer_prefetch(layers[r->layer]->layer, &bytes, &budget);
+	}
 }

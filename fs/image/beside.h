@@ -12,6 +12,7 @@ struct context;
 struct descriptor;
 struct image;
 struct image_source;
+struct mount_layer;
 
 /* Does the store have an index of the layer? */
 bool beside_has_index(const struct context *c, const struct descriptor *layer);
@@ -24,5 +25,12 @@ bool beside_has_index(const struct context *c, const struct descriptor *layer);
  */
 void beside_find_allowed(const struct context *c, struct image_source *source,
 			 struct image *img, bool is_pinned);
+
+/*
+ * Begins to fetch what the registry says that programs read first of @img, if that is known and
+ * the image is mounted. @layers are those of the image, from 0, pinned and not broken.
+ */
+void beside_prefetch(const struct context *c, const struct image *img,
+		     struct mount_layer *const *layers);
 
 #endif

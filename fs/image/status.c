@@ -22,6 +22,7 @@
 #include "registry/image_source.h"
 #include "tar/index/index.h"
 #include "tar/layer.h"
+#include "tar/layer_trace.h"
 
 static const char *const state_names[] = {
 	[LAYER_WAITING] = "waiting",
@@ -89,6 +90,22 @@ static const char *layer_state(const struct mount_layer *l,
 						 : blob_state_names[state];
 }
 
+/* The decoded bytes of the spans that were read: "reads": [[0, 1048575], ...]. */
+static void add_reads(struct jsonwrite *w, const struct layer *l)
+{
+	struct byte_range list[READ_TRACE_RANGES];
+	size_t i, n = layer_trace(l, list, READ_TRACE_RANGES);
+
+	begin(w, "reads", '[');
+	for (i = 0; i < n; i++) {
+		jsonwrite_open(w, '[');
+		jsonwrite_number(w, (int64_t)list[i].first);
+		jsonwrite_number(w, (int64_t)list[i].end - 1);
+		jsonwrite_close(w, ']');
+	}
+	jsonwrite_close(w, ']');
+}
+
 static void add_layer(struct jsonwrite *w, const struct view *v, struct mount_layer *l,
 		      const struct mount_layer *tree)
 {
@@ -110,6 +127,8 @@ static void add_layer(struct jsonwrite *w, const struct view *v, struct mount_la
 	add_number(w, "size", l->descriptor.size);
 	add_number(w, "fetched", p.fetched);
 	add_number(w, "spansRead", p.spans_read);
+	if (ix)
+		add_reads(w, l->layer);
 	add_number(w, "entries", p.entries);
 	add_number(w, "skipped", ix ? index_info(ix)->n_skipped : 0);
 	add_number(w, "errors", get(&l->failures.n));

@@ -362,6 +362,8 @@ int view_load_tree(struct view *v, bool fail_fast, struct err *e)
 	layer_list_total(&v->layers, &v->totals);
 	if (v->totals.n_broken == 0)
 		rc = merge_all(v, e);
+	if (rc == 0 && v->totals.n_broken == 0)
+		beside_prefetch(v->context, v->image, v->layers.all);
 	if (rc == 0)
 		rc = make_texts(v, true);
 	if (rc < 0)

@@ -22,6 +22,8 @@ int image_must_have_files(const struct image *img, struct err *e)
 		img->name, img->artifact_type ? img->artifact_type : "unknown");
 }
 
+_Static_assert(TRACE_LAYERS_MAX == IMAGE_LAYERS_MAX, "a trace may name any layer");
+
 void image_free(struct image *img)
 {
 	size_t i;
@@ -45,6 +47,7 @@ void image_free(struct image *img)
 	free(img->diff_ids);
 	free(img->name);
 	free(img->tags);
+	trace_release(&img->trace);
 	free(img->warning);
 	free(img);
 }

@@ -14,6 +14,7 @@
 #include "base/digest.h"
 #include "registry/image/descriptor.h"
 #include "registry/image/platform.h"
+#include "registry/image/trace.h"
 
 struct err;
 
@@ -59,6 +60,11 @@ struct image {
 	 * in the image vouches for it.
 	 */
 	struct digest beside;
+	/*
+	 * What programs read of the layers first, as the registry says, set as `beside`. A hint:
+	 * empty if none was found.
+	 */
+	struct trace trace;
 	char *warning; /* why others are missing, a sentence; or NULL */
 };
 

@@ -388,6 +388,17 @@ int index_span_at(const struct index *ix, uint64_t out_off, uint32_t *i)
 	return 0;
 }
 
+int index_span_of(const struct index *ix, uint64_t out_off, uint32_t *i, struct span *out)
+{
+	int rc = index_span_at(ix, out_off, i);
+
+	if (rc == 0)
+		rc = index_span(ix, *i, out);
+	if (rc == 0 && out_off - out->out >= out->out_len)
+		rc = -EBADMSG;
+	return rc;
+}
+
 int index_foreign(const struct index *ix, uint32_t i, uint32_t *id)
 {
 	const uint32_t *row;

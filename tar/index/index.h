@@ -170,6 +170,9 @@ int index_stored(const struct index *ix, const struct entry *file, uint64_t *sto
 int index_span(const struct index *ix, uint32_t i, struct span *out);
 /* Finds the number of the span that has the decoded byte at @out_off. */
 int index_span_at(const struct index *ix, uint64_t out_off, uint32_t *i);
+/* The same, and gets that span. -EBADMSG if there is none. */
+int index_span_of(const struct index *ix, uint64_t out_off, uint32_t *i,
+		  struct span *out);
 
 /* Gets the entry id of foreign link @i. */
 int index_foreign(const struct index *ix, uint32_t i, uint32_t *id);

@@ -79,3 +79,47 @@ def pushed_find(rig, report, image):
         ratios.append((ours / theirs, ours, theirs))
     ratio, ours, theirs = sorted(ratios)[len(ratios) // 2]
     report.line("pushed-find-%s" % image, ours, theirs, ratio, 0.15)
+
+
+PROGRAM = "chroot {where}/rootfs python3 -Bc 'import json'"
+
+
+def start_program(rig, reference):
+    """Nothing stored: seconds from the mount to the end of PROGRAM,
+    and counters."""
+    cache = rig.path("cache")
+    with rig.slow() as (host, counters):
+        with rig.mountpoint() as where:
+            settle()
+            seconds = clock("%s && %s" % (
+                rig.command(reference.replace(rig.host, host), where, cache),
+                PROGRAM.format(where=where)))
+            seen = counters()
+    shutil.rmtree(cache)
+    return seconds, seen
+
+
+@case("trace-start", "big")
+def trace_start(rig, report, image):
+    """A program that starts from nothing, with an index beside the image: with the list of what
+    it reads (peelctl index push --trace) and without."""
+    plain, _ = pushed(rig, image)
+    traced = plain.replace("-pushed", "-traced")
+    shell("skopeo copy -q --src-tls-verify=false --dest-tls-verify=false docker://%s docker://%s"
+          % (plain, traced))
+    cache = rig.path("cache")
+    shell("%s/peelctl index push -o cache_dir=%s %s" % (rig.build, cache, traced))
+    shutil.rmtree(cache)
+    with rig.mounted(traced, cache) as where:
+        shell(PROGRAM.format(where=where))
+        say(shell("%s/peelctl index push --trace -o cache_dir=%s %s" % (
+            rig.build, cache, where)).strip())
+    shutil.rmtree(cache)
+    ours, theirs = [], []
+    for _ in range(ROUNDS or 5):
+        seconds, with_it = start_program(rig, traced)
+        ours.append(seconds)
+        seconds, without = start_program(rig, plain)
+        theirs.append(seconds)
+    say("trace-start-%s: %s, without %s" % (image, with_it, without))
+    report.pairs("trace-start-%s" % image, ours, theirs, 0.7)

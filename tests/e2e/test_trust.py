@@ -5,13 +5,14 @@ import errno
 import json
 import os
 import subprocess
+import time
 
 import pytest
 
 import pushable
 import signing
 from archive import file, layer
-from mounting import PEELCTL, foreground, is_mounted, mount, run
+from mounting import PEELCTL, eventually, foreground, is_mounted, mount, run
 from signing import ACCEPT, REJECT, Key, Signer, payload, policy, signed_by
 from test_soci import Made, kinds
 
@@ -381,6 +382,32 @@ def test_pushed_index(images, key, by, tmp_path):
         file = policy(tmp_path, docker={host.host: [signed_by(key, REPOSITORY)]})
         with mount(source, "policy=" + file) as m:
             assert kinds(m) == ["pushed"]
+
+
+def test_trace(images, key, tmp_path):
+    """What is to be fetched first is to be signed, too."""
+    with pushable.running() as host:
+        signer = Beside(images, host)
+        image = images.manifest(IMAGE)
+        source = signer.publish(image)
+        signer.sign(key, image)
+        with mount(source, cache=tmp_path / "a") as m:
+            m.read("rootfs/f")
+            for words in (source,), ("--trace", str(m.path)):
+                done = run("index", "push", "-o", "cache_dir=%s" % (tmp_path / "a"), *words,
+                           program=PEELCTL)
+                assert done.returncode == 0, done.stderr
+        index, trace = sorted(host.referrers("team/app", image["digest"]),
+                              key=lambda d: "trace" in d["artifactType"])
+        signer.sign(key, index)
+        with mount(source, "verify=" + key.public) as m:
+            assert kinds(m) == ["pushed"]
+            time.sleep(0.3)
+            assert m.status()["layers"][0]["spansRead"] == 0
+        signer.sign(key, trace)
+        with mount(source, "verify=" + key.public) as m:
+            assert kinds(m) == ["pushed"]
+            assert eventually(lambda: m.status()["layers"][0]["spansRead"] == 1)
 
 
 def test_list_that_fails(images, signer, key, tmp_path):
