@@ -68,7 +68,7 @@ def test_continued(fake, tmp_path, compression, how):
     n = interrupt(fake, source, cache, how=how)
     assert 2 * MIB <= n < d["size"]
     shown = ctl("cache", "list", where).stdout
-    assert "1 layers" in shown and "interrupted" in shown
+    assert "1 layer," in shown and "interrupted" in shown
     good = ctl("cache", "verify", where)
     assert good.returncode == 0 and "0 damaged" in good.stdout
     fake.asked.clear()
