@@ -153,7 +153,7 @@ def test_bash_completion(images, tmp_path):
             "peelctl index oci:la": {"layout"},
             "peelctl index pu": {"push"},
             "peelctl index push oci:la": {"layout"},
-            "peelctl index push --": {"--platform=", "--dry-run"},
+            "peelctl index push --": {"--platform=", "--dry-run", "--trace"},
             "peelctl index --": set(),
             "peelctl history -o off": {"offline"},
             "peelctl inspect oci:layout:t": {"two"},
