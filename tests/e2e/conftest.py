@@ -75,9 +75,9 @@ def machine_to_ourselves():
 def remove_user(name):
     """With all of its processes, such as the one that rootless podman leaves."""
     subprocess.run(["pkill", "-KILL", "-u", name], capture_output=True, timeout=30)
-    mounting.eventually(lambda: subprocess.run(["pgrep", "-u", name], capture_output=True,
-                                               timeout=30).returncode)
-    subprocess.run(["userdel", name], capture_output=True, timeout=30)
+    # 6: there is no such user; else a process of his has not ended yet.
+    mounting.eventually(lambda: subprocess.run(["userdel", name], capture_output=True,
+                                               timeout=30).returncode in (0, 6), seconds=2)
 
 
 @pytest.fixture
