@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The state of an image list (image_list.h). A row is a reference: of a line of the file, or one
- * that is being added. It leads to an image, of which there is one for each manifest that was
+ * that is being added. It leads to an image: one for each manifest that was
  * ever listed. Plain memory, no network: the caller holds the lock of the list.
  */
 #ifndef FS_IMAGE_IMAGE_ROWS_H

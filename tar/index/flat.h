@@ -58,7 +58,7 @@ int flat_add_span(struct flat *f, struct writer *w, const struct span *sp);
 int flat_skip(struct flat *f, const char *path, size_t len, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Counts @n entries, and keeps of their lines what there is room for. */
+/* Counts @n entries, and keeps as many of their lines as fit. */
 void flat_add_skipped(struct flat *f, uint32_t n, const char *text, size_t len);
 
 /*
